@@ -1,0 +1,1 @@
+//! Cutover's ports on PostgreSQL.

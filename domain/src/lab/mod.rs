@@ -1,0 +1,1 @@
+//! synth-lab: experiments on synthetic people, their analyses, interviews, explorations and documents.

@@ -1,0 +1,310 @@
+//! Instants: UTC, whole microseconds, the one time type of the domain.
+
+use std::fmt;
+
+use jiff::civil;
+use jiff::tz::TimeZone;
+
+/// An instant in UTC, in microseconds since 1970-01-01T00:00:00Z.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Timestamp(i64);
+
+/// Text that is not a time in any form the applications write.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0:?} is not a date and time")]
+pub struct TimeError(pub String);
+
+/// The zone that a time without one is meant in, for one context (`legacy_timezone`).
+#[derive(Debug, Clone)]
+pub struct LegacyZone(TimeZone);
+
+impl LegacyZone {
+    /// UTC, the default.
+    pub fn utc() -> Self {
+        Self(TimeZone::UTC)
+    }
+
+    /// An IANA name such as `America/Sao_Paulo`, or `UTC`.
+    pub fn named(name: &str) -> Result<Self, TimeError> {
+        TimeZone::get(name)
+            .map(Self)
+            .map_err(|_| TimeError(name.to_owned()))
+    }
+}
+
+impl Timestamp {
+    /// From microseconds since the epoch. Years outside 0001..=9999 cannot be written as ISO text and are refused.
+    pub fn from_micros(micros: i64) -> Result<Self, TimeError> {
+        // 0001-01-01T00:00:00Z ..= 9999-12-31T23:59:59.999999Z
+        const MIN: i64 = -62_135_596_800_000_000;
+        const MAX: i64 = 253_402_300_799_999_999;
+        if (MIN..=MAX).contains(&micros) {
+            Ok(Self(micros))
+        } else {
+            Err(TimeError(micros.to_string()))
+        }
+    }
+
+    /// Microseconds since the epoch.
+    pub fn as_micros(self) -> i64 {
+        self.0
+    }
+
+    /// Reads every form that existing files hold: `T` or a blank between date and time, a fraction of up to six
+    /// digits or none, `+00:00`, another offset, `Z`, or no zone at all (then `zone`), minutes only, a date only.
+    ///
+    /// Finer fractions than microseconds are refused rather than cut.
+    pub fn parse(text: &str, zone: &LegacyZone) -> Result<Self, TimeError> {
+        Self::parse_bytes(text.as_bytes(), zone).ok_or_else(|| TimeError(text.to_owned()))
+    }
+
+    fn parse_bytes(b: &[u8], zone: &LegacyZone) -> Option<Self> {
+        let (date, rest) = b.split_at_checked(10)?;
+        if date[4] != b'-' || date[7] != b'-' {
+            return None;
+        }
+        let year = digits(&date[0..4])?;
+        let month = digits(&date[5..7])?;
+        let day = digits(&date[8..10])?;
+        let date = civil::Date::new(
+            i16::try_from(year).ok()?,
+            i8::try_from(month).ok()?,
+            i8::try_from(day).ok()?,
+        )
+        .ok()?;
+        if year == 0 {
+            return None;
+        }
+        let (clock, offset) = match rest.split_first() {
+            None => ((0, 0, 0, 0), None),
+            Some((b'T' | b't' | b' ', rest)) => parse_clock(rest)?,
+            Some(_) => return None,
+        };
+        let (hour, minute, second, micros) = clock;
+        let time = civil::Time::new(hour, minute, second, 0).ok()?;
+        let local = date.to_datetime(time);
+        let seconds = match offset {
+            Some(offset) => local.to_zoned(TimeZone::UTC).ok()?.timestamp().as_second() - offset,
+            None => zone.0.to_timestamp(local).ok()?.as_second(),
+        };
+        Self::from_micros(seconds.checked_mul(1_000_000)?.checked_add(i64::from(micros))?).ok()
+    }
+
+    /// The text the original applications write: `2026-01-01T12:00:00.123456+00:00`, always six digits, so that
+    /// byte order is time order among values we write.
+    pub fn to_iso(self) -> String {
+        let (dt, micros) = self.civil();
+        format!(
+            "{:04}-{:02}-{:02}T{:02}:{:02}:{:02}.{micros:06}+00:00",
+            dt.year(),
+            dt.month(),
+            dt.day(),
+            dt.hour(),
+            dt.minute(),
+            dt.second()
+        )
+    }
+
+    /// The JSON form of the original HTTP interfaces: `…Z`, the fraction left out when it is zero.
+    pub fn to_json_text(self) -> String {
+        let (dt, micros) = self.civil();
+        let fraction = if micros == 0 {
+            String::new()
+        } else {
+            format!(".{micros:06}")
+        };
+        format!(
+            "{:04}-{:02}-{:02}T{:02}:{:02}:{:02}{fraction}Z",
+            dt.year(),
+            dt.month(),
+            dt.day(),
+            dt.hour(),
+            dt.minute(),
+            dt.second()
+        )
+    }
+
+    fn civil(self) -> (civil::DateTime, i64) {
+        let seconds = self.0.div_euclid(1_000_000);
+        // The range is checked in `from_micros`, and the default is the epoch: unreachable, and not a panic.
+        let at = jiff::Timestamp::from_second(seconds).unwrap_or_default();
+        (TimeZone::UTC.to_datetime(at), self.0.rem_euclid(1_000_000))
+    }
+}
+
+type Clock = (i8, i8, i8, i32);
+
+/// The time of day behind the separator, and the offset from UTC in seconds if the text names one.
+fn parse_clock(b: &[u8]) -> Option<(Clock, Option<i64>)> {
+    let hour = digits(b.get(0..2)?)?;
+    if b.get(2) != Some(&b':') {
+        return None;
+    }
+    let minute = digits(b.get(3..5)?)?;
+    let mut rest = &b[5..];
+    let (mut second, mut micros) = (0, 0);
+    if let Some((b':', after)) = rest.split_first() {
+        second = digits(after.get(0..2)?)?;
+        rest = &after[2..];
+        if let Some((b'.' | b',', after)) = rest.split_first() {
+            let length = after.iter().take_while(|c| c.is_ascii_digit()).count();
+            // More than six digits only if nothing is lost.
+            if length == 0 || length > 9 || after[..length].iter().skip(6).any(|c| *c != b'0') {
+                return None;
+            }
+            let kept = length.min(6);
+            micros = digits(&after[..kept])? * 10_i32.pow(u32::try_from(6 - kept).ok()?);
+            rest = &after[length..];
+        }
+    }
+    let clock = (
+        i8::try_from(hour).ok()?,
+        i8::try_from(minute).ok()?,
+        i8::try_from(second).ok()?,
+        micros,
+    );
+    if second > 59 {
+        return None;
+    }
+    Some((clock, parse_offset(rest)?))
+}
+
+#[expect(
+    clippy::option_option,
+    reason = "none: not an offset; some none: no offset written"
+)]
+fn parse_offset(b: &[u8]) -> Option<Option<i64>> {
+    let (sign, rest) = match b.split_first() {
+        None => return Some(None),
+        Some((b'Z' | b'z', [])) => return Some(Some(0)),
+        Some((b'+', rest)) => (1, rest),
+        Some((b'-', rest)) => (-1, rest),
+        Some(_) => return None,
+    };
+    let (hours, minutes, seconds) = match rest.len() {
+        2 => (digits(rest)?, 0, 0),
+        4 => (digits(&rest[..2])?, digits(&rest[2..])?, 0),
+        5 if rest[2] == b':' => (digits(&rest[..2])?, digits(&rest[3..])?, 0),
+        8 if rest[2] == b':' && rest[5] == b':' => {
+            (digits(&rest[..2])?, digits(&rest[3..5])?, digits(&rest[6..])?)
+        }
+        _ => return None,
+    };
+    if hours > 23 || minutes > 59 || seconds > 59 {
+        return None;
+    }
+    Some(Some(sign * i64::from(hours * 3600 + minutes * 60 + seconds)))
+}
+
+fn digits(b: &[u8]) -> Option<i32> {
+    b.iter().try_fold(0_i32, |n, c| {
+        c.is_ascii_digit().then(|| n * 10 + i32::from(c - b'0'))
+    })
+}
+
+impl fmt::Display for Timestamp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.to_iso())
+    }
+}
+
+impl fmt::Debug for Timestamp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.to_iso())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn utc(text: &str) -> Option<String> {
+        Timestamp::parse(text, &LegacyZone::utc())
+            .ok()
+            .map(Timestamp::to_iso)
+    }
+
+    #[test]
+    fn every_form_of_the_reference_is_read() {
+        for (text, iso) in [
+            (
+                "2026-01-01T12:00:00.123456+00:00",
+                "2026-01-01T12:00:00.123456+00:00",
+            ),
+            ("2026-01-01T12:00:00+00:00", "2026-01-01T12:00:00.000000+00:00"),
+            ("2026-01-01T12:00:00.123456", "2026-01-01T12:00:00.123456+00:00"),
+            ("2026-01-01 12:00:00", "2026-01-01T12:00:00.000000+00:00"),
+            ("2025-12-15T10:00:00Z", "2025-12-15T10:00:00.000000+00:00"),
+            ("2025-12-15", "2025-12-15T00:00:00.000000+00:00"),
+            ("2025-12-15T10:00", "2025-12-15T10:00:00.000000+00:00"),
+            ("2025-12-15T10:00:00.5-03:00", "2025-12-15T13:00:00.500000+00:00"),
+            (
+                "2025-12-15T10:00:00.123456000+0530",
+                "2025-12-15T04:30:00.123456+00:00",
+            ),
+            (
+                "1969-12-31T23:59:59.999999+00:00",
+                "1969-12-31T23:59:59.999999+00:00",
+            ),
+        ] {
+            assert_eq!(utc(text).as_deref(), Some(iso), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_instant_is_refused() {
+        for text in [
+            "",
+            "now",
+            "2026-13-01",
+            "2026-02-30",
+            "2026-01-01T24:00:00",
+            "2026-01-01T12:00:60",
+            "0000-00-00",
+            "2026-01-01T12:00:00.1234567",
+            "2026-01-01T12:00:00 +00:00",
+            "2026-01-01X12:00:00",
+            "1767268800",
+            "2026-01-01T12:00:00.",
+            "２０２６-01-01",
+            "2026-01-01T12:00:00+24:00",
+            "10000-01-01T00:00:00Z",
+            "0001-01-01T00:00:00+01:00",
+        ] {
+            assert_eq!(utc(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_time_without_zone_is_meant_in_the_legacy_zone() {
+        let zone = LegacyZone::named("America/Sao_Paulo").unwrap();
+        let at = Timestamp::parse("2026-01-01T12:00:00", &zone).unwrap();
+        assert_eq!(at.to_iso(), "2026-01-01T15:00:00.000000+00:00");
+        let at = Timestamp::parse("2026-01-01T12:00:00Z", &zone).unwrap();
+        assert_eq!(at.to_iso(), "2026-01-01T12:00:00.000000+00:00");
+    }
+
+    #[test]
+    fn the_http_form_leaves_out_a_zero_fraction() {
+        let at = Timestamp::parse("2026-01-01 12:00:00", &LegacyZone::utc()).unwrap();
+        assert_eq!(at.to_json_text(), "2026-01-01T12:00:00Z");
+        let at = Timestamp::from_micros(at.as_micros() + 5).unwrap();
+        assert_eq!(at.to_json_text(), "2026-01-01T12:00:00.000005Z");
+    }
+
+    proptest! {
+        #[test]
+        fn iso_text_comes_back(micros in -62_135_596_800_000_000_i64..=253_402_300_799_999_999) {
+            let at = Timestamp::from_micros(micros).unwrap();
+            prop_assert_eq!(Timestamp::parse(&at.to_iso(), &LegacyZone::utc()).unwrap(), at);
+            prop_assert_eq!(Timestamp::parse(&at.to_json_text(), &LegacyZone::utc()).unwrap(), at);
+        }
+
+        #[test]
+        fn no_text_panics(text in "\\PC{0,40}") {
+            let _ = Timestamp::parse(&text, &LegacyZone::utc());
+        }
+    }
+}

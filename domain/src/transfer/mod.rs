@@ -1,0 +1,1 @@
+//! What copying and verifying need to know about databases and values.

@@ -1,0 +1,1 @@
+//! Cutover's schemas, up and down, for SQLite and PostgreSQL, and what runs them.

@@ -1,0 +1,1 @@
+//! The repositories of synth-lab, one file each.

@@ -1,0 +1,13 @@
+//! What Cutover needs from outside, as traits: the repositories of each context, the clock, ids, and the sources and
+//! sinks of a transfer. The traits' documentation is their contract; the contract cases in `tests/` hold every
+//! implementation to it.
+
+pub mod clock;
+pub mod error;
+pub mod lab;
+pub mod page;
+pub mod transfer;
+
+pub use cutover_domain as domain;
+pub use error::{StoreError, StoreResult};
+pub use page::{Page, PageRequest};

@@ -1,0 +1,1 @@
+//! Where a transfer reads from and writes to.
