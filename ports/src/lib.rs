@@ -4,10 +4,12 @@
 
 pub mod clock;
 pub mod error;
+pub mod foreign_keys;
 pub mod lab;
 pub mod page;
 pub mod transfer;
 
 pub use cutover_domain as domain;
 pub use error::{StoreError, StoreResult};
+pub use foreign_keys::{ForeignKeys, Reference};
 pub use page::{Page, PageRequest};

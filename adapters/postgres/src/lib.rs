@@ -1,1 +1,13 @@
-//! Cutover's ports on PostgreSQL.
+//! Cutover's ports on PostgreSQL: deadpool and tokio-postgres, statements prepared and cached, one round trip per
+//! method where SQL can do it.
+
+pub mod connect;
+pub mod database;
+pub mod error;
+pub mod lab;
+pub mod row;
+pub mod transfer;
+pub mod types;
+
+pub use connect::PgServer;
+pub use database::{Database, PoolSettings};

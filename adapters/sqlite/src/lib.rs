@@ -1,1 +1,9 @@
-//! Cutover's ports on SQLite.
+//! Cutover's ports on SQLite: rusqlite on threads of its own, one that writes and some that read.
+
+pub mod database;
+pub mod error;
+pub mod lab;
+pub mod row;
+pub mod transfer;
+
+pub use database::{Database, OpenSettings};

@@ -1,1 +1,11 @@
 //! synth-lab: experiments on synthetic people, their analyses, interviews, explorations and documents.
+
+pub mod relations;
+pub mod synth_group;
+
+/// Whether `id` is `prefix` and exactly `digits` lower-case hexadecimal digits.
+pub fn is_prefixed_hex(id: &str, prefix: &str, digits: usize) -> bool {
+    id.strip_prefix(prefix).is_some_and(|rest| {
+        rest.len() == digits && rest.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'))
+    })
+}

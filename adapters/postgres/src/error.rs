@@ -1,0 +1,108 @@
+//! What PostgreSQL's errors mean for a store.
+
+use cutover_domain::lab::relations;
+use cutover_ports::StoreError;
+use tokio_postgres::error::{DbError, SqlState};
+
+/// Whether a lost connection leaves open what happened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Effect {
+    /// Nothing was written, or will be rolled back.
+    None,
+    /// A write that commits by itself, or a COMMIT.
+    Commits,
+}
+
+/// The server cannot be reached, or ended the connection before anything was written.
+pub(crate) fn unavailable(error: impl Into<cutover_ports::error::BoxError>) -> StoreError {
+    StoreError::Unavailable(error.into())
+}
+
+/// Translates a driver error. `effect` tells what a lost connection means.
+pub(crate) fn store_error(error: tokio_postgres::Error, effect: Effect) -> StoreError {
+    match error.as_db_error() {
+        Some(db) => match from_state(db, effect) {
+            Some(known) => known,
+            None => StoreError::Backend(error.into()),
+        },
+        None if error.is_closed() || is_io(&error) => match effect {
+            Effect::None => StoreError::Unavailable(error.into()),
+            Effect::Commits => StoreError::Indeterminate(error.into()),
+        },
+        None => match conversion(&error) {
+            Some(reason) => StoreError::invalid("value", reason),
+            None => StoreError::Backend(error.into()),
+        },
+    }
+}
+
+fn is_io(error: &tokio_postgres::Error) -> bool {
+    std::error::Error::source(error).is_some_and(|source| source.is::<std::io::Error>())
+}
+
+/// A value that the driver could not encode for its column.
+fn conversion(error: &tokio_postgres::Error) -> Option<String> {
+    let text = error.to_string();
+    text.starts_with("error serializing parameter")
+        .then(|| std::error::Error::source(error).map_or(text, ToString::to_string))
+}
+
+fn from_state(db: &DbError, effect: Effect) -> Option<StoreError> {
+    let table = db.table().unwrap_or("?");
+    let code = db.code();
+    Some(match *code {
+        SqlState::UNIQUE_VIOLATION => StoreError::conflict(format!("{table}.{}", key_columns(db))),
+        SqlState::FOREIGN_KEY_VIOLATION => foreign_key(db),
+        SqlState::NOT_NULL_VIOLATION => StoreError::invalid(
+            format!("{table}.{}", db.column().unwrap_or("?")),
+            "a value is required",
+        ),
+        SqlState::CHECK_VIOLATION => StoreError::invalid(
+            format!("{table}: {}", db.constraint().unwrap_or("?")),
+            "the value breaks the rule of this constraint",
+        ),
+        SqlState::ADMIN_SHUTDOWN | SqlState::CRASH_SHUTDOWN if effect == Effect::Commits => {
+            StoreError::Indeterminate(db.clone().into())
+        }
+        SqlState::ADMIN_SHUTDOWN
+        | SqlState::CRASH_SHUTDOWN
+        | SqlState::CANNOT_CONNECT_NOW
+        | SqlState::TOO_MANY_CONNECTIONS
+        | SqlState::QUERY_CANCELED
+        | SqlState::T_R_SERIALIZATION_FAILURE
+        | SqlState::T_R_DEADLOCK_DETECTED
+        | SqlState::LOCK_NOT_AVAILABLE => StoreError::Unavailable(db.clone().into()),
+        _ if code.code().starts_with("22") => StoreError::invalid("value", db.message()),
+        _ => return None,
+    })
+}
+
+/// The columns of `Key (a, b)=(…)`, which every language of the server writes alike.
+fn key_columns(db: &DbError) -> String {
+    let detail = db.detail().unwrap_or_default();
+    detail
+        .split_once(")=(")
+        .and_then(|(before, _)| before.rsplit_once('('))
+        .map_or_else(
+            || db.constraint().unwrap_or("?").to_owned(),
+            |(_, columns)| columns.replace(", ", ","),
+        )
+}
+
+/// Constraints are named `<child>_<column>_fkey`. The server reports the table that the statement changed in the
+/// message only, so a row that is still referred to is told from a missing parent by the detail's quoted table.
+fn foreign_key(db: &DbError) -> StoreError {
+    let constraint = db.constraint().unwrap_or("?");
+    let Some(relation) = relations::by_constraint(constraint) else {
+        return StoreError::missing(constraint);
+    };
+    let named = db
+        .detail()
+        .and_then(|detail| detail.rsplit('"').nth(1))
+        .unwrap_or_default();
+    if named == relation.child && relation.child != relation.parent {
+        StoreError::conflict(format!("{}.{}", relation.child, relation.column))
+    } else {
+        StoreError::missing(relation.parent)
+    }
+}

@@ -1,0 +1,1 @@
+//! Transfer sources and sinks on PostgreSQL.

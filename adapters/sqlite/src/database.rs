@@ -1,0 +1,369 @@
+//! The file, the threads that own its connections, and the one place where statements run.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread;
+use std::time::Duration;
+
+use cutover_domain::time::LegacyZone;
+use cutover_ports::{ForeignKeys, Page, PageRequest, Reference, StoreError, StoreResult};
+use rusqlite::{Connection, OpenFlags, Params, Row, ToSql};
+use tokio::sync::oneshot;
+
+use crate::error::{is_unnamed_foreign_key, restricting_children, store_error};
+use crate::row::Columns;
+
+/// How a file is opened.
+#[derive(Debug, Clone)]
+pub struct OpenSettings {
+    /// Whether a missing file is made.
+    pub create: bool,
+    /// How long a statement waits for another process that writes.
+    pub busy_timeout: Duration,
+    /// Connections that read, at least one.
+    pub readers: usize,
+    /// The zone that times without one are meant in.
+    pub legacy_zone: LegacyZone,
+}
+
+impl Default for OpenSettings {
+    fn default() -> Self {
+        Self {
+            create: false,
+            busy_timeout: Duration::from_secs(5),
+            readers: 4,
+            legacy_zone: LegacyZone::utc(),
+        }
+    }
+}
+
+type Job = Box<dyn FnOnce(&Session) + Send>;
+
+/// A SQLite file as the repositories use it. Cloning shares the connections; they close with the last clone.
+#[derive(Clone)]
+pub struct Database {
+    path: PathBuf,
+    writer: Sender<Job>,
+    readers: Sender<Job>,
+    foreign_keys: Option<Arc<dyn ForeignKeys>>,
+}
+
+impl fmt::Debug for Database {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Database")
+            .field("path", &self.path)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Database {
+    /// Opens the file: one connection that writes, some that read, each on its own thread.
+    pub fn open(path: &Path, settings: &OpenSettings) -> StoreResult<Self> {
+        let (writer, jobs) = channel();
+        // The writer comes first: it makes the file and turns on WAL, which the readers need.
+        spawn(
+            "sqlite-writer",
+            Session::open(path, settings, settings.create)?,
+            Arc::new(Mutex::new(jobs)),
+        )?;
+        let (readers, jobs) = channel();
+        let jobs = Arc::new(Mutex::new(jobs));
+        for _ in 0..settings.readers.max(1) {
+            let session = Session::open(path, settings, false)?;
+            session
+                .connection
+                .pragma_update(None, "query_only", true)
+                .map_err(store_error)?;
+            spawn("sqlite-reader", session, Arc::clone(&jobs))?;
+        }
+        Ok(Self {
+            path: path.to_owned(),
+            writer,
+            readers,
+            foreign_keys: None,
+        })
+    }
+
+    /// The file.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The same connections, for repositories some of whose parents or children live in the other database.
+    #[must_use]
+    pub fn with_foreign_keys(mut self, foreign_keys: Arc<dyn ForeignKeys>) -> Self {
+        self.foreign_keys = Some(foreign_keys);
+        self
+    }
+
+    /// See [`ForeignKeys::before_write`]; nothing to do unless routing is hybrid.
+    pub(crate) async fn before_write(&self, references: &[(&'static str, &str)]) -> StoreResult<()> {
+        let Some(foreign_keys) = &self.foreign_keys else {
+            return Ok(());
+        };
+        let references: Vec<Reference> = references
+            .iter()
+            .map(|&(parent, key)| Reference {
+                parent,
+                key: key.to_owned(),
+            })
+            .collect();
+        foreign_keys.before_write(&references).await
+    }
+
+    /// See [`ForeignKeys::before_delete`].
+    pub(crate) async fn before_delete(&self, parent: &'static str, key: &str) -> StoreResult<()> {
+        match &self.foreign_keys {
+            Some(foreign_keys) => foreign_keys.before_delete(parent, key).await,
+            None => Ok(()),
+        }
+    }
+
+    /// See [`ForeignKeys::after_delete`].
+    pub(crate) async fn after_delete(&self, parent: &'static str, key: &str) -> StoreResult<()> {
+        match &self.foreign_keys {
+            Some(foreign_keys) => foreign_keys.after_delete(parent, key).await,
+            None => Ok(()),
+        }
+    }
+
+    /// Runs `work` on a connection that reads. `operation` is `repository.method`, for traces.
+    pub(crate) async fn read<T: Send + 'static>(
+        &self,
+        operation: &'static str,
+        work: impl FnOnce(&Session) -> StoreResult<T> + Send + 'static,
+    ) -> StoreResult<T> {
+        run(&self.readers, operation, work).await
+    }
+
+    /// Runs `work`, which is one statement that writes and commits by itself.
+    pub(crate) async fn write<T: Send + 'static>(
+        &self,
+        operation: &'static str,
+        work: impl FnOnce(&Session) -> StoreResult<T> + Send + 'static,
+    ) -> StoreResult<T> {
+        run(&self.writer, operation, work).await
+    }
+
+    /// Runs `work` in one transaction, which holds the file's write lock from its start.
+    pub(crate) async fn atomic<T: Send + 'static>(
+        &self,
+        operation: &'static str,
+        work: impl FnOnce(&Session) -> StoreResult<T> + Send + 'static,
+    ) -> StoreResult<T> {
+        run(&self.writer, operation, |session| session.atomic(work)).await
+    }
+
+    /// Whether a statement can run now.
+    pub async fn ping(&self) -> StoreResult<()> {
+        self.read("ping", |session| {
+            session.query_opt("SELECT 1", [], |_| Ok(())).map(|_| ())
+        })
+        .await
+    }
+}
+
+async fn run<T: Send + 'static>(
+    lane: &Sender<Job>,
+    operation: &'static str,
+    work: impl FnOnce(&Session) -> StoreResult<T> + Send + 'static,
+) -> StoreResult<T> {
+    let (answer, result) = oneshot::channel();
+    let job: Job = Box::new(move |session| {
+        let outcome = work(session);
+        if let Err(error) = &outcome {
+            tracing::debug!(operation, %error, "statement failed");
+        }
+        // A caller that went away does not need the answer; the work is done all the same.
+        answer.send(outcome).unwrap_or_default();
+    });
+    lane.send(job).map_err(|_| stopped())?;
+    result.await.map_err(|_| stopped())?
+}
+
+fn stopped() -> StoreError {
+    StoreError::Unavailable("the connection's thread has stopped".into())
+}
+
+/// A thread that owns `session` and does its lane's jobs until every sender is gone.
+fn spawn(name: &str, session: Session, jobs: Arc<Mutex<Receiver<Job>>>) -> StoreResult<()> {
+    thread::Builder::new()
+        .name(name.to_owned())
+        .spawn(move || {
+            loop {
+                let job = jobs.lock().unwrap_or_else(PoisonError::into_inner).recv();
+                match job {
+                    Ok(job) => job(&session),
+                    Err(_) => break,
+                }
+            }
+        })
+        .map(drop)
+        .map_err(|error| StoreError::Unavailable(error.into()))
+}
+
+/// A connection on its thread: statements are prepared once and kept.
+pub(crate) struct Session {
+    connection: Connection,
+    zone: LegacyZone,
+}
+
+impl Session {
+    fn open(path: &Path, settings: &OpenSettings, create: bool) -> StoreResult<Self> {
+        let mut flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        if create {
+            flags |= OpenFlags::SQLITE_OPEN_CREATE;
+        }
+        let connection = Connection::open_with_flags(path, flags).map_err(store_error)?;
+        connection
+            .busy_timeout(settings.busy_timeout)
+            .map_err(store_error)?;
+        connection.set_prepared_statement_cache_capacity(256);
+        connection
+            .execute_batch(
+                "PRAGMA journal_mode = WAL; PRAGMA foreign_keys = ON; PRAGMA synchronous = NORMAL;
+                 PRAGMA temp_store = MEMORY; PRAGMA trusted_schema = OFF;",
+            )
+            .map_err(store_error)?;
+        Ok(Self {
+            connection,
+            zone: settings.legacy_zone.clone(),
+        })
+    }
+
+    fn atomic<T>(&self, work: impl FnOnce(&Self) -> StoreResult<T>) -> StoreResult<T> {
+        self.execute("BEGIN IMMEDIATE", [])?;
+        let outcome = work(self).and_then(|value| self.execute("COMMIT", []).map(|_| value));
+        if outcome.is_err() && !self.connection.is_autocommit() {
+            self.execute("ROLLBACK", [])?;
+        }
+        outcome
+    }
+
+    /// All rows.
+    pub(crate) fn query<T>(
+        &self,
+        sql: &str,
+        params: impl Params,
+        from_row: impl Fn(&mut Columns<'_>) -> StoreResult<T>,
+    ) -> StoreResult<Vec<T>> {
+        let mut statement = self.connection.prepare_cached(sql).map_err(store_error)?;
+        let mut rows = statement.query(params).map_err(store_error)?;
+        let mut items = Vec::new();
+        while let Some(row) = rows.next().map_err(store_error)? {
+            items.push(self.read_row(row, &from_row)?);
+        }
+        Ok(items)
+    }
+
+    /// The first row, or none.
+    pub(crate) fn query_opt<T>(
+        &self,
+        sql: &str,
+        params: impl Params,
+        from_row: impl Fn(&mut Columns<'_>) -> StoreResult<T>,
+    ) -> StoreResult<Option<T>> {
+        let mut statement = self.connection.prepare_cached(sql).map_err(store_error)?;
+        let mut rows = statement.query(params).map_err(store_error)?;
+        rows.next()
+            .map_err(store_error)?
+            .map(|row| self.read_row(row, &from_row))
+            .transpose()
+    }
+
+    /// A page and the length of the list. `sql` takes the limit and the offset behind the parameters that it shares
+    /// with `count`.
+    pub(crate) fn page<T>(
+        &self,
+        sql: &str,
+        count: &str,
+        params: &[&dyn ToSql],
+        page: PageRequest,
+        from_row: impl Fn(&mut Columns<'_>) -> StoreResult<T>,
+    ) -> StoreResult<Page<T>> {
+        let total = self
+            .query_opt(count, params, |columns| columns.count())?
+            .unwrap_or(0);
+        let offset = i64::try_from(page.offset).unwrap_or(i64::MAX);
+        let mut page_params = params.to_vec();
+        page_params.push(&page.limit);
+        page_params.push(&offset);
+        Ok(Page {
+            items: self.query(sql, page_params.as_slice(), from_row)?,
+            total,
+        })
+    }
+
+    /// Runs a statement; the number of rows it changed.
+    pub(crate) fn execute(&self, sql: &str, params: impl Params) -> StoreResult<u64> {
+        let mut statement = self.connection.prepare_cached(sql).map_err(store_error)?;
+        let changed = statement.execute(params).map_err(store_error)?;
+        Ok(u64::try_from(changed).unwrap_or(u64::MAX))
+    }
+
+    /// As [`Session::execute`], for a statement that writes references to `parents` (table, key column, key): when
+    /// one does not exist the error names it, which SQLite does not.
+    pub(crate) fn execute_referring(
+        &self,
+        sql: &str,
+        params: impl Params,
+        parents: &[(&'static str, &'static str, &str)],
+    ) -> StoreResult<u64> {
+        self.execute(sql, params)
+            .map_err(|error| self.name_parent(error, parents))
+    }
+
+    fn name_parent(&self, error: StoreError, parents: &[(&'static str, &'static str, &str)]) -> StoreError {
+        if !is_unnamed_foreign_key(&error) {
+            return error;
+        }
+        for (table, column, key) in parents {
+            // Both names are constants of this program.
+            let sql = format!("SELECT 1 FROM {table} WHERE {column} = ?1");
+            if let Ok(None) = self.query_opt(&sql, [key], |_| Ok(())) {
+                return StoreError::missing(*table);
+            }
+        }
+        error
+    }
+
+    /// Deletes the rows of `parent` that `sql` selects by `key`: when a row that refers to them forbids it, the error
+    /// names the referring column.
+    pub(crate) fn delete_referred(&self, sql: &str, parent: &'static str, key: &str) -> StoreResult<u64> {
+        self.execute(sql, [key]).map_err(|error| {
+            if !is_unnamed_foreign_key(&error) {
+                return error;
+            }
+            let found = restricting_children(parent).find(|child| {
+                let sql = format!("SELECT 1 FROM {} WHERE {} = ?1", child.child, child.column);
+                matches!(self.query_opt(&sql, [key], |_| Ok(())), Ok(Some(())))
+            });
+            let child = found.or_else(|| restricting_children(parent).next());
+            child.map_or(error, |child| {
+                StoreError::conflict(format!("{}.{}", child.child, child.column))
+            })
+        })
+    }
+
+    /// Whether the file has this table.
+    pub(crate) fn has_table(&self, name: &str) -> StoreResult<bool> {
+        let sql = "SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = ?1";
+        Ok(self.query_opt(sql, [name], |_| Ok(()))?.is_some())
+    }
+
+    /// Whether the table has this column.
+    pub(crate) fn has_column(&self, table: &str, column: &str) -> StoreResult<bool> {
+        let sql = "SELECT 1 FROM pragma_table_info(?1) WHERE name = ?2";
+        Ok(self.query_opt(sql, [table, column], |_| Ok(()))?.is_some())
+    }
+
+    fn read_row<T>(
+        &self,
+        row: &Row<'_>,
+        from_row: impl Fn(&mut Columns<'_>) -> StoreResult<T>,
+    ) -> StoreResult<T> {
+        from_row(&mut Columns::new(row, &self.zone))
+    }
+}

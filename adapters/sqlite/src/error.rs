@@ -1,0 +1,67 @@
+//! What SQLite's errors mean for a store.
+
+use cutover_domain::lab::relations;
+use cutover_ports::StoreError;
+use rusqlite::{ErrorCode, ffi};
+
+/// The key of a foreign key violation before [`parent_of`] has found out which one it was: SQLite does not say.
+const UNNAMED_FOREIGN_KEY: &str = "a row referred to";
+
+/// Translates a driver error. Every SQLite statement is undone as a whole when it fails, so nothing was written.
+pub(crate) fn store_error(error: rusqlite::Error) -> StoreError {
+    let rusqlite::Error::SqliteFailure(code, message) = &error else {
+        return match error {
+            rusqlite::Error::ToSqlConversionFailure(cause) => StoreError::invalid("value", cause.to_string()),
+            other => StoreError::Backend(other.into()),
+        };
+    };
+    let message = message.as_deref().unwrap_or_default();
+    match (code.code, code.extended_code) {
+        (ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked, _) => {
+            StoreError::Unavailable("the file is locked by another writer".into())
+        }
+        (ErrorCode::CannotOpen | ErrorCode::SystemIoFailure | ErrorCode::DiskFull, _) => {
+            StoreError::Unavailable(error.into())
+        }
+        (
+            _,
+            ffi::SQLITE_CONSTRAINT_UNIQUE | ffi::SQLITE_CONSTRAINT_PRIMARYKEY | ffi::SQLITE_CONSTRAINT_ROWID,
+        ) => StoreError::conflict(unique_key(message)),
+        (_, ffi::SQLITE_CONSTRAINT_FOREIGNKEY) => StoreError::missing(UNNAMED_FOREIGN_KEY),
+        (_, ffi::SQLITE_CONSTRAINT_NOTNULL) => {
+            StoreError::invalid(after_colon(message), "a value is required")
+        }
+        (_, ffi::SQLITE_CONSTRAINT_CHECK) => StoreError::invalid(
+            after_colon(message),
+            "the value breaks the rule of this constraint",
+        ),
+        (ErrorCode::ConstraintViolation | ErrorCode::TypeMismatch | ErrorCode::TooBig, _) => {
+            StoreError::invalid("value", message)
+        }
+        _ => StoreError::Backend(error.into()),
+    }
+}
+
+fn after_colon(message: &str) -> &str {
+    message.split_once(": ").map_or(message, |(_, rest)| rest)
+}
+
+/// `UNIQUE constraint failed: t.a, t.b` as `t.a,b`.
+fn unique_key(message: &str) -> String {
+    let mut columns = after_colon(message).split(", ");
+    let first = columns.next().unwrap_or_default().to_owned();
+    columns.fold(first, |key, column| {
+        let name = column.rsplit_once('.').map_or(column, |(_, name)| name);
+        format!("{key},{name}")
+    })
+}
+
+/// Whether `error` is a foreign key violation that has no name yet.
+pub(crate) fn is_unnamed_foreign_key(error: &StoreError) -> bool {
+    matches!(error, StoreError::Missing(key) if key == UNNAMED_FOREIGN_KEY)
+}
+
+/// The children that may forbid a delete from `parent`, as a conflict's key.
+pub(crate) fn restricting_children(parent: &str) -> impl Iterator<Item = &'static relations::Relation> {
+    relations::children_of(parent).filter(|relation| relation.on_delete == relations::OnDelete::Refuse)
+}

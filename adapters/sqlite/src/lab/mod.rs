@@ -1,0 +1,16 @@
+//! The lab's repositories on SQLite, one file each.
+
+pub mod synth_group;
+
+use std::sync::Arc;
+
+use cutover_ports::lab::LabRepositories;
+
+use crate::Database;
+
+/// Every repository of the lab on `db`.
+pub fn repositories(db: &Database) -> LabRepositories {
+    LabRepositories {
+        synth_groups: Arc::new(synth_group::SqliteSynthGroupRepository::new(db.clone())),
+    }
+}
