@@ -1,1 +1,4 @@
-//! Moves a live application from SQLite to PostgreSQL, one repository at a time, with nothing lost and a way back at every step.
+//! The program `cutover`: configuration, command line, wiring, use cases, HTTP.
+
+pub mod cli;
+pub mod config;

@@ -1,0 +1,97 @@
+//! The command line: what can be asked, where configuration comes from, how an answer ends.
+
+mod output;
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use clap::{Args, CommandFactory, Parser, Subcommand};
+
+use crate::config::{Config, ConfigError, Flags};
+pub use output::{CliError, Exit, Output};
+
+/// Moves a live application from SQLite to PostgreSQL, one repository at a time, with nothing lost and a way back at
+/// every step.
+#[derive(Debug, Parser)]
+#[command(name = "cutover", version, max_term_width = 110)]
+pub struct Cli {
+    #[command(flatten)]
+    config: ConfigArgs,
+    #[command(subcommand)]
+    command: Command,
+}
+
+/// Where the databases are; each flag wins over the environment, which wins over the file.
+#[derive(Debug, Clone, Default, Args)]
+struct ConfigArgs {
+    /// The configuration file [default: cutover.toml, if there is one]
+    #[arg(long, global = true, value_name = "FILE", env = "CUTOVER_CONFIG")]
+    config: Option<PathBuf>,
+    /// The SQLite file
+    #[arg(long, global = true, value_name = "FILE")]
+    sqlite: Option<String>,
+    /// The PostgreSQL database
+    #[arg(long, global = true, value_name = "URL", hide_env_values = true)]
+    postgres: Option<String>,
+    /// Run a repository (or `default`, all others) on a backend: synths=postgres
+    #[arg(long = "repository", global = true, value_name = "NAME=BACKEND")]
+    repositories: Vec<String>,
+    /// What to log: error, warn, info, debug, trace, or a filter
+    #[arg(long, global = true, value_name = "FILTER")]
+    log: Option<String>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Print a completion script for a shell
+    Completions {
+        /// The shell
+        shell: clap_complete::Shell,
+    },
+}
+
+/// Runs the command line `args`, the program's name first, in `environment`.
+pub async fn run(args: impl IntoIterator<Item = OsString>, environment: BTreeMap<String, String>) -> Exit {
+    let cli = match Cli::try_parse_from(args) {
+        Ok(cli) => cli,
+        Err(error) => return output::usage(&error),
+    };
+    match dispatch(cli, &environment).await {
+        Ok(exit) => exit,
+        Err(error) => output::failure(&error),
+    }
+}
+
+async fn dispatch(cli: Cli, environment: &BTreeMap<String, String>) -> Result<Exit, CliError> {
+    match cli.command {
+        Command::Completions { shell } => {
+            clap_complete::generate(shell, &mut Cli::command(), "cutover", &mut std::io::stdout());
+            Ok(Exit::Done)
+        }
+    }
+}
+
+impl ConfigArgs {
+    fn load(&self, environment: &BTreeMap<String, String>) -> Result<Config, ConfigError> {
+        let mut flags = Flags {
+            file: self.config.clone(),
+            settings: Vec::new(),
+        };
+        let mut set = |key: &str, value: &Option<String>, flag| {
+            if let Some(value) = value {
+                flags.settings.push((key.to_owned(), value.clone(), flag));
+            }
+        };
+        set("lab.sqlite_path", &self.sqlite, "--sqlite");
+        set("postgres.url", &self.postgres, "--postgres");
+        set("log.filter", &self.log, "--log");
+        for route in &self.repositories {
+            let (name, backend) = route.split_once('=').unwrap_or((route, ""));
+            flags
+                .settings
+                .push((format!("repositories.{name}"), backend.to_owned(), "--repository"));
+        }
+        Config::load(&flags, environment)
+    }
+}

@@ -1,0 +1,389 @@
+//! Configuration: flags over environment over `cutover.toml` over defaults, checked as a whole.
+
+mod database_url;
+mod routing;
+mod settings;
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use cutover_domain::time::LegacyZone;
+use toml::Value;
+
+pub use database_url::{DatabaseUrl, is_postgres_url};
+pub use routing::{Backend, LAB_ROUTES, LabRoute, LabRouting};
+use settings::Settings;
+pub use settings::{ConfigError, Secret};
+
+/// The file read when no other is named.
+pub const DEFAULT_FILE: &str = "cutover.toml";
+/// The SQLite file used when nothing else is configured.
+const DEFAULT_SQLITE: &str = "cutover.db";
+
+/// The checked configuration.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// How logs are written.
+    pub log: LogConfig,
+    /// The SQLite side.
+    pub sqlite: SqliteConfig,
+    /// The PostgreSQL side, if a URL is configured.
+    pub postgres: Option<PostgresConfig>,
+    /// The context synth-lab.
+    pub lab: LabConfig,
+    /// The HTTP service.
+    pub server: ServerConfig,
+    /// Start although a repository is routed to tables that were never copied and verified.
+    pub accept_empty: bool,
+}
+
+/// Logs.
+#[derive(Debug, Clone)]
+pub struct LogConfig {
+    /// A filter such as `info` or `cutover=debug,info`.
+    pub filter: String,
+    /// One JSON object a line instead of text.
+    pub json: bool,
+}
+
+/// What all SQLite files have in common.
+#[derive(Debug, Clone)]
+pub struct SqliteConfig {
+    /// How long a statement waits for another process that writes.
+    pub busy_timeout: Duration,
+    /// Connections that read.
+    pub readers: usize,
+}
+
+/// The PostgreSQL database and its pool.
+#[derive(Debug, Clone)]
+pub struct PostgresConfig {
+    /// Where it is; holds the password.
+    pub url: Secret,
+    /// Connections at most.
+    pub pool_size: usize,
+    /// How long a caller waits for a connection.
+    pub wait_timeout: Duration,
+    /// How long a statement may take.
+    pub statement_timeout: Duration,
+    /// Off behind PgBouncer in transaction mode.
+    pub prepared_statements: bool,
+}
+
+/// The context synth-lab.
+#[derive(Debug, Clone)]
+pub struct LabConfig {
+    /// Whether it is served, migrated and copied.
+    pub enabled: bool,
+    /// Its SQLite file.
+    pub sqlite_path: PathBuf,
+    /// The zone that times without one are meant in.
+    pub legacy_zone: LegacyZone,
+    /// That zone's name.
+    pub legacy_timezone: String,
+    /// Which repository runs where.
+    pub routing: LabRouting,
+}
+
+/// The HTTP service.
+#[derive(Debug, Clone)]
+pub struct ServerConfig {
+    /// Where it listens; loopback by default.
+    pub listen: SocketAddr,
+    /// How long a request may take.
+    pub request_timeout: Duration,
+    /// How long requests in flight may go on after the signal to stop.
+    pub shutdown_timeout: Duration,
+    /// The largest body accepted, in bytes.
+    pub body_limit: usize,
+}
+
+/// What the command line says about the configuration.
+#[derive(Debug, Clone, Default)]
+pub struct Flags {
+    /// The configuration file; without it [`DEFAULT_FILE`] if that exists.
+    pub file: Option<PathBuf>,
+    /// Settings by dotted key, each with the flag that gave it.
+    pub settings: Vec<(String, String, &'static str)>,
+}
+
+/// Environment variables that have a name of their own; the others are `CUTOVER_` and the key in capitals with `_`.
+const ENVIRONMENT: &[(&str, &str)] = &[
+    ("DATABASE_URL", "database_url"),
+    ("SYNTHLAB_DB_PATH", "lab.sqlite_path"),
+    ("CUTOVER_LOG", "log.filter"),
+    ("CUTOVER_LOG_JSON", "log.json"),
+    ("CUTOVER_ACCEPT_EMPTY", "accept_empty"),
+];
+
+/// The sections whose keys the environment can set.
+const SECTIONS: &[&str] = &["log", "sqlite", "postgres", "repositories", "lab", "server"];
+
+impl Config {
+    /// Reads and checks everything; the error holds every mistake.
+    pub fn load(flags: &Flags, environment: &BTreeMap<String, String>) -> Result<Self, ConfigError> {
+        let mut settings = Settings::default();
+        add_file(&mut settings, flags.file.as_deref());
+        for (name, value) in environment {
+            if let Some(key) = environment_key(name)
+                && !value.is_empty()
+            {
+                settings.add(
+                    &key,
+                    Value::String(value.clone()),
+                    &format!("the environment's {name}"),
+                );
+            }
+        }
+        for (key, value, flag) in &flags.settings {
+            settings.add(key, Value::String(value.clone()), flag);
+        }
+        let config = Self::from_settings(&mut settings);
+        settings.finish().map(|()| config)
+    }
+
+    fn from_settings(settings: &mut Settings) -> Self {
+        let log = LogConfig {
+            filter: settings.text("log.filter").unwrap_or_else(|| "info".to_owned()),
+            json: settings.flag("log.json", false),
+        };
+        let url = settings.parsed(
+            "database_url",
+            "a postgres:// or sqlite:/// URL",
+            DatabaseUrl::parse,
+        );
+        let (postgres_url, sqlite_url) = match url {
+            Some(DatabaseUrl::Postgres(url)) => (Some(url), None),
+            Some(DatabaseUrl::Sqlite(path)) => (None, Some(path)),
+            None => (None, None),
+        };
+        let own_url = settings.parsed(
+            "postgres.url",
+            "a postgres:// URL",
+            |text| match DatabaseUrl::parse(text)? {
+                DatabaseUrl::Postgres(url) => Some(url),
+                DatabaseUrl::Sqlite(_) => None,
+            },
+        );
+        let file_named =
+            settings.is_set("sqlite.path") || settings.is_set("lab.sqlite_path") || sqlite_url.is_some();
+        let sqlite_path = settings.text("sqlite.path").map(PathBuf::from).or(sqlite_url);
+        let postgres = postgres_from(settings, own_url.or(postgres_url));
+        let routing = routing_from(settings, postgres.is_some(), file_named);
+        let sqlite = SqliteConfig {
+            busy_timeout: milliseconds(settings, "sqlite.busy_timeout_ms", 5_000),
+            readers: count(settings, "sqlite.readers", 1..=64, 4),
+        };
+        let sqlite_path = sqlite_path.unwrap_or_else(|| PathBuf::from(DEFAULT_SQLITE));
+        let lab = lab_from(settings, sqlite_path, routing);
+        let listen = settings
+            .parsed(
+                "server.listen",
+                "an address and a port such as \"127.0.0.1:8080\"",
+                |text| text.parse().ok(),
+            )
+            .unwrap_or_else(|| SocketAddr::from(([127, 0, 0, 1], 8080)));
+        let server = ServerConfig {
+            listen,
+            request_timeout: milliseconds(settings, "server.request_timeout_ms", 30_000),
+            shutdown_timeout: milliseconds(settings, "server.shutdown_timeout_ms", 10_000),
+            body_limit: count(
+                settings,
+                "server.body_limit_bytes",
+                1_024..=1_073_741_824,
+                10_485_760,
+            ),
+        };
+        Self {
+            log,
+            sqlite,
+            postgres,
+            lab,
+            server,
+            accept_empty: settings.flag("accept_empty", false),
+        }
+    }
+}
+
+fn postgres_from(settings: &mut Settings, url: Option<Secret>) -> Option<PostgresConfig> {
+    let pool_size = count(settings, "postgres.pool_size", 1..=1_000, 16);
+    let wait_timeout = milliseconds(settings, "postgres.wait_timeout_ms", 5_000);
+    let statement_timeout = milliseconds(settings, "postgres.statement_timeout_ms", 30_000);
+    let prepared_statements = settings.flag("postgres.prepared_statements", true);
+    url.map(|url| PostgresConfig {
+        url,
+        pool_size,
+        wait_timeout,
+        statement_timeout,
+        prepared_statements,
+    })
+}
+
+/// Without a default of its own, routing follows what is configured: PostgreSQL when only a PostgreSQL URL is given.
+fn routing_from(settings: &mut Settings, postgres: bool, file_named: bool) -> LabRouting {
+    let expected = "\"sqlite\" or \"postgres\"";
+    let implied = if postgres && !file_named {
+        Backend::Postgres
+    } else {
+        Backend::Sqlite
+    };
+    let default = settings
+        .parsed("repositories.default", expected, Backend::from_name)
+        .unwrap_or(implied);
+    let routing = LabRouting::from_settings(settings, default);
+    if routing.uses(Backend::Postgres) && !postgres {
+        settings.mistake(
+            "repositories are routed to postgres, and no PostgreSQL is configured: set postgres.url or DATABASE_URL"
+                .to_owned(),
+        );
+    }
+    if routing.uses(Backend::Postgres) && !cfg!(feature = "postgres") {
+        settings
+            .mistake("repositories are routed to postgres, which this build has no adapter for".to_owned());
+    }
+    if routing.uses(Backend::Sqlite) && !cfg!(feature = "sqlite") {
+        settings.mistake("repositories are routed to sqlite, which this build has no adapter for".to_owned());
+    }
+    routing
+}
+
+fn lab_from(settings: &mut Settings, sqlite_path: PathBuf, routing: LabRouting) -> LabConfig {
+    let legacy_timezone = settings
+        .text("lab.legacy_timezone")
+        .unwrap_or_else(|| "UTC".to_owned());
+    let legacy_zone = LegacyZone::named(&legacy_timezone).unwrap_or_else(|_| {
+        settings.mistake(format!(
+            "lab.legacy_timezone: {legacy_timezone:?} is not a time zone this machine knows"
+        ));
+        LegacyZone::utc()
+    });
+    LabConfig {
+        enabled: settings.flag("lab.enabled", true),
+        sqlite_path: settings
+            .text("lab.sqlite_path")
+            .map_or(sqlite_path, PathBuf::from),
+        legacy_zone,
+        legacy_timezone,
+        routing,
+    }
+}
+
+fn milliseconds(settings: &mut Settings, key: &str, default: u32) -> Duration {
+    Duration::from_millis(u64::from(settings.number(key, 1..=3_600_000, default)))
+}
+
+fn count(settings: &mut Settings, key: &str, range: std::ops::RangeInclusive<u32>, default: u32) -> usize {
+    usize::try_from(settings.number(key, range, default)).unwrap_or(usize::MAX)
+}
+
+fn add_file(settings: &mut Settings, named: Option<&Path>) {
+    let path = named.unwrap_or(Path::new(DEFAULT_FILE));
+    match std::fs::read_to_string(path) {
+        Ok(text) => settings.add_file(&path.display().to_string(), &text),
+        Err(error) if named.is_none() && error.kind() == std::io::ErrorKind::NotFound => {}
+        Err(error) => settings.mistake(format!("{} cannot be read: {error}", path.display())),
+    }
+}
+
+/// The key that an environment variable sets, if it is one of ours.
+fn environment_key(name: &str) -> Option<String> {
+    if let Some((_, key)) = ENVIRONMENT.iter().find(|(variable, _)| *variable == name) {
+        return Some((*key).to_owned());
+    }
+    let rest = name.strip_prefix("CUTOVER_")?.to_lowercase();
+    let (section, key) = rest.split_once('_')?;
+    // Other variables with the prefix (of the tests, of scripts) are not settings.
+    SECTIONS.contains(&section).then(|| format!("{section}.{key}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn load(environment: &[(&str, &str)], flags: &[(&str, &str)]) -> Result<Config, String> {
+        let environment = environment
+            .iter()
+            .map(|(k, v)| ((*k).to_owned(), (*v).to_owned()))
+            .collect();
+        let settings = flags
+            .iter()
+            .map(|(k, v)| ((*k).to_owned(), (*v).to_owned(), "a flag"))
+            .collect();
+        Config::load(&Flags { file: None, settings }, &environment).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn with_nothing_set_everything_is_on_an_embedded_file() {
+        let config = load(&[], &[]).unwrap();
+        assert_eq!(config.lab.sqlite_path, PathBuf::from("cutover.db"));
+        assert_eq!(config.lab.routing, LabRouting::all(Backend::Sqlite));
+        assert!(config.postgres.is_none());
+        assert!(config.server.listen.ip().is_loopback());
+    }
+
+    #[test]
+    fn flags_win_over_the_environment() {
+        let environment = [
+            ("CUTOVER_REPOSITORIES_SYNTHS", "sqlite"),
+            ("DATABASE_URL", "postgres://h/d"),
+        ];
+        let config = load(
+            &environment,
+            &[("repositories.synths", "postgres"), ("sqlite.path", "a.db")],
+        )
+        .unwrap();
+        assert_eq!(config.lab.routing.synths, Backend::Postgres);
+        assert_eq!(config.lab.routing.experiments, Backend::Sqlite);
+        assert_eq!(config.lab.sqlite_path, PathBuf::from("a.db"));
+    }
+
+    #[test]
+    fn a_postgres_url_alone_means_postgres() {
+        let config = load(&[("DATABASE_URL", "postgresql+asyncpg://u:secret@h/d")], &[]).unwrap();
+        assert_eq!(config.lab.routing, LabRouting::all(Backend::Postgres));
+        let both = load(
+            &[("DATABASE_URL", "postgres://h/d"), ("SYNTHLAB_DB_PATH", "lab.db")],
+            &[],
+        )
+        .unwrap();
+        assert_eq!(both.lab.routing, LabRouting::all(Backend::Sqlite));
+        assert_eq!(both.lab.sqlite_path, PathBuf::from("lab.db"));
+    }
+
+    #[test]
+    fn every_mistake_is_told_at_once_and_no_password() {
+        let environment = [
+            ("CUTOVER_REPOSITORIES_EXPERIMENTZ", "postgres"),
+            ("CUTOVER_REPOSITORIES_SYNTHS", "oracle"),
+            ("CUTOVER_POSTGRES_POOL_SIZE", "many"),
+            ("CUTOVER_LAB_LEGACY_TIMEZONE", "Mars/Olympus"),
+            ("DATABASE_URL", "mysql://u:hunter2@h/d"),
+        ];
+        let mistakes = load(&environment, &[]).unwrap_err();
+        for part in [
+            "repositories.experimentz",
+            "did you mean repositories.experiments?",
+            "repositories.synths (from the environment's CUTOVER_REPOSITORIES_SYNTHS)",
+            "postgres.pool_size",
+            "Mars/Olympus",
+            "database_url (from the environment's DATABASE_URL)",
+        ] {
+            assert!(mistakes.contains(part), "{part} is missing in: {mistakes}");
+        }
+        assert!(!mistakes.contains("hunter2"));
+    }
+
+    #[test]
+    fn no_password_is_shown_by_debug() {
+        let config = load(&[("DATABASE_URL", "postgres://u:hunter2@h/d")], &[]).unwrap();
+        assert!(!format!("{config:?}").contains("hunter2"));
+    }
+
+    #[test]
+    fn a_repository_on_postgres_needs_one() {
+        let mistakes = load(&[], &[("repositories.synths", "postgres")]).unwrap_err();
+        assert!(mistakes.contains("no PostgreSQL is configured"), "{mistakes}");
+    }
+}
