@@ -1,0 +1,21 @@
+-- What lists order by, with the key that breaks ties, and what foreign keys and lookups search by: without these a
+-- page costs as much as its table. All of them begin where an index of the original's does not, or go on further.
+
+CREATE INDEX experiments_status_created_at_idx ON experiments (status, created_at DESC, id);
+CREATE INDEX synth_outcomes_synth_id_idx ON synth_outcomes (synth_id);
+CREATE INDEX synth_groups_created_at_idx ON synth_groups (created_at DESC, id);
+CREATE INDEX synths_created_at_idx ON synths (created_at DESC, id);
+CREATE INDEX synths_group_created_at_idx ON synths (synth_group_id, created_at DESC, id);
+CREATE INDEX research_executions_started_at_idx ON research_executions (started_at DESC, exec_id);
+CREATE INDEX research_executions_experiment_started_at_idx
+    ON research_executions (experiment_id, started_at DESC, exec_id);
+CREATE INDEX feature_scorecards_created_at_idx ON feature_scorecards (created_at DESC, id);
+CREATE INDEX feature_scorecards_experiment_created_at_idx
+    ON feature_scorecards (experiment_id, created_at DESC, id);
+CREATE INDEX simulation_runs_started_at_idx ON simulation_runs (started_at DESC, id);
+CREATE INDEX simulation_runs_scorecard_started_at_idx ON simulation_runs (scorecard_id, started_at DESC, id);
+CREATE INDEX simulation_runs_status_started_at_idx ON simulation_runs (status, started_at DESC, id);
+CREATE INDEX sensitivity_results_simulation_analyzed_at_idx
+    ON sensitivity_results (simulation_id, analyzed_at DESC, id);
+CREATE INDEX explorations_experiment_started_at_idx ON explorations (experiment_id, started_at DESC, id);
+CREATE INDEX explorations_baseline_analysis_id_idx ON explorations (baseline_analysis_id);

@@ -1,0 +1,280 @@
+//! Migrating a PostgreSQL database.
+
+use sqlx::migrate::{Migrate, Migration};
+use sqlx::postgres::{PgConnectOptions, PgConnection, PgRow, PgSslMode};
+use sqlx::{AssertSqlSafe, ConnectOptions, Executor, Postgres, Row as _, TypeInfo, ValueRef};
+
+use crate::connection::{Connection, Row, Value};
+use crate::context::Context;
+use crate::error::{MigrateError, Result};
+use crate::target::{Dialect, PostgresTarget, TlsMode};
+
+/// The first key of our advisory locks, the second says the context. Any number will do that nobody else uses.
+const LOCK_CLASS: i64 = 1_131_770_928;
+
+/// The schema of the tables that are Cutover's own.
+pub(crate) const OWN_SCHEMA: &str = "cutover";
+
+/// A connection. It is never given back to a pool: its locks go with it, whatever happens.
+#[derive(Debug)]
+pub(crate) struct PostgresDatabase {
+    connection: PgConnection,
+}
+
+impl PostgresDatabase {
+    pub(crate) async fn open(target: &PostgresTarget) -> Result<Self> {
+        let place = format!("PostgreSQL at {}:{}", target.host, target.port);
+        let options = options(target);
+        let connecting = options.connect();
+        let connection = match tokio::time::timeout(target.connect_timeout, connecting).await {
+            Ok(Ok(connection)) => connection,
+            Ok(Err(error)) => {
+                return Err(MigrateError::Unreachable(format!(
+                    "{place} cannot be reached: {}; check that the server runs, and the connection's settings",
+                    reason(&error)
+                )));
+            }
+            Err(_) => {
+                return Err(MigrateError::Unreachable(format!(
+                    "{place} did not answer within {} s; check that the server runs, and the connection's settings",
+                    target.connect_timeout.as_secs_f32()
+                )));
+            }
+        };
+        let mut database = Self { connection };
+        database
+            .batch("SET client_min_messages = warning; SET TimeZone = 'UTC'")
+            .await?;
+        // So that the server ends the work, and gives up the locks, of a program that was killed.
+        let version = database
+            .rows("SELECT CAST(current_setting('server_version_num') AS bigint), CAST(current_schema() AS text)", &[])
+            .await?;
+        if version.first().and_then(|row| row.integer(0)) >= Some(140_000)
+            && let Err(error) = database
+                .batch("SET client_connection_check_interval = '1s'")
+                .await
+        {
+            tracing::debug!(%error, "the server cannot watch the connection");
+        }
+        if version.first().and_then(|row| row.text(1)).is_none() {
+            return Err(MigrateError::Failed(format!(
+                "the connection to database {} has no default schema; set search_path for the role {}",
+                target.database, target.user
+            )));
+        }
+        Ok(database)
+    }
+
+    /// Waits until nobody else migrates this context here. The lock lasts as long as the connection.
+    pub(crate) async fn lock(&mut self, context: &Context, target: &PostgresTarget) -> Result<()> {
+        let milliseconds = target.lock_timeout.as_millis();
+        self.batch(&format!("SET lock_timeout = {milliseconds}")).await?;
+        let sql = "SELECT pg_advisory_lock(CAST($1 AS int), CAST($2 AS int))";
+        self.execute(
+            sql,
+            &[Value::Integer(LOCK_CLASS), Value::Integer(lock_key(context))],
+        )
+        .await
+    }
+
+    /// Whether someone is migrating the context just now.
+    pub(crate) async fn is_being_migrated(&mut self, context: &Context) -> Result<bool> {
+        let sql = "SELECT CAST(1 AS bigint) FROM pg_locks WHERE locktype = 'advisory' AND granted \
+                   AND database = (SELECT oid FROM pg_database WHERE datname = current_database()) \
+                   AND CAST(classid AS bigint) = $1 AND CAST(objid AS bigint) = $2 AND objsubid = 2";
+        let rows = self
+            .rows(
+                sql,
+                &[Value::Integer(LOCK_CLASS), Value::Integer(lock_key(context))],
+            )
+            .await?;
+        Ok(!rows.is_empty())
+    }
+
+    /// Makes the schema of our own tables, if it is not there: CREATE SCHEMA IF NOT EXISTS asks for a right that a
+    /// role may lack although the schema exists.
+    pub(crate) async fn create_own_schema(&mut self) -> Result<()> {
+        let sql = "SELECT CAST(1 AS bigint) FROM pg_namespace WHERE nspname = $1";
+        if self
+            .rows(sql, &[Value::Text(OWN_SCHEMA.to_owned())])
+            .await?
+            .is_empty()
+        {
+            self.batch(&format!("CREATE SCHEMA IF NOT EXISTS {OWN_SCHEMA}"))
+                .await?;
+        }
+        Ok(())
+    }
+
+    pub(crate) async fn close(self) -> Result<()> {
+        sqlx::Connection::close(self.connection)
+            .await
+            .map_err(|error| failure(&error))
+    }
+}
+
+/// Built from our own settings only: sqlx logs what it does not know of a URL, passwords included.
+fn options(target: &PostgresTarget) -> PgConnectOptions {
+    let mut options = PgConnectOptions::new_without_pgpass()
+        .host(&target.host)
+        .port(target.port)
+        .username(&target.user)
+        .database(&target.database)
+        .application_name("cutover migrate")
+        .extra_float_digits(None)
+        .ssl_mode(match target.tls {
+            TlsMode::Disable => PgSslMode::Disable,
+            TlsMode::Prefer => PgSslMode::Prefer,
+            TlsMode::Require => PgSslMode::Require,
+            TlsMode::VerifyCa => PgSslMode::VerifyCa,
+            TlsMode::VerifyFull => PgSslMode::VerifyFull,
+        });
+    if let Some(password) = &target.password {
+        options = options.password(password);
+    }
+    if let Some(pem) = &target.tls_ca_pem {
+        options = options.ssl_root_cert_from_pem(pem.clone());
+    }
+    options.disable_statement_logging()
+}
+
+/// The same on every machine, and between 0 and 2³¹.
+fn lock_key(context: &Context) -> i64 {
+    context
+        .name
+        .bytes()
+        .fold(0, |key, byte| (key * 31 + i64::from(byte)) & 0x7fff_ffff)
+}
+
+impl Connection for PostgresDatabase {
+    const DIALECT: Dialect = Dialect::Postgres;
+
+    async fn batch(&mut self, sql: &str) -> Result<()> {
+        self.connection
+            .execute(AssertSqlSafe(sql.to_owned()))
+            .await
+            .map(drop)
+            .map_err(|error| failure(&error))
+    }
+
+    async fn execute(&mut self, sql: &str, arguments: &[Value]) -> Result<()> {
+        bound(sql, arguments)
+            .execute(&mut self.connection)
+            .await
+            .map(drop)
+            .map_err(|error| failure(&error))
+    }
+
+    async fn rows(&mut self, sql: &str, arguments: &[Value]) -> Result<Vec<Row>> {
+        let rows = bound(sql, arguments)
+            .fetch_all(&mut self.connection)
+            .await
+            .map_err(|error| failure(&error))?;
+        rows.iter().map(decode).collect()
+    }
+
+    async fn apply(&mut self, table: &str, migration: &Migration) -> Result<()> {
+        self.connection
+            .apply(table, migration)
+            .await
+            .map(drop)
+            .map_err(migration_failure)
+    }
+
+    async fn revert(&mut self, table: &str, migration: &Migration) -> Result<()> {
+        self.connection
+            .revert(table, migration)
+            .await
+            .map(drop)
+            .map_err(migration_failure)
+    }
+
+    async fn table_exists(&mut self, table: &str) -> Result<bool> {
+        let sql = "SELECT CAST(1 AS bigint) WHERE to_regclass($1) IS NOT NULL";
+        let rows = self.rows(sql, &[Value::Text(table.to_owned())]).await?;
+        Ok(!rows.is_empty())
+    }
+}
+
+fn bound<'q>(
+    sql: &str,
+    arguments: &[Value],
+) -> sqlx::query::Query<'q, Postgres, sqlx::postgres::PgArguments> {
+    let mut query = sqlx::query(AssertSqlSafe(sql.to_owned()));
+    for argument in arguments {
+        query = match argument {
+            Value::Null => query.bind(None::<String>),
+            Value::Integer(value) => query.bind(*value),
+            Value::Text(value) => query.bind(value.clone()),
+            Value::Bytes(value) => query.bind(value.clone()),
+        };
+    }
+    query
+}
+
+fn decode(row: &PgRow) -> Result<Row> {
+    let mut values = Vec::with_capacity(row.len());
+    for column in 0..row.len() {
+        let raw = row.try_get_raw(column).map_err(|error| failure(&error))?;
+        let value = if raw.is_null() {
+            Value::Null
+        } else {
+            match raw.type_info().name() {
+                "INT8" => row.try_get(column).map(Value::Integer),
+                "INT4" => row
+                    .try_get::<i32, _>(column)
+                    .map(|value| Value::Integer(value.into())),
+                "BYTEA" => row.try_get(column).map(Value::Bytes),
+                _ => row.try_get_unchecked(column).map(Value::Text),
+            }
+            .map_err(|error| failure(&error))?
+        };
+        values.push(value);
+    }
+    Ok(Row(values))
+}
+
+fn migration_failure(error: sqlx::migrate::MigrateError) -> MigrateError {
+    match error {
+        sqlx::migrate::MigrateError::Execute(error)
+        | sqlx::migrate::MigrateError::ExecuteMigration(error, _) => failure(&error),
+        other => MigrateError::Failed(other.to_string()),
+    }
+}
+
+/// The server's sentence, without the line of its own source code that sqlx adds.
+fn reason(error: &sqlx::Error) -> String {
+    match error {
+        sqlx::Error::Database(database) => database.message().to_owned(),
+        other => other.to_string(),
+    }
+}
+
+fn failure(error: &sqlx::Error) -> MigrateError {
+    let message = reason(error);
+    let code = match error {
+        sqlx::Error::Database(database) => database.code().unwrap_or_default().into_owned(),
+        sqlx::Error::Io(_) | sqlx::Error::Tls(_) | sqlx::Error::Protocol(_) => {
+            return MigrateError::Unreachable(format!(
+                "the connection to PostgreSQL was lost ({message}); look at `cutover migrate status` and run this again"
+            ));
+        }
+        _ => return MigrateError::Failed(message),
+    };
+    match code.as_str() {
+        // lock_not_available: our advisory lock, or a table that another session is using.
+        "55P03" => MigrateError::Unreachable(
+            "another migration, or another session that uses the tables, has held its lock for too long; wait for it \
+             to end and run this again"
+                .to_owned(),
+        ),
+        // admin_shutdown, crash_shutdown, cannot_connect_now.
+        "57P01" | "57P02" | "57P03" => MigrateError::Unreachable(format!("PostgreSQL is stopping or starting: {message}")),
+        // dependent_objects_still_exist.
+        "2BP01" => MigrateError::Refused(format!(
+            "{message}, such as a view or a table that is not of this schema; drop it first if it is not needed"
+        )),
+        "42501" => MigrateError::Failed(format!("{message}; grant the role the right, or migrate with another one")),
+        _ => MigrateError::Failed(message),
+    }
+}

@@ -1,0 +1,274 @@
+//! Migrating a SQLite file.
+
+use std::fs::{File, TryLockError};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use sqlx::migrate::{Migrate, Migration};
+use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqliteRow};
+use sqlx::{AssertSqlSafe, ConnectOptions, Executor, Row as _, Sqlite, TypeInfo, ValueRef};
+
+use crate::connection::{Connection, Row, Value};
+use crate::error::{MigrateError, Result};
+use crate::target::Dialect;
+
+/// How long to wait for another program that migrates the same file, and for one that writes to it.
+const LOCK_WAIT: Duration = Duration::from_secs(60);
+const BUSY_WAIT: Duration = Duration::from_secs(10);
+
+/// What an opened file is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Access {
+    /// Only looking: the file stays as it is, byte for byte.
+    Read,
+    /// Changing its schema; a file that does not exist is made.
+    Migrate,
+}
+
+/// An opened file, and the lock that keeps other migrations of it away.
+#[derive(Debug)]
+pub(crate) struct SqliteFile {
+    connection: SqliteConnection,
+    _lock: Option<FileLock>,
+}
+
+impl SqliteFile {
+    pub(crate) async fn open(path: &Path, access: Access) -> Result<Self> {
+        let place =
+            |error: sqlx::Error| failure(error).context(&format!("the SQLite file {}", path.display()));
+        let options = SqliteConnectOptions::new()
+            .filename(path)
+            // Dropping a table deletes its rows first, which with foreign keys on would reach into other tables.
+            .foreign_keys(false)
+            .busy_timeout(BUSY_WAIT);
+        let (options, lock) = match access {
+            Access::Read => (options.read_only(true), None),
+            Access::Migrate => (
+                options
+                    .create_if_missing(true)
+                    .journal_mode(SqliteJournalMode::Wal),
+                Some(FileLock::acquire(path).await?),
+            ),
+        };
+        let connection = options.connect().await.map_err(place)?;
+        let mut file = Self {
+            connection,
+            _lock: lock,
+        };
+        // Opening reads nothing; a file that is no database shows here.
+        file.rows("SELECT count(*) FROM sqlite_schema", &[])
+            .await
+            .map_err(|error| error.context(&format!("the SQLite file {}", path.display())))?;
+        Ok(file)
+    }
+
+    /// A database in memory.
+    pub(crate) async fn scratch() -> Result<Self> {
+        let options = SqliteConnectOptions::new().in_memory(true).foreign_keys(false);
+        Ok(Self {
+            connection: options.connect().await.map_err(failure)?,
+            _lock: None,
+        })
+    }
+
+    /// Closes it, which also brings its write-ahead log into the file.
+    pub(crate) async fn close(self) -> Result<()> {
+        sqlx::Connection::close(self.connection).await.map_err(failure)
+    }
+}
+
+impl Connection for SqliteFile {
+    const DIALECT: Dialect = Dialect::Sqlite;
+
+    async fn batch(&mut self, sql: &str) -> Result<()> {
+        self.connection
+            .execute(AssertSqlSafe(sql.to_owned()))
+            .await
+            .map(drop)
+            .map_err(failure)
+    }
+
+    async fn execute(&mut self, sql: &str, arguments: &[Value]) -> Result<()> {
+        bound(sql, arguments)
+            .execute(&mut self.connection)
+            .await
+            .map(drop)
+            .map_err(failure)
+    }
+
+    async fn rows(&mut self, sql: &str, arguments: &[Value]) -> Result<Vec<Row>> {
+        let rows = bound(sql, arguments)
+            .fetch_all(&mut self.connection)
+            .await
+            .map_err(failure)?;
+        rows.iter().map(decode).collect()
+    }
+
+    async fn apply(&mut self, table: &str, migration: &Migration) -> Result<()> {
+        self.connection
+            .apply(table, migration)
+            .await
+            .map(drop)
+            .map_err(migration_failure)
+    }
+
+    async fn revert(&mut self, table: &str, migration: &Migration) -> Result<()> {
+        self.connection
+            .revert(table, migration)
+            .await
+            .map(drop)
+            .map_err(migration_failure)
+    }
+
+    async fn table_exists(&mut self, table: &str) -> Result<bool> {
+        let sql = "SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = $1";
+        let rows = self.rows(sql, &[Value::Text(table.to_owned())]).await?;
+        Ok(!rows.is_empty())
+    }
+}
+
+fn bound<'q>(
+    sql: &str,
+    arguments: &[Value],
+) -> sqlx::query::Query<'q, Sqlite, sqlx::sqlite::SqliteArguments> {
+    let mut query = sqlx::query(AssertSqlSafe(sql.to_owned()));
+    for argument in arguments {
+        query = match argument {
+            Value::Null => query.bind(None::<i64>),
+            Value::Integer(value) => query.bind(*value),
+            Value::Text(value) => query.bind(value.clone()),
+            Value::Bytes(value) => query.bind(value.clone()),
+        };
+    }
+    query
+}
+
+fn decode(row: &SqliteRow) -> Result<Row> {
+    let mut values = Vec::with_capacity(row.len());
+    for column in 0..row.len() {
+        let raw = row.try_get_raw(column).map_err(failure)?;
+        let value = if raw.is_null() {
+            Value::Null
+        } else {
+            match raw.type_info().name() {
+                "INTEGER" | "BOOLEAN" => Value::Integer(row.try_get_unchecked(column).map_err(failure)?),
+                "BLOB" => Value::Bytes(row.try_get_unchecked(column).map_err(failure)?),
+                _ => Value::Text(row.try_get_unchecked(column).map_err(failure)?),
+            }
+        };
+        values.push(value);
+    }
+    Ok(Row(values))
+}
+
+/// A lock on a file beside the database: sqlx has none for SQLite, and SQLite's own covers one transaction only.
+#[derive(Debug)]
+struct FileLock {
+    path: PathBuf,
+    _file: File,
+}
+
+impl FileLock {
+    async fn acquire(database: &Path) -> Result<Self> {
+        let path = lock_path(database);
+        let began = Instant::now();
+        loop {
+            let file = File::options()
+                .create(true)
+                .truncate(false)
+                .write(true)
+                .open(&path)
+                .map_err(|error| {
+                    MigrateError::Unreachable(format!("{} cannot be opened: {error}", path.display()))
+                })?;
+            match file.try_lock() {
+                // Whoever held the lock before removed the file; what is locked now may not be what others find.
+                Ok(()) if is_still(&file, &path) => return Ok(Self { path, _file: file }),
+                Ok(()) => {}
+                Err(TryLockError::WouldBlock) if began.elapsed() < LOCK_WAIT => {
+                    tokio::time::sleep(Duration::from_millis(20)).await;
+                }
+                Err(TryLockError::WouldBlock) => {
+                    return Err(MigrateError::Unreachable(format!(
+                        "another migration of {} has been running for {} s; wait for it to end and run this again",
+                        database.display(),
+                        LOCK_WAIT.as_secs()
+                    )));
+                }
+                Err(TryLockError::Error(error)) => {
+                    return Err(MigrateError::Unreachable(format!(
+                        "{} cannot be locked: {error}",
+                        path.display()
+                    )));
+                }
+            }
+        }
+    }
+}
+
+impl Drop for FileLock {
+    fn drop(&mut self) {
+        // Removed while it is still locked, see `acquire`. If that fails, an empty file stays behind and harms nobody.
+        drop(std::fs::remove_file(&self.path));
+    }
+}
+
+/// Whether someone is migrating the file just now.
+pub(crate) fn is_being_migrated(database: &Path) -> bool {
+    File::open(lock_path(database)).is_ok_and(|file| matches!(file.try_lock(), Err(TryLockError::WouldBlock)))
+}
+
+/// The same for every way to name the file.
+fn lock_path(database: &Path) -> PathBuf {
+    let mut name = std::fs::canonicalize(database)
+        .unwrap_or_else(|_| database.to_owned())
+        .into_os_string();
+    name.push(".migrating");
+    name.into()
+}
+
+#[cfg(unix)]
+fn is_still(file: &File, path: &Path) -> bool {
+    use std::os::unix::fs::MetadataExt;
+    match (file.metadata(), std::fs::metadata(path)) {
+        (Ok(opened), Ok(found)) => opened.dev() == found.dev() && opened.ino() == found.ino(),
+        _ => false,
+    }
+}
+
+/// Elsewhere an open file cannot be removed.
+#[cfg(not(unix))]
+fn is_still(_file: &File, path: &Path) -> bool {
+    path.exists()
+}
+
+fn migration_failure(error: sqlx::migrate::MigrateError) -> MigrateError {
+    match error {
+        sqlx::migrate::MigrateError::Execute(error)
+        | sqlx::migrate::MigrateError::ExecuteMigration(error, _) => failure(error),
+        other => MigrateError::Failed(other.to_string()),
+    }
+}
+
+fn failure(error: sqlx::Error) -> MigrateError {
+    const BUSY: i32 = 5;
+    const LOCKED: i32 = 6;
+    const CANNOT_OPEN: i32 = 14;
+    let sqlx::Error::Database(database) = &error else {
+        return MigrateError::Failed(error.to_string());
+    };
+    let code = database
+        .code()
+        .and_then(|code| code.parse::<i32>().ok())
+        .unwrap_or(0);
+    let message = database.message();
+    match code & 0xff {
+        BUSY | LOCKED => MigrateError::Unreachable(format!(
+            "another program is writing to it ({message}); stop that program or try again"
+        )),
+        CANNOT_OPEN => MigrateError::Unreachable(format!(
+            "it cannot be opened ({message}); check the path and the rights on the file and its folder"
+        )),
+        _ => MigrateError::Failed(message.to_owned()),
+    }
+}
