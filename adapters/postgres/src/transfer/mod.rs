@@ -1,1 +1,4 @@
 //! Transfer sources and sinks on PostgreSQL.
+
+pub mod catalog;
+pub mod error;

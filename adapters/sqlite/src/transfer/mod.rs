@@ -1,1 +1,4 @@
 //! Transfer sources and sinks on SQLite.
+
+pub mod catalog;
+pub mod open;

@@ -1,0 +1,261 @@
+//! The catalog of a PostgreSQL schema, in a fixed number of queries however many tables there are.
+
+use std::collections::HashMap;
+
+use cutover_domain::transfer::catalog::{
+    Action, Catalog, Check, Column, ColumnKind, Deferrable, Engine, ForeignKey, Generated, Identity, Index,
+    IndexPart, Key, Other, OtherKind, PgKind, PgType, Storage, Table,
+};
+use cutover_ports::transfer::{TransferError, TransferResult};
+use tokio_postgres::types::Oid;
+use tokio_postgres::{GenericClient, Row};
+
+use super::error::transfer_error;
+
+/// The schema of Cutover's own tables.
+pub const OWN_SCHEMA: &str = "cutover";
+
+const TABLES: &str = "
+    SELECT oid, relname FROM pg_class
+    WHERE relnamespace = $1::text::regnamespace AND relkind = 'r' AND NOT relispartition
+    ORDER BY relname COLLATE \"C\"";
+
+/// Columns with the base type under any domains.
+const COLUMNS: &str = "
+    WITH RECURSIVE base AS (
+        SELECT t.oid, t.oid AS base, t.typbasetype AS next, -1 AS modifier FROM pg_type AS t
+        UNION ALL
+        SELECT b.oid, t.oid, t.typbasetype, CASE WHEN b.modifier = -1 THEN d.typtypmod ELSE b.modifier END
+        FROM base AS b JOIN pg_type AS d ON d.oid = b.base JOIN pg_type AS t ON t.oid = b.next WHERE b.next <> 0
+    )
+    SELECT a.attrelid, a.attname, format_type(a.atttypid, a.atttypmod), b.base,
+           CASE WHEN a.atttypmod = -1 THEN b.modifier ELSE a.atttypmod END,
+           a.attnotnull, pg_get_expr(d.adbin, d.adrelid), a.attgenerated::text, a.attidentity::text,
+           CASE WHEN a.attcollation <> ty.typcollation THEN co.collname::text END
+    FROM pg_attribute AS a
+    JOIN pg_class AS c ON c.oid = a.attrelid
+    JOIN base AS b ON b.oid = a.atttypid AND b.next = 0
+    JOIN pg_type AS ty ON ty.oid = a.atttypid
+    LEFT JOIN pg_attrdef AS d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
+    LEFT JOIN pg_collation AS co ON co.oid = a.attcollation
+    WHERE c.relnamespace = $1::text::regnamespace AND c.relkind = 'r' AND a.attnum > 0 AND NOT a.attisdropped
+    ORDER BY a.attrelid, a.attnum";
+
+const CONSTRAINTS: &str = "
+    SELECT k.conrelid, k.conname, k.contype::text, k.condeferrable, k.condeferred,
+           CASE k.contype WHEN 'c' THEN pg_get_expr(k.conbin, k.conrelid) END,
+           ARRAY(SELECT a.attname::text FROM unnest(k.conkey) WITH ORDINALITY AS u(num, ord)
+                 JOIN pg_attribute AS a ON a.attrelid = k.conrelid AND a.attnum = u.num ORDER BY u.ord),
+           p.relname::text,
+           ARRAY(SELECT a.attname::text FROM unnest(k.confkey) WITH ORDINALITY AS u(num, ord)
+                 JOIN pg_attribute AS a ON a.attrelid = k.confrelid AND a.attnum = u.num ORDER BY u.ord),
+           k.confdeltype::text, k.confupdtype::text
+    FROM pg_constraint AS k LEFT JOIN pg_class AS p ON p.oid = k.confrelid
+    WHERE k.connamespace = $1::text::regnamespace AND k.conrelid <> 0 AND k.contype IN ('p', 'u', 'c', 'f')
+    ORDER BY k.conrelid, k.conname COLLATE \"C\"";
+
+const INDEXES: &str = "
+    SELECT i.indrelid, c.relname, i.indisunique, pg_get_expr(i.indpred, i.indrelid), pg_get_indexdef(i.indexrelid),
+           ARRAY(SELECT a.attname::text FROM generate_series(1, i.indnkeyatts) AS n
+                 LEFT JOIN pg_attribute AS a ON a.attrelid = i.indrelid AND a.attnum = i.indkey[n - 1] AND a.attnum > 0
+                 ORDER BY n),
+           ARRAY(SELECT i.indoption[n - 1] & 1 = 1 FROM generate_series(1, i.indnkeyatts) AS n ORDER BY n)
+    FROM pg_index AS i JOIN pg_class AS c ON c.oid = i.indexrelid
+    WHERE c.relnamespace = $1::text::regnamespace
+      AND NOT EXISTS (SELECT 1 FROM pg_constraint AS k WHERE k.conindid = i.indexrelid AND k.contype IN ('p', 'u'))
+    ORDER BY i.indrelid, c.relname COLLATE \"C\"";
+
+const SEQUENCES: &str = "
+    SELECT d.refobjid, s.last_value FROM pg_depend AS d
+    JOIN pg_class AS c ON c.oid = d.objid AND c.relkind = 'S'
+    JOIN pg_namespace AS n ON n.oid = c.relnamespace
+    JOIN pg_sequences AS s ON s.schemaname = n.nspname AND s.sequencename = c.relname
+    WHERE d.classid = 'pg_class'::regclass AND d.refclassid = 'pg_class'::regclass AND d.deptype IN ('a', 'i')
+      AND c.relnamespace = $1::text::regnamespace";
+
+const OTHERS: &str = "
+    SELECT 'view', c.relname::text, pg_get_viewdef(c.oid) FROM pg_class AS c
+    WHERE c.relnamespace = $1::text::regnamespace AND c.relkind IN ('v', 'm')
+    UNION ALL
+    SELECT 'trigger', t.tgname::text, pg_get_triggerdef(t.oid) FROM pg_trigger AS t
+    JOIN pg_class AS c ON c.oid = t.tgrelid
+    WHERE c.relnamespace = $1::text::regnamespace AND NOT t.tgisinternal
+    UNION ALL
+    SELECT 'table', c.relname::text, '' FROM pg_class AS c
+    WHERE c.relnamespace = $1::text::regnamespace AND c.relkind IN ('p', 'f')
+    ORDER BY 1 DESC, 2";
+
+/// Reads the catalog of the connection's default schema.
+pub async fn read(client: &impl GenericClient) -> TransferResult<Catalog> {
+    let row = client
+        .query_one("SELECT current_schema()::text", &[])
+        .await
+        .map_err(|e| transfer_error(&e))?;
+    let schema: Option<String> = row.get(0);
+    let schema = schema.ok_or_else(|| {
+        TransferError::Usage(
+            "the connection has no default schema (search_path names none that exists)".to_owned(),
+        )
+    })?;
+    // `::regnamespace` reads a name as SQL does.
+    let quoted = cutover_domain::transfer::name::quoted(&schema);
+    let ask = async |sql| {
+        client
+            .query(sql, &[&quoted])
+            .await
+            .map_err(|e| transfer_error(&e))
+    };
+    let mut tables: Vec<(Oid, Table)> = ask(TABLES).await?.iter().map(table).collect();
+    let places: HashMap<Oid, usize> = tables
+        .iter()
+        .enumerate()
+        .map(|(at, (oid, _))| (*oid, at))
+        .collect();
+    let mut each = |rows: &[Row], put: &dyn Fn(&mut Table, &Row)| {
+        for row in rows {
+            let place = places
+                .get(&row.get::<_, Oid>(0))
+                .and_then(|at| tables.get_mut(*at));
+            if let Some((_, table)) = place {
+                put(table, row);
+            }
+        }
+    };
+    each(&ask(COLUMNS).await?, &|table, row| {
+        table.columns.push(column(row))
+    });
+    each(&ask(CONSTRAINTS).await?, &constraint);
+    each(&ask(INDEXES).await?, &|table, row| table.indexes.push(index(row)));
+    each(&ask(SEQUENCES).await?, &|table, row| table.sequence = row.get(1));
+    let others = ask(OTHERS).await?.iter().map(other).collect();
+    let tables = tables.into_iter().map(|(_, table)| table).collect();
+    Ok(Catalog {
+        engine: Engine::Postgres,
+        schema,
+        tables,
+        others,
+    })
+}
+
+fn table(row: &Row) -> (Oid, Table) {
+    let table = Table {
+        name: row.get(1),
+        storage: Storage::Rowid { alias: None },
+        strict: false,
+        columns: vec![],
+        primary_key: None,
+        uniques: vec![],
+        checks: vec![],
+        foreign_keys: vec![],
+        indexes: vec![],
+        sequence: None,
+        sql: String::new(),
+    };
+    (row.get(0), table)
+}
+
+fn column(row: &Row) -> Column {
+    let default: Option<String> = row.get(6);
+    let generated = match row.get::<_, &str>(7) {
+        "s" => Generated::Stored(default.clone().unwrap_or_default()),
+        "v" => Generated::Virtual(default.clone().unwrap_or_default()),
+        _ => Generated::No,
+    };
+    Column {
+        name: row.get(1),
+        kind: ColumnKind::Postgres(PgType {
+            name: row.get(2),
+            kind: PgKind::of(row.get(3), row.get(4)),
+        }),
+        not_null: row.get(5),
+        default: default.filter(|_| generated == Generated::No),
+        generated,
+        identity: match row.get::<_, &str>(8) {
+            "a" => Identity::Always,
+            "d" => Identity::ByDefault,
+            _ => Identity::No,
+        },
+        collation: row.get(9),
+    }
+}
+
+fn constraint(table: &mut Table, row: &Row) {
+    let name: Option<String> = row.get(1);
+    let columns: Vec<String> = row.get(6);
+    match row.get::<_, &str>(2) {
+        "p" => {
+            table.primary_key = Some(Key {
+                name,
+                columns,
+                bytewise: true,
+            })
+        }
+        "u" => table.uniques.push(Key {
+            name,
+            columns,
+            bytewise: true,
+        }),
+        "c" => {
+            let expression: Option<String> = row.get(5);
+            table.checks.push(Check {
+                name,
+                expression: expression.unwrap_or_default(),
+            });
+        }
+        _ => table.foreign_keys.push(ForeignKey {
+            name,
+            columns,
+            parent: row.get::<_, Option<String>>(7).unwrap_or_default(),
+            parent_columns: row.get(8),
+            on_delete: action(row.get(9)),
+            on_update: action(row.get(10)),
+            deferrable: match (row.get(3), row.get(4)) {
+                (false, _) => Deferrable::No,
+                (true, false) => Deferrable::Immediate,
+                (true, true) => Deferrable::Deferred,
+            },
+        }),
+    }
+}
+
+fn action(letter: &str) -> Action {
+    match letter {
+        "r" => Action::Restrict,
+        "c" => Action::Cascade,
+        "n" => Action::SetNull,
+        "d" => Action::SetDefault,
+        _ => Action::NoAction,
+    }
+}
+
+fn index(row: &Row) -> Index {
+    let columns: Vec<Option<String>> = row.get(5);
+    let descending: Vec<bool> = row.get(6);
+    Index {
+        name: row.get(1),
+        unique: row.get(2),
+        predicate: row.get(3),
+        sql: row.get(4),
+        parts: columns
+            .into_iter()
+            .zip(descending)
+            .map(|(column, descending)| IndexPart {
+                column,
+                descending,
+                collation: None,
+            })
+            .collect(),
+    }
+}
+
+fn other(row: &Row) -> Other {
+    Other {
+        kind: match row.get::<_, &str>(0) {
+            "view" => OtherKind::View,
+            "trigger" => OtherKind::Trigger,
+            _ => OtherKind::OtherTable,
+        },
+        name: row.get(1),
+        sql: row.get(2),
+    }
+}

@@ -1,0 +1,49 @@
+//! What PostgreSQL's errors mean for a transfer.
+
+use cutover_ports::StoreError;
+use cutover_ports::transfer::TransferError;
+use tokio_postgres::error::SqlState;
+
+/// Translates a driver error. Nothing of the row that caused it is repeated: a driver's text may hold values.
+pub(crate) fn transfer_error(error: &tokio_postgres::Error) -> TransferError {
+    let Some(db) = error.as_db_error() else {
+        let cause = std::error::Error::source(error)
+            .map(|cause| format!(": {cause}"))
+            .unwrap_or_default();
+        return TransferError::Unreachable(format!(
+            "the connection to PostgreSQL was lost ({error}{cause}); the same command goes on from where it was"
+        ));
+    };
+    let table = db.table().unwrap_or("?").to_owned();
+    match *db.code() {
+        SqlState::CHECK_VIOLATION | SqlState::FOREIGN_KEY_VIOLATION if db.constraint().is_some() => {
+            TransferError::Constraint {
+                table,
+                constraint: db.constraint().unwrap_or_default().to_owned(),
+                message: db.message().to_owned(),
+            }
+        }
+        SqlState::INSUFFICIENT_PRIVILEGE => TransferError::Failed(format!(
+            "PostgreSQL refused: {}; give the user this right, or copy as the owner of the tables",
+            db.message()
+        )),
+        SqlState::ADMIN_SHUTDOWN | SqlState::CRASH_SHUTDOWN | SqlState::CANNOT_CONNECT_NOW => {
+            TransferError::Unreachable(format!(
+                "PostgreSQL went away ({}); the same command goes on from where it was",
+                db.message()
+            ))
+        }
+        _ => {
+            let detail = db
+                .detail()
+                .map(|detail| format!(" ({detail})"))
+                .unwrap_or_default();
+            TransferError::Failed(format!("PostgreSQL: {}{detail}", db.message()))
+        }
+    }
+}
+
+/// A server that could not be connected to.
+pub(crate) fn connect_error(error: &StoreError) -> TransferError {
+    TransferError::Unreachable(format!("cannot connect to PostgreSQL: {error}"))
+}

@@ -1,0 +1,418 @@
+//! The catalog of a SQLite file.
+
+use std::collections::HashMap;
+
+use cutover_domain::transfer::catalog::{
+    Action, Affinity, Catalog, Column, ColumnKind, Deferrable, Engine, ForeignKey, Generated, Identity,
+    Index, IndexPart, Key, Other, OtherKind, Storage, Table,
+};
+use cutover_domain::transfer::ddl::{self, TableDdl};
+use rusqlite::{Connection, Row};
+
+/// The prefix of Cutover's own tables in a SQLite file.
+pub const OWN_PREFIX: &str = "_cutover_";
+
+/// Reads the catalog of the file's main schema.
+pub fn read(connection: &Connection) -> rusqlite::Result<Catalog> {
+    let mut tables = Vec::new();
+    let mut others = schema_objects(connection)?;
+    let sequences = sequences(connection)?;
+    for listed in listed_tables(connection)? {
+        match listed.kind.as_str() {
+            "table" if !listed.name.starts_with(OWN_PREFIX) => {
+                tables.push(table(connection, listed, &sequences)?);
+            }
+            "virtual" => {
+                others.push(Other {
+                    kind: OtherKind::VirtualTable,
+                    name: listed.name,
+                    sql: listed.sql,
+                });
+            }
+            _ => {}
+        }
+    }
+    let mut catalog = Catalog {
+        engine: Engine::Sqlite,
+        schema: "main".to_owned(),
+        tables,
+        others,
+    };
+    name_parent_columns(&mut catalog);
+    Ok(catalog)
+}
+
+struct Listed {
+    name: String,
+    kind: String,
+    clustered: bool,
+    strict: bool,
+    sql: String,
+}
+
+/// Tables as SQLite classes them: `table`, `view`, `virtual`, and `shadow` for what belongs to a virtual table.
+fn listed_tables(connection: &Connection) -> rusqlite::Result<Vec<Listed>> {
+    let sql = r"SELECT l.name, l.type, l.wr, l.strict, coalesce(s.sql, '')
+                FROM pragma_table_list AS l LEFT JOIN sqlite_schema AS s ON s.type = 'table' AND s.name = l.name
+                WHERE l.schema = 'main' AND l.name NOT LIKE 'sqlite\_%' ESCAPE '\' ORDER BY l.name";
+    collect(connection, sql, [], |row| {
+        Ok(Listed {
+            name: row.get(0)?,
+            kind: row.get(1)?,
+            clustered: row.get(2)?,
+            strict: row.get(3)?,
+            sql: row.get(4)?,
+        })
+    })
+}
+
+fn schema_objects(connection: &Connection) -> rusqlite::Result<Vec<Other>> {
+    let sql = "SELECT type, name, coalesce(sql, '') FROM sqlite_schema
+               WHERE type IN ('view', 'trigger') ORDER BY type DESC, name";
+    collect(connection, sql, [], |row| {
+        let kind = if row.get_ref(0)?.as_str()? == "view" {
+            OtherKind::View
+        } else {
+            OtherKind::Trigger
+        };
+        Ok(Other {
+            kind,
+            name: row.get(1)?,
+            sql: row.get(2)?,
+        })
+    })
+}
+
+fn sequences(connection: &Connection) -> rusqlite::Result<HashMap<String, i64>> {
+    let sql = "SELECT 1 FROM sqlite_schema WHERE name = 'sqlite_sequence'";
+    if collect(connection, sql, [], |_| Ok(()))?.is_empty() {
+        return Ok(HashMap::new());
+    }
+    // Anything can be written into this table by hand.
+    let sql =
+        "SELECT name, max(seq) FROM sqlite_sequence WHERE typeof(name) = 'text' AND typeof(seq) = 'integer'
+               GROUP BY name";
+    Ok(
+        collect(connection, sql, [], |row| Ok((row.get(0)?, row.get(1)?)))?
+            .into_iter()
+            .collect(),
+    )
+}
+
+fn table(
+    connection: &Connection,
+    listed: Listed,
+    sequences: &HashMap<String, i64>,
+) -> rusqlite::Result<Table> {
+    let ddl = ddl::parse(&listed.sql);
+    let (mut columns, key_columns) = columns(connection, &listed.name, &ddl)?;
+    let (keys, indexes) = indexes(connection, &listed.name, &ddl)?;
+    let primary = keys
+        .iter()
+        .find(|(origin, _)| origin == "pk")
+        .map(|(_, key)| key.clone());
+    // A key without an index of its own is the rowid under another name.
+    let is_rowid = !listed.clustered && primary.is_none() && key_columns.len() == 1;
+    if is_rowid && let Some(column) = columns.iter_mut().find(|column| column.name == key_columns[0]) {
+        column.identity = if ddl.autoincrement {
+            Identity::Autoincrement
+        } else {
+            Identity::ByDefault
+        };
+    }
+    let primary_key = match primary {
+        Some(key) => Some(key),
+        None if key_columns.is_empty() => None,
+        None => Some(Key {
+            name: key_name(&ddl, &key_columns),
+            columns: key_columns,
+            bytewise: true,
+        }),
+    };
+    let storage = if listed.clustered {
+        Storage::Clustered
+    } else {
+        let hidden = |alias: &&str| {
+            !columns
+                .iter()
+                .any(|column| column.name.eq_ignore_ascii_case(alias))
+        };
+        Storage::Rowid {
+            alias: ["rowid", "_rowid_", "oid"].into_iter().find(hidden),
+        }
+    };
+    Ok(Table {
+        foreign_keys: foreign_keys(connection, &listed.name, &ddl)?,
+        uniques: keys
+            .into_iter()
+            .filter(|(origin, _)| origin == "u")
+            .map(|(_, key)| key)
+            .collect(),
+        sequence: sequences.get(&listed.name).copied(),
+        name: listed.name,
+        storage,
+        strict: listed.strict,
+        columns,
+        primary_key,
+        checks: ddl.checks,
+        indexes,
+        sql: listed.sql,
+    })
+}
+
+/// The columns, and the names of those of the primary key in its order.
+fn columns(
+    connection: &Connection,
+    table: &str,
+    ddl: &TableDdl,
+) -> rusqlite::Result<(Vec<Column>, Vec<String>)> {
+    let sql = r#"SELECT name, type, "notnull", dflt_value, hidden, pk FROM pragma_table_xinfo(?1) WHERE hidden <> 1"#;
+    let mut key: Vec<(i64, String)> = Vec::new();
+    let columns = collect(connection, sql, [table], |row| {
+        let name: String = row.get(0)?;
+        let declared: String = row.get::<_, Option<String>>(1)?.unwrap_or_default();
+        let expression = || {
+            let found = ddl.generated.iter().find(|(column, _)| *column == name);
+            found
+                .map(|(_, expression)| expression.clone())
+                .unwrap_or_default()
+        };
+        let generated = match row.get::<_, i64>(4)? {
+            2 => Generated::Virtual(expression()),
+            3 => Generated::Stored(expression()),
+            _ => Generated::No,
+        };
+        let collation = ddl.collations.iter().find(|(column, _)| *column == name);
+        let collation = collation.map(|(_, collation)| collation.clone());
+        if let position @ 1.. = row.get::<_, i64>(5)? {
+            key.push((position, name.clone()));
+        }
+        Ok(Column {
+            // SQLite writes the keywords behind a generated column's type into the type.
+            kind: ColumnKind::Sqlite {
+                affinity: Affinity::of(&declared),
+                declared,
+            },
+            not_null: row.get(2)?,
+            default: row.get(3)?,
+            generated,
+            identity: Identity::No,
+            collation: collation.filter(|collation| !collation.eq_ignore_ascii_case("BINARY")),
+            name,
+        })
+    })?;
+    key.sort_unstable();
+    Ok((columns, key.into_iter().map(|(_, name)| name).collect()))
+}
+
+type Keys = Vec<(String, Key)>;
+
+/// The keys with their origin (`pk`, `u`), and the other indexes.
+fn indexes(connection: &Connection, table: &str, ddl: &TableDdl) -> rusqlite::Result<(Keys, Vec<Index>)> {
+    // The list is in reverse order of creation.
+    let sql = r#"SELECT l.name, l."unique", l.origin, coalesce(s.sql, '') FROM pragma_index_list(?1) AS l
+                 LEFT JOIN sqlite_schema AS s ON s.type = 'index' AND s.name = l.name ORDER BY l.seq DESC"#;
+    let listed: Vec<(String, bool, String, String)> = collect(connection, sql, [table], |row| {
+        Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?))
+    })?;
+    let mut keys = Vec::new();
+    let mut indexes = Vec::new();
+    for (name, unique, origin, sql) in listed {
+        let parts = index_parts(connection, &name)?;
+        if origin == "c" {
+            indexes.push(Index {
+                predicate: ddl::predicate(&sql),
+                name,
+                unique,
+                parts,
+                sql,
+            });
+            continue;
+        }
+        let bytewise = parts.iter().all(|part| part.collation.is_none());
+        let columns: Vec<String> = parts.into_iter().filter_map(|part| part.column).collect();
+        keys.push((
+            origin,
+            Key {
+                name: key_name(ddl, &columns),
+                columns,
+                bytewise,
+            },
+        ));
+    }
+    indexes.sort_by(|a, b| a.name.cmp(&b.name));
+    Ok((keys, indexes))
+}
+
+fn key_name(ddl: &TableDdl, columns: &[String]) -> Option<String> {
+    let same = |names: &[String]| {
+        names.len() == columns.len() && names.iter().zip(columns).all(|(a, b)| a.eq_ignore_ascii_case(b))
+    };
+    ddl.named_keys
+        .iter()
+        .find(|(_, names)| same(names))
+        .map(|(name, _)| name.clone())
+}
+
+fn index_parts(connection: &Connection, index: &str) -> rusqlite::Result<Vec<IndexPart>> {
+    let sql = r#"SELECT name, "desc", coll FROM pragma_index_xinfo(?1) WHERE key = 1 ORDER BY seqno"#;
+    collect(connection, sql, [index], |row| {
+        let collation: Option<String> = row.get(2)?;
+        Ok(IndexPart {
+            column: row.get(0)?,
+            descending: row.get(1)?,
+            collation: collation.filter(|name| !name.eq_ignore_ascii_case("BINARY")),
+        })
+    })
+}
+
+fn foreign_keys(connection: &Connection, table: &str, ddl: &TableDdl) -> rusqlite::Result<Vec<ForeignKey>> {
+    // Numbered from the last written to the first.
+    let sql = r#"SELECT id, "table", "from", "to", on_delete, on_update FROM pragma_foreign_key_list(?1)
+                 ORDER BY id DESC, seq"#;
+    let mut keys: Vec<(i64, ForeignKey)> = Vec::new();
+    let rows = collect(connection, sql, [table], |row| {
+        let actions: (String, String) = (row.get(4)?, row.get(5)?);
+        Ok((
+            row.get(0)?,
+            row.get::<_, String>(1)?,
+            row.get::<_, String>(2)?,
+            row.get::<_, Option<String>>(3)?,
+            actions,
+        ))
+    })?;
+    for (id, parent, from, to, (on_delete, on_update)) in rows {
+        if keys.last().is_none_or(|(last, _)| *last != id) {
+            keys.push((
+                id,
+                ForeignKey {
+                    name: None,
+                    columns: vec![],
+                    parent,
+                    parent_columns: vec![],
+                    on_delete: Action::of(&on_delete),
+                    on_update: Action::of(&on_update),
+                    deferrable: Deferrable::No,
+                },
+            ));
+        }
+        if let Some((_, key)) = keys.last_mut() {
+            key.columns.push(from);
+            key.parent_columns.extend(to);
+        }
+    }
+    if keys.len() == ddl.foreign_keys.len() {
+        for ((_, key), written) in keys.iter_mut().zip(&ddl.foreign_keys) {
+            key.name.clone_from(&written.name);
+            key.deferrable = written.deferrable;
+        }
+    }
+    Ok(keys.into_iter().map(|(_, key)| key).collect())
+}
+
+/// `REFERENCES parent` without columns means the parent's primary key.
+fn name_parent_columns(catalog: &mut Catalog) {
+    let primary_keys: HashMap<String, Vec<String>> = catalog
+        .tables
+        .iter()
+        .filter_map(|table| {
+            Some((
+                table.name.to_ascii_lowercase(),
+                table.primary_key.clone()?.columns,
+            ))
+        })
+        .collect();
+    let keys = catalog
+        .tables
+        .iter_mut()
+        .flat_map(|table| &mut table.foreign_keys);
+    for key in keys.filter(|key| key.parent_columns.is_empty()) {
+        if let Some(columns) = primary_keys.get(&key.parent.to_ascii_lowercase()) {
+            key.parent_columns.clone_from(columns);
+        }
+    }
+}
+
+fn collect<T>(
+    connection: &Connection,
+    sql: &str,
+    params: impl rusqlite::Params,
+    from_row: impl FnMut(&Row<'_>) -> rusqlite::Result<T>,
+) -> rusqlite::Result<Vec<T>> {
+    connection.prepare(sql)?.query_map(params, from_row)?.collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn catalog(sql: &str) -> Catalog {
+        let connection = Connection::open_in_memory().unwrap();
+        connection.execute_batch(sql).unwrap();
+        read(&connection).unwrap()
+    }
+
+    #[test]
+    fn keys_columns_and_indexes_are_read() {
+        let catalog = catalog(
+            r#"CREATE TABLE parent (id INTEGER PRIMARY KEY AUTOINCREMENT, rowid TEXT, g AS (id + 1) STORED);
+               INSERT INTO parent (id) VALUES (7); DELETE FROM parent;
+               CREATE TABLE child (a TEXT, b INT NOT NULL DEFAULT 'it''s', p INT CONSTRAINT fk REFERENCES PARENT ON DELETE CASCADE,
+                                   PRIMARY KEY (b, a), UNIQUE (p, a COLLATE NOCASE), CHECK (b > 0)) WITHOUT ROWID;
+               CREATE UNIQUE INDEX part ON child (b DESC, lower(a)) WHERE b > 3;
+               CREATE TABLE _cutover_ledger (x);
+               CREATE VIEW v AS SELECT 1;
+               CREATE VIRTUAL TABLE f USING fts5(body);"#,
+        );
+        let names: Vec<_> = catalog.tables.iter().map(|t| t.name.as_str()).collect();
+        assert_eq!(names, ["child", "parent"]);
+        let others: Vec<_> = catalog.others.iter().map(|o| (o.kind, o.name.as_str())).collect();
+        assert_eq!(others, [(OtherKind::View, "v"), (OtherKind::VirtualTable, "f")]);
+
+        let parent = catalog.table("parent").unwrap();
+        assert_eq!(parent.sequence, Some(7));
+        assert_eq!(
+            parent.storage,
+            Storage::Rowid {
+                alias: Some("_rowid_")
+            }
+        );
+        assert_eq!(parent.columns[0].identity, Identity::Autoincrement);
+        assert_eq!(
+            parent.columns[2].generated,
+            Generated::Stored("id + 1".to_owned())
+        );
+        assert_eq!(
+            parent.row_key().map(|k| k.columns.clone()),
+            Some(vec!["id".to_owned()])
+        );
+
+        let child = catalog.table("child").unwrap();
+        assert_eq!(child.storage, Storage::Clustered);
+        assert_eq!(
+            child.primary_key.as_ref().map(|k| k.columns.join(",")).as_deref(),
+            Some("b,a")
+        );
+        assert!(
+            child.columns[0].not_null,
+            "a key column of a WITHOUT ROWID table refuses NULL"
+        );
+        assert_eq!(child.columns[1].default.as_deref(), Some("'it''s'"));
+        assert_eq!(child.uniques.len(), 1);
+        assert!(!child.uniques[0].bytewise);
+        assert_eq!(child.checks[0].expression, "b > 0");
+        let key = &child.foreign_keys[0];
+        assert_eq!(
+            (key.name.as_deref(), key.parent_columns.join(",")),
+            (Some("fk"), "id".to_owned())
+        );
+        assert_eq!(key.on_delete, Action::Cascade);
+        let index = &child.indexes[0];
+        assert_eq!(index.predicate.as_deref(), Some("b > 3"));
+        assert_eq!(
+            (index.parts[0].column.as_deref(), index.parts[0].descending),
+            (Some("b"), true)
+        );
+        assert_eq!(index.parts[1].column, None);
+    }
+}

@@ -1,0 +1,590 @@
+//! What a database is made of: one form for both databases, read by the adapters, compared and planned with here.
+//!
+//! Names are kept exactly as the database has them. Nothing is translated: a default, a check or an index expression is
+//! the SQL text of its own database.
+
+use serde::Serialize;
+
+/// A database (PostgreSQL: one schema of it) as its own catalog describes it.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Catalog {
+    /// Which database it was read from.
+    pub engine: Engine,
+    /// `main`, or PostgreSQL's schema.
+    pub schema: String,
+    /// The tables that hold rows of the application, in order of name. Cutover's own tables, SQLite's internal ones and the
+    /// shadow tables of virtual tables are left out.
+    pub tables: Vec<Table>,
+    /// Everything that is no table: listed with its SQL, because a copy does not carry it.
+    pub others: Vec<Other>,
+}
+
+/// Which database a catalog was read from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Engine {
+    /// SQLite.
+    Sqlite,
+    /// PostgreSQL.
+    Postgres,
+}
+
+/// A table.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Table {
+    /// Its name.
+    pub name: String,
+    /// How SQLite stores it; always [`Storage::Rowid`] on PostgreSQL.
+    pub storage: Storage,
+    /// SQLite's STRICT.
+    pub strict: bool,
+    /// The columns, in the table's order, generated ones included.
+    pub columns: Vec<Column>,
+    /// The primary key.
+    pub primary_key: Option<Key>,
+    /// UNIQUE constraints; unique indexes made by `CREATE INDEX` are under [`Table::indexes`].
+    pub uniques: Vec<Key>,
+    /// CHECK constraints, of columns and of the table.
+    pub checks: Vec<Check>,
+    /// Foreign keys.
+    pub foreign_keys: Vec<ForeignKey>,
+    /// Indexes other than those of the primary key and the UNIQUE constraints.
+    pub indexes: Vec<Index>,
+    /// SQLite: the largest key ever given out by AUTOINCREMENT (`sqlite_sequence`). PostgreSQL: the last value of the
+    /// identity's sequence.
+    pub sequence: Option<i64>,
+    /// The statement that made it (SQLite only; empty on PostgreSQL).
+    pub sql: String,
+}
+
+/// How SQLite stores a table's rows.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Storage {
+    /// By rowid, which this name reaches (a column may hide the usual ones).
+    Rowid {
+        /// `rowid`, `_rowid_` or `oid`; none if columns hide all three, and on PostgreSQL.
+        alias: Option<&'static str>,
+    },
+    /// By the primary key (`WITHOUT ROWID`).
+    Clustered,
+}
+
+/// A column.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Column {
+    /// Its name.
+    pub name: String,
+    /// Its type.
+    pub kind: ColumnKind,
+    /// Whether NULL is refused. SQLite accepts NULL in a primary key unless this says otherwise.
+    pub not_null: bool,
+    /// The SQL of the default, if any.
+    pub default: Option<String>,
+    /// Whether the database computes it.
+    pub generated: Generated,
+    /// SQLite: an alias of the rowid (`INTEGER PRIMARY KEY`). PostgreSQL: an identity column.
+    pub identity: Identity,
+    /// The collation, if it is not the database's own.
+    pub collation: Option<String>,
+}
+
+/// A column's type in its own database.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ColumnKind {
+    /// SQLite: the declared type, which decides nothing but the affinity.
+    Sqlite {
+        /// As declared, `VARCHAR(10)` or nothing.
+        declared: String,
+        /// What SQLite makes of it.
+        affinity: Affinity,
+    },
+    /// PostgreSQL.
+    Postgres(PgType),
+}
+
+/// SQLite's column affinity.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Affinity {
+    /// Text.
+    Text,
+    /// Integers, reals, and text that reads as a number.
+    Numeric,
+    /// As numeric; differs in CAST only.
+    Integer,
+    /// Numbers are stored as reals.
+    Real,
+    /// Values are stored as they come (no type, or BLOB).
+    Blob,
+}
+
+impl Affinity {
+    /// SQLite's own rules (datatype3.html §3.1), in their order: `FLOATING POINT` is INTEGER, `STRING` is NUMERIC.
+    pub fn of(declared: &str) -> Self {
+        let name = declared.to_ascii_uppercase();
+        let has = |part: &str| name.contains(part);
+        if has("INT") {
+            Self::Integer
+        } else if has("CHAR") || has("CLOB") || has("TEXT") {
+            Self::Text
+        } else if has("BLOB") || name.trim().is_empty() {
+            Self::Blob
+        } else if has("REAL") || has("FLOA") || has("DOUB") {
+            Self::Real
+        } else {
+            Self::Numeric
+        }
+    }
+}
+
+/// A PostgreSQL type.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct PgType {
+    /// As `format_type` writes it: `character varying(50)`.
+    pub name: String,
+    /// What we know about it.
+    pub kind: PgKind,
+}
+
+/// The PostgreSQL types that values are converted to and from; domains count as their base type.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PgKind {
+    /// `boolean`
+    Bool,
+    /// `smallint`
+    Int2,
+    /// `integer`
+    Int4,
+    /// `bigint`
+    Int8,
+    /// `real`
+    Float4,
+    /// `double precision`
+    Float8,
+    /// `numeric`, perhaps with (precision, scale)
+    Numeric(Option<(u16, i16)>),
+    /// `text`
+    Text,
+    /// `character varying`, with at most so many characters
+    Varchar(Option<u32>),
+    /// `character(n)`, which pads with blanks
+    Char(u32),
+    /// `bytea`
+    Bytea,
+    /// `json`
+    Json,
+    /// `jsonb`
+    Jsonb,
+    /// `timestamp with time zone`, with so many digits of a second (at most 6)
+    Timestamptz(u8),
+    /// `timestamp without time zone`
+    Timestamp(u8),
+    /// `date`
+    Date,
+    /// `time without time zone`
+    Time(u8),
+    /// `uuid`
+    Uuid,
+    /// Any other: values are neither read nor written.
+    Other,
+}
+
+impl PgKind {
+    /// From `pg_type.oid` of the base type and the column's type modifier (-1: none).
+    pub fn of(oid: u32, modifier: i32) -> Self {
+        let limit = u32::try_from(modifier - 4).ok();
+        let digits = u8::try_from(modifier).map_or(6, |digits| digits.min(6));
+        match oid {
+            16 => Self::Bool,
+            21 => Self::Int2,
+            23 => Self::Int4,
+            20 => Self::Int8,
+            700 => Self::Float4,
+            701 => Self::Float8,
+            1700 => Self::Numeric(limit.map(|packed| {
+                // The scale is eleven bits with a sign since PostgreSQL 15.
+                let scale = i16::try_from(packed & 0x7ff).unwrap_or(0);
+                let scale = if scale >= 1024 { scale - 2048 } else { scale };
+                (u16::try_from(packed >> 16).unwrap_or(u16::MAX), scale)
+            })),
+            25 | 19 => Self::Text,
+            1043 => Self::Varchar(limit),
+            1042 => limit.map_or(Self::Text, Self::Char),
+            17 => Self::Bytea,
+            114 => Self::Json,
+            3802 => Self::Jsonb,
+            1184 => Self::Timestamptz(digits),
+            1114 => Self::Timestamp(digits),
+            1082 => Self::Date,
+            1083 => Self::Time(digits),
+            2950 => Self::Uuid,
+            _ => Self::Other,
+        }
+    }
+}
+
+/// Whether and how the database computes a column.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Generated {
+    /// It does not.
+    No,
+    /// When the row is written, by this expression.
+    Stored(String),
+    /// When the row is read, by this expression.
+    Virtual(String),
+}
+
+/// Whether the database gives the column its values.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Identity {
+    /// It does not.
+    No,
+    /// SQLite's `INTEGER PRIMARY KEY`; PostgreSQL's `GENERATED BY DEFAULT AS IDENTITY`.
+    ByDefault,
+    /// SQLite's `AUTOINCREMENT`: as by default, and a number is never given twice.
+    Autoincrement,
+    /// PostgreSQL's `GENERATED ALWAYS AS IDENTITY`.
+    Always,
+}
+
+/// A primary key or UNIQUE constraint.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Key {
+    /// The constraint's name, if it has one.
+    pub name: Option<String>,
+    /// Its columns, in its order.
+    pub columns: Vec<String>,
+    /// Whether equality is that of the bytes; false with a collation such as NOCASE.
+    pub bytewise: bool,
+}
+
+/// A CHECK constraint.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Check {
+    /// The constraint's name, if it has one.
+    pub name: Option<String>,
+    /// The expression.
+    pub expression: String,
+}
+
+/// A foreign key.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ForeignKey {
+    /// The constraint's name, if it has one.
+    pub name: Option<String>,
+    /// The columns of this table.
+    pub columns: Vec<String>,
+    /// The table referred to, as written.
+    pub parent: String,
+    /// The columns referred to; SQLite allows to leave them out, then they are the parent's primary key (resolved here).
+    pub parent_columns: Vec<String>,
+    /// What a delete of the parent does.
+    pub on_delete: Action,
+    /// What a change of the parent's key does.
+    pub on_update: Action,
+    /// Whether and when it can be checked late.
+    pub deferrable: Deferrable,
+}
+
+/// What happens to children.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Action {
+    /// `NO ACTION`
+    NoAction,
+    /// `RESTRICT`
+    Restrict,
+    /// `CASCADE`
+    Cascade,
+    /// `SET NULL`
+    SetNull,
+    /// `SET DEFAULT`
+    SetDefault,
+}
+
+impl Action {
+    /// From SQL; anything unknown is `NO ACTION`, as in SQLite.
+    pub fn of(sql: &str) -> Self {
+        match sql.to_ascii_uppercase().as_str() {
+            "RESTRICT" => Self::Restrict,
+            "CASCADE" => Self::Cascade,
+            "SET NULL" => Self::SetNull,
+            "SET DEFAULT" => Self::SetDefault,
+            _ => Self::NoAction,
+        }
+    }
+
+    /// As SQL.
+    pub fn as_sql(self) -> &'static str {
+        match self {
+            Self::NoAction => "NO ACTION",
+            Self::Restrict => "RESTRICT",
+            Self::Cascade => "CASCADE",
+            Self::SetNull => "SET NULL",
+            Self::SetDefault => "SET DEFAULT",
+        }
+    }
+}
+
+/// When a foreign key is checked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Deferrable {
+    /// With the statement.
+    No,
+    /// With the statement, unless the transaction asks otherwise.
+    Immediate,
+    /// At commit, unless the transaction asks otherwise.
+    Deferred,
+}
+
+/// An index.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Index {
+    /// Its name.
+    pub name: String,
+    /// Whether it is UNIQUE.
+    pub unique: bool,
+    /// Its parts, in order.
+    pub parts: Vec<IndexPart>,
+    /// The condition of a partial index.
+    pub predicate: Option<String>,
+    /// The statement that made it.
+    pub sql: String,
+}
+
+/// One part of an index.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct IndexPart {
+    /// The column, or none for an expression (see the index's SQL).
+    pub column: Option<String>,
+    /// Whether it is descending.
+    pub descending: bool,
+    /// The collation, if it is not the database's own (SQLite: BINARY).
+    pub collation: Option<String>,
+}
+
+/// Something that is no table.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Other {
+    /// What it is.
+    pub kind: OtherKind,
+    /// Its name.
+    pub name: String,
+    /// The statement that made it.
+    pub sql: String,
+}
+
+/// What a [`Other`] is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OtherKind {
+    /// A view, materialized ones included.
+    View,
+    /// A trigger.
+    Trigger,
+    /// A virtual table of SQLite.
+    VirtualTable,
+    /// A partitioned or foreign table of PostgreSQL.
+    OtherTable,
+}
+
+impl OtherKind {
+    /// In words.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::View => "view",
+            Self::Trigger => "trigger",
+            Self::VirtualTable => "virtual table",
+            Self::OtherTable => "table",
+        }
+    }
+}
+
+impl Catalog {
+    /// The table that `name` means: the one of exactly this name, else the only one that differs by ASCII case.
+    pub fn table(&self, name: &str) -> Option<&Table> {
+        by_name(&self.tables, name, |table| &table.name)
+    }
+
+    /// The tables, parents before children as far as foreign keys allow (a cycle is cut where it comes back), otherwise in
+    /// their order.
+    pub fn parents_first(&self) -> Vec<&Table> {
+        let mut order = Vec::with_capacity(self.tables.len());
+        // 0: not seen, 1: being placed, 2: placed. The stack is our own: chains of foreign keys can be long.
+        let mut state = vec![0_u8; self.tables.len()];
+        for start in 0..self.tables.len() {
+            let mut stack = vec![start];
+            while let Some(&at) = stack.last() {
+                if state[at] == 0 {
+                    state[at] = 1;
+                    let parents = self.tables[at].foreign_keys.iter();
+                    stack.extend(
+                        parents
+                            .filter_map(|key| self.position(&key.parent))
+                            .filter(|&parent| state[parent] == 0),
+                    );
+                } else {
+                    if state[at] == 1 {
+                        state[at] = 2;
+                        order.push(&self.tables[at]);
+                    }
+                    stack.pop();
+                }
+            }
+        }
+        order
+    }
+
+    fn position(&self, name: &str) -> Option<usize> {
+        let table = self.table(name)?;
+        self.tables.iter().position(|other| std::ptr::eq(other, table))
+    }
+}
+
+impl Table {
+    /// The column that `name` means: the one of exactly this name, else the only one that differs by ASCII case.
+    pub fn column(&self, name: &str) -> Option<&Column> {
+        by_name(&self.columns, name, |column| &column.name)
+    }
+
+    /// The key that tells rows apart best: the primary key if its columns refuse NULL, else the first UNIQUE constraint
+    /// whose columns do, else none.
+    pub fn row_key(&self) -> Option<&Key> {
+        let keys = self.primary_key.iter().chain(&self.uniques);
+        keys.into_iter().find(|key| {
+            key.columns.iter().all(|name| {
+                self.column(name)
+                    .is_some_and(|column| column.not_null || column.identity != Identity::No)
+            })
+        })
+    }
+}
+
+impl Column {
+    /// The PostgreSQL type, if it is a column of PostgreSQL.
+    pub fn pg_type(&self) -> Option<&PgType> {
+        match &self.kind {
+            ColumnKind::Postgres(kind) => Some(kind),
+            ColumnKind::Sqlite { .. } => None,
+        }
+    }
+
+    /// Whether rows can be written with a value for it.
+    pub fn writable(&self) -> bool {
+        self.generated == Generated::No
+    }
+}
+
+/// The item of exactly this name, else the only one that differs by ASCII case.
+fn by_name<'a, T>(items: &'a [T], name: &str, name_of: impl Fn(&T) -> &str) -> Option<&'a T> {
+    if let Some(exact) = items.iter().find(|item| name_of(item) == name) {
+        return Some(exact);
+    }
+    let mut alike = items
+        .iter()
+        .filter(|item| name_of(item).eq_ignore_ascii_case(name));
+    match (alike.next(), alike.next()) {
+        (Some(only), None) => Some(only),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn table(name: &str, parents: &[&str]) -> Table {
+        Table {
+            name: name.to_owned(),
+            storage: Storage::Rowid { alias: Some("rowid") },
+            strict: false,
+            columns: vec![],
+            primary_key: None,
+            uniques: vec![],
+            checks: vec![],
+            foreign_keys: parents
+                .iter()
+                .map(|parent| ForeignKey {
+                    name: None,
+                    columns: vec!["x".to_owned()],
+                    parent: (*parent).to_owned(),
+                    parent_columns: vec!["id".to_owned()],
+                    on_delete: Action::NoAction,
+                    on_update: Action::NoAction,
+                    deferrable: Deferrable::No,
+                })
+                .collect(),
+            indexes: vec![],
+            sequence: None,
+            sql: String::new(),
+        }
+    }
+
+    fn catalog(tables: Vec<Table>) -> Catalog {
+        Catalog {
+            engine: Engine::Sqlite,
+            schema: "main".to_owned(),
+            tables,
+            others: vec![],
+        }
+    }
+
+    #[test]
+    fn parents_come_first_and_cycles_end() {
+        let catalog = catalog(vec![
+            table("a", &["C", "missing"]),
+            table("b", &["b", "a"]),
+            table("c", &["d"]),
+            table("d", &["c"]),
+            table("e", &[]),
+        ]);
+        let order: Vec<_> = catalog.parents_first().iter().map(|t| t.name.clone()).collect();
+        assert_eq!(order, ["d", "c", "a", "b", "e"]);
+    }
+
+    #[test]
+    fn names_match_by_case_only_where_one_can_be_meant() {
+        let catalog = catalog(vec![
+            table("Users", &[]),
+            table("ORDERS", &[]),
+            table("orders", &[]),
+        ]);
+        assert_eq!(catalog.table("users").map(|t| t.name.as_str()), Some("Users"));
+        assert_eq!(catalog.table("orders").map(|t| t.name.as_str()), Some("orders"));
+        assert_eq!(catalog.table("Orders"), None);
+    }
+
+    #[test]
+    fn affinity_follows_sqlite() {
+        for (declared, affinity) in [
+            ("FLOATING POINT", Affinity::Integer),
+            ("CHARINT", Affinity::Integer),
+            ("varchar(10)", Affinity::Text),
+            ("STRING", Affinity::Numeric),
+            ("", Affinity::Blob),
+            ("double precision", Affinity::Real),
+            ("DECIMAL(5,2)", Affinity::Numeric),
+            ("BOOLEAN", Affinity::Numeric),
+        ] {
+            assert_eq!(Affinity::of(declared), affinity, "{declared}");
+        }
+    }
+
+    #[test]
+    fn modifiers_of_numeric_are_read() {
+        assert_eq!(PgKind::of(1700, -1), PgKind::Numeric(None));
+        assert_eq!(PgKind::of(1700, (5 << 16 | 2) + 4), PgKind::Numeric(Some((5, 2))));
+        assert_eq!(
+            PgKind::of(1700, (5 << 16 | (2048 - 3)) + 4),
+            PgKind::Numeric(Some((5, -3)))
+        );
+        assert_eq!(PgKind::of(1043, 54), PgKind::Varchar(Some(50)));
+        assert_eq!(PgKind::of(1184, -1), PgKind::Timestamptz(6));
+    }
+}

@@ -1,0 +1,23 @@
+//! Names in SQL.
+
+/// A name as a quoted identifier of both dialects: the only way in which a name read from a database becomes SQL text.
+pub fn quoted(name: &str) -> String {
+    format!("\"{}\"", name.replace('"', "\"\""))
+}
+
+/// Names as a list of quoted identifiers.
+pub fn quoted_list<S: AsRef<str>>(names: impl IntoIterator<Item = S>) -> String {
+    let names: Vec<_> = names.into_iter().map(|name| quoted(name.as_ref())).collect();
+    names.join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_cannot_leave_its_quotes() {
+        assert_eq!(quoted(r#"a"; DROP TABLE b; --"#), r#""a""; DROP TABLE b; --""#);
+        assert_eq!(quoted_list(["a b", "c\""]), r#""a b", "c""""#);
+    }
+}

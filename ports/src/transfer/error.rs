@@ -1,0 +1,32 @@
+//! Why a transfer did not do what it was asked. The variant decides the exit code; the text is for a person.
+
+/// What the transfer's ports return.
+pub type TransferResult<T> = Result<T, TransferError>;
+
+/// The ways in which a transfer ends early. Every text is one sentence that says what, where and what to do.
+#[derive(Debug, thiserror::Error)]
+pub enum TransferError {
+    /// A database cannot be opened, reached or read as a whole: no such file, not a database, cut, corrupt, locked, the
+    /// connection refused or lost. Exit code 3.
+    #[error("{0}")]
+    Unreachable(String),
+    /// Going on could harm data: rows in the target, a changed source, another copy at work. Exit code 4.
+    #[error("{0}")]
+    Refused(String),
+    /// What was asked cannot be done as asked: names, options. Exit code 2.
+    #[error("{0}")]
+    Usage(String),
+    /// A constraint of the target refused rows; nothing of the current step was written.
+    #[error("{table}: the constraint {constraint} refused a row: {message}")]
+    Constraint {
+        /// The table.
+        table: String,
+        /// The constraint.
+        constraint: String,
+        /// What the database said.
+        message: String,
+    },
+    /// Anything else. Exit code 1.
+    #[error("{0}")]
+    Failed(String),
+}
