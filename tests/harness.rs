@@ -4,11 +4,11 @@ use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use cutover_tests::postgres::{
     Durability, TcpAccess, TcpOptions, TestDatabase, TestServer, TestServerOptions,
 };
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 #[tokio::test]
 async fn two_databases_are_separate() {
@@ -98,7 +98,8 @@ async fn databases_of_one_template_start_alike_and_go_apart() {
 
 #[tokio::test]
 async fn settings_are_those_that_tests_rely_on() {
-    let client = TestDatabase::create().await.connect().await;
+    let database = TestDatabase::create().await;
+    let client = database.connect().await;
     let row = client.query_one(
         "SELECT current_setting('server_encoding'), current_setting('TimeZone')",
         &[],
