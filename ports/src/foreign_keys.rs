@@ -1,6 +1,8 @@
 //! Foreign keys whose two tables live in different databases while routing is hybrid.
 
 use async_trait::async_trait;
+use cutover_domain::lab::relations::Relation;
+use cutover_domain::stored::StoredValue;
 
 use crate::StoreResult;
 
@@ -28,4 +30,38 @@ pub trait ForeignKeys: Send + Sync {
 
     /// Does to the rows in the other database what deleting `parent`'s row `key` promises.
     async fn after_delete(&self, parent: &'static str, key: &str) -> StoreResult<()>;
+}
+
+/// A row as it lies in one database: column names and values, instants and documents as their text.
+pub type PortableRow = Vec<(String, StoredValue)>;
+
+/// What keeping a foreign key across databases asks of each of them. Table and column names are constants of the
+/// domain's relations.
+#[cfg_attr(feature = "mock", mockall::automock)]
+#[async_trait]
+pub trait ReferredRows: Send + Sync {
+    /// The row of `table` whose `key_column` is `key`.
+    async fn row(
+        &self,
+        table: &'static str,
+        key_column: &'static str,
+        key: &str,
+    ) -> StoreResult<Option<PortableRow>>;
+
+    /// Whether that row exists.
+    async fn exists(&self, table: &'static str, key_column: &'static str, key: &str) -> StoreResult<bool>;
+
+    /// Stores a copy of a row whose truth is elsewhere, unless the row is there, and notes in the same transaction that
+    /// it was planted.
+    async fn plant(
+        &self,
+        table: &'static str,
+        key_column: &'static str,
+        key: &str,
+        row: &PortableRow,
+    ) -> StoreResult<()>;
+
+    /// What deleting `key` promises to the rows of `relations`, which live here, in one transaction; and the copy of the
+    /// deleted row itself goes, unless something still refers to it.
+    async fn release(&self, relations: &[&'static Relation], key: &str) -> StoreResult<()>;
 }

@@ -11,5 +11,5 @@ pub mod transfer;
 
 pub use cutover_domain as domain;
 pub use error::{StoreError, StoreResult};
-pub use foreign_keys::{ForeignKeys, Reference};
+pub use foreign_keys::{ForeignKeys, PortableRow, Reference, ReferredRows};
 pub use page::{Page, PageRequest};

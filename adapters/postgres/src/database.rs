@@ -234,6 +234,12 @@ impl Lease {
         })
     }
 
+    /// Rows of a statement made of the domain's names: not prepared, for there are many of its kind.
+    pub(crate) async fn query_dynamic(&self, sql: &str, binds: &[Bind<'_>]) -> StoreResult<Vec<Row>> {
+        self.bounded(self.effect, self.client()?.query_typed(sql, binds))
+            .await
+    }
+
     async fn run(&self, sql: &'static str, binds: &[Bind<'_>], effect: Effect) -> StoreResult<Vec<Row>> {
         let client = self.client()?;
         if !self.prepared {

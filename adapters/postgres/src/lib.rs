@@ -4,6 +4,7 @@
 pub mod connect;
 pub mod database;
 pub mod error;
+mod foreign_keys;
 pub mod lab;
 pub mod row;
 pub mod transfer;

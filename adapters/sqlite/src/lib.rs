@@ -2,6 +2,7 @@
 
 pub mod database;
 pub mod error;
+mod foreign_keys;
 pub mod lab;
 pub mod row;
 pub mod transfer;

@@ -3,7 +3,7 @@
 use cutover_domain::json::Json;
 use cutover_domain::stored::{Stored, StoredValue, TextEnum};
 use cutover_domain::time::{LegacyZone, Timestamp};
-use cutover_ports::{StoreError, StoreResult};
+use cutover_ports::{PortableRow, StoreError, StoreResult};
 use rusqlite::Row;
 use rusqlite::types::{Value, ValueRef};
 
@@ -100,6 +100,15 @@ impl<'r> Columns<'r> {
         Ok(known.map_or_else(|| Stored::Other(stored_value(value)), Stored::Known))
     }
 
+    /// The whole row, with the names of its columns.
+    pub(crate) fn portable_row(&mut self) -> StoreResult<PortableRow> {
+        let names = self.row.as_ref().column_names();
+        names
+            .into_iter()
+            .map(|name| Ok((name.to_owned(), stored_value(self.value()?))))
+            .collect()
+    }
+
     /// A count computed by the statement.
     pub(crate) fn count(&mut self) -> StoreResult<u64> {
         Ok(match self.value()? {
@@ -122,7 +131,7 @@ fn stored_value(value: ValueRef<'_>) -> StoredValue {
     }
 }
 
-fn sql_value(value: &StoredValue) -> Value {
+pub(crate) fn sql_value(value: &StoredValue) -> Value {
     match value {
         StoredValue::Null => Value::Null,
         StoredValue::Integer(number) => Value::Integer(*number),

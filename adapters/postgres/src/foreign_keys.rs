@@ -1,0 +1,211 @@
+//! Rows referred to across databases.
+
+use async_trait::async_trait;
+use cutover_domain::json::Json;
+use cutover_domain::lab::relations::{OnDelete, Relation};
+use cutover_domain::stored::StoredValue;
+use cutover_domain::time::{LegacyZone, Timestamp};
+use cutover_ports::{PortableRow, ReferredRows, StoreError, StoreResult};
+use postgres_types::{ToSql, Type};
+use tokio_postgres::Row;
+
+use crate::Database;
+use crate::database::Lease;
+use crate::types::{PgJson, PgTime};
+
+#[async_trait]
+impl ReferredRows for Database {
+    async fn row(
+        &self,
+        table: &'static str,
+        key_column: &'static str,
+        key: &str,
+    ) -> StoreResult<Option<PortableRow>> {
+        let sql = format!("SELECT * FROM {table} WHERE {key_column} = $1");
+        let lease = self.lease("foreign_keys.row").await?;
+        let rows = lease.query_dynamic(&sql, &[(&key, Type::TEXT)]).await?;
+        rows.first().map(|row| portable_row(table, row)).transpose()
+    }
+
+    async fn exists(&self, table: &'static str, key_column: &'static str, key: &str) -> StoreResult<bool> {
+        let sql = format!("SELECT 1 FROM {table} WHERE {key_column} = $1");
+        let lease = self.lease("foreign_keys.exists").await?;
+        Ok(!lease.query_dynamic(&sql, &[(&key, Type::TEXT)]).await?.is_empty())
+    }
+
+    async fn plant(
+        &self,
+        table: &'static str,
+        key_column: &'static str,
+        key: &str,
+        row: &PortableRow,
+    ) -> StoreResult<()> {
+        if self.exists(table, key_column, key).await? {
+            return Ok(());
+        }
+        let transaction = self.begin("foreign_keys.plant").await?;
+        let work = plant(&transaction, table, key, row).await;
+        transaction.finish(work).await
+    }
+
+    async fn release(&self, relations: &[&'static Relation], key: &str) -> StoreResult<()> {
+        let Some(first) = relations.first() else {
+            return Ok(());
+        };
+        let transaction = self.begin("foreign_keys.release").await?;
+        let work = release(&transaction, relations, first, key).await;
+        transaction.finish(work).await
+    }
+}
+
+async fn plant(lease: &Lease, table: &'static str, key: &str, row: &PortableRow) -> StoreResult<()> {
+    const NOTE: &str =
+        "INSERT INTO cutover.planted_rows (table_name, key) VALUES ($1, $2) ON CONFLICT DO NOTHING";
+    const TYPES: &str = "SELECT attname::text, atttypid FROM pg_attribute
+        WHERE attrelid = $1::text::regclass AND attnum > 0 AND NOT attisdropped";
+    let mut columns = Vec::new();
+    let mut values: Vec<(Box<dyn ToSql + Sync + Send>, Type)> = Vec::new();
+    let types = lease.query(TYPES, &[(&table, Type::TEXT)]).await?;
+    for (column, value) in row {
+        let oid = types
+            .iter()
+            .find(|row| row.get::<_, String>(0) == *column)
+            .map(|row| row.get::<_, u32>(1));
+        // The other side may have a column more: the copy does without it.
+        let Some(ty) = oid.and_then(Type::from_oid) else {
+            continue;
+        };
+        columns.push(format!("\"{}\"", column.replace('"', "\"\"")));
+        let value =
+            typed(value, &ty).map_err(|reason| StoreError::invalid(format!("{table}.{column}"), reason))?;
+        values.push((value, ty));
+    }
+    let marks: Vec<String> = (1..=columns.len()).map(|n| format!("${n}")).collect();
+    let sql = format!(
+        "INSERT INTO {table} ({}) VALUES ({}) ON CONFLICT DO NOTHING",
+        columns.join(", "),
+        marks.join(", ")
+    );
+    let binds: Vec<(&(dyn ToSql + Sync), Type)> = values
+        .iter()
+        .map(|(value, ty)| (value.as_ref() as &(dyn ToSql + Sync), ty.clone()))
+        .collect();
+    lease.query_dynamic(&sql, &binds).await?;
+    lease
+        .execute(NOTE, &[(&table, Type::TEXT), (&key, Type::TEXT)])
+        .await?;
+    Ok(())
+}
+
+async fn release(
+    lease: &Lease,
+    relations: &[&'static Relation],
+    parent: &'static Relation,
+    key: &str,
+) -> StoreResult<()> {
+    const FORGET: &str = "DELETE FROM cutover.planted_rows WHERE table_name = $1 AND key = $2";
+    for Relation {
+        child,
+        column,
+        on_delete,
+        ..
+    } in relations
+    {
+        let sql = match on_delete {
+            OnDelete::Cascade => format!("DELETE FROM {child} WHERE {column} = $1"),
+            OnDelete::SetNull => format!("UPDATE {child} SET {column} = NULL WHERE {column} = $1"),
+            OnDelete::Refuse => continue,
+        };
+        lease.query_dynamic(&sql, &[(&key, Type::TEXT)]).await?;
+    }
+    // What still refers to the copy keeps it; a failed statement would end the transaction, so ask first.
+    let guards: Vec<String> = cutover_domain::lab::relations::children_of(parent.parent)
+        .map(|r| {
+            format!(
+                "AND NOT EXISTS (SELECT 1 FROM {} WHERE {} = $1)",
+                r.child, r.column
+            )
+        })
+        .collect();
+    let sql = format!(
+        "DELETE FROM {} WHERE {} = $1 {}",
+        parent.parent,
+        parent.parent_key,
+        guards.join(" ")
+    );
+    lease.query_dynamic(&sql, &[(&key, Type::TEXT)]).await?;
+    lease
+        .execute(FORGET, &[(&parent.parent, Type::TEXT), (&key, Type::TEXT)])
+        .await?;
+    Ok(())
+}
+
+/// A row's values without their PostgreSQL types.
+fn portable_row(table: &str, row: &Row) -> StoreResult<PortableRow> {
+    let values = row.columns().iter().enumerate().map(|(index, column)| {
+        let value = portable(row, index, column.type_()).map_err(|error| StoreError::Corrupt {
+            table: table.to_owned(),
+            column: column.name().to_owned(),
+            reason: error.to_string(),
+        })?;
+        Ok((column.name().to_owned(), value))
+    });
+    values.collect()
+}
+
+fn portable(row: &Row, index: usize, ty: &Type) -> Result<StoredValue, tokio_postgres::Error> {
+    let value = match *ty {
+        Type::INT8 => row.try_get::<_, Option<i64>>(index)?.map(StoredValue::Integer),
+        Type::FLOAT8 => row.try_get::<_, Option<f64>>(index)?.map(StoredValue::Real),
+        Type::BYTEA => row.try_get::<_, Option<Vec<u8>>>(index)?.map(StoredValue::Blob),
+        Type::TIMESTAMPTZ => row
+            .try_get::<_, Option<PgTime>>(index)?
+            .map(|time| StoredValue::Text(time.0.to_iso())),
+        Type::JSON | Type::JSONB => {
+            let json = row.try_get::<_, Option<PgJson>>(index)?;
+            json.map(|json| StoredValue::Text(json.0.as_str().to_owned()))
+        }
+        _ => row.try_get::<_, Option<String>>(index)?.map(StoredValue::Text),
+    };
+    Ok(value.unwrap_or(StoredValue::Null))
+}
+
+/// A value for a column of type `ty`, or why it has none.
+fn typed(value: &StoredValue, ty: &Type) -> Result<Box<dyn ToSql + Sync + Send>, String> {
+    Ok(match (value, ty) {
+        (StoredValue::Null, _) => Box::new(Null),
+        (StoredValue::Integer(number), &Type::INT8) => Box::new(*number),
+        (StoredValue::Integer(number), &Type::FLOAT8) => Box::new(*number as f64),
+        (StoredValue::Real(number), &Type::FLOAT8) => Box::new(*number),
+        (StoredValue::Blob(bytes), &Type::BYTEA) => Box::new(bytes.clone()),
+        (StoredValue::Text(text), &Type::TIMESTAMPTZ) => {
+            let time = Timestamp::parse(text, &LegacyZone::utc()).map_err(|error| error.to_string())?;
+            Box::new(PgTime(time))
+        }
+        (StoredValue::Text(text), &Type::JSON | &Type::JSONB) => Box::new(PgJson(
+            Json::parse(text.as_str()).map_err(|error| error.to_string())?,
+        )),
+        (StoredValue::Text(text), &Type::TEXT | &Type::VARCHAR) => Box::new(text.clone()),
+        (other, ty) => return Err(format!("{other:?} is not a value of the type {ty}")),
+    })
+}
+
+/// NULL of any type.
+#[derive(Debug)]
+struct Null;
+
+impl ToSql for Null {
+    fn to_sql(
+        &self,
+        _: &Type,
+        _: &mut bytes::BytesMut,
+    ) -> Result<postgres_types::IsNull, Box<dyn std::error::Error + Sync + Send>> {
+        Ok(postgres_types::IsNull::Yes)
+    }
+
+    fn accepts(_: &Type) -> bool {
+        true
+    }
+
+    postgres_types::to_sql_checked!();
+}
