@@ -94,14 +94,17 @@ impl PostgresDatabase {
     /// Makes the schema of our own tables, if it is not there: CREATE SCHEMA IF NOT EXISTS asks for a right that a
     /// role may lack although the schema exists.
     pub(crate) async fn create_own_schema(&mut self) -> Result<()> {
-        let sql = "SELECT CAST(1 AS bigint) FROM pg_namespace WHERE nspname = $1";
-        if self
-            .rows(sql, &[Value::Text(OWN_SCHEMA.to_owned())])
-            .await?
-            .is_empty()
-        {
-            self.batch(&format!("CREATE SCHEMA IF NOT EXISTS {OWN_SCHEMA}"))
-                .await?;
+        // The service notes here which rows it planted for a foreign key while routing is hybrid.
+        let planted = format!("{OWN_SCHEMA}.planted_rows");
+        let sql = "SELECT CAST(1 AS bigint) FROM pg_class WHERE oid = to_regclass($1)";
+        if self.rows(sql, &[Value::Text(planted.clone())]).await?.is_empty() {
+            self.batch(&format!(
+                "CREATE SCHEMA IF NOT EXISTS {OWN_SCHEMA};
+                 CREATE TABLE IF NOT EXISTS {planted} (
+                     table_name text NOT NULL, key text COLLATE \"C\" NOT NULL, PRIMARY KEY (table_name, key)
+                 )"
+            ))
+            .await?;
         }
         Ok(())
     }

@@ -3,7 +3,8 @@
 //! A case is a private function in the file of its repository, listed in that file's `contract!`, which makes a test of
 //! it per store: one left off the list is a dead-code warning.
 
-/// Runs each case on SQLite and on PostgreSQL, each time on a fresh store.
+/// Runs each case on SQLite, on PostgreSQL, and with `experiments` and every second other repository on PostgreSQL and
+/// the rest on SQLite; each time on a fresh store.
 macro_rules! contract {
     ($($case:ident),+ $(,)?) => {
         #[cfg(feature = "sqlite")]
@@ -21,7 +22,22 @@ macro_rules! contract {
                 super::$case(&cutover_tests::store::TestStore::postgres().await).await;
             })+
         }
+
+        #[cfg(all(feature = "sqlite", feature = "postgres"))]
+        mod on_both {
+            $(#[tokio::test]
+            async fn $case() {
+                super::$case(&cutover_tests::store::TestStore::routed(&crate::splits::alternating()).await).await;
+            })+
+        }
+
+        /// Every case, for the runs over random routings.
+        #[cfg(all(feature = "sqlite", feature = "postgres"))]
+        pub(crate) const CASES: &[crate::splits::Case] =
+            &[$((concat!(module_path!(), "::", stringify!($case)), |store| Box::pin($case(store)))),+];
     };
 }
 
 mod lab;
+#[cfg(all(feature = "sqlite", feature = "postgres"))]
+mod splits;

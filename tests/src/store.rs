@@ -130,6 +130,25 @@ impl TestStore {
         }
     }
 
+    /// Each repository where `routing` says, on a fresh SQLite file and a fresh PostgreSQL database.
+    #[cfg(all(feature = "sqlite", feature = "postgres"))]
+    pub async fn routed(routing: &cutover::config::LabRouting) -> Self {
+        let file = TestFile::with_lab_schema().await;
+        let database = lab_database().await;
+        let databases = cutover::wiring::Databases {
+            sqlite: Some(open(&file.path())),
+            postgres: Some(pool(&database)),
+        };
+        let lab = databases
+            .lab_repositories(routing)
+            .expect("both databases are open");
+        Self {
+            lab,
+            file: Some(Arc::new(file)),
+            database: Some(Arc::new(database)),
+        }
+    }
+
     /// The SQLite file, if the store has one.
     #[cfg(feature = "sqlite")]
     pub fn file(&self) -> Option<&TestFile> {

@@ -2,7 +2,7 @@
 
 use cutover_domain::time::Timestamp;
 
-mod synth_group;
+pub(crate) mod synth_group;
 
 /// An instant of its own for each `seconds`.
 fn at(seconds: i64) -> Timestamp {

@@ -1,0 +1,225 @@
+//! Foreign keys across databases: the one piece of routing that keeps their promises while routing is hybrid.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use cutover_domain::lab::relations::{self, OnDelete, RELATIONS, Relation};
+use cutover_domain::stored::StoredValue;
+use cutover_ports::{ForeignKeys, Reference, ReferredRows, StoreError, StoreResult};
+
+use crate::config::{Backend, LabRouting};
+
+/// The foreign keys of the repositories that run on `here`, seen from there.
+pub(super) struct AcrossDatabases {
+    here: Backend,
+    routing: LabRouting,
+    own: Arc<dyn ReferredRows>,
+    other: Arc<dyn ReferredRows>,
+}
+
+impl AcrossDatabases {
+    /// For the repositories that `routing` runs on `here`, whose rows are `own`; the others' rows are `other`.
+    pub(super) fn new(
+        here: Backend,
+        routing: LabRouting,
+        own: Arc<dyn ReferredRows>,
+        other: Arc<dyn ReferredRows>,
+    ) -> Self {
+        Self {
+            here,
+            routing,
+            own,
+            other,
+        }
+    }
+
+    fn lives_here(&self, table: &str) -> bool {
+        self.routing.backend_of_table(table) == Some(self.here)
+    }
+
+    /// Copies the row `key` of `parent`, and first what that row itself refers to, into this database.
+    async fn plant(&self, parent: &'static str, key_column: &'static str, key: &str) -> StoreResult<()> {
+        // The parents still to look at, deepest last; the lab's tables refer to each other in a tree.
+        let mut wanted = vec![(parent, key_column, key.to_owned())];
+        let mut planted = Vec::new();
+        while let Some((table, column, key)) = wanted.pop() {
+            let row = self
+                .other
+                .row(table, column, &key)
+                .await?
+                .ok_or_else(|| StoreError::missing(table))?;
+            for relation in RELATIONS.iter().filter(|r| r.child == table && r.parent != table) {
+                let value = row
+                    .iter()
+                    .find(|(name, _)| name == relation.column)
+                    .map(|(_, value)| value);
+                if let Some(StoredValue::Text(key)) = value
+                    && !self.lives_here(relation.parent)
+                {
+                    wanted.push((relation.parent, relation.parent_key, key.clone()));
+                }
+            }
+            planted.push((table, column, key, row));
+        }
+        for (table, column, key, row) in planted.iter().rev() {
+            self.own.plant(table, column, key, row).await?;
+        }
+        Ok(())
+    }
+
+    /// The relations to `parent` whose rows live in the other database.
+    fn remote_children(&self, parent: &'static str) -> Vec<&'static Relation> {
+        relations::children_of(parent)
+            .filter(|relation| !self.lives_here(relation.child))
+            .collect()
+    }
+}
+
+#[async_trait]
+impl ForeignKeys for AcrossDatabases {
+    async fn before_write(&self, references: &[Reference]) -> StoreResult<()> {
+        for Reference { parent, key } in references {
+            if self.lives_here(parent) {
+                continue;
+            }
+            let Some(column) = RELATIONS
+                .iter()
+                .find(|r| r.parent == *parent)
+                .map(|r| r.parent_key)
+            else {
+                continue;
+            };
+            // The truth is asked every time: a copy here may be older than a delete there.
+            if !self.other.exists(parent, column, key).await? {
+                return Err(StoreError::missing(*parent));
+            }
+            if !self.own.exists(parent, column, key).await? {
+                self.plant(parent, column, key).await?;
+            }
+        }
+        Ok(())
+    }
+
+    async fn before_delete(&self, parent: &'static str, key: &str) -> StoreResult<()> {
+        for relation in self.remote_children(parent) {
+            if relation.on_delete == OnDelete::Refuse
+                && self.other.exists(relation.child, relation.column, key).await?
+            {
+                return Err(StoreError::conflict(format!(
+                    "{}.{}",
+                    relation.child, relation.column
+                )));
+            }
+        }
+        Ok(())
+    }
+
+    async fn after_delete(&self, parent: &'static str, key: &str) -> StoreResult<()> {
+        self.other.release(&self.remote_children(parent), key).await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use cutover_ports::foreign_keys::MockReferredRows;
+
+    use super::*;
+
+    fn on_sqlite(own: MockReferredRows, other: MockReferredRows) -> AcrossDatabases {
+        let routing = LabRouting::from_fn(|name| match name {
+            "experiments" | "synth_groups" | "scorecards" => Backend::Sqlite,
+            _ => Backend::Postgres,
+        });
+        AcrossDatabases::new(Backend::Sqlite, routing, Arc::new(own), Arc::new(other))
+    }
+
+    fn reference(parent: &'static str) -> Reference {
+        Reference {
+            parent,
+            key: "k".to_owned(),
+        }
+    }
+
+    #[tokio::test]
+    async fn a_parent_in_the_same_database_is_left_to_it() {
+        let links = on_sqlite(MockReferredRows::new(), MockReferredRows::new());
+        links.before_write(&[reference("experiments")]).await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_parent_that_exists_nowhere_is_missing_although_a_copy_lies_here() {
+        let mut other = MockReferredRows::new();
+        other.expect_exists().times(1).returning(|_, _, _| Ok(false));
+        let links = on_sqlite(MockReferredRows::new(), other);
+        let error = links
+            .before_write(&[reference("analysis_runs")])
+            .await
+            .unwrap_err();
+        assert!(matches!(error, StoreError::Missing(table) if table == "analysis_runs"));
+    }
+
+    #[tokio::test]
+    async fn a_parent_is_planted_once_with_its_own_parents_first() {
+        let (mut own, mut other) = (MockReferredRows::new(), MockReferredRows::new());
+        other.expect_exists().returning(|_, _, _| Ok(true));
+        own.expect_exists().returning(|_, _, _| Ok(false));
+        other.expect_row().returning(|table, _, key| {
+            let parent = if table == "transcripts" {
+                ("exec_id", "e")
+            } else {
+                ("other", "")
+            };
+            Ok(Some(vec![
+                ("key".to_owned(), StoredValue::Text(key.to_owned())),
+                (parent.0.to_owned(), StoredValue::Text(parent.1.to_owned())),
+            ]))
+        });
+        let mut order = mockall::Sequence::new();
+        own.expect_plant()
+            .times(1)
+            .in_sequence(&mut order)
+            .returning(|table, _, key, _| {
+                assert_eq!((table, key), ("research_executions", "e"));
+                Ok(())
+            });
+        own.expect_plant()
+            .times(1)
+            .in_sequence(&mut order)
+            .returning(|table, _, _, _| {
+                assert_eq!(table, "transcripts");
+                Ok(())
+            });
+        on_sqlite(own, other)
+            .plant("transcripts", "exec_id", "k")
+            .await
+            .unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_child_there_forbids_a_delete_here() {
+        let mut other = MockReferredRows::new();
+        other
+            .expect_exists()
+            .withf(|table, column, key| [table, column, key] == ["simulation_runs", "scorecard_id", "s"])
+            .times(1)
+            .returning(|_, _, _| Ok(true));
+        let error = on_sqlite(MockReferredRows::new(), other)
+            .before_delete("feature_scorecards", "s")
+            .await;
+        assert!(matches!(error, Err(StoreError::Conflict(key)) if key == "simulation_runs.scorecard_id"));
+    }
+
+    #[tokio::test]
+    async fn after_a_delete_here_the_children_there_are_released() {
+        let mut other = MockReferredRows::new();
+        other.expect_release().times(1).returning(|relations, key| {
+            assert_eq!(key, "grp_1");
+            assert_eq!(relations.iter().map(|r| r.child).collect::<Vec<_>>(), ["synths"]);
+            Ok(())
+        });
+        on_sqlite(MockReferredRows::new(), other)
+            .after_delete("synth_groups", "grp_1")
+            .await
+            .unwrap();
+    }
+}
