@@ -67,6 +67,8 @@ const ALWAYS: &[&str] = &[
     "max_connections=200",
     "autovacuum=off",
     "jit=off",
+    // In the cluster's directory, and so removed with it; in /dev/shm it would outlive a server that was killed.
+    "dynamic_shared_memory_type=mmap",
     "timezone=UTC",
     "log_checkpoints=off",
 ];
