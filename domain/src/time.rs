@@ -83,8 +83,13 @@ impl Timestamp {
         let (hour, minute, second, micros) = clock;
         let time = civil::Time::new(hour, minute, second, 0).ok()?;
         let local = date.to_datetime(time);
+        // Between civil times, not through jiff's own instants: those end a day before the year 9999 does.
+        let as_utc = local
+            .duration_since(civil::DateTime::constant(1970, 1, 1, 0, 0, 0, 0))
+            .as_secs();
         let seconds = match offset {
-            Some(offset) => local.to_zoned(TimeZone::UTC).ok()?.timestamp().as_second() - offset,
+            Some(offset) => as_utc - offset,
+            None if zone.0 == TimeZone::UTC => as_utc,
             None => zone.0.to_timestamp(local).ok()?.as_second(),
         };
         Self::from_micros(seconds.checked_mul(1_000_000)?.checked_add(i64::from(micros))?).ok()
@@ -125,10 +130,11 @@ impl Timestamp {
     }
 
     fn civil(self) -> (civil::DateTime, i64) {
-        let seconds = self.0.div_euclid(1_000_000);
-        // The range is checked in `from_micros`, and the default is the epoch: unreachable, and not a panic.
-        let at = jiff::Timestamp::from_second(seconds).unwrap_or_default();
-        (TimeZone::UTC.to_datetime(at), self.0.rem_euclid(1_000_000))
+        let epoch = civil::DateTime::constant(1970, 1, 1, 0, 0, 0, 0);
+        let seconds = jiff::SignedDuration::from_secs(self.0.div_euclid(1_000_000));
+        // The range is checked in `from_micros`, so the sum exists.
+        let at = epoch.checked_add(seconds).unwrap_or(epoch);
+        (at, self.0.rem_euclid(1_000_000))
     }
 }
 
@@ -248,6 +254,7 @@ mod tests {
                 "1969-12-31T23:59:59.999999+00:00",
                 "1969-12-31T23:59:59.999999+00:00",
             ),
+            ("9999-12-31 23:59:59", "9999-12-31T23:59:59.000000+00:00"),
         ] {
             assert_eq!(utc(text).as_deref(), Some(iso), "{text}");
         }
@@ -304,7 +311,7 @@ mod tests {
 
         #[test]
         fn no_text_panics(text in "\\PC{0,40}") {
-            let _ = Timestamp::parse(&text, &LegacyZone::utc());
+            let _outcome = Timestamp::parse(&text, &LegacyZone::utc());
         }
     }
 }

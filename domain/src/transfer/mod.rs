@@ -1,9 +1,14 @@
 //! What copying and verifying need to know about databases and values.
 //!
 //! - [`catalog`]: what a database is made of, in one form for SQLite and PostgreSQL.
+//! - [`rows`]: rows on their way.
+//! - [`convert`], [`json_text`]: values from one database's form to the other's.
 //! - [`name`]: names in SQL.
 //! - [`ddl`]: what SQLite tells only in the text of `CREATE TABLE`.
 
 pub mod catalog;
+pub mod convert;
 pub mod ddl;
+pub mod json_text;
 pub mod name;
+pub mod rows;

@@ -1,0 +1,1015 @@
+//! Values between SQLite's storage classes and PostgreSQL's binary forms, both ways. The parsers are ours and strict: the
+//! server's input functions, which take `now` for a time and `2` for true, never see a source's text.
+
+use std::fmt;
+
+use serde::Serialize;
+
+use super::catalog::PgKind;
+use super::json_text;
+use super::rows::{RowBatch, StorageClass, Value};
+use crate::time::{LegacyZone, Timestamp};
+
+/// Why the target cannot hold a value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Reject {
+    /// A NUL character in text.
+    NulInText,
+    /// Text that is not UTF-8.
+    NotUtf8,
+    /// Text longer than the column's limit.
+    TooLong(u32),
+    /// More bytes than the target takes.
+    TooLarge,
+    /// A storage class that the column's type has no place for.
+    WrongClass(StorageClass),
+    /// A number beyond the column's range.
+    OutOfRange,
+    /// A number that the column's type holds only approximately.
+    Inexact,
+    /// Text that is not a number.
+    NotANumber,
+    /// Text that is not a time in any form that is read.
+    NotATime,
+    /// A time finer than the column keeps.
+    TooFine,
+    /// Text that is not a UUID.
+    NotAUuid,
+    /// Text that is not JSON.
+    NotJson,
+    /// `\u0000` in a JSON string.
+    JsonNul,
+    /// Half a surrogate pair in a JSON string.
+    JsonSurrogate,
+    /// A JSON number beyond `numeric`.
+    JsonNumber,
+    /// A JSON document nested deeper than the server reads.
+    JsonDepth,
+    /// NULL where the column refuses it.
+    NullNotAllowed,
+    /// A row with the same key came before.
+    DuplicateKey,
+    /// The column's type is none that values are converted to.
+    UnknownType,
+    /// A value of PostgreSQL that SQLite has no form for (NaN, infinity, a time before year 1 or after 9999).
+    NoForm,
+}
+
+impl fmt::Display for Reject {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let text = match self {
+            Self::NulInText => "text with a NUL character",
+            Self::NotUtf8 => "text that is not UTF-8",
+            Self::TooLong(limit) => return write!(f, "text longer than {limit} characters"),
+            Self::TooLarge => "a value larger than the database holds",
+            Self::WrongClass(class) => {
+                return write!(
+                    f,
+                    "{} where the column's type has no place for it",
+                    class.as_str()
+                );
+            }
+            Self::OutOfRange => "a number beyond the column's range",
+            Self::Inexact => "a number that the column's type would round",
+            Self::NotANumber => "text that is not a number",
+            Self::NotATime => "text that is not a time",
+            Self::TooFine => "a time finer than the column keeps",
+            Self::NotAUuid => "text that is not a UUID",
+            Self::NotJson => "text that is not valid JSON",
+            Self::JsonNul => "JSON with \\u0000 in a string",
+            Self::JsonSurrogate => "JSON with half a surrogate pair in a string",
+            Self::JsonNumber => "JSON with a number beyond the range of numeric",
+            Self::JsonDepth => "JSON nested too deep",
+            Self::NullNotAllowed => "NULL where the column refuses it",
+            Self::DuplicateKey => "a key that an earlier row has",
+            Self::UnknownType => "a column type that values are not converted to",
+            Self::NoForm => "a value that SQLite has no form for",
+        };
+        f.write_str(text)
+    }
+}
+
+/// In what another spelling a value is stored, with the same meaning.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Normalised {
+    /// A time written otherwise than `2026-01-01T12:00:00.123456+00:00`.
+    TimeSpelling,
+    /// A time without a zone, given the legacy zone.
+    NaiveTime,
+    /// JSON that `jsonb` writes otherwise: blanks, order of keys, escapes, numbers.
+    JsonSpelling,
+    /// JSON with a key twice, of which `jsonb` keeps the last.
+    JsonDuplicateKeys,
+    /// A number in a JSON column.
+    NumberAsJson,
+    /// An integer in a column of doubles.
+    IntegerAsReal,
+    /// A double without a fraction in a column of integers.
+    RealAsInteger,
+    /// A double in a column of decimals.
+    RealAsDecimal,
+    /// Text in a column of decimals.
+    TextAsDecimal,
+    /// A UUID in capitals or as a blob.
+    UuidSpelling,
+}
+
+impl Normalised {
+    /// All kinds, in order.
+    pub const ALL: [Self; 10] = [
+        Self::TimeSpelling,
+        Self::NaiveTime,
+        Self::JsonSpelling,
+        Self::JsonDuplicateKeys,
+        Self::NumberAsJson,
+        Self::IntegerAsReal,
+        Self::RealAsInteger,
+        Self::RealAsDecimal,
+        Self::TextAsDecimal,
+        Self::UuidSpelling,
+    ];
+
+    /// The name in reports.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::TimeSpelling => "time_spelling",
+            Self::NaiveTime => "naive_time",
+            Self::JsonSpelling => "json_spelling",
+            Self::JsonDuplicateKeys => "json_duplicate_keys",
+            Self::NumberAsJson => "number_as_json",
+            Self::IntegerAsReal => "integer_as_real",
+            Self::RealAsInteger => "real_as_integer",
+            Self::RealAsDecimal => "real_as_decimal",
+            Self::TextAsDecimal => "text_as_decimal",
+            Self::UuidSpelling => "uuid_spelling",
+        }
+    }
+}
+
+/// What became of a value: the same, another spelling, or refused.
+pub type Outcome = Result<Option<Normalised>, Reject>;
+
+/// Microseconds from 1970-01-01 to 2000-01-01, where PostgreSQL's time begins.
+const PG_EPOCH_MICROS: i64 = 946_684_800_000_000;
+const DAY_MICROS: i64 = 86_400_000_000;
+/// A field of PostgreSQL is below 1 GiB; the rest is for the row around it.
+const FIELD_BYTES_MAX: usize = 0x3fff_0000;
+
+/// How values become PostgreSQL's.
+#[derive(Debug, Clone)]
+pub struct Converter {
+    /// The zone of times without one.
+    pub zone: LegacyZone,
+    /// Whether every value is known to convert (a survey of the same snapshot has shown it): then text and JSON are passed on
+    /// without being looked at again.
+    pub proven: bool,
+}
+
+impl Converter {
+    /// Appends `value` as a field of a binary COPY: its length in four bytes, then its binary form. When it is refused, `out`
+    /// may hold a part of it.
+    pub fn encode(&self, kind: PgKind, value: Value<'_>, out: &mut Vec<u8>) -> Outcome {
+        match (kind, value) {
+            (_, Value::Null) => {
+                put(out, &(-1_i32).to_be_bytes());
+                Ok(None)
+            }
+            (PgKind::Text, Value::Text(text)) => self.text(text, None, out),
+            (PgKind::Varchar(limit), Value::Text(text)) => self.text(text, limit, out),
+            (PgKind::Char(limit), Value::Text(text)) => self.text(text, Some(limit), out),
+            (PgKind::Jsonb, Value::Text(text)) => self.json(text, &[1], out),
+            (PgKind::Json, Value::Text(text)) => self.json(text, &[], out),
+            (PgKind::Timestamptz(digits), Value::Text(text)) => self.timestamptz(text, digits, out),
+            (PgKind::Int8, Value::Integer(number)) => field(out, &number.to_be_bytes()),
+            (PgKind::Float8, Value::Real(number)) => field(out, &number.to_be_bytes()),
+            (PgKind::Bytea, Value::Blob(bytes)) => field(out, bytes),
+            (PgKind::Bool, Value::Integer(number @ (0 | 1))) => field(out, &[u8::from(number == 1)]),
+            (PgKind::Bool, Value::Integer(_)) => Err(Reject::OutOfRange),
+            (PgKind::Int4, Value::Integer(number)) => {
+                narrow::<i32>(number).and_then(|n| field(out, &n.to_be_bytes()))
+            }
+            (PgKind::Int2, Value::Integer(number)) => {
+                narrow::<i16>(number).and_then(|n| field(out, &n.to_be_bytes()))
+            }
+            (PgKind::Int2 | PgKind::Int4 | PgKind::Int8, Value::Real(number)) => {
+                let number = whole(number)?;
+                self.encode(kind, Value::Integer(number), out)?;
+                Ok(Some(Normalised::RealAsInteger))
+            }
+            (PgKind::Float4, Value::Real(number)) => {
+                single(number).and_then(|n| field(out, &n.to_be_bytes()))
+            }
+            (PgKind::Float4 | PgKind::Float8, Value::Integer(number)) => {
+                self.encode(kind, Value::Real(exact(number)?), out)?;
+                Ok(Some(Normalised::IntegerAsReal))
+            }
+            (PgKind::Numeric(modifier), value) => numeric(value, modifier, out),
+            (PgKind::Jsonb, Value::Integer(_) | Value::Real(_)) => json_number(value, &[1], out),
+            (PgKind::Json, Value::Integer(_) | Value::Real(_)) => json_number(value, &[], out),
+            (PgKind::Timestamp(digits), Value::Text(text)) => timestamp(text, digits, out),
+            (PgKind::Date, Value::Text(text)) => date(text, out),
+            (PgKind::Time(digits), Value::Text(text)) => time_of_day(text, digits, out),
+            (PgKind::Uuid, Value::Text(text)) => uuid(text, out),
+            (PgKind::Uuid, Value::Blob(bytes)) if bytes.len() == 16 => {
+                field(out, bytes)?;
+                Ok(Some(Normalised::UuidSpelling))
+            }
+            (PgKind::Other, _) => Err(Reject::UnknownType),
+            (
+                PgKind::Text
+                | PgKind::Varchar(_)
+                | PgKind::Char(_)
+                | PgKind::Json
+                | PgKind::Jsonb
+                | PgKind::Bytea
+                | PgKind::Bool
+                | PgKind::Int2
+                | PgKind::Int4
+                | PgKind::Int8
+                | PgKind::Float4
+                | PgKind::Float8
+                | PgKind::Timestamptz(_)
+                | PgKind::Timestamp(_)
+                | PgKind::Date
+                | PgKind::Time(_)
+                | PgKind::Uuid,
+                value,
+            ) => Err(Reject::WrongClass(value.class())),
+        }
+    }
+
+    fn text(&self, text: &[u8], limit: Option<u32>, out: &mut Vec<u8>) -> Outcome {
+        if !self.proven {
+            let text = checked_text(text)?;
+            if let Some(limit) = limit
+                && text.len() > usize::try_from(limit).unwrap_or(usize::MAX)
+                && text.chars().count() > usize::try_from(limit).unwrap_or(usize::MAX)
+            {
+                return Err(Reject::TooLong(limit));
+            }
+        }
+        field(out, text)
+    }
+
+    fn json(&self, text: &[u8], version: &[u8], out: &mut Vec<u8>) -> Outcome {
+        let mut normalised = None;
+        if text.len() > FIELD_BYTES_MAX {
+            return Err(Reject::TooLarge);
+        }
+        if !self.proven {
+            checked_text(text)?;
+            let verdict = json_text::judge(text).ok_or(Reject::NotJson)?;
+            if !version.is_empty() {
+                if let Some(reason) = verdict.jsonb {
+                    return Err(reason);
+                }
+                normalised = match (verdict.duplicate_keys, verdict.respelled) {
+                    (true, _) => Some(Normalised::JsonDuplicateKeys),
+                    (false, true) => Some(Normalised::JsonSpelling),
+                    (false, false) => None,
+                };
+            }
+        }
+        put(out, &length(version.len() + text.len()));
+        put(out, version);
+        put(out, text);
+        Ok(normalised)
+    }
+
+    fn timestamptz(&self, text: &[u8], digits: u8, out: &mut Vec<u8>) -> Outcome {
+        let (micros, normalised) = if let Some(micros) = canonical_time(text) {
+            (micros, None)
+        } else {
+            let text = std::str::from_utf8(text).map_err(|_| Reject::NotATime)?;
+            let at = Timestamp::parse(text, &self.zone).map_err(|_| Reject::NotATime)?;
+            let spelling = if has_zone(text) {
+                Normalised::TimeSpelling
+            } else {
+                Normalised::NaiveTime
+            };
+            (at.as_micros(), Some(spelling))
+        };
+        fine_enough(micros, digits)?;
+        field(out, &(micros - PG_EPOCH_MICROS).to_be_bytes())?;
+        Ok(normalised)
+    }
+}
+
+fn put(out: &mut Vec<u8>, bytes: &[u8]) {
+    out.extend_from_slice(bytes);
+}
+
+fn length(length: usize) -> [u8; 4] {
+    i32::try_from(length).unwrap_or(i32::MAX).to_be_bytes()
+}
+
+fn field(out: &mut Vec<u8>, bytes: &[u8]) -> Outcome {
+    if bytes.len() > FIELD_BYTES_MAX {
+        return Err(Reject::TooLarge);
+    }
+    put(out, &length(bytes.len()));
+    put(out, bytes);
+    Ok(None)
+}
+
+fn checked_text(text: &[u8]) -> Result<&str, Reject> {
+    if text.contains(&0) {
+        return Err(Reject::NulInText);
+    }
+    std::str::from_utf8(text).map_err(|_| Reject::NotUtf8)
+}
+
+fn narrow<T: TryFrom<i64>>(number: i64) -> Result<T, Reject> {
+    T::try_from(number).map_err(|_| Reject::OutOfRange)
+}
+
+/// Both bounds of i64 are powers of two, which a double holds exactly.
+#[expect(clippy::cast_possible_truncation, reason = "checked to be whole and in range")]
+fn whole(number: f64) -> Result<i64, Reject> {
+    if number.fract() != 0.0 || !number.is_finite() {
+        return Err(Reject::Inexact);
+    }
+    if (-9_223_372_036_854_775_808.0..9_223_372_036_854_775_808.0).contains(&number) {
+        Ok(number as i64)
+    } else {
+        Err(Reject::OutOfRange)
+    }
+}
+
+fn exact(number: i64) -> Result<f64, Reject> {
+    let real = number as f64;
+    if whole(real) == Ok(number) {
+        Ok(real)
+    } else {
+        Err(Reject::Inexact)
+    }
+}
+
+#[expect(clippy::cast_possible_truncation, reason = "the way back is compared")]
+fn single(number: f64) -> Result<f32, Reject> {
+    let single = number as f32;
+    if f64::from(single).to_bits() == number.to_bits() {
+        Ok(single)
+    } else {
+        Err(Reject::Inexact)
+    }
+}
+
+fn json_number(value: Value<'_>, version: &[u8], out: &mut Vec<u8>) -> Outcome {
+    let text = match value {
+        Value::Integer(number) => number.to_string(),
+        Value::Real(number) if number.is_finite() => format!("{number:?}"),
+        _ => return Err(Reject::OutOfRange),
+    };
+    put(out, &length(version.len() + text.len()));
+    put(out, version);
+    put(out, text.as_bytes());
+    Ok(Some(Normalised::NumberAsJson))
+}
+
+/// The spelling that we and the original applications write, read without detours: `2026-01-01T12:00:00.123456+00:00`.
+fn canonical_time(text: &[u8]) -> Option<i64> {
+    let text: &[u8; 32] = text.try_into().ok()?;
+    let shape = text[4] == b'-'
+        && text[7] == b'-'
+        && text[10] == b'T'
+        && text[13] == b':'
+        && text[16] == b':'
+        && text[19] == b'.';
+    if !shape || &text[26..] != b"+00:00" {
+        return None;
+    }
+    let days = days(&text[..10])?;
+    let (hour, minute) = (number(&text[11..13])?, number(&text[14..16])?);
+    let (second, micros) = (number(&text[17..19])?, number(&text[20..26])?);
+    (hour < 24 && minute < 60 && second < 60).then_some(())?;
+    Some(days * DAY_MICROS + ((hour * 60 + minute) * 60 + second) * 1_000_000 + micros)
+}
+
+/// Days since 1970-01-01 of `YYYY-MM-DD`, by the algorithm that counts from March so that the leap day comes last.
+fn days(text: &[u8]) -> Option<i64> {
+    let text: &[u8; 10] = text.try_into().ok()?;
+    (text[4] == b'-' && text[7] == b'-').then_some(())?;
+    let (year, month, day) = (number(&text[..4])?, number(&text[5..7])?, number(&text[8..])?);
+    let leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
+    let longest = match month {
+        1 | 3 | 5 | 7 | 8 | 10 | 12 => 31,
+        4 | 6 | 9 | 11 => 30,
+        2 => 28 + i64::from(leap),
+        _ => return None,
+    };
+    (year >= 1 && (1..=longest).contains(&day)).then_some(())?;
+    let year = year - i64::from(month <= 2);
+    let era = year / 400;
+    let of_era = year % 400;
+    let of_year = (153 * ((month + 9) % 12) + 2) / 5 + day - 1;
+    Some(era * 146_097 + of_era * 365 + of_era / 4 - of_era / 100 + of_year - 719_468)
+}
+
+fn number(digits: &[u8]) -> Option<i64> {
+    digits.iter().try_fold(0_i64, |n, digit| {
+        digit.is_ascii_digit().then(|| n * 10 + i64::from(digit - b'0'))
+    })
+}
+
+/// Whether a text that has been read as a time names its zone.
+fn has_zone(text: &str) -> bool {
+    let clock = text.get(10..).unwrap_or_default();
+    clock.contains(['+', '-', 'Z', 'z'])
+}
+
+fn fine_enough(micros: i64, digits: u8) -> Result<(), Reject> {
+    let step = 10_i64.pow(6 - u32::from(digits.min(6)));
+    if micros % step == 0 {
+        Ok(())
+    } else {
+        Err(Reject::TooFine)
+    }
+}
+
+fn timestamp(text: &[u8], digits: u8, out: &mut Vec<u8>) -> Outcome {
+    let text = std::str::from_utf8(text).map_err(|_| Reject::NotATime)?;
+    if has_zone(text) && !text.ends_with("+00:00") && !text.ends_with(['Z', 'z']) {
+        // Which of the two times is meant, this column cannot tell.
+        return Err(Reject::NotATime);
+    }
+    let at = Timestamp::parse(text, &LegacyZone::utc()).map_err(|_| Reject::NotATime)?;
+    fine_enough(at.as_micros(), digits)?;
+    field(out, &(at.as_micros() - PG_EPOCH_MICROS).to_be_bytes())?;
+    Ok((naive_text(at) != text).then_some(Normalised::TimeSpelling))
+}
+
+/// A time without its zone.
+fn naive_text(at: Timestamp) -> String {
+    let mut text = at.to_iso();
+    text.truncate(26);
+    text
+}
+
+fn date(text: &[u8], out: &mut Vec<u8>) -> Outcome {
+    let days = days(text).ok_or(Reject::NotATime)? - PG_EPOCH_MICROS / DAY_MICROS;
+    field(out, &narrow::<i32>(days)?.to_be_bytes())
+}
+
+fn time_of_day(text: &[u8], digits: u8, out: &mut Vec<u8>) -> Outcome {
+    let text = std::str::from_utf8(text).map_err(|_| Reject::NotATime)?;
+    if has_zone(&format!("          {text}")) {
+        return Err(Reject::NotATime);
+    }
+    let on_a_day = format!("1970-01-01T{text}");
+    let at = Timestamp::parse(&on_a_day, &LegacyZone::utc()).map_err(|_| Reject::NotATime)?;
+    fine_enough(at.as_micros(), digits)?;
+    field(out, &at.as_micros().to_be_bytes())?;
+    Ok((naive_text(at) != on_a_day).then_some(Normalised::TimeSpelling))
+}
+
+fn uuid(text: &[u8], out: &mut Vec<u8>) -> Outcome {
+    let mut bytes = [0_u8; 16];
+    let dashes = text.len() == 36 && [8, 13, 18, 23].iter().all(|at| text[*at] == b'-');
+    let digits: Vec<u8> = text.iter().copied().filter(|byte| *byte != b'-').collect();
+    if !dashes || digits.len() != 32 {
+        return Err(Reject::NotAUuid);
+    }
+    for (byte, pair) in bytes.iter_mut().zip(digits.chunks_exact(2)) {
+        let nibble = |digit: u8| char::from(digit).to_digit(16).and_then(|n| u8::try_from(n).ok());
+        let (high, low) = (
+            nibble(pair[0]).ok_or(Reject::NotAUuid)?,
+            nibble(pair[1]).ok_or(Reject::NotAUuid)?,
+        );
+        *byte = high << 4 | low;
+    }
+    field(out, &bytes)?;
+    Ok(text
+        .iter()
+        .any(u8::is_ascii_uppercase)
+        .then_some(Normalised::UuidSpelling))
+}
+
+fn numeric(value: Value<'_>, modifier: Option<(u16, i16)>, out: &mut Vec<u8>) -> Outcome {
+    let (text, normalised) = match value {
+        Value::Integer(number) => (number.to_string(), None),
+        // The shortest digits that give this double back, without an exponent.
+        Value::Real(number) if number.is_finite() => (number.to_string(), Some(Normalised::RealAsDecimal)),
+        Value::Real(_) => return Err(Reject::OutOfRange),
+        Value::Text(text) => {
+            let text = std::str::from_utf8(text).map_err(|_| Reject::NotANumber)?;
+            (text.to_owned(), Some(Normalised::TextAsDecimal))
+        }
+        Value::Null | Value::Blob(_) => return Err(Reject::WrongClass(value.class())),
+    };
+    let (negative, rest) = text
+        .strip_prefix('-')
+        .map_or((false, text.as_str()), |rest| (true, rest));
+    let (whole, fraction) = rest.split_once('.').map_or((rest, ""), |parts| parts);
+    let digits_only = |part: &str| part.bytes().all(|byte| byte.is_ascii_digit());
+    let shaped = !whole.is_empty() && digits_only(whole) && digits_only(fraction) && !rest.ends_with('.');
+    if !shaped {
+        return Err(Reject::NotANumber);
+    }
+    let whole = whole.trim_start_matches('0');
+    if let Some((precision, scale)) = modifier {
+        let scale = usize::try_from(scale).map_err(|_| Reject::UnknownType)?;
+        if fraction.trim_end_matches('0').len() > scale {
+            return Err(Reject::Inexact);
+        }
+        if whole.len() + scale > usize::from(precision) {
+            return Err(Reject::OutOfRange);
+        }
+    }
+    put_numeric(negative, whole, fraction, out)?;
+    Ok(normalised)
+}
+
+/// Digits in groups of four from the point: count, power of the first group, sign, digits to show, groups.
+fn put_numeric(negative: bool, whole: &str, fraction: &str, out: &mut Vec<u8>) -> Result<(), Reject> {
+    if whole.len() > 131_072 || fraction.len() > 16_383 {
+        return Err(Reject::OutOfRange);
+    }
+    let head = (4 - whole.len() % 4) % 4;
+    let tail = (4 - fraction.len() % 4) % 4;
+    let digits = format!("{}{whole}{fraction}{}", &"000"[..head], &"000"[..tail]);
+    let groups: Vec<i16> = digits
+        .as_bytes()
+        .chunks_exact(4)
+        .filter_map(|four| i16::try_from(number(four)?).ok())
+        .collect();
+    let leading = groups.iter().take_while(|group| **group == 0).count();
+    let trailing = groups
+        .iter()
+        .rev()
+        .take_while(|group| **group == 0)
+        .count()
+        .min(groups.len() - leading);
+    let kept = &groups[leading..groups.len() - trailing];
+    let whole_groups = i32::try_from(whole.len().div_ceil(4)).unwrap_or(i32::MAX);
+    let weight = if kept.is_empty() {
+        0
+    } else {
+        whole_groups - 1 - i32::try_from(leading).unwrap_or(0)
+    };
+    let small = |number: i32| i16::try_from(number).map_err(|_| Reject::OutOfRange);
+    put(out, &length(8 + 2 * kept.len()));
+    put(
+        out,
+        &small(i32::try_from(kept.len()).unwrap_or(i32::MAX))?.to_be_bytes(),
+    );
+    put(out, &small(weight)?.to_be_bytes());
+    put(
+        out,
+        &if negative && !kept.is_empty() {
+            0x4000_u16
+        } else {
+            0
+        }
+        .to_be_bytes(),
+    );
+    put(
+        out,
+        &small(i32::try_from(fraction.len()).unwrap_or(i32::MAX))?.to_be_bytes(),
+    );
+    for group in kept {
+        put(out, &group.to_be_bytes());
+    }
+    Ok(())
+}
+
+/// The way back: adds a field of a binary COPY to `batch` as the value that SQLite stores for it. What has no such form
+/// is added as refused, with its raw bytes.
+pub fn decode(kind: PgKind, raw: Option<&[u8]>, batch: &mut RowBatch) {
+    let Some(raw) = raw else { return batch.push_null() };
+    if decode_known(kind, raw, batch).is_none() {
+        let reason = if kind == PgKind::Other {
+            Reject::UnknownType
+        } else {
+            Reject::NoForm
+        };
+        batch.push_refused(raw, reason);
+    }
+}
+
+fn decode_known(kind: PgKind, raw: &[u8], batch: &mut RowBatch) -> Option<()> {
+    match kind {
+        PgKind::Text | PgKind::Varchar(_) | PgKind::Char(_) | PgKind::Json => batch.push_text(raw),
+        PgKind::Jsonb => batch.push_text(raw.strip_prefix(&[1])?),
+        PgKind::Bytea => batch.push_blob(raw),
+        PgKind::Bool => batch.push_integer(i64::from(*raw.first()? != 0)),
+        PgKind::Int2 => batch.push_integer(i64::from(i16::from_be_bytes(raw.try_into().ok()?))),
+        PgKind::Int4 => batch.push_integer(i64::from(i32::from_be_bytes(raw.try_into().ok()?))),
+        PgKind::Int8 => batch.push_integer(i64::from_be_bytes(raw.try_into().ok()?)),
+        // SQLite stores NaN as NULL.
+        PgKind::Float4 => batch.push_real(f64::from(
+            Some(f32::from_be_bytes(raw.try_into().ok()?)).filter(|n| !n.is_nan())?,
+        )),
+        PgKind::Float8 => {
+            batch.push_real(Some(f64::from_be_bytes(raw.try_into().ok()?)).filter(|n| !n.is_nan())?);
+        }
+        PgKind::Numeric(_) => push_decimal(&decimal_text(raw)?, batch),
+        PgKind::Timestamptz(_) => batch.push_text(instant(raw)?.to_iso().as_bytes()),
+        PgKind::Timestamp(_) => batch.push_text(naive_text(instant(raw)?).as_bytes()),
+        PgKind::Date => {
+            let days = i64::from(i32::from_be_bytes(raw.try_into().ok()?)) + PG_EPOCH_MICROS / DAY_MICROS;
+            let at = Timestamp::from_micros(days.checked_mul(DAY_MICROS)?).ok()?;
+            batch.push_text(at.to_iso().get(..10)?.as_bytes());
+        }
+        PgKind::Time(_) => {
+            let micros = i64::from_be_bytes(raw.try_into().ok()?);
+            // 24:00:00 is a time there.
+            let at = Timestamp::from_micros(Some(micros).filter(|micros| (0..DAY_MICROS).contains(micros))?)
+                .ok()?;
+            batch.push_text(at.to_iso().get(11..26)?.as_bytes());
+        }
+        PgKind::Uuid => batch.push_text(uuid_text(raw)?.as_bytes()),
+        PgKind::Other => return None,
+    }
+    Some(())
+}
+
+/// None for infinity and years that text of four digits cannot write.
+fn instant(raw: &[u8]) -> Option<Timestamp> {
+    let micros = i64::from_be_bytes(raw.try_into().ok()?);
+    Timestamp::from_micros(micros.checked_add(PG_EPOCH_MICROS)?).ok()
+}
+
+fn uuid_text(raw: &[u8]) -> Option<String> {
+    use fmt::Write as _;
+    let bytes: &[u8; 16] = raw.try_into().ok()?;
+    let mut text = String::with_capacity(36);
+    for (at, byte) in bytes.iter().enumerate() {
+        if matches!(at, 4 | 6 | 8 | 10) {
+            text.push('-');
+        }
+        write!(text, "{byte:02x}").ok()?;
+    }
+    Some(text)
+}
+
+/// An integer if it is one, a real if that shows the same digits, else text.
+fn push_decimal(text: &str, batch: &mut RowBatch) {
+    if let Ok(number) = text.parse::<i64>() {
+        batch.push_integer(number);
+        return;
+    }
+    match text.parse::<f64>() {
+        Ok(number) if number.is_finite() && number.to_string() == text => batch.push_real(number),
+        _ => batch.push_text(text.as_bytes()),
+    }
+}
+
+/// The digits of a `numeric`; none for NaN, the infinities, and bytes that are none.
+fn decimal_text(raw: &[u8]) -> Option<String> {
+    use fmt::Write as _;
+    let (head, groups) = raw.split_at_checked(8)?;
+    let word = |at: usize| Some(i16::from_be_bytes([*head.get(at)?, *head.get(at + 1)?]));
+    let (weight, sign, scale) = (
+        word(2)?,
+        word(4)?.cast_unsigned(),
+        usize::try_from(word(6)?).ok()?,
+    );
+    let negative = match sign {
+        0 => false,
+        0x4000 => true,
+        _ => return None,
+    };
+    let (groups, _) = groups.as_chunks::<2>();
+    let group = |power: i32| -> i16 {
+        let at = usize::try_from(i32::from(weight) - power);
+        at.ok()
+            .and_then(|at| groups.get(at))
+            .map_or(0, |group| i16::from_be_bytes(*group))
+    };
+    let mut text = String::new();
+    for power in (0..=i32::from(weight).max(0)).rev() {
+        write!(text, "{:04}", group(power)).ok()?;
+    }
+    let kept = text.trim_start_matches('0').len().max(1);
+    let mut text = text.split_off(text.len() - kept);
+    if scale > 0 {
+        text.push('.');
+        let point = text.len();
+        for power in 1..=i32::try_from(scale.div_ceil(4)).ok()? {
+            write!(text, "{:04}", group(-power)).ok()?;
+        }
+        text.truncate(point + scale);
+    }
+    if negative {
+        text.insert(0, '-');
+    }
+    Some(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn converter() -> Converter {
+        Converter {
+            zone: LegacyZone::utc(),
+            proven: false,
+        }
+    }
+
+    fn encode(kind: PgKind, value: Value<'_>) -> Result<(Vec<u8>, Option<Normalised>), Reject> {
+        let mut out = Vec::new();
+        let normalised = converter().encode(kind, value, &mut out)?;
+        let length = i32::from_be_bytes(out[..4].try_into().unwrap());
+        assert_eq!(usize::try_from(length).unwrap_or(0), out.len() - 4);
+        Ok((out.split_off(4), normalised))
+    }
+
+    /// There and back.
+    fn returned<R>(kind: PgKind, value: Value<'_>, check: impl FnOnce(Value<'_>) -> R) -> R {
+        let (bytes, _) =
+            encode(kind, value).unwrap_or_else(|reject| panic!("{kind:?} {}: {reject}", value.describe()));
+        let mut batch = RowBatch::new(1, 0);
+        decode(kind, Some(&bytes), &mut batch);
+        assert_eq!(batch.refused(), []);
+        check(batch.rows().next().unwrap().value(0))
+    }
+
+    const KINDS: [PgKind; 20] = [
+        PgKind::Bool,
+        PgKind::Int2,
+        PgKind::Int4,
+        PgKind::Int8,
+        PgKind::Float4,
+        PgKind::Float8,
+        PgKind::Numeric(None),
+        PgKind::Numeric(Some((5, 2))),
+        PgKind::Text,
+        PgKind::Varchar(Some(3)),
+        PgKind::Char(3),
+        PgKind::Bytea,
+        PgKind::Json,
+        PgKind::Jsonb,
+        PgKind::Timestamptz(6),
+        PgKind::Timestamp(3),
+        PgKind::Date,
+        PgKind::Time(6),
+        PgKind::Uuid,
+        PgKind::Other,
+    ];
+
+    #[test]
+    fn times_become_instants_and_what_changed_is_told() {
+        for (text, iso, normalised) in [
+            (
+                "2026-01-01T12:00:00.123456+00:00",
+                "2026-01-01T12:00:00.123456+00:00",
+                None,
+            ),
+            (
+                "2026-01-01T12:00:00+00:00",
+                "2026-01-01T12:00:00.000000+00:00",
+                Some(Normalised::TimeSpelling),
+            ),
+            (
+                "2026-01-01T12:00:00Z",
+                "2026-01-01T12:00:00.000000+00:00",
+                Some(Normalised::TimeSpelling),
+            ),
+            (
+                "2026-01-01 12:00:00",
+                "2026-01-01T12:00:00.000000+00:00",
+                Some(Normalised::NaiveTime),
+            ),
+            (
+                "2024-02-29",
+                "2024-02-29T00:00:00.000000+00:00",
+                Some(Normalised::NaiveTime),
+            ),
+            (
+                "2026-01-01T12:00:00.5-03:00",
+                "2026-01-01T15:00:00.500000+00:00",
+                Some(Normalised::TimeSpelling),
+            ),
+            (
+                "0001-01-01T00:00:00.000000+00:00",
+                "0001-01-01T00:00:00.000000+00:00",
+                None,
+            ),
+            (
+                "9999-12-31T23:59:59.999999+00:00",
+                "9999-12-31T23:59:59.999999+00:00",
+                None,
+            ),
+        ] {
+            let kind = PgKind::Timestamptz(6);
+            let (_, told) = encode(kind, Value::Text(text.as_bytes())).unwrap();
+            assert_eq!(told, normalised, "{text}");
+            returned(kind, Value::Text(text.as_bytes()), |back| {
+                assert_eq!(back, Value::Text(iso.as_bytes()));
+            });
+        }
+        let words = [
+            "now",
+            "today",
+            "infinity",
+            "epoch",
+            "",
+            "0000-00-00",
+            "2023-02-29T00:00:00.000000+00:00",
+            "20240131",
+            "24:00",
+        ];
+        for text in words {
+            assert_eq!(
+                encode(PgKind::Timestamptz(6), Value::Text(text.as_bytes())),
+                Err(Reject::NotATime),
+                "{text}"
+            );
+        }
+        assert_eq!(
+            encode(
+                PgKind::Timestamptz(3),
+                Value::Text(b"2026-01-01T12:00:00.123456Z")
+            ),
+            Err(Reject::TooFine)
+        );
+        assert_eq!(
+            encode(PgKind::Timestamp(6), Value::Text(b"2026-01-01T12:00:00+02:00")),
+            Err(Reject::NotATime)
+        );
+    }
+
+    #[test]
+    fn each_reject_has_its_reason() {
+        let text = |bytes: &'static [u8]| Value::Text(bytes);
+        for (kind, value, reason) in [
+            (PgKind::Text, text(b"a\0b"), Reject::NulInText),
+            (PgKind::Text, text(b"\xff"), Reject::NotUtf8),
+            (PgKind::Text, text(b"\xed\xa0\x80"), Reject::NotUtf8),
+            (
+                PgKind::Text,
+                Value::Blob(b"abc"),
+                Reject::WrongClass(StorageClass::Blob),
+            ),
+            (
+                PgKind::Text,
+                Value::Integer(1),
+                Reject::WrongClass(StorageClass::Integer),
+            ),
+            (
+                PgKind::Varchar(Some(3)),
+                text("éééé".as_bytes()),
+                Reject::TooLong(3),
+            ),
+            (PgKind::Int8, text(b"12"), Reject::WrongClass(StorageClass::Text)),
+            (PgKind::Int8, Value::Real(1.5), Reject::Inexact),
+            (PgKind::Int8, Value::Real(9.3e18), Reject::OutOfRange),
+            (PgKind::Int4, Value::Integer(1 << 31), Reject::OutOfRange),
+            (PgKind::Float8, Value::Integer((1 << 53) + 1), Reject::Inexact),
+            (PgKind::Float8, Value::Integer(i64::MAX), Reject::Inexact),
+            (PgKind::Float4, Value::Real(0.1), Reject::Inexact),
+            (PgKind::Bool, Value::Integer(2), Reject::OutOfRange),
+            (
+                PgKind::Bool,
+                text(b"true"),
+                Reject::WrongClass(StorageClass::Text),
+            ),
+            (PgKind::Numeric(Some((5, 2))), Value::Real(1.005), Reject::Inexact),
+            (
+                PgKind::Numeric(Some((5, 2))),
+                Value::Integer(1000),
+                Reject::OutOfRange,
+            ),
+            (PgKind::Numeric(None), text(b"1_000"), Reject::NotANumber),
+            (PgKind::Numeric(None), text(b""), Reject::NotANumber),
+            (PgKind::Jsonb, text(b"{\"a\": \"\\u0000\"}"), Reject::JsonNul),
+            (PgKind::Jsonb, text(b"NaN"), Reject::NotJson),
+            (PgKind::Jsonb, Value::Real(f64::INFINITY), Reject::OutOfRange),
+            (PgKind::Date, text(b"2024-01-31T00:00"), Reject::NotATime),
+            (
+                PgKind::Uuid,
+                text(b"0d6e4079-e367-4e11-a42f-97a4-6cf9b9c"),
+                Reject::NotAUuid,
+            ),
+            (PgKind::Other, text(b"x"), Reject::UnknownType),
+        ] {
+            assert_eq!(encode(kind, value), Err(reason), "{kind:?} {}", value.describe());
+        }
+        assert!(
+            encode(PgKind::Json, text(b"{\"a\": \"\\u0000\"}")).is_ok(),
+            "json keeps it as text"
+        );
+    }
+
+    #[test]
+    fn decimals_keep_their_digits() {
+        for (text, shown) in [
+            ("0", "0"),
+            ("-0.00", "0.00"),
+            ("1", "1"),
+            ("10000", "10000"),
+            ("9999.99990", "9999.99990"),
+            ("-0.00001", "-0.00001"),
+            (
+                "123456789012345678901234567890.5",
+                "123456789012345678901234567890.5",
+            ),
+            ("00012.3400", "12.3400"),
+        ] {
+            let (bytes, _) = encode(PgKind::Numeric(None), Value::Text(text.as_bytes())).unwrap();
+            assert_eq!(decimal_text(&bytes).as_deref(), Some(shown), "{text}");
+        }
+        assert_eq!(decimal_text(&[0, 0, 0, 0, 0xc0, 0, 0, 0]), None, "NaN");
+    }
+
+    #[test]
+    fn what_sqlite_has_no_form_for_is_refused_with_its_bytes() {
+        let mut batch = RowBatch::new(3, 0);
+        decode(PgKind::Float8, Some(&f64::NAN.to_be_bytes()), &mut batch);
+        decode(PgKind::Timestamptz(6), Some(&i64::MAX.to_be_bytes()), &mut batch);
+        decode(PgKind::Date, Some(&i32::MIN.to_be_bytes()), &mut batch);
+        let places: Vec<_> = batch
+            .refused()
+            .iter()
+            .map(|refused| (refused.row, refused.column))
+            .collect();
+        assert_eq!(places, [(0, 0), (0, 1), (0, 2)]);
+        assert_eq!(
+            batch.rows().next().unwrap().value(1),
+            Value::Blob(&i64::MAX.to_be_bytes())
+        );
+    }
+
+    proptest! {
+        #[test]
+        fn integers_return(number: i64) {
+            for kind in [PgKind::Int8, PgKind::Numeric(None)] {
+                returned(kind, Value::Integer(number), |back| assert_eq!(back, Value::Integer(number)));
+            }
+        }
+
+        #[test]
+        fn doubles_return_bit_for_bit(bits: u64) {
+            let number = f64::from_bits(bits);
+            prop_assume!(!number.is_nan());
+            returned(PgKind::Float8, Value::Real(number), |back| match back {
+                Value::Real(back) => assert_eq!(back.to_bits(), bits),
+                other => panic!("{other:?}"),
+            });
+        }
+
+        #[test]
+        fn finite_doubles_return_from_decimals(number in -1e18_f64..1e18) {
+            returned(PgKind::Numeric(None), Value::Real(number), |back| {
+                let same = match back { Value::Real(back) => back.to_bits() == number.to_bits(), Value::Integer(back) => (back as f64).to_bits() == number.to_bits(), _ => false };
+                assert!(same, "{number} {back:?}");
+            });
+        }
+
+        #[test]
+        fn text_returns_byte_for_byte(text in "\\PC*") {
+            for kind in [PgKind::Text, PgKind::Varchar(None)] {
+                returned(kind, Value::Text(text.as_bytes()), |back| assert_eq!(back, Value::Text(text.as_bytes())));
+            }
+        }
+
+        #[test]
+        fn instants_return(micros in -62_135_596_800_000_000_i64..=253_402_300_799_999_999) {
+            let text = Timestamp::from_micros(micros).unwrap().to_iso();
+            prop_assert_eq!(canonical_time(text.as_bytes()), Some(micros));
+            let value = Value::Text(text.as_bytes());
+            returned(PgKind::Timestamptz(6), value, |back| assert_eq!(back, value));
+            let naive = Value::Text(&text.as_bytes()[..26]);
+            returned(PgKind::Timestamp(6), naive, |back| assert_eq!(back, naive));
+            let date = Value::Text(&text.as_bytes()[..10]);
+            returned(PgKind::Date, date, |back| assert_eq!(back, date));
+            let time = Value::Text(&text.as_bytes()[11..26]);
+            returned(PgKind::Time(6), time, |back| assert_eq!(back, time));
+        }
+
+        #[test]
+        fn the_short_way_reads_times_as_the_long_way(text in "[0-2][0-9]{3}-[01][0-9]-[0-3][0-9]T[0-2][0-9]:[0-6][0-9]:[0-6][0-9]\\.[0-9]{6}\\+00:00") {
+            let long = Timestamp::parse(&text, &LegacyZone::utc()).ok().map(Timestamp::as_micros);
+            prop_assert_eq!(canonical_time(text.as_bytes()), long);
+        }
+
+        #[test]
+        fn uuids_return(bytes: [u8; 16]) {
+            let text = uuid_text(&bytes).unwrap();
+            let value = Value::Text(text.as_bytes());
+            returned(PgKind::Uuid, value, |back| assert_eq!(back, value));
+        }
+
+        #[test]
+        fn no_input_panics(bytes in proptest::collection::vec(any::<u8>(), 0..40), number: i64, real: f64) {
+            for kind in KINDS {
+                for value in [Value::Text(&bytes), Value::Blob(&bytes), Value::Integer(number), Value::Real(real), Value::Null] {
+                    let _outcome = converter().encode(kind, value, &mut Vec::new());
+                }
+                decode(kind, Some(&bytes), &mut RowBatch::new(1, 0));
+            }
+        }
+
+        #[test]
+        fn no_text_that_looks_like_a_value_panics(text in "[-+.:0-9eETZ ]{0,36}") {
+            for kind in KINDS {
+                let _outcome = converter().encode(kind, Value::Text(text.as_bytes()), &mut Vec::new());
+            }
+        }
+    }
+}

@@ -1,0 +1,400 @@
+//! Rows on their way from one database to another, many at a time and without an allocation per value.
+
+use serde::Serialize;
+
+/// A value by SQLite's storage classes, in which all rows travel.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Value<'a> {
+    /// NULL.
+    Null,
+    /// A 64-bit integer.
+    Integer(i64),
+    /// A double.
+    Real(f64),
+    /// Text as it is stored, which need not be UTF-8.
+    Text(&'a [u8]),
+    /// Bytes.
+    Blob(&'a [u8]),
+}
+
+/// A storage class.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum StorageClass {
+    /// NULL.
+    Null,
+    /// INTEGER.
+    Integer,
+    /// REAL.
+    Real,
+    /// TEXT.
+    Text,
+    /// BLOB.
+    Blob,
+}
+
+impl StorageClass {
+    /// As SQLite's `typeof` writes it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Null => "null",
+            Self::Integer => "integer",
+            Self::Real => "real",
+            Self::Text => "text",
+            Self::Blob => "blob",
+        }
+    }
+}
+
+impl Value<'_> {
+    /// Its storage class.
+    pub fn class(&self) -> StorageClass {
+        match self {
+            Self::Null => StorageClass::Null,
+            Self::Integer(_) => StorageClass::Integer,
+            Self::Real(_) => StorageClass::Real,
+            Self::Text(_) => StorageClass::Text,
+            Self::Blob(_) => StorageClass::Blob,
+        }
+    }
+
+    /// For a message: numbers and readable text as they are, anything else by its class; long text is cut.
+    pub fn describe(&self) -> String {
+        match self {
+            Self::Null => "NULL".to_owned(),
+            Self::Integer(number) => number.to_string(),
+            Self::Real(number) => format!("{number:?}"),
+            Self::Text(bytes) => {
+                let text = String::from_utf8_lossy(bytes);
+                match text.char_indices().nth(60) {
+                    Some((end, _)) => format!("{:?}…", text.get(..end).unwrap_or_default()),
+                    None => format!("{text:?}"),
+                }
+            }
+            Self::Blob(bytes) => format!("a blob of {} bytes", bytes.len()),
+        }
+    }
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Cell {
+    Null,
+    Integer(i64),
+    Real(f64),
+    Text(Span),
+    Blob(Span),
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Span {
+    start: u32,
+    length: u32,
+}
+
+/// When a batch holds this many bytes it is full. One value may be larger than that.
+pub const BATCH_BYTES: usize = 512 * 1024;
+/// When a batch holds this many cells it is full.
+const BATCH_CELLS: usize = 32 * 1024;
+
+/// Rows of one table, in the order of the scan.
+#[derive(Debug)]
+pub struct RowBatch {
+    columns: usize,
+    first: u64,
+    bytes: Vec<u8>,
+    cells: Vec<Cell>,
+    rowids: Vec<i64>,
+    refused: Vec<Refused>,
+}
+
+/// A value that its source could not express by storage classes; its cell holds the raw bytes as a blob.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Refused {
+    /// The row within the batch.
+    pub row: usize,
+    /// The column within the row.
+    pub column: usize,
+    /// Why.
+    pub reason: super::convert::Reject,
+}
+
+impl RowBatch {
+    /// An empty batch of rows of `columns` values; `first` is the number of rows that the scan gave before it.
+    pub fn new(columns: usize, first: u64) -> Self {
+        Self {
+            columns,
+            first,
+            bytes: Vec::with_capacity(BATCH_BYTES + BATCH_BYTES / 4),
+            cells: Vec::new(),
+            rowids: Vec::new(),
+            refused: Vec::new(),
+        }
+    }
+
+    /// Adds NULL to the row being built.
+    pub fn push_null(&mut self) {
+        self.cells.push(Cell::Null);
+    }
+
+    /// Adds an integer.
+    pub fn push_integer(&mut self, value: i64) {
+        self.cells.push(Cell::Integer(value));
+    }
+
+    /// Adds a real.
+    pub fn push_real(&mut self, value: f64) {
+        self.cells.push(Cell::Real(value));
+    }
+
+    /// Adds text.
+    pub fn push_text(&mut self, bytes: &[u8]) {
+        let span = self.keep(bytes);
+        self.cells.push(Cell::Text(span));
+    }
+
+    /// Adds a blob.
+    pub fn push_blob(&mut self, bytes: &[u8]) {
+        let span = self.keep(bytes);
+        self.cells.push(Cell::Blob(span));
+    }
+
+    /// Adds a value that cannot be expressed: its raw bytes, and why.
+    pub fn push_refused(&mut self, bytes: &[u8], reason: super::convert::Reject) {
+        let at = self.cells.len();
+        self.refused.push(Refused {
+            row: at / self.columns.max(1),
+            column: at % self.columns.max(1),
+            reason,
+        });
+        self.push_blob(bytes);
+    }
+
+    /// Names the row that has just been built; a scan names all its rows or none.
+    pub fn set_rowid(&mut self, rowid: i64) {
+        self.rowids.push(rowid);
+    }
+
+    fn keep(&mut self, bytes: &[u8]) -> Span {
+        // SQLite's and PostgreSQL's values are below 2 GiB, and a batch is full long before it holds two such.
+        let start = u32::try_from(self.bytes.len()).unwrap_or(u32::MAX);
+        let length = u32::try_from(bytes.len()).unwrap_or(u32::MAX);
+        self.bytes.extend_from_slice(bytes);
+        Span { start, length }
+    }
+
+    /// Whether it is time for the next batch.
+    pub fn is_full(&self) -> bool {
+        self.bytes.len() >= BATCH_BYTES || self.cells.len() >= BATCH_CELLS
+    }
+
+    /// The number of rows.
+    pub fn len(&self) -> usize {
+        self.cells.len() / self.columns.max(1)
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.cells.is_empty()
+    }
+
+    /// The number of rows that the scan gave before this batch.
+    pub fn first(&self) -> u64 {
+        self.first
+    }
+
+    /// Bytes of text and blobs, and eight for every other value.
+    pub fn size(&self) -> u64 {
+        u64::try_from(self.bytes.len() + 8 * self.cells.len()).unwrap_or(u64::MAX)
+    }
+
+    /// The rows.
+    pub fn rows(&self) -> impl Iterator<Item = Row<'_>> {
+        // A table without columns does not exist in either database.
+        self.cells
+            .chunks_exact(self.columns.max(1))
+            .enumerate()
+            .map(|(at, cells)| Row {
+                batch: self,
+                cells,
+                at,
+            })
+    }
+
+    /// The values that the source could not express, in order.
+    pub fn refused(&self) -> &[Refused] {
+        &self.refused
+    }
+}
+
+/// A row of a batch.
+#[derive(Debug, Clone, Copy)]
+pub struct Row<'a> {
+    batch: &'a RowBatch,
+    cells: &'a [Cell],
+    at: usize,
+}
+
+impl<'a> Row<'a> {
+    /// The value of a column; NULL beyond the last.
+    pub fn value(&self, column: usize) -> Value<'a> {
+        match self.cells.get(column) {
+            None | Some(Cell::Null) => Value::Null,
+            Some(Cell::Integer(value)) => Value::Integer(*value),
+            Some(Cell::Real(value)) => Value::Real(*value),
+            Some(Cell::Text(span)) => Value::Text(self.bytes(*span)),
+            Some(Cell::Blob(span)) => Value::Blob(self.bytes(*span)),
+        }
+    }
+
+    /// All values.
+    pub fn values(self) -> impl Iterator<Item = Value<'a>> {
+        (0..self.cells.len()).map(move |column| self.value(column))
+    }
+
+    /// Its place within the batch.
+    pub fn at(&self) -> usize {
+        self.at
+    }
+
+    /// Its place in the scan of the table, from 0.
+    pub fn ordinal(&self) -> u64 {
+        self.batch.first + u64::try_from(self.at).unwrap_or(u64::MAX)
+    }
+
+    /// Its rowid, if the scan names rows so.
+    pub fn rowid(&self) -> Option<i64> {
+        self.batch.rowids.get(self.at).copied()
+    }
+
+    fn bytes(&self, span: Span) -> &'a [u8] {
+        let start = usize::try_from(span.start).unwrap_or(usize::MAX);
+        let length = usize::try_from(span.length).unwrap_or(usize::MAX);
+        self.batch
+            .bytes
+            .get(start..start.saturating_add(length))
+            .unwrap_or_default()
+    }
+}
+
+/// A fingerprint of rows in their order: two scans with the same one gave the same values by storage class and bytes, but for
+/// chance (one in 2⁶⁴ or so). It tells whether a source has changed, and is no defence against someone who wants it to seem unchanged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Fingerprint(u64);
+
+impl Default for Fingerprint {
+    fn default() -> Self {
+        Self(0x9e37_79b9_7f4a_7c15)
+    }
+}
+
+impl Fingerprint {
+    /// Adds a batch.
+    pub fn add(&mut self, batch: &RowBatch) {
+        for cell in &batch.cells {
+            let (class, word) = match *cell {
+                Cell::Null => (1, 0),
+                Cell::Integer(value) => (2, value.cast_unsigned()),
+                Cell::Real(value) => (3, value.to_bits()),
+                Cell::Text(span) => (4, u64::from(span.length)),
+                Cell::Blob(span) => (5, u64::from(span.length)),
+            };
+            self.mix(word, class);
+        }
+        self.add_bytes(&batch.bytes);
+    }
+
+    /// Adds bytes.
+    pub fn add_bytes(&mut self, bytes: &[u8]) {
+        let (words, rest) = bytes.as_chunks::<8>();
+        for word in words {
+            self.mix(u64::from_le_bytes(*word), 6);
+        }
+        let mut last = [0_u8; 8];
+        for (to, from) in last.iter_mut().zip(rest) {
+            *to = *from;
+        }
+        self.mix(
+            u64::from_le_bytes(last),
+            u64::try_from(bytes.len()).unwrap_or(u64::MAX),
+        );
+    }
+
+    /// A multiplication to 128 bits, folded: every bit of the input reaches every bit of the state.
+    fn mix(&mut self, word: u64, salt: u64) {
+        let product = u128::from(self.0 ^ word) * u128::from(0xa076_1d64_78bd_642f ^ (salt << 1));
+        let bytes = product.to_le_bytes();
+        let (halves, _) = bytes.as_chunks::<8>();
+        // The state is added back, so that a product of zero does not forget what came before.
+        self.0 = halves.iter().fold(self.0.rotate_left(23), |state, half| {
+            state ^ u64::from_le_bytes(*half)
+        });
+    }
+}
+
+impl std::fmt::Display for Fingerprint {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{:016x}", self.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn batch(values: &[Value<'_>]) -> RowBatch {
+        let mut batch = RowBatch::new(values.len(), 10);
+        for value in values {
+            match value {
+                Value::Null => batch.push_null(),
+                Value::Integer(n) => batch.push_integer(*n),
+                Value::Real(n) => batch.push_real(*n),
+                Value::Text(bytes) => batch.push_text(bytes),
+                Value::Blob(bytes) => batch.push_blob(bytes),
+            }
+        }
+        batch
+    }
+
+    #[test]
+    fn a_batch_gives_back_what_it_was_given() {
+        let values = [
+            Value::Null,
+            Value::Integer(-1),
+            Value::Real(-0.0),
+            Value::Text(b"a\0"),
+            Value::Blob(b""),
+        ];
+        let batch = batch(&values);
+        assert_eq!(batch.len(), 1);
+        let row = batch.rows().next().unwrap();
+        assert_eq!(row.values().collect::<Vec<_>>(), values);
+        assert_eq!(row.ordinal(), 10);
+        assert_eq!(row.value(9), Value::Null);
+    }
+
+    #[test]
+    fn one_changed_bit_changes_the_fingerprint() {
+        let of = |values: &[Value<'_>]| {
+            let mut fingerprint = Fingerprint::default();
+            fingerprint.add(&batch(values));
+            fingerprint
+        };
+        let all = [
+            of(&[Value::Null]),
+            of(&[Value::Integer(0)]),
+            of(&[Value::Real(0.0)]),
+            of(&[Value::Real(-0.0)]),
+            of(&[Value::Text(b"")]),
+            of(&[Value::Blob(b"")]),
+            of(&[Value::Text(b"a")]),
+            of(&[Value::Text(b"a\0")]),
+            of(&[Value::Text(b"a"), Value::Text(b"b")]),
+            of(&[Value::Text(b"ab"), Value::Text(b"")]),
+            of(&[Value::Text(b"aaaaaaaab")]),
+            of(&[Value::Text(b"aaaaaaaac")]),
+        ];
+        for (at, one) in all.iter().enumerate() {
+            assert!(!all[..at].contains(one), "{at}");
+        }
+    }
+}
