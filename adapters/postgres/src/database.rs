@@ -88,6 +88,11 @@ impl Database {
         self
     }
 
+    /// Whether some parents or children live in the other database.
+    pub(crate) fn has_foreign_keys(&self) -> bool {
+        self.foreign_keys.is_some()
+    }
+
     /// See [`ForeignKeys::before_write`]; nothing to do unless routing is hybrid.
     pub(crate) async fn before_write(&self, references: &[(&'static str, &str)]) -> StoreResult<()> {
         let Some(foreign_keys) = &self.foreign_keys else {

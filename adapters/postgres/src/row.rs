@@ -124,3 +124,14 @@ pub(crate) fn pg_enum<T: TextEnum>(what: &str, value: &Stored<T>) -> StoreResult
 pub(crate) fn opt_pg_json(value: Option<&Json>) -> Option<PgJson> {
     value.cloned().map(PgJson)
 }
+
+/// Of several items with the same key the last one, in the order given: one statement cannot write a row twice.
+pub(crate) fn last_of_each<'a, T, K: Eq + std::hash::Hash>(
+    items: &'a [T],
+    key: impl Fn(&'a T) -> K,
+) -> Vec<&'a T> {
+    let mut seen = std::collections::HashSet::with_capacity(items.len());
+    let mut last: Vec<&T> = items.iter().rev().filter(|item| seen.insert(key(item))).collect();
+    last.reverse();
+    last
+}

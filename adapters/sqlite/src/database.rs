@@ -98,6 +98,11 @@ impl Database {
         self
     }
 
+    /// Whether some parents or children live in the other database.
+    pub(crate) fn has_foreign_keys(&self) -> bool {
+        self.foreign_keys.is_some()
+    }
+
     /// See [`ForeignKeys::before_write`]; nothing to do unless routing is hybrid.
     pub(crate) async fn before_write(&self, references: &[(&'static str, &str)]) -> StoreResult<()> {
         let Some(foreign_keys) = &self.foreign_keys else {
@@ -266,11 +271,16 @@ impl Session {
         from_row: impl Fn(&mut Columns<'_>) -> StoreResult<T>,
     ) -> StoreResult<Option<T>> {
         let mut statement = self.connection.prepare_cached(sql).map_err(store_error)?;
+        let writes = !statement.readonly();
         let mut rows = statement.query(params).map_err(store_error)?;
-        rows.next()
+        let first = rows
+            .next()
             .map_err(store_error)?
             .map(|row| self.read_row(row, &from_row))
-            .transpose()
+            .transpose()?;
+        // A statement that writes commits, and finds out about broken foreign keys, only at its end.
+        while writes && rows.next().map_err(store_error)?.is_some() {}
+        Ok(first)
     }
 
     /// A page and the length of the list. `sql` takes the limit and the offset behind the parameters that it shares

@@ -162,6 +162,16 @@ pub(crate) fn sql_number<T: Copy + Into<Value>>(value: &Stored<T>) -> Value {
     }
 }
 
+/// An optional number.
+pub(crate) fn opt_sql_number<T: Copy + Into<Value>>(value: Option<&Stored<T>>) -> Value {
+    value.map_or(Value::Null, sql_number)
+}
+
+/// Texts as one value, which `json_each` spreads out again: a statement stays the same however many there are.
+pub(crate) fn json_array(texts: &[String]) -> String {
+    serde_json::Value::from(texts).to_string()
+}
+
 /// A text enumeration, or what an old file held in its place.
 pub(crate) fn sql_enum<T: TextEnum>(value: &Stored<T>) -> Value {
     match value {

@@ -140,7 +140,12 @@ fn route(
         })
     };
     Ok(LabRepositories {
+        analysis_cache: Arc::clone(&side(routing.analysis_cache)?.analysis_cache),
+        analysis_runs: Arc::clone(&side(routing.analysis_runs)?.analysis_runs),
+        experiments: Arc::clone(&side(routing.experiments)?.experiments),
         synth_groups: Arc::clone(&side(routing.synth_groups)?.synth_groups),
+        synth_outcomes: Arc::clone(&side(routing.synth_outcomes)?.synth_outcomes),
+        synths: Arc::clone(&side(routing.synths)?.synths),
     })
 }
 

@@ -1,7 +1,12 @@
 //! synth-lab: experiments on synthetic people, their analyses, interviews, explorations and documents.
 
+pub mod analysis_cache;
+pub mod analysis_run;
+pub mod experiment;
 pub mod relations;
+pub mod synth;
 pub mod synth_group;
+pub mod synth_outcome;
 
 /// Whether `id` is `prefix` and exactly `digits` lower-case hexadecimal digits.
 pub fn is_prefixed_hex(id: &str, prefix: &str, digits: usize) -> bool {

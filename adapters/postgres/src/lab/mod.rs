@@ -1,6 +1,11 @@
 //! The lab's repositories on PostgreSQL, one file each.
 
+pub mod analysis_cache;
+pub mod analysis_run;
+pub mod experiment;
+pub mod synth;
 pub mod synth_group;
+pub mod synth_outcome;
 
 use std::sync::Arc;
 
@@ -11,6 +16,11 @@ use crate::Database;
 /// Every repository of the lab on `db`.
 pub fn repositories(db: &Database) -> LabRepositories {
     LabRepositories {
+        analysis_cache: Arc::new(analysis_cache::PgAnalysisCacheRepository::new(db.clone())),
+        analysis_runs: Arc::new(analysis_run::PgAnalysisRunRepository::new(db.clone())),
+        experiments: Arc::new(experiment::PgExperimentRepository::new(db.clone())),
         synth_groups: Arc::new(synth_group::PgSynthGroupRepository::new(db.clone())),
+        synth_outcomes: Arc::new(synth_outcome::PgSynthOutcomeRepository::new(db.clone())),
+        synths: Arc::new(synth::PgSynthRepository::new(db.clone())),
     }
 }
