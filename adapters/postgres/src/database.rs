@@ -1,32 +1,43 @@
 //! The pool, and the one place where statements run: prepared and cached (or not, for poolers), timed, translated.
 
 use std::fmt;
+use std::pin::pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use cutover_ports::{ForeignKeys, Page, PageRequest, Reference, StoreError, StoreResult};
-use deadpool_postgres::{Manager, ManagerConfig, Object, Pool, PoolError, RecyclingMethod, Runtime};
+use deadpool::Runtime;
+use deadpool::managed::{Metrics, PoolError, RecycleError, RecycleResult};
+use deadpool_postgres::ClientWrapper;
+use futures_util::TryStreamExt;
 use postgres_types::{ToSql, Type};
-use tokio_postgres::{NoTls, Row};
+use tokio::sync::OnceCell;
+use tokio::time::timeout;
+use tokio_postgres::{Row, RowStream};
+use tokio_postgres_rustls::MakeRustlsConnect;
 
-use crate::connect::PgServer;
-use crate::error::{Effect, store_error, unavailable};
+use crate::connect::{ConnectError, PgServer, SessionSettings};
+use crate::error::{Effect, is_lost_connection, is_lost_statement, store_error, unavailable};
 use crate::row::Columns;
 
 /// A bound value and its type. The type is named so that a statement can run without being prepared first.
 pub type Bind<'a> = (&'a (dyn ToSql + Sync), Type);
 
-/// How a pool behaves.
+/// How a pool behaves. Making a new connection is bounded by the server's own
+/// [`connect_timeout`](PgServer::connect_timeout).
 #[derive(Debug, Clone)]
 pub struct PoolSettings {
     /// Connections at most.
     pub size: usize,
-    /// How long a caller waits for a connection.
+    /// How long a caller waits for a connection, whether one becomes free or a new one is made.
     pub wait_timeout: Duration,
+    /// How long a connection that was idle for a while may take to prove that it is alive.
+    pub recycle_timeout: Duration,
     /// How long a statement may take.
     pub statement_timeout: Duration,
-    /// Off for poolers that hand a session to others between transactions (PgBouncer in transaction mode).
+    /// Off for poolers that hand a session to others between transactions (PgBouncer in transaction mode): then
+    /// statements are not prepared, sessions have no settings of their own, and nothing is cancelled on the server.
     pub prepared_statements: bool,
 }
 
@@ -35,25 +46,112 @@ impl Default for PoolSettings {
         Self {
             size: 16,
             wait_timeout: Duration::from_secs(5),
+            recycle_timeout: Duration::from_secs(2),
             statement_timeout: Duration::from_secs(30),
             prepared_statements: true,
         }
     }
 }
 
+impl PoolSettings {
+    /// What each session of the pool is started with.
+    pub(crate) fn session(&self) -> SessionSettings {
+        let options = if self.prepared_statements {
+            format!(
+                "-c statement_timeout={} -c idle_in_transaction_session_timeout={}",
+                self.statement_timeout.as_millis(),
+                (self.statement_timeout + IDLE_IN_TRANSACTION).as_millis()
+            )
+        } else {
+            String::new()
+        };
+        SessionSettings {
+            application_name: "cutover".to_owned(),
+            options,
+        }
+    }
+}
+
+/// How long a pool's connections are, for metrics.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PoolStatus {
+    /// Connections at most.
+    pub size_max: usize,
+    /// Connections that are open.
+    pub size: usize,
+    /// Those of them that are on loan.
+    pub in_use: usize,
+    /// Callers that wait for one.
+    pub waiting: usize,
+}
+
+/// The server gives a statement up first, which leaves no doubt about its outcome and the connection usable. We follow
+/// this much later, for a server that does not answer at all.
+const GRACE: Duration = Duration::from_millis(500);
+/// The server ends a transaction that waits this much longer than a statement may for its next statement.
+const IDLE_IN_TRANSACTION: Duration = Duration::from_secs(30);
+/// A connection idle for longer must prove that it is alive before it is lent: a network that went away says nothing.
+const IDLE_UNPROVEN: Duration = Duration::from_secs(30);
+/// How long we try to cancel a statement that nobody waits for any more.
+const CANCEL_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// Makes the pool's connections.
+#[derive(Debug)]
+struct Manager {
+    server: PgServer,
+    session: SessionSettings,
+}
+
+impl deadpool::managed::Manager for Manager {
+    type Type = ClientWrapper;
+    type Error = ConnectError;
+
+    async fn create(&self) -> Result<ClientWrapper, ConnectError> {
+        // Boxed, for the futures of all methods would carry its size.
+        let (client, driver) = Box::pin(self.server.open(&self.session)).await?;
+        Ok(ClientWrapper::new(client, driver))
+    }
+
+    async fn recycle(&self, client: &mut ClientWrapper, metrics: &Metrics) -> RecycleResult<ConnectError> {
+        if client.is_closed() {
+            return Err(RecycleError::message("closed"));
+        }
+        if metrics.last_used() > IDLE_UNPROVEN {
+            client
+                .batch_execute("SELECT 1")
+                .await
+                .map_err(|error| RecycleError::message(error.to_string()))?;
+        }
+        Ok(())
+    }
+}
+
+type Pool = deadpool::managed::Pool<Manager>;
+type Object = deadpool::managed::Object<Manager>;
+
 /// A PostgreSQL database as the repositories use it. Cloning shares the pool.
+///
+/// The pool mends itself after an outage: connections that died are dropped when they are next wanted. A statement that
+/// finds its connection dead is run once more on a fresh one where that cannot do anything twice: outside transactions,
+/// if it only reads or was certainly not run.
 #[derive(Clone)]
 pub struct Database {
-    pool: Pool,
-    statement_timeout: Duration,
-    prepared: bool,
+    shared: Arc<Shared>,
     foreign_keys: Option<Arc<dyn ForeignKeys>>,
+}
+
+/// What leases need of their database.
+#[derive(Debug)]
+struct Shared {
+    pool: Pool,
+    settings: PoolSettings,
 }
 
 impl fmt::Debug for Database {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Database")
-            .field("pool", &self.pool.status())
+            .field("server", &self.shared.pool.manager().server)
+            .field("pool", &self.status())
             .finish_non_exhaustive()
     }
 }
@@ -61,24 +159,35 @@ impl fmt::Debug for Database {
 impl Database {
     /// A pool for `server`. Connects when first used.
     pub fn new(server: &PgServer, settings: &PoolSettings) -> StoreResult<Self> {
-        let mut config = server.config.clone();
-        config.application_name("cutover");
-        let recycling = ManagerConfig {
-            recycling_method: RecyclingMethod::Fast,
+        let manager = Manager {
+            server: server.clone(),
+            session: settings.session(),
         };
-        let pool = Pool::builder(Manager::from_config(config, NoTls, recycling))
+        let pool = Pool::builder(manager)
             .max_size(settings.size)
-            .wait_timeout(Some(settings.wait_timeout))
-            .create_timeout(Some(settings.wait_timeout))
+            .recycle_timeout(Some(settings.recycle_timeout))
             .runtime(Runtime::Tokio1)
             .build()
             .map_err(|error| StoreError::Backend(error.into()))?;
-        Ok(Self {
+        let shared = Shared {
             pool,
-            statement_timeout: settings.statement_timeout,
-            prepared: settings.prepared_statements,
+            settings: settings.clone(),
+        };
+        Ok(Self {
+            shared: Arc::new(shared),
             foreign_keys: None,
         })
+    }
+
+    /// How the pool is used at this moment.
+    pub fn status(&self) -> PoolStatus {
+        let status = self.shared.pool.status();
+        PoolStatus {
+            size_max: status.max_size,
+            size: status.size,
+            in_use: status.size.saturating_sub(status.available),
+            waiting: status.waiting,
+        }
     }
 
     /// The same pool, for repositories some of whose parents or children live in the other database.
@@ -126,13 +235,15 @@ impl Database {
 
     /// A connection for statements that commit one by one. `operation` is `repository.method`, for traces.
     pub(crate) async fn lease(&self, operation: &'static str) -> StoreResult<Lease> {
-        let client = self.pool.get().await.map_err(pool_error)?;
+        let client = self.shared.connection().await?;
         Ok(Lease {
             operation,
+            shared: Arc::clone(&self.shared),
             client: Some(client),
+            replacement: OnceCell::new(),
             running: AtomicUsize::new(0),
-            timeout: self.statement_timeout,
-            prepared: self.prepared,
+            spoilt: AtomicBool::new(false),
+            in_transaction: false,
             effect: Effect::Commits,
         })
     }
@@ -141,9 +252,16 @@ impl Database {
     pub(crate) async fn begin(&self, operation: &'static str) -> StoreResult<Transaction> {
         let mut lease = self.lease(operation).await?;
         lease.effect = Effect::None;
-        lease.batch("BEGIN", Effect::None).await?;
-        // Until the end is confirmed the connection must not go back to the pool.
-        lease.running.fetch_add(1, Ordering::Relaxed);
+        let settings = &self.shared.settings;
+        if settings.prepared_statements {
+            lease.batch("BEGIN", Effect::None).await?;
+        } else {
+            // The session is not ours to set up; this transaction is.
+            let timeout = settings.statement_timeout.as_millis();
+            let begin = format!("BEGIN; SET LOCAL statement_timeout = {timeout}");
+            lease.batch(&begin, Effect::None).await?;
+        }
+        lease.in_transaction = true;
         Ok(Transaction { lease })
     }
 
@@ -154,16 +272,25 @@ impl Database {
 
     /// Closes the pool: waiting and later callers fail.
     pub fn close(&self) {
-        self.pool.close();
+        self.shared.pool.close();
     }
 }
 
-fn pool_error(error: PoolError) -> StoreError {
-    match error {
-        PoolError::Backend(error) => unavailable(error),
-        PoolError::Timeout(_) => unavailable("no connection became free in time"),
-        PoolError::Closed => unavailable("the pool is closed"),
-        other => StoreError::Backend(other.into()),
+impl Shared {
+    async fn connection(&self) -> StoreResult<Object> {
+        let limit = self.settings.wait_timeout;
+        match timeout(limit, self.pool.get()).await {
+            Ok(Ok(client)) => Ok(client),
+            Ok(Err(PoolError::Backend(error))) => Err(error.into()),
+            Ok(Err(PoolError::Closed)) => Err(unavailable("the connection pool is closed")),
+            Ok(Err(error)) => Err(StoreError::Backend(error.into())),
+            Err(_) => {
+                let size = self.settings.size;
+                Err(unavailable(format!(
+                    "all {size} connections of the pool were busy for {limit:?}"
+                )))
+            }
+        }
     }
 }
 
@@ -173,18 +300,31 @@ fn pool_error(error: PoolError) -> StoreError {
 /// instead of going back: whoever borrowed it next would wait behind that statement.
 pub(crate) struct Lease {
     operation: &'static str,
+    shared: Arc<Shared>,
+    /// Only empty once the lease ends.
     client: Option<Object>,
-    /// Statements under way, and one for an open transaction.
+    /// Taken when the first one turned out to be dead.
+    replacement: OnceCell<Object>,
+    /// Statements under way.
     running: AtomicUsize,
-    timeout: Duration,
-    prepared: bool,
+    /// Whether the session is not fit for others.
+    spoilt: AtomicBool,
+    in_transaction: bool,
+    /// Of statements that write.
     effect: Effect,
+}
+
+/// A statement that failed.
+struct Failure {
+    error: StoreError,
+    /// The statement was certainly not run, or only read, and a fresh connection may do better.
+    may_repeat: bool,
 }
 
 impl Lease {
     /// All rows.
     pub(crate) async fn query(&self, sql: &'static str, binds: &[Bind<'_>]) -> StoreResult<Vec<Row>> {
-        self.run(sql, binds, Effect::None).await
+        self.run(sql, binds, Effect::None).await.map(|(rows, _)| rows)
     }
 
     /// The row, or none.
@@ -201,19 +341,14 @@ impl Lease {
 
     /// The rows that a statement which writes gives back.
     pub(crate) async fn write(&self, sql: &'static str, binds: &[Bind<'_>]) -> StoreResult<Vec<Row>> {
-        self.run(sql, binds, self.effect).await
+        self.run(sql, binds, self.effect).await.map(|(rows, _)| rows)
     }
 
     /// Runs a statement that writes; the number of rows it changed.
     pub(crate) async fn execute(&self, sql: &'static str, binds: &[Bind<'_>]) -> StoreResult<u64> {
-        let client = self.client()?;
-        if !self.prepared {
-            return self.bounded(self.effect, client.execute_typed(sql, binds)).await;
-        }
-        let statement = self.statement(sql, binds).await?;
-        let values: Vec<&(dyn ToSql + Sync)> = binds.iter().map(|(value, _)| *value).collect();
-        self.bounded(self.effect, client.execute(&statement, &values))
+        self.run(sql, binds, self.effect)
             .await
+            .map(|(_, changed)| changed)
     }
 
     /// A page and the length of the list, asked for at once: both statements are on their way before the first
@@ -241,76 +376,197 @@ impl Lease {
 
     /// Rows of a statement made of the domain's names: not prepared, for there are many of its kind.
     pub(crate) async fn query_dynamic(&self, sql: &str, binds: &[Bind<'_>]) -> StoreResult<Vec<Row>> {
-        self.bounded(self.effect, self.client()?.query_typed(sql, binds))
-            .await
-    }
-
-    async fn run(&self, sql: &'static str, binds: &[Bind<'_>], effect: Effect) -> StoreResult<Vec<Row>> {
-        let client = self.client()?;
-        if !self.prepared {
-            return self.bounded(effect, client.query_typed(sql, binds)).await;
+        let mut client = self.client()?;
+        loop {
+            match self.run_unprepared(client, sql, binds, self.effect).await {
+                Ok((rows, _)) => return Ok(rows),
+                Err(failure) => client = self.replace(client, failure).await?,
+            }
         }
-        let statement = self.statement(sql, binds).await?;
-        let values: Vec<&(dyn ToSql + Sync)> = binds.iter().map(|(value, _)| *value).collect();
-        self.bounded(effect, client.query(&statement, &values)).await
     }
 
-    async fn statement(
+    /// The rows of a statement and the number of rows it changed.
+    async fn run(
         &self,
         sql: &'static str,
         binds: &[Bind<'_>],
-    ) -> StoreResult<tokio_postgres::Statement> {
+        effect: Effect,
+    ) -> StoreResult<(Vec<Row>, u64)> {
+        let mut client = self.client()?;
+        loop {
+            match self.run_on(client, sql, binds, effect).await {
+                Ok(outcome) => return Ok(outcome),
+                Err(failure) => client = self.replace(client, failure).await?,
+            }
+        }
+    }
+
+    async fn run_on(
+        &self,
+        client: &Object,
+        sql: &'static str,
+        binds: &[Bind<'_>],
+        effect: Effect,
+    ) -> Result<(Vec<Row>, u64), Failure> {
+        // What is boxed here is large and rarely needed, and the future of every method would carry its size.
+        if !self.shared.settings.prepared_statements {
+            return Box::pin(self.run_unprepared(client, sql, binds, effect)).await;
+        }
         let types: Vec<Type> = binds.iter().map(|(_, ty)| ty.clone()).collect();
         // Nothing has run yet when preparing fails.
-        self.bounded(Effect::None, self.client()?.prepare_typed_cached(sql, &types))
+        let preparing = Box::pin(client.prepare_typed_cached(sql, &types));
+        let statement = self.bounded(client, Effect::None, preparing).await?;
+        let values = binds.iter().map(|(value, _)| *value);
+        // Pinned here, as a future that is handed on is kept once more by everyone on the way.
+        self.bounded(
+            client,
+            effect,
+            pin!(collect(client.query_raw(&statement, values))),
+        )
+        .await
+    }
+
+    async fn run_unprepared(
+        &self,
+        client: &Object,
+        sql: &str,
+        binds: &[Bind<'_>],
+        effect: Effect,
+    ) -> Result<(Vec<Row>, u64), Failure> {
+        let rows = collect(client.query_typed_raw(sql, binds.iter().cloned()));
+        self.bounded(client, effect, rows).await
+    }
+
+    async fn batch(&self, sql: &str, effect: Effect) -> StoreResult<()> {
+        let mut client = self.client()?;
+        loop {
+            match self.bounded(client, effect, client.batch_execute(sql)).await {
+                Ok(()) => return Ok(()),
+                Err(failure) => client = self.replace(client, failure).await?,
+            }
+        }
+    }
+
+    /// A fresh connection for a statement that failed on `client` and may be run again, once per lease; else the error.
+    async fn replace(&self, client: &Object, failure: Failure) -> StoreResult<&Object> {
+        let is_replacement = self
+            .replacement
+            .get()
+            .is_some_and(|fresh| std::ptr::eq(fresh, client));
+        if !failure.may_repeat || self.in_transaction || is_replacement {
+            return Err(failure.error);
+        }
+        tracing::debug!(operation = self.operation, error = %failure.error, "trying again on a fresh connection");
+        // Statements of one lease may run side by side; they share the replacement.
+        self.replacement
+            .get_or_try_init(|| Box::pin(self.shared.connection()))
             .await
     }
 
-    async fn batch(&self, sql: &'static str, effect: Effect) -> StoreResult<()> {
-        self.bounded(effect, self.client()?.batch_execute(sql)).await
-    }
-
     fn client(&self) -> StoreResult<&Object> {
-        self.client
-            .as_ref()
+        self.replacement
+            .get()
+            .or(self.client.as_ref())
             .ok_or_else(|| StoreError::Backend("the connection was given back".into()))
     }
 
     /// Waits for `statement`, but not for ever.
     async fn bounded<T>(
         &self,
+        client: &Object,
         effect: Effect,
         statement: impl Future<Output = Result<T, tokio_postgres::Error>>,
-    ) -> StoreResult<T> {
+    ) -> Result<T, Failure> {
+        if client.is_closed() {
+            let error = unavailable("the connection was lost before the statement was sent");
+            return Err(Failure {
+                error,
+                may_repeat: true,
+            });
+        }
+        let settings = &self.shared.settings;
+        let limit = if settings.prepared_statements {
+            settings.statement_timeout + GRACE
+        } else {
+            settings.statement_timeout
+        };
         self.running.fetch_add(1, Ordering::Relaxed);
-        let outcome = tokio::time::timeout(self.timeout, statement).await;
-        match outcome {
-            Ok(result) => {
-                self.running.fetch_sub(1, Ordering::Relaxed);
-                result.map_err(|error| {
-                    tracing::debug!(operation = self.operation, %error, "statement failed");
-                    store_error(error, effect)
-                })
-            }
+        let Ok(result) = timeout(limit, statement).await else {
             // The count stays: the connection is closed when the lease ends.
-            Err(_) => {
-                let late = format!("{}: no answer within {:?}", self.operation, self.timeout).into();
-                Err(match effect {
-                    Effect::None => StoreError::Unavailable(late),
-                    Effect::Commits => StoreError::Indeterminate(late),
-                })
+            let late = format!("{}: no answer within {limit:?}", self.operation).into();
+            let error = match effect {
+                Effect::None => StoreError::Unavailable(late),
+                Effect::Commits => StoreError::Indeterminate(late),
+            };
+            return Err(Failure {
+                error,
+                may_repeat: false,
+            });
+        };
+        self.running.fetch_sub(1, Ordering::Relaxed);
+        result.map_err(|error| self.failure(error, effect))
+    }
+
+    fn failure(&self, error: tokio_postgres::Error, effect: Effect) -> Failure {
+        tracing::debug!(operation = self.operation, %error, "statement failed");
+        let not_run = is_lost_statement(&error);
+        let lost = is_lost_connection(&error);
+        if not_run || lost || self.in_transaction {
+            self.spoilt.store(true, Ordering::Relaxed);
+        }
+        Failure {
+            may_repeat: not_run || (lost && effect == Effect::None),
+            error: store_error(error, effect),
+        }
+    }
+}
+
+/// Everything that a statement gives, to its end.
+async fn collect(
+    stream: impl Future<Output = Result<RowStream, tokio_postgres::Error>>,
+) -> Result<(Vec<Row>, u64), tokio_postgres::Error> {
+    let mut stream = pin!(stream.await?);
+    let mut rows = Vec::new();
+    while let Some(row) = stream.try_next().await? {
+        rows.push(row);
+    }
+    Ok((rows, stream.rows_affected().unwrap_or(0)))
+}
+
+impl Drop for Lease {
+    fn drop(&mut self) {
+        let Some(first) = self.client.take() else {
+            return;
+        };
+        let client = match self.replacement.take() {
+            Some(fresh) => {
+                drop(Object::take(first));
+                fresh
+            }
+            None => first,
+        };
+        let unfinished = *self.running.get_mut() > 0;
+        if !(unfinished || self.in_transaction || *self.spoilt.get_mut()) {
+            return;
+        }
+        let client = Object::take(client);
+        // A server only notices that its client is gone when it has rows to send, so the statement is cancelled too;
+        // not through a pooler, where the session may serve somebody else by now (and PgBouncer 1.18 crashes).
+        if unfinished && self.shared.settings.prepared_statements && !client.is_closed() {
+            let connector = self.shared.pool.manager().server.connector();
+            if let Ok(runtime) = tokio::runtime::Handle::try_current() {
+                runtime.spawn(cancel(client, connector));
             }
         }
     }
 }
 
-impl Drop for Lease {
-    fn drop(&mut self) {
-        if *self.running.get_mut() > 0
-            && let Some(client) = self.client.take()
-        {
-            drop(Object::take(client));
-        }
+/// Cancels what runs on `client`, and closes it then: while it is open its server process is nobody else's.
+async fn cancel(client: ClientWrapper, connector: MakeRustlsConnect) {
+    match timeout(CANCEL_TIMEOUT, client.cancel_token().cancel_query(connector)).await {
+        Ok(Ok(())) => {}
+        Ok(Err(error)) => tracing::debug!(%error, "a statement could not be cancelled"),
+        Err(_) => tracing::debug!("a statement could not be cancelled in time"),
     }
 }
 
@@ -329,17 +585,45 @@ impl std::ops::Deref for Transaction {
 
 impl Transaction {
     /// Commits if the work succeeded, rolls back if it failed, and hands its result on.
-    pub(crate) async fn finish<T>(self, work: StoreResult<T>) -> StoreResult<T> {
+    pub(crate) async fn finish<T>(mut self, work: StoreResult<T>) -> StoreResult<T> {
+        let spoilt = self.lease.spoilt.load(Ordering::Relaxed);
         let ended = match &work {
+            // After a failed statement the server answers COMMIT by rolling back, and calls that a success.
+            Ok(_) if spoilt => Err(StoreError::Backend(
+                format!(
+                    "{}: a statement of the transaction failed, nothing was written",
+                    self.lease.operation
+                )
+                .into(),
+            )),
             Ok(_) => self.lease.batch("COMMIT", Effect::Commits).await,
             Err(_) => self.lease.batch("ROLLBACK", Effect::None).await,
         };
+        // After a rollback the session is as good as new, unless it is dead, which recycling notices.
         if ended.is_ok() {
-            self.lease.running.fetch_sub(1, Ordering::Relaxed);
+            self.lease.in_transaction = false;
+            self.lease.spoilt.store(false, Ordering::Relaxed);
         }
         match (work, ended) {
             (Ok(value), Ok(())) => Ok(value),
             (Ok(_), Err(error)) | (Err(error), _) => Err(error),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use cutover_ports::lab::SynthGroupRepository;
+
+    use super::*;
+    use crate::lab::synth_group::PgSynthGroupRepository;
+
+    /// Every call allocates and moves its future: some kilobytes would cost more than a lookup by key.
+    #[tokio::test]
+    async fn the_futures_of_methods_stay_small() {
+        let server = PgServer::parse("postgres://u@h/d").unwrap();
+        let groups = PgSynthGroupRepository::new(Database::new(&server, &PoolSettings::default()).unwrap());
+        let get = size_of_val(&*groups.get("x"));
+        assert!(get < 4096, "{get} bytes");
     }
 }

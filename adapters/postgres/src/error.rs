@@ -36,8 +36,39 @@ pub(crate) fn store_error(error: tokio_postgres::Error, effect: Effect) -> Store
     }
 }
 
+/// Whether the connection is gone, or about to be: the server says so, or says nothing any more.
+pub(crate) fn is_lost_connection(error: &tokio_postgres::Error) -> bool {
+    match error.as_db_error() {
+        Some(db) => ends_session(db.code()),
+        None => error.is_closed() || is_io(error),
+    }
+}
+
+/// Whether the statement was refused before it ran, because what was prepared is not, or no longer, what would run:
+/// the session is another one (a pooler), or a migration has changed the table since.
+pub(crate) fn is_lost_statement(error: &tokio_postgres::Error) -> bool {
+    error.as_db_error().is_some_and(|db| match *db.code() {
+        SqlState::INVALID_SQL_STATEMENT_NAME => true,
+        SqlState::FEATURE_NOT_SUPPORTED => db.routine() == Some("RevalidateCachedQuery"),
+        _ => false,
+    })
+}
+
+/// States after which the server closes the connection. Those of class 08 come from poolers.
+fn ends_session(code: &SqlState) -> bool {
+    matches!(
+        *code,
+        SqlState::ADMIN_SHUTDOWN
+            | SqlState::CRASH_SHUTDOWN
+            | SqlState::CANNOT_CONNECT_NOW
+            | SqlState::DATABASE_DROPPED
+            | SqlState::IDLE_SESSION_TIMEOUT
+            | SqlState::IDLE_IN_TRANSACTION_SESSION_TIMEOUT
+    ) || code.code().starts_with("08")
+}
+
 fn is_io(error: &tokio_postgres::Error) -> bool {
-    std::error::Error::source(error).is_some_and(|source| source.is::<std::io::Error>())
+    std::error::Error::source(error).is_some_and(<dyn std::error::Error>::is::<std::io::Error>)
 }
 
 /// A value that the driver could not encode for its column.
@@ -61,17 +92,23 @@ fn from_state(db: &DbError, effect: Effect) -> Option<StoreError> {
             format!("{table}: {}", db.constraint().unwrap_or("?")),
             "the value breaks the rule of this constraint",
         ),
-        SqlState::ADMIN_SHUTDOWN | SqlState::CRASH_SHUTDOWN if effect == Effect::Commits => {
-            StoreError::Indeterminate(db.clone().into())
+        // The session waited for us: nothing was under way.
+        SqlState::IDLE_SESSION_TIMEOUT | SqlState::IDLE_IN_TRANSACTION_SESSION_TIMEOUT => {
+            StoreError::Unavailable(db.clone().into())
         }
-        SqlState::ADMIN_SHUTDOWN
-        | SqlState::CRASH_SHUTDOWN
-        | SqlState::CANNOT_CONNECT_NOW
-        | SqlState::TOO_MANY_CONNECTIONS
-        | SqlState::QUERY_CANCELED
+        _ if ends_session(code) => match effect {
+            Effect::None => StoreError::Unavailable(db.clone().into()),
+            Effect::Commits => StoreError::Indeterminate(db.clone().into()),
+        },
+        SqlState::QUERY_CANCELED
         | SqlState::T_R_SERIALIZATION_FAILURE
         | SqlState::T_R_DEADLOCK_DETECTED
-        | SqlState::LOCK_NOT_AVAILABLE => StoreError::Unavailable(db.clone().into()),
+        | SqlState::LOCK_NOT_AVAILABLE
+        | SqlState::OBJECT_IN_USE
+        // A standby, or a server that has just become one.
+        | SqlState::READ_ONLY_SQL_TRANSACTION => StoreError::Unavailable(db.clone().into()),
+        // No slot, no memory, no disk.
+        _ if code.code().starts_with("53") => StoreError::Unavailable(db.clone().into()),
         _ if code.code().starts_with("22") => StoreError::invalid("value", db.message()),
         _ => return None,
     })

@@ -7,8 +7,10 @@ pub mod error;
 mod foreign_keys;
 pub mod lab;
 pub mod row;
+pub mod tls;
 pub mod transfer;
 pub mod types;
+pub mod url;
 
 pub use connect::PgServer;
-pub use database::{Database, PoolSettings};
+pub use database::{Database, PoolSettings, PoolStatus};

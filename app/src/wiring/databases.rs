@@ -176,6 +176,7 @@ fn open_postgres(config: &Config) -> Result<cutover_postgres::Database, WiringEr
         wait_timeout: settings.wait_timeout,
         statement_timeout: settings.statement_timeout,
         prepared_statements: settings.prepared_statements,
+        ..Default::default()
     };
     cutover_postgres::Database::new(&server, &pool).map_err(|source| WiringError::Store {
         database: "PostgreSQL".to_owned(),
