@@ -2,7 +2,9 @@
 
 use sqlx::migrate::Migration;
 
+use crate::context::Context;
 use crate::error::Result;
+use crate::schema::Schema;
 use crate::target::Dialect;
 
 /// A value of our own tables or of a catalog. Queries cast to one of these four types.
@@ -68,4 +70,10 @@ pub(crate) trait Connection: Send {
 
     /// Whether a table of ours exists.
     fn table_exists(&mut self, table: &str) -> impl Future<Output = Result<bool>> + Send;
+
+    /// The tables of the database, ours left out.
+    fn schema(&mut self) -> impl Future<Output = Result<Schema>> + Send;
+
+    /// The tables that the migrations up to `version` make, made somewhere else and thrown away again.
+    fn reference(&mut self, context: &Context, version: i64) -> impl Future<Output = Result<Schema>> + Send;
 }

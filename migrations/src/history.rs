@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use crate::connection::{Connection, Value};
 use crate::context::{Context, Version};
 use crate::error::{MigrateError, Result};
+use crate::script::literal;
 use crate::target::Dialect;
 
 /// The names of a context's two tables in a dialect.
@@ -54,6 +55,33 @@ impl Tables {
                  started_at timestamptz NOT NULL DEFAULT now(),\n    finished_at timestamptz,\n    outcome text\n);\n"
             ),
         }
+    }
+}
+
+impl Tables {
+    /// SQL that records a version as applied, without running anything.
+    pub(crate) fn baseline(&self, version: &Version, dialect: Dialect, direction: &str) -> String {
+        format!(
+            "INSERT INTO {} (version, description, success, checksum, execution_time) VALUES ({}, '{}', TRUE, {}, -1);\n{}",
+            self.history,
+            version.number,
+            version.name,
+            literal(&version.up(dialect).checksum, dialect),
+            self.ran(version, dialect, direction)
+        )
+    }
+
+    /// SQL that records a run that is done.
+    pub(crate) fn ran(&self, version: &Version, dialect: Dialect, direction: &str) -> String {
+        format!(
+            "INSERT INTO {} (version, name, direction, up_checksum, down_checksum, finished_at, outcome)\n\
+             VALUES ({}, '{}', '{direction}', {}, {}, CURRENT_TIMESTAMP, 'done');\n",
+            self.runs,
+            version.number,
+            version.name,
+            literal(&version.up(dialect).checksum, dialect),
+            literal(&version.down(dialect).checksum, dialect)
+        )
     }
 }
 
@@ -168,13 +196,11 @@ impl History {
                     context.head()
                 )));
             };
-            if version.up(dialect).checksum.as_ref() != applied.checksum {
-                return Err(edited(context, version, dialect, Direction::Up));
-            }
-            if let Some(run) = self.runs.get(&number)
-                && version.down(dialect).checksum.as_ref() != run.down_checksum
-            {
-                return Err(edited(context, version, dialect, Direction::Down));
+            let run = self.runs.get(&number);
+            if !is_unedited(version, dialect, applied, run) {
+                let up = version.up(dialect).checksum.as_ref() != applied.checksum;
+                let direction = if up { Direction::Up } else { Direction::Down };
+                return Err(edited(context, version, dialect, direction));
             }
         }
         let current = self.current();
@@ -191,6 +217,12 @@ impl History {
             None => Ok(()),
         }
     }
+}
+
+/// Whether both scripts of an applied version are what they were when it was applied.
+pub(crate) fn is_unedited(version: &Version, dialect: Dialect, applied: &Applied, run: Option<&Run>) -> bool {
+    version.up(dialect).checksum.as_ref() == applied.checksum
+        && run.is_none_or(|run| version.down(dialect).checksum.as_ref() == run.down_checksum)
 }
 
 fn edited(context: &Context, version: &Version, dialect: Dialect, direction: Direction) -> MigrateError {

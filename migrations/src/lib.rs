@@ -4,45 +4,113 @@
 //! a note of what was begun, a comparison of the live schema with what the scripts make, and the adoption of files
 //! that the original applications made.
 
+#[cfg(feature = "sqlite")]
+mod adopt;
 mod connection;
 mod context;
+mod create;
 mod error;
+#[cfg(feature = "sqlite")]
+mod expression;
 mod history;
 #[cfg(feature = "postgres")]
 mod postgres;
+#[cfg(feature = "postgres")]
+mod postgres_schema;
 mod run;
+mod schema;
+mod script;
 #[cfg(feature = "sqlite")]
 mod sqlite;
+#[cfg(feature = "sqlite")]
+mod sqlite_schema;
 mod target;
 
 pub use context::{Context, Script, Version};
+pub use create::{Created, create};
 pub use error::{MigrateError, Result};
 pub use history::Direction;
-pub use run::{Outcome, Step};
+pub use run::{Adopted, Down, Outcome, Rows, State, Status, Step, VersionStatus};
+pub use schema::{Difference, Drift};
+pub use script::sql;
 pub use target::{Dialect, PostgresTarget, Target, TlsMode};
 
 /// Brings a context's schema in a database to version `to`, or to the newest one. Twice is as good as once.
+///
+/// A SQLite file of the original application that was never migrated is recognised, copied beside itself and taken
+/// over first.
 pub async fn up(target: &Target, context: &Context, to: Option<i64>) -> Result<Outcome> {
     match target {
         #[cfg(feature = "sqlite")]
-        Target::Sqlite { path } => {
-            let mut file = sqlite::SqliteFile::open(path, sqlite::Access::Migrate).await?;
-            let outcome = run::up(&mut file, context, to).await?;
-            file.close().await?;
-            Ok(outcome)
-        }
+        Target::Sqlite { path } => sqlite::up(path, context, to).await,
         #[cfg(feature = "postgres")]
         Target::Postgres(target) => {
-            let mut database = postgres::PostgresDatabase::open(target).await?;
-            database.lock(context, target).await?;
+            let mut database = postgres::PostgresDatabase::open_locked(target, context).await?;
             database.create_own_schema().await?;
             let outcome = run::up(&mut database, context, to).await?;
             database.close().await?;
             Ok(outcome)
         }
         #[cfg(not(all(feature = "sqlite", feature = "postgres")))]
-        other => Err(MigrateError::Usage(format!(
-            "{other} cannot be migrated: this program was built without its driver"
-        ))),
+        other => Err(not_built(other)),
     }
+}
+
+/// Takes versions back, the newest first. Refused if that loses rows, unless they are to be discarded.
+pub async fn down(target: &Target, context: &Context, how_far: Down, rows: Rows) -> Result<Outcome> {
+    match target {
+        #[cfg(feature = "sqlite")]
+        Target::Sqlite { path } => sqlite::down(path, context, how_far, rows).await,
+        #[cfg(feature = "postgres")]
+        Target::Postgres(target) => {
+            let mut database = postgres::PostgresDatabase::open_locked(target, context).await?;
+            let outcome = run::down(&mut database, context, how_far, rows).await?;
+            database.close().await?;
+            Ok(outcome)
+        }
+        #[cfg(not(all(feature = "sqlite", feature = "postgres")))]
+        other => Err(not_built(other)),
+    }
+}
+
+/// How a context's schema stands in a database. Changes nothing.
+pub async fn status(target: &Target, context: &Context) -> Result<Status> {
+    match target {
+        #[cfg(feature = "sqlite")]
+        Target::Sqlite { path } => sqlite::status(path, context).await,
+        #[cfg(feature = "postgres")]
+        Target::Postgres(target) => {
+            let mut database = postgres::PostgresDatabase::open(target).await?;
+            let mut status = run::status(&mut database, context).await?;
+            status.running = database.is_being_migrated(context).await?;
+            database.close().await?;
+            Ok(status)
+        }
+        #[cfg(not(all(feature = "sqlite", feature = "postgres")))]
+        other => Err(not_built(other)),
+    }
+}
+
+/// Compares the live schema with what the scripts make, by meaning. Changes nothing, leaves nothing.
+pub async fn check(target: &Target, context: &Context) -> Result<Drift> {
+    match target {
+        #[cfg(feature = "sqlite")]
+        Target::Sqlite { path } => sqlite::check(path, context).await,
+        #[cfg(feature = "postgres")]
+        Target::Postgres(target) => {
+            let mut database = postgres::PostgresDatabase::open(target).await?;
+            let drift = run::check(&mut database, context, schema::Legacy::default()).await?;
+            database.close().await?;
+            Ok(drift)
+        }
+        #[cfg(not(all(feature = "sqlite", feature = "postgres")))]
+        other => Err(not_built(other)),
+    }
+}
+
+#[cfg(not(all(feature = "sqlite", feature = "postgres")))]
+fn not_built(target: &Target) -> MigrateError {
+    MigrateError::Usage(format!(
+        "{target} cannot be migrated: this program was built without its driver"
+    ))
 }

@@ -7,6 +7,7 @@ use sqlx::{AssertSqlSafe, ConnectOptions, Executor, Postgres, Row as _, TypeInfo
 use crate::connection::{Connection, Row, Value};
 use crate::context::Context;
 use crate::error::{MigrateError, Result};
+use crate::schema::Schema;
 use crate::target::{Dialect, PostgresTarget, TlsMode};
 
 /// The first key of our advisory locks, the second says the context. Any number will do that nobody else uses.
@@ -65,8 +66,15 @@ impl PostgresDatabase {
         Ok(database)
     }
 
+    /// Connects for changing the schema.
+    pub(crate) async fn open_locked(target: &PostgresTarget, context: &Context) -> Result<Self> {
+        let mut database = Self::open(target).await?;
+        database.lock(context, target).await?;
+        Ok(database)
+    }
+
     /// Waits until nobody else migrates this context here. The lock lasts as long as the connection.
-    pub(crate) async fn lock(&mut self, context: &Context, target: &PostgresTarget) -> Result<()> {
+    async fn lock(&mut self, context: &Context, target: &PostgresTarget) -> Result<()> {
         let milliseconds = target.lock_timeout.as_millis();
         self.batch(&format!("SET lock_timeout = {milliseconds}")).await?;
         let sql = "SELECT pg_advisory_lock(CAST($1 AS int), CAST($2 AS int))";
@@ -196,6 +204,14 @@ impl Connection for PostgresDatabase {
         let sql = "SELECT CAST(1 AS bigint) WHERE to_regclass($1) IS NOT NULL";
         let rows = self.rows(sql, &[Value::Text(table.to_owned())]).await?;
         Ok(!rows.is_empty())
+    }
+
+    async fn schema(&mut self) -> Result<Schema> {
+        crate::postgres_schema::read(self).await
+    }
+
+    async fn reference(&mut self, context: &Context, version: i64) -> Result<Schema> {
+        crate::postgres_schema::reference(self, context, version).await
     }
 }
 

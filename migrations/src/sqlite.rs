@@ -5,11 +5,16 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use sqlx::migrate::{Migrate, Migration};
-use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqliteRow};
+use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqliteRow};
 use sqlx::{AssertSqlSafe, ConnectOptions, Executor, Row as _, Sqlite, TypeInfo, ValueRef};
 
+use crate::adopt::{self, Recognised};
 use crate::connection::{Connection, Row, Value};
+use crate::context::Context;
 use crate::error::{MigrateError, Result};
+use crate::history::{History, Tables};
+use crate::run::{self, Down, Outcome, Rows, Status};
+use crate::schema::{Drift, Legacy, Schema};
 use crate::target::Dialect;
 
 /// How long to wait for another program that migrates the same file, and for one that writes to it.
@@ -17,12 +22,12 @@ const LOCK_WAIT: Duration = Duration::from_secs(60);
 const BUSY_WAIT: Duration = Duration::from_secs(10);
 
 /// What an opened file is for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug)]
 pub(crate) enum Access {
     /// Only looking: the file stays as it is, byte for byte.
     Read,
     /// Changing its schema; a file that does not exist is made.
-    Migrate,
+    Migrate(FileLock),
 }
 
 /// An opened file, and the lock that keeps other migrations of it away.
@@ -43,12 +48,7 @@ impl SqliteFile {
             .busy_timeout(BUSY_WAIT);
         let (options, lock) = match access {
             Access::Read => (options.read_only(true), None),
-            Access::Migrate => (
-                options
-                    .create_if_missing(true)
-                    .journal_mode(SqliteJournalMode::Wal),
-                Some(FileLock::acquire(path).await?),
-            ),
+            Access::Migrate(lock) => (options.create_if_missing(true), Some(lock)),
         };
         let connection = options.connect().await.map_err(place)?;
         let mut file = Self {
@@ -125,6 +125,119 @@ impl Connection for SqliteFile {
         let rows = self.rows(sql, &[Value::Text(table.to_owned())]).await?;
         Ok(!rows.is_empty())
     }
+
+    async fn schema(&mut self) -> Result<Schema> {
+        crate::sqlite_schema::read(self).await
+    }
+
+    async fn reference(&mut self, context: &Context, version: i64) -> Result<Schema> {
+        let mut scratch = Self::scratch().await?;
+        for step in context.versions.iter().filter(|step| step.number <= version) {
+            scratch.batch(step.sqlite.up).await?;
+        }
+        let schema = scratch.schema().await?;
+        scratch.close().await?;
+        Ok(schema)
+    }
+}
+
+/// Brings a file up; one of the original application's is taken over first.
+pub(crate) async fn up(path: &Path, context: &Context, to: Option<i64>) -> Result<Outcome> {
+    // Before anything is opened for writing: a typing mistake makes no file, and a file that is refused stays as it is.
+    run::known_version(context, to.unwrap_or(0))?;
+    if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
+        std::fs::create_dir_all(folder).map_err(|error| {
+            MigrateError::Unreachable(format!("the folder {} cannot be made: {error}", folder.display()))
+        })?;
+    }
+    let lock = FileLock::acquire(path).await?;
+    let recognised = if path.exists() {
+        recognise(path, context).await?
+    } else {
+        None
+    };
+    let mut file = SqliteFile::open(path, Access::Migrate(lock)).await?;
+    let adopted = match recognised {
+        Some(recognised) => Some(adopt::adopt(&mut file, path, context, recognised).await?),
+        None => None,
+    };
+    file.rows("PRAGMA journal_mode = WAL", &[]).await?;
+    let mut outcome = run::up(&mut file, context, to).await?;
+    file.close().await?;
+    outcome.adopted = adopted;
+    Ok(outcome)
+}
+
+/// What a file of the original application is that has no history yet.
+async fn recognise(path: &Path, context: &Context) -> Result<Option<String>> {
+    let mut file = SqliteFile::open(path, Access::Read).await?;
+    let migrated = file
+        .table_exists(&Tables::of(context, Dialect::Sqlite).history)
+        .await?;
+    let recognised = if context.legacy && !migrated {
+        adopt::recognise(&mut file, context).await
+    } else {
+        Ok(Recognised::Nothing)
+    };
+    file.close().await?;
+    let place = format!("the SQLite file {}", path.display());
+    match recognised.map_err(|error| error.context(&place))? {
+        Recognised::Nothing => Ok(None),
+        Recognised::Version(version) => Ok(Some(version)),
+    }
+}
+
+/// Takes a file down.
+pub(crate) async fn down(path: &Path, context: &Context, how_far: Down, rows: Rows) -> Result<Outcome> {
+    exists(path)?;
+    let lock = FileLock::acquire(path).await?;
+    let mut file = SqliteFile::open(path, Access::Migrate(lock)).await?;
+    let outcome = run::down(&mut file, context, how_far, rows).await?;
+    file.close().await?;
+    Ok(outcome)
+}
+
+/// How a file stands; one that does not exist has nothing.
+pub(crate) async fn status(path: &Path, context: &Context) -> Result<Status> {
+    if !path.exists() {
+        return Ok(run::status_of(context, &History::default(), Dialect::Sqlite));
+    }
+    let mut file = SqliteFile::open(path, Access::Read).await?;
+    let mut status = run::status(&mut file, context).await?;
+    status.running = is_being_migrated(path);
+    if context.legacy && status.current == 0 {
+        status.unadopted = match adopt::recognise(&mut file, context).await {
+            Ok(Recognised::Nothing) => None,
+            Ok(Recognised::Version(version)) => Some(format!("{version}, which `up` will take over")),
+            Err(error) => Some(error.to_string()),
+        };
+    }
+    file.close().await?;
+    Ok(status)
+}
+
+/// Compares a file's schema with what the scripts make.
+pub(crate) async fn check(path: &Path, context: &Context) -> Result<Drift> {
+    exists(path)?;
+    let mut file = SqliteFile::open(path, Access::Read).await?;
+    let legacy = if context.legacy {
+        adopt::LEGACY
+    } else {
+        Legacy::default()
+    };
+    let drift = run::check(&mut file, context, legacy).await?;
+    file.close().await?;
+    Ok(drift)
+}
+
+fn exists(path: &Path) -> Result<()> {
+    if path.exists() {
+        return Ok(());
+    }
+    Err(MigrateError::Unreachable(format!(
+        "there is no SQLite file {}; check the path, or make it with `cutover migrate up`",
+        path.display()
+    )))
 }
 
 fn bound<'q>(
@@ -163,7 +276,7 @@ fn decode(row: &SqliteRow) -> Result<Row> {
 
 /// A lock on a file beside the database: sqlx has none for SQLite, and SQLite's own covers one transaction only.
 #[derive(Debug)]
-struct FileLock {
+pub(crate) struct FileLock {
     path: PathBuf,
     _file: File,
 }
