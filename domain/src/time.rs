@@ -30,6 +30,11 @@ impl LegacyZone {
             .map(Self)
             .map_err(|_| TimeError(name.to_owned()))
     }
+
+    /// The zone's rules, for readers of times other than [`Timestamp::parse`].
+    pub(crate) fn zone(&self) -> &TimeZone {
+        &self.0
+    }
 }
 
 impl Timestamp {

@@ -1,0 +1,612 @@
+use proptest::prelude::*;
+
+use super::*;
+
+fn form(logical: Logical) -> Form {
+    Form {
+        logical,
+        postgres: None,
+    }
+}
+
+fn pg(kind: PgKind) -> Form {
+    Form {
+        logical: Logical::of_postgres(kind),
+        postgres: Some(kind),
+    }
+}
+
+fn canonical_in(zone: &LegacyZone, form: Form, raw: Raw<'_>) -> Vec<u8> {
+    let mut out = Vec::new();
+    Canonicaliser::new(zone.clone()).write(form, raw, &mut out);
+    out
+}
+
+fn canonical(form: Form, raw: Raw<'_>) -> Vec<u8> {
+    canonical_in(&LegacyZone::utc(), form, raw)
+}
+
+fn text(logical: Logical, text: &str) -> Vec<u8> {
+    canonical(form(logical), Raw::Text(text.as_bytes()))
+}
+
+fn all_equal(logical: Logical, spellings: &[&str]) {
+    for one in spellings {
+        assert_eq!(
+            text(logical, one),
+            text(logical, spellings[0]),
+            "{one} is {}",
+            spellings[0]
+        );
+        assert!(text(logical, one)[0] < 0xf0, "{one} has a canonical form");
+    }
+}
+
+fn all_different(logical: Logical, values: &[&str]) {
+    for (at, one) in values.iter().enumerate() {
+        for other in &values[..at] {
+            assert_ne!(text(logical, one), text(logical, other), "{one} is not {other}");
+        }
+    }
+}
+
+#[test]
+fn spellings_of_one_instant_are_equal() {
+    all_equal(
+        Logical::Instant,
+        &[
+            "2026-01-01T12:00:00+00:00",
+            "2026-01-01T12:00:00.000000+00:00",
+            "2026-01-01T12:00:00Z",
+            "2026-01-01 12:00:00",
+            "2026-01-01T12:00",
+            "2026-01-01t12:00:00,0z",
+            "2026-01-01T09:00:00-03:00",
+            "2026-01-01T09:00:00-03",
+            "2026-01-01T17:30:00.000000000+0530",
+            "2026-01-01T12:00:30+00:00:30",
+        ],
+    );
+    let zone = LegacyZone::named("America/Sao_Paulo").unwrap();
+    assert_eq!(
+        canonical_in(&zone, form(Logical::Instant), Raw::Text(b"2026-01-01 09:00:00")),
+        text(Logical::Instant, "2026-01-01T12:00:00Z")
+    );
+}
+
+#[test]
+fn one_microsecond_is_a_difference() {
+    all_different(
+        Logical::Instant,
+        &[
+            "2026-01-01T12:00:00Z",
+            "2026-01-01T12:00:00.000001Z",
+            "2026-01-01T11:59:59.999999Z",
+            "2026-01-01T12:00:01Z",
+            "2026-01-01T12:00:00+01:00",
+            "2026-02-01T12:00:00Z",
+            "2024-02-29T00:00:00Z",
+            "2024-03-01T00:00:00Z",
+            "now",
+            "",
+            "2026-02-29T12:00:00Z",
+            "2026-01-01T12:00:00.0000001Z",
+        ],
+    );
+}
+
+#[test]
+fn what_is_no_time_stands_for_itself() {
+    for unreadable in [
+        "",
+        "now",
+        "2026-02-30",
+        "0000-01-01",
+        "2026-01-01T24:00:00",
+        "2026-01-01T12:00:00.",
+        "12026-01-01",
+        "2026-01-01T12:00:00+0000:00",
+        "2026-01-01T12:00:00+24:00",
+        "2026-01-01X12:00",
+        "1767268800",
+        "2026-01-01T12:00:00.0000001",
+    ] {
+        let expected = canonical(form(Logical::Stored), Raw::Text(unreadable.as_bytes()));
+        assert_eq!(text(Logical::Instant, unreadable), expected, "{unreadable}");
+        assert_eq!(expected[0], tag::STORED_TEXT);
+    }
+    let number = canonical(form(Logical::Instant), Raw::Integer(1_767_268_800));
+    assert_eq!(number[0], tag::STORED_INTEGER);
+}
+
+#[test]
+fn the_sides_meet() {
+    let equal = |logical, stored: Raw<'_>, kind, sent: &[u8]| {
+        let ours = canonical(form(logical), stored);
+        assert_eq!(
+            ours,
+            canonical(pg(kind), Raw::Postgres(sent)),
+            "{stored:?} is {kind:?} {sent:?}"
+        );
+        assert!(ours[0] < 0xf0, "{stored:?} has a canonical form");
+    };
+    equal(Logical::Bool, Raw::Integer(1), PgKind::Bool, &[1]);
+    equal(
+        Logical::Integer,
+        Raw::Integer(-2),
+        PgKind::Int2,
+        &(-2_i16).to_be_bytes(),
+    );
+    equal(
+        Logical::Integer,
+        Raw::Real(3.0),
+        PgKind::Int4,
+        &3_i32.to_be_bytes(),
+    );
+    equal(
+        Logical::Integer,
+        Raw::Integer(i64::MIN),
+        PgKind::Int8,
+        &i64::MIN.to_be_bytes(),
+    );
+    equal(
+        Logical::Double,
+        Raw::Real(-0.0),
+        PgKind::Float8,
+        &(-0.0_f64).to_be_bytes(),
+    );
+    equal(
+        Logical::Double,
+        Raw::Real(0.5),
+        PgKind::Float4,
+        &0.5_f32.to_be_bytes(),
+    );
+    equal(
+        Logical::Double,
+        Raw::Integer(1 << 60),
+        PgKind::Float8,
+        &((1_u64 << 60) as f64).to_be_bytes(),
+    );
+    equal(Logical::Text, Raw::Text(b"a "), PgKind::Text, b"a ");
+    equal(Logical::PaddedText, Raw::Text(b"a"), PgKind::Char(4), b"a   ");
+    equal(Logical::Bytes, Raw::Blob(b"\0"), PgKind::Bytea, b"\0");
+    equal(Logical::JsonText, Raw::Text(b"{ }"), PgKind::Json, b"{ }");
+    equal(
+        Logical::JsonDocument,
+        Raw::Text(b"{\"b\":1e2,\"a\":[]}"),
+        PgKind::Jsonb,
+        b"\x01{\"a\": [], \"b\": 100}",
+    );
+    equal(Logical::JsonDocument, Raw::Integer(42), PgKind::Jsonb, b"\x0142");
+    equal(
+        Logical::Instant,
+        Raw::Text(b"2000-01-01 00:00:00.000001"),
+        PgKind::Timestamptz(6),
+        &1_i64.to_be_bytes(),
+    );
+    equal(
+        Logical::DateTime,
+        Raw::Text(b"1999-12-31T23:59"),
+        PgKind::Timestamp(6),
+        &(-60_000_000_i64).to_be_bytes(),
+    );
+    equal(
+        Logical::Date,
+        Raw::Text(b"2000-03-01"),
+        PgKind::Date,
+        &60_i32.to_be_bytes(),
+    );
+    equal(
+        Logical::TimeOfDay,
+        Raw::Text(b"00:00:01.5"),
+        PgKind::Time(6),
+        &1_500_000_i64.to_be_bytes(),
+    );
+    let uuid: Vec<u8> = (0..16).collect();
+    equal(
+        Logical::Uuid,
+        Raw::Text(b"00010203-0405-0607-0809-0A0b0c0d0e0f"),
+        PgKind::Uuid,
+        &uuid,
+    );
+    equal(Logical::Uuid, Raw::Blob(&uuid), PgKind::Uuid, &uuid);
+}
+
+#[test]
+fn what_the_other_side_cannot_mean_is_different() {
+    let different = |logical, stored: Raw<'_>, kind, sent: &[u8]| {
+        assert_ne!(
+            canonical(form(logical), stored),
+            canonical(pg(kind), Raw::Postgres(sent)),
+            "{stored:?} {kind:?}"
+        );
+    };
+    different(Logical::Bool, Raw::Integer(2), PgKind::Bool, &[1]);
+    different(
+        Logical::Integer,
+        Raw::Real(-0.0),
+        PgKind::Int8,
+        &0_i64.to_be_bytes(),
+    );
+    different(
+        Logical::Integer,
+        Raw::Text(b"1"),
+        PgKind::Int8,
+        &1_i64.to_be_bytes(),
+    );
+    different(
+        Logical::Integer,
+        Raw::Real(9.3e18),
+        PgKind::Int8,
+        &i64::MAX.to_be_bytes(),
+    );
+    different(
+        Logical::Double,
+        Raw::Real(0.0),
+        PgKind::Float8,
+        &(-0.0_f64).to_be_bytes(),
+    );
+    different(
+        Logical::Double,
+        Raw::Real(0.1),
+        PgKind::Float4,
+        &0.1_f32.to_be_bytes(),
+    );
+    different(
+        Logical::Double,
+        Raw::Integer(i64::MAX),
+        PgKind::Float8,
+        &(i64::MAX as f64).to_be_bytes(),
+    );
+    different(
+        Logical::Double,
+        Raw::Null,
+        PgKind::Float8,
+        &f64::NAN.to_be_bytes(),
+    );
+    different(Logical::Text, Raw::Blob(b"a"), PgKind::Text, b"a");
+    different(Logical::Text, Raw::Null, PgKind::Text, b"");
+    different(Logical::Bytes, Raw::Text(b"a"), PgKind::Bytea, b"a");
+    different(Logical::Text, Raw::Text(b"a\0b"), PgKind::Text, b"a");
+    different(
+        Logical::Instant,
+        Raw::Text(b"infinity"),
+        PgKind::Timestamptz(6),
+        &i64::MAX.to_be_bytes(),
+    );
+    // A form that is cut or too long is nothing's equal, and no panic.
+    for kind in [
+        PgKind::Bool,
+        PgKind::Int4,
+        PgKind::Numeric(None),
+        PgKind::Jsonb,
+        PgKind::Date,
+        PgKind::Uuid,
+    ] {
+        assert_eq!(
+            canonical(pg(kind), Raw::Postgres(b"\xff\xff\xff"))[0],
+            tag::STORED_POSTGRES,
+            "{kind:?}"
+        );
+    }
+}
+
+#[test]
+fn decimals_are_compared_by_value() {
+    all_equal(
+        Logical::Decimal,
+        &["1.50", "1.5", "+1.5", "0001.5000", "15e-1", ".15E1"],
+    );
+    all_equal(Logical::Decimal, &["0", "-0", "0.00", "0e9"]);
+    all_different(
+        Logical::Decimal,
+        &[
+            "1.5",
+            "-1.5",
+            "15",
+            "0.15",
+            "1.51",
+            "0",
+            "1500000000000000000000000000000.1",
+            "1e400",
+        ],
+    );
+    assert_eq!(
+        canonical(form(Logical::Decimal), Raw::Real(0.1)),
+        text(Logical::Decimal, "0.1")
+    );
+    assert_eq!(
+        canonical(form(Logical::Decimal), Raw::Real(1e22)),
+        text(Logical::Decimal, "10000000000000000000000")
+    );
+    // count 2, weight 0, positive, scale 1, groups 1 and 5000.
+    let sent = [0, 2, 0, 0, 0, 0, 0, 1, 0, 1, 0x13, 0x88];
+    assert_eq!(
+        canonical(pg(PgKind::Numeric(None)), Raw::Postgres(&sent)),
+        text(Logical::Decimal, "1.5")
+    );
+    assert_eq!(number::text_of_postgres(&sent).as_deref(), Some("1.5"));
+    let nan = [0, 0, 0, 0, 0xc0, 0, 0, 0];
+    assert_eq!(
+        canonical(pg(PgKind::Numeric(None)), Raw::Postgres(&nan)),
+        text(Logical::Decimal, "NaN")
+    );
+}
+
+#[test]
+fn spellings_of_one_document_are_equal() {
+    all_equal(
+        Logical::JsonDocument,
+        &[
+            r#"{"a":"é/\n","bb":[1,100,{}],"c":0.010}"#,
+            "\t{ \"c\" : 1.0e-2 ,\r\n\"bb\":[ 1 , 1e2, { } ] , \"a\" : \"\\u00e9\\/\\u000A\" } ",
+            r#"{"a":0,"c":{"x":[1]},"a":"é/\n","bb":[1,1.0E+2,{}],"c":10e-3}"#,
+        ],
+    );
+    all_equal(Logical::JsonDocument, &["-0", "0", "0e5", "-0E+1"]);
+    all_equal(Logical::JsonDocument, &[r#""\ud83d\ude00""#, "\"😀\""]);
+    all_equal(
+        Logical::JsonDocument,
+        &[
+            "12345678901234567890123456789",
+            "1234567890123456789012345.6789e4",
+        ],
+    );
+}
+
+#[test]
+fn changes_of_a_document_are_found() {
+    all_different(
+        Logical::JsonDocument,
+        &[
+            "1",
+            "1.0",
+            "1.00",
+            "-1",
+            "10",
+            "0",
+            "0.0",
+            "true",
+            "false",
+            "null",
+            r#""""#,
+            r#""1""#,
+            "[]",
+            "{}",
+            "[1]",
+            "[[1]]",
+            "[1,2]",
+            "[2,1]",
+            r#"{"a":1}"#,
+            r#"{"a":2}"#,
+            r#"{"b":1}"#,
+            r#"{"a":1,"b":1}"#,
+            r#"{"a":{"b":1}}"#,
+            r#"{"":1}"#,
+            r#"["a","b"]"#,
+            r#"["ab",""]"#,
+            r#""\u0000""#,
+            r#""\ud800""#,
+            r#""\udc00""#,
+            r#""\ud800\ud800""#,
+            "1e400",
+            "1e401",
+            r#"{"a":1,"a":3}"#,
+            "12345678901234567890123456789",
+            "12345678901234567890123456788",
+        ],
+    );
+}
+
+#[test]
+fn what_is_no_json_stands_for_itself() {
+    for wrong in [
+        "",
+        " ",
+        "{",
+        "[1,]",
+        "{\"a\":1,}",
+        "{a:1}",
+        "01",
+        "1.",
+        ".5",
+        "+1",
+        "-",
+        "1e",
+        "nul",
+        "nulll",
+        "'a'",
+        "\"a",
+        "\"\\x\"",
+        "\"\t\"",
+        "[1 2]",
+        "1 2",
+        "{\"a\" 1}",
+        "NaN",
+        "]",
+        "{]",
+        "[}",
+        "\"\\u12g4\"",
+        "{\"a\"}",
+        "[,]",
+    ] {
+        assert_eq!(text(Logical::JsonDocument, wrong)[0], tag::STORED_TEXT, "{wrong}");
+    }
+}
+
+#[test]
+fn depth_is_not_limited() {
+    for (open, close) in [("[", "]"), ("{\"k\":", "}")] {
+        let deep = |depth: usize, core: &str| format!("{}{core}{}", open.repeat(depth), close.repeat(depth));
+        let depth = 100_000;
+        assert_ne!(
+            text(Logical::JsonDocument, &deep(depth, "1")),
+            text(Logical::JsonDocument, &deep(depth, "2"))
+        );
+        assert_ne!(
+            text(Logical::JsonDocument, &deep(depth, "1")),
+            text(Logical::JsonDocument, &deep(depth + 1, "1"))
+        );
+        assert_eq!(
+            text(Logical::JsonDocument, &deep(depth, " 1e0")),
+            text(Logical::JsonDocument, &deep(depth, "1"))
+        );
+    }
+}
+
+#[test]
+fn values_are_shown_and_long_ones_cut() {
+    let shown = |form: Form, raw: Raw<'_>| Shown::of(raw, form, &canonical(form, raw));
+    assert_eq!(shown(form(Logical::Text), Raw::Null), Shown::Null);
+    assert_eq!(
+        shown(pg(PgKind::Int4), Raw::Postgres(&7_i32.to_be_bytes())),
+        Shown::Integer(7)
+    );
+    assert_eq!(
+        shown(pg(PgKind::Text), Raw::Postgres(b"a\xff")),
+        Shown::Text("a\u{fffd}".to_owned())
+    );
+    assert_eq!(
+        shown(pg(PgKind::Timestamptz(6)), Raw::Postgres(&0_i64.to_be_bytes())),
+        Shown::Text("2000-01-01T00:00:00.000000+00:00".to_owned())
+    );
+    assert_eq!(
+        shown(pg(PgKind::Timestamptz(6)), Raw::Postgres(&i64::MAX.to_be_bytes())),
+        Shown::Text("infinity".to_owned())
+    );
+    assert_eq!(
+        shown(pg(PgKind::Date), Raw::Postgres(&0_i32.to_be_bytes())),
+        Shown::Text("2000-01-01".to_owned())
+    );
+    assert_eq!(
+        shown(form(Logical::TimeOfDay), Raw::Text(b"10:20")),
+        Shown::Text("10:20:00.000000".to_owned())
+    );
+    assert_eq!(
+        shown(form(Logical::Instant), Raw::Text(b"now")),
+        Shown::Text("now".to_owned())
+    );
+    assert_eq!(
+        shown(pg(PgKind::Jsonb), Raw::Postgres(b"\x01[1]")),
+        Shown::Text("[1]".to_owned())
+    );
+    let Shown::Text(long) = shown(form(Logical::Text), Raw::Text("é".repeat(1000).as_bytes())) else {
+        panic!()
+    };
+    assert_eq!(long.chars().count(), SHOWN_CHARS + 1);
+}
+
+/// A document and its value, written in a random spelling by a writer of its own.
+fn documents() -> impl Strategy<Value = serde_json::Value> {
+    let leaf = prop_oneof![
+        Just(serde_json::Value::Null),
+        any::<bool>().prop_map(serde_json::Value::from),
+        any::<i64>().prop_map(serde_json::Value::from),
+        ".{0,6}".prop_map(serde_json::Value::from),
+    ];
+    leaf.prop_recursive(4, 32, 5, |inner| {
+        prop_oneof![
+            proptest::collection::vec(inner.clone(), 0..5).prop_map(serde_json::Value::from),
+            proptest::collection::vec((".{0,3}", inner), 0..5)
+                .prop_map(|members| serde_json::Value::Object(members.into_iter().collect())),
+        ]
+    })
+}
+
+/// Keys backwards, blanks, and every character escaped.
+fn respelled(value: &serde_json::Value) -> String {
+    let escaped = |text: &str| {
+        let units: Vec<String> = text.encode_utf16().map(|unit| format!("\\u{unit:04X}")).collect();
+        format!("\"{}\"", units.concat())
+    };
+    match value {
+        serde_json::Value::String(text) => escaped(text),
+        serde_json::Value::Array(items) => {
+            format!(
+                "[ {}\n]",
+                items.iter().map(respelled).collect::<Vec<_>>().join(" ,\t")
+            )
+        }
+        serde_json::Value::Object(members) => {
+            let members: Vec<_> = members
+                .iter()
+                .rev()
+                .map(|(key, item)| format!("{} : {}", escaped(key), respelled(item)))
+                .collect();
+            format!("{{{}}}", members.join(","))
+        }
+        serde_json::Value::Number(number) => format!("{number}0e-1"),
+        other => format!(" {other} "),
+    }
+}
+
+proptest! {
+    #[test]
+    fn a_respelled_document_is_equal(value in documents()) {
+        // A number written with one zero more and the point moved has one more digit behind the point in `jsonb`.
+        let respelled = respelled(&value).replace("0e-1", "");
+        prop_assert_eq!(text(Logical::JsonDocument, &value.to_string()), text(Logical::JsonDocument, &respelled));
+    }
+
+    #[test]
+    fn two_documents_are_equal_only_if_their_values_are(one in documents(), other in documents()) {
+        let same = text(Logical::JsonDocument, &one.to_string()) == text(Logical::JsonDocument, &other.to_string());
+        prop_assert_eq!(same, one == other);
+    }
+
+    #[test]
+    fn a_changed_byte_of_a_document_is_a_change_or_no_document(value in documents(), at in any::<prop::sample::Index>(), bit in 0..7) {
+        let spelling = value.to_string();
+        let mut changed = spelling.clone().into_bytes();
+        let at = at.index(changed.len());
+        changed[at] ^= 1_u8 << bit;
+        let parsed = std::str::from_utf8(&changed).ok().and_then(|text| serde_json::from_str::<serde_json::Value>(text).ok());
+        let same = canonical(form(Logical::JsonDocument), Raw::Text(&changed)) == text(Logical::JsonDocument, &spelling);
+        // Blanks and the case of `e` change nothing; -0 and 0 are one number to `jsonb`.
+        let plain = |value: serde_json::Value| value.to_string().replace("-0", "0");
+        prop_assert_eq!(same, parsed.is_some_and(|parsed| plain(parsed) == plain(value)));
+    }
+
+    #[test]
+    fn both_readers_of_times_agree(
+        text in "(20[0-9]{2}|[0-9]{4})-[01][0-9]-[0-3][0-9]([T t][0-2][0-9]:[0-5][0-9](:[0-6][0-9]([.,][0-9]{1,9})?)?(Z|z|[+-][0-2][0-9](:?[0-5][0-9])?)?)?",
+        zone in prop_oneof![Just("UTC"), Just("America/Sao_Paulo"), Just("Europe/Berlin")],
+    ) {
+        let zone = LegacyZone::named(zone).unwrap();
+        let other = Timestamp::parse(&text, &zone).ok().map(Timestamp::as_micros);
+        let ours = time::instant(text.as_bytes(), &zone);
+        // The other one refuses what its text form cannot write.
+        prop_assert_eq!(ours.filter(|micros| Timestamp::from_micros(*micros).is_ok()), other, "{}", text);
+    }
+
+    #[test]
+    fn one_bit_of_a_value_is_a_difference(n in any::<i64>(), bit in 0_u32..64) {
+        let changed = n ^ (1_i64 << bit);
+        for kind in [PgKind::Int8, PgKind::Time(6)] {
+            prop_assert_ne!(canonical(pg(kind), Raw::Postgres(&n.to_be_bytes())), canonical(pg(kind), Raw::Postgres(&changed.to_be_bytes())));
+        }
+        let (one, other) = (f64::from_bits(n.cast_unsigned()), f64::from_bits(changed.cast_unsigned()));
+        if !one.is_nan() || !other.is_nan() {
+            prop_assert_ne!(canonical(form(Logical::Double), Raw::Real(one)), canonical(form(Logical::Double), Raw::Real(other)));
+        }
+    }
+
+    #[test]
+    fn doubles_become_the_decimal_that_gives_them_back(n in any::<f64>().prop_filter("finite", |n| n.is_finite())) {
+        let expected = text(Logical::Decimal, &format!("{n:e}"));
+        prop_assert_eq!(canonical(form(Logical::Decimal), Raw::Real(n)), expected);
+    }
+
+    #[test]
+    fn no_bytes_panic(bytes in proptest::collection::vec(any::<u8>(), 0..40)) {
+        for kind in [PgKind::Bool, PgKind::Int2, PgKind::Numeric(None), PgKind::Text, PgKind::Char(3), PgKind::Bytea, PgKind::Json, PgKind::Jsonb,
+            PgKind::Timestamptz(6), PgKind::Timestamp(6), PgKind::Date, PgKind::Time(6), PgKind::Uuid, PgKind::Float4, PgKind::Other] {
+            for (form, raw) in [(pg(kind), Raw::Postgres(&bytes)), (form(Logical::of_postgres(kind)), Raw::Text(&bytes)),
+                (form(Logical::of_postgres(kind)), Raw::Blob(&bytes))] {
+                let canonical = canonical(form, raw);
+                prop_assert!(!canonical.is_empty());
+                Shown::of(raw, form, &canonical);
+            }
+        }
+    }
+}

@@ -1,0 +1,405 @@
+//! Digests of rows that do not depend on their order, and what is collected while a table is scanned.
+//!
+//! A table is divided into buckets by a hash of each row's key (or of the whole row, where there is no key). Both sides put
+//! equal keys into the same bucket whatever the order, the type or the collation in which their databases keep them, so each
+//! side may be read in its own best order and in any number of parts. A bucket's digest is the number of its rows and the
+//! sum of their hashes modulo 2²⁵⁶: a sum, because under exclusive-or a row and its double would cancel out.
+
+use std::collections::{HashMap, HashSet};
+use std::fmt;
+use std::hash::{DefaultHasher, Hasher as _};
+
+use sha2::{Digest as _, Sha256};
+
+use super::canonical::{Canonicaliser, Form, Raw, Shown};
+use crate::time::LegacyZone;
+
+/// A table is divided into so many buckets.
+pub const BUCKETS: usize = 4096;
+
+/// Rows without regard to their order: how many, and the sum of their hashes.
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+pub struct Digest {
+    rows: u64,
+    sum: [u64; 4],
+}
+
+impl Digest {
+    /// The number of rows.
+    pub fn rows(&self) -> u64 {
+        self.rows
+    }
+
+    /// Adds the rows of another part.
+    pub fn merge(&mut self, other: &Self) {
+        self.rows += other.rows;
+        self.add(other.sum);
+    }
+
+    fn add_row(&mut self, hash: &[u8; 32]) {
+        let mut words = [0; 4];
+        for (word, bytes) in words.iter_mut().zip(hash.as_chunks::<8>().0) {
+            *word = u64::from_le_bytes(*bytes);
+        }
+        self.rows += 1;
+        self.add(words);
+    }
+
+    /// Adds modulo 2²⁵⁶, the lowest word first.
+    fn add(&mut self, words: [u64; 4]) {
+        let mut carry = false;
+        for (sum, word) in self.sum.iter_mut().zip(words) {
+            let (partial, over) = sum.overflowing_add(word);
+            let (total, over_again) = partial.overflowing_add(u64::from(carry));
+            *sum = total;
+            carry = over || over_again;
+        }
+    }
+}
+
+/// The sum, in 64 hexadecimal digits.
+impl fmt::Display for Digest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.sum
+            .iter()
+            .rev()
+            .try_for_each(|word| write!(f, "{word:016x}"))
+    }
+}
+
+impl fmt::Debug for Digest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} rows, {self}", self.rows)
+    }
+}
+
+/// Half of a SHA-256: enough to tell rows and keys apart, and half the memory.
+pub type Id = [u8; 16];
+
+/// A row of a bucket that differs: its key and itself.
+pub type Entry = (Id, Id);
+
+/// What a scan collects.
+#[derive(Debug)]
+pub enum Collector {
+    /// The digest of each bucket.
+    Digests(Vec<Digest>),
+    /// The rows of some buckets.
+    Entries {
+        /// For each bucket whether its rows are wanted.
+        wanted: Vec<bool>,
+        /// Their rows.
+        entries: Vec<Entry>,
+    },
+    /// Some rows in full.
+    Details {
+        /// Which ones, and how many of them are still wanted (equal rows have equal entries).
+        wanted: HashMap<Entry, u64>,
+        /// The rows found.
+        rows: Vec<Detail>,
+    },
+}
+
+impl Collector {
+    /// Collects the digest of each bucket.
+    pub fn digests() -> Self {
+        Self::Digests(vec![Digest::default(); BUCKETS])
+    }
+}
+
+/// A row in full, for the report.
+#[derive(Debug, Clone)]
+pub struct Detail {
+    /// Which row it is.
+    pub entry: Entry,
+    /// Where its database keeps it, if it has no key: SQLite's rowid, PostgreSQL's ctid.
+    pub place: Option<String>,
+    /// Its values in the order of the compared columns: what they are compared by, and what a person is shown.
+    pub cells: Vec<(Id, Shown)>,
+}
+
+/// Takes the values of one side's rows, one after the other, and gives them to a collector.
+#[derive(Debug)]
+pub struct RowReader {
+    forms: Vec<Form>,
+    key: Vec<usize>,
+    skipped: HashSet<Vec<u8>>,
+    canonicaliser: Canonicaliser,
+    collector: Collector,
+    /// The canonical values of the row so far, and where each ends.
+    row: Vec<u8>,
+    ends: Vec<usize>,
+    key_bytes: Vec<u8>,
+    shown: Vec<Shown>,
+    place: Option<String>,
+}
+
+/// Rows are told apart by these columns; values are read in these forms.
+#[derive(Debug, Clone)]
+pub struct RowShape {
+    /// The form of each compared column.
+    pub forms: Vec<Form>,
+    /// The columns of the key by their places; none if rows are told apart by all their values.
+    pub key: Vec<usize>,
+    /// The zone of times without one.
+    pub zone: LegacyZone,
+}
+
+impl RowReader {
+    /// Reads rows of `shape`; rows whose key (of one column) is among `skipped` do not count.
+    pub fn new(shape: &RowShape, skipped: &HashSet<String>, collector: Collector) -> Self {
+        let mut canonicaliser = Canonicaliser::new(shape.zone.clone());
+        let mut keys = HashSet::new();
+        if let [place] = shape.key.as_slice()
+            && let Some(form) = shape.forms.get(*place)
+        {
+            // The keys are written down as text, which is how SQLite's side of the pair is read.
+            let written = Form {
+                postgres: None,
+                ..*form
+            };
+            for key in skipped {
+                let mut bytes = Vec::new();
+                let raw = key.parse().map_or(Raw::Text(key.as_bytes()), Raw::Integer);
+                let raw = if form.logical == super::canonical::Logical::Integer {
+                    raw
+                } else {
+                    Raw::Text(key.as_bytes())
+                };
+                canonicaliser.write(written, raw, &mut bytes);
+                keys.insert(bytes);
+            }
+        }
+        Self {
+            forms: shape.forms.clone(),
+            key: shape.key.clone(),
+            skipped: keys,
+            canonicaliser,
+            collector,
+            row: Vec::new(),
+            ends: Vec::new(),
+            key_bytes: Vec::new(),
+            shown: Vec::new(),
+            place: None,
+        }
+    }
+
+    /// Takes the row's next value.
+    pub fn value(&mut self, raw: Raw<'_>) {
+        let Some(form) = self.forms.get(self.ends.len()) else {
+            return;
+        };
+        let start = self.row.len();
+        self.canonicaliser.write(*form, raw, &mut self.row);
+        if matches!(self.collector, Collector::Details { .. }) {
+            self.shown
+                .push(Shown::of(raw, *form, self.row.get(start..).unwrap_or_default()));
+        }
+        self.ends.push(self.row.len());
+    }
+
+    /// Takes where the row is kept.
+    pub fn place(&mut self, place: String) {
+        self.place = Some(place);
+    }
+
+    /// Ends the row.
+    pub fn end_row(&mut self) {
+        self.key_bytes.clear();
+        for place in &self.key {
+            let from = place
+                .checked_sub(1)
+                .and_then(|before| self.ends.get(before))
+                .copied()
+                .unwrap_or(0);
+            let to = self.ends.get(*place).copied().unwrap_or(from);
+            self.key_bytes
+                .extend_from_slice(self.row.get(from..to).unwrap_or_default());
+        }
+        if self.skipped.is_empty() || !self.skipped.contains(&self.key_bytes) {
+            self.collect();
+        }
+        self.row.clear();
+        self.ends.clear();
+        self.shown.clear();
+        self.place = None;
+    }
+
+    fn collect(&mut self) {
+        let hash: [u8; 32] = Sha256::digest(&self.row).into();
+        let bucket = self.bucket(&hash);
+        let key = &self.key_bytes;
+        let entry = || {
+            let row = half(&hash);
+            let key = if self.key.is_empty() {
+                row
+            } else {
+                half(&Sha256::digest(key).into())
+            };
+            (key, row)
+        };
+        match &mut self.collector {
+            Collector::Digests(digests) => {
+                if let Some(digest) = digests.get_mut(bucket) {
+                    digest.add_row(&hash);
+                }
+            }
+            Collector::Entries { wanted, entries } => {
+                if wanted.get(bucket) == Some(&true) {
+                    entries.push(entry());
+                }
+            }
+            Collector::Details { wanted, rows } => {
+                let entry = entry();
+                let Some(count) = wanted.get_mut(&entry).filter(|count| **count > 0) else {
+                    return;
+                };
+                *count -= 1;
+                let mut from = 0;
+                let ids = self.ends.iter().map(|end| {
+                    let id = half(&Sha256::digest(self.row.get(from..*end).unwrap_or_default()).into());
+                    from = *end;
+                    id
+                });
+                let cells = ids.zip(self.shown.drain(..)).collect();
+                rows.push(Detail {
+                    entry,
+                    place: self.place.take(),
+                    cells,
+                });
+            }
+        }
+    }
+
+    fn bucket(&self, hash: &[u8; 32]) -> usize {
+        let number = if self.key.is_empty() {
+            u64::from(u16::from_le_bytes([hash[30], hash[31]]))
+        } else {
+            // Fixed keys: both sides, and later scans, agree.
+            let mut hasher = DefaultHasher::new();
+            hasher.write(&self.key_bytes);
+            hasher.finish()
+        };
+        usize::try_from(number % BUCKETS as u64).unwrap_or(0)
+    }
+
+    /// What was collected.
+    pub fn finish(self) -> Collector {
+        self.collector
+    }
+}
+
+fn half(hash: &[u8; 32]) -> Id {
+    let mut id = [0; 16];
+    id.copy_from_slice(&hash[..16]);
+    id
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::super::canonical::Logical;
+    use super::*;
+
+    const TEXT: Form = Form {
+        logical: Logical::Text,
+        postgres: None,
+    };
+
+    fn shape(key: &[usize]) -> RowShape {
+        RowShape {
+            forms: vec![TEXT, TEXT],
+            key: key.to_vec(),
+            zone: LegacyZone::utc(),
+        }
+    }
+
+    fn digests(shape: &RowShape, skipped: &HashSet<String>, rows: &[(&str, &str)]) -> Vec<Digest> {
+        let mut reader = RowReader::new(shape, skipped, Collector::digests());
+        for (one, two) in rows {
+            reader.value(Raw::Text(one.as_bytes()));
+            reader.value(Raw::Text(two.as_bytes()));
+            reader.end_row();
+        }
+        match reader.finish() {
+            Collector::Digests(digests) => digests,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    fn total(rows: &[(&str, &str)]) -> Digest {
+        let mut total = Digest::default();
+        for digest in digests(&shape(&[]), &HashSet::new(), rows) {
+            total.merge(&digest);
+        }
+        total
+    }
+
+    #[test]
+    fn the_order_does_not_count_and_everything_else_does() {
+        let rows = [("a", "1"), ("b", "2"), ("c", "3")];
+        let mut turned = rows;
+        turned.reverse();
+        assert_eq!(total(&rows), total(&turned));
+        for other in [
+            vec![("a", "1"), ("b", "2")],
+            vec![("a", "1"), ("b", "2"), ("c", "3"), ("c", "3")],
+            vec![("a", "2"), ("b", "1"), ("c", "3")],
+            vec![("a1", ""), ("b", "2"), ("c", "3")],
+            vec![("a", "1"), ("b", "2"), ("c", "3 ")],
+        ] {
+            assert_ne!(total(&rows), total(&other), "{other:?}");
+        }
+    }
+
+    #[test]
+    fn doubles_do_not_cancel_out() {
+        let one = total(&[("a", "1")]);
+        let mut twice = one;
+        twice.merge(&one);
+        assert_eq!(twice, total(&[("a", "1"), ("a", "1")]));
+        assert_ne!(total(&[("a", "1"), ("a", "1")]), total(&[("b", "1"), ("b", "1")]));
+    }
+
+    #[test]
+    fn a_key_decides_the_bucket() {
+        let of = |rows: &[(&str, &str)]| {
+            let digests = digests(&shape(&[0]), &HashSet::new(), rows);
+            digests.iter().position(|digest| digest.rows() > 0)
+        };
+        assert_eq!(of(&[("a", "1")]), of(&[("a", "2")]));
+        assert_ne!(of(&[("a", "1")]), of(&[("b", "1")]));
+    }
+
+    #[test]
+    fn rows_to_be_skipped_do_not_count() {
+        let skipped = HashSet::from(["b".to_owned()]);
+        let with = digests(&shape(&[0]), &skipped, &[("a", "1"), ("b", "2")]);
+        assert_eq!(with, digests(&shape(&[0]), &HashSet::new(), &[("a", "1")]));
+    }
+
+    #[test]
+    fn the_sum_carries() {
+        let mut digest = Digest {
+            rows: 0,
+            sum: [u64::MAX; 4],
+        };
+        digest.add([1, 0, 0, 0]);
+        assert_eq!(digest.sum, [0; 4]);
+        digest.add([u64::MAX, 7, 0, 0]);
+        digest.add([1, u64::MAX, 0, 0]);
+        assert_eq!(digest.sum, [0, 7, 1, 0]);
+        assert_eq!(digest.to_string(), format!("{:032x}{:016x}{:016x}", 1, 7, 0));
+    }
+
+    proptest! {
+        #[test]
+        fn any_order_gives_the_same(rows in proptest::collection::vec(("[ab]{0,2}", "[ab]{0,2}"), 0..12), turn in 0_usize..12) {
+            let rows: Vec<_> = rows.iter().map(|(one, two)| (one.as_str(), two.as_str())).collect();
+            let mut turned = rows.clone();
+            turned.rotate_left(turn.min(rows.len()));
+            prop_assert_eq!(total(&rows), total(&turned));
+        }
+    }
+}
