@@ -13,7 +13,14 @@ pub(crate) type Case = (
 );
 
 /// Every case of every repository.
-const SUITES: &[&[Case]] = &[crate::lab::synth_group::CASES];
+const SUITES: &[&[Case]] = &[
+    crate::lab::analysis_cache::CASES,
+    crate::lab::analysis_run::CASES,
+    crate::lab::experiment::CASES,
+    crate::lab::synth::CASES,
+    crate::lab::synth_group::CASES,
+    crate::lab::synth_outcome::CASES,
+];
 
 /// Every second repository on PostgreSQL.
 pub(crate) fn alternating() -> LabRouting {

@@ -1,5 +1,7 @@
 //! Reading rows and binding values: from PostgreSQL's columns to the domain's fields and back.
 
+use std::collections::BTreeMap;
+
 use cutover_domain::json::Json;
 use cutover_domain::stored::{Stored, StoredValue, TextEnum};
 use cutover_domain::time::Timestamp;
@@ -125,13 +127,9 @@ pub(crate) fn opt_pg_json(value: Option<&Json>) -> Option<PgJson> {
     value.cloned().map(PgJson)
 }
 
-/// Of several items with the same key the last one, in the order given: one statement cannot write a row twice.
-pub(crate) fn last_of_each<'a, T, K: Eq + std::hash::Hash>(
-    items: &'a [T],
-    key: impl Fn(&'a T) -> K,
-) -> Vec<&'a T> {
-    let mut seen = std::collections::HashSet::with_capacity(items.len());
-    let mut last: Vec<&T> = items.iter().rev().filter(|item| seen.insert(key(item))).collect();
-    last.reverse();
-    last
+/// Of several items with the same key the last one: one statement cannot write a row twice. They come back in the
+/// order of their keys, so that two statements at once lock the same rows one after the other, and not crosswise.
+pub(crate) fn last_of_each<'a, T, K: Ord>(items: &'a [T], key: impl Fn(&'a T) -> K) -> Vec<&'a T> {
+    let last: BTreeMap<K, &T> = items.iter().map(|item| (key(item), item)).collect();
+    last.into_values().collect()
 }

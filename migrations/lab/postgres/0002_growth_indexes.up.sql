@@ -2,7 +2,7 @@
 -- page costs as much as its table. All of them begin where an index of the original's does not, or go on further.
 
 CREATE INDEX experiments_status_created_at_idx ON experiments (status, created_at DESC, id);
-CREATE INDEX synth_outcomes_synth_id_idx ON synth_outcomes (synth_id);
+CREATE INDEX synth_outcomes_synth_id_idx ON synth_outcomes (synth_id, analysis_id);
 CREATE INDEX synth_groups_created_at_idx ON synth_groups (created_at DESC, id);
 CREATE INDEX synths_created_at_idx ON synths (created_at DESC, id);
 CREATE INDEX synths_group_created_at_idx ON synths (synth_group_id, created_at DESC, id);

@@ -218,8 +218,9 @@ impl AnalysisRunRepository for SqliteAnalysisRunRepository {
     }
 
     async fn latest_completed_among(&self, ids: &[String]) -> StoreResult<Option<String>> {
+        // The plus keeps the index on the status out: it would lead through every completed run.
         const SQL: &str = "SELECT id FROM analysis_runs
-            WHERE id IN (SELECT value FROM json_each(?1)) AND status = 'completed'
+            WHERE id IN (SELECT value FROM json_each(?1)) AND +status = 'completed'
             ORDER BY datetime(completed_at) DESC NULLS LAST, substr(completed_at, 20) DESC, id LIMIT 1";
         let ids = json_array(ids);
         self.db
