@@ -38,6 +38,9 @@ impl LegacyZone {
 }
 
 impl Timestamp {
+    /// 1970-01-01T00:00:00Z.
+    pub const EPOCH: Self = Self(0);
+
     /// From microseconds since the epoch. Years outside 0001..=9999 cannot be written as ISO text and are refused.
     pub fn from_micros(micros: i64) -> Result<Self, TimeError> {
         // 0001-01-01T00:00:00Z ..= 9999-12-31T23:59:59.999999Z

@@ -5,6 +5,7 @@
 pub mod clock;
 pub mod error;
 pub mod foreign_keys;
+pub mod inventory;
 pub mod lab;
 pub mod page;
 pub mod transfer;

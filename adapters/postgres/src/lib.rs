@@ -5,6 +5,7 @@ pub mod connect;
 pub mod database;
 pub mod error;
 mod foreign_keys;
+mod inventory;
 pub mod lab;
 pub mod row;
 pub mod tls;

@@ -4,7 +4,7 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::thread;
+use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use cutover_domain::time::LegacyZone;
@@ -39,7 +39,8 @@ impl Default for OpenSettings {
     }
 }
 
-type Job = Box<dyn FnOnce(&Session) + Send>;
+/// Work for a connection's thread; `None` ends it.
+type Job = Option<Box<dyn FnOnce(&Session) + Send>>;
 
 /// A SQLite file as the repositories use it. Cloning shares the connections; they close with the last clone.
 #[derive(Clone)]
@@ -47,7 +48,15 @@ pub struct Database {
     path: PathBuf,
     writer: Sender<Job>,
     readers: Sender<Job>,
+    threads: Arc<Mutex<Threads>>,
     foreign_keys: Option<Arc<dyn ForeignKeys>>,
+}
+
+/// The threads to wait for when closing.
+#[derive(Default)]
+struct Threads {
+    readers: Vec<JoinHandle<()>>,
+    writer: Option<JoinHandle<()>>,
 }
 
 impl fmt::Debug for Database {
@@ -62,12 +71,10 @@ impl Database {
     /// Opens the file: one connection that writes, some that read, each on its own thread.
     pub fn open(path: &Path, settings: &OpenSettings) -> StoreResult<Self> {
         let (writer, jobs) = channel();
+        let mut threads = Threads::default();
         // The writer comes first: it makes the file and turns on WAL, which the readers need.
-        spawn(
-            "sqlite-writer",
-            Session::open(path, settings, settings.create)?,
-            Arc::new(Mutex::new(jobs)),
-        )?;
+        let session = Session::open(path, settings, settings.create)?;
+        threads.writer = Some(spawn("sqlite-writer", session, Arc::new(Mutex::new(jobs)))?);
         let (readers, jobs) = channel();
         let jobs = Arc::new(Mutex::new(jobs));
         for _ in 0..settings.readers.max(1) {
@@ -76,14 +83,47 @@ impl Database {
                 .connection
                 .pragma_update(None, "query_only", true)
                 .map_err(store_error)?;
-            spawn("sqlite-reader", session, Arc::clone(&jobs))?;
+            threads
+                .readers
+                .push(spawn("sqlite-reader", session, Arc::clone(&jobs))?);
         }
+        let threads = Arc::new(Mutex::new(threads));
         Ok(Self {
             path: path.to_owned(),
             writer,
             readers,
+            threads,
             foreign_keys: None,
         })
+    }
+
+    /// Closes the connections once what was asked of them is done; the last one brings the log into the file. What is
+    /// asked later fails as unavailable.
+    pub async fn close(&self) {
+        let threads = std::mem::take(&mut *self.threads.lock().unwrap_or_else(PoisonError::into_inner));
+        let (readers, writer) = (self.readers.clone(), self.writer.clone());
+        let closing = tokio::task::spawn_blocking(move || {
+            for _ in &threads.readers {
+                readers.send(None).unwrap_or_default();
+            }
+            let readers = threads
+                .readers
+                .into_iter()
+                .map(JoinHandle::join)
+                .filter(Result::is_err)
+                .count();
+            writer.send(None).unwrap_or_default();
+            let writer = threads
+                .writer
+                .map(JoinHandle::join)
+                .is_some_and(|ended| ended.is_err());
+            if readers > 0 || writer {
+                tracing::warn!("a connection's thread ended by a panic");
+            }
+        });
+        if let Err(error) = closing.await {
+            tracing::warn!(%error, "closing the SQLite file");
+        }
     }
 
     /// The file.
@@ -176,14 +216,14 @@ async fn run<T: Send + 'static>(
     work: impl FnOnce(&Session) -> StoreResult<T> + Send + 'static,
 ) -> StoreResult<T> {
     let (answer, result) = oneshot::channel();
-    let job: Job = Box::new(move |session| {
+    let job: Job = Some(Box::new(move |session| {
         let outcome = work(session);
         if let Err(error) = &outcome {
             tracing::debug!(operation, %error, "statement failed");
         }
         // A caller that went away does not need the answer; the work is done all the same.
         answer.send(outcome).unwrap_or_default();
-    });
+    }));
     lane.send(job).map_err(|_| stopped())?;
     result.await.map_err(|_| stopped())?
 }
@@ -193,19 +233,18 @@ fn stopped() -> StoreError {
 }
 
 /// A thread that owns `session` and does its lane's jobs until every sender is gone.
-fn spawn(name: &str, session: Session, jobs: Arc<Mutex<Receiver<Job>>>) -> StoreResult<()> {
+fn spawn(name: &str, session: Session, jobs: Arc<Mutex<Receiver<Job>>>) -> StoreResult<JoinHandle<()>> {
     thread::Builder::new()
         .name(name.to_owned())
         .spawn(move || {
             loop {
                 let job = jobs.lock().unwrap_or_else(PoisonError::into_inner).recv();
                 match job {
-                    Ok(job) => job(&session),
-                    Err(_) => break,
+                    Ok(Some(job)) => job(&session),
+                    Ok(None) | Err(_) => break,
                 }
             }
         })
-        .map(drop)
         .map_err(|error| StoreError::Unavailable(error.into()))
 }
 

@@ -3,6 +3,7 @@
 pub mod database;
 pub mod error;
 mod foreign_keys;
+mod inventory;
 pub mod lab;
 pub mod row;
 pub mod transfer;

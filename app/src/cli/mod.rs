@@ -1,6 +1,8 @@
 //! The command line: what can be asked, where configuration comes from, how an answer ends.
 
+mod logging;
 mod output;
+mod serve;
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -44,6 +46,7 @@ struct ConfigArgs {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    Serve(serve::ServeArgs),
     /// Print a completion script for a shell
     Completions {
         /// The shell
@@ -65,6 +68,11 @@ pub async fn run(args: impl IntoIterator<Item = OsString>, environment: BTreeMap
 
 async fn dispatch(cli: Cli, environment: &BTreeMap<String, String>) -> Result<Exit, CliError> {
     match cli.command {
+        Command::Serve(args) => {
+            let config = cli.config.load(environment, &args.settings())?;
+            logging::start(&config.log)?;
+            serve::run(&config).await
+        }
         Command::Completions { shell } => {
             clap_complete::generate(shell, &mut Cli::command(), "cutover", &mut std::io::stdout());
             Ok(Exit::Done)
@@ -73,7 +81,12 @@ async fn dispatch(cli: Cli, environment: &BTreeMap<String, String>) -> Result<Ex
 }
 
 impl ConfigArgs {
-    fn load(&self, environment: &BTreeMap<String, String>) -> Result<Config, ConfigError> {
+    /// The checked configuration; `command` holds what the command's own flags set.
+    fn load(
+        &self,
+        environment: &BTreeMap<String, String>,
+        command: &[(&str, String, &'static str)],
+    ) -> Result<Config, ConfigError> {
         let mut flags = Flags {
             file: self.config.clone(),
             settings: Vec::new(),
@@ -91,6 +104,9 @@ impl ConfigArgs {
             flags
                 .settings
                 .push((format!("repositories.{name}"), backend.to_owned(), "--repository"));
+        }
+        for (key, value, flag) in command {
+            flags.settings.push(((*key).to_owned(), value.clone(), flag));
         }
         Config::load(&flags, environment)
     }

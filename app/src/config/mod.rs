@@ -79,6 +79,8 @@ pub struct LabConfig {
     pub enabled: bool,
     /// Its SQLite file.
     pub sqlite_path: PathBuf,
+    /// The folder of the synths' avatars.
+    pub avatars: PathBuf,
     /// The zone that times without one are meant in.
     pub legacy_zone: LegacyZone,
     /// That zone's name.
@@ -264,6 +266,9 @@ fn lab_from(settings: &mut Settings, sqlite_path: PathBuf, routing: LabRouting) 
         sqlite_path: settings
             .text("lab.sqlite_path")
             .map_or(sqlite_path, PathBuf::from),
+        avatars: settings
+            .text("lab.avatars")
+            .map_or_else(|| PathBuf::from("output/synths/avatar"), PathBuf::from),
         legacy_zone,
         legacy_timezone,
         routing,

@@ -1,9 +1,10 @@
 //! From a configuration to databases, and from databases and a routing to repositories.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use cutover_ports::lab::LabRepositories;
-use cutover_ports::{ReferredRows, StoreError};
+use cutover_ports::{ReferredRows, StoreError, StoreResult};
 
 use super::foreign_keys::AcrossDatabases;
 use crate::config::{Backend, Config, LabRouting};
@@ -49,6 +50,35 @@ impl Databases {
             databases.postgres = Some(open_postgres(config)?);
         }
         Ok(databases)
+    }
+
+    /// Whether each open database answers within `patience`.
+    pub async fn ping(&self, patience: Duration) -> Vec<(Backend, StoreResult<()>)> {
+        let mut answers = Vec::new();
+        let late = || Err(StoreError::Unavailable("no answer in time".into()));
+        #[cfg(feature = "sqlite")]
+        if let Some(db) = &self.sqlite {
+            let answer = tokio::time::timeout(patience, db.ping()).await;
+            answers.push((Backend::Sqlite, answer.unwrap_or_else(|_| late())));
+        }
+        #[cfg(feature = "postgres")]
+        if let Some(db) = &self.postgres {
+            let answer = tokio::time::timeout(patience, db.ping()).await;
+            answers.push((Backend::Postgres, answer.unwrap_or_else(|_| late())));
+        }
+        answers
+    }
+
+    /// Closes what is open, once what was asked of it is done.
+    pub async fn close(&self) {
+        #[cfg(feature = "sqlite")]
+        if let Some(db) = &self.sqlite {
+            db.close().await;
+        }
+        #[cfg(feature = "postgres")]
+        if let Some(db) = &self.postgres {
+            db.close();
+        }
     }
 
     /// Every repository of the lab where `routing` says.

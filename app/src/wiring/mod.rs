@@ -2,5 +2,13 @@
 
 mod databases;
 mod foreign_keys;
+mod migrations;
+mod routing;
+mod system;
 
 pub use databases::{Databases, WiringError};
+pub use migrations::MigrationTargets;
+#[cfg(feature = "postgres")]
+pub use migrations::postgres_target;
+pub use routing::Routing;
+pub use system::{RandomIds, SystemClock};

@@ -1,0 +1,67 @@
+//! How many rows each table holds.
+
+use std::collections::HashMap;
+
+use async_trait::async_trait;
+use cutover_ports::StoreResult;
+use cutover_ports::inventory::{Inventory, SeedRow, TableRows};
+use postgres_types::Type;
+
+use crate::Database;
+use crate::database::Lease;
+use crate::row::Columns;
+
+#[async_trait]
+impl Inventory for Database {
+    async fn count(
+        &self,
+        tables: &[&'static str],
+        seeds: &'static [SeedRow],
+    ) -> StoreResult<HashMap<&'static str, TableRows>> {
+        const EXISTS: &str = "SELECT to_regclass($1) IS NOT NULL";
+        let lease = self.lease("inventory.count").await?;
+        let has_ledger = exists(&lease, EXISTS, "cutover.planted_rows").await?;
+        let mut counts = HashMap::new();
+        for table in tables {
+            if exists(&lease, EXISTS, table).await? {
+                counts.insert(*table, count(&lease, table, seeds, has_ledger).await?);
+            }
+        }
+        Ok(counts)
+    }
+}
+
+async fn exists(lease: &Lease, sql: &'static str, table: &str) -> StoreResult<bool> {
+    let row = lease.query_one(sql, &[(&table, Type::TEXT)]).await?;
+    Columns::new("pg_class", &row).get()
+}
+
+async fn count(lease: &Lease, table: &str, seeds: &[SeedRow], has_ledger: bool) -> StoreResult<TableRows> {
+    const PLANTED: &str = "SELECT count(*) FROM cutover.planted_rows WHERE table_name = $1";
+    let one = async |sql: &str, bind: Option<&str>| -> StoreResult<u64> {
+        let rows = match bind {
+            Some(bind) => lease.query_dynamic(sql, &[(&bind, Type::TEXT)]).await?,
+            None => lease.query_dynamic(sql, &[]).await?,
+        };
+        rows.first()
+            .map_or(Ok(0), |row| Columns::new("count", row).count())
+    };
+    let rows = one(&format!("SELECT count(*) FROM {table}"), None).await?;
+    let mut not_own = if has_ledger {
+        one(PLANTED, Some(table)).await?
+    } else {
+        0
+    };
+    for seed in seeds.iter().filter(|seed| seed.table == table) {
+        not_own += one(
+            &format!("SELECT count(*) FROM {table} WHERE {} = $1", seed.key_column),
+            Some(seed.key),
+        )
+        .await?;
+    }
+    Ok(TableRows {
+        rows,
+        own: rows.saturating_sub(not_own),
+        max_rowid: None,
+    })
+}

@@ -1,0 +1,83 @@
+//! `cutover serve`: the storage service.
+
+use std::sync::Arc;
+
+use clap::Args;
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+
+use super::output::{CliError, Exit};
+use crate::config::Config;
+use crate::http::{self, App};
+use crate::startup;
+use crate::wiring::{RandomIds, Routing, SystemClock};
+
+/// Serve the repositories over HTTP until SIGTERM or SIGINT.
+#[derive(Debug, Clone, Args)]
+pub(super) struct ServeArgs {
+    /// Where to listen [default: 127.0.0.1:8080]
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    pub(super) listen: Option<String>,
+    /// Start although a repository is routed to PostgreSQL while its SQLite rows were never copied and verified
+    #[arg(long)]
+    pub(super) accept_empty: bool,
+}
+
+impl ServeArgs {
+    /// What the flags set.
+    pub(super) fn settings(&self) -> Vec<(&'static str, String, &'static str)> {
+        let listen = self
+            .listen
+            .iter()
+            .map(|address| ("server.listen", address.clone(), "--listen"));
+        let accept = self
+            .accept_empty
+            .then(|| ("accept_empty", "true".to_owned(), "--accept-empty"));
+        listen.chain(accept).collect()
+    }
+}
+
+/// Opens the databases, listens, serves.
+pub(super) async fn run(config: &Config) -> Result<Exit, CliError> {
+    let databases = startup::open(config).await?;
+    let routing = Arc::new(Routing::new(databases.lab_repositories(&config.lab.routing)?));
+    let app = App {
+        routing,
+        databases: databases.clone(),
+        clock: Arc::new(SystemClock),
+        ids: Arc::new(RandomIds),
+        avatars: config.lab.avatars.clone().into(),
+    };
+    let listener = TcpListener::bind(config.server.listen).await.map_err(|error| {
+        let address = config.server.listen;
+        CliError::new(
+            Exit::Usage,
+            format!("cannot listen on {address}: {error}; choose another with --listen"),
+        )
+    })?;
+    let stop = stop_signal().map_err(|error| CliError::new(Exit::Wrong, format!("no signals: {error}")))?;
+    tracing::info!(address = %config.server.listen, "serving");
+    http::serve(
+        listener,
+        http::router(app, &config.server),
+        stop,
+        config.server.shutdown_timeout,
+    )
+    .await
+    .map_err(|error| CliError::new(Exit::Wrong, format!("the service ended: {error}")))?;
+    databases.close().await;
+    tracing::info!("stopped");
+    Ok(Exit::Done)
+}
+
+/// Resolves when the process is asked to stop.
+fn stop_signal() -> std::io::Result<impl Future<Output = ()> + Send + 'static> {
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    Ok(async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+    })
+}

@@ -1,0 +1,352 @@
+//! Reading requests: paths, queries and bodies checked against their schema, every mistake told at once in the form of
+//! the original framework (`{type, loc, msg, input, ctx}`).
+
+use std::collections::HashMap;
+
+use axum::body::Bytes;
+use axum::extract::{FromRequest, FromRequestParts, Query, Request};
+use axum::http::StatusCode;
+use axum::http::request::Parts;
+use serde_json::{Map, Value, json};
+
+use super::error::HttpError;
+
+/// A JSON object in a request's body.
+#[derive(Debug)]
+pub(super) struct Body(pub(super) Value);
+
+impl<S: Send + Sync> FromRequest<S> for Body {
+    type Rejection = HttpError;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, HttpError> {
+        let bytes = Bytes::from_request(request, state).await.map_err(|rejection| {
+            let status = rejection.status();
+            let text = if status == StatusCode::PAYLOAD_TOO_LARGE {
+                "The body is larger than this service accepts".to_owned()
+            } else {
+                rejection.body_text()
+            };
+            HttpError::Detail(status, text)
+        })?;
+        if bytes.iter().all(u8::is_ascii_whitespace) {
+            return Err(HttpError::Invalid(vec![mistake(
+                "missing",
+                &["body".into()],
+                "Field required",
+                &Value::Null,
+                None,
+            )]));
+        }
+        match serde_json::from_slice(&bytes) {
+            Ok(value) => Ok(Self(value)),
+            Err(error) => {
+                let cause = json!({ "error": error.to_string() });
+                let at = [Value::from("body"), error.column().into()];
+                Err(HttpError::Invalid(vec![mistake(
+                    "json_invalid",
+                    &at,
+                    "JSON decode error",
+                    &json!({}),
+                    Some(cause),
+                )]))
+            }
+        }
+    }
+}
+
+/// A request's query parameters; of a repeated one, the last.
+#[derive(Debug)]
+pub(super) struct Parameters(HashMap<String, String>);
+
+impl<S: Send + Sync> FromRequestParts<S> for Parameters {
+    type Rejection = HttpError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, HttpError> {
+        let Query(pairs) = Query::<Vec<(String, String)>>::from_request_parts(parts, state)
+            .await
+            .map_err(|rejection| HttpError::Detail(rejection.status(), rejection.body_text()))?;
+        Ok(Self(pairs.into_iter().collect()))
+    }
+}
+
+impl Parameters {
+    /// The text of a parameter.
+    pub(super) fn text(&self, name: &str) -> Option<&str> {
+        self.0.get(name).map(String::as_str)
+    }
+
+    /// A whole number in a range.
+    pub(super) fn integer(
+        &self,
+        name: &'static str,
+        range: std::ops::RangeInclusive<i64>,
+        default: i64,
+        mistakes: &mut Mistakes,
+    ) -> i64 {
+        let Some(text) = self.text(name) else {
+            return default;
+        };
+        let at = [Value::from("query"), name.into()];
+        let input = Value::from(text);
+        let Ok(number) = text.trim().parse::<i64>() else {
+            let message = "Input should be a valid integer, unable to parse string as an integer";
+            mistakes
+                .0
+                .push(mistake("int_parsing", &at, message, &input, None));
+            return default;
+        };
+        if number < *range.start() {
+            let message = format!("Input should be greater than or equal to {}", range.start());
+            let context = json!({ "ge": range.start() });
+            mistakes.0.push(mistake(
+                "greater_than_equal",
+                &at,
+                &message,
+                &input,
+                Some(context),
+            ));
+        } else if number > *range.end() {
+            let message = format!("Input should be less than or equal to {}", range.end());
+            mistakes.0.push(mistake(
+                "less_than_equal",
+                &at,
+                &message,
+                &input,
+                Some(json!({ "le": range.end() })),
+            ));
+        }
+        number
+    }
+}
+
+/// The mistakes found so far in one request.
+#[derive(Debug, Default)]
+pub(super) struct Mistakes(Vec<Value>);
+
+impl Mistakes {
+    /// The answer, if there are any.
+    pub(super) fn finish(self) -> Result<(), HttpError> {
+        if self.0.is_empty() {
+            Ok(())
+        } else {
+            Err(HttpError::Invalid(self.0))
+        }
+    }
+
+    pub(super) fn add(
+        &mut self,
+        kind: &str,
+        at: &[Value],
+        message: &str,
+        input: &Value,
+        context: Option<Value>,
+    ) {
+        self.0.push(mistake(kind, at, message, input, context));
+    }
+}
+
+fn mistake(kind: &str, at: &[Value], message: &str, input: &Value, context: Option<Value>) -> Value {
+    let mut mistake = json!({ "type": kind, "loc": at, "msg": message, "input": input });
+    if let (Some(context), Some(object)) = (context, mistake.as_object_mut()) {
+        object.insert("ctx".to_owned(), context);
+    }
+    mistake
+}
+
+/// An object of a body and where it stands in it.
+pub(super) struct Fields<'a> {
+    object: &'a Map<String, Value>,
+    whole: &'a Value,
+    at: Vec<Value>,
+}
+
+/// The lengths a text may have, in code points.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Length {
+    /// At least.
+    pub(super) min: Option<usize>,
+    /// At most.
+    pub(super) max: Option<usize>,
+}
+
+impl Length {
+    pub(super) fn at_most(max: usize) -> Self {
+        Self {
+            min: None,
+            max: Some(max),
+        }
+    }
+
+    pub(super) fn at_least(min: usize) -> Self {
+        Self {
+            min: Some(min),
+            max: None,
+        }
+    }
+}
+
+impl<'a> Fields<'a> {
+    /// The body as an object.
+    pub(super) fn of_body(body: &'a Value, mistakes: &mut Mistakes) -> Option<Self> {
+        Self::of(body, vec!["body".into()], mistakes)
+    }
+
+    /// `value`, which stands at `at`, as an object.
+    pub(super) fn of(value: &'a Value, at: Vec<Value>, mistakes: &mut Mistakes) -> Option<Self> {
+        let Some(object) = value.as_object() else {
+            let message = "Input should be a valid dictionary or object to extract fields from";
+            mistakes.add("model_attributes_type", &at, message, value, None);
+            return None;
+        };
+        Some(Self {
+            object,
+            whole: value,
+            at,
+        })
+    }
+
+    /// Where the field `name` stands.
+    pub(super) fn at(&self, name: &str) -> Vec<Value> {
+        let mut at = self.at.clone();
+        at.push(name.into());
+        at
+    }
+
+    /// A field that is there and not null.
+    pub(super) fn present(&self, name: &str) -> Option<&'a Value> {
+        self.object.get(name).filter(|value| !value.is_null())
+    }
+
+    /// A field that must be there; null counts as there.
+    pub(super) fn required(&self, name: &str, mistakes: &mut Mistakes) -> Option<&'a Value> {
+        let value = self.object.get(name);
+        if value.is_none() {
+            mistakes.add("missing", &self.at(name), "Field required", self.whole, None);
+        }
+        value
+    }
+
+    /// A text that must be there.
+    pub(super) fn text(&self, name: &str, length: Length, mistakes: &mut Mistakes) -> Option<String> {
+        let value = self.required(name, mistakes)?;
+        text(value, &self.at(name), length, mistakes)
+    }
+
+    /// A text that may be missing or null.
+    pub(super) fn optional_text(
+        &self,
+        name: &str,
+        length: Length,
+        mistakes: &mut Mistakes,
+    ) -> Option<String> {
+        text(self.present(name)?, &self.at(name), length, mistakes)
+    }
+
+    /// A list of texts; empty when missing.
+    pub(super) fn texts(&self, name: &str, mistakes: &mut Mistakes) -> Vec<String> {
+        let Some(value) = self.object.get(name) else {
+            return Vec::new();
+        };
+        let at = self.at(name);
+        let Some(items) = value.as_array() else {
+            mistakes.add("list_type", &at, "Input should be a valid list", value, None);
+            return Vec::new();
+        };
+        let place = |index: usize| at.iter().cloned().chain([index.into()]).collect::<Vec<_>>();
+        items
+            .iter()
+            .enumerate()
+            .filter_map(|(index, item)| text(item, &place(index), Length::default(), mistakes))
+            .collect()
+    }
+
+    /// A number from 0 to 1 that must be there.
+    pub(super) fn fraction(&self, name: &str, mistakes: &mut Mistakes) -> Option<f64> {
+        let value = self.required(name, mistakes)?;
+        fraction(value, &self.at(name), mistakes)
+    }
+
+    /// A number from 0 to 1 that may be missing or null.
+    pub(super) fn optional_fraction(&self, name: &str, mistakes: &mut Mistakes) -> Option<f64> {
+        fraction(self.present(name)?, &self.at(name), mistakes)
+    }
+}
+
+fn text(value: &Value, at: &[Value], length: Length, mistakes: &mut Mistakes) -> Option<String> {
+    let Some(text) = value.as_str() else {
+        mistakes.add("string_type", at, "Input should be a valid string", value, None);
+        return None;
+    };
+    let characters = text.chars().count();
+    if let Some(min) = length.min.filter(|min| characters < *min) {
+        let message = format!("String should have at least {min} character{}", plural(min));
+        mistakes.add(
+            "string_too_short",
+            at,
+            &message,
+            value,
+            Some(json!({ "min_length": min })),
+        );
+    }
+    if let Some(max) = length.max.filter(|max| characters > *max) {
+        let message = format!("String should have at most {max} character{}", plural(max));
+        mistakes.add(
+            "string_too_long",
+            at,
+            &message,
+            value,
+            Some(json!({ "max_length": max })),
+        );
+    }
+    Some(text.to_owned())
+}
+
+fn plural(count: usize) -> &'static str {
+    if count == 1 { "" } else { "s" }
+}
+
+fn fraction(value: &Value, at: &[Value], mistakes: &mut Mistakes) -> Option<f64> {
+    // The original reads numbers in texts too, and true and false as 1 and 0.
+    let number = match value {
+        Value::Number(number) => number.as_f64(),
+        Value::Bool(flag) => Some(f64::from(u8::from(*flag))),
+        Value::String(text) => {
+            let number = text.trim().parse().ok();
+            if number.is_none() {
+                let message = "Input should be a valid number, unable to parse string as a number";
+                mistakes.add("float_parsing", at, message, value, None);
+                return None;
+            }
+            number
+        }
+        _ => None,
+    };
+    let Some(number) = number else {
+        mistakes.add("float_type", at, "Input should be a valid number", value, None);
+        return None;
+    };
+    if !number.is_finite() {
+        mistakes.add(
+            "finite_number",
+            at,
+            "Input should be a finite number",
+            value,
+            None,
+        );
+        return None;
+    }
+    if number < 0.0 {
+        let message = "Input should be greater than or equal to 0";
+        mistakes.add(
+            "greater_than_equal",
+            at,
+            message,
+            value,
+            Some(json!({ "ge": 0.0 })),
+        );
+    } else if number > 1.0 {
+        let message = "Input should be less than or equal to 1";
+        mistakes.add("less_than_equal", at, message, value, Some(json!({ "le": 1.0 })));
+    }
+    Some(number)
+}

@@ -1,0 +1,57 @@
+//! What must hold before the service may start: schemas at their newest version, and no data that would seem to vanish.
+
+use cutover_migrations::{Context, Target};
+
+use crate::cli::{CliError, Exit};
+use crate::config::{Backend, Config};
+use crate::wiring::{Databases, MigrationTargets, WiringError};
+
+impl From<WiringError> for CliError {
+    fn from(error: WiringError) -> Self {
+        let exit = match &error {
+            WiringError::Configuration(_) => Exit::Usage,
+            WiringError::Store { .. } => Exit::Unreachable,
+        };
+        Self::new(exit, error.to_string())
+    }
+}
+
+impl From<cutover_migrations::MigrateError> for CliError {
+    fn from(error: cutover_migrations::MigrateError) -> Self {
+        use cutover_migrations::MigrateError as E;
+        let exit = match &error {
+            E::Failed(_) => Exit::Wrong,
+            E::Usage(_) => Exit::Usage,
+            E::Unreachable(_) => Exit::Unreachable,
+            E::Refused(_) => Exit::Refused,
+        };
+        Self::new(exit, error.to_string())
+    }
+}
+
+/// Opens what the routing uses, having made sure that it can be used.
+pub async fn open(config: &Config) -> Result<Databases, CliError> {
+    let targets = MigrationTargets::from_config(config)?;
+    for backend in [Backend::Postgres, Backend::Sqlite] {
+        if config.lab.routing.uses(backend)
+            && let Some(target) = targets.on(backend)
+        {
+            ready_schema(target).await?;
+        }
+    }
+    let databases = Databases::open(config)?;
+    Ok(databases)
+}
+
+/// A SQLite file that is not there yet is made. An existing database is never migrated by a start: it is served if its
+/// schema is the newest, or if it is a file of the original application, which is opened as it is.
+async fn ready_schema(target: &Target) -> Result<(), CliError> {
+    if let Target::Sqlite { path } = target
+        && !path.exists()
+    {
+        let outcome = cutover_migrations::up(target, &Context::LAB, None).await?;
+        tracing::info!(file = %path.display(), version = outcome.version, "made a new SQLite file");
+        return Ok(());
+    }
+    Ok(())
+}

@@ -1,0 +1,31 @@
+//! The one value through which everybody gets the repositories.
+
+use std::sync::{PoisonError, RwLock};
+
+use cutover_ports::lab::LabRepositories;
+
+/// The repositories, each on the backend that is in charge of it now. Ask for them anew for every piece of work, and
+/// keep none: a later switch replaces them while the service runs.
+#[derive(Debug)]
+pub struct Routing {
+    lab: RwLock<LabRepositories>,
+}
+
+impl Routing {
+    /// Routes to these.
+    pub fn new(lab: LabRepositories) -> Self {
+        Self {
+            lab: RwLock::new(lab),
+        }
+    }
+
+    /// The lab's repositories as they are routed now.
+    pub fn lab(&self) -> LabRepositories {
+        self.lab.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Routes the lab anew.
+    pub fn replace_lab(&self, lab: LabRepositories) {
+        *self.lab.write().unwrap_or_else(PoisonError::into_inner) = lab;
+    }
+}
