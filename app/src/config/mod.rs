@@ -320,6 +320,7 @@ mod tests {
     }
 
     #[test]
+    #[cfg(feature = "sqlite")]
     fn with_nothing_set_everything_is_on_an_embedded_file() {
         let config = load(&[], &[]).unwrap();
         assert_eq!(config.lab.sqlite_path, PathBuf::from("cutover.db"));
@@ -329,6 +330,7 @@ mod tests {
     }
 
     #[test]
+    #[cfg(feature = "sqlite")]
     fn flags_win_over_the_environment() {
         let environment = [
             ("CUTOVER_REPOSITORIES_SYNTHS", "sqlite"),
@@ -348,6 +350,11 @@ mod tests {
     fn a_postgres_url_alone_means_postgres() {
         let config = load(&[("DATABASE_URL", "postgresql+asyncpg://u:secret@h/d")], &[]).unwrap();
         assert_eq!(config.lab.routing, LabRouting::all(Backend::Postgres));
+    }
+
+    #[test]
+    #[cfg(feature = "sqlite")]
+    fn a_file_beside_a_postgres_url_stays_in_charge() {
         let both = load(
             &[("DATABASE_URL", "postgres://h/d"), ("SYNTHLAB_DB_PATH", "lab.db")],
             &[],
