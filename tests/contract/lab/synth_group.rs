@@ -3,6 +3,7 @@
 use cutover_domain::lab::synth_group::{DEFAULT_GROUP_ID, SynthGroup};
 use cutover_ports::{PageRequest, StoreError};
 use cutover_tests::store::TestStore;
+use futures_util::future::try_join_all;
 
 use super::at;
 
@@ -13,6 +14,8 @@ contract!(
     ensure_keeps_what_is_there,
     the_list_is_newest_first_and_pages_never_overlap,
     delete_says_whether_there_was_one,
+    names_need_not_be_unique,
+    of_groups_ensured_at_once_one_stays,
 );
 
 fn group(id: &str, seconds: i64) -> SynthGroup {
@@ -112,4 +115,66 @@ async fn delete_says_whether_there_was_one(store: &TestStore) {
     assert!(groups.delete("grp_0000000a").await.unwrap());
     assert!(!groups.delete("grp_0000000a").await.unwrap());
     assert_eq!(groups.get("grp_0000000a").await.unwrap(), None);
+}
+
+async fn names_need_not_be_unique(store: &TestStore) {
+    let groups = &store.lab.synth_groups;
+    let [a, b] = ["grp_0000000a", "grp_0000000b"].map(|id| group(id, 0));
+    groups.insert(&a).await.unwrap();
+    groups.insert(&b).await.unwrap();
+    assert_eq!(a.name, b.name);
+    assert_eq!(
+        (groups.get(&a.id).await.unwrap(), groups.get(&b.id).await.unwrap()),
+        (Some(a), Some(b))
+    );
+}
+
+async fn of_groups_ensured_at_once_one_stays(store: &TestStore) {
+    let groups = &store.lab.synth_groups;
+    let wanted: Vec<SynthGroup> = (0..8).map(|seconds| group("grp_0000000a", seconds)).collect();
+    let stored = try_join_all(wanted.iter().map(|group| groups.ensure(group)))
+        .await
+        .unwrap();
+    let stays = groups.get("grp_0000000a").await.unwrap().unwrap();
+    assert!(wanted.contains(&stays), "{stays:?}");
+    assert!(stored.iter().all(|stored| *stored == stays), "{stored:?}");
+}
+
+#[cfg(feature = "sqlite")]
+mod old_files {
+    use cutover_domain::stored::{Stored, StoredValue};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn rows_that_break_rules_are_read() {
+        let store = TestStore::sqlite().await;
+        let raw = store.file().unwrap().raw();
+        raw.execute_batch(
+            "DELETE FROM synth_groups;
+            INSERT INTO synth_groups (id, name, description, created_at) VALUES
+                ('grp_00000001', 'Default', '', '2026-01-01 12:00:00'),
+                ('x', '', NULL, '2026-01-01T12:00:00.000001+00:00'),
+                ('y', 'n', NULL, 'today?'),
+                (NULL, 'n', NULL, '2026-01-01T12:00:00+01:00');",
+        )
+        .unwrap();
+        let groups = &store.lab.synth_groups;
+        let page = groups.list(PageRequest::first(10)).await.unwrap();
+        let ids: Vec<&str> = page.items.iter().map(|group| group.id.as_str()).collect();
+        assert_eq!((ids, page.total), (vec!["x", "grp_00000001", "", "y"], 4));
+        let odd = StoredValue::Text("today?".to_owned());
+        assert_eq!(
+            groups.get("y").await.unwrap().unwrap().created_at,
+            Stored::Other(odd)
+        );
+        let default = SynthGroup::default_group(at(0));
+        let kept = groups.ensure(&default).await.unwrap();
+        assert_eq!(
+            kept.created_at.known().unwrap().to_iso(),
+            "2026-01-01T12:00:00.000000+00:00"
+        );
+        assert_eq!(kept.description.as_deref(), Some(""));
+        assert!(groups.delete("y").await.unwrap());
+    }
 }
