@@ -86,9 +86,10 @@ impl AnalysisRunRepository for SqliteAnalysisRunRepository {
         self.db
             .before_write(&[("experiments", &run.experiment_id)])
             .await?;
-        let routed_apart = match self.db.has_foreign_keys() {
-            true => self.find_by_experiment(&run.experiment_id).await?,
-            false => None,
+        let routed_apart = if self.db.has_foreign_keys() {
+            self.find_by_experiment(&run.experiment_id).await?
+        } else {
+            None
         };
         if let Some(old) = &routed_apart {
             self.db.before_delete(TABLE, &old.id).await?;
@@ -212,7 +213,7 @@ impl AnalysisRunRepository for SqliteAnalysisRunRepository {
         let experiment_id = experiment_id.to_owned();
         self.db
             .read("analysis_runs.latest_completed_id", move |session| {
-                session.query_opt(SQL, [experiment_id], |columns| columns.text())
+                session.query_opt(SQL, [experiment_id], Columns::text)
             })
             .await
     }
@@ -225,7 +226,7 @@ impl AnalysisRunRepository for SqliteAnalysisRunRepository {
         let ids = json_array(ids);
         self.db
             .read("analysis_runs.latest_completed_among", move |session| {
-                session.query_opt(SQL, [ids], |columns| columns.text())
+                session.query_opt(SQL, [ids], Columns::text)
             })
             .await
     }
