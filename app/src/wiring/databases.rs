@@ -172,7 +172,12 @@ fn route(
     Ok(LabRepositories {
         analysis_cache: Arc::clone(&side(routing.analysis_cache)?.analysis_cache),
         analysis_runs: Arc::clone(&side(routing.analysis_runs)?.analysis_runs),
+        chart_insights: Arc::clone(&side(routing.chart_insights)?.chart_insights),
         experiments: Arc::clone(&side(routing.experiments)?.experiments),
+        region_analyses: Arc::clone(&side(routing.region_analyses)?.region_analyses),
+        scorecards: Arc::clone(&side(routing.scorecards)?.scorecards),
+        sensitivity_results: Arc::clone(&side(routing.sensitivity_results)?.sensitivity_results),
+        simulations: Arc::clone(&side(routing.simulations)?.simulations),
         synth_groups: Arc::clone(&side(routing.synth_groups)?.synth_groups),
         synth_outcomes: Arc::clone(&side(routing.synth_outcomes)?.synth_outcomes),
         synths: Arc::clone(&side(routing.synths)?.synths),

@@ -2,8 +2,13 @@
 
 pub mod analysis_cache;
 pub mod analysis_run;
+pub mod chart_insight;
 pub mod experiment;
+pub mod region_analysis;
 pub mod relations;
+pub mod scorecard;
+pub mod sensitivity;
+pub mod simulation;
 pub mod synth;
 pub mod synth_group;
 pub mod synth_outcome;

@@ -2,7 +2,12 @@
 
 pub mod analysis_cache;
 pub mod analysis_run;
+pub mod chart_insight;
 pub mod experiment;
+pub mod region_analysis;
+pub mod scorecard;
+pub mod sensitivity;
+pub mod simulation;
 pub mod synth;
 pub mod synth_group;
 pub mod synth_outcome;
@@ -13,9 +18,24 @@ pub use analysis_cache::MockAnalysisCacheRepository;
 #[cfg(feature = "mock")]
 pub use analysis_run::MockAnalysisRunRepository;
 pub use analysis_run::{AnalysisRunRepository, Replacement};
+pub use chart_insight::ChartInsightRepository;
+#[cfg(feature = "mock")]
+pub use chart_insight::MockChartInsightRepository;
 pub use experiment::ExperimentRepository;
 #[cfg(feature = "mock")]
 pub use experiment::MockExperimentRepository;
+#[cfg(feature = "mock")]
+pub use region_analysis::MockRegionAnalysisRepository;
+pub use region_analysis::RegionAnalysisRepository;
+#[cfg(feature = "mock")]
+pub use scorecard::MockScorecardRepository;
+pub use scorecard::ScorecardRepository;
+#[cfg(feature = "mock")]
+pub use sensitivity::MockSensitivityRepository;
+pub use sensitivity::SensitivityRepository;
+#[cfg(feature = "mock")]
+pub use simulation::MockSimulationRepository;
+pub use simulation::SimulationRepository;
 #[cfg(feature = "mock")]
 pub use synth::MockSynthRepository;
 pub use synth::SynthRepository;
@@ -35,8 +55,18 @@ pub struct LabRepositories {
     pub analysis_cache: Arc<dyn AnalysisCacheRepository>,
     /// Analysis runs.
     pub analysis_runs: Arc<dyn AnalysisRunRepository>,
+    /// Insights into the charts of simulations.
+    pub chart_insights: Arc<dyn ChartInsightRepository>,
     /// Experiments.
     pub experiments: Arc<dyn ExperimentRepository>,
+    /// Regions of simulations.
+    pub region_analyses: Arc<dyn RegionAnalysisRepository>,
+    /// Scorecards of features.
+    pub scorecards: Arc<dyn ScorecardRepository>,
+    /// Results of sensitivity studies.
+    pub sensitivity_results: Arc<dyn SensitivityRepository>,
+    /// Runs of the legacy simulation.
+    pub simulations: Arc<dyn SimulationRepository>,
     /// Groups of synths.
     pub synth_groups: Arc<dyn SynthGroupRepository>,
     /// Synth outcomes.

@@ -2,7 +2,12 @@
 
 pub mod analysis_cache;
 pub mod analysis_run;
+pub mod chart_insight;
 pub mod experiment;
+pub mod region_analysis;
+pub mod scorecard;
+pub mod sensitivity;
+pub mod simulation;
 pub mod synth;
 pub mod synth_group;
 pub mod synth_outcome;
@@ -18,7 +23,12 @@ pub fn repositories(db: &Database) -> LabRepositories {
     LabRepositories {
         analysis_cache: Arc::new(analysis_cache::PgAnalysisCacheRepository::new(db.clone())),
         analysis_runs: Arc::new(analysis_run::PgAnalysisRunRepository::new(db.clone())),
+        chart_insights: Arc::new(chart_insight::PgChartInsightRepository::new(db.clone())),
         experiments: Arc::new(experiment::PgExperimentRepository::new(db.clone())),
+        region_analyses: Arc::new(region_analysis::PgRegionAnalysisRepository::new(db.clone())),
+        scorecards: Arc::new(scorecard::PgScorecardRepository::new(db.clone())),
+        sensitivity_results: Arc::new(sensitivity::PgSensitivityRepository::new(db.clone())),
+        simulations: Arc::new(simulation::PgSimulationRepository::new(db.clone())),
         synth_groups: Arc::new(synth_group::PgSynthGroupRepository::new(db.clone())),
         synth_outcomes: Arc::new(synth_outcome::PgSynthOutcomeRepository::new(db.clone())),
         synths: Arc::new(synth::PgSynthRepository::new(db.clone())),

@@ -2,7 +2,12 @@
 
 pub mod analysis_cache;
 pub mod analysis_run;
+pub mod chart_insight;
 pub mod experiment;
+pub mod region_analysis;
+pub mod scorecard;
+pub mod sensitivity;
+pub mod simulation;
 pub mod synth;
 pub mod synth_group;
 pub mod synth_outcome;
@@ -18,7 +23,12 @@ pub fn repositories(db: &Database) -> LabRepositories {
     LabRepositories {
         analysis_cache: Arc::new(analysis_cache::SqliteAnalysisCacheRepository::new(db.clone())),
         analysis_runs: Arc::new(analysis_run::SqliteAnalysisRunRepository::new(db.clone())),
+        chart_insights: Arc::new(chart_insight::SqliteChartInsightRepository::new(db.clone())),
         experiments: Arc::new(experiment::SqliteExperimentRepository::new(db.clone())),
+        region_analyses: Arc::new(region_analysis::SqliteRegionAnalysisRepository::new(db.clone())),
+        scorecards: Arc::new(scorecard::SqliteScorecardRepository::new(db.clone())),
+        sensitivity_results: Arc::new(sensitivity::SqliteSensitivityRepository::new(db.clone())),
+        simulations: Arc::new(simulation::SqliteSimulationRepository::new(db.clone())),
         synth_groups: Arc::new(synth_group::SqliteSynthGroupRepository::new(db.clone())),
         synth_outcomes: Arc::new(synth_outcome::SqliteSynthOutcomeRepository::new(db.clone())),
         synths: Arc::new(synth::SqliteSynthRepository::new(db.clone())),
