@@ -332,7 +332,9 @@ impl Session {
         page: PageRequest,
         from_row: impl Fn(&mut Columns<'_>) -> StoreResult<T>,
     ) -> StoreResult<Page<T>> {
-        let total = self.query_opt(count, params, Columns::count)?.unwrap_or(0);
+        let total = self
+            .query_opt(count, params, |columns| columns.count())?
+            .unwrap_or(0);
         let offset = i64::try_from(page.offset).unwrap_or(i64::MAX);
         let mut page_params = params.to_vec();
         page_params.push(&page.limit);

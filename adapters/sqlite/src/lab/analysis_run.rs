@@ -213,7 +213,7 @@ impl AnalysisRunRepository for SqliteAnalysisRunRepository {
         let experiment_id = experiment_id.to_owned();
         self.db
             .read("analysis_runs.latest_completed_id", move |session| {
-                session.query_opt(SQL, [experiment_id], Columns::text)
+                session.query_opt(SQL, [experiment_id], |columns| columns.text())
             })
             .await
     }
@@ -226,7 +226,7 @@ impl AnalysisRunRepository for SqliteAnalysisRunRepository {
         let ids = json_array(ids);
         self.db
             .read("analysis_runs.latest_completed_among", move |session| {
-                session.query_opt(SQL, [ids], Columns::text)
+                session.query_opt(SQL, [ids], |columns| columns.text())
             })
             .await
     }

@@ -208,7 +208,9 @@ impl SynthRepository for SqliteSynthRepository {
         const SQL: &str = "SELECT count(*) FROM synths";
         self.db
             .read("synths.count", |session| {
-                Ok(session.query_opt(SQL, [], Columns::count)?.unwrap_or(0))
+                Ok(session
+                    .query_opt(SQL, [], |columns| columns.count())?
+                    .unwrap_or(0))
             })
             .await
     }

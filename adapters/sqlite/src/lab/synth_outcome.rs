@@ -134,7 +134,7 @@ impl SynthOutcomeRepository for SqliteSynthOutcomeRepository {
         let synth_id = synth_id.to_owned();
         self.db
             .read("synth_outcomes.analyses_of_synth", move |session| {
-                session.query(SQL, [synth_id], Columns::text)
+                session.query(SQL, [synth_id], |columns| columns.text())
             })
             .await
     }
@@ -145,7 +145,7 @@ impl SynthOutcomeRepository for SqliteSynthOutcomeRepository {
         self.db
             .read("synth_outcomes.count", move |session| {
                 Ok(session
-                    .query_opt(SQL, [analysis_id], Columns::count)?
+                    .query_opt(SQL, [analysis_id], |columns| columns.count())?
                     .unwrap_or(0))
             })
             .await
