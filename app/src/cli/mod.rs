@@ -3,6 +3,7 @@
 mod logging;
 mod output;
 mod serve;
+mod verify;
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -47,6 +48,8 @@ struct ConfigArgs {
 #[derive(Debug, Subcommand)]
 enum Command {
     Serve(serve::ServeArgs),
+    /// Prove that two databases hold the same values; reads only
+    Verify(verify::VerifyArgs),
     /// Print a completion script for a shell
     Completions {
         /// The shell
@@ -72,6 +75,11 @@ async fn dispatch(cli: Cli, environment: &BTreeMap<String, String>) -> Result<Ex
             let config = cli.config.load(environment, &args.settings())?;
             logging::start(&config.log)?;
             serve::run(&config).await
+        }
+        Command::Verify(args) => {
+            let config = cli.config.load(environment, &[])?;
+            logging::start(&config.log)?;
+            verify::run(args, &config).await
         }
         Command::Completions { shell } => {
             clap_complete::generate(shell, &mut Cli::command(), "cutover", &mut std::io::stdout());

@@ -5,6 +5,7 @@ mod foreign_keys;
 mod migrations;
 mod routing;
 mod system;
+pub mod transfer;
 
 pub use databases::{Databases, WiringError};
 pub use migrations::MigrationTargets;

@@ -1,0 +1,206 @@
+//! `cutover verify`: arguments, and the report for a person.
+
+use std::fmt::Write as _;
+
+use clap::Args;
+use cutover_domain::transfer::canonical::Shown;
+use cutover_domain::transfer::difference::{RowReport, TableReport};
+use cutover_ports::transfer::TransferError;
+
+use super::{CliError, Exit, Output};
+use crate::config::{Config, DatabaseUrl};
+use crate::transfer::verify::{VerifyOptions, VerifyReport, verify};
+use crate::wiring::transfer::verify_side;
+
+/// So many differing rows of a table are named, of each kind.
+const ROWS_NAMED: usize = 100;
+/// So many of them are printed for a person.
+const ROWS_PRINTED: usize = 20;
+
+/// What to compare.
+#[derive(Debug, Clone, Args)]
+pub(super) struct VerifyArgs {
+    /// The source: a SQLite file, sqlite:… or postgres://… [default: the configured SQLite file]
+    #[arg(value_name = "SRC", requires = "target")]
+    source: Option<String>,
+    /// The target, likewise [default: the configured PostgreSQL database]
+    #[arg(value_name = "DST")]
+    target: Option<String>,
+    /// Print one JSON document
+    #[arg(long)]
+    json: bool,
+    /// Compare these tables only, by their names in the source
+    #[arg(long, value_name = "NAME,…", value_delimiter = ',')]
+    tables: Vec<String>,
+    /// Leave these tables out
+    #[arg(long, value_name = "NAME,…", value_delimiter = ',')]
+    exclude: Vec<String>,
+    /// Show the values that differ, too; they may be private
+    #[arg(long)]
+    show_values: bool,
+}
+
+/// Compares, prints what was found, and says how to exit.
+pub(super) async fn run(args: VerifyArgs, config: &Config) -> Result<Exit, CliError> {
+    let (source, target) = match (&args.source, &args.target) {
+        (Some(source), Some(target)) => (
+            DatabaseUrl::from_argument(source),
+            DatabaseUrl::from_argument(target),
+        ),
+        _ => configured(config)?,
+    };
+    let timeout = config.sqlite.busy_timeout;
+    let (source, target) = tokio::try_join!(verify_side(&source, timeout), verify_side(&target, timeout))?;
+    let options = VerifyOptions {
+        tables: args.tables,
+        exclude: args.exclude,
+        rows_named: ROWS_NAMED,
+        zone: config.lab.legacy_zone.clone(),
+    };
+    let report = verify(source.as_ref(), target.as_ref(), &options, |_| {}).await?;
+    let heading = format!("{} against {}", source.describe(), target.describe());
+    Output::from_flag(args.json).write(
+        || text(&heading, &report, args.show_values),
+        || report.to_json(args.show_values),
+    );
+    Ok(if report.ok() { Exit::Done } else { Exit::Wrong })
+}
+
+fn configured(config: &Config) -> Result<(DatabaseUrl, DatabaseUrl), CliError> {
+    let postgres = config.postgres.as_ref().ok_or_else(|| {
+        let message =
+            "verify needs two databases: give SRC and DST, or configure postgres.url (or DATABASE_URL)";
+        CliError::new(Exit::Usage, message)
+    })?;
+    let source = DatabaseUrl::Sqlite(config.lab.sqlite_path.clone());
+    Ok((source, DatabaseUrl::Postgres(postgres.url.clone())))
+}
+
+impl From<TransferError> for CliError {
+    fn from(error: TransferError) -> Self {
+        let exit = match &error {
+            TransferError::Unreachable(_) => Exit::Unreachable,
+            TransferError::Refused(_) => Exit::Refused,
+            TransferError::Usage(_) => Exit::Usage,
+            TransferError::Constraint { .. } | TransferError::Failed(_) => Exit::Wrong,
+        };
+        Self::new(exit, error.to_string())
+    }
+}
+
+/// The report for a person.
+fn text(heading: &str, report: &VerifyReport, show_values: bool) -> String {
+    let mut lines = Lines(format!("{heading}\n"));
+    for table in &report.tables {
+        lines.table(table, show_values);
+    }
+    for (name, rows) in &report.only_in_target {
+        lines.add(format_args!(
+            "  only in the target: {name:?}, {rows} rows (not compared)"
+        ));
+    }
+    let rows: u64 = report.tables.iter().map(|table| table.rows_source).sum();
+    let wrong = report.tables.iter().filter(|table| !table.equal()).count();
+    let tables = report.tables.len();
+    if wrong == 0 {
+        lines.add(format_args!(
+            "equal: {rows} rows in {tables} tables, every value ({:.1} s)",
+            report.seconds
+        ));
+    } else {
+        lines.add(format_args!(
+            "NOT equal: {wrong} of {tables} tables differ ({:.1} s)",
+            report.seconds
+        ));
+    }
+    lines.0
+}
+
+struct Lines(String);
+
+impl Lines {
+    fn add(&mut self, line: std::fmt::Arguments<'_>) {
+        // Writing to a string cannot fail.
+        writeln!(self.0, "{line}").unwrap_or_default();
+    }
+
+    fn table(&mut self, table: &TableReport, show_values: bool) {
+        if table.equal() {
+            self.add(format_args!(
+                "  {:?}: {} rows, equal",
+                table.name, table.rows_source
+            ));
+        } else {
+            let counts = table.counts;
+            self.add(format_args!(
+                "  {:?}: {} rows against {}: {} missing, {} extra, {} different",
+                table.name,
+                table.rows_source,
+                table.rows_target,
+                counts.missing,
+                counts.extra,
+                counts.different
+            ));
+        }
+        for problem in &table.problems {
+            self.add(format_args!("    ! {problem}"));
+        }
+        for note in &table.notes {
+            self.add(format_args!("    {note}"));
+        }
+        self.rows(
+            "missing",
+            &table.missing,
+            counts_of(table.counts.missing),
+            show_values,
+        );
+        self.rows("extra", &table.extra, counts_of(table.counts.extra), show_values);
+        self.rows(
+            "different",
+            &table.different,
+            counts_of(table.counts.different),
+            show_values,
+        );
+    }
+
+    fn rows(&mut self, kind: &str, rows: &[RowReport], all: usize, show_values: bool) {
+        for row in rows.iter().take(ROWS_PRINTED) {
+            let key: Vec<String> = row
+                .key
+                .iter()
+                .map(|(name, value)| format!("{name}={}", escaped(value)))
+                .collect();
+            let columns: Vec<&str> = row.columns.iter().map(|cell| cell.column.as_str()).collect();
+            let inside = if columns.is_empty() {
+                String::new()
+            } else {
+                format!(" in {}", columns.join(", "))
+            };
+            self.add(format_args!("    {kind}: {}{inside}", key.join(", ")));
+            if show_values {
+                for cell in &row.columns {
+                    let (source, target) = (escaped(&cell.source), escaped(&cell.target));
+                    self.add(format_args!("      {}: {source} against {target}", cell.column));
+                }
+            }
+        }
+        let more = all.saturating_sub(rows.len().min(ROWS_PRINTED));
+        if more > 0 {
+            self.add(format_args!("    … and {more} more {kind}"));
+        }
+    }
+}
+
+fn counts_of(count: u64) -> usize {
+    usize::try_from(count).unwrap_or(usize::MAX)
+}
+
+/// On one line, whatever it holds: a terminal is not to be told anything by a value.
+fn escaped(value: &Shown) -> String {
+    match value {
+        Shown::Null => "NULL".to_owned(),
+        Shown::Bool(value) => value.to_string(),
+        Shown::Integer(number) => number.to_string(),
+        Shown::Text(text) => format!("{text:?}"),
+    }
+}

@@ -1,0 +1,3 @@
+//! Moving data between databases, and proving that it arrived.
+
+pub mod verify;
