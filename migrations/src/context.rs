@@ -112,6 +112,12 @@ impl Context {
         self.versions.last().map_or(0, |version| version.number)
     }
 
+    /// The version before this one, 0 for the first.
+    pub fn before(&self, number: i64) -> i64 {
+        let before = self.versions.iter().rev().find(|version| version.number < number);
+        before.map_or(0, |version| version.number)
+    }
+
     pub(crate) fn version(&self, number: i64) -> Option<&'static Version> {
         self.versions.iter().find(|version| version.number == number)
     }

@@ -7,14 +7,12 @@ use sqlx::{AssertSqlSafe, ConnectOptions, Executor, Postgres, Row as _, TypeInfo
 use crate::connection::{Connection, Row, Value};
 use crate::context::Context;
 use crate::error::{MigrateError, Result};
+use crate::history::POSTGRES_OWN;
 use crate::schema::Schema;
 use crate::target::{Dialect, PostgresTarget, TlsMode};
 
 /// The first key of our advisory locks, the second says the context. Any number will do that nobody else uses.
 const LOCK_CLASS: i64 = 1_131_770_928;
-
-/// The schema of the tables that are Cutover's own.
-pub(crate) const OWN_SCHEMA: &str = "cutover";
 
 /// A connection. It is never given back to a pool: its locks go with it, whatever happens.
 #[derive(Debug)]
@@ -102,17 +100,10 @@ impl PostgresDatabase {
     /// Makes the schema of our own tables, if it is not there: CREATE SCHEMA IF NOT EXISTS asks for a right that a
     /// role may lack although the schema exists.
     pub(crate) async fn create_own_schema(&mut self) -> Result<()> {
-        // The service notes here which rows it planted for a foreign key while routing is hybrid.
-        let planted = format!("{OWN_SCHEMA}.planted_rows");
         let sql = "SELECT CAST(1 AS bigint) FROM pg_class WHERE oid = to_regclass($1)";
-        if self.rows(sql, &[Value::Text(planted.clone())]).await?.is_empty() {
-            self.batch(&format!(
-                "CREATE SCHEMA IF NOT EXISTS {OWN_SCHEMA};
-                 CREATE TABLE IF NOT EXISTS {planted} (
-                     table_name text NOT NULL, key text COLLATE \"C\" NOT NULL, PRIMARY KEY (table_name, key)
-                 )"
-            ))
-            .await?;
+        let known = [Value::Text("cutover.planted_rows".to_owned())];
+        if self.rows(sql, &known).await?.is_empty() {
+            self.batch(POSTGRES_OWN).await?;
         }
         Ok(())
     }

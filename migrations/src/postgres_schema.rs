@@ -103,9 +103,13 @@ pub(crate) async fn reference(
     context: &Context,
     version: i64,
 ) -> Result<Schema> {
-    database.batch("BEGIN; SET LOCAL search_path TO pg_temp").await?;
+    // For the session, not for the transaction: a script may commit, and what follows must not land in the real schema.
+    database.batch("SET search_path TO pg_temp").await?;
+    database.batch("BEGIN").await?;
     let schema = make(database, context, version).await;
-    database.batch("ROLLBACK").await?;
+    for statement in ["ROLLBACK", "DISCARD TEMP", "RESET search_path"] {
+        database.batch(statement).await?;
+    }
     schema
 }
 
