@@ -246,7 +246,7 @@ impl TableComparison<'_> {
         for (name, text) in &expected.indexes {
             match found.indexes.get(name) {
                 Some(other) if other != text => {
-                    self.differs(name, format!("the index is {other}, not {text}"))
+                    self.differs(name, format!("the index is {other}, not {text}"));
                 }
                 Some(_) => {}
                 None => self.differs(name, "the index is missing"),

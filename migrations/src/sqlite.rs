@@ -18,7 +18,7 @@ use crate::schema::{Drift, Legacy, Schema};
 use crate::target::Dialect;
 
 /// How long to wait for another program that migrates the same file, and for one that writes to it.
-const LOCK_WAIT: Duration = Duration::from_secs(60);
+const LOCK_WAIT: Duration = Duration::from_mins(1);
 const BUSY_WAIT: Duration = Duration::from_secs(10);
 
 /// What an opened file is for.
@@ -40,7 +40,7 @@ pub(crate) struct SqliteFile {
 impl SqliteFile {
     pub(crate) async fn open(path: &Path, access: Access) -> Result<Self> {
         let place =
-            |error: sqlx::Error| failure(error).context(&format!("the SQLite file {}", path.display()));
+            |error: sqlx::Error| failure(&error).context(&format!("the SQLite file {}", path.display()));
         let options = SqliteConnectOptions::new()
             .filename(path)
             // Dropping a table deletes its rows first, which with foreign keys on would reach into other tables.
@@ -66,14 +66,14 @@ impl SqliteFile {
     pub(crate) async fn scratch() -> Result<Self> {
         let options = SqliteConnectOptions::new().in_memory(true).foreign_keys(false);
         Ok(Self {
-            connection: options.connect().await.map_err(failure)?,
+            connection: options.connect().await.map_err(|error| failure(&error))?,
             _lock: None,
         })
     }
 
     /// Closes it, which also brings its write-ahead log into the file.
     pub(crate) async fn close(self) -> Result<()> {
-        sqlx::Connection::close(self.connection).await.map_err(failure)
+        sqlx::Connection::close(self.connection).await.map_err(|error| failure(&error))
     }
 }
 
@@ -85,7 +85,7 @@ impl Connection for SqliteFile {
             .execute(AssertSqlSafe(sql.to_owned()))
             .await
             .map(drop)
-            .map_err(failure)
+            .map_err(|error| failure(&error))
     }
 
     async fn execute(&mut self, sql: &str, arguments: &[Value]) -> Result<()> {
@@ -93,14 +93,14 @@ impl Connection for SqliteFile {
             .execute(&mut self.connection)
             .await
             .map(drop)
-            .map_err(failure)
+            .map_err(|error| failure(&error))
     }
 
     async fn rows(&mut self, sql: &str, arguments: &[Value]) -> Result<Vec<Row>> {
         let rows = bound(sql, arguments)
             .fetch_all(&mut self.connection)
             .await
-            .map_err(failure)?;
+            .map_err(|error| failure(&error))?;
         rows.iter().map(decode).collect()
     }
 
@@ -259,14 +259,14 @@ fn bound<'q>(
 fn decode(row: &SqliteRow) -> Result<Row> {
     let mut values = Vec::with_capacity(row.len());
     for column in 0..row.len() {
-        let raw = row.try_get_raw(column).map_err(failure)?;
+        let raw = row.try_get_raw(column).map_err(|error| failure(&error))?;
         let value = if raw.is_null() {
             Value::Null
         } else {
             match raw.type_info().name() {
-                "INTEGER" | "BOOLEAN" => Value::Integer(row.try_get_unchecked(column).map_err(failure)?),
-                "BLOB" => Value::Bytes(row.try_get_unchecked(column).map_err(failure)?),
-                _ => Value::Text(row.try_get_unchecked(column).map_err(failure)?),
+                "INTEGER" | "BOOLEAN" => Value::Integer(row.try_get_unchecked(column).map_err(|error| failure(&error))?),
+                "BLOB" => Value::Bytes(row.try_get_unchecked(column).map_err(|error| failure(&error))?),
+                _ => Value::Text(row.try_get_unchecked(column).map_err(|error| failure(&error))?),
             }
         };
         values.push(value);
@@ -358,16 +358,16 @@ fn is_still(_file: &File, path: &Path) -> bool {
 fn migration_failure(error: sqlx::migrate::MigrateError) -> MigrateError {
     match error {
         sqlx::migrate::MigrateError::Execute(error)
-        | sqlx::migrate::MigrateError::ExecuteMigration(error, _) => failure(error),
+        | sqlx::migrate::MigrateError::ExecuteMigration(error, _) => failure(&error),
         other => MigrateError::Failed(other.to_string()),
     }
 }
 
-fn failure(error: sqlx::Error) -> MigrateError {
+fn failure(error: &sqlx::Error) -> MigrateError {
     const BUSY: i32 = 5;
     const LOCKED: i32 = 6;
     const CANNOT_OPEN: i32 = 14;
-    let sqlx::Error::Database(database) = &error else {
+    let sqlx::Error::Database(database) = error else {
         return MigrateError::Failed(error.to_string());
     };
     let code = database

@@ -1,6 +1,7 @@
 //! The command line: what can be asked, where configuration comes from, how an answer ends.
 
 mod logging;
+mod migrate;
 mod output;
 mod serve;
 mod verify;
@@ -12,6 +13,7 @@ use std::path::PathBuf;
 use clap::{Args, CommandFactory, Parser, Subcommand};
 
 use crate::config::{Config, ConfigError, Flags};
+use crate::wiring::MigrationTargets;
 pub use output::{CliError, Exit, Output};
 
 /// Moves a live application from SQLite to PostgreSQL, one repository at a time, with nothing lost and a way back at
@@ -48,6 +50,7 @@ struct ConfigArgs {
 #[derive(Debug, Subcommand)]
 enum Command {
     Serve(serve::ServeArgs),
+    Migrate(migrate::MigrateArgs),
     /// Prove that two databases hold the same values; reads only
     Verify(verify::VerifyArgs),
     /// Print a completion script for a shell
@@ -80,6 +83,13 @@ async fn dispatch(cli: Cli, environment: &BTreeMap<String, String>) -> Result<Ex
             let config = cli.config.load(environment, &[])?;
             logging::start(&config.log)?;
             verify::run(args, &config).await
+        }
+        Command::Migrate(args) if args.is_offline() => migrate::run_offline(&args),
+        Command::Migrate(args) => {
+            let config = cli.config.load(environment, &[])?;
+            logging::start(&config.log)?;
+            let targets = MigrationTargets::from_config(&config)?;
+            migrate::run(&args, &targets, &config.lab.routing).await
         }
         Command::Completions { shell } => {
             clap_complete::generate(shell, &mut Cli::command(), "cutover", &mut std::io::stdout());
