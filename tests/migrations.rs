@@ -1,5 +1,11 @@
 //! Migrating PostgreSQL databases. SQLite files are migrated in the tests of `migrations/` itself.
 #![cfg(feature = "postgres")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test that cannot go on must fail, and say why"
+)]
 
 use std::io::Write as _;
 use std::process::{Command, Stdio};

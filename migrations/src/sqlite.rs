@@ -73,7 +73,9 @@ impl SqliteFile {
 
     /// Closes it, which also brings its write-ahead log into the file.
     pub(crate) async fn close(self) -> Result<()> {
-        sqlx::Connection::close(self.connection).await.map_err(|error| failure(&error))
+        sqlx::Connection::close(self.connection)
+            .await
+            .map_err(|error| failure(&error))
     }
 }
 
@@ -264,7 +266,9 @@ fn decode(row: &SqliteRow) -> Result<Row> {
             Value::Null
         } else {
             match raw.type_info().name() {
-                "INTEGER" | "BOOLEAN" => Value::Integer(row.try_get_unchecked(column).map_err(|error| failure(&error))?),
+                "INTEGER" | "BOOLEAN" => {
+                    Value::Integer(row.try_get_unchecked(column).map_err(|error| failure(&error))?)
+                }
                 "BLOB" => Value::Bytes(row.try_get_unchecked(column).map_err(|error| failure(&error))?),
                 _ => Value::Text(row.try_get_unchecked(column).map_err(|error| failure(&error))?),
             }

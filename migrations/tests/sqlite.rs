@@ -1,5 +1,10 @@
 //! Migrating SQLite files.
 #![cfg(feature = "sqlite")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a test that cannot go on must fail, and say why"
+)]
 
 mod support;
 
@@ -13,24 +18,24 @@ use support::{contents, rows, sqlite3, synth_lab, upgraded_by_the_original};
 use tempfile::TempDir;
 
 struct Folder {
-    folder: TempDir,
+    directory: TempDir,
     path: PathBuf,
     target: Target,
 }
 
 fn folder() -> Folder {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("lab.db");
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("lab.db");
     Folder {
         target: Target::Sqlite { path: path.clone() },
-        folder,
+        directory,
         path,
     }
 }
 
 impl Folder {
     fn names(&self) -> Vec<String> {
-        let mut names: Vec<String> = std::fs::read_dir(self.folder.path())
+        let mut names: Vec<String> = std::fs::read_dir(self.directory.path())
             .unwrap()
             .map(|entry| entry.unwrap().file_name().into_string().unwrap())
             .filter(|name| !name.ends_with("-wal") && !name.ends_with("-shm"))
