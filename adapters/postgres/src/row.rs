@@ -86,6 +86,14 @@ impl<'r> Columns<'r> {
         Ok(T::from_text(&text).map_or_else(|| Stored::Other(StoredValue::Text(text)), Stored::Known))
     }
 
+    /// An optional text enumeration.
+    pub(crate) fn opt_text_enum<T: TextEnum>(&mut self) -> StoreResult<Option<Stored<T>>> {
+        let text: Option<String> = self.get()?;
+        Ok(text.map(|text| {
+            T::from_text(&text).map_or_else(|| Stored::Other(StoredValue::Text(text)), Stored::Known)
+        }))
+    }
+
     /// A count computed by the statement.
     pub(crate) fn count(&mut self) -> StoreResult<u64> {
         Ok(u64::try_from(self.get::<i64>()?).unwrap_or(0))
@@ -101,6 +109,11 @@ pub(crate) fn known<T: Copy>(what: &str, value: &Stored<T>) -> StoreResult<T> {
             format!("{other:?} is not a value of this column's type"),
         )),
     }
+}
+
+/// An optional stored value for a typed column.
+pub(crate) fn opt_known<T: Copy>(what: &str, value: Option<&Stored<T>>) -> StoreResult<Option<T>> {
+    value.map(|value| known(what, value)).transpose()
 }
 
 /// An instant for a `timestamptz` column.
@@ -120,6 +133,11 @@ pub(crate) fn pg_enum<T: TextEnum>(what: &str, value: &Stored<T>) -> StoreResult
         Stored::Other(StoredValue::Text(text)) => Ok(text.clone()),
         Stored::Other(other) => Err(StoreError::invalid(what, format!("{other:?} is not text"))),
     }
+}
+
+/// An optional text enumeration for a text column.
+pub(crate) fn opt_pg_enum<T: TextEnum>(what: &str, value: Option<&Stored<T>>) -> StoreResult<Option<String>> {
+    value.map(|value| pg_enum(what, value)).transpose()
 }
 
 /// An optional document for a `jsonb` column.

@@ -364,7 +364,12 @@ impl Session {
             .map_err(|error| self.name_parent(error, parents))
     }
 
-    fn name_parent(&self, error: StoreError, parents: &[(&'static str, &'static str, &str)]) -> StoreError {
+    /// `error`, or if it says that some row referred to does not exist, which one of `parents` that is.
+    pub(crate) fn name_parent(
+        &self,
+        error: StoreError,
+        parents: &[(&'static str, &'static str, &str)],
+    ) -> StoreError {
         if !is_unnamed_foreign_key(&error) {
             return error;
         }

@@ -100,6 +100,11 @@ impl<'r> Columns<'r> {
         Ok(known.map_or_else(|| Stored::Other(stored_value(value)), Stored::Known))
     }
 
+    /// An optional text enumeration.
+    pub(crate) fn opt_text_enum<T: TextEnum + PartialEq>(&mut self) -> StoreResult<Option<Stored<T>>> {
+        Ok(Some(self.text_enum()?).filter(|value| *value != Stored::Other(StoredValue::Null)))
+    }
+
     /// The whole row, with the names of its columns.
     pub(crate) fn portable_row(&mut self) -> StoreResult<PortableRow> {
         let names = self.row.as_ref().column_names();
@@ -178,4 +183,9 @@ pub(crate) fn sql_enum<T: TextEnum>(value: &Stored<T>) -> Value {
         Stored::Known(value) => Value::Text(value.as_str().to_owned()),
         Stored::Other(other) => sql_value(other),
     }
+}
+
+/// An optional text enumeration.
+pub(crate) fn opt_sql_enum<T: TextEnum>(value: Option<&Stored<T>>) -> Value {
+    value.map_or(Value::Null, sql_enum)
 }

@@ -9,6 +9,7 @@ CREATE INDEX synths_group_created_at_idx ON synths (synth_group_id, created_at D
 CREATE INDEX research_executions_started_at_idx ON research_executions (started_at DESC, exec_id);
 CREATE INDEX research_executions_experiment_started_at_idx
     ON research_executions (experiment_id, started_at DESC, exec_id);
+CREATE INDEX transcripts_execution_timestamp_idx ON transcripts (exec_id, timestamp, synth_id);
 CREATE INDEX feature_scorecards_created_at_idx ON feature_scorecards (created_at DESC, id);
 CREATE INDEX feature_scorecards_experiment_created_at_idx
     ON feature_scorecards (experiment_id, created_at DESC, id);

@@ -8,6 +8,7 @@ DROP INDEX IF EXISTS simulation_runs_scorecard_started_at_idx;
 DROP INDEX IF EXISTS simulation_runs_started_at_idx;
 DROP INDEX IF EXISTS feature_scorecards_experiment_created_at_idx;
 DROP INDEX IF EXISTS feature_scorecards_created_at_idx;
+DROP INDEX IF EXISTS transcripts_execution_timestamp_idx;
 DROP INDEX IF EXISTS research_executions_experiment_started_at_idx;
 DROP INDEX IF EXISTS research_executions_started_at_idx;
 DROP INDEX IF EXISTS synths_group_created_at_idx;

@@ -11,9 +11,12 @@ CREATE INDEX synth_groups_created_at_idx
 CREATE INDEX synths_created_at_idx ON synths (datetime(created_at) DESC, substr(created_at, 20) DESC, id);
 CREATE INDEX synths_group_created_at_idx
     ON synths (synth_group_id, datetime(created_at) DESC, substr(created_at, 20) DESC, id);
-CREATE INDEX research_executions_started_at_idx ON research_executions (started_at DESC, exec_id);
+CREATE INDEX research_executions_started_at_idx
+    ON research_executions (datetime(started_at) DESC, substr(started_at, 20) DESC, exec_id);
 CREATE INDEX research_executions_experiment_started_at_idx
-    ON research_executions (experiment_id, started_at DESC, exec_id);
+    ON research_executions (experiment_id, datetime(started_at) DESC, substr(started_at, 20) DESC, exec_id);
+CREATE INDEX transcripts_execution_timestamp_idx
+    ON transcripts (exec_id, datetime(timestamp), substr(timestamp, 20), synth_id);
 CREATE INDEX feature_scorecards_created_at_idx
     ON feature_scorecards (datetime(created_at) DESC, substr(created_at, 20) DESC, id);
 CREATE INDEX feature_scorecards_experiment_created_at_idx
@@ -26,5 +29,6 @@ CREATE INDEX simulation_runs_status_started_at_idx
     ON simulation_runs (status, datetime(started_at) DESC, substr(started_at, 20) DESC, id);
 CREATE INDEX sensitivity_results_simulation_analyzed_at_idx
     ON sensitivity_results (simulation_id, datetime(analyzed_at) DESC, substr(analyzed_at, 20) DESC, id);
-CREATE INDEX explorations_experiment_started_at_idx ON explorations (experiment_id, started_at DESC, id);
+CREATE INDEX explorations_experiment_started_at_idx
+    ON explorations (experiment_id, datetime(started_at) DESC, substr(started_at, 20) DESC, id);
 CREATE INDEX explorations_baseline_analysis_id_idx ON explorations (baseline_analysis_id);

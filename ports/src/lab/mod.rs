@@ -4,7 +4,12 @@ pub mod analysis_cache;
 pub mod analysis_run;
 pub mod chart_insight;
 pub mod experiment;
+pub mod experiment_document;
+pub mod exploration;
+pub mod interview_guide;
+pub mod prfaq;
 pub mod region_analysis;
+pub mod research_execution;
 pub mod scorecard;
 pub mod sensitivity;
 pub mod simulation;
@@ -24,9 +29,24 @@ pub use chart_insight::MockChartInsightRepository;
 pub use experiment::ExperimentRepository;
 #[cfg(feature = "mock")]
 pub use experiment::MockExperimentRepository;
+pub use experiment_document::ExperimentDocumentRepository;
+#[cfg(feature = "mock")]
+pub use experiment_document::MockExperimentDocumentRepository;
+pub use exploration::ExplorationRepository;
+#[cfg(feature = "mock")]
+pub use exploration::MockExplorationRepository;
+pub use interview_guide::InterviewGuideRepository;
+#[cfg(feature = "mock")]
+pub use interview_guide::MockInterviewGuideRepository;
+#[cfg(feature = "mock")]
+pub use prfaq::MockPrfaqRepository;
+pub use prfaq::PrfaqRepository;
 #[cfg(feature = "mock")]
 pub use region_analysis::MockRegionAnalysisRepository;
 pub use region_analysis::RegionAnalysisRepository;
+#[cfg(feature = "mock")]
+pub use research_execution::MockResearchExecutionRepository;
+pub use research_execution::ResearchExecutionRepository;
 #[cfg(feature = "mock")]
 pub use scorecard::MockScorecardRepository;
 pub use scorecard::ScorecardRepository;
@@ -57,10 +77,20 @@ pub struct LabRepositories {
     pub analysis_runs: Arc<dyn AnalysisRunRepository>,
     /// Insights into the charts of simulations.
     pub chart_insights: Arc<dyn ChartInsightRepository>,
+    /// Experiment documents.
+    pub experiment_documents: Arc<dyn ExperimentDocumentRepository>,
     /// Experiments.
     pub experiments: Arc<dyn ExperimentRepository>,
+    /// Explorations with their scenario nodes.
+    pub explorations: Arc<dyn ExplorationRepository>,
+    /// Interview guides.
+    pub interview_guides: Arc<dyn InterviewGuideRepository>,
+    /// PR/FAQ documents.
+    pub prfaqs: Arc<dyn PrfaqRepository>,
     /// Regions of simulations.
     pub region_analyses: Arc<dyn RegionAnalysisRepository>,
+    /// Research executions with their transcripts.
+    pub research_executions: Arc<dyn ResearchExecutionRepository>,
     /// Scorecards of features.
     pub scorecards: Arc<dyn ScorecardRepository>,
     /// Results of sensitivity studies.

@@ -4,7 +4,12 @@ pub mod analysis_cache;
 pub mod analysis_run;
 pub mod chart_insight;
 pub mod experiment;
+pub mod experiment_document;
+pub mod exploration;
+pub mod interview_guide;
+pub mod prfaq;
 pub mod region_analysis;
+pub mod research_execution;
 pub mod scorecard;
 pub mod sensitivity;
 pub mod simulation;
@@ -24,8 +29,15 @@ pub fn repositories(db: &Database) -> LabRepositories {
         analysis_cache: Arc::new(analysis_cache::PgAnalysisCacheRepository::new(db.clone())),
         analysis_runs: Arc::new(analysis_run::PgAnalysisRunRepository::new(db.clone())),
         chart_insights: Arc::new(chart_insight::PgChartInsightRepository::new(db.clone())),
+        experiment_documents: Arc::new(experiment_document::PgExperimentDocumentRepository::new(
+            db.clone(),
+        )),
         experiments: Arc::new(experiment::PgExperimentRepository::new(db.clone())),
+        explorations: Arc::new(exploration::PgExplorationRepository::new(db.clone())),
+        interview_guides: Arc::new(interview_guide::PgInterviewGuideRepository::new(db.clone())),
+        prfaqs: Arc::new(prfaq::PgPrfaqRepository::new(db.clone())),
         region_analyses: Arc::new(region_analysis::PgRegionAnalysisRepository::new(db.clone())),
+        research_executions: Arc::new(research_execution::PgResearchExecutionRepository::new(db.clone())),
         scorecards: Arc::new(scorecard::PgScorecardRepository::new(db.clone())),
         sensitivity_results: Arc::new(sensitivity::PgSensitivityRepository::new(db.clone())),
         simulations: Arc::new(simulation::PgSimulationRepository::new(db.clone())),
