@@ -1,10 +1,12 @@
 //! Contract cases on every adapter, fidelity, faults, end to end, benches; and the PostgreSQL they run on.
 //!
-//! This library holds what several test targets need: [`postgres`] starts servers, [`store`] makes stores.
+//! This library holds what several test targets need: [`lab_file`] makes files of the original application, [`postgres`] starts servers, [`store`] makes stores.
 #![expect(
     clippy::expect_used,
     reason = "a test that cannot be set up must fail, and say why"
 )]
 
+#[cfg(feature = "sqlite")]
+pub mod lab_file;
 pub mod postgres;
 pub mod store;

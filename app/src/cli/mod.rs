@@ -1,5 +1,6 @@
 //! The command line: what can be asked, where configuration comes from, how an answer ends.
 
+mod copy;
 mod logging;
 mod migrate;
 mod output;
@@ -50,6 +51,7 @@ struct ConfigArgs {
 #[derive(Debug, Subcommand)]
 enum Command {
     Serve(serve::ServeArgs),
+    Copy(copy::CopyArgs),
     Migrate(migrate::MigrateArgs),
     /// Prove that two databases hold the same values; reads only
     Verify(verify::VerifyArgs),
@@ -78,6 +80,11 @@ async fn dispatch(cli: Cli, environment: &BTreeMap<String, String>) -> Result<Ex
             let config = cli.config.load(environment, &args.settings())?;
             logging::start(&config.log)?;
             serve::run(&config).await
+        }
+        Command::Copy(args) => {
+            let config = cli.config.load(environment, &[])?;
+            logging::start(&config.log)?;
+            copy::run(&args, &config).await
         }
         Command::Verify(args) => {
             let config = cli.config.load(environment, &[])?;

@@ -82,7 +82,9 @@ impl From<TransferError> for CliError {
             TransferError::Unreachable(_) => Exit::Unreachable,
             TransferError::Refused(_) => Exit::Refused,
             TransferError::Usage(_) => Exit::Usage,
-            TransferError::Constraint { .. } | TransferError::Failed(_) => Exit::Wrong,
+            TransferError::Constraint { .. } | TransferError::Data(_) | TransferError::Failed(_) => {
+                Exit::Wrong
+            }
         };
         Self::new(exit, error.to_string())
     }

@@ -2,9 +2,58 @@
 
 use std::time::Duration;
 
-use cutover_ports::transfer::{TransferError, TransferResult, VerifySide};
+use cutover_ports::transfer::{TransferError, TransferResult, TransferSource, TransferTarget, VerifySide};
 
 use crate::config::DatabaseUrl;
+
+/// How many scans of a SQLite source can run at once: the survey beside the check of the file.
+#[cfg(feature = "sqlite")]
+const READERS: usize = 2;
+
+/// A database to be copied from: one snapshot, never written.
+pub async fn source(url: &DatabaseUrl, busy_timeout: Duration) -> TransferResult<Box<dyn TransferSource>> {
+    match url {
+        #[cfg(feature = "sqlite")]
+        DatabaseUrl::Sqlite(path) => Ok(Box::new(cutover_sqlite::transfer::SqliteSource::open(
+            path,
+            busy_timeout,
+            READERS,
+        )?)),
+        #[cfg(feature = "postgres")]
+        DatabaseUrl::Postgres(url) => Ok(Box::new(
+            cutover_postgres::transfer::PgSource::open(server(url.expose())?).await?,
+        )),
+        #[cfg(not(all(feature = "sqlite", feature = "postgres")))]
+        _ => Err(not_built(busy_timeout)),
+    }
+}
+
+/// A database to be copied into.
+pub fn target(url: &DatabaseUrl, busy_timeout: Duration) -> TransferResult<Box<dyn TransferTarget>> {
+    match url {
+        #[cfg(feature = "sqlite")]
+        DatabaseUrl::Sqlite(path) => Ok(Box::new(cutover_sqlite::transfer::SqliteTarget::new(
+            path,
+            busy_timeout,
+        ))),
+        #[cfg(feature = "postgres")]
+        DatabaseUrl::Postgres(url) => Ok(Box::new(cutover_postgres::transfer::PgTarget::new(server(
+            url.expose(),
+        )?))),
+        #[cfg(not(all(feature = "sqlite", feature = "postgres")))]
+        _ => Err(not_built(busy_timeout)),
+    }
+}
+
+#[cfg(feature = "postgres")]
+fn server(url: &str) -> TransferResult<cutover_postgres::PgServer> {
+    cutover_postgres::PgServer::parse(url).map_err(|error| TransferError::Usage(error.to_string()))
+}
+
+#[cfg(not(all(feature = "sqlite", feature = "postgres")))]
+fn not_built(_: Duration) -> TransferError {
+    TransferError::Usage("this build has no adapter for one of the two databases".to_owned())
+}
 
 /// A database to be compared: one snapshot, never written.
 pub async fn verify_side(url: &DatabaseUrl, busy_timeout: Duration) -> TransferResult<Box<dyn VerifySide>> {
@@ -30,4 +79,41 @@ pub async fn verify_side(url: &DatabaseUrl, busy_timeout: Duration) -> TransferR
             ))
         }
     }
+}
+
+/// The rows that the contexts' migrations put in, by table.
+pub fn seeds() -> Vec<(String, String)> {
+    let seeds = cutover_migrations::Context::ALL
+        .iter()
+        .flat_map(|context| context.seeds);
+    seeds
+        .map(|(table, condition)| ((*table).to_owned(), (*condition).to_owned()))
+        .collect()
+}
+
+/// Makes the schema of the source's context in a SQLite file that is missing or has no tables, so that what is written there is a
+/// file of the original application again.
+pub async fn prepare(
+    from: &DatabaseUrl,
+    to: &DatabaseUrl,
+    source: &dyn TransferSource,
+) -> TransferResult<()> {
+    let (DatabaseUrl::Postgres(_), DatabaseUrl::Sqlite(path)) = (from, to) else {
+        return Ok(());
+    };
+    let fresh = std::fs::metadata(path).map_or(true, |metadata| metadata.len() == 0);
+    let catalog = source.catalog().await?;
+    let is_lab = ["experiments", "synth_groups", "synths"]
+        .iter()
+        .all(|name| catalog.table(name).is_some());
+    if !fresh || !is_lab {
+        return Ok(());
+    }
+    let target = cutover_migrations::Target::Sqlite { path: path.clone() };
+    cutover_migrations::up(&target, &cutover_migrations::Context::LAB, None)
+        .await
+        .map(drop)
+        .map_err(|error| {
+            TransferError::Failed(format!("cannot make the schema in {}: {error}", path.display()))
+        })
 }

@@ -1,6 +1,7 @@
 //! What copying and verifying need to know about databases and values.
 //!
 //! - [`catalog`]: what a database is made of, in one form for SQLite and PostgreSQL.
+//! - [`plan`], [`survey`]: what goes where, and whether it can.
 //! - [`rows`]: rows on their way.
 //! - [`convert`], [`json_text`]: values from one database's form to the other's.
 //! - [`name`]: names in SQL.
@@ -15,4 +16,6 @@ pub mod difference;
 pub mod digest;
 pub mod json_text;
 pub mod name;
+pub mod plan;
 pub mod rows;
+pub mod survey;

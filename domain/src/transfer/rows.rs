@@ -278,7 +278,7 @@ impl<'a> Row<'a> {
 
 /// A fingerprint of rows in their order: two scans with the same one gave the same values by storage class and bytes, but for
 /// chance (one in 2⁶⁴ or so). It tells whether a source has changed, and is no defence against someone who wants it to seem unchanged.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Fingerprint(u64);
 
 impl Default for Fingerprint {

@@ -26,6 +26,9 @@ pub enum TransferError {
         /// What the database said.
         message: String,
     },
+    /// The target refused a row that was expected to fit; nothing of the current step was written. Exit code 1.
+    #[error("{0}")]
+    Data(String),
     /// Anything else. Exit code 1.
     #[error("{0}")]
     Failed(String),

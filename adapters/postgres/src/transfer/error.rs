@@ -33,6 +33,18 @@ pub(crate) fn transfer_error(error: &tokio_postgres::Error) -> TransferError {
                 db.message()
             ))
         }
+        // Data exceptions, broken keys, limits of the program: about a row, not about the server.
+        _ if ["22", "23", "54"]
+            .iter()
+            .any(|class| db.code().code().starts_with(class)) =>
+        {
+            let place = db.where_().and_then(|place| place.lines().next());
+            TransferError::Data(format!(
+                "PostgreSQL refused a row of {table}: {} ({})",
+                db.message(),
+                db.constraint().or(place).unwrap_or("no place given")
+            ))
+        }
         _ => {
             let detail = db
                 .detail()

@@ -2,4 +2,11 @@
 
 pub mod catalog;
 pub mod error;
+pub mod ledger;
+mod own_tables;
+pub mod source;
+pub mod target;
 pub mod verify;
+
+pub use source::PgSource;
+pub use target::PgTarget;

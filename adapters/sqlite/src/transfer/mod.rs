@@ -2,4 +2,10 @@
 
 pub mod catalog;
 pub mod open;
+mod own_tables;
+pub mod source;
+pub mod target;
 pub mod verify;
+
+pub use source::SqliteSource;
+pub use target::SqliteTarget;

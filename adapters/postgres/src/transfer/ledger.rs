@@ -1,0 +1,76 @@
+//! `cutover.ledger`: which tables have been copied into this database, from what, and when they were verified equal.
+
+use cutover_ports::transfer::{LedgerEntry, TransferResult};
+use tokio_postgres::GenericClient;
+
+use super::error::transfer_error;
+use super::own_tables::literal;
+
+/// All entries; none if nothing was ever copied or verified.
+pub async fn read(client: &impl GenericClient) -> TransferResult<Vec<LedgerEntry>> {
+    let exists = client
+        .query_one("SELECT to_regclass('cutover.ledger') IS NOT NULL", &[])
+        .await
+        .map_err(|error| transfer_error(&error))?;
+    if !exists.get::<_, bool>(0) {
+        return Ok(vec![]);
+    }
+    let sql = "SELECT table_name, source, fingerprint, rows, max_rowid, (extract(epoch FROM copied_at) * 1000000)::bigint,
+                      (extract(epoch FROM verified_at) * 1000000)::bigint, digest
+               FROM cutover.ledger ORDER BY table_name COLLATE \"C\"";
+    let rows = client
+        .query(sql, &[])
+        .await
+        .map_err(|error| transfer_error(&error))?;
+    Ok(rows
+        .iter()
+        .map(|row| LedgerEntry {
+            table: row.get(0),
+            source: row.get(1),
+            fingerprint: row.get(2),
+            rows: u64::try_from(row.get::<_, i64>(3)).unwrap_or(0),
+            max_rowid: row.get(4),
+            copied_at: row.get(5),
+            verified_at: row.get(6),
+            digest: row.get(7),
+        })
+        .collect())
+}
+
+/// Notes that a table was verified equal just now.
+pub async fn set_verified(client: &impl GenericClient, entry: &LedgerEntry) -> TransferResult<()> {
+    let sql = "INSERT INTO cutover.ledger (table_name, source, fingerprint, rows, max_rowid, verified_at, digest)
+               VALUES ($1, $2, $3, $4, $5, now(), $6)
+               ON CONFLICT (table_name) DO UPDATE SET source = excluded.source, rows = excluded.rows, max_rowid = excluded.max_rowid,
+                   verified_at = excluded.verified_at, digest = excluded.digest";
+    let rows = i64::try_from(entry.rows).unwrap_or(i64::MAX);
+    client
+        .execute(
+            sql,
+            &[
+                &entry.table,
+                &entry.source,
+                &entry.fingerprint,
+                &rows,
+                &entry.max_rowid,
+                &entry.digest,
+            ],
+        )
+        .await
+        .map_err(|error| transfer_error(&error))?;
+    Ok(())
+}
+
+/// The statement that notes a table as copied just now, and no longer as verified.
+pub(super) fn note_copied(entry: &LedgerEntry) -> String {
+    format!(
+        "INSERT INTO cutover.ledger (table_name, source, fingerprint, rows, max_rowid, copied_at) VALUES ({}, {}, {}, {}, {}, now())
+         ON CONFLICT (table_name) DO UPDATE SET source = excluded.source, fingerprint = excluded.fingerprint, rows = excluded.rows,
+             max_rowid = excluded.max_rowid, copied_at = excluded.copied_at, verified_at = NULL, digest = NULL",
+        literal(&entry.table),
+        literal(&entry.source),
+        literal(&entry.fingerprint),
+        entry.rows,
+        entry.max_rowid.map_or_else(|| "NULL".to_owned(), |rowid| rowid.to_string())
+    )
+}

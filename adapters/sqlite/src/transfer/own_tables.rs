@@ -1,0 +1,207 @@
+//! Cutover's own tables of a copy, in a SQLite file that is a target.
+
+use std::collections::HashMap;
+
+use cutover_domain::transfer::plan::{Plan, TablePlan};
+use cutover_domain::transfer::rows::Row;
+use cutover_domain::transfer::survey::RejectedRow;
+use cutover_ports::transfer::{LedgerEntry, Position, RunStart, TableProgress, UnfinishedRun};
+use rusqlite::{Connection, params};
+
+use super::target::Bound;
+
+/// Values are never part of these. Instants are microseconds since 1970.
+pub(super) const TABLES: &str = "
+CREATE TABLE IF NOT EXISTS _cutover_copy_run (source TEXT NOT NULL, fingerprint TEXT NOT NULL, started_at INTEGER NOT NULL, finished_at INTEGER);
+CREATE TABLE IF NOT EXISTS _cutover_progress (
+    table_name TEXT PRIMARY KEY NOT NULL, fingerprint TEXT NOT NULL, position_rows INTEGER NOT NULL, position_rowid INTEGER,
+    written INTEGER NOT NULL, rejected INTEGER NOT NULL, bytes INTEGER NOT NULL, done INTEGER NOT NULL
+);
+CREATE TABLE IF NOT EXISTS _cutover_quarantine (
+    table_name TEXT NOT NULL, position INTEGER NOT NULL, key TEXT NOT NULL, column_name TEXT NOT NULL, reason TEXT NOT NULL,
+    value_column TEXT NOT NULL, value BLOB, quarantined_at INTEGER NOT NULL
+);
+CREATE TABLE IF NOT EXISTS _cutover_ledger (
+    table_name TEXT PRIMARY KEY NOT NULL, source TEXT NOT NULL, fingerprint TEXT NOT NULL, rows INTEGER NOT NULL, max_rowid INTEGER,
+    copied_at INTEGER, verified_at INTEGER, digest TEXT
+);";
+
+/// Forgets the run and what it has quarantined.
+pub(super) const FORGET_RUN: &str =
+    "DELETE FROM _cutover_copy_run; DELETE FROM _cutover_progress; DELETE FROM _cutover_quarantine;";
+
+fn exists(connection: &Connection, table: &str) -> rusqlite::Result<bool> {
+    let sql = "SELECT count(*) FROM sqlite_schema WHERE type = 'table' AND name = ?1";
+    connection.query_row(sql, [table], |row| Ok(row.get::<_, i64>(0)? > 0))
+}
+
+fn literal(text: &str) -> String {
+    // A NUL would end the statement; sources are paths and addresses, which have none.
+    format!("'{}'", text.replace('\0', "").replace('\'', "''"))
+}
+
+pub(super) fn start_run(plan: &Plan, run: &RunStart) -> Vec<String> {
+    let mut statements = vec![
+        FORGET_RUN.to_owned(),
+        format!(
+            "INSERT INTO _cutover_copy_run VALUES ({}, {}, unixepoch() * 1000000, NULL)",
+            literal(&run.source),
+            literal(&run.fingerprint)
+        ),
+    ];
+    statements.extend(plan.tables.iter().map(|table| {
+        let fingerprint = run
+            .tables
+            .get(&table.target)
+            .map(String::as_str)
+            .unwrap_or_default();
+        format!(
+            "INSERT INTO _cutover_progress VALUES ({}, {}, 0, NULL, 0, 0, 0, 0)",
+            literal(&table.target),
+            literal(fingerprint)
+        )
+    }));
+    statements
+}
+
+pub(super) fn unfinished(connection: &Connection) -> rusqlite::Result<Option<UnfinishedRun>> {
+    if !exists(connection, "_cutover_copy_run")? {
+        return Ok(None);
+    }
+    let sql = "SELECT fingerprint FROM _cutover_copy_run WHERE finished_at IS NULL";
+    let mut statement = connection.prepare(sql)?;
+    let Some(fingerprint) = statement.query_map([], |row| row.get(0))?.next().transpose()? else {
+        return Ok(None);
+    };
+    let mut statement = connection.prepare("SELECT table_name, fingerprint FROM _cutover_progress")?;
+    let tables = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    let tables: HashMap<String, String> = tables.collect::<Result<_, _>>()?;
+    Ok(Some(UnfinishedRun { fingerprint, tables }))
+}
+
+pub(super) fn progress(connection: &Connection, table: &str) -> rusqlite::Result<TableProgress> {
+    let sql = "SELECT position_rows, position_rowid, written, rejected, bytes, done FROM _cutover_progress WHERE table_name = ?1";
+    connection.query_row(sql, [table], |row| {
+        let number = |at: usize| Ok::<_, rusqlite::Error>(u64::try_from(row.get::<_, i64>(at)?).unwrap_or(0));
+        Ok(TableProgress {
+            position: Position {
+                rows: number(0)?,
+                rowid: row.get(1)?,
+            },
+            written: number(2)?,
+            rejected: number(3)?,
+            bytes: number(4)?,
+            done: row.get(5)?,
+        })
+    })
+}
+
+pub(super) fn set_progress(
+    connection: &Connection,
+    table: &str,
+    progress: &TableProgress,
+) -> rusqlite::Result<()> {
+    let sql = "UPDATE _cutover_progress SET position_rows = ?2, position_rowid = ?3, written = ?4, rejected = ?5, bytes = ?6, done = ?7
+               WHERE table_name = ?1";
+    let number = |value: u64| i64::try_from(value).unwrap_or(i64::MAX);
+    let TableProgress {
+        position,
+        written,
+        rejected,
+        bytes,
+        done,
+    } = *progress;
+    connection.execute(
+        sql,
+        params![
+            table,
+            number(position.rows),
+            position.rowid,
+            number(written),
+            number(rejected),
+            number(bytes),
+            done
+        ],
+    )?;
+    Ok(())
+}
+
+/// One line per value, each in its own storage class.
+pub(super) fn quarantine(
+    connection: &Connection,
+    plan: &TablePlan,
+    row: Row<'_>,
+    named: &RejectedRow,
+) -> rusqlite::Result<()> {
+    let sql = "INSERT INTO _cutover_quarantine VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, unixepoch() * 1000000)";
+    let mut statement = connection.prepare_cached(sql)?;
+    let position = i64::try_from(row.ordinal()).unwrap_or(i64::MAX);
+    for (column, value) in plan.columns.iter().zip(row.values()) {
+        statement.execute(params![
+            plan.target,
+            position,
+            named.key,
+            named.column,
+            named.reason,
+            column.source,
+            Bound(value)
+        ])?;
+    }
+    Ok(())
+}
+
+/// All entries; none if nothing was ever copied or verified.
+pub(super) fn ledger(connection: &Connection) -> rusqlite::Result<Vec<LedgerEntry>> {
+    if !exists(connection, "_cutover_ledger")? {
+        return Ok(vec![]);
+    }
+    let sql = "SELECT table_name, source, fingerprint, rows, max_rowid, copied_at, verified_at, digest
+               FROM _cutover_ledger ORDER BY table_name";
+    let mut statement = connection.prepare(sql)?;
+    let entries = statement.query_map([], |row| {
+        Ok(LedgerEntry {
+            table: row.get(0)?,
+            source: row.get(1)?,
+            fingerprint: row.get(2)?,
+            rows: u64::try_from(row.get::<_, i64>(3)?).unwrap_or(0),
+            max_rowid: row.get(4)?,
+            copied_at: row.get(5)?,
+            verified_at: row.get(6)?,
+            digest: row.get(7)?,
+        })
+    })?;
+    entries.collect()
+}
+
+pub(super) fn set_verified(connection: &Connection, entry: &LedgerEntry) -> rusqlite::Result<()> {
+    let sql = "INSERT INTO _cutover_ledger VALUES (?1, ?2, ?3, ?4, ?5, NULL, unixepoch() * 1000000, ?6)
+               ON CONFLICT (table_name) DO UPDATE SET source = excluded.source, rows = excluded.rows, max_rowid = excluded.max_rowid,
+                   verified_at = excluded.verified_at, digest = excluded.digest";
+    let rows = i64::try_from(entry.rows).unwrap_or(i64::MAX);
+    connection.execute(
+        sql,
+        params![
+            entry.table,
+            entry.source,
+            entry.fingerprint,
+            rows,
+            entry.max_rowid,
+            entry.digest
+        ],
+    )?;
+    Ok(())
+}
+
+/// The statement that notes a table as copied just now, and no longer as verified.
+pub(super) fn note_copied(entry: &LedgerEntry) -> String {
+    format!(
+        "INSERT INTO _cutover_ledger VALUES ({}, {}, {}, {}, {}, unixepoch() * 1000000, NULL, NULL)
+         ON CONFLICT (table_name) DO UPDATE SET source = excluded.source, fingerprint = excluded.fingerprint, rows = excluded.rows,
+             max_rowid = excluded.max_rowid, copied_at = excluded.copied_at, verified_at = NULL, digest = NULL",
+        literal(&entry.table),
+        literal(&entry.source),
+        literal(&entry.fingerprint),
+        entry.rows,
+        entry.max_rowid.map_or_else(|| "NULL".to_owned(), |rowid| rowid.to_string())
+    )
+}

@@ -1,0 +1,319 @@
+//! A SQLite file as a source: one snapshot, read on threads of its own.
+
+use std::collections::HashSet;
+use std::path::Path;
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::thread;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use cutover_domain::transfer::catalog::{Catalog, Storage, Table};
+use cutover_domain::transfer::name::{quoted, quoted_list};
+use cutover_domain::transfer::rows::RowBatch;
+use cutover_ports::transfer::{Batches, Position, Scan, TransferError, TransferResult, TransferSource};
+use rusqlite::Connection;
+use rusqlite::types::ValueRef;
+use tokio::sync::mpsc;
+
+use super::catalog;
+use super::open::SourceFile;
+
+/// Where routing notes the rows that it has planted.
+const PLANTED: &str = "_cutover_planted_rows";
+/// Batches read ahead: enough to keep reader and writer busy, few enough to stay small.
+const BATCHES_AHEAD: usize = 4;
+/// How often the snapshot is tried again when a writer commits while its connections begin.
+const SNAPSHOT_TRIES: usize = 100;
+/// How long a scan waits for a connection that another one uses.
+const POOL_PATIENCE: Duration = Duration::from_mins(10);
+
+/// A snapshot of a SQLite file.
+#[derive(Debug)]
+pub struct SqliteSource {
+    file: Arc<SourceFile>,
+    pool: Arc<Pool>,
+}
+
+impl SqliteSource {
+    /// Opens the file and begins a read transaction on `readers` connections, all on the same snapshot. That many scans and
+    /// checks can run at once.
+    pub fn open(path: &Path, busy_timeout: Duration, readers: usize) -> TransferResult<Self> {
+        let file = SourceFile::new(path, busy_timeout)?;
+        let connections = snapshot(&file, readers.max(1))?;
+        let pool = Pool {
+            free: Mutex::new(connections),
+            returned: Condvar::new(),
+        };
+        Ok(Self {
+            file: Arc::new(file),
+            pool: Arc::new(pool),
+        })
+    }
+
+    /// Runs `work` on a thread of its own with one of the snapshot's connections, as soon as one is free.
+    fn spawn<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Connection) -> T + Send + 'static,
+    ) -> tokio::task::JoinHandle<Option<T>> {
+        let pool = Arc::clone(&self.pool);
+        tokio::task::spawn_blocking(move || {
+            let connection = pool.take()?;
+            let result = work(&connection);
+            pool.put(connection);
+            Some(result)
+        })
+    }
+
+    async fn run<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
+    ) -> TransferResult<T> {
+        let result = self.spawn(work).await.ok().flatten().ok_or_else(stopped)?;
+        result.map_err(|error| self.file.error(&error))
+    }
+}
+
+/// The connections that nobody uses.
+#[derive(Debug)]
+struct Pool {
+    free: Mutex<Vec<Connection>>,
+    returned: Condvar,
+}
+
+impl Pool {
+    /// None if all connections stay in use: more scans at once than the snapshot was opened for.
+    fn take(&self) -> Option<Connection> {
+        let free = self.free.lock().unwrap_or_else(PoisonError::into_inner);
+        let waited = self
+            .returned
+            .wait_timeout_while(free, POOL_PATIENCE, |free| free.is_empty());
+        let (mut free, _) = waited.unwrap_or_else(PoisonError::into_inner);
+        free.pop()
+    }
+
+    fn put(&self, connection: Connection) {
+        self.free
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .push(connection);
+        self.returned.notify_one();
+    }
+}
+
+/// Connections that see the same state: none commits between the first and the last beginning, as a witness tells.
+fn snapshot(file: &SourceFile, readers: usize) -> TransferResult<Vec<Connection>> {
+    let witness = file.connect()?;
+    let connections: Vec<Connection> = (0..readers).map(|_| file.connect()).collect::<Result<_, _>>()?;
+    let version = || witness.query_row("PRAGMA data_version", [], |row| row.get::<_, i64>(0));
+    let attempt = || -> rusqlite::Result<bool> {
+        let before = version()?;
+        for connection in &connections {
+            connection.execute_batch("BEGIN; SELECT count(*) FROM sqlite_schema;")?;
+        }
+        if version()? == before {
+            return Ok(true);
+        }
+        for connection in &connections {
+            connection.execute_batch("ROLLBACK")?;
+        }
+        Ok(false)
+    };
+    for _ in 0..SNAPSHOT_TRIES {
+        if attempt().map_err(|error| file.error(&error))? {
+            return Ok(connections);
+        }
+        thread::sleep(Duration::from_millis(5));
+    }
+    Err(TransferError::Unreachable(format!(
+        "cannot read {}: another program writes to it without a pause",
+        file.path().display()
+    )))
+}
+
+fn stopped() -> TransferError {
+    TransferError::Failed("the file is read by too many at once, or a reading thread has stopped".to_owned())
+}
+
+#[async_trait]
+impl TransferSource for SqliteSource {
+    fn describe(&self) -> String {
+        self.file.path().display().to_string()
+    }
+
+    async fn catalog(&self) -> TransferResult<Catalog> {
+        self.run(catalog::read).await
+    }
+
+    async fn check(&self) -> TransferResult<()> {
+        let damage = self.run(damage).await?;
+        match damage.first() {
+            None => Ok(()),
+            Some(first) => Err(TransferError::Unreachable(format!(
+                "cannot read {}: the file is corrupt ({first}); restore it from a backup, or recover it with sqlite3's .recover",
+                self.describe()
+            ))),
+        }
+    }
+
+    async fn scan(&self, scan: Scan) -> TransferResult<Box<dyn Batches>> {
+        let (sender, receiver) = mpsc::channel(BATCHES_AHEAD);
+        let file = Arc::clone(&self.file);
+        // The thread ends by itself when the receiver goes away.
+        drop(self.spawn(move |connection| {
+            let outcome = read(connection, &scan, |batch| sender.blocking_send(Ok(batch)).is_ok());
+            if let Err(error) = outcome {
+                let what = format!(
+                    "{} (while reading the table {})",
+                    file.error(&error),
+                    scan.table.name
+                );
+                sender
+                    .blocking_send(Err(TransferError::Unreachable(what)))
+                    .unwrap_or_default();
+            }
+        }));
+        Ok(Box::new(SqliteBatches(receiver)))
+    }
+}
+
+struct SqliteBatches(mpsc::Receiver<TransferResult<RowBatch>>);
+
+#[async_trait]
+impl Batches for SqliteBatches {
+    async fn next(&mut self) -> TransferResult<Option<RowBatch>> {
+        self.0.recv().await.transpose()
+    }
+}
+
+/// What `quick_check` finds wrong with the file. It also tells of rows that break a NOT NULL or a type: those are data, and surveyed.
+fn damage(connection: &Connection) -> rusqlite::Result<Vec<String>> {
+    let mut statement = connection.prepare("PRAGMA quick_check(1000000)")?;
+    let mut rows = statement.query([])?;
+    let mut damage = Vec::new();
+    while let Some(row) = rows.next()? {
+        let line = String::from_utf8_lossy(row.get_ref(0)?.as_bytes().unwrap_or_default()).into_owned();
+        let about_values = [
+            "ok",
+            "NULL value in ",
+            "NUMERIC value in ",
+            "TEXT value in ",
+            "non-",
+        ]
+        .iter()
+        .any(|start| line.starts_with(start));
+        if !about_values && damage.len() < 10 {
+            damage.push(line);
+        }
+    }
+    Ok(damage)
+}
+
+/// The statement of a scan, and whether its last column is the rowid.
+fn statement(table: &Table, columns: &[String], after: Position) -> (String, bool) {
+    let list = quoted_list(columns);
+    let name = quoted(&table.name);
+    // NOT INDEXED: an index may lack rows that the table has.
+    match &table.storage {
+        Storage::Rowid { alias: Some(alias) } => {
+            let from = if after.rowid.is_some() {
+                format!("WHERE {alias} > ?1 ")
+            } else {
+                String::new()
+            };
+            (
+                format!("SELECT {list}, {alias} FROM {name} NOT INDEXED {from}ORDER BY {alias}"),
+                true,
+            )
+        }
+        Storage::Rowid { alias: None } => (format!("SELECT {list} FROM {name} NOT INDEXED"), false),
+        Storage::Clustered => {
+            let key = table
+                .primary_key
+                .as_ref()
+                .map(|key| quoted_list(&key.columns))
+                .unwrap_or_default();
+            (format!("SELECT {list} FROM {name} ORDER BY {key}"), false)
+        }
+    }
+}
+
+/// Reads the rows in batches until `take` wants no more.
+fn read(
+    connection: &Connection,
+    scan: &Scan,
+    mut take: impl FnMut(RowBatch) -> bool,
+) -> rusqlite::Result<()> {
+    let planted = planted(connection, &scan.table)?;
+    let (sql, named) = statement(&scan.table, &scan.columns, scan.after);
+    let mut statement = connection.prepare(&sql)?;
+    let seek = scan.after.rowid.filter(|_| named);
+    let mut rows = match seek {
+        Some(rowid) => statement.query([rowid])?,
+        None => statement.query([])?,
+    };
+    let width = scan.columns.len();
+    let mut skip = if seek.is_some() { 0 } else { scan.after.rows };
+    let mut next = scan.after.rows;
+    let mut batch = RowBatch::new(width, next);
+    while let Some(row) = rows.next()? {
+        if planted.as_ref().is_some_and(|planted| planted.holds(row)) {
+            continue;
+        }
+        if skip > 0 {
+            skip -= 1;
+            continue;
+        }
+        for column in 0..width {
+            match row.get_ref(column)? {
+                ValueRef::Null => batch.push_null(),
+                ValueRef::Integer(value) => batch.push_integer(value),
+                ValueRef::Real(value) => batch.push_real(value),
+                ValueRef::Text(bytes) => batch.push_text(bytes),
+                ValueRef::Blob(bytes) => batch.push_blob(bytes),
+            }
+        }
+        if named {
+            batch.set_rowid(row.get(width)?);
+        }
+        next += 1;
+        if batch.is_full() && !take(std::mem::replace(&mut batch, RowBatch::new(width, next))) {
+            return Ok(());
+        }
+    }
+    if !batch.is_empty() {
+        take(batch);
+    }
+    Ok(())
+}
+
+/// The keys of a table's planted rows, and where the key is in a scanned row.
+struct Planted {
+    column: String,
+    keys: HashSet<Vec<u8>>,
+}
+
+impl Planted {
+    fn holds(&self, row: &rusqlite::Row<'_>) -> bool {
+        let value = row.get_ref(self.column.as_str());
+        value.is_ok_and(|value| value.as_bytes().is_ok_and(|bytes| self.keys.contains(bytes)))
+    }
+}
+
+fn planted(connection: &Connection, table: &Table) -> rusqlite::Result<Option<Planted>> {
+    let exists = "SELECT count(*) FROM sqlite_schema WHERE type = 'table' AND name = ?1";
+    let exists: i64 = connection.query_row(exists, [PLANTED], |row| row.get(0))?;
+    let key = table.primary_key.as_ref().filter(|key| key.columns.len() == 1);
+    let Some(column) = key.and_then(|key| key.columns.first()).filter(|_| exists > 0) else {
+        return Ok(None);
+    };
+    let sql = format!("SELECT key FROM {PLANTED} WHERE table_name = ?1");
+    let mut statement = connection.prepare(&sql)?;
+    let keys = statement.query_map([&table.name], |row| {
+        Ok(row.get_ref(0)?.as_bytes().unwrap_or_default().to_vec())
+    })?;
+    let keys: HashSet<Vec<u8>> = keys.collect::<Result<_, _>>()?;
+    Ok((!keys.is_empty()).then(|| Planted {
+        column: column.clone(),
+        keys,
+    }))
+}

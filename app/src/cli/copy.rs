@@ -1,0 +1,219 @@
+//! `cutover copy`.
+
+use std::fmt::Write as _;
+use std::sync::Arc;
+use std::time::Duration;
+
+use clap::Args;
+use serde_json::{Map, Value, json};
+
+use super::{CliError, Exit, Output};
+use crate::config::{Config, DatabaseUrl};
+use crate::transfer::copy::{CopyOptions, CopyReport, OnReject, copy};
+use crate::transfer::progress::{Progress, Silent, Terminal};
+use crate::wiring;
+
+/// Copy a database into another one
+#[derive(Debug, Clone, Args)]
+pub(super) struct CopyArgs {
+    /// Where to read: a SQLite file, sqlite:…, or postgres://… [default: the configured SQLite file]
+    #[arg(value_name = "SRC", requires = "target")]
+    source: Option<String>,
+    /// Where to write [default: the configured PostgreSQL database]
+    #[arg(value_name = "DST")]
+    target: Option<String>,
+    /// What becomes of rows that the target cannot hold
+    #[arg(long, value_enum, default_value_t = OnReject::Fail, value_name = "HOW")]
+    on_reject: OnReject,
+    /// Delete what the target's tables hold
+    #[arg(long)]
+    replace: bool,
+    /// Print one JSON document
+    #[arg(long)]
+    json: bool,
+    /// No progress on standard error
+    #[arg(long)]
+    quiet: bool,
+    /// End with 1 if something of the schema was not carried, or only in a weaker form
+    #[arg(long)]
+    strict: bool,
+    /// How many milliseconds to wait for a lock on a SQLite file
+    #[arg(long, value_name = "MS", default_value_t = 5_000)]
+    busy_timeout: u64,
+}
+
+/// Source and target, given or configured.
+fn places(
+    source: Option<&str>,
+    target: Option<&str>,
+    config: &Config,
+) -> Result<(DatabaseUrl, DatabaseUrl), CliError> {
+    if let (Some(source), Some(target)) = (source, target) {
+        return Ok((
+            DatabaseUrl::from_argument(source),
+            DatabaseUrl::from_argument(target),
+        ));
+    }
+    let Some(postgres) = &config.postgres else {
+        return Err(CliError::new(
+            Exit::Usage,
+            "no PostgreSQL database is configured: set DATABASE_URL or --postgres, or name the source and the target",
+        ));
+    };
+    Ok((
+        DatabaseUrl::Sqlite(config.lab.sqlite_path.clone()),
+        DatabaseUrl::Postgres(postgres.url.clone()),
+    ))
+}
+
+/// Runs it.
+pub(super) async fn run(args: &CopyArgs, config: &Config) -> Result<Exit, CliError> {
+    let (from, to) = places(args.source.as_deref(), args.target.as_deref(), config)?;
+    if from == to {
+        return Err(CliError::new(
+            Exit::Usage,
+            "source and target are the same database",
+        ));
+    }
+    let busy_timeout = Duration::from_millis(args.busy_timeout);
+    let source = wiring::transfer::source(&from, busy_timeout).await?;
+    wiring::transfer::prepare(&from, &to, source.as_ref()).await?;
+    let target = wiring::transfer::target(&to, busy_timeout)?;
+    let options = CopyOptions {
+        on_reject: args.on_reject,
+        replace: args.replace,
+        zone: config.lab.legacy_zone.clone(),
+        seeds: wiring::transfer::seeds(),
+    };
+    let progress: Arc<dyn Progress> = if args.quiet {
+        Arc::new(Silent)
+    } else {
+        Arc::new(Terminal::new())
+    };
+    let report = copy(source.as_ref(), target.as_ref(), &options, progress).await?;
+    let weaker = args.strict && !(report.weakened.is_empty() && report.not_carried.is_empty());
+    let exit = if report.ok() && !weaker {
+        Exit::Done
+    } else {
+        Exit::Wrong
+    };
+    Output::from_flag(args.json).write(|| text(&report), || document(&report, exit));
+    Ok(exit)
+}
+
+/// The machine's form.
+fn document(report: &CopyReport, exit: Exit) -> Value {
+    let tables: Vec<Value> = report
+        .tables
+        .iter()
+        .map(|table| {
+            json!({
+                "name": table.name,
+                "target": table.target,
+                "rows_read": table.rows_read,
+                "rows_written": table.rows_written,
+                "rejected": table.rejected,
+                "normalised": normalised(table),
+                "bytes": table.bytes,
+                "seconds": table.elapsed.as_secs_f64(),
+            })
+        })
+        .collect();
+    let weakened: Vec<Value> = report
+        .weakened
+        .iter()
+        .map(|weak| {
+            json!({"table": weak.table, "constraint": weak.constraint, "sql": weak.sql, "rows": weak.rows, "keys": weak.keys})
+        })
+        .collect();
+    let mut document = json!({
+        "ok": exit == Exit::Done,
+        "tables": tables,
+        "seconds": report.elapsed.as_secs_f64(),
+        "not_carried": report.not_carried,
+        "weakened": weakened,
+    });
+    if !report.rejects.is_empty() {
+        document["rejects"] = json!(report.rejects);
+    }
+    document
+}
+
+fn normalised(table: &crate::transfer::copy::TableReport) -> Value {
+    let columns = table.normalised.iter().map(|(column, kinds)| {
+        let kinds: Map<String, Value> = kinds
+            .iter()
+            .map(|(kind, count)| (kind.as_str().to_owned(), json!(count)))
+            .collect();
+        (column.clone(), Value::Object(kinds))
+    });
+    Value::Object(columns.collect())
+}
+
+/// A person's form. Writing to a string cannot fail.
+fn text(report: &CopyReport) -> String {
+    let mut text = String::new();
+    let mut line = |what: std::fmt::Arguments<'_>| writeln!(text, "{what}").unwrap_or_default();
+    for table in &report.tables {
+        let made = if table.created { ", made in the target" } else { "" };
+        let rejected = if table.rejected > 0 {
+            format!(", {} rejected", table.rejected)
+        } else {
+            String::new()
+        };
+        line(format_args!(
+            "{}: {} of {} rows written{rejected}{made}",
+            table.target, table.rows_written, table.rows_read
+        ));
+        for column in &table.added {
+            line(format_args!("  the column {column} was made in the target"));
+        }
+        for (column, kinds) in &table.normalised {
+            for (kind, count) in kinds {
+                line(format_args!(
+                    "  {column}: {count} stored in another spelling ({})",
+                    kind.as_str()
+                ));
+            }
+        }
+    }
+    for weak in &report.weakened {
+        line(format_args!(
+            "weakened: {}.{} {} is NOT VALID, because {} rows break it: {}",
+            weak.table,
+            weak.constraint,
+            weak.sql,
+            weak.rows,
+            weak.keys.join("; ")
+        ));
+    }
+    for left in &report.not_carried {
+        line(format_args!(
+            "not carried: {} {} ({}): {}",
+            left.kind, left.name, left.reason, left.sql
+        ));
+    }
+    for reject in &report.rejects {
+        line(format_args!(
+            "rejected: {}.{} where {}: {}",
+            reject.table, reject.column, reject.key, reject.reason
+        ));
+    }
+    let rejected: u64 = report.tables.iter().map(|table| table.rejected).sum();
+    let rows: u64 = report.tables.iter().map(|table| table.rows_written).sum();
+    let seconds = report.elapsed.as_secs_f64();
+    if !report.written {
+        line(format_args!(
+            "nothing was written: {rejected} rows do not fit the target; mend them, or copy with --on-reject quarantine"
+        ));
+    } else if rejected > 0 {
+        line(format_args!(
+            "{rows} rows in {seconds:.1} s; {rejected} rows are in the quarantine (cutover.quarantine)"
+        ));
+    } else {
+        line(format_args!(
+            "{rows} rows in {seconds:.1} s; run cutover verify to prove them equal"
+        ));
+    }
+    text
+}

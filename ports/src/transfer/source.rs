@@ -1,0 +1,51 @@
+//! A database that rows are read from. It is never written.
+
+use async_trait::async_trait;
+use cutover_domain::transfer::catalog::{Catalog, Table};
+use cutover_domain::transfer::rows::RowBatch;
+
+use super::TransferResult;
+
+/// One snapshot of a database: however often and however long it is read, it is the same.
+#[async_trait]
+pub trait TransferSource: Send + Sync {
+    /// For messages: a path, or a host and a database, never a password.
+    fn describe(&self) -> String;
+
+    /// The catalog.
+    async fn catalog(&self) -> TransferResult<Catalog>;
+
+    /// Whether the database is whole: `Unreachable` names what is not.
+    async fn check(&self) -> TransferResult<()>;
+
+    /// The rows of a table in an order that is the same each time, from `scan.after` on. Rows that routing has planted (copies of
+    /// rows whose truth is elsewhere) are left out.
+    async fn scan(&self, scan: Scan) -> TransferResult<Box<dyn Batches>>;
+}
+
+/// What to read.
+#[derive(Debug, Clone)]
+pub struct Scan {
+    /// The table, from the source's own catalog.
+    pub table: Table,
+    /// Its columns, in the order in which batches hold them.
+    pub columns: Vec<String>,
+    /// Where an earlier scan had come to.
+    pub after: Position,
+}
+
+/// A place in a scan.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Position {
+    /// The number of rows before it.
+    pub rows: u64,
+    /// The rowid of the last of them, if the scan names rows so.
+    pub rowid: Option<i64>,
+}
+
+/// Rows as they arrive.
+#[async_trait]
+pub trait Batches: Send {
+    /// The next rows, or none at the end.
+    async fn next(&mut self) -> TransferResult<Option<RowBatch>>;
+}
