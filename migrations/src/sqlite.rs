@@ -39,10 +39,20 @@ pub(crate) struct SqliteFile {
 
 impl SqliteFile {
     pub(crate) async fn open(path: &Path, access: Access) -> Result<Self> {
-        let place =
-            |error: sqlx::Error| failure(&error).context(&format!("the SQLite file {}", path.display()));
+        Self::open_file(path, access)
+            .await
+            .map_err(|error| error.context(&place(path)))
+    }
+
+    async fn open_file(path: &Path, access: Access) -> Result<Self> {
+        if path.is_dir() {
+            return Err(MigrateError::Unreachable("it is a folder".to_owned()));
+        }
+        // Absolute, or a file named `:memory:` would be none.
+        let absolute = std::path::absolute(path)
+            .map_err(|error| MigrateError::Unreachable(format!("it cannot be found: {error}")))?;
         let options = SqliteConnectOptions::new()
-            .filename(path)
+            .filename(absolute)
             // Dropping a table deletes its rows first, which with foreign keys on would reach into other tables.
             .foreign_keys(false)
             .busy_timeout(BUSY_WAIT);
@@ -50,16 +60,26 @@ impl SqliteFile {
             Access::Read => (options.read_only(true), None),
             Access::Migrate(lock) => (options.create_if_missing(true), Some(lock)),
         };
-        let connection = options.connect().await.map_err(place)?;
         let mut file = Self {
-            connection,
+            connection: options.connect().await.map_err(|error| failure(&error))?,
             _lock: lock,
         };
         // Opening reads nothing; a file that is no database shows here.
-        file.rows("SELECT count(*) FROM sqlite_schema", &[])
-            .await
-            .map_err(|error| error.context(&format!("the SQLite file {}", path.display())))?;
+        file.rows("SELECT count(*) FROM sqlite_schema", &[]).await?;
         Ok(file)
+    }
+
+    /// Switches to a write-ahead log, as the original does. SQLite does not wait for that by itself.
+    async fn use_write_ahead_log(&mut self) -> Result<()> {
+        let began = Instant::now();
+        loop {
+            match self.rows("PRAGMA journal_mode = WAL", &[]).await {
+                Err(MigrateError::Unreachable(_)) if began.elapsed() < BUSY_WAIT => {
+                    tokio::time::sleep(Duration::from_millis(50)).await;
+                }
+                other => return other.map(drop),
+            }
+        }
     }
 
     /// A database in memory.
@@ -160,11 +180,15 @@ pub(crate) async fn up(path: &Path, context: &Context, to: Option<i64>) -> Resul
     };
     let mut file = SqliteFile::open(path, Access::Migrate(lock)).await?;
     let adopted = match recognised {
-        Some(recognised) => Some(adopt::adopt(&mut file, path, context, recognised).await?),
+        Some(recognised) => {
+            let adopted = adopt::adopt(&mut file, path, context, recognised).await;
+            Some(adopted.map_err(|error| error.context(&place(path)))?)
+        }
         None => None,
     };
-    file.rows("PRAGMA journal_mode = WAL", &[]).await?;
-    let mut outcome = run::up(&mut file, context, to).await?;
+    let place = |error: MigrateError| error.context(&place(path));
+    file.use_write_ahead_log().await.map_err(place)?;
+    let mut outcome = run::up(&mut file, context, to).await.map_err(place)?;
     file.close().await?;
     outcome.adopted = adopted;
     Ok(outcome)
@@ -182,8 +206,7 @@ async fn recognise(path: &Path, context: &Context) -> Result<Option<String>> {
         Ok(Recognised::Nothing)
     };
     file.close().await?;
-    let place = format!("the SQLite file {}", path.display());
-    match recognised.map_err(|error| error.context(&place))? {
+    match recognised.map_err(|error| error.context(&place(path)))? {
         Recognised::Nothing => Ok(None),
         Recognised::Version(version) => Ok(Some(version)),
     }
@@ -194,7 +217,8 @@ pub(crate) async fn down(path: &Path, context: &Context, how_far: Down, rows: Ro
     exists(path)?;
     let lock = FileLock::acquire(path).await?;
     let mut file = SqliteFile::open(path, Access::Migrate(lock)).await?;
-    let outcome = run::down(&mut file, context, how_far, rows).await?;
+    let outcome = run::down(&mut file, context, how_far, rows).await;
+    let outcome = outcome.map_err(|error| error.context(&place(path)))?;
     file.close().await?;
     Ok(outcome)
 }
@@ -230,6 +254,10 @@ pub(crate) async fn check(path: &Path, context: &Context) -> Result<Drift> {
     let drift = run::check(&mut file, context, legacy).await?;
     file.close().await?;
     Ok(drift)
+}
+
+fn place(path: &Path) -> String {
+    format!("the SQLite file {}", path.display())
 }
 
 fn exists(path: &Path) -> Result<()> {
@@ -370,6 +398,7 @@ fn migration_failure(error: sqlx::migrate::MigrateError) -> MigrateError {
 fn failure(error: &sqlx::Error) -> MigrateError {
     const BUSY: i32 = 5;
     const LOCKED: i32 = 6;
+    const READ_ONLY: i32 = 8;
     const CANNOT_OPEN: i32 = 14;
     let sqlx::Error::Database(database) = error else {
         return MigrateError::Failed(error.to_string());
@@ -383,6 +412,11 @@ fn failure(error: &sqlx::Error) -> MigrateError {
         BUSY | LOCKED => MigrateError::Unreachable(format!(
             "another program is writing to it ({message}); stop that program or try again"
         )),
+        READ_ONLY => MigrateError::Unreachable(
+            "it cannot be written to, and with a write-ahead log it cannot even be read then; check the rights on the \
+             file and its folder"
+                .to_owned(),
+        ),
         CANNOT_OPEN => MigrateError::Unreachable(format!(
             "it cannot be opened ({message}); check the path and the rights on the file and its folder"
         )),

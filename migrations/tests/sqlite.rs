@@ -257,6 +257,68 @@ async fn a_file_that_is_no_database_stays_as_it_is() {
 }
 
 #[tokio::test]
+async fn any_name_is_a_file() {
+    let lab = folder();
+    for name in [
+        ":memory:",
+        "a b?mode=memory",
+        "it's #1 100%20é.db",
+        "new/folder/lab.db",
+    ] {
+        let path = lab.directory.path().join(name);
+        let target = Target::Sqlite { path: path.clone() };
+        up(&target, &Context::LAB, None).await.unwrap();
+        assert!(path.is_file(), "{name}");
+        no_drift(&check(&target, &Context::LAB).await.unwrap(), 2);
+    }
+    let error = up(
+        &Target::Sqlite {
+            path: lab.directory.path().into(),
+        },
+        &Context::LAB,
+        None,
+    )
+    .await
+    .unwrap_err();
+    assert_eq!(error.exit_code(), 3);
+    assert!(error.to_string().ends_with("it is a folder"), "{error}");
+}
+
+#[tokio::test]
+async fn a_program_that_writes_is_waited_for() {
+    let lab = folder();
+    // With a rollback journal, whose switch to a write-ahead log SQLite does not wait for.
+    sqlite3(
+        &lab.path,
+        &synth_lab(15).replace("journal_mode=WAL", "journal_mode=DELETE"),
+    );
+    let mut writer = std::process::Command::new("sqlite3")
+        .arg(&lab.path)
+        .stdin(std::process::Stdio::piped())
+        .stdout(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut input = writer.stdin.take().unwrap();
+    let begin =
+        b"BEGIN IMMEDIATE;\nINSERT INTO synth_groups VALUES ('late', 'n', NULL, 't');\nSELECT 'ready';\n";
+    std::io::Write::write_all(&mut input, begin).unwrap();
+    let mut lines = std::io::BufRead::lines(std::io::BufReader::new(writer.stdout.take().unwrap()));
+    assert_eq!(lines.next().unwrap().unwrap(), "ready");
+    let target = lab.target.clone();
+    let run = tokio::spawn(async move { up(&target, &Context::LAB, None).await });
+    tokio::time::sleep(std::time::Duration::from_millis(700)).await;
+    assert!(!run.is_finished());
+    std::io::Write::write_all(&mut input, b"COMMIT;\n").unwrap();
+    drop(input);
+    writer.wait().unwrap();
+    assert_eq!(run.await.unwrap().unwrap().version, 2);
+    assert_eq!(
+        sqlite3(&lab.path, "SELECT id FROM synth_groups WHERE id = 'late'"),
+        "late\n"
+    );
+}
+
+#[tokio::test]
 async fn runs_at_once_wait_for_each_other() {
     let lab = folder();
     let runs = (0..6).map(|_| {
