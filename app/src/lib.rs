@@ -2,8 +2,10 @@
 
 pub mod cli;
 pub mod config;
+pub mod guard;
 pub mod http;
 pub mod startup;
+pub mod status;
 pub mod transfer;
 pub mod usecase;
 pub mod wiring;

@@ -4,13 +4,14 @@ use cutover_migrations::{Context, Target};
 
 use crate::cli::{CliError, Exit};
 use crate::config::{Backend, Config};
-use crate::wiring::{Databases, MigrationTargets, WiringError};
+use crate::guard;
+use crate::wiring::{Databases, MigrationTargets, WiringError, inventory};
 
 impl From<WiringError> for CliError {
     fn from(error: WiringError) -> Self {
         let exit = match &error {
             WiringError::Configuration(_) => Exit::Usage,
-            WiringError::Store { .. } => Exit::Unreachable,
+            WiringError::Unreachable(_) | WiringError::Store { .. } => Exit::Unreachable,
         };
         Self::new(exit, error.to_string())
     }
@@ -39,8 +40,13 @@ pub async fn open(config: &Config) -> Result<Databases, CliError> {
             ready_schema(target).await?;
         }
     }
-    let databases = Databases::open(config)?;
-    Ok(databases)
+    if config.lab.routing.uses(Backend::Postgres)
+        && !config.accept_empty
+        && let Some(sqlite) = inventory::sqlite_counts(config).await?
+    {
+        guard::refuse_uncopied(config, &sqlite, &inventory::postgres_ledger(config).await?)?;
+    }
+    Ok(Databases::open(config)?)
 }
 
 /// A SQLite file that is not there yet is made. An existing database is never migrated by a start: it is served if its
@@ -53,5 +59,22 @@ async fn ready_schema(target: &Target) -> Result<(), CliError> {
         tracing::info!(file = %path.display(), version = outcome.version, "made a new SQLite file");
         return Ok(());
     }
-    Ok(())
+    let status = cutover_migrations::status(target, &Context::LAB).await?;
+    let name = target.dialect().name();
+    if status.is_ready() {
+        return Ok(());
+    }
+    if let Some(unadopted) = &status.unadopted {
+        tracing::warn!(
+            "serving {unadopted} as it is; `cutover migrate up --on {name}` backs it up and brings it to the newest schema"
+        );
+        return Ok(());
+    }
+    Err(CliError::new(
+        Exit::Refused,
+        format!(
+            "the lab's schema on {name} is at version {} of {}: run `cutover migrate up --on {name}` first",
+            status.current, status.head
+        ),
+    ))
 }

@@ -11,10 +11,24 @@ use crate::StoreResult;
 pub struct TableRows {
     /// All of them.
     pub rows: u64,
-    /// Those that the application wrote: not the ones a new schema starts with, nor copies planted for a foreign key.
-    pub own: u64,
+    /// Copies planted for a foreign key while routing is hybrid.
+    pub planted: u64,
+    /// Rows that a new schema starts with.
+    pub seeded: u64,
     /// The largest rowid; only SQLite has one.
     pub max_rowid: Option<i64>,
+}
+
+impl TableRows {
+    /// The rows that are the truth here: all but planted copies.
+    pub fn truth(&self) -> u64 {
+        self.rows.saturating_sub(self.planted)
+    }
+
+    /// The rows that somebody wrote.
+    pub fn own(&self) -> u64 {
+        self.truth().saturating_sub(self.seeded)
+    }
 }
 
 /// A row that a new schema starts with.

@@ -47,13 +47,14 @@ async fn count(lease: &Lease, table: &str, seeds: &[SeedRow], has_ledger: bool) 
             .map_or(Ok(0), |row| Columns::new("count", row).count())
     };
     let rows = one(&format!("SELECT count(*) FROM {table}"), None).await?;
-    let mut not_own = if has_ledger {
+    let mut seeded = 0;
+    let planted = if has_ledger {
         one(PLANTED, Some(table)).await?
     } else {
         0
     };
     for seed in seeds.iter().filter(|seed| seed.table == table) {
-        not_own += one(
+        seeded += one(
             &format!("SELECT count(*) FROM {table} WHERE {} = $1", seed.key_column),
             Some(seed.key),
         )
@@ -61,7 +62,8 @@ async fn count(lease: &Lease, table: &str, seeds: &[SeedRow], has_ledger: bool) 
     }
     Ok(TableRows {
         rows,
-        own: rows.saturating_sub(not_own),
+        planted,
+        seeded,
         max_rowid: None,
     })
 }

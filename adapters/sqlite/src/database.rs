@@ -277,6 +277,14 @@ impl Session {
         })
     }
 
+    /// On a connection that was opened elsewhere, to read facts that need no zone.
+    pub(crate) fn on(connection: Connection) -> Self {
+        Self {
+            connection,
+            zone: LegacyZone::utc(),
+        }
+    }
+
     fn atomic<T>(&self, work: impl FnOnce(&Self) -> StoreResult<T>) -> StoreResult<T> {
         self.execute("BEGIN IMMEDIATE", [])?;
         let outcome = work(self).and_then(|value| self.execute("COMMIT", []).map(|_| value));

@@ -3,11 +3,13 @@
 use std::collections::HashMap;
 
 use async_trait::async_trait;
-use cutover_ports::StoreResult;
 use cutover_ports::inventory::{Inventory, SeedRow, TableRows};
+
+use cutover_ports::{StoreError, StoreResult};
 
 use crate::Database;
 use crate::database::Session;
+use crate::transfer::open::SourceFile;
 
 #[async_trait]
 impl Inventory for Database {
@@ -18,16 +20,45 @@ impl Inventory for Database {
     ) -> StoreResult<HashMap<&'static str, TableRows>> {
         let tables = tables.to_vec();
         self.read("inventory.count", move |session| {
-            let mut counts = HashMap::new();
-            for table in tables {
-                if session.has_table(table)? {
-                    counts.insert(table, count(session, table, seeds)?);
-                }
-            }
-            Ok(counts)
+            count_all(session, &tables, seeds)
         })
         .await
     }
+}
+
+/// The same of a file that nothing may change: opened for this question only, strictly to read.
+#[async_trait]
+impl Inventory for SourceFile {
+    async fn count(
+        &self,
+        tables: &[&'static str],
+        seeds: &'static [SeedRow],
+    ) -> StoreResult<HashMap<&'static str, TableRows>> {
+        let (file, tables) = (self.clone(), tables.to_vec());
+        let counting = tokio::task::spawn_blocking(move || {
+            let connection = file
+                .connect()
+                .map_err(|error| StoreError::Unavailable(error.into()))?;
+            count_all(&Session::on(connection), &tables, seeds)
+        });
+        counting
+            .await
+            .map_err(|error| StoreError::Backend(error.into()))?
+    }
+}
+
+fn count_all(
+    session: &Session,
+    tables: &[&'static str],
+    seeds: &[SeedRow],
+) -> StoreResult<HashMap<&'static str, TableRows>> {
+    let mut counts = HashMap::new();
+    for table in tables {
+        if session.has_table(table)? {
+            counts.insert(*table, count(session, table, seeds)?);
+        }
+    }
+    Ok(counts)
 }
 
 fn count(session: &Session, table: &str, seeds: &[SeedRow]) -> StoreResult<TableRows> {
@@ -51,7 +82,8 @@ fn count(session: &Session, table: &str, seeds: &[SeedRow]) -> StoreResult<Table
     let max_rowid = max_rowid.and_then(|rowid| rowid.known().copied());
     Ok(TableRows {
         rows,
-        own: rows.saturating_sub(planted + seeded),
+        planted,
+        seeded,
         max_rowid,
     })
 }

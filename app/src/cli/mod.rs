@@ -5,6 +5,7 @@ mod logging;
 mod migrate;
 mod output;
 mod serve;
+mod status;
 mod verify;
 
 use std::collections::BTreeMap;
@@ -55,6 +56,7 @@ enum Command {
     Migrate(migrate::MigrateArgs),
     /// Prove that two databases hold the same values; reads only
     Verify(verify::VerifyArgs),
+    Status(status::StatusArgs),
     /// Print a completion script for a shell
     Completions {
         /// The shell
@@ -75,29 +77,26 @@ pub async fn run(args: impl IntoIterator<Item = OsString>, environment: BTreeMap
 }
 
 async fn dispatch(cli: Cli, environment: &BTreeMap<String, String>) -> Result<Exit, CliError> {
+    let configure = |command: &[(&str, String, &'static str)]| -> Result<Config, CliError> {
+        let config = cli.config.load(environment, command)?;
+        logging::start(&config.log)?;
+        Ok(config)
+    };
     match cli.command {
-        Command::Serve(args) => {
-            let config = cli.config.load(environment, &args.settings())?;
-            logging::start(&config.log)?;
-            serve::run(&config).await
-        }
-        Command::Copy(args) => {
-            let config = cli.config.load(environment, &[])?;
-            logging::start(&config.log)?;
-            copy::run(&args, &config).await
-        }
-        Command::Verify(args) => {
-            let config = cli.config.load(environment, &[])?;
-            logging::start(&config.log)?;
-            verify::run(args, &config).await
-        }
+        Command::Serve(args) => serve::run(&configure(&args.settings())?).await,
         Command::Migrate(args) if args.is_offline() => migrate::run_offline(&args),
         Command::Migrate(args) => {
-            let config = cli.config.load(environment, &[])?;
-            logging::start(&config.log)?;
-            let targets = MigrationTargets::from_config(&config)?;
-            migrate::run(&args, &targets, &config.lab.routing).await
+            let config = configure(&[])?;
+            migrate::run(
+                &args,
+                &MigrationTargets::from_config(&config)?,
+                &config.lab.routing,
+            )
+            .await
         }
+        Command::Copy(args) => copy::run(&args, &configure(&[])?).await,
+        Command::Verify(args) => verify::run(args, &configure(&[])?).await,
+        Command::Status(args) => status::run(&args, &configure(&[])?).await,
         Command::Completions { shell } => {
             clap_complete::generate(shell, &mut Cli::command(), "cutover", &mut std::io::stdout());
             Ok(Exit::Done)

@@ -212,6 +212,11 @@ impl<'a> Fields<'a> {
         at
     }
 
+    /// Whether the field is there, null or not.
+    pub(super) fn has(&self, name: &str) -> bool {
+        self.object.contains_key(name)
+    }
+
     /// A field that is there and not null.
     pub(super) fn present(&self, name: &str) -> Option<&'a Value> {
         self.object.get(name).filter(|value| !value.is_null())

@@ -26,6 +26,9 @@ pub enum WiringError {
     /// The configuration asks for something that cannot be.
     #[error("{0}")]
     Configuration(String),
+    /// A database cannot be read; the text says which and why.
+    #[error("{0}")]
+    Unreachable(String),
     /// A database cannot be used.
     #[error("{database} cannot be used: {source}")]
     Store {
@@ -205,7 +208,7 @@ fn open_sqlite(config: &Config) -> Result<cutover_sqlite::Database, WiringError>
 }
 
 #[cfg(feature = "postgres")]
-fn open_postgres(config: &Config) -> Result<cutover_postgres::Database, WiringError> {
+pub(super) fn open_postgres(config: &Config) -> Result<cutover_postgres::Database, WiringError> {
     let settings = config.postgres.as_ref().ok_or_else(|| {
         WiringError::Configuration("no PostgreSQL is configured: set postgres.url or DATABASE_URL".to_owned())
     })?;

@@ -2,6 +2,7 @@
 
 mod databases;
 mod foreign_keys;
+pub mod inventory;
 mod migrations;
 mod routing;
 mod system;

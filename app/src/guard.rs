@@ -1,0 +1,148 @@
+//! The guard of routing: a mistyped route must never make data seem to vanish.
+
+use std::collections::HashMap;
+
+use cutover_domain::lab::synth_group::DEFAULT_GROUP_ID;
+use cutover_ports::inventory::{SeedRow, TableRows};
+use cutover_ports::transfer::LedgerEntry;
+
+use crate::cli::{CliError, Exit};
+use crate::config::{Backend, Config, LAB_ROUTES, LabRoute};
+
+/// The rows that the lab's schema starts with.
+pub const LAB_SEEDS: &[SeedRow] = &[SeedRow {
+    table: "synth_groups",
+    key_column: "id",
+    key: DEFAULT_GROUP_ID,
+}];
+
+/// Whether a table's rows in SQLite are all in PostgreSQL, as far as is known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Carried {
+    /// There is nothing to carry.
+    Nothing,
+    /// Copied and verified, and the same number of rows ever since.
+    Verified,
+    /// Copied and not verified since.
+    CopiedOnly,
+    /// Verified once, and the SQLite table has changed since.
+    Changed,
+    /// Never copied.
+    Never,
+}
+
+impl Carried {
+    /// What the ledger says of a table that holds `rows` now.
+    pub fn of(rows: Option<&TableRows>, entry: Option<&LedgerEntry>) -> Self {
+        let Some(rows) = rows.filter(|rows| rows.own() > 0) else {
+            return Self::Nothing;
+        };
+        let Some(entry) = entry else { return Self::Never };
+        if entry.verified_at.is_none() {
+            return Self::CopiedOnly;
+        }
+        // Planted copies take rowids of their own.
+        let same_rowid = rows.planted > 0 || entry.max_rowid.is_none() || entry.max_rowid == rows.max_rowid;
+        if entry.rows == rows.truth() && same_rowid {
+            Self::Verified
+        } else {
+            Self::Changed
+        }
+    }
+
+    /// For a person.
+    pub fn describe(self) -> &'static str {
+        match self {
+            Self::Nothing => "empty",
+            Self::Verified => "verified",
+            Self::CopiedOnly => "copied, not verified",
+            Self::Changed => "changed since it was verified",
+            Self::Never => "not copied",
+        }
+    }
+}
+
+/// Refuses the start if a repository is routed to PostgreSQL while its SQLite tables hold rows that are not known to be
+/// there, naming each table and the command that mends it.
+pub fn refuse_uncopied(
+    config: &Config,
+    sqlite: &HashMap<&'static str, TableRows>,
+    ledger: &[LedgerEntry],
+) -> Result<(), CliError> {
+    let routing = &config.lab.routing;
+    let mut problems = Vec::new();
+    for LabRoute {
+        name,
+        tables,
+        backend,
+    } in LAB_ROUTES
+    {
+        if backend(routing) != Backend::Postgres {
+            continue;
+        }
+        for table in *tables {
+            let rows = sqlite.get(table);
+            let carried = Carried::of(rows, ledger.iter().find(|entry| entry.table == *table));
+            if !matches!(carried, Carried::Nothing | Carried::Verified) {
+                let count = rows.map_or(0, TableRows::truth);
+                problems.push(format!(
+                    "  - {name}: the SQLite table {table} holds {count} rows ({})",
+                    carried.describe()
+                ));
+            }
+        }
+    }
+    if problems.is_empty() {
+        return Ok(());
+    }
+    Err(CliError::new(
+        Exit::Refused,
+        format!(
+            "refused to start: repositories are routed to PostgreSQL, and rows of theirs in {} are not known to be there:\n{}\n\
+             Run `cutover copy` and `cutover verify` first, or start with --accept-empty if those rows are not wanted.",
+            config.lab.sqlite_path.display(),
+            problems.join("\n")
+        ),
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn rows(rows: u64, planted: u64, seeded: u64) -> TableRows {
+        TableRows {
+            rows,
+            planted,
+            seeded,
+            max_rowid: Some(9),
+        }
+    }
+
+    fn entry(rows: u64, verified: bool) -> LedgerEntry {
+        LedgerEntry {
+            rows,
+            max_rowid: Some(9),
+            verified_at: verified.then_some(1),
+            ..LedgerEntry::default()
+        }
+    }
+
+    #[test]
+    fn only_verified_and_unchanged_rows_count_as_carried() {
+        let of = |rows: TableRows, entry: Option<LedgerEntry>| Carried::of(Some(&rows), entry.as_ref());
+        assert_eq!(Carried::of(None, None), Carried::Nothing);
+        assert_eq!(of(rows(1, 0, 1), None), Carried::Nothing);
+        assert_eq!(of(rows(3, 3, 0), None), Carried::Nothing);
+        assert_eq!(of(rows(2, 0, 1), None), Carried::Never);
+        assert_eq!(of(rows(5, 0, 0), Some(entry(5, false))), Carried::CopiedOnly);
+        assert_eq!(of(rows(5, 0, 0), Some(entry(5, true))), Carried::Verified);
+        assert_eq!(of(rows(6, 1, 0), Some(entry(5, true))), Carried::Verified);
+        assert_eq!(of(rows(6, 0, 0), Some(entry(5, true))), Carried::Changed);
+        let moved = TableRows {
+            max_rowid: Some(10),
+            ..rows(5, 0, 0)
+        };
+        assert_eq!(of(moved, Some(entry(5, true))), Carried::Changed);
+    }
+}

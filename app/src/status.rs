@@ -1,0 +1,241 @@
+//! How things stand: which repository runs where, at which version each schema is, what each side holds, and what was
+//! copied and verified.
+
+use cutover_migrations::{Context, State};
+use cutover_ports::inventory::TableRows;
+use cutover_ports::transfer::LedgerEntry;
+use serde_json::{Value, json};
+
+use crate::cli::CliError;
+use crate::config::{Backend, Config, LAB_ROUTES};
+use crate::guard::Carried;
+use crate::wiring::{MigrationTargets, inventory};
+
+/// How things stand.
+#[derive(Debug)]
+pub struct Status {
+    /// Each configured database.
+    pub databases: Vec<DatabaseStatus>,
+    /// Each repository.
+    pub repositories: Vec<RepositoryStatus>,
+}
+
+/// A database and its schema.
+#[derive(Debug)]
+pub struct DatabaseStatus {
+    /// Which side.
+    pub backend: Backend,
+    /// Where it is, for people.
+    pub location: String,
+    /// Whether the SQLite file exists; a server always does.
+    pub exists: bool,
+    /// The schema's version, 0 for none.
+    pub version: i64,
+    /// The newest version.
+    pub head: i64,
+    /// What is to be said about it: an old file not yet taken over, an interrupted migration.
+    pub remarks: Vec<String>,
+}
+
+/// A repository and its tables.
+#[derive(Debug)]
+pub struct RepositoryStatus {
+    /// Its name in the configuration.
+    pub name: &'static str,
+    /// Where it runs.
+    pub backend: Backend,
+    /// Its tables.
+    pub tables: Vec<TableStatus>,
+}
+
+/// A table on both sides.
+#[derive(Debug)]
+pub struct TableStatus {
+    /// Its name.
+    pub name: &'static str,
+    /// Rows in SQLite, if the table is there.
+    pub sqlite: Option<TableRows>,
+    /// Rows in PostgreSQL, if the table is there.
+    pub postgres: Option<TableRows>,
+    /// What the ledger knows.
+    pub ledger: Option<LedgerEntry>,
+    /// Whether the SQLite rows are known to be in PostgreSQL.
+    pub carried: Carried,
+}
+
+/// Asks both databases; neither is changed.
+pub async fn gather(config: &Config) -> Result<Status, CliError> {
+    let databases = database_statuses(config).await?;
+    let sqlite = inventory::sqlite_counts(config).await?.unwrap_or_default();
+    let postgres = inventory::postgres_counts(config).await?.unwrap_or_default();
+    let ledger = inventory::postgres_ledger(config).await?;
+    let table = |name: &'static str| {
+        let entry = ledger.iter().find(|entry| entry.table == name);
+        TableStatus {
+            name,
+            sqlite: sqlite.get(name).copied(),
+            postgres: postgres.get(name).copied(),
+            ledger: entry.cloned(),
+            carried: Carried::of(sqlite.get(name), entry),
+        }
+    };
+    let repositories = LAB_ROUTES.iter().map(|route| RepositoryStatus {
+        name: route.name,
+        backend: (route.backend)(&config.lab.routing),
+        tables: route.tables.iter().copied().map(table).collect(),
+    });
+    Ok(Status {
+        databases,
+        repositories: repositories.collect(),
+    })
+}
+
+async fn database_statuses(config: &Config) -> Result<Vec<DatabaseStatus>, CliError> {
+    let targets = MigrationTargets::from_config(config)?;
+    let mut databases = Vec::new();
+    for backend in [Backend::Sqlite, Backend::Postgres] {
+        let Some(target) = targets.on(backend) else {
+            continue;
+        };
+        let head = Context::LAB.head();
+        let location = target.to_string();
+        if backend == Backend::Sqlite && !config.lab.sqlite_path.exists() {
+            databases.push(DatabaseStatus {
+                backend,
+                location,
+                exists: false,
+                version: 0,
+                head,
+                remarks: Vec::new(),
+            });
+            continue;
+        }
+        let status = cutover_migrations::status(target, &Context::LAB).await?;
+        let mut remarks: Vec<String> = status
+            .unadopted
+            .iter()
+            .map(|what| format!("{what}, not yet taken over by `cutover migrate up`"))
+            .collect();
+        let odd = status
+            .versions
+            .iter()
+            .filter(|version| !matches!(version.state, State::Applied | State::Pending));
+        remarks.extend(odd.map(|version| {
+            format!(
+                "version {} {}: {}",
+                version.version,
+                version.name,
+                version.state.name()
+            )
+        }));
+        databases.push(DatabaseStatus {
+            backend,
+            location,
+            exists: true,
+            version: status.current,
+            head,
+            remarks,
+        });
+    }
+    Ok(databases)
+}
+
+impl Status {
+    /// For a person.
+    pub fn text(&self) -> String {
+        let mut lines = Vec::new();
+        for database in &self.databases {
+            let state = if database.exists {
+                format!("schema version {} of {}", database.version, database.head)
+            } else {
+                "no such file yet".to_owned()
+            };
+            lines.push(format!(
+                "{:<9} {}: {state}",
+                database.backend.to_string(),
+                database.location
+            ));
+            lines.extend(
+                database
+                    .remarks
+                    .iter()
+                    .map(|remark| format!("          {remark}")),
+            );
+        }
+        lines.push(String::new());
+        let row = |cells: [&str; 6]| {
+            let [repository, backend, table, sqlite, postgres, carried] = cells;
+            format!("{repository:<21} {backend:<9} {table:<21} {sqlite:>9} {postgres:>9}  {carried}")
+                .trim_end()
+                .to_owned()
+        };
+        lines.push(row([
+            "repository",
+            "runs on",
+            "table",
+            "sqlite",
+            "postgres",
+            "sqlite rows in postgres",
+        ]));
+        for repository in &self.repositories {
+            for (index, table) in repository.tables.iter().enumerate() {
+                let rows =
+                    |rows: &Option<TableRows>| rows.map_or("-".to_owned(), |rows| rows.truth().to_string());
+                let first = index == 0;
+                lines.push(row([
+                    if first { repository.name } else { "" },
+                    &if first {
+                        repository.backend.to_string()
+                    } else {
+                        String::new()
+                    },
+                    table.name,
+                    &rows(&table.sqlite),
+                    &rows(&table.postgres),
+                    table.carried.describe(),
+                ]));
+            }
+        }
+        lines.join("\n")
+    }
+
+    /// For a machine.
+    pub fn json(&self) -> Value {
+        let databases = self.databases.iter().map(|database| {
+            json!({
+                "backend": database.backend.to_string(),
+                "location": database.location,
+                "exists": database.exists,
+                "schema_version": database.version,
+                "schema_head": database.head,
+                "remarks": database.remarks,
+            })
+        });
+        let repositories = self.repositories.iter().map(|repository| {
+            json!({
+                "context": "lab",
+                "name": repository.name,
+                "backend": repository.backend.to_string(),
+                "tables": repository.tables.iter().map(TableStatus::json).collect::<Vec<_>>(),
+            })
+        });
+        json!({ "databases": databases.collect::<Vec<_>>(), "repositories": repositories.collect::<Vec<_>>() })
+    }
+}
+
+impl TableStatus {
+    fn json(&self) -> Value {
+        let time = |micros: Option<i64>| {
+            let time = micros.and_then(|micros| cutover_domain::time::Timestamp::from_micros(micros).ok());
+            time.map(cutover_domain::time::Timestamp::to_json_text)
+        };
+        json!({
+            "name": self.name,
+            "rows_sqlite": self.sqlite.map(|rows| rows.truth()),
+            "rows_postgres": self.postgres.map(|rows| rows.truth()),
+            "copied_at": time(self.ledger.as_ref().and_then(|entry| entry.copied_at)),
+            "verified_at": time(self.ledger.as_ref().and_then(|entry| entry.verified_at)),
+            "sqlite_rows_in_postgres": self.carried.describe(),
+        })
+    }
+}

@@ -1,0 +1,74 @@
+//! What the configured databases hold, asked without changing them.
+
+use std::collections::HashMap;
+
+use cutover_ports::inventory::{Inventory, TableRows};
+use cutover_ports::transfer::LedgerEntry;
+
+use super::WiringError;
+use crate::config::{Config, LAB_ROUTES};
+use crate::guard::LAB_SEEDS;
+
+/// Rows by table.
+pub type Counts = HashMap<&'static str, TableRows>;
+
+fn lab_tables() -> Vec<&'static str> {
+    LAB_ROUTES
+        .iter()
+        .flat_map(|route| route.tables.iter().copied())
+        .collect()
+}
+
+async fn count(inventory: &dyn Inventory, database: String) -> Result<Counts, WiringError> {
+    inventory
+        .count(&lab_tables(), LAB_SEEDS)
+        .await
+        .map_err(|source| WiringError::Store { database, source })
+}
+
+/// The lab's rows in the configured SQLite file; `None` if there is no such file. The file is opened strictly to read.
+pub async fn sqlite_counts(config: &Config) -> Result<Option<Counts>, WiringError> {
+    #[cfg(feature = "sqlite")]
+    {
+        let path = &config.lab.sqlite_path;
+        if !path.exists() {
+            return Ok(None);
+        }
+        let database = format!("the SQLite file {}", path.display());
+        let file = cutover_sqlite::transfer::open::SourceFile::new(path, config.sqlite.busy_timeout)
+            .map_err(|error| WiringError::Unreachable(error.to_string()))?;
+        count(&file, database).await.map(Some)
+    }
+    #[cfg(not(feature = "sqlite"))]
+    Ok(None)
+}
+
+/// The lab's rows in the configured PostgreSQL database; `None` if none is configured.
+pub async fn postgres_counts(config: &Config) -> Result<Option<Counts>, WiringError> {
+    #[cfg(feature = "postgres")]
+    if config.postgres.is_some() {
+        let database = super::databases::open_postgres(config)?;
+        return count(&database, "PostgreSQL".to_owned()).await.map(Some);
+    }
+    Ok(None)
+}
+
+/// What is known about the tables copied into the configured PostgreSQL database.
+pub async fn postgres_ledger(config: &Config) -> Result<Vec<LedgerEntry>, WiringError> {
+    #[cfg(feature = "postgres")]
+    if let Some(postgres) = &config.postgres {
+        let server = cutover_postgres::PgServer::parse(postgres.url.expose())
+            .map_err(|error| WiringError::Configuration(error.to_string()))?;
+        let client = server
+            .connect("cutover status")
+            .await
+            .map_err(|source| WiringError::Store {
+                database: "PostgreSQL".to_owned(),
+                source,
+            })?;
+        return cutover_postgres::transfer::ledger::read(&client)
+            .await
+            .map_err(|error| WiringError::Unreachable(error.to_string()));
+    }
+    Ok(Vec::new())
+}
