@@ -16,7 +16,12 @@ pub(crate) type Case = (
 const SUITES: &[&[Case]] = &[
     crate::lab::analysis_cache::CASES,
     crate::lab::analysis_run::CASES,
+    crate::lab::chart_insight::CASES,
     crate::lab::experiment::CASES,
+    crate::lab::region_analysis::CASES,
+    crate::lab::scorecard::CASES,
+    crate::lab::sensitivity::CASES,
+    crate::lab::simulation::CASES,
     crate::lab::synth::CASES,
     crate::lab::synth_group::CASES,
     crate::lab::synth_outcome::CASES,

@@ -5,7 +5,12 @@ use cutover_ports::{StoreError, StoreResult};
 
 pub(crate) mod analysis_cache;
 pub(crate) mod analysis_run;
+pub(crate) mod chart_insight;
 pub(crate) mod experiment;
+pub(crate) mod region_analysis;
+pub(crate) mod scorecard;
+pub(crate) mod sensitivity;
+pub(crate) mod simulation;
 pub(crate) mod synth;
 pub(crate) mod synth_group;
 pub(crate) mod synth_outcome;
