@@ -7,9 +7,11 @@ mod verify_model;
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use cutover::cli::{self, Exit};
+use cutover::transfer::progress::Silent;
 use cutover::transfer::verify::{VerifyOptions, VerifyReport, verify};
 use cutover_domain::time::LegacyZone;
 use cutover_domain::transfer::difference::{Counts, RowReport, TableReport};
@@ -47,7 +49,7 @@ async fn compare(
     target: &dyn VerifySide,
     options: &VerifyOptions,
 ) -> TransferResult<VerifyReport> {
-    verify(source, target, options, |_| {}).await
+    verify(source, target, options, Arc::new(Silent)).await
 }
 
 async fn compare_copies(copies: &Copies) -> VerifyReport {
@@ -606,4 +608,38 @@ async fn the_command_says_how_it_ended() {
         .unwrap();
     assert_eq!(run(&path, &url, &["--json", "--show-values"]).await, Exit::Wrong);
     assert_eq!(run(&path, &url, &["--exclude", "log"]).await, Exit::Done);
+}
+
+#[tokio::test]
+async fn what_is_equal_is_noted_in_the_target_and_a_file_is_only_read() {
+    let copies = Copies::make(8, 20).await;
+    let (path, url) = (copies.path().to_str().unwrap().to_owned(), copies.database.url());
+    let run = async |source: &str, target: &str| {
+        let args = ["cutover", "verify", source, target, "--json", "--quiet"].map(OsString::from);
+        cli::run(args, copies.environment()).await
+    };
+    let client = copies.database.connect().await;
+    client.batch_execute("DELETE FROM log").await.unwrap();
+    let before = std::fs::read(copies.path()).unwrap();
+    assert_eq!(run(&url, &path).await, Exit::Wrong);
+    assert_eq!(run(&path, &url).await, Exit::Wrong);
+    assert_eq!(std::fs::read(copies.path()).unwrap(), before);
+    let sql = "SELECT table_name, rows, max_rowid, length(digest), verified_at > now() - interval '1 minute', source FROM cutover.ledger
+               ORDER BY table_name";
+    let rows = client.query(sql, &[]).await.unwrap();
+    let noted: Vec<(String, i64, i64, i32, bool, String)> = rows
+        .iter()
+        .map(|row| {
+            (
+                row.get(0),
+                row.get(1),
+                row.get(2),
+                row.get(3),
+                row.get(4),
+                row.get(5),
+            )
+        })
+        .collect();
+    let expected = ["item", "nat", "pair"].map(|name| (name.to_owned(), 20, 20, 64, true, path.clone()));
+    assert_eq!(noted, expected, "not the table that differs");
 }

@@ -43,10 +43,10 @@ pub(crate) struct Model {
 }
 
 pub(crate) const TABLES: [Model; 4] = [
-    // SQLite makes 0.0 of -0.0 in a column declared REAL; in one without a type it stays.
+    // SQLite makes 0.0 of -0.0 in a column declared REAL, and rounds decimals in one declared NUMERIC; without a type they stay.
     Model {
         name: "item",
-        sqlite: "id TEXT PRIMARY KEY, n INTEGER, x, d NUMERIC, t TEXT, b BLOB, doc TEXT, at TEXT, local TEXT, day TEXT,
+        sqlite: "id TEXT PRIMARY KEY, n INTEGER, x, d, t TEXT, b BLOB, doc TEXT, at TEXT, local TEXT, day TEXT,
                  clock TEXT, u TEXT, flag BOOLEAN",
         postgres: "id text PRIMARY KEY, n bigint, x double precision, d numeric, t text, b bytea, doc jsonb, at timestamptz,
                    local timestamp, day date, clock time, u uuid, flag boolean",
@@ -261,7 +261,12 @@ impl Cell {
             Self::Real(n) => return Value::Real(*n),
             Self::Blob(bytes) => return Value::Blob(bytes.clone()),
             Self::Bool(value) => return Value::Integer(i64::from(*value)),
-            Self::Decimal(text) | Self::Text(text) => text.clone(),
+            Self::Decimal(text) => match text.parse::<f64>() {
+                // As a real where that has the same digits.
+                Ok(n) if n.to_string() == *text && random.below(2) == 0 => return Value::Real(n),
+                _ => text.clone(),
+            },
+            Self::Text(text) => text.clone(),
             // The column `pair.doc` keeps spellings.
             Self::Json(text) if column == "json" => text.clone(),
             Self::Json(text) => respelled(text, random),

@@ -43,7 +43,7 @@ pub(super) struct CopyArgs {
 }
 
 /// Source and target, given or configured.
-fn places(
+pub(super) fn places(
     source: Option<&str>,
     target: Option<&str>,
     config: &Config,

@@ -1,16 +1,20 @@
 //! `cutover verify`: arguments, and the report for a person.
 
 use std::fmt::Write as _;
+use std::sync::Arc;
+use std::time::Duration;
 
 use clap::Args;
 use cutover_domain::transfer::canonical::Shown;
 use cutover_domain::transfer::difference::{RowReport, TableReport};
 use cutover_ports::transfer::TransferError;
 
+use super::copy::places;
 use super::{CliError, Exit, Output};
 use crate::config::{Config, DatabaseUrl};
-use crate::transfer::verify::{VerifyOptions, VerifyReport, verify};
-use crate::wiring::transfer::verify_side;
+use crate::transfer::progress::{Progress, Silent, Terminal};
+use crate::transfer::verify::{VerifyOptions, VerifyReport, ledger_entries, verify};
+use crate::wiring::transfer::{target, verify_side};
 
 /// So many differing rows of a table are named, of each kind.
 const ROWS_NAMED: usize = 100;
@@ -38,42 +42,53 @@ pub(super) struct VerifyArgs {
     /// Show the values that differ, too; they may be private
     #[arg(long)]
     show_values: bool,
+    /// No progress on standard error
+    #[arg(long)]
+    quiet: bool,
+    /// How many milliseconds to wait for a lock on a SQLite file
+    #[arg(long, value_name = "MS", default_value_t = 5_000)]
+    busy_timeout: u64,
 }
 
-/// Compares, prints what was found, and says how to exit.
+/// Compares, notes in the target what is equal, prints what was found, and says how to exit.
 pub(super) async fn run(args: VerifyArgs, config: &Config) -> Result<Exit, CliError> {
-    let (source, target) = match (&args.source, &args.target) {
-        (Some(source), Some(target)) => (
-            DatabaseUrl::from_argument(source),
-            DatabaseUrl::from_argument(target),
-        ),
-        _ => configured(config)?,
-    };
-    let timeout = config.sqlite.busy_timeout;
-    let (source, target) = tokio::try_join!(verify_side(&source, timeout), verify_side(&target, timeout))?;
+    let (from, to) = places(args.source.as_deref(), args.target.as_deref(), config)?;
+    let timeout = Duration::from_millis(args.busy_timeout);
+    let (ours, theirs) = tokio::try_join!(verify_side(&from, timeout), verify_side(&to, timeout))?;
     let options = VerifyOptions {
         tables: args.tables,
         exclude: args.exclude,
         rows_named: ROWS_NAMED,
         zone: config.lab.legacy_zone.clone(),
     };
-    let report = verify(source.as_ref(), target.as_ref(), &options, |_| {}).await?;
-    let heading = format!("{} against {}", source.describe(), target.describe());
+    let progress: Arc<dyn Progress> = if args.quiet {
+        Arc::new(Silent)
+    } else {
+        Arc::new(Terminal::new())
+    };
+    let report = verify(ours.as_ref(), theirs.as_ref(), &options, progress).await?;
+    let heading = format!("{} against {}", ours.describe(), theirs.describe());
+    // A SQLite file that no copy has written is somebody's own, and is only read.
+    let noting = matches!(to, DatabaseUrl::Postgres(_)) || theirs.own_notes().await?.ledger;
+    let entries = if noting {
+        ledger_entries(ours.as_ref(), &report).await?
+    } else {
+        vec![]
+    };
+    // A snapshot of a file keeps others from writing it.
+    drop((ours, theirs));
+    let target = target(&to, timeout)?;
+    for entry in &entries {
+        if let Err(error) = target.set_verified(entry).await {
+            tracing::warn!("the tables are equal, but the target could not note it: {error}");
+            break;
+        }
+    }
     Output::from_flag(args.json).write(
         || text(&heading, &report, args.show_values),
         || report.to_json(args.show_values),
     );
     Ok(if report.ok() { Exit::Done } else { Exit::Wrong })
-}
-
-fn configured(config: &Config) -> Result<(DatabaseUrl, DatabaseUrl), CliError> {
-    let postgres = config.postgres.as_ref().ok_or_else(|| {
-        let message =
-            "verify needs two databases: give SRC and DST, or configure postgres.url (or DATABASE_URL)";
-        CliError::new(Exit::Usage, message)
-    })?;
-    let source = DatabaseUrl::Sqlite(config.lab.sqlite_path.clone());
-    Ok((source, DatabaseUrl::Postgres(postgres.url.clone())))
 }
 
 impl From<TransferError> for CliError {

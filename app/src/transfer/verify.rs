@@ -5,15 +5,22 @@
 //! All scans of a side see one snapshot.
 
 use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
 use std::time::Instant;
 
 use cutover_domain::time::LegacyZone;
 use cutover_domain::transfer::canonical::Form;
 use cutover_domain::transfer::catalog::{Catalog, Column, Engine, Storage, Table};
 use cutover_domain::transfer::difference::{Columns, Details, Matched, TableReport, describe, match_rows};
-use cutover_domain::transfer::digest::{BUCKETS, Collector, Detail, Digest, Entry, RowReader, RowShape};
-use cutover_ports::transfer::{OwnNotes, RowScan, ScanColumn, TransferError, TransferResult, VerifySide};
+use cutover_domain::transfer::digest::{
+    BUCKETS, Collector, Detail, Digest, Entry, RowReader, RowShape, Tally,
+};
+use cutover_ports::transfer::{
+    LedgerEntry, OwnNotes, RowScan, ScanColumn, TransferError, TransferResult, VerifySide,
+};
 use serde_json::{Value, json};
+
+use super::progress::{Phase, Progress};
 
 /// So many rows of a side are held at once while differing buckets are looked at: 32 bytes each.
 const ROWS_AT_ONCE: u64 = 1_500_000;
@@ -64,12 +71,12 @@ impl VerifyReport {
     }
 }
 
-/// Compares everything the source holds with the target. `done` is called with each table's report.
+/// Compares everything the source holds with the target.
 pub async fn verify(
     source: &dyn VerifySide,
     target: &dyn VerifySide,
     options: &VerifyOptions,
-    mut done: impl FnMut(&TableReport) + Send,
+    progress: Arc<dyn Progress>,
 ) -> TransferResult<VerifyReport> {
     let begun = Instant::now();
     let (ours, theirs) = tokio::try_join!(source.catalog(), target.catalog())?;
@@ -77,19 +84,17 @@ pub async fn verify(
     check_names(options, &ours, &theirs)?;
     let mut report = VerifyReport::default();
     for table in ours.tables.iter().filter(|table| options.wants(&table.name)) {
+        progress.begin(Phase::Verify, &table.name, None, 0);
         let mut one = match theirs.table(&table.name) {
             Some(other) => {
                 let pair = Pair::new(source, target, table, other, options);
-                pair.verify(&our_notes, &their_notes).await?
+                pair.verify(&our_notes, &their_notes, &progress).await?
             }
             None => without_target(source, table).await?,
         };
-        let quarantined = [&our_notes, &their_notes]
-            .iter()
-            .filter_map(|notes| notes.quarantined.get(&table.name))
-            .sum();
-        note_quarantine(&mut one, quarantined);
-        done(&one);
+        progress.end();
+        let quarantined = [&our_notes, &their_notes].map(|notes| notes.quarantined.get(&table.name));
+        note_quarantine(&mut one, quarantined.into_iter().flatten().sum());
         report.tables.push(one);
     }
     for table in theirs
@@ -99,20 +104,53 @@ pub async fn verify(
     {
         let rows = target.count_rows(&table.name).await?;
         if options.tables.contains(&table.name) {
-            let problem = "the source has no such table".to_owned();
-            report.tables.push(TableReport {
+            let mut one = TableReport {
                 name: table.name.clone(),
                 target: Some(table.name.clone()),
                 rows_target: rows,
-                problems: vec![problem],
                 ..TableReport::default()
-            });
+            };
+            tell_lack(&mut one, "source", rows);
+            report.tables.push(one);
         } else if options.wants(&table.name) && rows > 0 {
             report.only_in_target.push((table.name.clone(), rows));
         }
     }
     report.seconds = begun.elapsed().as_secs_f64();
     Ok(report)
+}
+
+/// What a target's ledger is to note of the tables that are equal.
+pub async fn ledger_entries(
+    source: &dyn VerifySide,
+    report: &VerifyReport,
+) -> TransferResult<Vec<LedgerEntry>> {
+    let catalog = source.catalog().await?;
+    let mut entries = Vec::new();
+    for table in report.tables.iter().filter(|table| table.equal()) {
+        let (Some(target), Some(digest)) = (&table.target, &table.digest) else {
+            continue;
+        };
+        let alias = match catalog.table(&table.name).map(|table| &table.storage) {
+            Some(Storage::Rowid { alias }) => *alias,
+            _ => None,
+        };
+        let max_rowid = match alias {
+            Some(alias) => source.largest_rowid(&table.name, alias).await?,
+            None => None,
+        };
+        entries.push(LedgerEntry {
+            table: target.clone(),
+            source: source.describe(),
+            // Of a table that was never copied here; a copy's own fingerprint stays.
+            fingerprint: digest.clone(),
+            rows: table.rows_source,
+            max_rowid,
+            digest: Some(digest.clone()),
+            ..LedgerEntry::default()
+        });
+    }
+    Ok(entries)
 }
 
 impl VerifyOptions {
@@ -147,12 +185,23 @@ fn check_names(options: &VerifyOptions, ours: &Catalog, theirs: &Catalog) -> Tra
 
 async fn without_target(source: &dyn VerifySide, table: &Table) -> TransferResult<TableReport> {
     let rows = source.count_rows(&table.name).await?;
-    Ok(TableReport {
+    let mut report = TableReport {
         name: table.name.clone(),
         rows_source: rows,
-        problems: vec!["the target has no such table".to_owned()],
         ..TableReport::default()
-    })
+    };
+    tell_lack(&mut report, "target", rows);
+    Ok(report)
+}
+
+/// A table that one side lacks is no difference of values if the other one's has no rows.
+fn tell_lack(report: &mut TableReport, side: &str, rows: u64) {
+    let text = format!("the {side} has no such table");
+    if rows > 0 {
+        report.problems.push(text);
+    } else {
+        report.notes.push(text);
+    }
 }
 
 fn note_quarantine(report: &mut TableReport, rows: u64) {
@@ -242,7 +291,12 @@ impl<'a> Pair<'a> {
         keys.find_map(|key| key.filter(|columns| !columns.is_empty()))
     }
 
-    async fn verify(&self, our_notes: &OwnNotes, their_notes: &OwnNotes) -> TransferResult<TableReport> {
+    async fn verify(
+        &self,
+        our_notes: &OwnNotes,
+        their_notes: &OwnNotes,
+        progress: &Arc<dyn Progress>,
+    ) -> TransferResult<TableReport> {
         let begun = Instant::now();
         let mut report = TableReport {
             name: self.source.table.name.clone(),
@@ -256,8 +310,10 @@ impl<'a> Pair<'a> {
                 .push("the two tables have no column in common".to_owned());
             return Ok(report);
         }
+        let told = Arc::clone(progress);
         let scans = Scans {
             pair: self,
+            tally: Tally(Arc::new(move |rows, bytes| told.advance(rows, bytes))),
             our_planted: our_notes
                 .planted
                 .get(&self.source.table.name)
@@ -377,6 +433,7 @@ impl<'a> Side<'a> {
 /// The scans of a pair.
 struct Scans<'a> {
     pair: &'a Pair<'a>,
+    tally: Tally,
     our_planted: HashSet<String>,
     their_planted: HashSet<String>,
 }
@@ -399,7 +456,10 @@ impl Scans<'_> {
         };
         let (source, target) = (&self.pair.source, &self.pair.target);
         tokio::try_join!(
-            source.scan(reader(source, &self.our_planted, ours), with_place),
+            source.scan(
+                reader(source, &self.our_planted, ours).with_tally(self.tally.clone()),
+                with_place
+            ),
             target.scan(reader(target, &self.their_planted, theirs), with_place)
         )
     }

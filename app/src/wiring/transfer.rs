@@ -64,20 +64,11 @@ pub async fn verify_side(url: &DatabaseUrl, busy_timeout: Duration) -> TransferR
             Ok(Box::new(file))
         }
         #[cfg(feature = "postgres")]
-        DatabaseUrl::Postgres(url) => {
-            let server = cutover_postgres::PgServer::parse(url.expose())
-                .map_err(|error| TransferError::Usage(error.to_string()))?;
-            Ok(Box::new(
-                cutover_postgres::transfer::verify::VerifyDatabase::open(&server).await?,
-            ))
-        }
+        DatabaseUrl::Postgres(url) => Ok(Box::new(
+            cutover_postgres::transfer::verify::VerifyDatabase::open(&server(url.expose())?).await?,
+        )),
         #[cfg(not(all(feature = "sqlite", feature = "postgres")))]
-        _ => {
-            let _ = busy_timeout;
-            Err(TransferError::Usage(
-                "this build has no adapter for one of the two databases".to_owned(),
-            ))
-        }
+        _ => Err(not_built(busy_timeout)),
     }
 }
 

@@ -8,6 +8,7 @@
 use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::hash::{DefaultHasher, Hasher as _};
+use std::sync::Arc;
 
 use sha2::{Digest as _, Sha256};
 
@@ -118,6 +119,19 @@ pub struct Detail {
     pub cells: Vec<(Id, Shown)>,
 }
 
+/// Is told from time to time how many more rows have been read, and their bytes.
+#[derive(Clone)]
+pub struct Tally(pub Arc<dyn Fn(u64, u64) + Send + Sync>);
+
+impl fmt::Debug for Tally {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Tally")
+    }
+}
+
+/// A tally is told of so many rows at once.
+const TALLY_ROWS: u64 = 4096;
+
 /// Takes the values of one side's rows, one after the other, and gives them to a collector.
 #[derive(Debug)]
 pub struct RowReader {
@@ -132,6 +146,9 @@ pub struct RowReader {
     key_bytes: Vec<u8>,
     shown: Vec<Shown>,
     place: Option<String>,
+    tally: Option<Tally>,
+    /// Rows and bytes that the tally has not been told of.
+    untold: (u64, u64),
 }
 
 /// Rows are told apart by these columns; values are read in these forms.
@@ -181,6 +198,22 @@ impl RowReader {
             key_bytes: Vec::new(),
             shown: Vec::new(),
             place: None,
+            tally: None,
+            untold: (0, 0),
+        }
+    }
+
+    /// Tells `tally` of the rows.
+    #[must_use]
+    pub fn with_tally(mut self, tally: Tally) -> Self {
+        self.tally = Some(tally);
+        self
+    }
+
+    fn tell(&mut self) {
+        let (rows, bytes) = std::mem::take(&mut self.untold);
+        if let Some(tally) = &self.tally {
+            (tally.0)(rows, bytes);
         }
     }
 
@@ -218,6 +251,11 @@ impl RowReader {
         }
         if self.skipped.is_empty() || !self.skipped.contains(&self.key_bytes) {
             self.collect();
+        }
+        self.untold.0 += 1;
+        self.untold.1 += u64::try_from(self.row.len()).unwrap_or(0);
+        if self.untold.0 == TALLY_ROWS {
+            self.tell();
         }
         self.row.clear();
         self.ends.clear();
@@ -284,7 +322,8 @@ impl RowReader {
     }
 
     /// What was collected.
-    pub fn finish(self) -> Collector {
+    pub fn finish(mut self) -> Collector {
+        self.tell();
         self.collector
     }
 }

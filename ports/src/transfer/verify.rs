@@ -59,6 +59,8 @@ pub struct ScanColumn {
 pub struct OwnNotes {
     /// Keys of rows that routing has planted for a foreign key: copies of rows whose truth is elsewhere.
     pub planted: HashMap<String, HashSet<String>>,
+    /// Whether copies into this database are noted in it.
+    pub ledger: bool,
     /// How many rows a copy has put into quarantine.
     pub quarantined: HashMap<String, u64>,
 }

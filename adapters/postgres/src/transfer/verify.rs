@@ -152,7 +152,10 @@ impl VerifySide for VerifyDatabase {
     }
 
     async fn own_notes(&self) -> TransferResult<OwnNotes> {
-        let mut notes = OwnNotes::default();
+        let mut notes = OwnNotes {
+            ledger: self.exists("cutover.ledger").await?,
+            ..OwnNotes::default()
+        };
         if self.exists("cutover.planted_rows").await? {
             let rows = self
                 .client

@@ -161,7 +161,10 @@ impl VerifySide for VerifyFile {
 
     async fn own_notes(&self) -> TransferResult<OwnNotes> {
         self.read(None, |connection| {
-            let mut notes = OwnNotes::default();
+            let mut notes = OwnNotes {
+                ledger: exists(connection, "_cutover_ledger")?,
+                ..OwnNotes::default()
+            };
             if exists(connection, "_cutover_planted_rows")? {
                 let mut statement = connection.prepare("SELECT table_name, key FROM _cutover_planted_rows")?;
                 let mut rows = statement.query([])?;
