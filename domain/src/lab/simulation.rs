@@ -170,14 +170,6 @@ impl SimulationRun {
     pub fn is_shadow(&self, experiment: &Experiment) -> bool {
         experiment.hypothesis == SHADOW_HYPOTHESIS || experiment.name == format!("Simulation {}", self.id)
     }
-
-    /// Whether it has ended.
-    pub fn has_ended(&self) -> bool {
-        matches!(
-            self.status,
-            Stored::Known(AnalysisStatus::Completed | AnalysisStatus::Failed)
-        )
-    }
 }
 
 fn known<T: Copy>(value: Option<&Stored<T>>) -> Option<T> {

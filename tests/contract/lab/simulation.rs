@@ -1,14 +1,22 @@
 //! Contract cases of the legacy simulation's runs.
 
+use std::sync::Arc;
+
+use cutover::usecase::lab::simulation::{NewSimulation, SimulationOutcome, Simulations};
+use cutover::wiring::{RandomIds, SystemClock};
 use cutover_domain::json::Json;
-use cutover_domain::lab::analysis_run::AnalysisStatus;
-use cutover_domain::lab::simulation::{SimulationFilter, SimulationRun};
+use cutover_domain::lab::analysis_run::{AnalysisStatus, Rates};
+use cutover_domain::lab::scorecard::FeatureScorecard;
+use cutover_domain::lab::simulation::{
+    SimulationConfig, SimulationFilter, SimulationRun, shadow_experiment_id, shadow_run_id,
+};
 use cutover_domain::stored::{Stored, StoredValue};
 use cutover_ports::{PageRequest, StoreError};
 use cutover_tests::store::TestStore;
 use futures_util::future::join_all;
 
-use super::scorecard::stored_scorecard;
+use super::experiment::experiment;
+use super::scorecard::{scorecard, stored_scorecard};
 use super::{assert_conflict, assert_missing, at};
 
 contract!(
@@ -21,6 +29,8 @@ contract!(
     the_list_is_newest_first_and_pages_never_overlap,
     every_filter_and_every_two_of_them,
     runs_of_several_scorecards_are_one_list,
+    outcomes_are_kept_under_a_shadow_that_follows,
+    an_experiments_simulations_are_those_of_its_scorecards,
 );
 
 /// A run that others can refer to.
@@ -261,6 +271,132 @@ async fn runs_of_several_scorecards_are_one_list(store: &TestStore) {
     assert_eq!((none.total, none.items.len()), (0, 0));
 }
 
+/// The use case over the repositories under test.
+fn use_case(store: &TestStore) -> Simulations {
+    Simulations::new(&store.lab, Arc::new(SystemClock), Arc::new(RandomIds))
+}
+
+fn outcome(synth_id: &str, success_rate: f64) -> SimulationOutcome {
+    let attributes = r#"{"observables": {"digital_literacy": 0.10, "similar_tool_experience": 0.2,
+        "motor_ability": 1, "time_availability": 0, "domain_expertise": 0.5},
+        "latent_traits": {"capability_mean": 0.5, "trust_mean": 0.5, "friction_tolerance_mean": 0.5,
+        "exploration_prob": 0.5}, "more": null}"#;
+    SimulationOutcome {
+        synth_id: synth_id.to_owned(),
+        rates: Rates {
+            did_not_try_rate: 0.0,
+            failed_rate: 1.0 - success_rate,
+            success_rate,
+        },
+        synth_attributes: Json::parse(attributes).unwrap(),
+    }
+}
+
+async fn outcomes_are_kept_under_a_shadow_that_follows(store: &TestStore) {
+    let simulations = use_case(store);
+    stored_scorecard(store, "aaaaaaaa").await;
+    let begun = simulations
+        .start(NewSimulation {
+            scorecard_id: "aaaaaaaa".to_owned(),
+            scenario_id: "crisis".to_owned(),
+            config: SimulationConfig {
+                n_synths: 2,
+                n_executions: 1,
+                sigma: 0.05,
+                seed: Some(7),
+            },
+        })
+        .await
+        .unwrap();
+    // Several at once, before there is a shadow: all are stored, and the last one counts.
+    let outcomes = [outcome("synth1", 0.25), outcome("SYNTH-2", 0.5)];
+    for stored in join_all((0..4).map(|_| simulations.save_outcomes(&begun.id, &outcomes))).await {
+        assert_eq!(stored.unwrap(), 2);
+    }
+    let again = [outcome("synth1", 0.75)];
+    assert_eq!(simulations.save_outcomes(&begun.id, &again).await.unwrap(), 1);
+    let page = simulations
+        .outcomes(&begun.id, PageRequest::first(10))
+        .await
+        .unwrap();
+    assert_eq!(page.total, 2);
+    let seen: Vec<_> = page
+        .items
+        .iter()
+        .map(|one| (one.synth_id.as_str(), one.success_rate.known().copied()))
+        .collect();
+    assert_eq!(seen, [("SYNTH-2", Some(0.5)), ("synth1", Some(0.75))]);
+    assert_eq!(
+        page.items[0].synth_attributes.as_ref(),
+        Some(&outcomes[1].synth_attributes)
+    );
+    let shadow = store
+        .lab
+        .experiments
+        .get(&shadow_experiment_id(&begun.id))
+        .await
+        .unwrap()
+        .unwrap();
+    assert_eq!(shadow.name, format!("Simulation {}", begun.id));
+    let shadow_run = store
+        .lab
+        .analysis_runs
+        .get(&shadow_run_id(&begun.id))
+        .await
+        .unwrap();
+    assert_eq!(shadow_run, Some(begun.shadow_run()));
+    let ended = SimulationRun {
+        status: AnalysisStatus::Completed.into(),
+        completed_at: Some(at(60).into()),
+        total_synths: Some(2.into()),
+        aggregated_outcomes: Some(
+            Json::parse(r#"{"did_not_try": 0.0, "failed": 0.375, "success": 0.625}"#).unwrap(),
+        ),
+        execution_time_seconds: Some(0.5.into()),
+        ..begun.clone()
+    };
+    simulations.record(&ended).await.unwrap();
+    assert_eq!(simulations.get(&begun.id).await.unwrap(), ended);
+    let shadow_run = store
+        .lab
+        .analysis_runs
+        .get(&shadow_run_id(&begun.id))
+        .await
+        .unwrap();
+    assert_eq!(shadow_run, Some(ended.shadow_run()));
+}
+
+async fn an_experiments_simulations_are_those_of_its_scorecards(store: &TestStore) {
+    for id in ["exp_0000000a", "exp_0000000b"] {
+        store.lab.experiments.insert(&experiment(id, 0)).await.unwrap();
+    }
+    for (id, owner) in [
+        ("aaaaaaaa", "exp_0000000a"),
+        ("bbbbbbbb", "exp_0000000b"),
+        ("cccccccc", "exp_0000000a"),
+    ] {
+        let owned = FeatureScorecard {
+            experiment_id: Some(owner.to_owned()),
+            ..scorecard(id, 0)
+        };
+        store.lab.scorecards.insert(&owned).await.unwrap();
+    }
+    let runs = [
+        simulation("sim_00000001", "aaaaaaaa", 1),
+        simulation("sim_00000002", "bbbbbbbb", 2),
+        simulation("sim_00000003", "cccccccc", 3),
+    ];
+    for run in &runs {
+        store.lab.simulations.insert(run).await.unwrap();
+    }
+    let found = use_case(store)
+        .list_by_experiment("exp_0000000a", PageRequest::first(10))
+        .await
+        .unwrap();
+    assert_eq!(found.total, 2);
+    assert_eq!(found.items, [runs[2].clone(), runs[0].clone()]);
+}
+
 #[cfg(feature = "sqlite")]
 mod old_files {
     use super::*;
@@ -310,5 +446,64 @@ mod old_files {
         };
         let page = simulations.list(&filter, PageRequest::first(9)).await.unwrap();
         assert_eq!(page.items, std::slice::from_ref(odd));
+    }
+    /// The original left its outcomes without ids and their run under way for ever.
+    #[tokio::test]
+    async fn outcomes_of_the_original_are_found_and_replaced() {
+        let store = TestStore::sqlite().await;
+        let run = stored_simulation(&store, 0xa).await;
+        let raw = store.file().unwrap().raw();
+        raw.execute_batch(
+            r#"INSERT INTO experiments (id, name, hypothesis, created_at) VALUES
+                ('exp_0000000a', 'Simulation sim_0000000a', 'Auto-generated from simulation', '2026-01-01 12:00:00');
+            INSERT INTO analysis_runs (id, experiment_id, scenario_id, config, status, started_at) VALUES
+                ('ana_0000000a', 'exp_0000000a', 'baseline', '{"n_synths": 3}', 'running', '2026-01-01 12:00:00');
+            INSERT INTO synth_outcomes
+                (id, analysis_id, synth_id, did_not_try_rate, failed_rate, success_rate, synth_attributes) VALUES
+                (NULL, 'ana_0000000a', 'synth1', 0.5, 0.5, 0, '{}'), (NULL, 'ana_0000000a', 'synth2', 0, 0, 1, '{}');"#,
+        )
+        .unwrap();
+        let simulations = use_case(&store);
+        simulations
+            .save_outcomes(&run.id, &[outcome("synth1", 0.75)])
+            .await
+            .unwrap();
+        let page = simulations
+            .outcomes(&run.id, PageRequest::first(9))
+            .await
+            .unwrap();
+        let seen: Vec<_> = page
+            .items
+            .iter()
+            .map(|one| {
+                (
+                    one.id.as_deref(),
+                    one.synth_id.as_str(),
+                    one.success_rate.known().copied(),
+                )
+            })
+            .collect();
+        assert_eq!(
+            seen,
+            [
+                (Some("ana_0000000a_synth1"), "synth1", Some(0.75)),
+                (None, "synth2", Some(1.0))
+            ]
+        );
+        simulations
+            .record(&SimulationRun {
+                status: AnalysisStatus::Failed.into(),
+                ..run.clone()
+            })
+            .await
+            .unwrap();
+        let shadow = store
+            .lab
+            .analysis_runs
+            .get("ana_0000000a")
+            .await
+            .unwrap()
+            .unwrap();
+        assert_eq!(shadow.status, Stored::Known(AnalysisStatus::Failed));
     }
 }

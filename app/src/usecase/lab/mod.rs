@@ -1,6 +1,7 @@
 //! The lab's use cases.
 
 pub mod experiments;
+pub mod simulation;
 pub mod synth_groups;
 pub mod synths;
 
