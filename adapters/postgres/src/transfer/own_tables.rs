@@ -89,6 +89,25 @@ pub(super) fn start_run(plan: &Plan, run: &RunStart) -> Vec<String> {
     statements
 }
 
+/// Whether routing notes here which rows it has planted.
+pub(super) async fn notes_planted_rows(client: &Client) -> TransferResult<bool> {
+    let sql = "SELECT to_regclass('cutover.planted_rows') IS NOT NULL";
+    let row = client
+        .query_one(sql, &[])
+        .await
+        .map_err(|error| transfer_error(&error))?;
+    Ok(row.get(0))
+}
+
+/// Forgets which rows of the plan's tables were planted: what is copied is the truth, and must not be left out on the way back.
+pub(super) fn forget_planted(plan: &Plan) -> String {
+    let names: Vec<String> = plan.tables.iter().map(|table| literal(&table.target)).collect();
+    format!(
+        "DELETE FROM cutover.planted_rows WHERE table_name IN ({})",
+        names.join(", ")
+    )
+}
+
 pub(super) async fn progress(client: &Client, table: &str) -> TransferResult<TableProgress> {
     let sql = "SELECT position_rows, position_rowid, written, rejected, bytes, done FROM cutover.copy_table WHERE table_name = $1";
     let row = client

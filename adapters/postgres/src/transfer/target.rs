@@ -354,6 +354,9 @@ impl CopySession for PgSession {
                 )
             }));
         }
+        if own_tables::notes_planted_rows(&self.client).await? {
+            statements.push(own_tables::forget_planted(plan));
+        }
         statements.extend(own_tables::start_run(plan, run));
         self.together(&statements).await
     }

@@ -3,11 +3,13 @@
 use std::fs::{self, File};
 use std::io::{ErrorKind, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use cutover_ports::transfer::{TransferError, TransferResult};
 use rusqlite::config::DbConfig;
-use rusqlite::{Connection, ErrorCode, OpenFlags};
+use rusqlite::{Connection, ErrorCode, OpenFlags, ffi};
 
 /// The first bytes of every SQLite file.
 const MAGIC: &[u8] = b"SQLite format 3\0";
@@ -18,17 +20,87 @@ const MAGIC: &[u8] = b"SQLite format 3\0";
 pub struct SourceFile {
     path: PathBuf,
     busy_timeout: Duration,
+    /// Read in place of the file, if a writer died in it.
+    rolled_back: Option<Arc<RolledBack>>,
+}
+
+/// A copy of a file whose last writer died in mid-transaction: the file itself holds half of a change, and the journal beside it the
+/// way back, which may be gone in a copy only. Removed with the value.
+#[derive(Debug)]
+struct RolledBack {
+    directory: PathBuf,
+}
+
+impl RolledBack {
+    fn file(&self) -> PathBuf {
+        self.directory.join("source.db")
+    }
+
+    fn make(path: &Path) -> std::io::Result<Self> {
+        static COPIES: AtomicU32 = AtomicU32::new(0);
+        let name = format!(
+            "cutover-{}-{}",
+            std::process::id(),
+            COPIES.fetch_add(1, Ordering::Relaxed)
+        );
+        let copy = Self {
+            directory: std::env::temp_dir().join(name),
+        };
+        fs::create_dir(&copy.directory)?;
+        fs::copy(path, copy.file())?;
+        fs::copy(
+            with_suffix(path, "-journal"),
+            with_suffix(&copy.file(), "-journal"),
+        )?;
+        Ok(copy)
+    }
+}
+
+impl Drop for RolledBack {
+    fn drop(&mut self) {
+        // In the directory for temporary files: what stays behind there does no harm.
+        fs::remove_dir_all(&self.directory).unwrap_or_default();
+    }
+}
+
+fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
+    let mut name = path.to_owned().into_os_string();
+    name.push(suffix);
+    PathBuf::from(name)
 }
 
 impl SourceFile {
     /// Looks at the file before SQLite does, because SQLite takes an empty file for an empty database and a cut one for a whole
     /// one until it meets the missing page.
     pub fn new(path: &Path, busy_timeout: Duration) -> TransferResult<Self> {
-        let source = Self {
+        let mut source = Self {
             path: path.to_owned(),
             busy_timeout,
+            rolled_back: None,
         };
-        source.look().map(|()| source)
+        source.look()?;
+        if source.side_file_size("-journal") > 0
+            && let Err(rusqlite::Error::SqliteFailure(error, _)) =
+                source.try_connect(&source.path, Access::Shared)
+            && error.extended_code == ffi::SQLITE_READONLY_ROLLBACK
+        {
+            source.roll_back_a_copy()?;
+        }
+        Ok(source)
+    }
+
+    fn roll_back_a_copy(&mut self) -> TransferResult<()> {
+        let copy = RolledBack::make(&self.path).map_err(|error| {
+            self.unreachable(&format!(
+                "a program died while writing to it, and no copy can be made to undo that ({error})"
+            ))
+        })?;
+        let connection = Connection::open(copy.file()).map_err(|error| self.error(&error))?;
+        connection
+            .query_row("SELECT count(*) FROM sqlite_schema", [], |_| Ok(()))
+            .map_err(|error| self.error(&error))?;
+        self.rolled_back = Some(Arc::new(copy));
+        Ok(())
     }
 
     /// The file.
@@ -86,20 +158,39 @@ impl SourceFile {
     }
 
     fn side_file_size(&self, suffix: &str) -> u64 {
-        let mut name = self.path.clone().into_os_string();
-        name.push(suffix);
-        fs::metadata(PathBuf::from(name)).map_or(0, |metadata| metadata.len())
+        fs::metadata(with_suffix(&self.path, suffix)).map_or(0, |metadata| metadata.len())
     }
 
     /// A connection that reads. It is defensive: the file's own schema can run nothing.
     pub fn connect(&self) -> TransferResult<Connection> {
-        self.try_connect().map_err(|error| self.error(&error))
+        let path = self
+            .rolled_back
+            .as_ref()
+            .map_or_else(|| self.path.clone(), |copy| copy.file());
+        match self.try_connect(&path, Access::Shared) {
+            // A file in WAL mode where no side files can be made (read-only media): nobody can write it either.
+            Err(error)
+                if matches!(
+                    error.sqlite_error_code(),
+                    Some(ErrorCode::CannotOpen | ErrorCode::ReadOnly)
+                ) && self.side_file_size("-wal") == 0 =>
+            {
+                self.try_connect(&path, Access::Immutable)
+                    .map_err(|_| self.error(&error))
+            }
+            outcome => outcome.map_err(|error| self.error(&error)),
+        }
     }
 
-    fn try_connect(&self) -> rusqlite::Result<Connection> {
-        // Without SQLITE_OPEN_URI a path is a path, whatever it holds.
+    fn try_connect(&self, path: &Path, access: Access) -> rusqlite::Result<Connection> {
         let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-        let connection = Connection::open_with_flags(&self.path, flags)?;
+        let connection = match access {
+            // Without SQLITE_OPEN_URI a path is a path, whatever it holds.
+            Access::Shared => Connection::open_with_flags(path, flags)?,
+            Access::Immutable => {
+                Connection::open_with_flags(immutable_uri(path), flags | OpenFlags::SQLITE_OPEN_URI)?
+            }
+        };
         connection.busy_timeout(self.busy_timeout)?;
         connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
         connection.set_db_config(DbConfig::SQLITE_DBCONFIG_DEFENSIVE, true)?;
@@ -133,5 +224,95 @@ impl SourceFile {
 
     fn unreachable(&self, what: &str) -> TransferError {
         TransferError::Unreachable(format!("cannot read {}: {what}", self.path.display()))
+    }
+}
+
+/// How a file is opened.
+#[derive(Debug, Clone, Copy)]
+enum Access {
+    /// Beside other programs.
+    Shared,
+    /// As something that cannot change.
+    Immutable,
+}
+
+/// Every byte but letters and digits escaped, so that nothing of the path means anything.
+fn immutable_uri(path: &Path) -> String {
+    use std::fmt::Write as _;
+    let mut uri = "file:".to_owned();
+    for byte in path.as_os_str().as_encoded_bytes() {
+        match byte {
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'/' | b'.' | b'-' | b'_' => {
+                uri.push(char::from(*byte))
+            }
+            // Writing to a string cannot fail.
+            other => write!(uri, "%{other:02x}").unwrap_or_default(),
+        }
+    }
+    uri + "?immutable=1"
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_dead_writers_change_is_undone_in_a_copy() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("hot.db");
+        let writer = Connection::open(&path).unwrap();
+        writer
+            .execute_batch(
+                "CREATE TABLE t (a); INSERT INTO t VALUES (1); PRAGMA cache_size = 1; PRAGMA cache_spill = 1; BEGIN;
+                 UPDATE t SET a = 2; CREATE TABLE filler (b);
+                 INSERT INTO filler SELECT randomblob(1000) FROM (WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 500) SELECT i FROM n);",
+            )
+            .unwrap();
+        // What a crash leaves: both files as they are now, and nobody who holds a lock.
+        let dead = directory.path().join("dead #?%.db");
+        fs::copy(&path, &dead).unwrap();
+        fs::copy(with_suffix(&path, "-journal"), with_suffix(&dead, "-journal")).unwrap();
+        let before = (
+            fs::read(&dead).unwrap(),
+            fs::read(with_suffix(&dead, "-journal")).unwrap(),
+        );
+        let source = SourceFile::new(&dead, Duration::from_secs(1)).unwrap();
+        assert!(source.rolled_back.is_some(), "the journal is hot");
+        let value: i64 = source
+            .connect()
+            .unwrap()
+            .query_row("SELECT a FROM t", [], |row| row.get(0))
+            .unwrap();
+        assert_eq!(value, 1);
+        let tables: i64 = source
+            .connect()
+            .unwrap()
+            .query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))
+            .unwrap();
+        assert_eq!(tables, 1);
+        assert!(
+            before
+                == (
+                    fs::read(&dead).unwrap(),
+                    fs::read(with_suffix(&dead, "-journal")).unwrap()
+                )
+        );
+        let copy = source.rolled_back.as_ref().unwrap().file();
+        drop(source);
+        assert!(!copy.exists());
+    }
+
+    #[test]
+    fn any_path_can_be_opened_as_immutable() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("a b%20#?é'\".db");
+        Connection::open(&path)
+            .unwrap()
+            .execute_batch("CREATE TABLE t (a)")
+            .unwrap();
+        let source = SourceFile::new(&path, Duration::from_secs(1)).unwrap();
+        let connection = source.try_connect(&path, Access::Immutable).unwrap();
+        assert!(connection.execute_batch("CREATE TABLE u (a)").is_err());
+        assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 1);
     }
 }

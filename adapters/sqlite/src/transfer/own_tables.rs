@@ -26,6 +26,9 @@ CREATE TABLE IF NOT EXISTS _cutover_ledger (
     copied_at INTEGER, verified_at INTEGER, digest TEXT
 );";
 
+/// Where routing notes the rows that it has planted.
+pub(super) const PLANTED: &str = "_cutover_planted_rows";
+
 /// Forgets the run and what it has quarantined.
 pub(super) const FORGET_RUN: &str =
     "DELETE FROM _cutover_copy_run; DELETE FROM _cutover_progress; DELETE FROM _cutover_quarantine;";
@@ -62,6 +65,17 @@ pub(super) fn start_run(plan: &Plan, run: &RunStart) -> Vec<String> {
         )
     }));
     statements
+}
+
+/// Whether routing notes here which rows it has planted.
+pub(super) fn notes_planted_rows(connection: &Connection) -> rusqlite::Result<bool> {
+    exists(connection, PLANTED)
+}
+
+/// Forgets which rows of the plan's tables were planted: what is copied is the truth, and must not be left out on the way back.
+pub(super) fn forget_planted(plan: &Plan) -> String {
+    let names: Vec<String> = plan.tables.iter().map(|table| literal(&table.target)).collect();
+    format!("DELETE FROM {PLANTED} WHERE table_name IN ({})", names.join(", "))
 }
 
 pub(super) fn unfinished(connection: &Connection) -> rusqlite::Result<Option<UnfinishedRun>> {

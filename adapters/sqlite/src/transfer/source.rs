@@ -15,11 +15,9 @@ use rusqlite::Connection;
 use rusqlite::types::ValueRef;
 use tokio::sync::mpsc;
 
-use super::catalog;
 use super::open::SourceFile;
+use super::{catalog, own_tables};
 
-/// Where routing notes the rows that it has planted.
-const PLANTED: &str = "_cutover_planted_rows";
 /// Batches read ahead: enough to keep reader and writer busy, few enough to stay small.
 const BATCHES_AHEAD: usize = 4;
 /// How often the snapshot is tried again when a writer commits while its connections begin.
@@ -300,13 +298,12 @@ impl Planted {
 }
 
 fn planted(connection: &Connection, table: &Table) -> rusqlite::Result<Option<Planted>> {
-    let exists = "SELECT count(*) FROM sqlite_schema WHERE type = 'table' AND name = ?1";
-    let exists: i64 = connection.query_row(exists, [PLANTED], |row| row.get(0))?;
+    let exists = own_tables::notes_planted_rows(connection)?;
     let key = table.primary_key.as_ref().filter(|key| key.columns.len() == 1);
-    let Some(column) = key.and_then(|key| key.columns.first()).filter(|_| exists > 0) else {
+    let Some(column) = key.and_then(|key| key.columns.first()).filter(|_| exists) else {
         return Ok(None);
     };
-    let sql = format!("SELECT key FROM {PLANTED} WHERE table_name = ?1");
+    let sql = format!("SELECT key FROM {} WHERE table_name = ?1", own_tables::PLANTED);
     let mut statement = connection.prepare(&sql)?;
     let keys = statement.query_map([&table.name], |row| {
         Ok(row.get_ref(0)?.as_bytes().unwrap_or_default().to_vec())

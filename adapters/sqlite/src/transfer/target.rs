@@ -258,6 +258,12 @@ impl CopySession for SqliteSession {
             };
             statements.push(format!("DELETE FROM {} WHERE {condition}", quoted(&table.target)));
         }
+        if self
+            .run(|connection| own_tables::notes_planted_rows(connection))
+            .await?
+        {
+            statements.push(own_tables::forget_planted(plan));
+        }
         statements.extend(own_tables::start_run(plan, run));
         self.together(statements).await
     }
