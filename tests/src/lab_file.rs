@@ -66,9 +66,7 @@ impl LabFile {
             .execute("INSERT INTO t VALUES (?1)", [&text])
             .expect("texts");
         for statement in ROWS {
-            connection
-                .execute_batch(statement)
-                .unwrap_or_else(|error| panic!("{statement}: {error}"));
+            connection.execute_batch(statement).expect(statement);
         }
         connection
             .execute_batch(
@@ -186,7 +184,7 @@ impl Oddity {
             .expect("pragmas");
         connection
             .execute_batch(self.sql())
-            .unwrap_or_else(|error| panic!("{self:?}: {error}"));
+            .expect("the oddity is put in");
     }
 
     fn sql(self) -> &'static str {

@@ -15,6 +15,7 @@ use crate::wiring;
 
 /// Copy a database into another one
 #[derive(Debug, Clone, Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
 pub(super) struct CopyArgs {
     /// Where to read: a SQLite file, sqlite:…, or postgres://… [default: the configured SQLite file]
     #[arg(value_name = "SRC", requires = "target")]

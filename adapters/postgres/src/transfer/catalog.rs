@@ -122,7 +122,7 @@ pub async fn read(client: &impl GenericClient) -> TransferResult<Catalog> {
         }
     };
     each(&ask(COLUMNS).await?, &|table, row| {
-        table.columns.push(column(row))
+        table.columns.push(column(row));
     });
     each(&ask(CONSTRAINTS).await?, &constraint);
     each(&ask(INDEXES).await?, &|table, row| table.indexes.push(index(row)));
@@ -188,7 +188,7 @@ fn constraint(table: &mut Table, row: &Row) {
                 name,
                 columns,
                 bytewise: true,
-            })
+            });
         }
         "u" => table.uniques.push(Key {
             name,

@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet};
 
 use async_trait::async_trait;
-use bytes::{Buf, Bytes, BytesMut};
+use bytes::{Buf, BytesMut};
 use cutover_domain::transfer::catalog::{Catalog, PgKind, Table};
 use cutover_domain::transfer::convert::decode;
 use cutover_domain::transfer::name::{quoted, quoted_list};
@@ -164,7 +164,7 @@ async fn read(
         .map_err(|error| transfer_error(&error))?;
     let mut stream = std::pin::pin!(stream);
     while let Some(message) = stream.next().await {
-        decoder.feed(message.map_err(|error| transfer_error(&error))?);
+        decoder.feed(&message.map_err(|error| transfer_error(&error))?);
         while decoder.row()? {
             if decoder.batch.is_full() && sender.send(Ok(decoder.take())).await.is_err() {
                 return Ok(());
@@ -216,8 +216,8 @@ impl Decoder {
         }
     }
 
-    fn feed(&mut self, bytes: Bytes) {
-        self.buffer.extend_from_slice(&bytes);
+    fn feed(&mut self, bytes: &[u8]) {
+        self.buffer.extend_from_slice(bytes);
     }
 
     fn take(&mut self) -> RowBatch {
@@ -299,6 +299,8 @@ fn fields(bytes: &[u8], width: usize) -> Option<Option<(Fields<'_>, usize)>> {
 
 #[cfg(test)]
 mod tests {
+    use cutover_domain::transfer::rows::Value;
+
     use super::*;
 
     #[test]
@@ -322,11 +324,10 @@ mod tests {
                 next: 0,
             };
             for piece in stream.chunks(size) {
-                decoder.feed(Bytes::copy_from_slice(piece));
+                decoder.feed(piece);
                 while decoder.row().unwrap() {}
             }
             let rows: Vec<Vec<_>> = decoder.batch.rows().map(|row| row.values().collect()).collect();
-            use cutover_domain::transfer::rows::Value;
             assert_eq!(
                 rows,
                 [

@@ -1,6 +1,5 @@
 //! A PostgreSQL database as a target.
 
-use std::collections::HashMap;
 use std::pin::Pin;
 use std::time::Duration;
 
@@ -19,7 +18,7 @@ use cutover_ports::transfer::{
 use futures_util::SinkExt;
 use tokio_postgres::{Client, CopyInSink};
 
-use super::catalog::{self, OWN_SCHEMA};
+use super::catalog;
 use super::error::{connect_error, transfer_error};
 use super::{ledger, own_tables};
 use crate::PgServer;

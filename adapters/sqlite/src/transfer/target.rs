@@ -410,24 +410,22 @@ fn broken_foreign_keys(connection: &Connection, tables: &[String]) -> rusqlite::
             let name = key
                 .and_then(|key| key.name.clone())
                 .unwrap_or_else(|| sql.clone());
-            let entry = match weakened
-                .iter_mut()
-                .find(|entry| entry.table == *table && entry.constraint == name)
-            {
-                Some(entry) => entry,
-                None => {
-                    weakened.push(Weakened {
-                        table: table.clone(),
-                        constraint: name,
-                        sql,
-                        rows: 0,
-                        keys: vec![],
-                    });
-                    let Some(entry) = weakened.last_mut() else {
-                        continue;
-                    };
-                    entry
-                }
+            let known = weakened
+                .iter()
+                .position(|entry| entry.table == *table && entry.constraint == name);
+            let at = known.unwrap_or(weakened.len());
+            if known.is_none() {
+                let table = table.clone();
+                weakened.push(Weakened {
+                    table,
+                    constraint: name,
+                    sql,
+                    rows: 0,
+                    keys: vec![],
+                });
+            }
+            let Some(entry) = weakened.get_mut(at) else {
+                continue;
             };
             entry.rows += 1;
             if entry.keys.len() < NAMED_OFFENDERS {
