@@ -1,8 +1,8 @@
 //! The file, the threads that own its connections, and the one place where statements run.
 
 use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
-use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
@@ -13,6 +13,7 @@ use rusqlite::{Connection, OpenFlags, Params, Row, ToSql};
 use tokio::sync::oneshot;
 
 use crate::error::{is_unnamed_foreign_key, restricting_children, store_error};
+use crate::lane::{Lane, Queue};
 use crate::row::Columns;
 
 /// How a file is opened.
@@ -39,15 +40,15 @@ impl Default for OpenSettings {
     }
 }
 
-/// Work for a connection's thread; `None` ends it.
-type Job = Option<Box<dyn FnOnce(&Session) + Send>>;
+/// Work for a connection's thread.
+pub(crate) type Job = Box<dyn FnOnce(&Session) + Send>;
 
 /// A SQLite file as the repositories use it. Cloning shares the connections; they close with the last clone.
 #[derive(Clone)]
 pub struct Database {
     path: PathBuf,
-    writer: Sender<Job>,
-    readers: Sender<Job>,
+    writer: Arc<Lane>,
+    readers: Arc<Lane>,
     threads: Arc<Mutex<Threads>>,
     foreign_keys: Option<Arc<dyn ForeignKeys>>,
 }
@@ -70,22 +71,19 @@ impl fmt::Debug for Database {
 impl Database {
     /// Opens the file: one connection that writes, some that read, each on its own thread.
     pub fn open(path: &Path, settings: &OpenSettings) -> StoreResult<Self> {
-        let (writer, jobs) = channel();
+        let (writer, readers) = (Arc::new(Lane::default()), Arc::new(Lane::default()));
         let mut threads = Threads::default();
         // The writer comes first: it makes the file and turns on WAL, which the readers need.
         let session = Session::open(path, settings, settings.create)?;
-        threads.writer = Some(spawn("sqlite-writer", session, Arc::new(Mutex::new(jobs)))?);
-        let (readers, jobs) = channel();
-        let jobs = Arc::new(Mutex::new(jobs));
+        threads.writer = Some(spawn("sqlite-writer", session, writer.queue())?);
         for _ in 0..settings.readers.max(1) {
             let session = Session::open(path, settings, false)?;
             session
                 .connection
                 .pragma_update(None, "query_only", true)
                 .map_err(store_error)?;
-            threads
-                .readers
-                .push(spawn("sqlite-reader", session, Arc::clone(&jobs))?);
+            let reader = spawn("sqlite-reader", session, readers.queue())?;
+            threads.readers.push(reader);
         }
         let threads = Arc::new(Mutex::new(threads));
         Ok(Self {
@@ -101,18 +99,16 @@ impl Database {
     /// asked later fails as unavailable.
     pub async fn close(&self) {
         let threads = std::mem::take(&mut *self.threads.lock().unwrap_or_else(PoisonError::into_inner));
-        let (readers, writer) = (self.readers.clone(), self.writer.clone());
+        let (readers, writer) = (Arc::clone(&self.readers), Arc::clone(&self.writer));
         let closing = tokio::task::spawn_blocking(move || {
-            for _ in &threads.readers {
-                readers.send(None).unwrap_or_default();
-            }
+            readers.close();
             let readers = threads
                 .readers
                 .into_iter()
                 .map(JoinHandle::join)
                 .filter(Result::is_err)
                 .count();
-            writer.send(None).unwrap_or_default();
+            writer.close();
             let writer = threads
                 .writer
                 .map(JoinHandle::join)
@@ -211,37 +207,38 @@ impl Database {
 }
 
 async fn run<T: Send + 'static>(
-    lane: &Sender<Job>,
+    lane: &Lane,
     operation: &'static str,
     work: impl FnOnce(&Session) -> StoreResult<T> + Send + 'static,
 ) -> StoreResult<T> {
     let (answer, result) = oneshot::channel();
-    let job: Job = Some(Box::new(move |session| {
+    let job: Job = Box::new(move |session| {
         let outcome = work(session);
         if let Err(error) = &outcome {
             tracing::debug!(operation, %error, "statement failed");
         }
         // A caller that went away does not need the answer; the work is done all the same.
         answer.send(outcome).unwrap_or_default();
-    }));
-    lane.send(job).map_err(|_| stopped())?;
+    });
+    if !lane.send(job) {
+        return Err(stopped());
+    }
     result.await.map_err(|_| stopped())?
 }
 
 fn stopped() -> StoreError {
-    StoreError::Unavailable("the connection's thread has stopped".into())
+    StoreError::Unavailable("the file is closed, or the work on it ended by a panic".into())
 }
 
-/// A thread that owns `session` and does its lane's jobs until every sender is gone.
-fn spawn(name: &str, session: Session, jobs: Arc<Mutex<Receiver<Job>>>) -> StoreResult<JoinHandle<()>> {
+/// A thread that owns `session` and does its lane's jobs until the lane is closed.
+fn spawn(name: &str, session: Session, queue: Arc<Queue>) -> StoreResult<JoinHandle<()>> {
     thread::Builder::new()
         .name(name.to_owned())
         .spawn(move || {
-            loop {
-                let job = jobs.lock().unwrap_or_else(PoisonError::into_inner).recv();
-                match job {
-                    Ok(Some(job)) => job(&session),
-                    Ok(None) | Err(_) => break,
+            while let Some(job) = queue.next() {
+                // The caller of a job that panics learns of it, as its answer never comes; the others' jobs are done.
+                if catch_unwind(AssertUnwindSafe(|| job(&session))).is_err() {
+                    session.abandon();
                 }
             }
         })
@@ -282,6 +279,15 @@ impl Session {
         Self {
             connection,
             zone: LegacyZone::utc(),
+        }
+    }
+
+    /// Rolls back what a panic left open.
+    fn abandon(&self) {
+        if !self.connection.is_autocommit()
+            && let Err(error) = self.execute("ROLLBACK", [])
+        {
+            tracing::error!(%error, "a transaction that a panic left open cannot be rolled back");
         }
     }
 
@@ -427,5 +433,98 @@ impl Session {
         from_row: impl Fn(&mut Columns<'_>) -> StoreResult<T>,
     ) -> StoreResult<T> {
         from_row(&mut Columns::new(row, &self.zone))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    async fn database() -> (tempfile::TempDir, Database) {
+        let directory = tempfile::tempdir().unwrap();
+        let settings = OpenSettings {
+            create: true,
+            ..OpenSettings::default()
+        };
+        let db = Database::open(&directory.path().join("test.db"), &settings).unwrap();
+        db.write("test.make", |session| {
+            session.execute("CREATE TABLE t (a INTEGER UNIQUE, b TEXT)", [])
+        })
+        .await
+        .unwrap();
+        (directory, db)
+    }
+
+    async fn count(db: &Database) -> u64 {
+        let rows = db.read("test.count", |session| {
+            session.query_opt("SELECT count(*) FROM t", [], |columns| columns.count())
+        });
+        rows.await.unwrap().unwrap()
+    }
+
+    #[tokio::test]
+    async fn a_panic_is_rolled_back_and_the_next_job_is_done() {
+        let (_directory, db) = database().await;
+        let panicking = db.atomic("test.panic", |session| -> StoreResult<()> {
+            session.execute("INSERT INTO t (b) VALUES ('x')", [])?;
+            panic!("a test");
+        });
+        assert!(matches!(panicking.await, Err(StoreError::Unavailable(_))));
+        assert_eq!(count(&db).await, 0);
+        db.write("test.next", |session| {
+            session.execute("INSERT INTO t (b) VALUES ('y')", [])
+        })
+        .await
+        .unwrap();
+        assert_eq!(count(&db).await, 1);
+    }
+
+    #[tokio::test]
+    async fn a_statement_that_gives_rows_back_is_run_to_its_end() {
+        let (_directory, db) = database().await;
+        let outcome = db
+            .write("test.returning", |session| {
+                session.query_opt(
+                    "INSERT INTO t (a, b) VALUES (NULL, 'n') RETURNING b",
+                    [],
+                    |columns| columns.text(),
+                )
+            })
+            .await
+            .unwrap();
+        assert_eq!(outcome.as_deref(), Some("n"));
+        // SQLite finds the missing parent at the statement's end, behind the row that it gives back.
+        let orphan = db.write("test.orphan", |session| {
+            session.execute("CREATE TABLE c (a INTEGER REFERENCES t (a))", [])?;
+            session.query_opt("INSERT INTO c (a) VALUES (42) RETURNING a", [], |columns| {
+                columns.count()
+            })
+        });
+        assert!(matches!(orphan.await, Err(StoreError::Missing(_))));
+    }
+
+    #[tokio::test]
+    async fn what_was_asked_before_closing_is_done_and_later_work_is_refused() {
+        let (_directory, db) = database().await;
+        let writes: Vec<_> = (0..50)
+            .map(|_| {
+                let db = db.clone();
+                tokio::spawn(async move {
+                    db.write("test.write", |session| {
+                        session.execute("INSERT INTO t (b) VALUES ('x')", [])
+                    })
+                    .await
+                })
+            })
+            .collect();
+        for write in writes {
+            assert_eq!(write.await.unwrap().unwrap(), 1);
+        }
+        let clone = db.clone();
+        db.close().await;
+        let refused = clone
+            .write("test.late", |session| session.execute("DELETE FROM t", []))
+            .await;
+        assert!(matches!(refused, Err(StoreError::Unavailable(_))), "{refused:?}");
     }
 }

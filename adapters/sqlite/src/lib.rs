@@ -5,6 +5,7 @@ pub mod error;
 mod foreign_keys;
 mod inventory;
 pub mod lab;
+mod lane;
 pub mod row;
 pub mod transfer;
 

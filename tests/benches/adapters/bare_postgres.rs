@@ -28,7 +28,7 @@ struct Bare {
 /// A [`Bare`] that the futures can share.
 struct Task(Arc<Bare>);
 
-pub async fn sides(database: &TestDatabase, tasks: usize) -> Vec<Arc<dyn Side>> {
+pub(crate) async fn sides(database: &TestDatabase, tasks: usize) -> Vec<Arc<dyn Side>> {
     let mut sides: Vec<Arc<dyn Side>> = Vec::new();
     for _ in 0..tasks {
         sides.push(Arc::new(Task(Arc::new(connect(database).await))));

@@ -20,7 +20,7 @@ struct Bare {
     writer: Arc<Mutex<Connection>>,
 }
 
-pub fn sides(path: &Path, tasks: usize) -> Vec<Arc<dyn Side>> {
+pub(crate) fn sides(path: &Path, tasks: usize) -> Vec<Arc<dyn Side>> {
     let writer = open(path);
     (0..tasks)
         .map(|_| {

@@ -36,7 +36,7 @@ const PAGE: PageRequest = PageRequest {
     offset: 200,
 };
 const BATCH: u64 = 500;
-const ROUNDS: usize = 15;
+const ROUNDS: usize = 51;
 const TASKS: [usize; 2] = [1, 16];
 const RUN_ID: &str = "ana_00000001";
 

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use cutover_domain::json::Json;
 use cutover_domain::lab::analysis_run::{AnalysisProgress, AnalysisRun, AnalysisStatus};
+use cutover_domain::lab::exploration::{Exploration, ExplorationStatus, NodeStatus, ScenarioNode};
 use cutover_ports::lab::Replacement;
 use cutover_tests::store::TestStore;
 use futures_util::future::join_all;
@@ -24,6 +25,7 @@ contract!(
     runs_are_found_by_their_experiments,
     update_sets_what_it_holds,
     delete_takes_outcomes_and_cache_along,
+    an_exploration_holds_its_run,
     a_deleted_experiment_keeps_its_run,
     the_latest_completed_run_of_an_experiment,
     the_latest_completed_run_among_some,
@@ -324,6 +326,59 @@ async fn delete_takes_outcomes_and_cache_along(store: &TestStore) {
     assert!(!runs.delete_by_experiment(&second.experiment_id).await.unwrap());
     assert_eq!(store.lab.synth_outcomes.count(&second.id).await.unwrap(), 0);
     assert_eq!(store.lab.analysis_cache.list(&second.id, "").await.unwrap(), []);
+}
+
+async fn an_exploration_holds_its_run(store: &TestStore) {
+    let runs = &store.lab.analysis_runs;
+    let held = stored_run(store, 1).await;
+    store
+        .lab
+        .synth_outcomes
+        .insert(&[outcome(&held.id, "abc123", 0.5)])
+        .await
+        .unwrap();
+    let json = |text: &str| Json::parse(text).unwrap();
+    let exploration = Exploration {
+        id: "expl_0000000a".to_owned(),
+        experiment_id: held.experiment_id.clone(),
+        baseline_analysis_id: held.id.clone(),
+        goal: json("{}"),
+        config: json("{}"),
+        status: ExplorationStatus::Running.into(),
+        current_depth: 0.into(),
+        total_nodes: 1.into(),
+        total_llm_calls: 0.into(),
+        best_success_rate: None,
+        started_at: at(0).into(),
+        completed_at: None,
+    };
+    let root = ScenarioNode {
+        id: "node_0000000a".to_owned(),
+        exploration_id: exploration.id.clone(),
+        parent_id: None,
+        depth: 0.into(),
+        action_applied: None,
+        action_category: None,
+        rationale: None,
+        short_action: None,
+        scorecard_params: json("{}"),
+        simulation_results: None,
+        execution_time_seconds: None,
+        node_status: NodeStatus::Active.into(),
+        created_at: at(0).into(),
+    };
+    store.lab.explorations.start(&exploration, &root).await.unwrap();
+
+    let key = "explorations.baseline_analysis_id";
+    assert_conflict(runs.delete(&held.id).await, key);
+    assert_conflict(runs.delete_by_experiment(&held.experiment_id).await, key);
+    let next = run("ana_0000000b", &held.experiment_id, AnalysisStatus::Running);
+    assert_conflict(runs.replace(&next).await, key);
+    assert_eq!(
+        runs.find_by_experiment(&held.experiment_id).await.unwrap(),
+        Some(held.clone())
+    );
+    assert_eq!(store.lab.synth_outcomes.count(&held.id).await.unwrap(), 1);
 }
 
 async fn a_deleted_experiment_keeps_its_run(store: &TestStore) {

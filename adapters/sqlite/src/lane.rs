@@ -1,0 +1,84 @@
+//! The way of jobs to the threads that own connections.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+
+use crate::database::Job;
+
+/// Jobs for one or more threads, first come, first served. Dropping it closes it.
+#[derive(Default)]
+pub(crate) struct Lane(Arc<Queue>);
+
+/// A lane as its threads see it.
+///
+/// A channel whose receivers share a lock would wake two threads for each job: the one that gets it, and the one that
+/// has waited for its turn to wait.
+#[derive(Default)]
+pub(crate) struct Queue {
+    state: Mutex<State>,
+    wake: Condvar,
+}
+
+#[derive(Default)]
+struct State {
+    jobs: VecDeque<Job>,
+    /// Threads that wait for a job.
+    idle: usize,
+    closed: bool,
+}
+
+impl Lane {
+    /// The end that the threads take jobs from.
+    pub(crate) fn queue(&self) -> Arc<Queue> {
+        Arc::clone(&self.0)
+    }
+
+    /// Hands over a job; `false` if the lane is closed.
+    pub(crate) fn send(&self, job: Job) -> bool {
+        let mut state = self.0.state();
+        if state.closed {
+            return false;
+        }
+        state.jobs.push_back(job);
+        let somebody_waits = state.idle > 0;
+        drop(state);
+        if somebody_waits {
+            self.0.wake.notify_one();
+        }
+        true
+    }
+
+    /// Takes no more jobs; the threads end once those that are there are done.
+    pub(crate) fn close(&self) {
+        self.0.state().closed = true;
+        self.0.wake.notify_all();
+    }
+}
+
+impl Drop for Lane {
+    fn drop(&mut self) {
+        self.close();
+    }
+}
+
+impl Queue {
+    /// Waits for a job; none when there will be no more.
+    pub(crate) fn next(&self) -> Option<Job> {
+        let mut state = self.state();
+        loop {
+            if let Some(job) = state.jobs.pop_front() {
+                return Some(job);
+            }
+            if state.closed {
+                return None;
+            }
+            state.idle += 1;
+            state = self.wake.wait(state).unwrap_or_else(PoisonError::into_inner);
+            state.idle -= 1;
+        }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
