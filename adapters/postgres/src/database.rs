@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use cutover_ports::{ForeignKeys, Page, PageRequest, Reference, StoreError, StoreResult};
 use deadpool::Runtime;
-use deadpool::managed::{Metrics, PoolError, RecycleError, RecycleResult};
+use deadpool::managed::{Manager as _, Metrics, PoolError, RecycleError, RecycleResult};
 use deadpool_postgres::ClientWrapper;
 use futures_util::TryStreamExt;
 use postgres_types::{ToSql, Type};
@@ -303,8 +303,8 @@ pub(crate) struct Lease {
     shared: Arc<Shared>,
     /// Only empty once the lease ends.
     client: Option<Object>,
-    /// Taken when the first one turned out to be dead.
-    replacement: OnceCell<Object>,
+    /// Made when that one turned out to be dead; it goes to the pool in its place.
+    replacement: OnceCell<ClientWrapper>,
     /// Statements under way.
     running: AtomicUsize,
     /// Whether the session is not fit for others.
@@ -403,7 +403,7 @@ impl Lease {
 
     async fn run_on(
         &self,
-        client: &Object,
+        client: &ClientWrapper,
         sql: &'static str,
         binds: &[Bind<'_>],
         effect: Effect,
@@ -428,7 +428,7 @@ impl Lease {
 
     async fn run_unprepared(
         &self,
-        client: &Object,
+        client: &ClientWrapper,
         sql: &str,
         binds: &[Bind<'_>],
         effect: Effect,
@@ -448,7 +448,7 @@ impl Lease {
     }
 
     /// A fresh connection for a statement that failed on `client` and may be run again, once per lease; else the error.
-    async fn replace(&self, client: &Object, failure: Failure) -> StoreResult<&Object> {
+    async fn replace(&self, client: &ClientWrapper, failure: Failure) -> StoreResult<&ClientWrapper> {
         let is_replacement = self
             .replacement
             .get()
@@ -457,23 +457,24 @@ impl Lease {
             return Err(failure.error);
         }
         tracing::debug!(operation = self.operation, error = %failure.error, "trying again on a fresh connection");
-        // Statements of one lease may run side by side; they share the replacement.
-        self.replacement
-            .get_or_try_init(|| Box::pin(self.shared.connection()))
-            .await
+        // Statements of one lease may run side by side; they share the replacement. It is not asked of the pool, where
+        // everyone might wait for a replacement while holding the last dead connections.
+        let manager = self.shared.pool.manager();
+        let fresh = self.replacement.get_or_try_init(|| manager.create()).await?;
+        Ok(fresh)
     }
 
-    fn client(&self) -> StoreResult<&Object> {
+    fn client(&self) -> StoreResult<&ClientWrapper> {
         self.replacement
             .get()
-            .or(self.client.as_ref())
+            .or(self.client.as_deref())
             .ok_or_else(|| StoreError::Backend("the connection was given back".into()))
     }
 
     /// Waits for `statement`, but not for ever.
     async fn bounded<T>(
         &self,
-        client: &Object,
+        client: &ClientWrapper,
         effect: Effect,
         statement: impl Future<Output = Result<T, tokio_postgres::Error>>,
     ) -> Result<T, Failure> {
@@ -535,16 +536,13 @@ async fn collect(
 
 impl Drop for Lease {
     fn drop(&mut self) {
-        let Some(first) = self.client.take() else {
+        let Some(mut client) = self.client.take() else {
             return;
         };
-        let client = match self.replacement.take() {
-            Some(fresh) => {
-                drop(Object::take(first));
-                fresh
-            }
-            None => first,
-        };
+        if let Some(fresh) = self.replacement.take() {
+            *client = fresh;
+            *self.spoilt.get_mut() = false;
+        }
         let unfinished = *self.running.get_mut() > 0;
         if !(unfinished || self.in_transaction || *self.spoilt.get_mut()) {
             return;

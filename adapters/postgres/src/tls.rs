@@ -305,9 +305,12 @@ pub(crate) fn explain(error: &Error) -> String {
         return format!("the TLS handshake failed: {error}");
     };
     match reason {
-        CertificateError::UnknownIssuer => "the server's certificate is not of a trusted authority \
+        // The second: of an authority that has a trusted one's name and another key.
+        CertificateError::UnknownIssuer | CertificateError::BadSignature => {
+            "the server's certificate is not of a trusted authority \
             (name the authority's certificate by sslrootcert)"
-            .to_owned(),
+                .to_owned()
+        }
         CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
             format!("the server's certificate is made for another host ({reason})")
         }

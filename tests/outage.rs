@@ -1,0 +1,613 @@
+//! What callers see, and what is stored, when PostgreSQL is killed, frozen, slow or not there; and that all is well
+//! again by itself afterwards.
+
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use cutover_domain::lab::synth_group::SynthGroup;
+use cutover_domain::stored::StoredValue;
+use cutover_domain::time::Timestamp;
+use cutover_migrations::{Context, Target};
+use cutover_ports::lab::LabRepositories;
+use cutover_ports::{PageRequest, PortableRow, ReferredRows, StoreError};
+use cutover_postgres::{Database, PgServer, PoolSettings};
+use cutover_tests::postgres::{TcpOptions, TestDatabase, TestServer, TestServerOptions};
+use cutover_tests::store::{lab_database, postgres_target};
+use tokio::net::TcpListener;
+use tokio::time::{sleep, timeout};
+use tokio_postgres::{Client, NoTls};
+
+/// Inserts that take their time: at once, or only when they are committed.
+const SLOW_INSERTS: &str = "
+    CREATE FUNCTION take_a_while() RETURNS trigger LANGUAGE plpgsql AS
+        $$ BEGIN PERFORM pg_sleep(30); RETURN NEW; END $$;
+    CREATE TRIGGER slow BEFORE INSERT ON synth_groups FOR EACH ROW WHEN (NEW.name = 'slow')
+        EXECUTE FUNCTION take_a_while();
+    CREATE CONSTRAINT TRIGGER slow_commit AFTER INSERT ON synth_groups DEFERRABLE INITIALLY DEFERRED
+        FOR EACH ROW WHEN (NEW.name = 'slow to commit') EXECUTE FUNCTION take_a_while();";
+
+/// The lab's schema with the slow inserts, and a pool on it.
+struct Bench {
+    /// For tests that stop it; the others share one.
+    server: Option<TestServer>,
+    /// Theirs.
+    _shared: Option<TestDatabase>,
+    url: String,
+    database: Database,
+    lab: LabRepositories,
+}
+
+impl Bench {
+    /// A database of its own on the server that all tests share.
+    async fn shared(settings: PoolSettings) -> Self {
+        let database = lab_database().await;
+        let url = database.url();
+        Self::on(None, Some(database), url, settings).await
+    }
+
+    /// A server of its own.
+    async fn new(settings: PoolSettings) -> Self {
+        let server = TestServer::start(TestServerOptions::default()).await;
+        let url = server.url();
+        let target = Target::Postgres(postgres_target(&url));
+        cutover_migrations::up(&target, &Context::LAB, None)
+            .await
+            .unwrap();
+        Self::on(Some(server), None, url, settings).await
+    }
+
+    async fn on(
+        server: Option<TestServer>,
+        shared: Option<TestDatabase>,
+        url: String,
+        settings: PoolSettings,
+    ) -> Self {
+        let database = Database::new(&PgServer::parse(&url).unwrap(), &settings).unwrap();
+        let lab = cutover_postgres::lab::repositories(&database);
+        let bench = Self {
+            server,
+            _shared: shared,
+            url,
+            database,
+            lab,
+        };
+        bench.execute(SLOW_INSERTS).await;
+        bench
+    }
+
+    /// A connection past the pool.
+    async fn connect(&self) -> Client {
+        let (client, connection) = tokio_postgres::connect(&self.url, NoTls).await.unwrap();
+        tokio::spawn(connection);
+        client
+    }
+
+    async fn execute(&self, sql: &str) {
+        self.connect().await.batch_execute(sql).await.unwrap();
+    }
+
+    /// Has every connection of the pool open, so that an outage finds them there.
+    async fn fill_pool(&self) {
+        let pings = (0..self.database.status().size_max).map(|_| self.database.ping());
+        for ping in futures_util::future::join_all(pings).await {
+            ping.unwrap();
+        }
+    }
+
+    /// Starts an insert and comes back once the server is busy with it.
+    async fn start_insert(&self, name: &'static str) -> tokio::task::JoinHandle<Result<(), StoreError>> {
+        let groups = self.lab.synth_groups.clone();
+        let insert = tokio::spawn(async move { groups.insert(&group(name)).await });
+        self.until_sleeping(1).await;
+        insert
+    }
+
+    /// Starts a transaction (two inserts and a COMMIT) and comes back once the server is busy with it.
+    async fn start_transaction(&self, name: &'static str) -> tokio::task::JoinHandle<Result<(), StoreError>> {
+        let database = self.database.clone();
+        let plant = tokio::spawn(async move {
+            database
+                .plant("synth_groups", "id", "grp_000000aa", &portable(name))
+                .await
+        });
+        self.until_sleeping(1).await;
+        plant
+    }
+
+    /// Waits until `count` sessions of the pool are in `pg_sleep`.
+    async fn until_sleeping(&self, count: i64) {
+        let client = self.connect().await;
+        let sql = "SELECT count(*) FROM pg_stat_activity
+            WHERE datname = current_database() AND application_name = 'cutover' AND wait_event = 'PgSleep'";
+        let deadline = Instant::now() + Duration::from_secs(10);
+        loop {
+            let sleeping: i64 = client.query_one(sql, &[]).await.unwrap().get(0);
+            if sleeping == count {
+                return;
+            }
+            assert!(
+                Instant::now() < deadline,
+                "{sleeping} statements are under way, not {count}"
+            );
+            sleep(Duration::from_millis(10)).await;
+        }
+    }
+
+    async fn rows(&self, table: &str) -> i64 {
+        let sql = format!("SELECT count(*) FROM {table}");
+        self.connect().await.query_one(&sql, &[]).await.unwrap().get(0)
+    }
+
+    fn own_server(&mut self) -> &mut TestServer {
+        self.server
+            .as_mut()
+            .expect("a test that stops its server has one")
+    }
+
+    async fn crash(&mut self) {
+        self.own_server().kill_9().await;
+    }
+
+    /// The server is back, and the first call of every kind succeeds.
+    async fn recover(&mut self) {
+        self.own_server().start_again().await;
+        let page = self
+            .lab
+            .synth_groups
+            .list(PageRequest { limit: 10, offset: 0 })
+            .await;
+        assert_eq!(
+            page.unwrap().total,
+            1,
+            "nothing half-written beside the default group"
+        );
+        assert_eq!(self.rows("cutover.planted_rows").await, 0, "nothing half-written");
+        self.lab.synth_groups.insert(&group("after")).await.unwrap();
+        assert_eq!(
+            self.lab.synth_groups.get("grp_000000aa").await.unwrap(),
+            Some(group("after"))
+        );
+    }
+}
+
+fn group(name: &str) -> SynthGroup {
+    SynthGroup {
+        id: "grp_000000aa".to_owned(),
+        name: name.to_owned(),
+        description: None,
+        created_at: Timestamp::from_micros(1_700_000_000_000_000).unwrap().into(),
+    }
+}
+
+fn portable(name: &str) -> PortableRow {
+    let text = |text: &str| StoredValue::Text(text.to_owned());
+    vec![
+        ("id".to_owned(), text("grp_000000aa")),
+        ("name".to_owned(), text(name)),
+        ("created_at".to_owned(), text("2026-01-02T03:04:05.000006+00:00")),
+    ]
+}
+
+#[track_caller]
+fn unavailable<T: std::fmt::Debug>(result: Result<T, StoreError>) -> String {
+    match result {
+        Err(error @ StoreError::Unavailable(_)) => error.to_string(),
+        other => panic!("{other:?} is not Unavailable"),
+    }
+}
+
+#[track_caller]
+fn indeterminate<T: std::fmt::Debug>(result: Result<T, StoreError>) {
+    assert!(matches!(result, Err(StoreError::Indeterminate(_))), "{result:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn killed_while_an_insert_is_under_way() {
+    let mut bench = Bench::new(PoolSettings::default()).await;
+    let insert = bench.start_insert("slow").await;
+    bench.crash().await;
+    indeterminate(insert.await.unwrap());
+    bench.recover().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn killed_in_the_middle_of_a_transaction() {
+    let mut bench = Bench::new(PoolSettings::default()).await;
+    let transaction = bench.start_transaction("slow").await;
+    bench.crash().await;
+    unavailable(transaction.await.unwrap());
+    bench.recover().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn killed_while_committing() {
+    let mut bench = Bench::new(PoolSettings::default()).await;
+    let transaction = bench.start_transaction("slow to commit").await;
+    bench.crash().await;
+    indeterminate(transaction.await.unwrap());
+    bench.recover().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_whole_pool_of_dead_connections_mends_itself() {
+    let mut bench = Bench::new(PoolSettings {
+        size: 8,
+        ..Default::default()
+    })
+    .await;
+    bench.fill_pool().await;
+    assert_eq!(bench.database.status().size, 8);
+    bench.crash().await;
+    let started = Instant::now();
+    let down = unavailable(bench.lab.synth_groups.get("x").await);
+    assert!(down.contains("cannot be reached"), "{down}");
+    unavailable(bench.lab.synth_groups.insert(&group("x")).await);
+    unavailable(
+        bench
+            .database
+            .plant("synth_groups", "id", "grp_000000aa", &portable("x"))
+            .await,
+    );
+    assert!(
+        started.elapsed() < Duration::from_secs(1),
+        "a dead server is noticed at once"
+    );
+    bench.recover().await;
+    bench.fill_pool().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_restart_between_two_calls_is_not_noticed() {
+    let mut bench = Bench::new(PoolSettings {
+        size: 4,
+        ..Default::default()
+    })
+    .await;
+    bench.fill_pool().await;
+    bench.own_server().stop().await;
+    bench.recover().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn sessions_ended_by_an_administrator_are_replaced() {
+    let bench = Bench::shared(PoolSettings {
+        size: 4,
+        ..Default::default()
+    })
+    .await;
+    bench.lab.synth_groups.insert(&group("there")).await.unwrap();
+    let end = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'cutover'";
+    for _ in 0..20 {
+        bench.fill_pool().await;
+        bench.execute(end).await;
+        let reads = (0..8).map(|_| bench.lab.synth_groups.get("grp_000000aa"));
+        for read in futures_util::future::join_all(reads).await {
+            assert_eq!(read.unwrap(), Some(group("there")));
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_migration_under_a_prepared_statement_is_not_noticed() {
+    let bench = Bench::shared(PoolSettings {
+        size: 1,
+        ..Default::default()
+    })
+    .await;
+    bench.lab.synth_groups.insert(&group("there")).await.unwrap();
+    assert_eq!(
+        bench.lab.synth_groups.get("grp_000000aa").await.unwrap(),
+        Some(group("there"))
+    );
+    // The statement's columns have other types now, which PostgreSQL does not let a prepared one have.
+    bench
+        .execute("DROP TRIGGER slow ON synth_groups; DROP TRIGGER slow_commit ON synth_groups")
+        .await;
+    bench
+        .execute("ALTER TABLE synth_groups ALTER COLUMN name TYPE varchar(300)")
+        .await;
+    assert_eq!(
+        bench.lab.synth_groups.get("grp_000000aa").await.unwrap(),
+        Some(group("there"))
+    );
+    assert_eq!(
+        bench.lab.synth_groups.ensure(&group("new")).await.unwrap(),
+        group("there")
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_statement_that_takes_too_long_is_given_up() {
+    let settings = PoolSettings {
+        size: 1,
+        statement_timeout: Duration::from_millis(400),
+        ..Default::default()
+    };
+    let bench = Bench::shared(settings).await;
+    let started = Instant::now();
+    let error = unavailable(bench.start_insert("slow").await.await.unwrap());
+    assert!(error.contains("statement timeout"), "{error}");
+    unavailable(bench.start_transaction("slow").await.await.unwrap());
+    assert!(
+        started.elapsed() < Duration::from_secs(3),
+        "{:?}",
+        started.elapsed()
+    );
+    // The server gave it up itself, so the connection is as good as new.
+    bench.lab.synth_groups.insert(&group("quick")).await.unwrap();
+    assert_eq!(bench.database.status().size, 1);
+    bench.until_sleeping(0).await;
+    assert_eq!(bench.rows("synth_groups").await, 2);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_frozen_session_is_given_up() {
+    let settings = PoolSettings {
+        size: 1,
+        statement_timeout: Duration::from_millis(300),
+        ..Default::default()
+    };
+    let bench = Bench::new(settings).await;
+    for is_read in [true, false] {
+        // Prepared while all was well: preparing writes nothing, so it would leave no doubt.
+        bench.lab.synth_groups.ensure(&group("there")).await.unwrap();
+        bench.lab.synth_groups.get("x").await.unwrap();
+        let sql = "SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'cutover'";
+        let rows = bench.connect().await.query(sql, &[]).await.unwrap();
+        let pid: i32 = rows.last().unwrap().get(0);
+        signal("-STOP", pid);
+        let started = Instant::now();
+        if is_read {
+            unavailable(bench.lab.synth_groups.get("x").await);
+        } else {
+            indeterminate(bench.lab.synth_groups.ensure(&group("frozen")).await);
+        }
+        assert!(started.elapsed() < Duration::from_secs(2));
+        // Nobody waits for that session again.
+        bench.database.ping().await.unwrap();
+        signal("-CONT", pid);
+        // It finds itself cancelled or closed, and goes.
+        let deadline = Instant::now() + Duration::from_secs(5);
+        let sql = format!("SELECT count(*) FROM pg_stat_activity WHERE pid = {pid}");
+        let client = bench.connect().await;
+        while client.query_one(&sql, &[]).await.unwrap().get::<_, i64>(0) > 0 {
+            assert!(Instant::now() < deadline, "the session is still there");
+            sleep(Duration::from_millis(10)).await;
+        }
+    }
+}
+
+/// `pid` is a session of a server that the test has started.
+fn signal(signal: &str, pid: i32) {
+    let status = Command::new("kill")
+        .args([signal, &pid.to_string()])
+        .status()
+        .unwrap();
+    assert!(status.success());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_exhausted_pool_is_unavailable_in_time() {
+    let settings = PoolSettings {
+        size: 2,
+        wait_timeout: Duration::from_millis(300),
+        ..Default::default()
+    };
+    let bench = Bench::shared(settings).await;
+    let mut busy = Vec::new();
+    for number in 1..=2 {
+        let database = bench.database.clone();
+        let key = if number == 1 {
+            "grp_000000aa"
+        } else {
+            "grp_000000bb"
+        };
+        let row: PortableRow = portable("slow")
+            .into_iter()
+            .map(|(column, value)| {
+                if column == "id" {
+                    (column, StoredValue::Text(key.to_owned()))
+                } else {
+                    (column, value)
+                }
+            })
+            .collect();
+        busy.push(tokio::spawn(async move {
+            database.plant("synth_groups", "id", key, &row).await
+        }));
+    }
+    bench.until_sleeping(2).await;
+    let status = bench.database.status();
+    assert_eq!(
+        (status.size_max, status.size, status.in_use, status.waiting),
+        (2, 2, 2, 0)
+    );
+    let started = Instant::now();
+    let error = unavailable(bench.lab.synth_groups.get("x").await);
+    assert!(
+        error.contains("all 2 connections of the pool were busy for 300ms"),
+        "{error}"
+    );
+    let waited = started.elapsed();
+    assert!(
+        waited >= Duration::from_millis(300) && waited < Duration::from_secs(1),
+        "{waited:?}"
+    );
+    for task in busy {
+        task.abort();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_caller_that_goes_away_delays_nobody() {
+    let bench = Bench::shared(PoolSettings {
+        size: 1,
+        ..Default::default()
+    })
+    .await;
+    for in_transaction in [false, true] {
+        let work = if in_transaction {
+            bench.start_transaction("slow").await
+        } else {
+            bench.start_insert("slow").await
+        };
+        work.abort();
+        let started = Instant::now();
+        assert_eq!(bench.lab.synth_groups.get("grp_000000aa").await.unwrap(), None);
+        assert!(
+            started.elapsed() < Duration::from_secs(1),
+            "{:?}",
+            started.elapsed()
+        );
+        // What it asked for is not done behind its back either.
+        bench.until_sleeping(0).await;
+        assert_eq!(bench.rows("synth_groups").await, 1);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_transaction_left_open_never_returns_to_the_pool() {
+    let bench = Bench::shared(PoolSettings {
+        size: 1,
+        ..Default::default()
+    })
+    .await;
+    // Dropped at every point of the way: after the first poll, the second, and so on, until it goes through.
+    for polls in 1_u64.. {
+        let key = "grp_000000aa";
+        let row = portable("left open");
+        let mut plant = Box::pin(bench.database.plant("synth_groups", "id", key, &row));
+        let mut seen = 0;
+        let outcome = std::future::poll_fn(|context| {
+            seen += 1;
+            match plant.as_mut().poll(context) {
+                std::task::Poll::Ready(result) => std::task::Poll::Ready(Some(result)),
+                std::task::Poll::Pending if seen == polls => std::task::Poll::Ready(None),
+                std::task::Poll::Pending => std::task::Poll::Pending,
+            }
+        })
+        .await;
+        drop(plant);
+        let finished = outcome.is_some();
+        if let Some(result) = outcome {
+            result.unwrap();
+        }
+        // The next borrower's insert commits by itself, which it would not inside a foreign transaction.
+        let other = SynthGroup {
+            id: format!("grp_1000{polls:04x}"),
+            ..group("next")
+        };
+        bench.lab.synth_groups.insert(&other).await.unwrap();
+        let sql = "SELECT 1 FROM synth_groups WHERE id = $1";
+        let seen = bench.connect().await.query(sql, &[&other.id]).await.unwrap();
+        assert_eq!(seen.len(), 1, "after {polls} polls");
+        if finished {
+            assert!(polls > 3, "it was interrupted in several places");
+            return;
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nobody_there_is_told_within_five_seconds() {
+    let started = Instant::now();
+    let refusing = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let refused_port = refusing.local_addr().unwrap().port();
+    drop(refusing);
+    // Takes connections and never says a word.
+    let silent = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let silent_port = silent.local_addr().unwrap().port();
+    let held = tokio::spawn(async move {
+        let mut held = Vec::new();
+        while let Ok((stream, _)) = silent.accept().await {
+            held.push(stream);
+        }
+    });
+    let urls = [
+        (
+            format!("postgres://me:sesame@127.0.0.1:{refused_port}/d"),
+            "refused",
+        ),
+        (
+            format!("postgres://me:sesame@127.0.0.1:{silent_port}/d"),
+            "no answer within 4.0 s",
+        ),
+        (
+            format!("postgres://me:sesame@127.0.0.1:{silent_port},127.0.0.1:{silent_port}/d"),
+            "no answer within 2.0 s",
+        ),
+        // Reserved for documentation: no such network, or nobody answers.
+        ("postgres://me:sesame@192.0.2.1/d".to_owned(), "192.0.2.1:5432"),
+        (
+            "postgres://me:sesame@no-such-host.invalid/d".to_owned(),
+            "the name cannot be resolved",
+        ),
+        (
+            "postgres://me:sesame@%2Fno%2Fsuch%2Fdirectory/d".to_owned(),
+            "No such file",
+        ),
+    ];
+    let attempts = urls.map(|(url, reason)| async move {
+        let started = Instant::now();
+        let database = Database::new(&PgServer::parse(&url).unwrap(), &PoolSettings::default()).unwrap();
+        let result = timeout(Duration::from_secs(6), database.ping())
+            .await
+            .expect("an answer in time");
+        assert!(
+            started.elapsed() < Duration::from_secs(5),
+            "{url}: {:?}",
+            started.elapsed()
+        );
+        let shown = format!("{result:?} {database:?}");
+        let error = unavailable(result);
+        assert!(error.contains(reason), "{error}");
+        assert!(!shown.contains("sesame") && !error.contains("sesame"), "{shown}");
+    });
+    futures_util::future::join_all(attempts).await;
+    assert!(started.elapsed() < Duration::from_secs(5));
+    held.abort();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn another_host_takes_over() {
+    let silent = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let silent_port = silent.local_addr().unwrap().port();
+    let options = TestServerOptions {
+        tcp: Some(TcpOptions::default()),
+        ..Default::default()
+    };
+    let server = TestServer::start(options).await;
+    let url = format!(
+        "postgres://postgres@no-such-host.invalid,127.0.0.1:{silent_port},127.0.0.1:{}/postgres",
+        server.tcp_port()
+    );
+    let database = Database::new(&PgServer::parse(&url).unwrap(), &PoolSettings::default()).unwrap();
+    let started = Instant::now();
+    database.ping().await.unwrap();
+    assert!(
+        started.elapsed() < Duration::from_secs(4),
+        "{:?}",
+        started.elapsed()
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_failed_statement_is_not_committed_over() {
+    let bench = Bench::shared(PoolSettings {
+        size: 1,
+        ..Default::default()
+    })
+    .await;
+    bench
+        .execute("ALTER TABLE synth_groups ADD CONSTRAINT no_x CHECK (name <> 'x')")
+        .await;
+    let refused = bench
+        .database
+        .plant("synth_groups", "id", "grp_000000aa", &portable("x"))
+        .await;
+    assert!(matches!(refused, Err(StoreError::Invalid { .. })), "{refused:?}");
+    // The session was rolled back and serves the next.
+    assert_eq!(bench.database.status().size, 1);
+    bench.lab.synth_groups.insert(&group("fine")).await.unwrap();
+    assert_eq!(bench.rows("cutover.planted_rows").await, 0);
+}

@@ -1,0 +1,263 @@
+//! `prepared_statements = false` through a real PgBouncer that hands its sessions to others between transactions.
+//!
+//! The test is never skipped: without the program `pgbouncer` (Debian's package of that name; `tests/run` installs it)
+//! it fails and says so.
+
+use std::io::Write as _;
+use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use cutover_domain::lab::synth_group::SynthGroup;
+use cutover_domain::stored::StoredValue;
+use cutover_domain::time::Timestamp;
+use cutover_migrations::{Context, Target};
+use cutover_ports::{PageRequest, ReferredRows, StoreError};
+use cutover_postgres::{Database, PgServer, PoolSettings};
+use cutover_tests::postgres::{TestServer, TestServerOptions};
+use cutover_tests::store::postgres_target;
+
+/// A PgBouncer in front of `server`, in transaction mode over very few sessions. It ends with the value, or with the
+/// test's process: its standard input is a pipe that closes then.
+struct Bouncer {
+    guard: Child,
+    directory: tempfile::TempDir,
+}
+
+/// `$@` is PgBouncer's command line.
+const GUARD: &str = r#""$@" </dev/null & bouncer=$!; read -r _; kill -TERM $bouncer; wait $bouncer"#;
+
+impl Bouncer {
+    async fn start(server: &TestServer) -> Self {
+        let directory = tempfile::Builder::new()
+            .prefix("cutover-bouncer")
+            .tempdir_in("/tmp")
+            .unwrap();
+        let path = directory.path();
+        let sockets = server.directory().display().to_string();
+        let port = server
+            .url()
+            .parse::<tokio_postgres::Config>()
+            .unwrap()
+            .get_ports()[0];
+        let ini = format!(
+            "[databases]\n* = host={sockets} port={port}\n[pgbouncer]\nlisten_addr =\nlisten_port = 6432\n\
+             unix_socket_dir = {0}\nauth_type = any\nauth_file =\npool_mode = transaction\ndefault_pool_size = 3\n\
+             max_client_conn = 100\nlogfile = {0}/log\npidfile = {0}/pid\n",
+            path.display()
+        );
+        let ini = ini.replace("* = ", "postgres = user=postgres ");
+        std::fs::File::create(path.join("pgbouncer.ini"))
+            .unwrap()
+            .write_all(ini.as_bytes())
+            .unwrap();
+        std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o700)).unwrap();
+
+        let mut command = Command::new("sh");
+        command
+            .args(["-c", GUARD, "guard"])
+            .arg(program())
+            .arg("-q")
+            .arg(path.join("pgbouncer.ini"));
+        // It refuses to be root, like PostgreSQL: it becomes whoever the server is.
+        let owner = std::fs::metadata(server.directory()).unwrap();
+        if std::fs::metadata("/proc/self").unwrap().uid() == 0 {
+            for entry in [path.to_owned(), path.join("pgbouncer.ini")] {
+                chown(entry, Some(owner.uid()), Some(owner.gid())).unwrap();
+            }
+            command.uid(owner.uid()).gid(owner.gid());
+        }
+        let guard = command
+            .current_dir("/")
+            .process_group(0)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let bouncer = Self { guard, directory };
+        // The socket is there before anyone listens on it.
+        let deadline = Instant::now() + Duration::from_secs(20);
+        while tokio_postgres::connect(&bouncer.url(), tokio_postgres::NoTls)
+            .await
+            .is_err()
+        {
+            assert!(
+                Instant::now() < deadline,
+                "PgBouncer does not start; its log:\n{}",
+                bouncer.log()
+            );
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        bouncer
+    }
+
+    fn url(&self) -> String {
+        let directory = self.directory.path().display().to_string().replace('/', "%2F");
+        format!("postgres://postgres@{directory}:6432/postgres")
+    }
+
+    fn log(&self) -> String {
+        std::fs::read_to_string(self.directory.path().join("log")).unwrap_or_default()
+    }
+
+    /// A pool on it, without prepared statements.
+    fn database(&self, settings: PoolSettings) -> Database {
+        let settings = PoolSettings {
+            prepared_statements: false,
+            ..settings
+        };
+        Database::new(&PgServer::parse(&self.url()).unwrap(), &settings).unwrap()
+    }
+}
+
+impl Drop for Bouncer {
+    fn drop(&mut self) {
+        drop(self.guard.stdin.take());
+        self.guard.wait().unwrap();
+    }
+}
+
+/// The program, looked for where Debian puts it as well.
+fn program() -> PathBuf {
+    let path = std::env::var("PATH").unwrap_or_default();
+    let found = path
+        .split(':')
+        .chain(["/usr/sbin", "/usr/local/sbin", "/sbin"])
+        .map(|directory| Path::new(directory).join("pgbouncer"))
+        .find(|program| program.is_file());
+    found.expect("THIS TEST NEEDS PgBouncer AND DID NOT RUN: install it (apt-get install pgbouncer), or run tests/run, which does")
+}
+
+async fn server() -> TestServer {
+    let server = TestServer::start(TestServerOptions::default()).await;
+    let target = Target::Postgres(postgres_target(&server.url()));
+    cutover_migrations::up(&target, &Context::LAB, None)
+        .await
+        .unwrap();
+    server
+}
+
+fn group(task: usize, number: usize) -> SynthGroup {
+    SynthGroup {
+        id: format!("grp_a{task:03x}{number:04x}"),
+        name: format!("{task}/{number}"),
+        description: None,
+        created_at: Timestamp::from_micros(1_700_000_000_000_000).unwrap().into(),
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn twenty_tasks_over_three_sessions() {
+    let server = server().await;
+    let bouncer = Bouncer::start(&server).await;
+    let database = bouncer.database(PoolSettings {
+        size: 10,
+        ..Default::default()
+    });
+    let groups = cutover_postgres::lab::repositories(&database).synth_groups;
+    let tasks = (0..20).map(|task| {
+        let (groups, database) = (groups.clone(), database.clone());
+        tokio::spawn(async move {
+            for number in 0..15 {
+                let made = group(task, number);
+                groups.insert(&made).await.unwrap();
+                assert_eq!(groups.get(&made.id).await.unwrap(), Some(made.clone()));
+                assert!(matches!(groups.insert(&made).await, Err(StoreError::Conflict(_))));
+                let page = groups.list(PageRequest { limit: 5, offset: 0 }).await.unwrap();
+                assert_eq!(page.items.len(), usize::try_from(page.total.min(5)).unwrap());
+                // Two statements and a COMMIT on one session.
+                let key = format!("grp_ffff{task:02x}{number:02x}");
+                let row = vec![
+                    ("id".to_owned(), StoredValue::Text(key.clone())),
+                    ("name".to_owned(), StoredValue::Text("planted".to_owned())),
+                    (
+                        "created_at".to_owned(),
+                        StoredValue::Text("2026-01-02T03:04:05.000006+00:00".to_owned()),
+                    ),
+                ];
+                database.plant("synth_groups", "id", &key, &row).await.unwrap();
+                if number % 3 == 0 {
+                    assert!(groups.delete(&made.id).await.unwrap());
+                }
+            }
+        })
+    });
+    for task in futures_util::future::join_all(tasks).await {
+        task.unwrap();
+    }
+    let client = server.connect().await;
+    let count = |sql: &'static str| async { client.query_one(sql, &[]).await.unwrap().get::<_, i64>(0) };
+    // Beside the default group: 20 × 10 that were kept and 20 × 15 planted.
+    assert_eq!(count("SELECT count(*) FROM synth_groups").await, 1 + 200 + 300);
+    assert_eq!(count("SELECT count(*) FROM cutover.planted_rows").await, 300);
+    let sessions = "SELECT count(*) FROM pg_stat_activity WHERE datname = 'postgres' AND backend_type = 'client backend'";
+    assert!(count(sessions).await <= 3 + 1, "the sessions were shared");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_statement_that_takes_too_long_does_not_hurt_the_pooler() {
+    let server = server().await;
+    server
+        .execute(
+            "CREATE FUNCTION take_a_while() RETURNS trigger LANGUAGE plpgsql AS
+                $$ BEGIN PERFORM pg_sleep(3); RETURN NEW; END $$;
+            CREATE TRIGGER slow BEFORE INSERT ON synth_groups FOR EACH ROW WHEN (NEW.name = '0/1')
+                EXECUTE FUNCTION take_a_while();",
+        )
+        .await;
+    let bouncer = Bouncer::start(&server).await;
+    let settings = PoolSettings {
+        size: 4,
+        statement_timeout: Duration::from_millis(300),
+        ..Default::default()
+    };
+    let database = bouncer.database(settings);
+    let groups = cutover_postgres::lab::repositories(&database).synth_groups;
+    for _ in 0..10 {
+        // Nobody tells the server to stop here, so what became of it is not known.
+        let late = groups.insert(&group(0, 1)).await;
+        assert!(matches!(late, Err(StoreError::Indeterminate(_))), "{late:?}");
+        groups.get("x").await.unwrap();
+    }
+    // In a transaction the server knows the limit, and the outcome is certain.
+    let row = vec![
+        ("id".to_owned(), StoredValue::Text("grp_000000ff".to_owned())),
+        ("name".to_owned(), StoredValue::Text("0/1".to_owned())),
+        (
+            "created_at".to_owned(),
+            StoredValue::Text("2026-01-02T03:04:05.000006+00:00".to_owned()),
+        ),
+    ];
+    let planted = database.plant("synth_groups", "id", "grp_000000ff", &row).await;
+    assert!(matches!(planted, Err(StoreError::Unavailable(_))), "{planted:?}");
+    // And no setting of ours stays behind in a session that others get.
+    let client = tokio_postgres::connect(&bouncer.url(), tokio_postgres::NoTls)
+        .await
+        .unwrap();
+    tokio::spawn(client.1);
+    for _ in 0..6 {
+        let shown = client.0.simple_query("SHOW statement_timeout").await.unwrap();
+        let text = format!("{shown:?}");
+        assert!(!text.contains("300ms"), "{text}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn with_prepared_statements_on_the_refusal_says_what_to_do() {
+    let server = server().await;
+    let bouncer = Bouncer::start(&server).await;
+    let database = Database::new(
+        &PgServer::parse(&bouncer.url()).unwrap(),
+        &PoolSettings::default(),
+    )
+    .unwrap();
+    let error = database.ping().await.unwrap_err();
+    assert!(matches!(error, StoreError::Unavailable(_)), "{error:?}");
+    assert!(
+        error.to_string().contains("turn prepared statements off"),
+        "{error}"
+    );
+}
