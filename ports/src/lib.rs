@@ -3,6 +3,7 @@
 //! implementation to it.
 
 pub mod clock;
+pub mod diagnosis;
 pub mod error;
 pub mod foreign_keys;
 pub mod inventory;

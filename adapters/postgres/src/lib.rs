@@ -3,6 +3,7 @@
 
 pub mod connect;
 pub mod database;
+pub mod diagnosis;
 pub mod error;
 mod foreign_keys;
 mod inventory;

@@ -1,6 +1,7 @@
 //! Cutover's ports on SQLite: rusqlite on threads of its own, one that writes and some that read.
 
 pub mod database;
+pub mod diagnosis;
 pub mod error;
 mod foreign_keys;
 mod inventory;

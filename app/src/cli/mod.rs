@@ -1,6 +1,7 @@
 //! The command line: what can be asked, where configuration comes from, how an answer ends.
 
 mod copy;
+mod doctor;
 mod logging;
 mod migrate;
 mod output;
@@ -53,6 +54,7 @@ struct ConfigArgs {
 enum Command {
     Serve(serve::ServeArgs),
     Copy(copy::CopyArgs),
+    Doctor(doctor::DoctorArgs),
     Migrate(migrate::MigrateArgs),
     /// Prove that two databases hold the same values; reads only
     Verify(verify::VerifyArgs),
@@ -96,6 +98,7 @@ async fn dispatch(cli: Cli, environment: &BTreeMap<String, String>) -> Result<Ex
         }
         Command::Copy(args) => copy::run(&args, &configure(&[])?).await,
         Command::Verify(args) => verify::run(args, &configure(&[])?).await,
+        Command::Doctor(args) => doctor::run(&args, &configure(&[])?).await,
         Command::Status(args) => status::run(&args, &configure(&[])?).await,
         Command::Completions { shell } => {
             clap_complete::generate(shell, &mut Cli::command(), "cutover", &mut std::io::stdout());

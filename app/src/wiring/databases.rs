@@ -214,15 +214,20 @@ pub(super) fn open_postgres(config: &Config) -> Result<cutover_postgres::Databas
     })?;
     let server = cutover_postgres::PgServer::parse(settings.url.expose())
         .map_err(|error| WiringError::Configuration(error.to_string()))?;
-    let pool = cutover_postgres::PoolSettings {
-        size: settings.pool_size,
-        wait_timeout: settings.wait_timeout,
-        statement_timeout: settings.statement_timeout,
-        prepared_statements: settings.prepared_statements,
-        ..Default::default()
-    };
-    cutover_postgres::Database::new(&server, &pool).map_err(|source| WiringError::Store {
+    cutover_postgres::Database::new(&server, &pool_settings(settings)).map_err(|source| WiringError::Store {
         database: "PostgreSQL".to_owned(),
         source,
     })
+}
+
+/// The pool that a configuration asks for.
+#[cfg(feature = "postgres")]
+pub(super) fn pool_settings(config: &crate::config::PostgresConfig) -> cutover_postgres::PoolSettings {
+    cutover_postgres::PoolSettings {
+        size: config.pool_size,
+        wait_timeout: config.wait_timeout,
+        statement_timeout: config.statement_timeout,
+        prepared_statements: config.prepared_statements,
+        ..Default::default()
+    }
 }

@@ -1,6 +1,7 @@
 //! The composition root: the only place that names the adapters.
 
 mod databases;
+mod diagnosis;
 mod foreign_keys;
 pub mod inventory;
 mod migrations;
@@ -9,6 +10,7 @@ mod system;
 pub mod transfer;
 
 pub use databases::{Databases, WiringError};
+pub use diagnosis::{Diagnosis, diagnose};
 pub use migrations::MigrationTargets;
 #[cfg(feature = "postgres")]
 pub use migrations::postgres_target;
