@@ -1,7 +1,14 @@
 //! What callers see, and what is stored, when PostgreSQL is killed, frozen, slow or not there; and that all is well
 //! again by itself afterwards.
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test that cannot go on must fail, and say why"
+)]
 
 use std::process::Command;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use cutover_domain::lab::synth_group::SynthGroup;
@@ -96,7 +103,7 @@ impl Bench {
 
     /// Starts an insert and comes back once the server is busy with it.
     async fn start_insert(&self, name: &'static str) -> tokio::task::JoinHandle<Result<(), StoreError>> {
-        let groups = self.lab.synth_groups.clone();
+        let groups = Arc::clone(&self.lab.synth_groups);
         let insert = tokio::spawn(async move { groups.insert(&group(name)).await });
         self.until_sleeping(1).await;
         insert
@@ -197,7 +204,7 @@ fn unavailable<T: std::fmt::Debug>(result: Result<T, StoreError>) -> String {
 }
 
 #[track_caller]
-fn indeterminate<T: std::fmt::Debug>(result: Result<T, StoreError>) {
+fn indeterminate<T: std::fmt::Debug>(result: &Result<T, StoreError>) {
     assert!(matches!(result, Err(StoreError::Indeterminate(_))), "{result:?}");
 }
 
@@ -206,7 +213,7 @@ async fn killed_while_an_insert_is_under_way() {
     let mut bench = Bench::new(PoolSettings::default()).await;
     let insert = bench.start_insert("slow").await;
     bench.crash().await;
-    indeterminate(insert.await.unwrap());
+    indeterminate(&insert.await.unwrap());
     bench.recover().await;
 }
 
@@ -224,7 +231,7 @@ async fn killed_while_committing() {
     let mut bench = Bench::new(PoolSettings::default()).await;
     let transaction = bench.start_transaction("slow to commit").await;
     bench.crash().await;
-    indeterminate(transaction.await.unwrap());
+    indeterminate(&transaction.await.unwrap());
     bench.recover().await;
 }
 
@@ -360,7 +367,7 @@ async fn a_frozen_session_is_given_up() {
         if is_read {
             unavailable(bench.lab.synth_groups.get("x").await);
         } else {
-            indeterminate(bench.lab.synth_groups.ensure(&group("frozen")).await);
+            indeterminate(&bench.lab.synth_groups.ensure(&group("frozen")).await);
         }
         assert!(started.elapsed() < Duration::from_secs(2));
         // Nobody waits for that session again.

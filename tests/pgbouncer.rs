@@ -2,12 +2,18 @@
 //!
 //! The test is never skipped: without the program `pgbouncer` (Debian's package of that name; `tests/run` installs it)
 //! it fails and says so.
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a test that cannot go on must fail, and say why"
+)]
 
 use std::io::Write as _;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use cutover_domain::lab::synth_group::SynthGroup;
@@ -104,10 +110,10 @@ impl Bouncer {
     }
 
     /// A pool on it, without prepared statements.
-    fn database(&self, settings: PoolSettings) -> Database {
+    fn database(&self, settings: &PoolSettings) -> Database {
         let settings = PoolSettings {
             prepared_statements: false,
-            ..settings
+            ..settings.clone()
         };
         Database::new(&PgServer::parse(&self.url()).unwrap(), &settings).unwrap()
     }
@@ -153,13 +159,13 @@ fn group(task: usize, number: usize) -> SynthGroup {
 async fn twenty_tasks_over_three_sessions() {
     let server = server().await;
     let bouncer = Bouncer::start(&server).await;
-    let database = bouncer.database(PoolSettings {
+    let database = bouncer.database(&PoolSettings {
         size: 10,
         ..Default::default()
     });
     let groups = cutover_postgres::lab::repositories(&database).synth_groups;
     let tasks = (0..20).map(|task| {
-        let (groups, database) = (groups.clone(), database.clone());
+        let (groups, database) = (Arc::clone(&groups), database.clone());
         tokio::spawn(async move {
             for number in 0..15 {
                 let made = group(task, number);
@@ -214,7 +220,7 @@ async fn a_statement_that_takes_too_long_does_not_hurt_the_pooler() {
         statement_timeout: Duration::from_millis(300),
         ..Default::default()
     };
-    let database = bouncer.database(settings);
+    let database = bouncer.database(&settings);
     let groups = cutover_postgres::lab::repositories(&database).synth_groups;
     for _ in 0..10 {
         // Nobody tells the server to stop here, so what became of it is not known.

@@ -1,4 +1,10 @@
 //! What each `sslmode` lets through, against real servers and against servers that lie.
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test that cannot go on must fail, and say why"
+)]
 
 use std::path::PathBuf;
 
