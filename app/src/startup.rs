@@ -34,10 +34,12 @@ impl From<cutover_migrations::MigrateError> for CliError {
 pub async fn open(config: &Config) -> Result<Databases, CliError> {
     let targets = MigrationTargets::from_config(config)?;
     for backend in [Backend::Postgres, Backend::Sqlite] {
-        if config.lab.routing.uses(backend)
-            && let Some(target) = targets.on(backend)
-        {
+        let Some(target) = targets.on(backend) else { continue };
+        if config.lab.routing.uses(backend) {
             ready_schema(target).await?;
+        } else if backend == Backend::Postgres {
+            // Nothing runs on it yet; that it cannot be reached is told now all the same, and not on the day of the switch.
+            cutover_migrations::status(target, &Context::LAB).await?;
         }
     }
     if config.lab.routing.uses(Backend::Postgres)

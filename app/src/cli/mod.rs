@@ -2,6 +2,7 @@
 
 mod copy;
 mod doctor;
+mod inspect;
 mod logging;
 mod migrate;
 mod output;
@@ -56,6 +57,7 @@ enum Command {
     Copy(copy::CopyArgs),
     Doctor(doctor::DoctorArgs),
     Migrate(migrate::MigrateArgs),
+    Inspect(inspect::InspectArgs),
     /// Prove that two databases hold the same values; reads only
     Verify(verify::VerifyArgs),
     Status(status::StatusArgs),
@@ -96,6 +98,7 @@ async fn dispatch(cli: Cli, environment: &BTreeMap<String, String>) -> Result<Ex
             )
             .await
         }
+        Command::Inspect(args) => inspect::run(&args, &configure(&[])?).await,
         Command::Copy(args) => copy::run(&args, &configure(&[])?).await,
         Command::Verify(args) => verify::run(args, &configure(&[])?).await,
         Command::Doctor(args) => doctor::run(&args, &configure(&[])?).await,

@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 
 use axum::body::Bytes;
-use axum::extract::{FromRequest, FromRequestParts, Query, Request};
+use axum::extract::{FromRequest, FromRequestParts, Path, Query, Request};
 use axum::http::StatusCode;
 use axum::http::request::Parts;
 use serde_json::{Map, Value, json};
@@ -54,6 +54,24 @@ impl<S: Send + Sync> FromRequest<S> for Body {
     }
 }
 
+/// A key in a path. No stored key holds U+0000, which PostgreSQL could not even be asked about.
+#[derive(Debug)]
+pub(super) struct Key(pub(super) String);
+
+impl<S: Send + Sync> FromRequestParts<S> for Key {
+    type Rejection = HttpError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, HttpError> {
+        let Path(key) = Path::<String>::from_request_parts(parts, state)
+            .await
+            .map_err(|rejection| HttpError::Detail(rejection.status(), rejection.body_text()))?;
+        if key.contains('\0') {
+            return Err(HttpError::Detail(StatusCode::NOT_FOUND, "Not Found".to_owned()));
+        }
+        Ok(Self(key))
+    }
+}
+
 /// A request's query parameters; of a repeated one, the last.
 #[derive(Debug)]
 pub(super) struct Parameters(HashMap<String, String>);
@@ -65,7 +83,8 @@ impl<S: Send + Sync> FromRequestParts<S> for Parameters {
         let Query(pairs) = Query::<Vec<(String, String)>>::from_request_parts(parts, state)
             .await
             .map_err(|rejection| HttpError::Detail(rejection.status(), rejection.body_text()))?;
-        Ok(Self(pairs.into_iter().collect()))
+        // As in `Key`: a value with U+0000 names nothing.
+        Ok(Self(pairs.into_iter().filter(|(_, value)| !value.contains('\0')).collect()))
     }
 }
 
@@ -282,6 +301,10 @@ fn text(value: &Value, at: &[Value], length: Length, mistakes: &mut Mistakes) ->
         mistakes.add("string_type", at, "Input should be a valid string", value, None);
         return None;
     };
+    if text.contains('\0') {
+        let message = "Value error, text must not contain the character U+0000";
+        mistakes.add("value_error", at, message, value, None);
+    }
     let characters = text.chars().count();
     if let Some(min) = length.min.filter(|min| characters < *min) {
         let message = format!("String should have at least {min} character{}", plural(min));

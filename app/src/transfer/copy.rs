@@ -118,7 +118,7 @@ pub async fn copy(
         job.refuse_occupied(session.as_ref(), &plan, target).await?;
     }
     // The file is checked while its values are surveyed; both come before the target is touched.
-    let (surveys, ()) = tokio::try_join!(job.survey(&mut plan), source.check())?;
+    let (surveys, ()) = tokio::try_join!(survey(source, &mut plan, &job.converter, job.progress.as_ref()), source.check())?;
     let rejects: Vec<RejectedRow> = surveys.iter().flat_map(|survey| survey.rejects.clone()).collect();
     let mut report = CopyReport {
         tables: plan
@@ -194,31 +194,6 @@ impl Job<'_> {
              deletes what is there",
             target.describe()
         )))
-    }
-
-    async fn survey(&self, plan: &mut Plan) -> TransferResult<Vec<TableSurvey>> {
-        let mut surveys = Vec::with_capacity(plan.tables.len());
-        for table in &mut plan.tables {
-            let mut survey = self.survey_table(table).await?;
-            if table.choose_types(&survey) {
-                survey = self.survey_table(table).await?;
-            }
-            surveys.push(survey);
-        }
-        Ok(surveys)
-    }
-
-    async fn survey_table(&self, plan: &TablePlan) -> TransferResult<TableSurvey> {
-        self.progress.begin(Phase::Survey, &plan.source.name, None, 0);
-        let mut batches = self.source.scan(scan(plan, Position::default())).await?;
-        let mut surveyor = Surveyor::new(plan, self.converter.clone());
-        while let Some(batch) = batches.next().await? {
-            surveyor.add(&batch);
-            self.progress
-                .advance(u64::try_from(batch.len()).unwrap_or(0), batch.size());
-        }
-        self.progress.end();
-        Ok(surveyor.finish())
     }
 
     /// Starts a run, or goes on with the one that did not come to its end if it was about the same source.
@@ -315,6 +290,47 @@ impl Job<'_> {
         self.progress.end();
         Ok(done)
     }
+}
+
+/// Looks at every value of the plan's tables, and chooses the types of columns that the target lacks.
+pub(super) async fn survey(
+    source: &dyn TransferSource,
+    plan: &mut Plan,
+    converter: &Converter,
+    progress: &dyn Progress,
+) -> TransferResult<Vec<TableSurvey>> {
+    let mut surveys = Vec::with_capacity(plan.tables.len());
+    for table in &mut plan.tables {
+        let mut survey = survey_table(source, table, converter, progress).await?;
+        let left_out = table.leave_out_empty_columns(&survey);
+        plan.not_carried.extend(left_out.iter().cloned());
+        if table.choose_types(&survey) || !left_out.is_empty() {
+            survey = survey_table(source, table, converter, progress).await?;
+        }
+        surveys.push(survey);
+    }
+    let rows: Vec<u64> = surveys.iter().map(|survey| survey.rows).collect();
+    let kept = plan.leave_out_empty_tables(&rows);
+    let mut kept = kept.into_iter();
+    surveys.retain(|_| kept.next().unwrap_or(true));
+    Ok(surveys)
+}
+
+async fn survey_table(
+    source: &dyn TransferSource,
+    plan: &TablePlan,
+    converter: &Converter,
+    progress: &dyn Progress,
+) -> TransferResult<TableSurvey> {
+    progress.begin(Phase::Survey, &plan.source.name, None, 0);
+    let mut batches = source.scan(scan(plan, Position::default())).await?;
+    let mut surveyor = Surveyor::new(plan, converter.clone());
+    while let Some(batch) = batches.next().await? {
+        surveyor.add(&batch);
+        progress.advance(u64::try_from(batch.len()).unwrap_or(0), batch.size());
+    }
+    progress.end();
+    Ok(surveyor.finish())
 }
 
 fn scan(plan: &TablePlan, after: Position) -> Scan {

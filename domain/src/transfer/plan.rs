@@ -238,7 +238,53 @@ fn sqlite_kind(kind: PgKind) -> ColumnKind {
     }
 }
 
+impl Plan {
+    /// Leaves out what would only be made to stay empty: tables without `rows` (one count per table) that a target with a schema of
+    /// its own lacks. Says of each table whether it is still part of the plan.
+    pub fn leave_out_empty_tables(&mut self, rows: &[u64]) -> Vec<bool> {
+        let has_schema = self.tables.iter().any(|table| !table.created);
+        let empty = |(table, rows): (&TablePlan, &u64)| has_schema && table.created && *rows == 0;
+        let kept: Vec<bool> = self.tables.iter().zip(rows).map(|pair| !empty(pair)).collect();
+        for (table, _) in self.tables.iter().zip(&kept).filter(|(_, kept)| !**kept) {
+            self.not_carried.push(NotCarried {
+                kind: "table",
+                name: table.source.name.clone(),
+                sql: table.source.sql.clone(),
+                reason: "the target lacks it, and it has no rows",
+            });
+        }
+        let mut next = kept.iter();
+        self.tables.retain(|_| next.next().copied().unwrap_or(true));
+        kept
+    }
+}
+
 impl TablePlan {
+    /// Leaves out columns that the table of the target lacks and in which no row has a value; they are returned. Another survey is
+    /// due then, for this one counts them.
+    pub fn leave_out_empty_columns(&mut self, survey: &TableSurvey) -> Vec<NotCarried> {
+        if self.created {
+            return vec![];
+        }
+        let mut left_out = vec![];
+        let mut at = 0;
+        let table = &self.source.name;
+        self.columns.retain(|column| {
+            let empty = column.added && survey.classes_of(at).is_empty();
+            at += 1;
+            if empty {
+                left_out.push(NotCarried {
+                    kind: "column",
+                    name: format!("{table}.{}", column.source),
+                    sql: String::new(),
+                    reason: "the target lacks it, and no row has a value in it",
+                });
+            }
+            !empty
+        });
+        left_out
+    }
+
     /// Chooses the types of added columns from the classes of their values. Whether a column has values of several classes: those
     /// that are no text will be refused, which another survey has to count.
     pub fn choose_types(&mut self, survey: &TableSurvey) -> bool {

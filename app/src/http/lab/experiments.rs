@@ -1,6 +1,6 @@
 //! `/lab/experiments`.
 
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::StatusCode;
 use axum::routing::{get, post, put};
 use axum::{Json, Router};
@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use super::{page_json, page_request, stored};
 use crate::http::App;
 use crate::http::error::HttpError;
-use crate::http::request::{Body, Fields, Length, Mistakes, Parameters};
+use crate::http::request::{Body, Fields, Key, Length, Mistakes, Parameters};
 use crate::usecase::lab::experiments::{
     ExperimentDetail, Experiments, GuidedExperiment, Interview, ListedExperiment, NewExperiment,
 };
@@ -111,13 +111,13 @@ async fn list(State(app): State<App>, parameters: Parameters) -> Result<Json<Val
     Ok(page_json(request, &page, listed_json))
 }
 
-async fn detail(State(app): State<App>, Path(id): Path<String>) -> Result<Json<Value>, HttpError> {
+async fn detail(State(app): State<App>, Key(id): Key) -> Result<Json<Value>, HttpError> {
     Ok(Json(detail_json(&use_case(&app).detail(&id).await?)))
 }
 
 async fn update(
     State(app): State<App>,
-    Path(id): Path<String>,
+    Key(id): Key,
     Body(body): Body,
 ) -> Result<Json<Value>, HttpError> {
     let mut mistakes = Mistakes::default();
@@ -134,7 +134,7 @@ async fn update(
 
 async fn update_scorecard(
     State(app): State<App>,
-    Path(id): Path<String>,
+    Key(id): Key,
     Body(body): Body,
 ) -> Result<Json<Value>, HttpError> {
     let mut mistakes = Mistakes::default();
@@ -148,7 +148,7 @@ async fn update_scorecard(
     )))
 }
 
-async fn delete(State(app): State<App>, Path(id): Path<String>) -> Result<StatusCode, HttpError> {
+async fn delete(State(app): State<App>, Key(id): Key) -> Result<StatusCode, HttpError> {
     use_case(&app).delete(&id).await?;
     Ok(StatusCode::NO_CONTENT)
 }

@@ -1,6 +1,6 @@
 //! `/lab/synth-groups`.
 
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::StatusCode;
 use axum::routing::{get, post};
 use axum::{Json, Router};
@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use super::{page_json, page_request, stored};
 use crate::http::App;
 use crate::http::error::HttpError;
-use crate::http::request::{Body, Fields, Length, Mistakes, Parameters};
+use crate::http::request::{Body, Fields, Key, Length, Mistakes, Parameters};
 use crate::usecase::lab::synth_groups::{NewGroup, SynthGroups};
 
 pub(super) fn router() -> Router<App> {
@@ -71,7 +71,7 @@ async fn list(State(app): State<App>, parameters: Parameters) -> Result<Json<Val
     }))
 }
 
-async fn detail(State(app): State<App>, Path(id): Path<String>) -> Result<Json<Value>, HttpError> {
+async fn detail(State(app): State<App>, Key(id): Key) -> Result<Json<Value>, HttpError> {
     let (group, synths) = use_case(&app).detail(&id).await?;
     let mut detail = group_json(&group, u64::try_from(synths.len()).unwrap_or(u64::MAX));
     if let Some(object) = detail.as_object_mut() {
@@ -80,7 +80,7 @@ async fn detail(State(app): State<App>, Path(id): Path<String>) -> Result<Json<V
     Ok(Json(detail))
 }
 
-async fn delete(State(app): State<App>, Path(id): Path<String>) -> Result<StatusCode, HttpError> {
+async fn delete(State(app): State<App>, Key(id): Key) -> Result<StatusCode, HttpError> {
     use_case(&app).delete(&id).await?;
     Ok(StatusCode::NO_CONTENT)
 }

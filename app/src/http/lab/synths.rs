@@ -2,7 +2,7 @@
 
 use std::path::{Path as FilePath, PathBuf};
 
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::{get, post};
@@ -16,7 +16,7 @@ use serde_json::{Map, Value, json};
 use super::{page_json, page_request, stored};
 use crate::http::App;
 use crate::http::error::HttpError;
-use crate::http::request::{Body, Fields, Length, Mistakes, Parameters};
+use crate::http::request::{Body, Fields, Key, Length, Mistakes, Parameters};
 use crate::usecase::UseCaseError;
 use crate::usecase::lab::synths::Synths;
 
@@ -154,7 +154,7 @@ async fn fields() -> Json<Value> {
     ]))
 }
 
-async fn detail(State(app): State<App>, Path(id): Path<String>) -> Result<Json<Value>, HttpError> {
+async fn detail(State(app): State<App>, Key(id): Key) -> Result<Json<Value>, HttpError> {
     let synth = Synths::new(&app.routing.lab())
         .get(&id)
         .await
@@ -162,7 +162,7 @@ async fn detail(State(app): State<App>, Path(id): Path<String>) -> Result<Json<V
     Ok(Json(detail_json(&synth)))
 }
 
-async fn avatar(State(app): State<App>, Path(id): Path<String>) -> Result<Response, HttpError> {
+async fn avatar(State(app): State<App>, Key(id): Key) -> Result<Response, HttpError> {
     let synth = Synths::new(&app.routing.lab())
         .get(&id)
         .await
