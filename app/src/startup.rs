@@ -34,7 +34,9 @@ impl From<cutover_migrations::MigrateError> for CliError {
 pub async fn open(config: &Config) -> Result<Databases, CliError> {
     let targets = MigrationTargets::from_config(config)?;
     for backend in [Backend::Postgres, Backend::Sqlite] {
-        let Some(target) = targets.on(backend) else { continue };
+        let Some(target) = targets.on(backend) else {
+            continue;
+        };
         if config.lab.routing.uses(backend) {
             ready_schema(target).await?;
         } else if backend == Backend::Postgres {

@@ -35,7 +35,11 @@ pub(super) async fn run(args: &InspectArgs, config: &Config) -> Result<Exit, Cli
         DatabaseUrl::from_argument,
     );
     let source = wiring::transfer::source(&url, Duration::from_millis(args.busy_timeout)).await?;
-    let progress: Box<dyn Progress> = if args.quiet { Box::new(Silent) } else { Box::new(Terminal::new()) };
+    let progress: Box<dyn Progress> = if args.quiet {
+        Box::new(Silent)
+    } else {
+        Box::new(Terminal::new())
+    };
     let inspection = inspect(source.as_ref(), config.lab.legacy_zone.clone(), progress.as_ref()).await?;
     let wrong = inspection.damage.is_some() || inspection.tables.iter().any(|table| table.rejected > 0);
     Output::from_flag(args.json).write(|| text(&inspection), || document(&inspection, !wrong));
@@ -46,22 +50,46 @@ pub(super) async fn run(args: &InspectArgs, config: &Config) -> Result<Exit, Cli
 fn text(inspection: &Inspection) -> String {
     let mut text = String::new();
     let mut line = |what: std::fmt::Arguments<'_>| writeln!(text, "{what}").unwrap_or_default();
-    line(format_args!("{}: {} tables", inspection.source, inspection.tables.len()));
+    line(format_args!(
+        "{}: {} tables",
+        inspection.source,
+        inspection.tables.len()
+    ));
     if let Some(damage) = &inspection.damage {
         line(format_args!("damaged: {damage}"));
     }
     for table in &inspection.tables {
-        let key = if table.key.is_empty() { "no primary key".to_owned() } else { format!("key {}", table.key.join(", ")) };
-        line(format_args!("\n{}  {} rows, {} bytes, {key}", table.name, table.rows, table.bytes));
+        let key = if table.key.is_empty() {
+            "no primary key".to_owned()
+        } else {
+            format!("key {}", table.key.join(", "))
+        };
+        line(format_args!(
+            "\n{}  {} rows, {} bytes, {key}",
+            table.name, table.rows, table.bytes
+        ));
         for column in &table.columns {
-            let renamed = column.renamed.as_ref().map_or_else(String::new, |name| format!(", named {name:?}"));
-            let declared = if column.declared.is_empty() { "(no type)" } else { &column.declared };
-            line(format_args!("  {:<28} {declared:<14} -> {:<17} {}{renamed}", column.name, column.chosen, column.why));
+            let renamed = column
+                .renamed
+                .as_ref()
+                .map_or_else(String::new, |name| format!(", named {name:?}"));
+            let declared = if column.declared.is_empty() {
+                "(no type)"
+            } else {
+                &column.declared
+            };
+            line(format_args!(
+                "  {:<28} {declared:<14} -> {:<17} {}{renamed}",
+                column.name, column.chosen, column.why
+            ));
         }
         rejects(table, &mut line);
     }
     for left in &inspection.not_carried {
-        line(format_args!("\nnot carried: {} {} ({})\n  {}", left.kind, left.name, left.reason, left.sql));
+        line(format_args!(
+            "\nnot carried: {} {} ({})\n  {}",
+            left.kind, left.name, left.reason, left.sql
+        ));
     }
     text
 }
@@ -71,7 +99,10 @@ fn rejects(table: &InspectedTable, line: &mut impl FnMut(std::fmt::Arguments<'_>
         line(format_args!("  {} rows do not fit:", table.rejected));
     }
     for reject in &table.rejects {
-        line(format_args!("    {} where {}: {}", reject.column, reject.key, reject.reason));
+        line(format_args!(
+            "    {} where {}: {}",
+            reject.column, reject.key, reject.reason
+        ));
     }
 }
 

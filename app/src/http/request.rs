@@ -84,7 +84,12 @@ impl<S: Send + Sync> FromRequestParts<S> for Parameters {
             .await
             .map_err(|rejection| HttpError::Detail(rejection.status(), rejection.body_text()))?;
         // As in `Key`: a value with U+0000 names nothing.
-        Ok(Self(pairs.into_iter().filter(|(_, value)| !value.contains('\0')).collect()))
+        Ok(Self(
+            pairs
+                .into_iter()
+                .filter(|(_, value)| !value.contains('\0'))
+                .collect(),
+        ))
     }
 }
 

@@ -118,7 +118,10 @@ pub async fn copy(
         job.refuse_occupied(session.as_ref(), &plan, target).await?;
     }
     // The file is checked while its values are surveyed; both come before the target is touched.
-    let (surveys, ()) = tokio::try_join!(survey(source, &mut plan, &job.converter, job.progress.as_ref()), source.check())?;
+    let (surveys, ()) = tokio::try_join!(
+        survey(source, &mut plan, &job.converter, job.progress.as_ref()),
+        source.check()
+    )?;
     let rejects: Vec<RejectedRow> = surveys.iter().flat_map(|survey| survey.rejects.clone()).collect();
     let mut report = CopyReport {
         tables: plan

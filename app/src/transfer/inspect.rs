@@ -77,8 +77,18 @@ pub async fn inspect(
     let damage = source.check().await.err().map(|error| error.to_string());
     let converter = Converter { zone, proven: false };
     let surveys = survey(source, &mut plan, &converter, progress).await?;
-    let tables = plan.tables.iter().zip(&surveys).map(|(plan, survey)| table(plan, survey)).collect();
-    Ok(Inspection { source: source.describe(), damage, tables, not_carried: plan.not_carried })
+    let tables = plan
+        .tables
+        .iter()
+        .zip(&surveys)
+        .map(|(plan, survey)| table(plan, survey))
+        .collect();
+    Ok(Inspection {
+        source: source.describe(),
+        damage,
+        tables,
+        not_carried: plan.not_carried,
+    })
 }
 
 fn table(plan: &TablePlan, survey: &TableSurvey) -> InspectedTable {
@@ -91,7 +101,11 @@ fn table(plan: &TablePlan, survey: &TableSurvey) -> InspectedTable {
         name: from.name.clone(),
         rows: survey.rows,
         bytes: survey.bytes,
-        key: from.primary_key.as_ref().map(|key| key.columns.clone()).unwrap_or_default(),
+        key: from
+            .primary_key
+            .as_ref()
+            .map(|key| key.columns.clone())
+            .unwrap_or_default(),
         columns: columns.collect(),
         rejected: survey.rejected,
         rejects: survey.rejects.clone(),

@@ -115,11 +115,7 @@ async fn detail(State(app): State<App>, Key(id): Key) -> Result<Json<Value>, Htt
     Ok(Json(detail_json(&use_case(&app).detail(&id).await?)))
 }
 
-async fn update(
-    State(app): State<App>,
-    Key(id): Key,
-    Body(body): Body,
-) -> Result<Json<Value>, HttpError> {
+async fn update(State(app): State<App>, Key(id): Key, Body(body): Body) -> Result<Json<Value>, HttpError> {
     let mut mistakes = Mistakes::default();
     let change = Fields::of_body(&body, &mut mistakes).map(|fields| ExperimentChange {
         name: fields.optional_text("name", Length::at_most(NAME_MAX), &mut mistakes),
