@@ -1,11 +1,23 @@
 //! The command `cutover`.
 
-use cutover::cli::{self, Exit};
+use std::io::Write as _;
 
-#[tokio::main]
-async fn main() -> Exit {
+use cutover::cli::{self, Exit};
+use tokio::runtime::Runtime;
+
+fn main() -> Exit {
+    let runtime = match Runtime::new() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            writeln!(std::io::stderr(), "cutover: cannot start: {error}").unwrap_or_default();
+            return Exit::Wrong;
+        }
+    };
     // A variable that is not UTF-8 is none of ours.
     let environment =
         std::env::vars_os().filter_map(|(k, v)| Some((k.into_string().ok()?, v.into_string().ok()?)));
-    cli::run(std::env::args_os(), environment.collect()).await
+    let exit = runtime.block_on(cli::run(std::env::args_os(), environment.collect()));
+    // The look-up of a host's name cannot be broken off, and nobody waits for it any more.
+    runtime.shutdown_background();
+    exit
 }
