@@ -2,6 +2,13 @@
 //!
 //! The copies compared here are made by plain INSERTs of this test, so that what is tested does not depend on `cutover copy`.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::format_push_string,
+    reason = "a test that cannot be set up must fail, and say why"
+)]
+
 mod verify_model;
 
 use std::collections::BTreeMap;

@@ -169,7 +169,7 @@ impl Cell {
             ("pair", "a") => Self::Integer(i64::try_from(row % 7).unwrap() - 3),
             ("pair", "b") => Self::Text(format!("{}{row}", ["b", "B", "é", "_"][row % 4])),
             ("nat", "id") => {
-                if row % 3 == 0 {
+                if row.is_multiple_of(3) {
                     Self::Text(format!("n{row}"))
                 } else {
                     Self::Null
@@ -193,7 +193,7 @@ impl Cell {
                 f64::MAX,
             ])),
             (_, "d") => Self::Decimal(format!("{}.{}", random.below(1_000_000), 1 + 2 * random.below(4))),
-            ("pair", "doc") | (_, "doc") => Self::Json(random.document(3)),
+            ("pair" | _, "doc") => Self::Json(random.document(3)),
             (_, "t") => Self::Text(random.text()),
             (_, "b") => Self::Blob(
                 (0..random.below(12))
@@ -212,10 +212,10 @@ impl Cell {
 
     /// The smallest change, or NULL now and then.
     fn changed(&self, random: &mut Random) -> Self {
-        let bit = |limit| 1_i64 << random.0 % limit;
+        let bit = |limit| 1_i64 << (random.0 % limit);
         match self {
             Self::Null => panic!("NULL is given another value by its column"),
-            _ if random.0 % 11 == 0 => Self::Null,
+            _ if random.0.is_multiple_of(11) => Self::Null,
             Self::Integer(n) => Self::Integer(n ^ bit(8)),
             Self::Real(n) if *n == 0.0 => Self::Real(-n),
             Self::Real(n) if n.is_finite() => {

@@ -495,11 +495,12 @@ impl Scans<'_> {
                 wanted: wanted.clone(),
                 entries: Vec::new(),
             };
-            let (ours, theirs) = match self.both(collector(), collector(), false).await? {
-                (Collector::Entries { entries: ours, .. }, Collector::Entries { entries: theirs, .. }) => {
-                    (ours, theirs)
-                }
-                _ => return Err(mixed_up()),
+            let (
+                Collector::Entries { entries: ours, .. },
+                Collector::Entries { entries: theirs, .. },
+            ) = self.both(collector(), collector(), false).await?
+            else {
+                return Err(mixed_up());
             };
             let matched = match_rows(ours, theirs);
             let count = |list: usize| u64::try_from(list).unwrap_or(u64::MAX);

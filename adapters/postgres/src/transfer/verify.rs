@@ -307,7 +307,9 @@ mod tests {
     fn total(reader: RowReader) -> Digest {
         let mut total = Digest::default();
         if let Collector::Digests(digests) = reader.finish() {
-            digests.iter().for_each(|digest| total.merge(digest));
+            for digest in &digests {
+                total.merge(digest);
+            }
         }
         total
     }
