@@ -495,10 +495,8 @@ impl Scans<'_> {
                 wanted: wanted.clone(),
                 entries: Vec::new(),
             };
-            let (
-                Collector::Entries { entries: ours, .. },
-                Collector::Entries { entries: theirs, .. },
-            ) = self.both(collector(), collector(), false).await?
+            let (Collector::Entries { entries: ours, .. }, Collector::Entries { entries: theirs, .. }) =
+                self.both(collector(), collector(), false).await?
             else {
                 return Err(mixed_up());
             };
