@@ -378,6 +378,23 @@ impl Session {
             .map_err(|error| self.name_parent(error, parents))
     }
 
+    /// As [`Session::execute_referring`], once for each of `items`, with the statement looked up once.
+    pub(crate) fn execute_each<'a, T, P: Params>(
+        &self,
+        sql: &str,
+        items: &'a [T],
+        row: impl Fn(&'a T) -> P,
+        parent: impl Fn(&'a T) -> (&'static str, &'static str, &'a str),
+    ) -> StoreResult<()> {
+        let mut statement = self.connection.prepare_cached(sql).map_err(store_error)?;
+        for item in items {
+            statement
+                .execute(row(item))
+                .map_err(|error| self.name_parent(store_error(error), &[parent(item)]))?;
+        }
+        Ok(())
+    }
+
     /// `error`, or if it says that some row referred to does not exist, which one of `parents` that is.
     pub(crate) fn name_parent(
         &self,

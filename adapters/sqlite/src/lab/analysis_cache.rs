@@ -7,7 +7,6 @@ use cutover_domain::json::Json;
 use cutover_domain::lab::analysis_cache::CacheEntry;
 use cutover_ports::StoreResult;
 use cutover_ports::lab::AnalysisCacheRepository;
-use rusqlite::params;
 
 use crate::Database;
 use crate::row::{Columns, sql_time};
@@ -49,18 +48,20 @@ impl AnalysisCacheRepository for SqliteAnalysisCacheRepository {
         let entries = entries.to_vec();
         self.db
             .atomic("analysis_cache.save", move |session| {
-                for entry in &entries {
-                    let row = params![
-                        entry.analysis_id,
-                        entry.cache_key,
-                        entry.data.as_str(),
-                        entry.params.as_ref().map(Json::as_str),
-                        sql_time(&entry.computed_at),
-                    ];
-                    let parent = ("analysis_runs", "id", entry.analysis_id.as_str());
-                    session.execute_referring(SQL, row, &[parent])?;
-                }
-                Ok(())
+                session.execute_each(
+                    SQL,
+                    &entries,
+                    |entry| {
+                        (
+                            entry.analysis_id.as_str(),
+                            entry.cache_key.as_str(),
+                            entry.data.as_str(),
+                            entry.params.as_ref().map(Json::as_str),
+                            sql_time(&entry.computed_at),
+                        )
+                    },
+                    |entry| ("analysis_runs", "id", entry.analysis_id.as_str()),
+                )
             })
             .await
     }

@@ -41,20 +41,22 @@ impl SqliteSynthOutcomeRepository {
         let outcomes = outcomes.to_vec();
         self.db
             .atomic(operation, move |session| {
-                for outcome in &outcomes {
-                    let row = params![
-                        outcome.id,
-                        outcome.analysis_id,
-                        outcome.synth_id,
-                        sql_number(&outcome.did_not_try_rate),
-                        sql_number(&outcome.failed_rate),
-                        sql_number(&outcome.success_rate),
-                        outcome.synth_attributes.as_ref().map(Json::as_str),
-                    ];
-                    let parent = ("analysis_runs", "id", outcome.analysis_id.as_str());
-                    session.execute_referring(sql, row, &[parent])?;
-                }
-                Ok(())
+                session.execute_each(
+                    sql,
+                    &outcomes,
+                    |outcome| {
+                        (
+                            outcome.id.as_deref(),
+                            outcome.analysis_id.as_str(),
+                            outcome.synth_id.as_str(),
+                            sql_number(&outcome.did_not_try_rate),
+                            sql_number(&outcome.failed_rate),
+                            sql_number(&outcome.success_rate),
+                            outcome.synth_attributes.as_ref().map(Json::as_str),
+                        )
+                    },
+                    |outcome| ("analysis_runs", "id", outcome.analysis_id.as_str()),
+                )
             })
             .await
     }
