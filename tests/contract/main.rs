@@ -2,6 +2,11 @@
 //!
 //! A case is a private function in the file of its repository, listed in that file's `contract!`, which makes a test of
 //! it per store: one left off the list is a dead-code warning.
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a case fails where its preparation fails"
+)]
 
 /// Runs each case on SQLite, on PostgreSQL, and with `experiments` and every second other repository on PostgreSQL and
 /// the rest on SQLite; each time on a fresh store.

@@ -137,7 +137,7 @@ pub(crate) async fn read_all(pair: &mut Pair) {
         both!(pair, explorations.list_by_experiment(&id(EXPERIMENTS)));
         both!(pair, explorations.nodes(&id(EXPLORATIONS)));
         both!(pair, chart_insights.list_by_simulation(&id(SIMULATIONS)));
-        both!(pair, region_analyses.list_by_simulation(&id(SIMULATIONS)));
+        both!(pair, region_analyses.list(&id(SIMULATIONS)));
         both!(pair, sensitivity_results.get(&id(RESULTS)));
     }
 }
@@ -859,10 +859,10 @@ async fn region(pair: &mut Pair) {
             );
         }
         2 => {
-            both!(pair, region_analyses.list_by_simulation(&simulation));
+            both!(pair, region_analyses.list(&simulation));
         }
         _ => {
-            both!(pair, region_analyses.delete_by_simulation(&simulation));
+            both!(pair, region_analyses.delete(&simulation));
         }
     }
 }

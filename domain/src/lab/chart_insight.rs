@@ -95,15 +95,21 @@ impl SimulationInsight {
     pub fn content(&self) -> InsightContent {
         // Not an untagged enumeration: those lose the numbers of documents whose numbers are exact.
         let document = &self.response_json;
-        if let Ok(summary) = document.view() {
-            InsightContent::Summary(summary)
-        } else if let Ok(caption) = document.view() {
-            InsightContent::Caption(Box::new(caption))
-        } else if let Ok(chart) = document.view() {
-            InsightContent::Chart(Box::new(chart))
-        } else {
-            InsightContent::Other(document.value())
-        }
+        let summary = document.view().map(InsightContent::Summary);
+        let caption = || {
+            document
+                .view()
+                .map(|caption| InsightContent::Caption(Box::new(caption)))
+        };
+        let chart = || {
+            document
+                .view()
+                .map(|chart| InsightContent::Chart(Box::new(chart)))
+        };
+        summary
+            .or_else(|_| caption())
+            .or_else(|_| chart())
+            .unwrap_or_else(|_| InsightContent::Other(document.value()))
     }
 }
 

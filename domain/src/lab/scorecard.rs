@@ -224,8 +224,12 @@ mod tests {
     fn an_old_document_takes_defaults() {
         let document = old();
         assert_eq!(document.version, "1.0.0");
-        assert_eq!(document.time_to_value.score, 0.5);
-        assert_eq!(document.initial_effort.max_uncertainty, 0.0);
+        assert_eq!(document.time_to_value, FeatureDimension::default());
+        let effort = FeatureDimension {
+            score: 1.0,
+            ..FeatureDimension::default()
+        };
+        assert_eq!(document.initial_effort, effort);
         assert_eq!(document.complexity.rules_applied, ["r1"]);
         assert_eq!(document.check(), Ok(()));
     }

@@ -109,7 +109,12 @@ mod tests {
     #[test]
     fn dimensions_are_read() {
         let read = dimension();
-        assert_eq!(read.outcomes_by_delta["-0.1"].success, 0.7);
+        let outcome = SimulationRates {
+            did_not_try: 0.1,
+            failed: 0.2,
+            success: 0.7,
+        };
+        assert_eq!(read.outcomes_by_delta["-0.1"], outcome);
         assert_eq!(read.deltas_tested, [-0.1, 0.1]);
         assert_eq!(read.check(), Ok(()));
     }

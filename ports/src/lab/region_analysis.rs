@@ -19,8 +19,8 @@ pub trait RegionAnalysisRepository: Send + Sync {
     ) -> StoreResult<()>;
 
     /// The simulation's regions, the one that failed most first, then by id.
-    async fn list_by_simulation(&self, simulation_id: &str) -> StoreResult<Vec<RegionAnalysis>>;
+    async fn list(&self, simulation_id: &str) -> StoreResult<Vec<RegionAnalysis>>;
 
     /// Deletes the simulation's regions; how many there were.
-    async fn delete_by_simulation(&self, simulation_id: &str) -> StoreResult<u64>;
+    async fn delete(&self, simulation_id: &str) -> StoreResult<u64>;
 }

@@ -53,8 +53,8 @@ async fn replace_then_list(store: &TestStore) {
         },
     ];
     regions.replace_for_simulation(&run.id, &made).await.unwrap();
-    assert_eq!(regions.list_by_simulation(&run.id).await.unwrap(), made);
-    assert_eq!(regions.list_by_simulation("sim_ffffffff").await.unwrap(), []);
+    assert_eq!(regions.list(&run.id).await.unwrap(), made);
+    assert_eq!(regions.list("sim_ffffffff").await.unwrap(), []);
 }
 
 async fn the_one_that_failed_most_comes_first(store: &TestStore) {
@@ -67,7 +67,7 @@ async fn the_one_that_failed_most_comes_first(store: &TestStore) {
         region("region_d", 0.0),
     ];
     regions.replace_for_simulation(&run.id, &made).await.unwrap();
-    let stored = regions.list_by_simulation(&run.id).await.unwrap();
+    let stored = regions.list(&run.id).await.unwrap();
     assert_eq!(ids(&stored), ["region_b", "region_a", "region_c", "region_d"]);
 }
 
@@ -82,11 +82,11 @@ async fn replace_takes_the_place_of_what_was_there(store: &TestStore) {
     // One of the ids stays in use.
     let second = [region("region_b", 0.25)];
     regions.replace_for_simulation(&run.id, &second).await.unwrap();
-    assert_eq!(regions.list_by_simulation(&run.id).await.unwrap(), second);
-    assert_eq!(regions.list_by_simulation(&other.id).await.unwrap(), others);
+    assert_eq!(regions.list(&run.id).await.unwrap(), second);
+    assert_eq!(regions.list(&other.id).await.unwrap(), others);
     regions.replace_for_simulation(&run.id, &[]).await.unwrap();
-    assert_eq!(regions.list_by_simulation(&run.id).await.unwrap(), []);
-    assert_eq!(regions.list_by_simulation(&other.id).await.unwrap(), others);
+    assert_eq!(regions.list(&run.id).await.unwrap(), []);
+    assert_eq!(regions.list(&other.id).await.unwrap(), others);
 }
 
 async fn a_replacement_that_fails_changes_nothing(store: &TestStore) {
@@ -116,11 +116,8 @@ async fn a_replacement_that_fails_changes_nothing(store: &TestStore) {
         .await
         .unwrap_err();
     assert!(matches!(error, StoreError::Invalid { .. }), "{error:?}");
-    assert_eq!(regions.list_by_simulation(&run.id).await.unwrap(), first);
-    assert_eq!(
-        ids(&regions.list_by_simulation(&other.id).await.unwrap()),
-        ["region_z"]
-    );
+    assert_eq!(regions.list(&run.id).await.unwrap(), first);
+    assert_eq!(ids(&regions.list(&other.id).await.unwrap()), ["region_z"]);
 }
 
 async fn regions_need_their_simulation(store: &TestStore) {
@@ -133,7 +130,7 @@ async fn regions_need_their_simulation(store: &TestStore) {
     );
     // None of no simulation is what there is already.
     regions.replace_for_simulation("sim_ffffffff", &[]).await.unwrap();
-    assert_eq!(regions.list_by_simulation("sim_ffffffff").await.unwrap(), []);
+    assert_eq!(regions.list("sim_ffffffff").await.unwrap(), []);
 }
 
 async fn of_replacements_at_once_one_is_stored_whole(store: &TestStore) {
@@ -150,7 +147,7 @@ async fn of_replacements_at_once_one_is_stored_whole(store: &TestStore) {
             .unwrap();
     }))
     .await;
-    let stored = store.lab.region_analyses.list_by_simulation(run).await.unwrap();
+    let stored = store.lab.region_analyses.list(run).await.unwrap();
     assert!(
         tried.iter().any(|regions| *regions == *stored),
         "parts of several: {:?}",
@@ -168,10 +165,10 @@ async fn delete_says_how_many_there_were(store: &TestStore) {
         .replace_for_simulation(&run.id, &[region("region_a", 0.75), region("region_b", 0.5)])
         .await
         .unwrap();
-    assert_eq!(regions.delete_by_simulation(&run.id).await.unwrap(), 2);
-    assert_eq!(regions.delete_by_simulation(&run.id).await.unwrap(), 0);
-    assert_eq!(regions.list_by_simulation(&run.id).await.unwrap(), []);
-    assert_eq!(regions.list_by_simulation(&other.id).await.unwrap(), others);
+    assert_eq!(regions.delete(&run.id).await.unwrap(), 2);
+    assert_eq!(regions.delete(&run.id).await.unwrap(), 0);
+    assert_eq!(regions.list(&run.id).await.unwrap(), []);
+    assert_eq!(regions.list(&other.id).await.unwrap(), others);
 }
 
 #[cfg(feature = "sqlite")]
@@ -193,12 +190,7 @@ mod old_files {
                 (NULL, 'sim_00000001', '{}', 'r', 1.5, '50%', 1, 0.5, 0, -2);",
         )
         .unwrap();
-        let stored = store
-            .lab
-            .region_analyses
-            .list_by_simulation(&run.id)
-            .await
-            .unwrap();
+        let stored = store.lab.region_analyses.list(&run.id).await.unwrap();
         assert_eq!(stored.len(), 2);
         assert_eq!(stored[0].synth_count, Stored::Other(StoredValue::Real(1.5)));
         assert_eq!(
@@ -209,14 +201,6 @@ mod old_files {
         assert_eq!(stored[1].rule_text, "\u{fffd}");
         assert_eq!(stored[1].synth_percentage, Stored::Known(101.0));
         assert!(stored[1].rules().is_err());
-        assert_eq!(
-            store
-                .lab
-                .region_analyses
-                .delete_by_simulation(&run.id)
-                .await
-                .unwrap(),
-            2
-        );
+        assert_eq!(store.lab.region_analyses.delete(&run.id).await.unwrap(), 2);
     }
 }

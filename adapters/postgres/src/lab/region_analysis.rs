@@ -154,17 +154,17 @@ impl RegionAnalysisRepository for PgRegionAnalysisRepository {
         transaction.finish(work).await
     }
 
-    async fn list_by_simulation(&self, simulation_id: &str) -> StoreResult<Vec<RegionAnalysis>> {
+    async fn list(&self, simulation_id: &str) -> StoreResult<Vec<RegionAnalysis>> {
         const SQL: &str = "SELECT id, rules, rule_text, synth_count, synth_percentage, did_not_try_rate,
                 failed_rate, success_rate, failure_delta
             FROM region_analyses WHERE simulation_id = $1 ORDER BY failed_rate DESC, id";
-        let lease = self.db.lease("region_analyses.list_by_simulation").await?;
+        let lease = self.db.lease("region_analyses.list").await?;
         let rows = lease.query(SQL, &[(&simulation_id, Type::TEXT)]).await?;
         rows.iter().map(region_from_row).collect()
     }
 
-    async fn delete_by_simulation(&self, simulation_id: &str) -> StoreResult<u64> {
-        let lease = self.db.lease("region_analyses.delete_by_simulation").await?;
+    async fn delete(&self, simulation_id: &str) -> StoreResult<u64> {
+        let lease = self.db.lease("region_analyses.delete").await?;
         lease.execute(DELETE, &[(&simulation_id, Type::TEXT)]).await
     }
 }

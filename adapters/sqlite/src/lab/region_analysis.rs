@@ -79,22 +79,22 @@ impl RegionAnalysisRepository for SqliteRegionAnalysisRepository {
             .await
     }
 
-    async fn list_by_simulation(&self, simulation_id: &str) -> StoreResult<Vec<RegionAnalysis>> {
+    async fn list(&self, simulation_id: &str) -> StoreResult<Vec<RegionAnalysis>> {
         const SQL: &str = "SELECT id, rules, rule_text, synth_count, synth_percentage, did_not_try_rate,
                 failed_rate, success_rate, failure_delta
             FROM region_analyses WHERE simulation_id = ?1 ORDER BY failed_rate DESC, id";
         let simulation_id = simulation_id.to_owned();
         self.db
-            .read("region_analyses.list_by_simulation", move |session| {
+            .read("region_analyses.list", move |session| {
                 session.query(SQL, [simulation_id], region_from_row)
             })
             .await
     }
 
-    async fn delete_by_simulation(&self, simulation_id: &str) -> StoreResult<u64> {
+    async fn delete(&self, simulation_id: &str) -> StoreResult<u64> {
         let simulation_id = simulation_id.to_owned();
         self.db
-            .write("region_analyses.delete_by_simulation", move |session| {
+            .write("region_analyses.delete", move |session| {
                 session.execute(DELETE, [simulation_id])
             })
             .await

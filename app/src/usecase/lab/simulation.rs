@@ -24,7 +24,7 @@ use crate::usecase::UseCaseError;
 /// What can be done with simulations.
 #[derive(Clone)]
 pub struct Simulations {
-    simulations: Arc<dyn SimulationRepository>,
+    runs: Arc<dyn SimulationRepository>,
     scorecards: Arc<dyn ScorecardRepository>,
     experiments: Arc<dyn ExperimentRepository>,
     analysis_runs: Arc<dyn AnalysisRunRepository>,
@@ -65,7 +65,7 @@ impl Simulations {
     /// On these repositories.
     pub fn new(lab: &LabRepositories, clock: Arc<dyn Clock>, ids: Arc<dyn Ids>) -> Self {
         Self {
-            simulations: Arc::clone(&lab.simulations),
+            runs: Arc::clone(&lab.simulations),
             scorecards: Arc::clone(&lab.scorecards),
             experiments: Arc::clone(&lab.experiments),
             analysis_runs: Arc::clone(&lab.analysis_runs),
@@ -98,7 +98,7 @@ impl Simulations {
         };
         for _ in 0..ID_ATTEMPTS {
             run.id = format!("sim_{}", self.ids.hex(8));
-            match self.simulations.insert(&run).await {
+            match self.runs.insert(&run).await {
                 Ok(()) => return Ok(run),
                 Err(StoreError::Conflict(_)) => {}
                 Err(StoreError::Missing(_)) => {
@@ -112,7 +112,7 @@ impl Simulations {
 
     /// Stores how far a run is, and its shadow with it, if it has one already.
     pub async fn record(&self, run: &SimulationRun) -> Result<(), UseCaseError> {
-        if !self.simulations.update(run).await? {
+        if !self.runs.update(run).await? {
             return Err(UseCaseError::not_found("Simulation", &run.id));
         }
         let shadow = run.shadow_run();
@@ -181,7 +181,7 @@ impl Simulations {
 
     /// The run.
     pub async fn get(&self, id: &str) -> Result<SimulationRun, UseCaseError> {
-        let run = self.simulations.get(id).await?;
+        let run = self.runs.get(id).await?;
         run.ok_or_else(|| UseCaseError::not_found("Simulation", id))
     }
 
@@ -203,7 +203,7 @@ impl Simulations {
             scenario_id: given(filter.scenario_id),
             status: given(filter.status),
         };
-        Ok(self.simulations.list(&filter, page).await?)
+        Ok(self.runs.list(&filter, page).await?)
     }
 
     /// The runs of all scorecards of an experiment, newest first.
@@ -217,7 +217,7 @@ impl Simulations {
             let items = Vec::new();
             return Ok(Page { items, total: 0 });
         }
-        Ok(self.simulations.list_by_scorecards(&scorecards, page).await?)
+        Ok(self.runs.list_by_scorecards(&scorecards, page).await?)
     }
 }
 
@@ -288,7 +288,7 @@ mod tests {
                 format!("{next:0count$}")
             });
             Simulations {
-                simulations: Arc::new(self.simulations),
+                runs: Arc::new(self.simulations),
                 scorecards: Arc::new(self.scorecards),
                 experiments: Arc::new(self.experiments),
                 analysis_runs: Arc::new(self.analysis_runs),
