@@ -82,6 +82,16 @@ fn store(error: &StoreError) -> Response {
     }
 }
 
+/// There is no such path.
+pub(super) async fn unknown_path() -> HttpError {
+    HttpError::Detail(StatusCode::NOT_FOUND, "Not Found".to_owned())
+}
+
+/// There is such a path, for other methods.
+pub(super) async fn unknown_method() -> HttpError {
+    HttpError::Detail(StatusCode::METHOD_NOT_ALLOWED, "Method Not Allowed".to_owned())
+}
+
 fn domain(status: StatusCode, code: &str, message: &str) -> Response {
     answer(status, json!({ "error": { "code": code, "message": message } }))
 }

@@ -5,7 +5,6 @@ mod stored;
 mod synth_groups;
 mod synths;
 
-use axum::http::StatusCode;
 use axum::routing::get;
 use axum::{Json, Router};
 use cutover_ports::{Page, PageRequest};
@@ -13,7 +12,7 @@ use serde_json::{Value, json};
 use tower_http::cors::CorsLayer;
 
 use super::App;
-use super::error::HttpError;
+use super::error::{unknown_method, unknown_path};
 use super::request::{Mistakes, Parameters};
 
 /// The largest page.
@@ -27,10 +26,8 @@ pub(super) fn router() -> Router<App> {
         .nest("/experiments", experiments::router())
         .nest("/synth-groups", synth_groups::router())
         .nest("/synths", synths::router())
-        .fallback(|| async { HttpError::Detail(StatusCode::NOT_FOUND, "Not Found".to_owned()) })
-        .method_not_allowed_fallback(|| async {
-            HttpError::Detail(StatusCode::METHOD_NOT_ALLOWED, "Method Not Allowed".to_owned())
-        })
+        .fallback(unknown_path)
+        .method_not_allowed_fallback(unknown_method)
         // The original answers any origin.
         .layer(CorsLayer::permissive())
 }
