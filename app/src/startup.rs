@@ -1,6 +1,8 @@
 //! What must hold before the service may start: schemas at their newest version, and no data that would seem to vanish.
 
-use cutover_migrations::{Context, Target};
+use std::time::{Duration, Instant};
+
+use cutover_migrations::{Context, Status, Target};
 
 use crate::cli::{CliError, Exit};
 use crate::config::{Backend, Config};
@@ -53,17 +55,20 @@ pub async fn open(config: &Config) -> Result<Databases, CliError> {
     Ok(Databases::open(config)?)
 }
 
-/// A SQLite file that is not there yet is made. An existing database is never migrated by a start: it is served if its
+/// How long a start waits for a migration that somebody else is running.
+const MIGRATION_PATIENCE: Duration = Duration::from_secs(5);
+
+/// A SQLite file that is not there yet, or has nothing in it, is made. An existing database is never migrated by a start: it is served if its
 /// schema is the newest, or if it is a file of the original application, which is opened as it is.
 async fn ready_schema(target: &Target) -> Result<(), CliError> {
     if let Target::Sqlite { path } = target
-        && !path.exists()
+        && std::fs::metadata(path).map_or(true, |file| file.len() == 0)
     {
         let outcome = cutover_migrations::up(target, &Context::LAB, None).await?;
         tracing::info!(file = %path.display(), version = outcome.version, "made a new SQLite file");
         return Ok(());
     }
-    let status = cutover_migrations::status(target, &Context::LAB).await?;
+    let status = settled_status(target).await?;
     let name = target.dialect().name();
     if status.is_ready() {
         return Ok(());
@@ -81,4 +86,17 @@ async fn ready_schema(target: &Target) -> Result<(), CliError> {
             status.current, status.head
         ),
     ))
+}
+
+/// How the schema stands once nobody changes it any more: two services that are started at once on a fresh directory make
+/// one file, and the second finds it half made.
+async fn settled_status(target: &Target) -> Result<Status, CliError> {
+    let begun = Instant::now();
+    loop {
+        let status = cutover_migrations::status(target, &Context::LAB).await?;
+        if !status.running || begun.elapsed() > MIGRATION_PATIENCE {
+            return Ok(status);
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
 }
