@@ -48,15 +48,20 @@ pub(super) async fn run(config: &Config) -> Result<Exit, CliError> {
         ids: Arc::new(RandomIds),
         avatars: config.lab.avatars.clone().into(),
     };
-    let listener = TcpListener::bind(config.server.listen).await.map_err(|error| {
+    let cannot_listen = |error: std::io::Error| {
         let address = config.server.listen;
         CliError::new(
             Exit::Usage,
             format!("cannot listen on {address}: {error}; choose another with --listen"),
         )
-    })?;
+    };
+    let listener = TcpListener::bind(config.server.listen)
+        .await
+        .map_err(cannot_listen)?;
+    // With port 0 the system chooses one, and it is the chosen one that somebody needs to know.
+    let address = listener.local_addr().map_err(cannot_listen)?;
     let stop = stop_signal().map_err(|error| CliError::new(Exit::Wrong, format!("no signals: {error}")))?;
-    tracing::info!(address = %config.server.listen, "serving");
+    tracing::info!(%address, "serving");
     http::serve(
         listener,
         http::router(app, &config.server),
