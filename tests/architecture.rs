@@ -27,6 +27,8 @@ const LAYERS: &[(&str, &[&str])] = &[
             "cutover-sqlite",
             "cutover-postgres",
             "cutover-migrations",
+            // For its end-to-end tests; for anything else it would be a circle, which cargo refuses.
+            "cutover-tests",
         ],
     ),
     (

@@ -7,6 +7,10 @@
 )]
 
 #[cfg(feature = "sqlite")]
+pub use rusqlite;
+pub use tokio_postgres;
+
+#[cfg(feature = "sqlite")]
 pub mod lab_file;
 pub mod postgres;
 pub mod store;

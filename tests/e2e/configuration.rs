@@ -1,0 +1,144 @@
+//! Configuration as people get it wrong.
+
+use crate::program::Place;
+
+#[tokio::test]
+async fn every_mistake_is_told_at_once_and_no_password() {
+    let place = Place::new();
+    place.write(
+        "cutover.toml",
+        "[repositories]\nexperimentz = \"postgres\"\nsynths = \"oracle\"\n[server]\nlisten = 8080\n[postgres]\nurl = \"mysql://u:hunter2@h/d\"\n",
+    );
+    let environment = [
+        ("CUTOVER_POSTGRES_POOL_SIZE", "0"),
+        ("CUTOVER_LAB_LEGACY_TIMEZONE", "Mars/Olympus"),
+        ("DATABASE_URL", "postgres://u:hunter3@h/d"),
+    ];
+    let ended = place.run_in(["serve"], &environment).await.with(2);
+    for part in [
+        "repositories.experimentz",
+        "did you mean repositories.experiments?",
+        "repositories.synths (from cutover.toml)",
+        "server.listen (from cutover.toml)",
+        "postgres.url (from cutover.toml)",
+        "postgres.pool_size (from the environment's CUTOVER_POSTGRES_POOL_SIZE)",
+        "Mars/Olympus",
+    ] {
+        assert!(
+            ended.stderr.contains(part),
+            "{part} is missing in:\n{}",
+            ended.stderr
+        );
+    }
+    assert!(!ended.stderr.contains("hunter"), "{}", ended.stderr);
+    assert_eq!(ended.stdout, "");
+    assert_eq!(place.files(), ["cutover.toml"], "nothing is made by mistake");
+}
+
+#[tokio::test]
+async fn a_broken_file_is_told_by_line_and_without_what_stands_there() {
+    let place = Place::new();
+    place.write("cutover.toml", "[postgres]\nurl = \"postgres://u:hunter2@h/d\n");
+    let ended = place.run(["serve"]).await.with(2);
+    assert!(ended.stderr.contains("cutover.toml, line 2"), "{}", ended.stderr);
+    assert!(!ended.stderr.contains("hunter"), "{}", ended.stderr);
+}
+
+#[tokio::test]
+async fn a_file_that_was_named_must_be_there() {
+    let place = Place::new();
+    let ended = place.run(["serve", "--config", "no such.toml"]).await.with(2);
+    assert!(
+        ended.stderr.contains("no such.toml cannot be read"),
+        "{}",
+        ended.stderr
+    );
+}
+
+#[tokio::test]
+async fn usage_mistakes_end_with_two_and_help_with_nothing_wrong() {
+    let place = Place::new();
+    for wrong in [
+        &["serv"][..],
+        &["serve", "--port", "1"],
+        &[],
+        &["migrate"],
+        &["migrate", "up", "--on", "oracle"],
+    ] {
+        let ended = place.run(wrong).await.with(2);
+        assert_eq!(ended.stdout, "", "{wrong:?}");
+        assert!(!ended.stderr.is_empty(), "{wrong:?}");
+    }
+    for right in [
+        &["--help"][..],
+        &["--version"],
+        &["serve", "--help"],
+        &["completions", "bash"],
+    ] {
+        let ended = place.run(right).await.with(0);
+        assert_ne!(ended.stdout, "", "{right:?}");
+        assert_eq!(ended.stderr, "", "{right:?}");
+    }
+    assert!(place.files().is_empty());
+}
+
+#[tokio::test]
+async fn a_log_filter_that_is_none_is_a_configuration_mistake() {
+    let place = Place::new();
+    let ended = place.run(["serve", "--log", "cutover=loud"]).await.with(2);
+    assert!(ended.stderr.contains("log.filter"), "{}", ended.stderr);
+    assert!(place.files().is_empty());
+}
+
+#[tokio::test]
+async fn a_secret_stays_secret_wherever_it_is_given() {
+    // Each is refused in its own way: by the URL's parser, by the network, by the name of the host.
+    let urls = [
+        "postgres://u:hunter2@127.0.0.1:1/d",
+        "postgres://u:hunter2@127.0.0.1:notaport/d",
+        "postgres://u:hunter2@[::1/d",
+        "postgres://u:hun%ter2@127.0.0.1:1/d",
+        "postgres://u@127.0.0.1:1/d?password=hunter2",
+        "postgres://u:hunter2@no-such-host.invalid/d",
+        "postgres://u:hunter2@127.0.0.1:1/d?sslmode=sometimes",
+        "postgres://u:hunter2@127.0.0.1:1/d?sslrootcert=/no/such/file",
+        "postgres://u:hunter2@127.0.0.1:1/d?hunter2=1",
+    ];
+    for url in urls {
+        let place = Place::new();
+        for (arguments, environment) in [
+            (
+                vec![
+                    "serve",
+                    "--log",
+                    "trace",
+                    "--postgres",
+                    url,
+                    "--repository",
+                    "default=postgres",
+                ],
+                vec![],
+            ),
+            (vec!["serve", "--log", "trace"], vec![("DATABASE_URL", url)]),
+            (
+                vec![
+                    "migrate",
+                    "up",
+                    "--on",
+                    "postgres",
+                    "--log",
+                    "trace",
+                    "--postgres",
+                    url,
+                ],
+                vec![],
+            ),
+        ] {
+            let ended = place.run_in(&arguments, &environment).await;
+            assert!(matches!(ended.code, Some(2 | 3)), "{url}: {ended:?}");
+            assert!(!ended.stderr.contains("hunter2"), "{url}: {}", ended.stderr);
+            assert!(!ended.stdout.contains("hunter2"), "{url}: {}", ended.stdout);
+            assert!(ended.took.as_secs() < 5, "{url}: {:?}", ended.took);
+        }
+    }
+}

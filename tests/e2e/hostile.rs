@@ -1,0 +1,363 @@
+//! Requests that nobody should send: a clear 4xx each, never a 500, never a hang, and nothing changed.
+
+use cutover_tests::store::lab_database;
+use serde_json::{Value, json};
+
+use crate::http::{Answer, request};
+use crate::program::{Place, Service};
+use crate::world;
+
+/// A request and the statuses that may answer it; where both databases can do the same, one.
+struct Hostile {
+    bytes: Vec<u8>,
+    statuses: &'static [u16],
+}
+
+const GROUPS: &str = "/lab/synth-groups";
+
+fn get(path: &str, status: &'static [u16]) -> Hostile {
+    Hostile {
+        bytes: request("GET", path, "", b""),
+        statuses: status,
+    }
+}
+
+fn post(path: &str, body: impl AsRef<[u8]>, status: &'static [u16]) -> Hostile {
+    Hostile {
+        bytes: request("POST", path, "content-type: application/json\r\n", body.as_ref()),
+        statuses: status,
+    }
+}
+
+fn paths() -> Vec<Hostile> {
+    let long = "x".repeat(7_000);
+    let mut all = Vec::new();
+    for collection in ["/lab/synth-groups", "/lab/synths", "/lab/experiments"] {
+        for id in [
+            "%27%3B%20DROP%20TABLE%20synths%3B--",
+            "%27%20OR%20%271%27%3D%271",
+            "..%2F..%2Fetc%2Fpasswd",
+            "%F0%9F%A6%9C",
+            "-1",
+            "99999999999999999999999999",
+            "NULL",
+            "%25",
+            "%5C%22%27%60",
+            "a%0d%0aset-cookie:x",
+            &long,
+        ] {
+            all.push(get(&format!("{collection}/{id}"), &[404]));
+        }
+        // What no text is, and what PostgreSQL's text cannot hold.
+        all.push(get(&format!("{collection}/%FF%FE"), &[400, 404, 422]));
+        all.push(get(&format!("{collection}/a%00b"), &[400, 404, 422]));
+        all.push(get(&format!("{collection}/%ED%A0%80"), &[400, 404, 422]));
+        all.push(Hostile {
+            bytes: request("DELETE", &format!("{collection}/%00"), "", b""),
+            statuses: &[400, 404, 405, 422],
+        });
+    }
+    for path in [
+        "/lab/synths/%00/avatar",
+        "/lab/synths/%2E%2E/avatar",
+        "/lab/synths/bbb222/avatar",
+        "/lab/synths/ccc333/avatar",
+    ] {
+        all.push(get(path, &[400, 404, 422]));
+    }
+    for path in [
+        "/nowhere",
+        "/lab/nowhere",
+        "/lab/../etc/passwd",
+        "/lab//synths/list",
+        "/%2e%2e/%2e%2e/etc/passwd",
+        "/lab/synths/list/",
+    ] {
+        all.push(get(path, &[404]));
+    }
+    for (method, path) in [
+        ("PATCH", "/lab/synths/list"),
+        ("POST", "/healthz"),
+        ("BREW", GROUPS),
+        ("DELETE", "/lab/synths/list"),
+    ] {
+        all.push(Hostile {
+            bytes: request(method, path, "", b""),
+            statuses: &[405],
+        });
+    }
+    all
+}
+
+fn queries() -> Vec<Hostile> {
+    let mut all = Vec::new();
+    for list in [
+        "/lab/synth-groups/list",
+        "/lab/synths/list",
+        "/lab/experiments/list",
+    ] {
+        for wrong in [
+            "limit=0",
+            "limit=-1",
+            "limit=201",
+            "limit=1e2",
+            "limit=",
+            "limit=99999999999999999999999999999999",
+            "limit=1;DROP",
+            "offset=-1",
+            "offset=9223372036854775808",
+            "offset=NaN",
+            "offset=0x10",
+            "limit=%00",
+            "limit=1&limit=x",
+        ] {
+            all.push(get(&format!("{list}?{wrong}"), &[422]));
+        }
+        all.push(get(
+            &format!("{list}?limit=200&offset=9223372036854775807"),
+            &[200],
+        ));
+        all.push(get(&format!("{list}?limit=%FF"), &[400, 422]));
+        all.push(get(&format!("{list}?%&&&==&a&%zz=%"), &[200, 400, 422]));
+    }
+    for right in [
+        "sort_by=nome%3B%20DROP%20TABLE%20synths",
+        "sort_by=(SELECT%201)",
+        "sort_by=%00",
+        "fields=nome,id,%27,%00,*",
+        "synth_group_id=%27%20OR%201%3D1--",
+        "unknown=1",
+    ] {
+        all.push(get(&format!("/lab/synths/list?{right}"), &[200]));
+    }
+    all.push(get("/lab/synths/list?sort_order=sideways", &[422]));
+    all.push(get("/lab/synths/list?synth_group_id=%00", &[200, 400, 422]));
+    all
+}
+
+fn bodies() -> Vec<Hostile> {
+    let mut all = Vec::new();
+    for path in [GROUPS, "/lab/experiments"] {
+        let wrong: [&[u8]; 19] = [
+            b"",
+            b" ",
+            b"null",
+            b"[]",
+            b"1",
+            b"\"x\"",
+            b"{",
+            b"{}",
+            b"{\"name\":",
+            b"{'name': 'x'}",
+            b"\xff\xfe\x00",
+            b"{\"name\": null}",
+            b"{\"name\": 1e999999}",
+            b"{\"name\": {}}",
+            b"{\"name\": \"\\ud800\"}",
+            b"{\"name\": \"\xc3\x28\"}",
+            b"{\"name\": NaN}",
+            b"{\"name\": \"a\"} trailing",
+            b"\xef\xbb\xbf{}",
+        ];
+        for body in wrong {
+            all.push(post(path, body, &[422]));
+        }
+        for deep in ["[", "{\"a\":", "{\"name\":["] {
+            all.push(post(path, deep.repeat(100_000), &[422]));
+        }
+        let nested = format!("{{\"name\": {}{}}}", "[".repeat(120), "]".repeat(120));
+        all.push(post(path, nested, &[422]));
+        all.push(post(path, vec![b' '; 20_000_000], &[413]));
+        all.push(post(
+            path,
+            [b"{\"name\": \"".as_slice(), &vec![b'x'; 20_000_000], b"\"}"].concat(),
+            &[413],
+        ));
+        for kind in [
+            "text/plain",
+            "multipart/form-data; boundary=x",
+            "application/json; charset=utf-16",
+            "\u{ff}",
+        ] {
+            all.push(Hostile {
+                bytes: request(
+                    "POST",
+                    path,
+                    &format!("content-type: {kind}\r\n"),
+                    b"{\"nome\": 1}",
+                ),
+                statuses: &[400, 415, 422],
+            });
+        }
+    }
+    for id in [
+        "grp_1",
+        "GRP_00000001",
+        "grp_0000000g",
+        "grp_00000001\\n",
+        "",
+        "grp_00000001'",
+    ] {
+        all.push(post(
+            GROUPS,
+            format!("{{\"id\": \"{id}\", \"name\": \"x\"}}"),
+            &[422],
+        ));
+    }
+    all.push(post(GROUPS, r#"{"id": "grp_00000001", "name": "taken"}"#, &[409]));
+    all.push(post(GROUPS, r#"{"name": " \t\n "}"#, &[422]));
+    all.push(post(
+        "/lab/synths/search",
+        r#"{"where_clause": "1=1; DROP TABLE synths"}"#,
+        &[400, 422, 501],
+    ));
+    all.push(post("/lab/synths/search", r#"{"query": ["x"]}"#, &[422]));
+    all
+}
+
+fn protocol() -> Vec<Hostile> {
+    let raw = |bytes: &[u8], statuses| Hostile {
+        bytes: bytes.to_vec(),
+        statuses,
+    };
+    let mut many = b"GET /healthz HTTP/1.1\r\nhost: x\r\nconnection: close\r\n".to_vec();
+    for number in 0..300 {
+        many.extend(format!("x-{number}: y\r\n").bytes());
+    }
+    many.extend(b"\r\n");
+    vec![
+        raw(b"GARBAGE\r\n\r\n", &[400]),
+        raw(b"GET / HTTP/9.9\r\n\r\n", &[400]),
+        raw(b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n", &[400]),
+        raw(b"POST /lab/synth-groups HTTP/1.1\r\nhost: x\r\ncontent-length: 1\r\ncontent-length: 2\r\n\r\n{}", &[400]),
+        raw(b"POST /lab/synth-groups HTTP/1.1\r\nhost: x\r\ncontent-length: -1\r\n\r\n", &[400]),
+        raw(b"POST /lab/synth-groups HTTP/1.1\r\nhost: x\r\nconnection: close\r\ntransfer-encoding: chunked\r\n\r\nzz\r\n", &[400, 422]),
+        raw(&many, &[400, 431]),
+    ]
+}
+
+/// Every answer of ours is in one of the two envelopes.
+fn has_envelope(answer: &Answer) -> bool {
+    let Ok(body) = serde_json::from_slice::<Value>(&answer.body) else {
+        return false;
+    };
+    let keys: Vec<&String> = body
+        .as_object()
+        .map(|object| object.keys().collect())
+        .unwrap_or_default();
+    match keys.as_slice() {
+        [key] if *key == "detail" => body["detail"].is_string() || body["detail"].is_array(),
+        [key] if *key == "error" => body["error"]["code"].is_string() && body["error"]["message"].is_string(),
+        _ => false,
+    }
+}
+
+/// Sends everything; the answers in order, and what was wrong with them.
+async fn bombard(service: &Service) -> (Vec<(String, u16, String)>, Vec<String>) {
+    let (mut answers, mut wrong) = (Vec::new(), Vec::new());
+    for (from_hyper, hostiles) in [
+        (false, paths()),
+        (false, queries()),
+        (false, bodies()),
+        (true, protocol()),
+    ] {
+        for Hostile { bytes, statuses } in hostiles {
+            let shown: String = String::from_utf8_lossy(&bytes).chars().take(400).collect();
+            let shown = shown.replace("\r\nhost: localhost\r\nconnection: close", "");
+            let answer = service.send(&bytes).await;
+            if !statuses.contains(&answer.status) {
+                wrong.push(format!("{shown}\n  → {} {}", answer.status, answer.text()));
+            } else if answer.status >= 400 && !from_hyper && !has_envelope(&answer) {
+                wrong.push(format!(
+                    "{shown}\n  → {} without an envelope: {}",
+                    answer.status,
+                    answer.text()
+                ));
+            }
+            answers.push((shown, answer.status, answer.text()));
+        }
+    }
+    (answers, wrong)
+}
+
+async fn unharmed(service: &Service, wrong: Vec<String>) {
+    assert!(wrong.is_empty(), "{}", wrong.join("\n\n"));
+    let listed = service.get("/lab/synths/list").await.with(200).json();
+    assert_eq!(listed["pagination"]["total"], 3);
+    let groups = service.get("/lab/synth-groups/list").await.with(200).json();
+    assert_eq!(groups["data"].as_array().unwrap().len(), 1, "{groups}");
+    assert_eq!(groups["data"][0]["name"], json!("Default"));
+    assert!(!service.log().contains(" ERROR "), "{}", service.log());
+    assert!(!service.log().contains("panicked"), "{}", service.log());
+}
+
+#[tokio::test]
+async fn nothing_hostile_is_a_server_error_and_both_databases_say_the_same() {
+    let place = Place::new();
+    let on_file = place.serve(&[]).await;
+    world::populate_file(&place.path("cutover.db"));
+    let database = lab_database().await;
+    world::populate_database(&database).await;
+    let other_place = Place::new();
+    let on_server = other_place.serve(&["--postgres", &database.url()]).await;
+
+    let ((file, file_wrong), (server, server_wrong)) = tokio::join!(bombard(&on_file), bombard(&on_server));
+    unharmed(&on_file, file_wrong).await;
+    unharmed(&on_server, server_wrong).await;
+    for (file, server) in file.iter().zip(&server) {
+        // What PostgreSQL cannot hold it refuses; a file just has no such row.
+        if !file.0.contains("%00") {
+            assert_eq!(file, server);
+        }
+    }
+    on_file.stop().await;
+    on_server.stop().await;
+}
+
+#[tokio::test]
+async fn a_nul_in_a_text_is_refused_where_it_cannot_be_kept() {
+    let database = lab_database().await;
+    let place = Place::new();
+    let service = place.serve(&["--postgres", &database.url()]).await;
+    for body in [json!({"name": "a\0b"}), json!({"name": "a", "description": "\0"})] {
+        let answer = service.post(GROUPS, &body).await.with(422);
+        assert!(has_envelope(&answer), "{}", answer.text());
+    }
+    for body in [
+        json!({"name": "a\0b", "hypothesis": "h"}),
+        json!({"name": "a", "hypothesis": "\0"}),
+        json!({"name": "a", "hypothesis": "h", "scorecard_data": scorecard("\0")}),
+    ] {
+        let answer = service.post("/lab/experiments", &body).await.with(422);
+        assert!(has_envelope(&answer), "{}", answer.text());
+    }
+    assert!(!service.log().contains(" ERROR "), "{}", service.log());
+    service.stop().await;
+}
+
+/// A valid scorecard of a feature.
+pub(crate) fn scorecard(feature: &str) -> Value {
+    let dimension = json!({"score": 0.5, "rules_applied": ["a"], "lower_bound": null, "upper_bound": 1});
+    json!({
+        "impact_hypotheses": [],
+        "feature_name": feature,
+        "description_text": "d",
+        "complexity": dimension,
+        "initial_effort": {"score": 0},
+        "perceived_risk": {"score": 1.0},
+        "time_to_value": {"score": "0.25"},
+    })
+}
+
+#[tokio::test]
+async fn many_idle_connections_do_not_keep_others_out() {
+    let place = Place::new();
+    let service = place.serve(&[]).await;
+    let mut idle = Vec::new();
+    for _ in 0..200 {
+        idle.push(tokio::net::TcpStream::connect(service.address()).await.unwrap());
+    }
+    service.get("/readyz").await.with(200);
+    service.stop().await;
+    drop(idle);
+}

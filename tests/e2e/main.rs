@@ -1,0 +1,20 @@
+//! The command as people run it: the real program, real files, a real server, HTTP over a socket.
+//!
+//! A target of the crate `cutover`, because only there cargo builds the program beside it (`CARGO_BIN_EXE_cutover`).
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test fails where its preparation fails"
+)]
+
+mod configuration;
+mod hostile;
+mod http;
+mod interface;
+mod outage;
+mod program;
+mod routing;
+mod service;
+mod together;
+mod world;

@@ -1,0 +1,260 @@
+//! PostgreSQL away: at the start, and killed under the running service.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::time::{Duration, Instant};
+
+use cutover_tests::postgres::{TcpOptions, TestServer, TestServerOptions};
+use futures_util::future::join_all;
+use serde_json::json;
+use tokio::net::TcpListener;
+
+use crate::program::Place;
+use crate::service::wait_until;
+use crate::world;
+
+/// Every command that needs PostgreSQL.
+fn commands(place: &Place, url: &str) -> Vec<Vec<String>> {
+    let file = place.path("cutover.db").display().to_string();
+    let commands: [&[&str]; 6] = [
+        &[
+            "serve",
+            "--listen",
+            "127.0.0.1:0",
+            "--postgres",
+            url,
+            "--repository",
+            "default=postgres",
+        ],
+        &["migrate", "up", "--on", "postgres", "--postgres", url],
+        &["migrate", "status", "--on", "postgres", "--postgres", url],
+        &["copy", &file, url],
+        &["copy", url, &file],
+        &["verify", &file, url],
+    ];
+    commands
+        .iter()
+        .map(|command| command.iter().map(|&word| word.to_owned()).collect())
+        .collect()
+}
+
+async fn all_end_with_three(url: &str) {
+    let place = Place::new();
+    place.run(["migrate", "up", "--on", "sqlite"]).await.with(0);
+    for arguments in commands(&place, url) {
+        let ended = place.run(&arguments).await.with(3);
+        assert!(
+            ended.took < Duration::from_secs(5),
+            "{arguments:?} took {:?}",
+            ended.took
+        );
+        let said = ended.said();
+        assert_eq!(said.len(), 1, "one line: {ended:?}");
+        assert!(said[0].starts_with("cutover: "), "{said:?}");
+        assert!(said[0].contains("127.0.0.1"), "it says where: {said:?}");
+        assert!(!said[0].contains("hunter2"), "{said:?}");
+        assert_eq!(ended.stdout, "", "{arguments:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_refused_connection_is_one_clear_line_and_three() {
+    // A port that nobody listens on: taken and given back.
+    let port = TcpListener::bind("127.0.0.1:0")
+        .await
+        .unwrap()
+        .local_addr()
+        .unwrap()
+        .port();
+    all_end_with_three(&format!("postgres://u:hunter2@127.0.0.1:{port}/d")).await;
+}
+
+#[tokio::test]
+async fn a_server_that_never_answers_is_not_waited_for() {
+    let silent = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = silent.local_addr().unwrap().port();
+    all_end_with_three(&format!("postgres://u:hunter2@127.0.0.1:{port}/d")).await;
+}
+
+#[tokio::test]
+async fn a_wrong_password_and_a_missing_database_are_told_as_such() {
+    let server = TestServer::start(TestServerOptions {
+        tcp: Some(TcpOptions {
+            password: Some("right".to_owned()),
+            ..TcpOptions::default()
+        }),
+        ..TestServerOptions::default()
+    })
+    .await;
+    let place = Place::new();
+    let (right, port) = (server.tcp_url(), server.tcp_port());
+    for (url, part) in [
+        (right.replace(":right@", ":hunter2@"), "password"),
+        (
+            format!("postgres://nobody:hunter2@127.0.0.1:{port}/postgres"),
+            "nobody",
+        ),
+        (
+            right
+                .replace("/postgres", "/nowhere")
+                .replacen("/nowhere:", "/postgres:", 1),
+            "nowhere",
+        ),
+    ] {
+        let url = url.replace("postgres:///", "postgres://");
+        for command in [
+            &["migrate", "up", "--on", "postgres"][..],
+            &["serve", "--listen", "127.0.0.1:0"],
+        ] {
+            let arguments =
+                command
+                    .iter()
+                    .copied()
+                    .chain(["--postgres", &url, "--repository", "default=postgres"]);
+            let ended = place.run(arguments).await.with(3);
+            let said = ended.said();
+            assert_eq!(said.len(), 1, "{ended:?}");
+            assert!(said[0].contains(part), "{part} is missing in {said:?}");
+            assert!(!said[0].contains("hunter2"), "{said:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_schema_that_is_not_there_is_refused_with_the_command_that_makes_it() {
+    let database = cutover_tests::postgres::TestDatabase::create().await;
+    let place = Place::new();
+    let url = database.url();
+    let ended = place
+        .run(["serve", "--listen", "127.0.0.1:0", "--postgres", &url])
+        .await
+        .with(4);
+    assert!(
+        ended.stderr.contains("cutover migrate up --on postgres"),
+        "{}",
+        ended.stderr
+    );
+    place.run(["migrate", "up", "--postgres", &url]).await.with(0);
+    let service = place.serve(&["--postgres", &url]).await;
+    service.get("/lab/experiments/list").await.with(200);
+    service.stop().await;
+}
+
+/// What became of one write.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Fate {
+    Made,
+    Unknown,
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn killed_under_the_service_it_costs_errors_only_while_it_is_away() {
+    let mut server = TestServer::start(TestServerOptions {
+        tcp: Some(TcpOptions::default()),
+        ..TestServerOptions::default()
+    })
+    .await;
+    let place = Place::new();
+    let url = server.tcp_url();
+    place
+        .run(["migrate", "up", "--on", "postgres", "--postgres", &url])
+        .await
+        .with(0);
+    let service = place
+        .serve(&["--postgres", &url, "--repository", "default=postgres"])
+        .await;
+
+    // Eight clients write without a pause; what they are told is held against the database afterwards.
+    let (next, stop, failed) = (AtomicU32::new(1), AtomicBool::new(false), AtomicU32::new(0));
+    let client = async || {
+        let mut fates = BTreeMap::new();
+        while !stop.load(Ordering::Relaxed) {
+            let id = format!("grp_{:08x}", 0x1000 + next.fetch_add(1, Ordering::Relaxed));
+            let body = json!({"id": id, "name": format!("name of {id}"), "description": "d".repeat(500)})
+                .to_string();
+            let answer = service
+                .try_ask("POST", "/lab/synth-groups", &body)
+                .await
+                .expect("the service itself stays up");
+            let fate = match answer.status {
+                201 => Fate::Made,
+                503 => {
+                    assert_eq!(
+                        answer.json(),
+                        json!({"error": {"code": "DATABASE_ERROR", "message": "The database is not available, try again"}})
+                    );
+                    failed.fetch_add(1, Ordering::Relaxed);
+                    Fate::Unknown
+                }
+                status => panic!("{status} {}", answer.text()),
+            };
+            fates.insert(id, fate);
+        }
+        fates
+    };
+    let drama = async {
+        wait_until(|| async { next.load(Ordering::Relaxed) > 100 }).await;
+        server.kill_9().await;
+        wait_until(|| async { failed.load(Ordering::Relaxed) > 0 }).await;
+        let asked = Instant::now();
+        let unready = service.get("/readyz").await.with(503).json();
+        assert_eq!(unready["status"], "unavailable");
+        assert!(asked.elapsed() < Duration::from_secs(5), "{:?}", asked.elapsed());
+        service.get("/healthz").await.with(200);
+        service.get("/lab/synths/list").await.with(503);
+        server.start_again().await;
+        let back = Instant::now();
+        wait_until(|| async { service.get("/readyz").await.status == 200 }).await;
+        assert!(
+            back.elapsed() < Duration::from_secs(10),
+            "it took {:?} to come back",
+            back.elapsed()
+        );
+        let before = next.load(Ordering::Relaxed);
+        wait_until(|| async { next.load(Ordering::Relaxed) > before + 100 }).await;
+        stop.store(true, Ordering::Relaxed);
+    };
+    let (fates, ()) = tokio::join!(join_all((0..8).map(|_| client())), drama);
+    let fates: BTreeMap<String, Fate> = fates.into_iter().flatten().collect();
+
+    let client = server.connect().await;
+    let sql = "SELECT id, name, length(description) FROM synth_groups WHERE id <> 'grp_00000001' ORDER BY id";
+    let rows = world::postgres_rows(&client, sql).await;
+    let stored: Vec<&str> = rows.iter().map(|row| row.split('|').next().unwrap()).collect();
+    for (row, id) in rows.iter().zip(&stored) {
+        assert_eq!(row, &format!("{id}|name of {id}|500"), "a row is whole");
+        assert!(fates.contains_key(*id), "{id} was never asked for");
+    }
+    for (id, fate) in &fates {
+        assert!(
+            *fate == Fate::Unknown || stored.contains(&id.as_str()),
+            "{id} was answered with 201 and is lost"
+        );
+    }
+    assert!(!service.log().contains(" ERROR "), "{}", service.log());
+    service.stop().await;
+}
+
+#[tokio::test]
+async fn it_stops_cleanly_while_the_server_is_away() {
+    let mut server = TestServer::start(TestServerOptions {
+        tcp: Some(TcpOptions::default()),
+        ..TestServerOptions::default()
+    })
+    .await;
+    let place = Place::new();
+    let url = server.tcp_url();
+    place
+        .run(["migrate", "up", "--on", "postgres", "--postgres", &url])
+        .await
+        .with(0);
+    let service = place
+        .serve(&["--postgres", &url, "--repository", "default=postgres"])
+        .await;
+    service.get("/lab/synths/list").await.with(200);
+    server.kill_9().await;
+    service.get("/lab/synths/list").await.with(503);
+    let asked = Instant::now();
+    service.stop().await;
+    assert!(asked.elapsed() < Duration::from_secs(5), "{:?}", asked.elapsed());
+}

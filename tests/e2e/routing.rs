@@ -1,0 +1,272 @@
+//! Repositories on different databases: what the configuration says, what the guard refuses, what crosses.
+
+use cutover_tests::postgres::TestDatabase;
+use cutover_tests::store::lab_database;
+use serde_json::{Value, json};
+
+use crate::hostile::scorecard;
+use crate::program::{Place, Service};
+use crate::world;
+
+fn configure(place: &Place, database: &TestDatabase, routes: &str) {
+    let url = database.url();
+    place.write(
+        "cutover.toml",
+        &format!("[sqlite]\npath = \"lab.db\"\n[postgres]\nurl = \"{url}\"\n[repositories]\n{routes}\n[server]\nlisten = \"127.0.0.1:0\"\n"),
+    );
+}
+
+async fn counts(place: &Place, database: &TestDatabase, table: &str) -> (String, String) {
+    let sql = format!("SELECT count(*) FROM {table}");
+    let client = database.connect().await;
+    (
+        world::sqlite_value(&place.path("lab.db"), &sql),
+        world::postgres_rows(&client, &sql).await.join("\n"),
+    )
+}
+
+async fn an_experiment(service: &Service) -> String {
+    let body = json!({"name": "n", "hypothesis": "h", "scorecard_data": scorecard("f")});
+    let made = service.post("/lab/experiments", &body).await.with(201).json();
+    made["id"].as_str().unwrap().to_owned()
+}
+
+#[tokio::test]
+async fn experiments_on_postgresql_and_the_rest_in_the_file() {
+    let (place, database) = (Place::new(), lab_database().await);
+    configure(
+        &place,
+        &database,
+        "default = \"sqlite\"\nexperiments = \"postgres\"",
+    );
+    let service = place.serve(&[]).await;
+    let ready = service.get("/readyz").await.with(200).json();
+    assert_eq!(
+        ready["databases"],
+        json!({"sqlite": {"status": "ok"}, "postgres": {"status": "ok"}})
+    );
+    let id = an_experiment(&service).await;
+    service
+        .post("/lab/synth-groups", &json!({"name": "g"}))
+        .await
+        .with(201);
+    assert_eq!(
+        counts(&place, &database, "experiments").await,
+        ("0".to_owned(), "1".to_owned())
+    );
+    assert_eq!(
+        counts(&place, &database, "synth_groups").await,
+        ("2".to_owned(), "1".to_owned())
+    );
+    assert_eq!(
+        service
+            .get(&format!("/lab/experiments/{id}"))
+            .await
+            .with(200)
+            .json()["interview_count"],
+        0
+    );
+    service.stop().await;
+    // The same answers from where they are after a restart.
+    let service = place.serve(&[]).await;
+    service.get(&format!("/lab/experiments/{id}")).await.with(200);
+    service.stop().await;
+}
+
+#[tokio::test]
+async fn experiments_in_the_file_and_the_rest_on_postgresql() {
+    let (place, database) = (Place::new(), lab_database().await);
+    configure(
+        &place,
+        &database,
+        "default = \"postgres\"\nexperiments = \"sqlite\"",
+    );
+    let service = place.serve(&[]).await;
+    an_experiment(&service).await;
+    service
+        .post("/lab/synth-groups", &json!({"name": "g"}))
+        .await
+        .with(201);
+    assert_eq!(
+        counts(&place, &database, "experiments").await,
+        ("1".to_owned(), "0".to_owned())
+    );
+    assert_eq!(
+        counts(&place, &database, "synth_groups").await,
+        ("1".to_owned(), "2".to_owned())
+    );
+    let listed = service.get("/lab/experiments/list").await.with(200).json();
+    assert_eq!(listed["data"][0]["has_scorecard"], true);
+    service.stop().await;
+}
+
+/// The children of an experiment in the other database are seen in its detail and in the list.
+#[tokio::test]
+async fn an_experiment_is_shown_with_what_lies_in_the_other_database() {
+    let (place, database) = (Place::new(), lab_database().await);
+    configure(
+        &place,
+        &database,
+        "default = \"postgres\"\nexperiments = \"sqlite\"",
+    );
+    let service = place.serve(&[]).await;
+    let id = an_experiment(&service).await;
+    let client = database.connect().await;
+    let rows = format!(
+        "INSERT INTO experiments (id, name, hypothesis, created_at) VALUES ('{id}', 'a copy', 'h', '2026-01-01Z');
+         INSERT INTO analysis_runs (id, experiment_id, config, started_at) VALUES ('ana_1', '{id}', '{{\"n_executions\": 7}}', '2026-01-01Z');
+         INSERT INTO research_executions (exec_id, experiment_id, topic_name, started_at, synth_count) VALUES ('batch_1', '{id}', 't', '2026-01-01Z', 1);
+         INSERT INTO transcripts (exec_id, synth_id, synth_name, timestamp, turn_count) VALUES ('batch_1', 's', 'n', '2026-01-01Z', 3)"
+    );
+    client.batch_execute(&rows).await.unwrap();
+    let listed = service.get("/lab/experiments/list").await.with(200).json();
+    let listed = &listed["data"][0];
+    assert_eq!(
+        [
+            &listed["name"],
+            &listed["has_analysis"],
+            &listed["interview_count"]
+        ],
+        [&json!("n"), &json!(true), &json!(1)]
+    );
+    let detail = service
+        .get(&format!("/lab/experiments/{id}"))
+        .await
+        .with(200)
+        .json();
+    assert_eq!(detail["analysis"]["n_executions"], 7);
+    assert_eq!(detail["interviews"][0]["total_turns"], 3);
+    service.stop().await;
+}
+
+async fn deleting_a_group_lets_go_of_its_synths(routes: &str, synths_on_postgres: bool) {
+    let (place, database) = (Place::new(), lab_database().await);
+    configure(&place, &database, routes);
+    let arguments: &[&str] = &["--accept-empty"];
+    let service = place.serve(arguments).await;
+    // Rows of synths where they are at home, and the group in both places: in one of them it is a planted copy.
+    if synths_on_postgres {
+        world::populate_database(&database).await;
+    } else {
+        world::populate_file(&place.path("lab.db"));
+    }
+    let group = service
+        .get("/lab/synth-groups/grp_00000001")
+        .await
+        .with(200)
+        .json();
+    assert_eq!(group["synth_count"], 2, "{group}");
+    let members: Vec<&Value> = group["synths"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|synth| &synth["id"])
+        .collect();
+    assert_eq!(members, ["bbb222", "aaa111"]);
+    service
+        .ask("DELETE", "/lab/synth-groups/grp_00000001", None)
+        .await
+        .with(204);
+    service.get("/lab/synth-groups/grp_00000001").await.with(404);
+    let listed = service.get("/lab/synths/list").await.with(200).json();
+    let of_groups: Vec<&Value> = listed["data"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|synth| &synth["synth_group_id"])
+        .collect();
+    assert_eq!(of_groups, [&Value::Null; 3]);
+    let filtered = service
+        .get("/lab/synths/list?synth_group_id=grp_00000001")
+        .await
+        .with(200)
+        .json();
+    assert_eq!(filtered["pagination"]["total"], 0);
+    service.stop().await;
+}
+
+#[tokio::test]
+async fn a_group_in_the_file_and_its_synths_on_postgresql() {
+    deleting_a_group_lets_go_of_its_synths("default = \"sqlite\"\nsynths = \"postgres\"", true).await;
+}
+
+#[tokio::test]
+async fn a_group_on_postgresql_and_its_synths_in_the_file() {
+    deleting_a_group_lets_go_of_its_synths("default = \"postgres\"\nsynths = \"sqlite\"", false).await;
+}
+
+#[tokio::test]
+async fn uncopied_rows_are_not_made_to_vanish_by_a_route() {
+    let (place, database) = (Place::new(), lab_database().await);
+    configure(&place, &database, "default = \"sqlite\"");
+    let service = place.serve(&[]).await;
+    let id = an_experiment(&service).await;
+    service.stop().await;
+
+    configure(
+        &place,
+        &database,
+        "default = \"sqlite\"\nexperiments = \"postgres\"",
+    );
+    let before = std::fs::read(place.path("lab.db")).unwrap();
+    let ended = place.run(["serve"]).await.with(4);
+    for part in ["experiments", "cutover copy", "cutover verify", "--accept-empty"] {
+        assert!(
+            ended.stderr.contains(part),
+            "{part} is missing in: {}",
+            ended.stderr
+        );
+    }
+    assert_eq!(
+        std::fs::read(place.path("lab.db")).unwrap(),
+        before,
+        "a refused start writes nothing"
+    );
+    // Only what is routed away is refused.
+    configure(&place, &database, "default = \"sqlite\"\nsynths = \"postgres\"");
+    place.serve(&[]).await.stop().await;
+
+    configure(
+        &place,
+        &database,
+        "default = \"sqlite\"\nexperiments = \"postgres\"",
+    );
+    let service = place.serve(&["--accept-empty"]).await;
+    let listed = service.get("/lab/experiments/list").await.with(200).json();
+    assert_eq!(listed["pagination"]["total"], 0);
+    service.stop().await;
+
+    // Routed back, everything is there again.
+    configure(&place, &database, "default = \"sqlite\"");
+    let service = place.serve(&[]).await;
+    service.get(&format!("/lab/experiments/{id}")).await.with(200);
+    service.stop().await;
+}
+
+#[tokio::test]
+async fn what_was_copied_and_verified_may_move() {
+    let (place, database) = (Place::new(), lab_database().await);
+    configure(&place, &database, "default = \"sqlite\"");
+    let service = place.serve(&[]).await;
+    let id = an_experiment(&service).await;
+    service.stop().await;
+    configure(
+        &place,
+        &database,
+        "default = \"sqlite\"\nexperiments = \"postgres\"",
+    );
+    place.run(["copy"]).await.with(0);
+    // A copy that nobody has proved is not enough.
+    let ended = place.run(["serve"]).await.with(4);
+    assert!(ended.stderr.contains("cutover verify"), "{}", ended.stderr);
+    place.run(["verify"]).await.with(0);
+    let service = place.serve(&[]).await;
+    service.get(&format!("/lab/experiments/{id}")).await.with(200);
+    // Life goes on over there, and the next start does not mind.
+    an_experiment(&service).await;
+    service.stop().await;
+    let service = place.serve(&[]).await;
+    let listed = service.get("/lab/experiments/list").await.with(200).json();
+    assert_eq!(listed["pagination"]["total"], 2);
+    service.stop().await;
+}
