@@ -16,5 +16,6 @@ mod outage;
 mod program;
 mod routing;
 mod service;
+mod story;
 mod together;
 mod world;
