@@ -32,7 +32,7 @@ async fn main() {
         experiments: 5 * megabytes,
         children: 30,
         synths: 100 * megabytes,
-        sentences: 25,
+        sentences: 40,
     };
     drop(size.create(&file.path()));
     let bytes = std::fs::metadata(file.path()).expect("the file").len();
@@ -91,7 +91,11 @@ fn mb(bytes: u64) -> f64 {
 }
 
 fn url(server: &TestServer, database: &str) -> String {
-    server.url().replace("/postgres", &format!("/{database}"))
+    let own = server.url();
+    let (start, _) = own
+        .rsplit_once("/postgres")
+        .expect("the URL names the database last");
+    format!("{start}/{database}")
 }
 
 /// The time, the tables in the order of loading, and the part of the time that loads took.
