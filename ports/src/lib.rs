@@ -2,6 +2,7 @@
 //! sinks of a transfer. The traits' documentation is their contract; the contract cases in `tests/` hold every
 //! implementation to it.
 
+pub mod batch;
 pub mod clock;
 pub mod diagnosis;
 pub mod error;

@@ -1,7 +1,5 @@
 //! Reading rows and binding values: from PostgreSQL's columns to the domain's fields and back.
 
-use std::collections::BTreeMap;
-
 use cutover_domain::json::Json;
 use cutover_domain::stored::{Stored, StoredValue, TextEnum};
 use cutover_domain::time::Timestamp;
@@ -143,11 +141,4 @@ pub(crate) fn opt_pg_enum<T: TextEnum>(what: &str, value: Option<&Stored<T>>) ->
 /// An optional document for a `jsonb` column.
 pub(crate) fn opt_pg_json(value: Option<&Json>) -> Option<PgJson> {
     value.cloned().map(PgJson)
-}
-
-/// Of several items with the same key the last one: one statement cannot write a row twice. They come back in the
-/// order of their keys, so that two statements at once lock the same rows one after the other, and not crosswise.
-pub(crate) fn last_of_each<'a, T, K: Ord>(items: &'a [T], key: impl Fn(&'a T) -> K) -> Vec<&'a T> {
-    let last: BTreeMap<K, &T> = items.iter().map(|item| (key(item), item)).collect();
-    last.into_values().collect()
 }

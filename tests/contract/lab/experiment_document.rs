@@ -17,6 +17,7 @@ contract!(
     saving_replaces_by_experiment_and_type,
     saving_replaces_by_id,
     saving_may_replace_two,
+    saves_at_once_all_happen,
     a_document_needs_its_experiment,
     a_pending_document_is_empty,
     a_pending_document_keeps_the_id_that_is_there,
@@ -156,6 +157,28 @@ async fn saving_may_replace_two(store: &TestStore) {
     assert_eq!(documents.get("doc_0000000a").await.unwrap(), Some(both));
     assert_eq!(documents.get("doc_0000000b").await.unwrap(), None);
     assert_eq!(documents.list_by_experiment(EXPERIMENT).await.unwrap(), []);
+}
+
+async fn saves_at_once_all_happen(store: &TestStore) {
+    with_experiments(store, &[EXPERIMENT]).await;
+    let documents = &store.lab.experiment_documents;
+    let saves = (0..24).map(|n| async move {
+        let id = if n % 3 == 0 {
+            "doc_0000000b"
+        } else {
+            "doc_0000000a"
+        };
+        let made = ExperimentDocument {
+            markdown_content: n.to_string(),
+            ..document(id, EXPERIMENT, DocumentType::Summary)
+        };
+        documents.save(&made).await
+    });
+    for outcome in join_all(saves).await {
+        outcome.unwrap();
+    }
+    let list = documents.list_by_experiment(EXPERIMENT).await.unwrap();
+    assert_eq!(list.len(), 1, "{list:?}");
 }
 
 async fn a_document_needs_its_experiment(store: &TestStore) {

@@ -5,12 +5,13 @@ use std::collections::BTreeSet;
 use async_trait::async_trait;
 use cutover_domain::lab::analysis_cache::CacheEntry;
 use cutover_ports::StoreResult;
+use cutover_ports::batch::last_of_each;
 use cutover_ports::lab::AnalysisCacheRepository;
 use postgres_types::Type;
 use tokio_postgres::Row;
 
 use crate::Database;
-use crate::row::{Columns, last_of_each, opt_pg_json, pg_time};
+use crate::row::{Columns, opt_pg_json, pg_time};
 use crate::types::PgJson;
 
 const TABLE: &str = "analysis_cache";

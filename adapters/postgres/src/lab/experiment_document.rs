@@ -7,8 +7,8 @@ use cutover_domain::lab::experiment_document::{
     DocumentProgress, DocumentSummary, DocumentType, ExperimentDocument, PendingDocument,
 };
 use cutover_domain::stored::{Stored, TextEnum};
-use cutover_ports::StoreResult;
 use cutover_ports::lab::ExperimentDocumentRepository;
+use cutover_ports::{StoreError, StoreResult};
 use postgres_types::Type;
 use tokio_postgres::Row;
 
@@ -17,6 +17,9 @@ use crate::row::{Columns, opt_pg_json, pg_enum, pg_time};
 use crate::types::PgTime;
 
 const TABLE: &str = "experiment_documents";
+
+/// How often a document is saved again because another one took its id at the same moment.
+const SAVE_ATTEMPTS: usize = 5;
 
 /// [`ExperimentDocumentRepository`] on PostgreSQL.
 #[derive(Debug, Clone)]
@@ -28,6 +31,40 @@ impl PgExperimentDocumentRepository {
     /// The repository on `db`.
     pub fn new(db: Database) -> Self {
         Self { db }
+    }
+
+    async fn save_once(&self, document: &ExperimentDocument) -> StoreResult<()> {
+        const SQL: &str = "WITH gone AS (
+                DELETE FROM experiment_documents
+                WHERE id = $1 AND (experiment_id, document_type) <> ($2, $3) RETURNING id)
+            INSERT INTO experiment_documents (id, experiment_id, document_type, markdown_content, metadata,
+                generated_at, model, status, error_message)
+            SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9 WHERE (SELECT count(*) FROM gone) >= 0
+            ON CONFLICT (experiment_id, document_type) DO UPDATE SET id = excluded.id,
+                markdown_content = excluded.markdown_content, metadata = excluded.metadata,
+                generated_at = excluded.generated_at, model = excluded.model, status = excluded.status,
+                error_message = excluded.error_message";
+        let document_type = pg_enum("experiment_documents.document_type", &document.document_type)?;
+        let generated_at = pg_time("experiment_documents.generated_at", &document.generated_at)?;
+        let status = pg_enum("experiment_documents.status", &document.status)?;
+        let lease = self.db.lease("experiment_documents.save").await?;
+        lease
+            .execute(
+                SQL,
+                &[
+                    (&document.id, Type::TEXT),
+                    (&document.experiment_id, Type::TEXT),
+                    (&document_type, Type::TEXT),
+                    (&document.markdown_content, Type::TEXT),
+                    (&opt_pg_json(document.metadata.as_ref()), Type::JSONB),
+                    (&generated_at, Type::TIMESTAMPTZ),
+                    (&document.model, Type::TEXT),
+                    (&status, Type::TEXT),
+                    (&document.error_message, Type::TEXT),
+                ],
+            )
+            .await
+            .map(drop)
     }
 }
 
@@ -62,41 +99,20 @@ fn summary_from_row(row: &Row) -> StoreResult<DocumentSummary> {
 #[async_trait]
 impl ExperimentDocumentRepository for PgExperimentDocumentRepository {
     async fn save(&self, document: &ExperimentDocument) -> StoreResult<()> {
-        // A document of another experiment or type that has the id goes; the count makes the insert wait for that.
-        const SQL: &str = "WITH gone AS (
-                DELETE FROM experiment_documents
-                WHERE id = $1 AND (experiment_id, document_type) <> ($2, $3) RETURNING id)
-            INSERT INTO experiment_documents (id, experiment_id, document_type, markdown_content, metadata,
-                generated_at, model, status, error_message)
-            SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9 WHERE (SELECT count(*) FROM gone) >= 0
-            ON CONFLICT (experiment_id, document_type) DO UPDATE SET id = excluded.id,
-                markdown_content = excluded.markdown_content, metadata = excluded.metadata,
-                generated_at = excluded.generated_at, model = excluded.model, status = excluded.status,
-                error_message = excluded.error_message";
         self.db
             .before_write(&[("experiments", &document.experiment_id)])
             .await?;
-        let document_type = pg_enum("experiment_documents.document_type", &document.document_type)?;
-        let generated_at = pg_time("experiment_documents.generated_at", &document.generated_at)?;
-        let status = pg_enum("experiment_documents.status", &document.status)?;
-        let lease = self.db.lease("experiment_documents.save").await?;
-        lease
-            .execute(
-                SQL,
-                &[
-                    (&document.id, Type::TEXT),
-                    (&document.experiment_id, Type::TEXT),
-                    (&document_type, Type::TEXT),
-                    (&document.markdown_content, Type::TEXT),
-                    (&opt_pg_json(document.metadata.as_ref()), Type::JSONB),
-                    (&generated_at, Type::TIMESTAMPTZ),
-                    (&document.model, Type::TEXT),
-                    (&status, Type::TEXT),
-                    (&document.error_message, Type::TEXT),
-                ],
-            )
-            .await
-            .map(drop)
+        let mut outcome = self.save_once(document).await;
+        for _ in 1..SAVE_ATTEMPTS {
+            // Whoever stored the id since this statement began is now seen, and replaced.
+            match &outcome {
+                Err(StoreError::Conflict(key)) if key == "experiment_documents.id" => {
+                    outcome = self.save_once(document).await;
+                }
+                _ => break,
+            }
+        }
+        outcome
     }
 
     async fn create_pending(&self, pending: &PendingDocument) -> StoreResult<Option<ExperimentDocument>> {

@@ -5,6 +5,7 @@ use cutover_domain::lab::exploration::{
     Exploration, ExplorationStep, NodeChange, NodeCounts, NodeStatus, ScenarioNode,
 };
 use cutover_domain::stored::{Stored, TextEnum};
+use cutover_ports::batch::last_of_each;
 use cutover_ports::lab::ExplorationRepository;
 use cutover_ports::{StoreError, StoreResult};
 use postgres_types::Type;
@@ -12,7 +13,7 @@ use tokio_postgres::Row;
 
 use crate::Database;
 use crate::database::Lease;
-use crate::row::{Columns, known, last_of_each, opt_known, opt_pg_json, opt_pg_time, pg_enum, pg_time};
+use crate::row::{Columns, known, opt_known, opt_pg_json, opt_pg_time, pg_enum, pg_time};
 use crate::types::{PgJson, PgTime};
 
 const TABLE: &str = "explorations";

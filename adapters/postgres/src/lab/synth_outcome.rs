@@ -5,15 +5,20 @@ use std::collections::BTreeSet;
 use async_trait::async_trait;
 use cutover_domain::lab::analysis_run::Rates;
 use cutover_domain::lab::synth_outcome::{OutcomeExtremes, OutcomeStatistics, SynthOutcome};
+use cutover_ports::batch::last_of_each;
 use cutover_ports::lab::SynthOutcomeRepository;
-use cutover_ports::{Page, PageRequest, StoreResult};
+use cutover_ports::{Page, PageRequest, StoreError, StoreResult};
 use postgres_types::Type;
 use tokio_postgres::Row;
 
 use crate::Database;
-use crate::row::{Columns, known, last_of_each, opt_pg_json};
+use crate::row::{Columns, known, opt_pg_json};
 
 const TABLE: &str = "synth_outcomes";
+
+/// How often outcomes are saved again: one that another writer stores at the same moment is met by its id before it is
+/// met by the key that `ON CONFLICT` looks at. The next time it is seen.
+const SAVE_ATTEMPTS: usize = 3;
 
 /// [`SynthOutcomeRepository`] on PostgreSQL.
 #[derive(Debug, Clone)]
@@ -130,7 +135,15 @@ impl SynthOutcomeRepository for PgSynthOutcomeRepository {
                 did_not_try_rate = excluded.did_not_try_rate, failed_rate = excluded.failed_rate,
                 success_rate = excluded.success_rate, synth_attributes = excluded.synth_attributes";
         let last = last_of_each(outcomes, |outcome| (&outcome.analysis_id, &outcome.synth_id));
-        self.write_all("synth_outcomes.save", SQL, last.into_iter()).await
+        let save = || self.write_all("synth_outcomes.save", SQL, last.iter().copied());
+        let mut outcome = save().await;
+        for _ in 1..SAVE_ATTEMPTS {
+            match &outcome {
+                Err(StoreError::Conflict(key)) if key == "synth_outcomes.id" => outcome = save().await,
+                _ => break,
+            }
+        }
+        outcome
     }
 
     async fn get(&self, id: &str) -> StoreResult<Option<SynthOutcome>> {

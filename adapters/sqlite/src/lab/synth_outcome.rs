@@ -6,6 +6,7 @@ use async_trait::async_trait;
 use cutover_domain::json::Json;
 use cutover_domain::lab::analysis_run::Rates;
 use cutover_domain::lab::synth_outcome::{OutcomeExtremes, OutcomeStatistics, SynthOutcome};
+use cutover_ports::batch::last_of_each;
 use cutover_ports::lab::SynthOutcomeRepository;
 use cutover_ports::{Page, PageRequest, StoreResult};
 use rusqlite::params;
@@ -91,7 +92,12 @@ impl SynthOutcomeRepository for SqliteSynthOutcomeRepository {
             ON CONFLICT (analysis_id, synth_id) DO UPDATE SET id = excluded.id,
                 did_not_try_rate = excluded.did_not_try_rate, failed_rate = excluded.failed_rate,
                 success_rate = excluded.success_rate, synth_attributes = excluded.synth_attributes";
-        self.write_all("synth_outcomes.save", SQL, outcomes).await
+        let last: Vec<SynthOutcome> =
+            last_of_each(outcomes, |outcome| (&outcome.analysis_id, &outcome.synth_id))
+                .into_iter()
+                .cloned()
+                .collect();
+        self.write_all("synth_outcomes.save", SQL, &last).await
     }
 
     async fn get(&self, id: &str) -> StoreResult<Option<SynthOutcome>> {
