@@ -102,28 +102,52 @@ fn exponent(text: &[u8]) -> Option<i64> {
 
 impl Written<'_> {
     fn write(self, with_scale: bool, out: &mut Vec<u8>) {
-        let digits = || self.whole.iter().chain(self.fraction);
-        let count = self.whole.len() + self.fraction.len();
-        let leading = digits().take_while(|digit| **digit == b'0').count();
-        let trailing = digits().rev().take_while(|digit| **digit == b'0').count();
         let behind = i64::try_from(self.fraction.len()).unwrap_or(i64::MAX / 2);
         if with_scale {
             let scale = behind.saturating_sub(self.exponent).max(0);
             out.extend_from_slice(&scale.to_le_bytes());
         }
-        if leading == count {
+        let (whole, fraction) = (after_zeros(self.whole), before_zeros(self.fraction));
+        // Zeros next to the point are outer ones if nothing else stands on the other side of it.
+        let fraction = if whole.is_empty() {
+            after_zeros(fraction)
+        } else {
+            fraction
+        };
+        let (whole, dropped_whole) = if fraction.is_empty() {
+            let kept = before_zeros(whole);
+            (kept, whole.len() - kept.len())
+        } else {
+            (whole, 0)
+        };
+        let kept = whole.len() + fraction.len();
+        if kept == 0 {
             // Zero has no sign in an exact decimal.
             out.push(0);
             return;
         }
-        let dropped = i64::try_from(trailing).unwrap_or(i64::MAX / 2);
+        let dropped = self.fraction.len() - before_zeros(self.fraction).len() + dropped_whole;
+        let dropped = i64::try_from(dropped).unwrap_or(i64::MAX / 2);
         let power = self.exponent.saturating_sub(behind).saturating_add(dropped);
-        let kept = count - leading - trailing;
         out.push(if self.negative { 2 } else { 1 });
         out.extend_from_slice(&power.to_le_bytes());
         super::put_length(out, kept);
-        out.extend(digits().skip(leading).take(kept));
+        out.extend_from_slice(whole);
+        out.extend_from_slice(fraction);
     }
+}
+
+fn after_zeros(digits: &[u8]) -> &[u8] {
+    let zeros = digits.iter().take_while(|digit| **digit == b'0').count();
+    digits.get(zeros..).unwrap_or_default()
+}
+
+fn before_zeros(digits: &[u8]) -> &[u8] {
+    let kept = digits
+        .iter()
+        .rposition(|digit| *digit != b'0')
+        .map_or(0, |last| last + 1);
+    digits.get(..kept).unwrap_or_default()
 }
 
 /// The four words before the digits of a `numeric`.

@@ -592,6 +592,22 @@ proptest! {
     }
 
     #[test]
+    fn zeros_around_a_number_are_none_of_its_value(
+        digits in "[1-9]([0-9]{0,6}[1-9])?", before in 0_usize..6, after in 0_usize..6, point in 0_usize..20,
+    ) {
+        // The same digits, moved by a power of ten, in two spellings.
+        let padded = format!("{}{digits}{}", "0".repeat(before), "0".repeat(after));
+        let point = point.min(padded.len());
+        let behind = i64::try_from(padded.len() - point).unwrap();
+        let (whole, fraction) = padded.split_at(point);
+        let dotted = if fraction.is_empty() { whole.to_owned() } else { format!("{whole}.{fraction}") };
+        let power = i64::try_from(after).unwrap() - behind;
+        let plain = format!("{digits}e{power}");
+        prop_assert_eq!(text(Logical::Decimal, &dotted), text(Logical::Decimal, &plain));
+        prop_assert_ne!(text(Logical::Decimal, &dotted), text(Logical::Decimal, &format!("{digits}e{}", power + 1)));
+    }
+
+    #[test]
     fn doubles_become_the_decimal_that_gives_them_back(n in any::<f64>().prop_filter("finite", |n| n.is_finite())) {
         let expected = text(Logical::Decimal, &format!("{n:e}"));
         prop_assert_eq!(canonical(form(Logical::Decimal), Raw::Real(n)), expected);
