@@ -67,6 +67,12 @@ fn spellings_of_one_instant_are_equal() {
             "2026-01-01T12:00:30+00:00:30",
         ],
     );
+    // The last that there is, beyond jiff's own.
+    all_equal(
+        Logical::Instant,
+        &["9999-12-31 23:59:59.999999", "9999-12-31T23:59:59.999999Z"],
+    );
+    all_equal(Logical::Instant, &["0001-01-01", "0001-01-01T00:00:00+00:00"]);
     let zone = LegacyZone::named("America/Sao_Paulo").unwrap();
     assert_eq!(
         canonical_in(&zone, form(Logical::Instant), Raw::Text(b"2026-01-01 09:00:00")),

@@ -1,6 +1,7 @@
 //! Times in text, read a second time: independent of [`crate::time::Timestamp::parse`], which the copy uses.
 
 use jiff::civil;
+use jiff::tz::AmbiguousOffset;
 
 use crate::time::LegacyZone;
 
@@ -33,8 +34,13 @@ pub(super) fn instant(text: &[u8], zone: &LegacyZone) -> Option<i64> {
     let local = civil::Date::new(at.year, at.month, at.day)
         .ok()?
         .to_datetime(time);
-    let seconds = zone.zone().to_timestamp(local).ok()?.as_second();
-    Some(seconds * SECOND_MICROS + at.micros % SECOND_MICROS)
+    // Only the offset is asked for: jiff's own instants end a day before the year 9999 does. A clock that shows a time twice
+    // means the first, one that skips it has not gone forward yet.
+    let offset = match zone.zone().to_ambiguous_timestamp(local).offset() {
+        AmbiguousOffset::Unambiguous { offset } => offset,
+        AmbiguousOffset::Gap { before, .. } | AmbiguousOffset::Fold { before, .. } => before,
+    };
+    Some(at.local() - i64::from(offset.seconds()) * SECOND_MICROS)
 }
 
 /// Microseconds since 1970-01-01T00:00:00 of a clock that has no zone. UTC is the one zone that such a column can be given.
