@@ -74,6 +74,12 @@ async fn ready_schema(target: &Target) -> Result<(), CliError> {
         return Ok(());
     }
     if let Some(unadopted) = &status.unadopted {
+        if !status.adoptable {
+            return Err(CliError::new(
+                Exit::Refused,
+                format!("{target} cannot be served: {unadopted}"),
+            ));
+        }
         tracing::warn!(
             "serving {unadopted} as it is; `cutover migrate up --on {name}` backs it up and brings it to the newest schema"
         );

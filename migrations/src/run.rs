@@ -122,6 +122,8 @@ pub struct Status {
     pub running: bool,
     /// What the file is if it is the original application's and was never migrated.
     pub unadopted: Option<String>,
+    /// Whether `up` would take that file over; if not, `unadopted` says why.
+    pub adoptable: bool,
     /// Every version, ascending.
     pub versions: Vec<VersionStatus>,
 }
@@ -358,7 +360,7 @@ async fn failed(
     ))
 }
 
-/// How things stand; `running` and `unadopted` are the caller's to fill in.
+/// How things stand; `running`, `unadopted` and `adoptable` are the caller's to fill in.
 pub(crate) async fn status<C: Connection>(connection: &mut C, context: &Context) -> Result<Status> {
     let history = History::read(connection, &Tables::of(context, C::DIALECT)).await?;
     Ok(status_of(context, &history, C::DIALECT))
@@ -388,6 +390,7 @@ pub(crate) fn status_of(context: &Context, history: &History, dialect: Dialect) 
         head: context.head(),
         running: false,
         unadopted: None,
+        adoptable: false,
         versions,
     }
 }

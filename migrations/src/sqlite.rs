@@ -232,7 +232,9 @@ pub(crate) async fn status(path: &Path, context: &Context) -> Result<Status> {
     let mut status = run::status(&mut file, context).await?;
     status.running = is_being_migrated(path);
     if context.legacy && status.current == 0 {
-        status.unadopted = match adopt::recognise(&mut file, context).await {
+        let recognised = adopt::recognise(&mut file, context).await;
+        status.adoptable = matches!(recognised, Ok(Recognised::Version(_)));
+        status.unadopted = match recognised {
             Ok(Recognised::Nothing) => None,
             Ok(Recognised::Version(version)) => Some(format!("{version}, which `up` will take over")),
             Err(error) => Some(error.to_string()),
