@@ -108,7 +108,6 @@ fn queries() -> Vec<Hostile> {
             "offset=9223372036854775808",
             "offset=NaN",
             "offset=0x10",
-            "limit=%00",
             "limit=1&limit=x",
         ] {
             all.push(get(&format!("{list}?{wrong}"), &[422]));
@@ -118,6 +117,7 @@ fn queries() -> Vec<Hostile> {
             &[200],
         ));
         all.push(get(&format!("{list}?limit=%FF"), &[400, 422]));
+        all.push(get(&format!("{list}?limit=%00"), &[200, 422]));
         all.push(get(&format!("{list}?%&&&==&a&%zz=%"), &[200, 400, 422]));
     }
     for right in [

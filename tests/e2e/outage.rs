@@ -16,7 +16,7 @@ use crate::world;
 /// Every command that needs PostgreSQL.
 fn commands(place: &Place, url: &str) -> Vec<Vec<String>> {
     let file = place.path("cutover.db").display().to_string();
-    let commands: [&[&str]; 6] = [
+    let commands: [&[&str]; 7] = [
         &[
             "serve",
             "--listen",
@@ -31,6 +31,7 @@ fn commands(place: &Place, url: &str) -> Vec<Vec<String>> {
         &["copy", &file, url],
         &["copy", url, &file],
         &["verify", &file, url],
+        &["status", "--postgres", url],
     ];
     commands
         .iter()
@@ -55,6 +56,13 @@ async fn all_end_with_three(url: &str) {
         assert!(!said[0].contains("hunter2"), "{said:?}");
         assert_eq!(ended.stdout, "", "{arguments:?}");
     }
+    // It is asked for findings, and this is one.
+    let ended = place.run(["doctor", "--postgres", url]).await.with(3);
+    assert!(ended.took < Duration::from_secs(5), "{:?}", ended.took);
+    assert!(
+        ended.stdout.contains("127.0.0.1") && !ended.stdout.contains("hunter2"),
+        "{ended:?}"
+    );
 }
 
 #[tokio::test]
