@@ -10,6 +10,12 @@
 //! values that break a column's type, which only a file can hold; NaN, which SQLite makes NULL; which of several
 //! taken keys, or of several mistakes in one batch, is named.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "what cannot be made or set up fails the test"
+)]
+
 #[path = "differential/calls.rs"]
 mod calls;
 #[path = "differential/random.rs"]

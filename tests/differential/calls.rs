@@ -58,7 +58,6 @@ const SYNTHS: &str = "synth_";
 const EXECUTIONS: &str = "batch_";
 const DOCUMENTS: &str = "doc_";
 const EXPLORATIONS: &str = "expl_";
-const NODES: &str = "node_";
 const SCORECARDS: &str = "card_";
 const SIMULATIONS: &str = "sim_";
 const RESULTS: &str = "sens_";
@@ -227,7 +226,10 @@ async fn write_run(pair: &mut Pair) {
             both!(pair, analysis_runs.insert(&run), Errors::Variant);
         }
         6..8 => {
-            both!(pair, analysis_runs.replace(&run), Errors::Variant);
+            // A replacement has an id of its own.
+            if both!(pair, analysis_runs.get(&id)).flatten().is_none() {
+                both!(pair, analysis_runs.replace(&run), Errors::Variant);
+            }
         }
         8..10 => {
             both!(pair, analysis_runs.update(&id, &progress));
