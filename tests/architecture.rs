@@ -395,7 +395,6 @@ mod rules {
             ("cutover-postgres", "cutover-sqlite"),
             ("cutover-sqlite", "cutover"),
             ("cutover-migrations", "cutover-domain"),
-            ("cutover", "cutover-tests"),
         ] {
             let mistakes = with(name, dependency);
             assert_eq!(mistakes.len(), 1, "{mistakes:?}");

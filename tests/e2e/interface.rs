@@ -92,8 +92,8 @@ fn missing(fields: &[&str], input: &Value) -> Value {
     json!({"detail": mistakes.collect::<Vec<_>>()})
 }
 
-fn page(data: Value, total: u64, limit: u64, offset: u64, has_next: bool) -> Value {
-    json!({"data": data, "pagination": {"total": total, "limit": limit, "offset": offset, "has_next": has_next}})
+fn page(data: impl Into<Value>, total: u64, limit: u64, offset: u64, has_next: bool) -> Value {
+    json!({"data": data.into(), "pagination": {"total": total, "limit": limit, "offset": offset, "has_next": has_next}})
 }
 
 async fn groups(talk: &mut Conversation<'_>) {

@@ -11,7 +11,7 @@ use tokio::process::{Child, Command};
 use tokio::sync::watch;
 
 /// Longer than anything here takes, shorter than somebody's patience with a hanging test.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
+pub(crate) const PATIENCE: Duration = Duration::from_mins(1);
 
 /// A working directory of its own, in which nothing of this machine's environment is set.
 #[derive(Debug)]

@@ -40,7 +40,7 @@ async fn client(service: &Service, number: usize) -> (String, Option<String>) {
     assert_eq!(read["scorecard_data"]["feature_name"], format!("f{number}"));
     service.get("/lab/synth-groups/list?limit=200").await.with(200);
     service.get("/lab/synths/list").await.with(200);
-    let group_stays = number % 3 != 0;
+    let group_stays = !number.is_multiple_of(3);
     if !group_stays {
         service
             .ask("DELETE", &format!("/lab/synth-groups/{group}"), None)
