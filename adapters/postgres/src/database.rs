@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use cutover_ports::{ForeignKeys, Page, PageRequest, Reference, StoreError, StoreResult};
 use deadpool::Runtime;
-use deadpool::managed::{Manager as _, Metrics, PoolError, RecycleError, RecycleResult};
+use deadpool::managed::{Manager as _, Metrics, PoolError, QueueMode, RecycleError, RecycleResult};
 use deadpool_postgres::ClientWrapper;
 use futures_util::TryStreamExt;
 use postgres_types::{ToSql, Type};
@@ -166,6 +166,8 @@ impl Database {
         let pool = Pool::builder(manager)
             .max_size(settings.size)
             .recycle_timeout(Some(settings.recycle_timeout))
+            // The connection used last is the one whose server process is warm.
+            .queue_mode(QueueMode::Lifo)
             .runtime(Runtime::Tokio1)
             .build()
             .map_err(|error| StoreError::Backend(error.into()))?;

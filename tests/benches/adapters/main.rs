@@ -1,6 +1,7 @@
 //! What the adapters cost: each operation through a repository against the bare driver doing the same work (the same
 //! statements, the same columns into the same entity) for the same asynchronous caller, with one task and with
-//! sixteen. `cargo bench -p cutover-tests --bench adapters [SECONDS]`; the seconds are per row of the table.
+//! sixteen. `cargo bench -p cutover-tests --bench adapters -- [SECONDS] [sqlite | postgres]`; the seconds are per row of
+//! the table.
 //!
 //! The two sides take turns, round by round, so that whatever else the machine does hits both; a row shows the
 //! medians over the rounds, and the ratio of them.
@@ -172,42 +173,57 @@ async fn compare(
 
 #[tokio::main]
 async fn main() {
-    let seconds = std::env::args()
-        .skip(1)
-        .find_map(|text| text.parse().ok())
-        .unwrap_or(6.0);
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let seconds = arguments.iter().find_map(|text| text.parse().ok()).unwrap_or(6.0);
+    let wanted = |name: &str| {
+        let mut names = arguments
+            .iter()
+            .filter(|text| ["sqlite", "postgres"].contains(&text.as_str()));
+        names.clone().next().is_none() || names.any(|text| text == name)
+    };
     println!(
         "{:<10} {:<12} {:>5} {:>11} {:>11} {:>6} {:>6}",
         "database", "operation", "tasks", "ours/s", "bare/s", "ratio", "target"
     );
+    if wanted("sqlite") {
+        sqlite(seconds).await;
+    }
+    if wanted("postgres") {
+        postgres(seconds).await;
+    }
+}
 
+async fn sqlite(seconds: f64) {
     let file = TestFile::with_lab_schema().await;
-    let database = cutover_tests::store::open(&file.path());
-    let lab = cutover_sqlite::lab::repositories(&database);
+    let lab = cutover_sqlite::lab::repositories(&cutover_tests::store::open(&file.path()));
     fill(&lab).await;
     for tasks in TASKS {
-        let ours: Vec<Arc<dyn Side>> = (0..tasks)
-            .map(|_| Arc::new(Repositories(lab.clone())) as Arc<dyn Side>)
-            .collect();
         let bare = bare_sqlite::sides(&file.path(), tasks);
-        for (name, operation) in OPERATIONS {
-            compare("SQLite", name, operation, &ours, &bare, seconds).await;
-        }
+        compare_all("SQLite", &repositories(&lab, tasks), &bare, seconds).await;
     }
+}
 
+async fn postgres(seconds: f64) {
     let server = lab_database().await;
     let url = cutover_postgres::PgServer::parse(&server.url()).unwrap();
-    let database = cutover_postgres::Database::new(&url, &cutover_postgres::PoolSettings::default()).unwrap();
-    let lab = cutover_postgres::lab::repositories(&database);
+    let pool = cutover_postgres::PoolSettings::default();
+    let lab = cutover_postgres::lab::repositories(&cutover_postgres::Database::new(&url, &pool).unwrap());
     fill(&lab).await;
     for tasks in TASKS {
-        let ours: Vec<Arc<dyn Side>> = (0..tasks)
-            .map(|_| Arc::new(Repositories(lab.clone())) as Arc<dyn Side>)
-            .collect();
         let bare = bare_postgres::sides(&server, tasks).await;
-        for (name, operation) in OPERATIONS {
-            compare("PostgreSQL", name, operation, &ours, &bare, seconds).await;
-        }
+        compare_all("PostgreSQL", &repositories(&lab, tasks), &bare, seconds).await;
+    }
+}
+
+fn repositories(lab: &LabRepositories, tasks: usize) -> Vec<Arc<dyn Side>> {
+    (0..tasks)
+        .map(|_| Arc::new(Repositories(lab.clone())) as Arc<dyn Side>)
+        .collect()
+}
+
+async fn compare_all(database: &str, ours: &[Arc<dyn Side>], bare: &[Arc<dyn Side>], seconds: f64) {
+    for (name, operation) in OPERATIONS {
+        compare(database, name, operation, ours, bare, seconds).await;
     }
 }
 
