@@ -227,7 +227,7 @@ async fn of_replacements_at_once_one_wins(store: &TestStore) {
         .iter()
         .zip(&outcomes)
         .filter(|(_, outcome)| matches!(outcome, Ok(Replacement::Stored)));
-    let (winner, _) = winners.next().expect("one is stored");
+    let (winner, _) = winners.next().unwrap();
     assert_eq!(winners.count(), 0, "{outcomes:?}");
     assert!(outcomes.iter().all(Result::is_ok), "{outcomes:?}");
     assert_eq!(
