@@ -1,13 +1,12 @@
 //! The guard of routing: a mistyped route must never make data seem to vanish.
 
-use std::collections::HashMap;
-
 use cutover_domain::lab::synth_group::DEFAULT_GROUP_ID;
 use cutover_ports::inventory::{SeedRow, TableRows};
 use cutover_ports::transfer::LedgerEntry;
 
 use crate::cli::{CliError, Exit};
 use crate::config::{Backend, Config, LAB_ROUTES, LabRoute};
+use crate::wiring::inventory::Counts;
 
 /// The rows that the lab's schema starts with.
 pub const LAB_SEEDS: &[SeedRow] = &[SeedRow {
@@ -64,11 +63,7 @@ impl Carried {
 
 /// Refuses the start if a repository is routed to PostgreSQL while its SQLite tables hold rows that are not known to be
 /// there, naming each table and the command that mends it.
-pub fn refuse_uncopied(
-    config: &Config,
-    sqlite: &HashMap<&'static str, TableRows>,
-    ledger: &[LedgerEntry],
-) -> Result<(), CliError> {
+pub fn refuse_uncopied(config: &Config, sqlite: &Counts, ledger: &[LedgerEntry]) -> Result<(), CliError> {
     let routing = &config.lab.routing;
     let mut problems = Vec::new();
     for LabRoute {

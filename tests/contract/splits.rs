@@ -83,7 +83,7 @@ async fn experiments_alone_on_sqlite() {
 }
 
 /// A routing from sixteen bits.
-fn from_bits(mut bits: u32) -> LabRouting {
+fn from_bits(mut bits: u64) -> LabRouting {
     LabRouting::from_fn(|_| {
         let postgres = bits & 1 == 1;
         bits >>= 1;
@@ -100,7 +100,7 @@ macro_rules! splits {
     ($($name:ident = $n:literal),+) => {
         $(#[tokio::test]
         async fn $name() {
-            run_all(from_bits(($n * 0x9E37_79B1_u64 >> 16) as u32)).await;
+            run_all(from_bits($n * 0x9E37_79B1_u64 >> 16)).await;
         })+
     };
 }

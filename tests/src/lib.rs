@@ -3,6 +3,7 @@
 //! This library holds what several test targets need: [`lab_file`] makes files of the original application, [`postgres`] starts servers, [`store`] makes stores.
 #![expect(
     clippy::expect_used,
+    clippy::missing_panics_doc,
     reason = "a test that cannot be set up must fail, and say why"
 )]
 

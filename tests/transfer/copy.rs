@@ -1,4 +1,5 @@
 //! `copy` on files as the original application left them, compared value by value by SQL of the test's own.
+#![expect(clippy::unwrap_used, reason = "a test fails where its preparation fails")]
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -95,6 +96,13 @@ async fn count(client: &Client, table: &str) -> i64 {
         .get(0)
 }
 
+/// Bytes as PostgreSQL's `encode(…, 'hex')` writes them.
+fn hex(bytes: &[u8]) -> String {
+    bytes
+        .iter()
+        .fold(String::new(), |text, byte| format!("{text}{byte:02x}"))
+}
+
 /// Compares a whole table: what PostgreSQL holds, written by its own means as SQLite would hold it, row by row. Times must be in the
 /// application's usual spelling, JSON is compared by PostgreSQL.
 async fn assert_same(path: &Path, client: &Client, table: &str, key: &str) {
@@ -152,7 +160,7 @@ async fn assert_same(path: &Path, client: &Client, table: &str, key: &str) {
                     })
                 }
                 Value::Text(text) => Some(text.clone()),
-                Value::Blob(bytes) => Some(bytes.iter().map(|byte| format!("{byte:02x}")).collect()),
+                Value::Blob(bytes) => Some(hex(bytes)),
             };
             assert_eq!(*there, expected, "{table}.{column}");
         }

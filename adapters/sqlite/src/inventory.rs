@@ -66,11 +66,12 @@ fn count(session: &Session, table: &str, seeds: &[SeedRow]) -> StoreResult<Table
     let sql = format!("SELECT count(*), max(rowid) FROM {table}");
     let read = session.query_opt(&sql, [], |columns| Ok((columns.count()?, columns.opt_integer()?)))?;
     let (rows, max_rowid) = read.unwrap_or((0, None));
-    let planted = match session.has_table("_cutover_planted_rows")? {
-        true => session
+    let planted = if session.has_table("_cutover_planted_rows")? {
+        session
             .query_opt(PLANTED, [table], |columns| columns.count())?
-            .unwrap_or(0),
-        false => 0,
+            .unwrap_or(0)
+    } else {
+        0
     };
     let mut seeded = 0;
     for seed in seeds.iter().filter(|seed| seed.table == table) {

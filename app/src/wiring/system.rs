@@ -10,7 +10,7 @@ pub struct SystemClock;
 impl Clock for SystemClock {
     fn now(&self) -> Timestamp {
         // The year 9999 is the last that a timestamp holds.
-        Timestamp::from_micros(jiff::Timestamp::now().as_microsecond()).unwrap_or_else(|_| Timestamp::EPOCH)
+        Timestamp::from_micros(jiff::Timestamp::now().as_microsecond()).unwrap_or(Timestamp::EPOCH)
     }
 }
 

@@ -4,31 +4,31 @@
 -- second and then the rest of the text: built-in functions only, which the original program can keep up to date.
 
 CREATE INDEX experiments_status_created_at_idx
-    ON experiments (status, datetime(created_at) DESC, substr(created_at, 20) DESC, id);
+    ON experiments (status, replace(substr(created_at, 1, 19), ' ', 'T') DESC, substr(created_at, 20) DESC, id);
 CREATE INDEX synth_outcomes_synth_id_idx ON synth_outcomes (synth_id, analysis_id);
 CREATE INDEX synth_groups_created_at_idx
-    ON synth_groups (datetime(created_at) DESC, substr(created_at, 20) DESC, id);
-CREATE INDEX synths_created_at_idx ON synths (datetime(created_at) DESC, substr(created_at, 20) DESC, id);
+    ON synth_groups (replace(substr(created_at, 1, 19), ' ', 'T') DESC, substr(created_at, 20) DESC, id);
+CREATE INDEX synths_created_at_idx ON synths (replace(substr(created_at, 1, 19), ' ', 'T') DESC, substr(created_at, 20) DESC, id);
 CREATE INDEX synths_group_created_at_idx
-    ON synths (synth_group_id, datetime(created_at) DESC, substr(created_at, 20) DESC, id);
+    ON synths (synth_group_id, replace(substr(created_at, 1, 19), ' ', 'T') DESC, substr(created_at, 20) DESC, id);
 CREATE INDEX research_executions_started_at_idx
-    ON research_executions (datetime(started_at) DESC, substr(started_at, 20) DESC, exec_id);
+    ON research_executions (replace(substr(started_at, 1, 19), ' ', 'T') DESC, substr(started_at, 20) DESC, exec_id);
 CREATE INDEX research_executions_experiment_started_at_idx
-    ON research_executions (experiment_id, datetime(started_at) DESC, substr(started_at, 20) DESC, exec_id);
+    ON research_executions (experiment_id, replace(substr(started_at, 1, 19), ' ', 'T') DESC, substr(started_at, 20) DESC, exec_id);
 CREATE INDEX transcripts_execution_timestamp_idx
-    ON transcripts (exec_id, datetime(timestamp), substr(timestamp, 20), synth_id);
+    ON transcripts (exec_id, replace(substr(timestamp, 1, 19), ' ', 'T'), substr(timestamp, 20), synth_id);
 CREATE INDEX feature_scorecards_created_at_idx
-    ON feature_scorecards (datetime(created_at) DESC, substr(created_at, 20) DESC, id);
+    ON feature_scorecards (replace(substr(created_at, 1, 19), ' ', 'T') DESC, substr(created_at, 20) DESC, id);
 CREATE INDEX feature_scorecards_experiment_created_at_idx
-    ON feature_scorecards (experiment_id, datetime(created_at) DESC, substr(created_at, 20) DESC, id);
+    ON feature_scorecards (experiment_id, replace(substr(created_at, 1, 19), ' ', 'T') DESC, substr(created_at, 20) DESC, id);
 CREATE INDEX simulation_runs_started_at_idx
-    ON simulation_runs (datetime(started_at) DESC, substr(started_at, 20) DESC, id);
+    ON simulation_runs (replace(substr(started_at, 1, 19), ' ', 'T') DESC, substr(started_at, 20) DESC, id);
 CREATE INDEX simulation_runs_scorecard_started_at_idx
-    ON simulation_runs (scorecard_id, datetime(started_at) DESC, substr(started_at, 20) DESC, id);
+    ON simulation_runs (scorecard_id, replace(substr(started_at, 1, 19), ' ', 'T') DESC, substr(started_at, 20) DESC, id);
 CREATE INDEX simulation_runs_status_started_at_idx
-    ON simulation_runs (status, datetime(started_at) DESC, substr(started_at, 20) DESC, id);
+    ON simulation_runs (status, replace(substr(started_at, 1, 19), ' ', 'T') DESC, substr(started_at, 20) DESC, id);
 CREATE INDEX sensitivity_results_simulation_analyzed_at_idx
-    ON sensitivity_results (simulation_id, datetime(analyzed_at) DESC, substr(analyzed_at, 20) DESC, id);
+    ON sensitivity_results (simulation_id, replace(substr(analyzed_at, 1, 19), ' ', 'T') DESC, substr(analyzed_at, 20) DESC, id);
 CREATE INDEX explorations_experiment_started_at_idx
-    ON explorations (experiment_id, datetime(started_at) DESC, substr(started_at, 20) DESC, id);
+    ON explorations (experiment_id, replace(substr(started_at, 1, 19), ' ', 'T') DESC, substr(started_at, 20) DESC, id);
 CREATE INDEX explorations_baseline_analysis_id_idx ON explorations (baseline_analysis_id);

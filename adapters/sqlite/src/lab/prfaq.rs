@@ -94,8 +94,12 @@ fn order_terms(order: PrfaqOrder) -> &'static str {
     match (order.sort, order.direction) {
         (PrfaqSort::ExecId, Ascending) => "exec_id",
         (PrfaqSort::ExecId, Descending) => "exec_id DESC",
-        (PrfaqSort::GeneratedAt, Ascending) => "datetime(generated_at), substr(generated_at, 20)",
-        (PrfaqSort::GeneratedAt, Descending) => "datetime(generated_at) DESC, substr(generated_at, 20) DESC",
+        (PrfaqSort::GeneratedAt, Ascending) => {
+            "replace(substr(generated_at, 1, 19), ' ', 'T'), substr(generated_at, 20)"
+        }
+        (PrfaqSort::GeneratedAt, Descending) => {
+            "replace(substr(generated_at, 1, 19), ' ', 'T') DESC, substr(generated_at, 20) DESC"
+        }
         (PrfaqSort::Model, Ascending) => "model",
         (PrfaqSort::Model, Descending) => "model DESC",
         (PrfaqSort::ValidationStatus, Ascending) => "validation_status",
@@ -110,8 +114,12 @@ fn order_terms(order: PrfaqOrder) -> &'static str {
         (PrfaqSort::FaqCount, Descending) => "faq_count DESC",
         (PrfaqSort::Status, Ascending) => "status",
         (PrfaqSort::Status, Descending) => "status DESC",
-        (PrfaqSort::StartedAt, Ascending) => "datetime(started_at), substr(started_at, 20)",
-        (PrfaqSort::StartedAt, Descending) => "datetime(started_at) DESC, substr(started_at, 20) DESC",
+        (PrfaqSort::StartedAt, Ascending) => {
+            "replace(substr(started_at, 1, 19), ' ', 'T'), substr(started_at, 20)"
+        }
+        (PrfaqSort::StartedAt, Descending) => {
+            "replace(substr(started_at, 1, 19), ' ', 'T') DESC, substr(started_at, 20) DESC"
+        }
     }
 }
 

@@ -355,14 +355,14 @@ mod tests {
     #[test]
     fn keys_columns_and_indexes_are_read() {
         let catalog = catalog(
-            r#"CREATE TABLE parent (id INTEGER PRIMARY KEY AUTOINCREMENT, rowid TEXT, g AS (id + 1) STORED);
+            r"CREATE TABLE parent (id INTEGER PRIMARY KEY AUTOINCREMENT, rowid TEXT, g AS (id + 1) STORED);
                INSERT INTO parent (id) VALUES (7); DELETE FROM parent;
                CREATE TABLE child (a TEXT, b INT NOT NULL DEFAULT 'it''s', p INT CONSTRAINT fk REFERENCES PARENT ON DELETE CASCADE,
                                    PRIMARY KEY (b, a), UNIQUE (p, a COLLATE NOCASE), CHECK (b > 0)) WITHOUT ROWID;
                CREATE UNIQUE INDEX part ON child (b DESC, lower(a)) WHERE b > 3;
                CREATE TABLE _cutover_ledger (x);
                CREATE VIEW v AS SELECT 1;
-               CREATE VIRTUAL TABLE f USING fts5(body);"#,
+               CREATE VIRTUAL TABLE f USING fts5(body);",
         );
         let names: Vec<_> = catalog.tables.iter().map(|t| t.name.as_str()).collect();
         assert_eq!(names, ["child", "parent"]);

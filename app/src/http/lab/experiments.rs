@@ -1,5 +1,7 @@
 //! `/lab/experiments`.
 
+use std::sync::Arc;
+
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::routing::{get, post, put};
@@ -27,7 +29,7 @@ pub(super) fn router() -> Router<App> {
 }
 
 fn use_case(app: &App) -> Experiments {
-    Experiments::new(app.routing.lab(), app.clock.clone(), app.ids.clone())
+    Experiments::new(app.routing.lab(), Arc::clone(&app.clock), Arc::clone(&app.ids))
 }
 
 async fn create(State(app): State<App>, Body(body): Body) -> Result<(StatusCode, Json<Value>), HttpError> {

@@ -1,5 +1,7 @@
 //! `/lab/synth-groups`.
 
+use std::sync::Arc;
+
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::routing::{get, post};
@@ -22,7 +24,7 @@ pub(super) fn router() -> Router<App> {
 }
 
 fn use_case(app: &App) -> SynthGroups {
-    SynthGroups::new(&app.routing.lab(), app.clock.clone(), app.ids.clone())
+    SynthGroups::new(&app.routing.lab(), Arc::clone(&app.clock), Arc::clone(&app.ids))
 }
 
 async fn create(State(app): State<App>, Body(body): Body) -> Result<(StatusCode, Json<Value>), HttpError> {
