@@ -9,11 +9,6 @@
 //! What the two are known to differ in is left out: NUL in text and what `jsonb` cannot hold, which PostgreSQL refuses;
 //! values that break a column's type, which only a file can hold; NaN, which SQLite makes NULL; which of several
 //! taken keys, or of several mistakes in one batch, is named.
-#![expect(
-    clippy::unwrap_used,
-    clippy::panic,
-    reason = "a test fails where its preparation fails"
-)]
 
 #![expect(
     clippy::unwrap_used,
