@@ -95,10 +95,10 @@ fn order_terms(order: PrfaqOrder) -> &'static str {
         (PrfaqSort::ExecId, Ascending) => "exec_id",
         (PrfaqSort::ExecId, Descending) => "exec_id DESC",
         (PrfaqSort::GeneratedAt, Ascending) => {
-            "replace(substr(generated_at, 1, 19), ' ', 'T'), substr(generated_at, 20)"
+            "CASE WHEN generated_at GLOB '[0-9]*' THEN datetime(generated_at) END, substr(generated_at, 20)"
         }
         (PrfaqSort::GeneratedAt, Descending) => {
-            "replace(substr(generated_at, 1, 19), ' ', 'T') DESC, substr(generated_at, 20) DESC"
+            "CASE WHEN generated_at GLOB '[0-9]*' THEN datetime(generated_at) END DESC, substr(generated_at, 20) DESC"
         }
         (PrfaqSort::Model, Ascending) => "model",
         (PrfaqSort::Model, Descending) => "model DESC",
@@ -115,10 +115,10 @@ fn order_terms(order: PrfaqOrder) -> &'static str {
         (PrfaqSort::Status, Ascending) => "status",
         (PrfaqSort::Status, Descending) => "status DESC",
         (PrfaqSort::StartedAt, Ascending) => {
-            "replace(substr(started_at, 1, 19), ' ', 'T'), substr(started_at, 20)"
+            "CASE WHEN started_at GLOB '[0-9]*' THEN datetime(started_at) END, substr(started_at, 20)"
         }
         (PrfaqSort::StartedAt, Descending) => {
-            "replace(substr(started_at, 1, 19), ' ', 'T') DESC, substr(started_at, 20) DESC"
+            "CASE WHEN started_at GLOB '[0-9]*' THEN datetime(started_at) END DESC, substr(started_at, 20) DESC"
         }
     }
 }

@@ -111,16 +111,16 @@ fn order_terms(order: ExecutionOrder) -> &'static str {
         (ExecutionSort::MaxTurns, Ascending) => "max_turns",
         (ExecutionSort::MaxTurns, Descending) => "max_turns DESC",
         (ExecutionSort::StartedAt, Ascending) => {
-            "replace(substr(started_at, 1, 19), ' ', 'T'), substr(started_at, 20)"
+            "CASE WHEN started_at GLOB '[0-9]*' THEN datetime(started_at) END, substr(started_at, 20)"
         }
         (ExecutionSort::StartedAt, Descending) => {
-            "replace(substr(started_at, 1, 19), ' ', 'T') DESC, substr(started_at, 20) DESC"
+            "CASE WHEN started_at GLOB '[0-9]*' THEN datetime(started_at) END DESC, substr(started_at, 20) DESC"
         }
         (ExecutionSort::CompletedAt, Ascending) => {
-            "replace(substr(completed_at, 1, 19), ' ', 'T'), substr(completed_at, 20)"
+            "CASE WHEN completed_at GLOB '[0-9]*' THEN datetime(completed_at) END, substr(completed_at, 20)"
         }
         (ExecutionSort::CompletedAt, Descending) => {
-            "replace(substr(completed_at, 1, 19), ' ', 'T') DESC, substr(completed_at, 20) DESC"
+            "CASE WHEN completed_at GLOB '[0-9]*' THEN datetime(completed_at) END DESC, substr(completed_at, 20) DESC"
         }
     }
 }
@@ -336,7 +336,7 @@ impl ResearchExecutionRepository for SqliteResearchExecutionRepository {
     ) -> StoreResult<Page<TranscriptSummary>> {
         const SQL: &str = "SELECT synth_id, synth_name, status, turn_count, timestamp
             FROM transcripts WHERE exec_id = ?1
-            ORDER BY replace(substr(timestamp, 1, 19), ' ', 'T'), substr(timestamp, 20), synth_id LIMIT ?2 OFFSET ?3";
+            ORDER BY CASE WHEN timestamp GLOB '[0-9]*' THEN datetime(timestamp) END, substr(timestamp, 20), synth_id LIMIT ?2 OFFSET ?3";
         let exec_id = exec_id.to_owned();
         self.db
             .read("research_executions.list_transcripts", move |session| {
@@ -348,7 +348,7 @@ impl ResearchExecutionRepository for SqliteResearchExecutionRepository {
     async fn read_transcripts(&self, exec_id: &str, page: PageRequest) -> StoreResult<Page<Transcript>> {
         const SQL: &str = "SELECT id, exec_id, synth_id, synth_name, status, turn_count, timestamp, messages
             FROM transcripts WHERE exec_id = ?1
-            ORDER BY replace(substr(timestamp, 1, 19), ' ', 'T'), substr(timestamp, 20), synth_id LIMIT ?2 OFFSET ?3";
+            ORDER BY CASE WHEN timestamp GLOB '[0-9]*' THEN datetime(timestamp) END, substr(timestamp, 20), synth_id LIMIT ?2 OFFSET ?3";
         let exec_id = exec_id.to_owned();
         self.db
             .read("research_executions.read_transcripts", move |session| {

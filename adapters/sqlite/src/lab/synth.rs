@@ -84,10 +84,14 @@ fn pages_in_order(sort: SynthSort, direction: SortDirection) -> (&'static str, &
         (SynthSort::AvatarPath, Ascending) => pages_by!("avatar_path NULLS FIRST"),
         (SynthSort::AvatarPath, Descending) => pages_by!("avatar_path DESC NULLS LAST"),
         (SynthSort::CreatedAt, Ascending) => {
-            pages_by!("replace(substr(created_at, 1, 19), ' ', 'T'), substr(created_at, 20)")
+            pages_by!(
+                "CASE WHEN created_at GLOB '[0-9]*' THEN datetime(created_at) END, substr(created_at, 20)"
+            )
         }
         (SynthSort::CreatedAt, Descending) => {
-            pages_by!("replace(substr(created_at, 1, 19), ' ', 'T') DESC, substr(created_at, 20) DESC")
+            pages_by!(
+                "CASE WHEN created_at GLOB '[0-9]*' THEN datetime(created_at) END DESC, substr(created_at, 20) DESC"
+            )
         }
         (SynthSort::Version, Ascending) => pages_by!("version NULLS FIRST"),
         (SynthSort::Version, Descending) => pages_by!("version DESC NULLS LAST"),
@@ -172,7 +176,7 @@ impl SynthRepository for SqliteSynthRepository {
         const SQL: &str =
             "SELECT id, synth_group_id, nome, descricao, link_photo, avatar_path, created_at, version
             FROM synths WHERE synth_group_id = ?1
-            ORDER BY replace(substr(created_at, 1, 19), ' ', 'T') DESC, substr(created_at, 20) DESC, id";
+            ORDER BY CASE WHEN created_at GLOB '[0-9]*' THEN datetime(created_at) END DESC, substr(created_at, 20) DESC, id";
         let group = synth_group_id.to_owned();
         self.db
             .read("synths.list_by_group", move |session| {
