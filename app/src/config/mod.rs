@@ -223,10 +223,11 @@ fn postgres_from(settings: &mut Settings, url: Option<Secret>) -> Option<Postgre
     })
 }
 
-/// Without a default of its own, routing follows what is configured: PostgreSQL when only a PostgreSQL URL is given.
+/// Without a default of its own, routing follows what is configured: PostgreSQL when only a PostgreSQL URL is given, or
+/// when this build knows nothing else.
 fn routing_from(settings: &mut Settings, postgres: bool, file_named: bool) -> LabRouting {
     let expected = "\"sqlite\" or \"postgres\"";
-    let implied = if postgres && !file_named {
+    let implied = if cfg!(not(feature = "sqlite")) || (postgres && !file_named) {
         Backend::Postgres
     } else {
         Backend::Sqlite
