@@ -73,6 +73,10 @@ impl Databases {
     }
 
     /// Closes what is open, once what was asked of it is done.
+    #[cfg_attr(
+        not(feature = "sqlite"),
+        expect(clippy::unused_async, reason = "only a file has to be waited for")
+    )]
     pub async fn close(&self) {
         #[cfg(feature = "sqlite")]
         if let Some(db) = &self.sqlite {

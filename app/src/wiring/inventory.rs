@@ -27,6 +27,14 @@ async fn count(inventory: &dyn Inventory, database: String) -> Result<Counts, Wi
 }
 
 /// The lab's rows in the configured SQLite file; `None` if there is no such file. The file is opened strictly to read.
+#[cfg_attr(
+    not(feature = "sqlite"),
+    expect(
+        unused_variables,
+        clippy::unused_async,
+        reason = "this build has nothing to ask"
+    )
+)]
 pub async fn sqlite_counts(config: &Config) -> Result<Option<Counts>, WiringError> {
     #[cfg(feature = "sqlite")]
     {
@@ -44,6 +52,14 @@ pub async fn sqlite_counts(config: &Config) -> Result<Option<Counts>, WiringErro
 }
 
 /// The lab's rows in the configured PostgreSQL database; `None` if none is configured.
+#[cfg_attr(
+    not(feature = "postgres"),
+    expect(
+        unused_variables,
+        clippy::unused_async,
+        reason = "this build has nothing to ask"
+    )
+)]
 pub async fn postgres_counts(config: &Config) -> Result<Option<Counts>, WiringError> {
     #[cfg(feature = "postgres")]
     if config.postgres.is_some() {
@@ -54,6 +70,14 @@ pub async fn postgres_counts(config: &Config) -> Result<Option<Counts>, WiringEr
 }
 
 /// What is known about the tables copied into the configured PostgreSQL database.
+#[cfg_attr(
+    not(feature = "postgres"),
+    expect(
+        unused_variables,
+        clippy::unused_async,
+        reason = "this build has nothing to ask"
+    )
+)]
 pub async fn postgres_ledger(config: &Config) -> Result<Vec<LedgerEntry>, WiringError> {
     #[cfg(feature = "postgres")]
     if let Some(postgres) = &config.postgres {

@@ -11,6 +11,10 @@ use crate::config::DatabaseUrl;
 const READERS: usize = 2;
 
 /// A database to be copied from: one snapshot, never written.
+#[cfg_attr(
+    not(feature = "postgres"),
+    expect(clippy::unused_async, reason = "a file needs no waiting for")
+)]
 pub async fn source(url: &DatabaseUrl, busy_timeout: Duration) -> TransferResult<Box<dyn TransferSource>> {
     match url {
         #[cfg(feature = "sqlite")]
