@@ -38,15 +38,16 @@ fn options() -> VerifyOptions {
         exclude: vec![],
         rows_named: 100,
         zone: LegacyZone::utc(),
+        jobs: 2,
     }
 }
 
 async fn file(path: &Path) -> VerifyFile {
-    VerifyFile::open(path, Duration::from_secs(1)).await.unwrap()
+    VerifyFile::open(path, Duration::from_secs(1), 2).await.unwrap()
 }
 
 async fn database(database: &TestDatabase) -> VerifyDatabase {
-    VerifyDatabase::open(&PgServer::parse(&database.url()).unwrap())
+    VerifyDatabase::open(&PgServer::parse(&database.url()).unwrap(), None, 2)
         .await
         .unwrap()
 }

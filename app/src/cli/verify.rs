@@ -39,6 +39,12 @@ pub(super) struct VerifyArgs {
     /// Leave these tables out
     #[arg(long, value_name = "NAME,…", value_delimiter = ',')]
     exclude: Vec<String>,
+    /// The schema of the PostgreSQL side [default: the connection's]
+    #[arg(long, value_name = "NAME")]
+    schema: Option<String>,
+    /// How many tables, and parts of a large table, to read at once
+    #[arg(long, value_name = "N", default_value_t = 2, value_parser = clap::value_parser!(u8).range(1..=64))]
+    jobs: u8,
     /// Show the values that differ, too; they may be private
     #[arg(long)]
     show_values: bool,
@@ -54,12 +60,18 @@ pub(super) struct VerifyArgs {
 pub(super) async fn run(args: VerifyArgs, config: &Config) -> Result<Exit, CliError> {
     let (from, to) = places(args.source.as_deref(), args.target.as_deref(), config)?;
     let timeout = Duration::from_millis(args.busy_timeout);
-    let (ours, theirs) = tokio::try_join!(verify_side(&from, timeout), verify_side(&to, timeout))?;
+    let schema = args.schema.as_deref();
+    let jobs = usize::from(args.jobs);
+    let (ours, theirs) = tokio::try_join!(
+        verify_side(&from, schema, timeout, jobs),
+        verify_side(&to, schema, timeout, jobs)
+    )?;
     let options = VerifyOptions {
         tables: args.tables,
         exclude: args.exclude,
         rows_named: ROWS_NAMED,
         zone: config.lab.legacy_zone.clone(),
+        jobs,
     };
     let progress: Arc<dyn Progress> = if args.quiet {
         Arc::new(Silent)
@@ -218,6 +230,7 @@ fn escaped(value: &Shown) -> String {
         Shown::Null => "NULL".to_owned(),
         Shown::Bool(value) => value.to_string(),
         Shown::Integer(number) => number.to_string(),
+        Shown::Real(number) => format!("{number:?}"),
         Shown::Text(text) => format!("{text:?}"),
     }
 }

@@ -7,54 +7,64 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use cutover_domain::transfer::canonical::Raw;
-use cutover_domain::transfer::catalog::Catalog;
+use cutover_domain::transfer::catalog::{Catalog, Storage, Table};
 use cutover_domain::transfer::digest::RowReader;
 use cutover_domain::transfer::name::quoted;
-use cutover_ports::transfer::{OwnNotes, RowScan, TransferError, TransferResult, VerifySide};
+use cutover_ports::transfer::{OwnNotes, Part, RowScan, TransferError, TransferResult, VerifySide};
 use rusqlite::Connection;
 use rusqlite::types::ValueRef;
+use tokio::sync::Semaphore;
 
 use super::catalog;
 use super::open::SourceFile;
 
-/// One snapshot of a file: a read transaction that lasts as long as this value.
+/// One snapshot of a file, seen by several connections: a read transaction on each that lasts as long as this value.
 #[derive(Debug)]
 pub struct VerifyFile {
     file: SourceFile,
-    connection: Arc<Mutex<Connection>>,
+    free: Arc<Mutex<Vec<Connection>>>,
+    permits: Arc<Semaphore>,
 }
 
+/// Less than this many rowids are not worth a statement of their own.
+const ROWIDS_OF_A_PART: i64 = 4_096;
+
 impl VerifyFile {
-    /// Opens the file for reading and begins the snapshot.
-    pub async fn open(path: &Path, busy_timeout: Duration) -> TransferResult<Self> {
+    /// Opens the file for reading as often as that many scans are to run at once, and begins the snapshot.
+    pub async fn open(path: &Path, busy_timeout: Duration, scans: usize) -> TransferResult<Self> {
         let path = path.to_owned();
         blocking(move || {
             let file = SourceFile::new(&path, busy_timeout)?;
-            let connection = file.connect()?;
-            // A deferred transaction begins with its first read.
-            connection
-                .execute_batch("BEGIN; SELECT count(*) FROM sqlite_schema;")
-                .map_err(|error| file.error(&error))?;
+            let connections = file.snapshot(scans)?;
             Ok(Self {
                 file,
-                connection: Arc::new(Mutex::new(connection)),
+                permits: Arc::new(Semaphore::new(connections.len())),
+                free: Arc::new(Mutex::new(connections)),
             })
         })
         .await
     }
 
-    /// Runs `work` off the async threads; `table` is named if it fails.
+    /// Runs `work` off the async threads, as soon as a connection is free; `table` is named if it fails.
     async fn read<T: Send + 'static>(
         &self,
         table: Option<&str>,
         work: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
     ) -> TransferResult<T> {
-        let (file, connection) = (self.file.clone(), Arc::clone(&self.connection));
+        let lost = || TransferError::Failed("a connection to the SQLite file was lost".to_owned());
+        let permit = Arc::clone(&self.permits)
+            .acquire_owned()
+            .await
+            .map_err(|_| lost())?;
+        let (file, free) = (self.file.clone(), Arc::clone(&self.free));
         let table = table.map(str::to_owned);
         blocking(move || {
-            // A panic elsewhere leaves the connection as usable as before: it only reads.
-            let connection = connection.lock().unwrap_or_else(PoisonError::into_inner);
-            work(&connection).map_err(|error| match (file.error(&error), table) {
+            let connections = || free.lock().unwrap_or_else(PoisonError::into_inner);
+            let connection = connections().pop().ok_or_else(lost)?;
+            let outcome = work(&connection);
+            connections().push(connection);
+            drop(permit);
+            outcome.map_err(|error| match (file.error(&error), table) {
                 (TransferError::Unreachable(text), Some(table)) => {
                     TransferError::Unreachable(format!("{text} (in the table {table:?})"))
                 }
@@ -85,21 +95,49 @@ impl VerifySide for VerifyFile {
         self.read(None, catalog::read).await
     }
 
+    async fn parts(&self, table: &Table, count: usize) -> TransferResult<Vec<Part>> {
+        let Storage::Rowid { alias: Some(alias) } = table.storage else {
+            return Ok(vec![Part::Whole]);
+        };
+        let is_virtual =
+            "SELECT count(*) FROM pragma_table_list WHERE schema = 'main' AND name = ?1 AND type = 'virtual'";
+        let bounds = format!(
+            "SELECT (SELECT min({alias}) FROM {0}), (SELECT max({alias}) FROM {0})",
+            from(&table.name)
+        );
+        let name = table.name.clone();
+        self.read(Some(&table.name), move |connection| {
+            // Not every virtual table finds a rowid without reading all of them.
+            if count < 2 || connection.query_row(is_virtual, [name], |row| row.get::<_, i64>(0))? > 0 {
+                return Ok(vec![Part::Whole]);
+            }
+            let (first, last): (Option<i64>, Option<i64>) =
+                connection.query_row(&bounds, [], |row| Ok((row.get(0)?, row.get(1)?)))?;
+            let (Some(first), Some(last)) = (first, last) else {
+                return Ok(vec![Part::Whole]);
+            };
+            let worth = last.saturating_sub(first) / ROWIDS_OF_A_PART;
+            let count = count.min(usize::try_from(worth).unwrap_or(1).max(1));
+            Ok(Part::split(alias, first, last, count))
+        })
+        .await
+    }
+
     async fn scan(&self, scan: &RowScan, mut reader: RowReader) -> TransferResult<RowReader> {
         let with_place = scan.place.is_some();
         let places = scan.place.iter().map(|place| quoted(place));
         let columns: Vec<String> = places
             .chain(scan.columns.iter().map(|column| quoted(&column.name)))
             .collect();
-        // An index may lack entries of a damaged file; the table is what is to be read.
+        let (condition, bounds) = condition(scan.part);
         let sql = format!(
-            "SELECT {} FROM main.{} NOT INDEXED",
+            "SELECT {} FROM {}{condition}",
             columns.join(", "),
-            quoted(&scan.table)
+            from(&scan.table)
         );
         self.read(Some(&scan.table), move |connection| {
             let mut statement = connection.prepare(&sql)?;
-            let mut rows = statement.query([])?;
+            let mut rows = statement.query(rusqlite::params_from_iter(bounds))?;
             while let Some(row) = rows.next()? {
                 if with_place {
                     reader.place(row.get::<_, i64>(0)?.to_string());
@@ -121,8 +159,7 @@ impl VerifySide for VerifyFile {
     }
 
     async fn count_rows(&self, table: &str) -> TransferResult<u64> {
-        // Counting by an index would count the index.
-        let sql = format!("SELECT count(*) FROM main.{} NOT INDEXED", quoted(table));
+        let sql = format!("SELECT count(*) FROM {}", from(table));
         self.read(Some(table), move |connection| {
             connection.query_row(&sql, [], |row| count(row, 0))
         })
@@ -134,11 +171,7 @@ impl VerifySide for VerifyFile {
             .iter()
             .map(|name| format!("count({})", quoted(name)))
             .collect();
-        let sql = format!(
-            "SELECT {} FROM main.{} NOT INDEXED",
-            counts.join(", "),
-            quoted(table)
-        );
+        let sql = format!("SELECT {} FROM {}", counts.join(", "), from(table));
         self.read(Some(table), move |connection| {
             connection.query_row(&sql, [], |row| {
                 (0..counts.len()).map(|at| count(row, at)).collect()
@@ -148,11 +181,7 @@ impl VerifySide for VerifyFile {
     }
 
     async fn largest_rowid(&self, table: &str, rowid: &str) -> TransferResult<Option<i64>> {
-        let sql = format!(
-            "SELECT max({}) FROM main.{} NOT INDEXED",
-            quoted(rowid),
-            quoted(table)
-        );
+        let sql = format!("SELECT max({}) FROM {}", quoted(rowid), from(table));
         self.read(Some(table), move |connection| {
             connection.query_row(&sql, [], |row| row.get(0))
         })
@@ -182,6 +211,30 @@ impl VerifySide for VerifyFile {
             Ok(notes)
         })
         .await
+    }
+}
+
+/// The table itself: an index may lack entries of a damaged file.
+fn from(table: &str) -> String {
+    format!("main.{} NOT INDEXED", quoted(table))
+}
+
+/// Which rows of a table are a part of it.
+fn condition(part: Part) -> (String, Vec<i64>) {
+    let Part::Range { by, from, until } = part else {
+        return (String::new(), vec![]);
+    };
+    let bounds = from.map(|from| (">=", from)).into_iter();
+    let bounds: Vec<(&str, i64)> = bounds.chain(until.map(|until| ("<", until))).collect();
+    let text: Vec<String> = bounds
+        .iter()
+        .map(|(operator, _)| format!("{by} {operator} ?"))
+        .collect();
+    let values = bounds.iter().map(|(_, value)| *value).collect();
+    if text.is_empty() {
+        (String::new(), values)
+    } else {
+        (format!(" WHERE {}", text.join(" AND ")), values)
     }
 }
 

@@ -6,6 +6,7 @@ fn form(logical: Logical) -> Form {
     Form {
         logical,
         postgres: None,
+        rendering: None,
     }
 }
 
@@ -13,6 +14,7 @@ fn pg(kind: PgKind) -> Form {
     Form {
         logical: Logical::of_postgres(kind),
         postgres: Some(kind),
+        rendering: None,
     }
 }
 
