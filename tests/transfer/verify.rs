@@ -9,6 +9,7 @@
     reason = "a test that cannot be set up must fail, and say why"
 )]
 
+mod verify_made;
 mod verify_model;
 
 use std::collections::BTreeMap;
@@ -48,6 +49,12 @@ async fn file(path: &Path) -> VerifyFile {
 
 async fn database(database: &TestDatabase) -> VerifyDatabase {
     VerifyDatabase::open(&PgServer::parse(&database.url()).unwrap(), None, 2)
+        .await
+        .unwrap()
+}
+
+async fn schema_of(database: &TestDatabase, schema: &str) -> VerifyDatabase {
+    VerifyDatabase::open(&PgServer::parse(&database.url()).unwrap(), Some(schema), 2)
         .await
         .unwrap()
 }

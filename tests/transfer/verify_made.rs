@@ -1,0 +1,885 @@
+//! Verification of schemas that a copy makes: every class and every rendering, compared by storage class and bytes.
+//!
+//! The tables and the notes of their renderings are made here by hand, and PostgreSQL reads its values from literals, so that
+//! nothing of the copy takes part.
+
+use std::collections::BTreeSet;
+
+use cutover_domain::time::Timestamp;
+use cutover_domain::transfer::difference::Counts;
+use cutover_tests::postgres::TestDatabase;
+use cutover_tests::store::TestFile;
+use rusqlite::types::Value;
+
+use crate::verify_model::{Random, Side};
+use crate::{compare, file, found, options, schema_of, table};
+
+/// A value as the file holds it, and as the literal of the made column with its class.
+#[derive(Debug, Clone, PartialEq)]
+struct Cell {
+    stored: Value,
+    made: Option<String>,
+    class: Option<&'static str>,
+}
+
+/// A column of the file, and the one that is made for it.
+#[derive(Debug, Clone, Copy)]
+struct Column {
+    name: &'static str,
+    made: &'static str,
+    kind: &'static str,
+    rendering: &'static str,
+    class: Option<&'static str>,
+}
+
+const fn column(name: &'static str, kind: &'static str, rendering: &'static str) -> Column {
+    Column {
+        name,
+        made: name,
+        kind,
+        rendering,
+        class: None,
+    }
+}
+
+const fn mixed(name: &'static str, kind: &'static str, class: &'static str) -> Column {
+    Column {
+        class: Some(class),
+        ..column(name, kind, "mixed")
+    }
+}
+
+struct Model {
+    name: &'static str,
+    made: &'static str,
+    columns: &'static [Column],
+    /// The keys of both sides; none if there are none.
+    key: Option<(&'static str, &'static str)>,
+}
+
+/// Longer than PostgreSQL's names can be.
+const LONG: &str =
+    "a name of a table that is longer than the sixty-three bytes that PostgreSQL gives to a name";
+
+const MODELS: [Model; 4] = [
+    Model {
+        name: "all",
+        made: "all",
+        columns: &[
+            column("id", "bigint", "integer"),
+            column("n", "bigint", "integer"),
+            column("flag", "boolean", "boolean"),
+            column("x", "double precision", "real"),
+            column("number", "double precision", "number"),
+            column("d", "numeric", "decimal"),
+            column("t", "text", "text"),
+            column("b", "bytea", "blob"),
+            column("u", "uuid", "uuid"),
+            column("ub", "uuid", "uuid-blob"),
+            column("j", "json", "json"),
+            column("jn", "json", "json-number"),
+            column("jb", "jsonb", "jsonb"),
+            mixed("m", "text", "m class"),
+            mixed("mb", "bytea", "mb_class"),
+        ],
+        key: Some(("id", "id")),
+    },
+    Model {
+        name: LONG,
+        made: "a_name_of_a_table_1f3a",
+        columns: &[
+            Column {
+                made: "xmin_",
+                ..column("xmin", "text", "text")
+            },
+            column("day", "date", "date"),
+            column("tm", "time", "time minutes"),
+            column("ts", "time", "time seconds"),
+            column("t3", "time", "time fixed3"),
+            column("tt", "time", "time trimmed"),
+            column("at_s", "timestamp", "timestamp T seconds"),
+            column("at_m", "timestamp", "timestamp space minutes"),
+            column("at_6", "timestamp", "timestamp T fixed6"),
+            column("at_1", "timestamp", "timestamp space fixed1"),
+            column("at_n", "timestamp", "timestamp T six-or-none"),
+            column("z", "timestamptz", "timestamptz T trimmed Z"),
+            column("z0", "timestamptz", "timestamptz space fixed6 +00:00"),
+            column("z1", "timestamptz", "timestamptz T seconds -03:30"),
+            column("z2", "timestamptz", "timestamptz T six-or-none +0200"),
+            column("z3", "timestamptz", "timestamptz space minutes +00"),
+        ],
+        key: Some(("xmin", "xmin_")),
+    },
+    Model {
+        name: "Mixed key",
+        made: "Mixed key",
+        columns: &[
+            Column {
+                made: "k_",
+                rendering: "mixed bytea",
+                ..mixed("k", "bytea", "k_class")
+            },
+            column("t", "text", "text"),
+        ],
+        key: Some(("k", "k_, k_class")),
+    },
+    Model {
+        name: "log",
+        made: "log",
+        columns: &[
+            Column {
+                rendering: "mixed text",
+                ..mixed("m", "text", "m_class")
+            },
+            column("n", "bigint", "integer"),
+            column("x", "double precision", "number"),
+            column("at", "timestamptz", "timestamptz T six-or-none Z"),
+        ],
+        key: None,
+    },
+];
+
+fn pick<T: Clone>(random: &mut Random, items: &[T]) -> T {
+    items[usize::try_from(random.below(items.len() as u64)).unwrap()].clone()
+}
+
+fn bits(random: &mut Random) -> u64 {
+    random.below(1 << 32) << 32 | random.below(1 << 32)
+}
+
+fn text(random: &mut Random) -> String {
+    let parts = [
+        "a", "Z", " ", "é", "e\u{301}", "😀", "\\N", "'", "\"", "\n", "\t", "\u{feff}", "1", "1.0", "\u{7f}",
+    ];
+    (0..random.below(7)).map(|_| pick(random, &parts)).collect()
+}
+
+fn bytes(random: &mut Random) -> Vec<u8> {
+    (0..random.below(9))
+        .map(|_| u8::try_from(random.below(256)).unwrap())
+        .collect()
+}
+
+fn bytea(bytes: &[u8]) -> String {
+    let digits: Vec<String> = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+    format!("\\x{}", digits.concat())
+}
+
+fn double(random: &mut Random) -> f64 {
+    match random.below(3) {
+        0 => pick(
+            random,
+            &[
+                0.0,
+                -0.0,
+                0.1,
+                1.0,
+                -7.0,
+                1e300,
+                5e-324,
+                1e15,
+                f64::INFINITY,
+                f64::NEG_INFINITY,
+                f64::MAX,
+                9.3e18,
+            ],
+        ),
+        _ => Some(f64::from_bits(bits(random)))
+            .filter(|n| !n.is_nan())
+            .unwrap_or(0.5),
+    }
+}
+
+fn double_literal(n: f64) -> String {
+    if n.is_infinite() {
+        if n > 0.0 { "Infinity" } else { "-Infinity" }.to_owned()
+    } else {
+        format!("{n:?}")
+    }
+}
+
+/// A class of any value that a mixed column may hold, with text as PostgreSQL's text can hold it.
+fn any_value(random: &mut Random) -> Value {
+    match random.below(4) {
+        0 => Value::Integer(pick(random, &[0, 1, -1, i64::MAX, i64::MIN, 1_000])),
+        1 => Value::Real(double(random)),
+        2 => Value::Blob(pick(
+            random,
+            &[vec![], b"1".to_vec(), b"1.0".to_vec(), vec![0, 255]],
+        )),
+        _ => Value::Text(pick(random, &["", "1", "1.0", "-0.0", "inf", "x", " 1"]).to_owned()),
+    }
+}
+
+fn mixed_cell(stored: Value, in_bytes: bool, random: &mut Random) -> Cell {
+    let (class, content) = match &stored {
+        Value::Null => (None, None),
+        Value::Integer(n) => (Some("integer"), Some(n.to_string().into_bytes())),
+        Value::Real(n) => (Some("real"), Some(format!("{n:?}").into_bytes())),
+        Value::Text(text) => (Some("text"), Some(text.clone().into_bytes())),
+        Value::Blob(bytes) => (Some("blob"), Some(bytes.clone())),
+    };
+    // The class that most values have may be left out.
+    let usual = if in_bytes { Some("blob") } else { Some("text") };
+    let unsaid = class == usual && random.below(2) == 0;
+    let made = content.map(|content| {
+        if in_bytes {
+            bytea(&content)
+        } else {
+            String::from_utf8(content).unwrap()
+        }
+    });
+    Cell {
+        stored,
+        made,
+        class: class.filter(|_| !unsaid),
+    }
+}
+
+/// `HH:MM` and what a rendering's precision has behind it.
+fn clock(micros: i64, precision: &str) -> String {
+    let iso = Timestamp::from_micros(micros.rem_euclid(86_400_000_000))
+        .unwrap()
+        .to_iso();
+    let (minutes, seconds, fraction) = (&iso[11..16], &iso[11..19], &iso[20..26]);
+    match precision {
+        "minutes" => minutes.to_owned(),
+        "seconds" => seconds.to_owned(),
+        "six-or-none" if fraction == "000000" => seconds.to_owned(),
+        "six-or-none" => format!("{seconds}.{fraction}"),
+        "trimmed" => format!("{seconds}.{fraction}")
+            .trim_end_matches('0')
+            .trim_end_matches('.')
+            .to_owned(),
+        fixed => {
+            let digits: usize = fixed.strip_prefix("fixed").unwrap().parse().unwrap();
+            format!("{seconds}.{}", &fraction[..digits])
+        }
+    }
+}
+
+/// The unit that a precision can write.
+fn unit(precision: &str) -> i64 {
+    match precision {
+        "minutes" => 60_000_000,
+        "seconds" => 1_000_000,
+        "six-or-none" | "trimmed" => 1,
+        fixed => 10_i64.pow(6 - fixed.strip_prefix("fixed").unwrap().parse::<u32>().unwrap()),
+    }
+}
+
+/// Years 1 to 9999, a margin for zones aside.
+fn instant(random: &mut Random, precision: &str) -> i64 {
+    let micros = if random.below(4) == 0 {
+        -62_135_500_000_000_000 + i64::try_from(random.below(315_537_800_000_000_000)).unwrap()
+    } else {
+        i64::try_from(random.below(2_000_000_000_000_000)).unwrap()
+    };
+    let unit = unit(precision).max(pick(random, &[1, 10, 1_000, 1_000_000]));
+    micros.div_euclid(unit) * unit
+}
+
+fn iso(micros: i64) -> String {
+    Timestamp::from_micros(micros).unwrap().to_iso()
+}
+
+fn date_time(micros: i64, separator: &str, precision: &str) -> String {
+    let separator = if separator == "T" { "T" } else { " " };
+    format!("{}{separator}{}", &iso(micros)[..10], clock(micros, precision))
+}
+
+impl Cell {
+    fn null() -> Self {
+        Self {
+            stored: Value::Null,
+            made: None,
+            class: None,
+        }
+    }
+
+    fn text(stored: impl Into<String>, made: impl Into<String>) -> Self {
+        Self::of(Value::Text(stored.into()), made)
+    }
+
+    fn of(stored: Value, made: impl Into<String>) -> Self {
+        Self {
+            stored,
+            made: Some(made.into()),
+            class: None,
+        }
+    }
+
+    fn random(column: &Column, row: usize, random: &mut Random) -> Self {
+        let number = i64::try_from(row).unwrap();
+        match column.name {
+            "id" => return Self::of(Value::Integer(number), number.to_string()),
+            "xmin" => return Self::text(format!("row {row}"), format!("row {row}")),
+            "k" => {
+                let stored = match row % 4 {
+                    0 => Value::Integer(number / 4),
+                    1 => Value::Text((number / 4).to_string()),
+                    2 => Value::Real((number / 4) as f64 + 0.5),
+                    _ => Value::Blob((number / 4).to_string().into_bytes()),
+                };
+                return mixed_cell(stored, true, random);
+            }
+            _ if random.below(6) == 0 => return Self::null(),
+            _ => {}
+        }
+        let words: Vec<&str> = column.rendering.split(' ').collect();
+        match *words.as_slice() {
+            ["integer"] => {
+                let n = bits(random).cast_signed() >> random.below(64);
+                Self::of(Value::Integer(n), n.to_string())
+            }
+            ["boolean"] => {
+                let n = i64::try_from(random.below(2)).unwrap();
+                Self::of(Value::Integer(n), (n == 1).to_string())
+            }
+            ["real"] => {
+                let n = double(random);
+                Self::of(Value::Real(n), double_literal(n))
+            }
+            ["number"] => {
+                let n = double(random);
+                let whole = n.fract() == 0.0 && n.abs() < 9e18;
+                if whole || random.below(3) == 0 {
+                    let n = i64::try_from(random.below(100)).unwrap() - 50;
+                    Self::of(Value::Integer(n), n.to_string())
+                } else {
+                    Self::of(Value::Real(n), double_literal(n))
+                }
+            }
+            ["decimal"] => match random.below(4) {
+                0 => {
+                    let n = bits(random).cast_signed();
+                    Self::of(Value::Integer(n), n.to_string())
+                }
+                1 => {
+                    let n = pick(random, &[0.1, -2.5, 1e20, 0.000_001, 123_456.789]);
+                    Self::of(Value::Real(n), n.to_string())
+                }
+                // More digits than a double, or a zero at the end.
+                2 => {
+                    let digits = format!("{}.{:030}", random.below(1000), random.below(1 << 40));
+                    Self::text(digits.clone(), digits)
+                }
+                _ => {
+                    let digits = format!("-{}.{}0", random.below(1000), random.below(1000));
+                    Self::text(digits.clone(), digits)
+                }
+            },
+            ["text"] => {
+                let text = text(random);
+                Self::text(text.clone(), text)
+            }
+            ["blob"] => {
+                let bytes = bytes(random);
+                Self::of(Value::Blob(bytes.clone()), bytea(&bytes))
+            }
+            ["uuid" | "uuid-blob"] => {
+                let digits = format!("{:016x}{:016x}", bits(random), bits(random));
+                let parts = [0..8, 8..12, 12..16, 16..20, 20..32].map(|range| &digits[range]);
+                if column.rendering == "uuid" {
+                    return Self::text(parts.join("-"), digits.clone());
+                }
+                let number = u128::from_str_radix(&digits, 16).unwrap();
+                Self::of(Value::Blob(number.to_be_bytes().to_vec()), digits)
+            }
+            ["json"] => {
+                let text = pick(
+                    random,
+                    &[
+                        "{ \"b\": 1e2, \"a\":1.0, \"a\":2}",
+                        "[1 ,2]",
+                        " null",
+                        "\"\\u0041\"",
+                        "1.50",
+                    ],
+                );
+                Self::text(text, text)
+            }
+            ["json-number"] => {
+                let (stored, made) = pick(
+                    random,
+                    &[
+                        (Value::Integer(42), "42"),
+                        (Value::Integer(i64::MIN), "-9223372036854775808"),
+                        (Value::Real(1.0), "1.0"),
+                        (Value::Real(-0.0), "-0.0"),
+                        (Value::Real(1e300), "1e300"),
+                        (
+                            Value::Text("9223372036854775808".to_owned()),
+                            "9223372036854775808",
+                        ),
+                        (Value::Text("-0".to_owned()), "-0"),
+                        (Value::Text(" 42".to_owned()), " 42"),
+                        (Value::Text("1.50".to_owned()), "1.50"),
+                        (Value::Text("[1]".to_owned()), "[1]"),
+                    ],
+                );
+                Self::of(stored, made)
+            }
+            ["jsonb"] => {
+                let text = pick(
+                    random,
+                    &["{\"a\": 1, \"b\": [true, null]}", "1.50", "[]", "\"é\"", "100"],
+                );
+                Self::text(text, text)
+            }
+            ["date"] => {
+                let text = iso(instant(random, "minutes"))[..10].to_owned();
+                Self::text(text.clone(), text)
+            }
+            ["time", precision] => {
+                let micros = instant(random, precision).rem_euclid(86_400_000_000);
+                Self::text(clock(micros, precision), &iso(micros)[11..26])
+            }
+            ["timestamp", separator, precision] => {
+                let micros = instant(random, precision);
+                Self::text(date_time(micros, separator, precision), &iso(micros)[..26])
+            }
+            ["timestamptz", separator, precision, suffix] => {
+                let micros = instant(random, precision);
+                let minutes = match suffix {
+                    "-03:30" => -210,
+                    "+0200" => 120,
+                    _ => 0,
+                };
+                let local = date_time(micros + minutes * 60_000_000, separator, precision);
+                Self::text(format!("{local}{suffix}"), iso(micros))
+            }
+            ["mixed", ..] if column.kind == "text" => loop {
+                let stored = any_value(random);
+                if !matches!(stored, Value::Blob(_)) {
+                    return mixed_cell(stored, false, random);
+                }
+            },
+            ["mixed", ..] => mixed_cell(any_value(random), true, random),
+            _ => panic!("{column:?}"),
+        }
+    }
+
+    /// The same cell with the smallest change of one side.
+    fn changed(&self, column: &Column, side: Side, random: &mut Random) -> Self {
+        let mut changed = self.clone();
+        match side {
+            Side::File => changed.stored = changed_value(&self.stored, random),
+            Side::Database => match &self.made {
+                None => {
+                    // What the column would hold if it were not NULL.
+                    let cell = loop {
+                        let cell = Self::random(column, 1, random);
+                        if cell.made.is_some() {
+                            break cell;
+                        }
+                    };
+                    (changed.made, changed.class) = (cell.made, cell.class);
+                }
+                Some(_) if random.below(8) == 0 => (changed.made, changed.class) = (None, None),
+                Some(made) => match (column.class, random.below(2)) {
+                    (Some(_), 0) => changed.class = self.other_class(column, random),
+                    _ => changed.made = Some(changed_literal(made, column, self.class, random)),
+                },
+            },
+        }
+        changed
+    }
+
+    fn other_class(&self, column: &Column, random: &mut Random) -> Option<&'static str> {
+        let own = match &self.stored {
+            Value::Integer(_) => "integer",
+            Value::Real(_) => "real",
+            Value::Text(_) => "text",
+            Value::Blob(_) => "blob",
+            Value::Null => panic!("NULL has no class"),
+        };
+        let usual = if column.kind == "text" { "text" } else { "blob" };
+        let others = [
+            Some("integer"),
+            Some("real"),
+            Some("text"),
+            Some("blob"),
+            Some("Integer"),
+            None,
+        ];
+        loop {
+            let class = pick(random, &others);
+            if class.unwrap_or(usual) != own {
+                return class;
+            }
+        }
+    }
+}
+
+/// Another value of SQLite: a bit, a blank, a separator, a class.
+fn changed_value(value: &Value, random: &mut Random) -> Value {
+    match (value, random.below(3)) {
+        (Value::Null, 0) => Value::Text(String::new()),
+        (Value::Null, 1) => Value::Integer(0),
+        (Value::Null, _) => Value::Blob(vec![]),
+        (_, 0) if random.below(4) == 0 => Value::Null,
+        (Value::Integer(n), 0) => Value::Text(n.to_string()),
+        (Value::Integer(n), 1) if *n as f64 as i64 == *n => Value::Real(*n as f64),
+        (Value::Integer(n), _) => Value::Integer(n ^ (1 << random.below(8))),
+        (Value::Real(n), 0) => Value::Text(format!("{n:?}")),
+        (Value::Real(n), 1) => Value::Real(-n),
+        (Value::Real(n), _) if n.is_finite() => Value::Real(n.next_up()),
+        (Value::Real(n), _) => Value::Real(-n),
+        (Value::Text(text), 0) => Value::Blob(text.clone().into_bytes()),
+        (Value::Text(text), 1) if text.contains('T') => Value::Text(text.replacen('T', " ", 1)),
+        (Value::Text(text), 1) if text.contains(' ') => Value::Text(text.replacen(' ', "T", 1)),
+        (Value::Text(text), 1) => Value::Text(format!(" {text}")),
+        (Value::Text(text), _) => Value::Text(format!("{text} ")),
+        (Value::Blob(bytes), 0) => Value::Blob([bytes.as_slice(), &[0]].concat()),
+        (Value::Blob(bytes), _) => match std::str::from_utf8(bytes) {
+            Ok(text) => Value::Text(text.to_owned()),
+            Err(_) => {
+                let mut bytes = bytes.clone();
+                bytes[0] ^= 1;
+                Value::Blob(bytes)
+            }
+        },
+    }
+}
+
+/// Another literal that means another value, which the rendering may or may not be able to write.
+fn changed_literal(made: &str, column: &Column, class: Option<&str>, random: &mut Random) -> String {
+    let micros = |text: &str| {
+        Timestamp::parse(text, &cutover_domain::time::LegacyZone::utc())
+            .unwrap()
+            .as_micros()
+    };
+    let step = pick(random, &[1, -1, 1_000_000, 3_600_000_000]);
+    match (column.kind, column.rendering) {
+        ("bigint", _) => (made.parse::<i64>().unwrap() ^ (1 << random.below(8))).to_string(),
+        ("boolean", _) => (made != "true").to_string(),
+        ("double precision", _) => {
+            let n: f64 = made.parse().unwrap();
+            let other = pick(random, &[-n, n.next_up(), n.next_down(), f64::NAN]);
+            // Beyond the largest double there is no next one.
+            let other = if other.to_bits() == n.to_bits() { -n } else { other };
+            if other.is_nan() {
+                "NaN".to_owned()
+            } else {
+                double_literal(other)
+            }
+        }
+        ("numeric", _) if random.below(2) == 0 && made.contains('.') => format!("{made}0"),
+        ("numeric", _) if made.contains('.') => format!("{made}1"),
+        ("numeric", _) => pick(
+            random,
+            &[format!("{made}.0"), format!("{made}1"), "NaN".to_owned()],
+        ),
+        ("bytea", _) if matches!(class, Some("integer" | "real")) => format!("{made}30"),
+        ("bytea", _) => format!("{made}00"),
+        ("uuid", _) => {
+            let number = u128::from_str_radix(made, 16).unwrap() ^ (1 << random.below(128));
+            format!("{number:032x}")
+        }
+        ("json", _) => pick(
+            random,
+            &[format!("{made} "), format!(" {made}"), format!("[{made}]")],
+        ),
+        ("jsonb", _) => pick(
+            random,
+            &[format!("[{made}]"), "1.5".to_owned(), "null".to_owned()],
+        ),
+        ("date", _) if made == "9999-12-31" => "infinity".to_owned(),
+        ("date", _) => iso(micros(made) + 86_400_000_000)[..10].to_owned(),
+        ("time", _) => {
+            let of_day = (micros(&format!("2000-01-01T{made}")) + step).rem_euclid(86_400_000_000);
+            iso(of_day)[11..26].to_owned()
+        }
+        ("timestamp", _) => iso(micros(made) + step)[..26].to_owned(),
+        ("timestamptz", _) => iso(micros(made) + step),
+        _ => pick(
+            random,
+            &[format!("{made} "), format!(" {made}"), format!("{made}\u{301}")],
+        ),
+    }
+}
+
+fn quoted(name: &str) -> String {
+    format!("\"{}\"", name.replace('"', "\"\""))
+}
+
+fn literal(text: Option<&str>) -> String {
+    text.map_or("NULL".to_owned(), |text| {
+        format!("E'{}'", text.replace('\\', "\\\\").replace('\'', "''"))
+    })
+}
+
+/// A file, and a schema as a copy would make it.
+struct Made {
+    file: TestFile,
+    schema: String,
+    rows: Vec<Vec<Vec<Cell>>>,
+}
+
+impl Made {
+    async fn new(database: &TestDatabase, seed: u64, count: usize) -> Self {
+        let mut random = Random::new(seed);
+        let rows = MODELS.iter().map(|model| {
+            let row = |row| {
+                model
+                    .columns
+                    .iter()
+                    .map(|column| Cell::random(column, row, &mut random))
+                    .collect()
+            };
+            let mut rows: Vec<Vec<Cell>> = (0..count).map(row).collect();
+            if model.key.is_none() {
+                // Some rows are there twice.
+                rows.extend(rows.clone().into_iter().step_by(7));
+            }
+            rows
+        });
+        let made = Self {
+            rows: rows.collect(),
+            file: TestFile::empty(),
+            schema: format!("Made {seed}"),
+        };
+        made.fill_file();
+        made.fill_schema(database).await;
+        made
+    }
+
+    fn fill_file(&self) {
+        let raw = self.file.raw();
+        raw.execute_batch("PRAGMA journal_mode = OFF; BEGIN").unwrap();
+        for (model, rows) in MODELS.iter().zip(&self.rows) {
+            // Without declared types values stay what they are.
+            let columns: Vec<String> = model.columns.iter().map(|column| quoted(column.name)).collect();
+            let key = model.key.map_or(String::new(), |(key, _)| {
+                format!(", PRIMARY KEY ({})", quoted(key))
+            });
+            let marks = vec!["?"; columns.len()].join(", ");
+            raw.execute_batch(&format!(
+                "CREATE TABLE {} ({}{key})",
+                quoted(model.name),
+                columns.join(", ")
+            ))
+            .unwrap();
+            let mut insert = raw
+                .prepare(&format!("INSERT INTO {} VALUES ({marks})", quoted(model.name)))
+                .unwrap();
+            for row in rows {
+                let values = row.iter().map(|cell| &cell.stored);
+                insert.execute(rusqlite::params_from_iter(values)).unwrap();
+            }
+        }
+        raw.execute_batch("COMMIT").unwrap();
+    }
+
+    async fn fill_schema(&self, database: &TestDatabase) {
+        let schema = quoted(&self.schema);
+        let mut sql = format!(
+            "CREATE SCHEMA IF NOT EXISTS cutover; CREATE TABLE IF NOT EXISTS cutover.rendering (
+                schema_name text, table_name text, column_name text, source_table text NOT NULL, source_column text NOT NULL,
+                rendering text NOT NULL, class_column text, PRIMARY KEY (schema_name, table_name, column_name));
+             CREATE SCHEMA {schema}; SET search_path = {schema};"
+        );
+        for (model, rows) in MODELS.iter().zip(&self.rows) {
+            let mut columns = Vec::new();
+            for column in model.columns {
+                columns.push(format!("{} {}", quoted(column.made), column.kind));
+                columns.extend(column.class.map(|class| format!("{} text", quoted(class))));
+                let note = [
+                    self.schema.as_str(),
+                    model.made,
+                    column.made,
+                    model.name,
+                    column.name,
+                    column.rendering,
+                ];
+                let note: Vec<String> = note.iter().map(|word| literal(Some(word))).collect();
+                sql += &format!(
+                    "INSERT INTO cutover.rendering VALUES ({}, {});",
+                    note.join(", "),
+                    literal(column.class)
+                );
+            }
+            // NULL classes keep a mixed key from being a primary one.
+            let key = model
+                .key
+                .map_or(String::new(), |(_, key)| format!(", UNIQUE ({key})"));
+            sql += &format!(
+                "CREATE TABLE {} ({}{key});",
+                quoted(model.made),
+                columns.join(", ")
+            );
+            for row in rows.iter().rev() {
+                let mut values = Vec::new();
+                for (column, cell) in model.columns.iter().zip(row) {
+                    values.push(literal(cell.made.as_deref()));
+                    values.extend(column.class.map(|_| literal(cell.class)));
+                }
+                sql += &format!(
+                    "INSERT INTO {} VALUES ({});",
+                    quoted(model.made),
+                    values.join(", ")
+                );
+            }
+        }
+        database.connect().await.batch_execute(&sql).await.unwrap();
+    }
+
+    /// Writes one cell on one side.
+    async fn write(&self, database: &TestDatabase, side: Side, at: (usize, usize, usize), cell: &Cell) {
+        let (model, row, place) = (&MODELS[at.0], at.1, at.2);
+        let column = &model.columns[place];
+        match side {
+            Side::File => {
+                let sql = format!(
+                    "UPDATE {} SET {} = ?1 WHERE rowid = ?2",
+                    quoted(model.name),
+                    quoted(column.name)
+                );
+                let rowid = i64::try_from(row + 1).unwrap();
+                let changed = self.file.raw().execute(&sql, (&cell.stored, rowid)).unwrap();
+                assert_eq!(changed, 1);
+            }
+            Side::Database => {
+                let mut set = format!("{} = {}", quoted(column.made), literal(cell.made.as_deref()));
+                if let Some(class) = column.class {
+                    set += &format!(", {} = {}", quoted(class), literal(cell.class));
+                }
+                // Rows were written from the last to the first, and each version of a row lies somewhere else.
+                let number = self.rows[at.0].len() - row;
+                let table = format!("{}.{}", quoted(&self.schema), quoted(model.made));
+                let client = database.connect().await;
+                let pristine = format!("pristine.model_{}", at.0);
+                let sql = format!(
+                    "CREATE SCHEMA IF NOT EXISTS pristine; CREATE TABLE IF NOT EXISTS {pristine} AS SELECT row_number() OVER (ORDER BY ctid) AS place, * FROM {table};
+                     TRUNCATE {table}; INSERT INTO {table} SELECT {0} FROM {pristine} WHERE place <> {number};
+                     CREATE TEMP TABLE one AS SELECT {0} FROM {pristine} WHERE place = {number}; UPDATE one SET {set};
+                     INSERT INTO {table} TABLE one; DROP TABLE one",
+                    model
+                        .columns
+                        .iter()
+                        .flat_map(|column| [Some(column.made), column.class])
+                        .flatten()
+                        .map(quoted)
+                        .collect::<Vec<_>>()
+                        .join(", ")
+                );
+                client.batch_execute(&sql).await.unwrap();
+            }
+        }
+    }
+
+    /// The key of a row as a report may name it.
+    fn keys(&self, at: (usize, usize, usize)) -> Vec<String> {
+        let rows = &self.rows[at.0];
+        if MODELS[at.0].key.is_none() {
+            let equal = (0..rows.len()).filter(|other| {
+                let same = |(one, other): (&Cell, &Cell)| one.stored == other.stored;
+                rows[*other].iter().zip(&rows[at.1]).all(same)
+            });
+            return equal.map(|row| format!("rowid={}", row + 1)).collect();
+        }
+        let key = match &rows[at.1][0].stored {
+            Value::Integer(n) => n.to_string(),
+            Value::Real(n) => format!("{n:?}"),
+            Value::Text(text) => serde_json::Value::from(text.as_str()).to_string(),
+            Value::Blob(bytes) => format!("\"x'{}'\"", bytea(bytes).replace("\\x", "")),
+            Value::Null => "null".to_owned(),
+        };
+        vec![format!("{}={key}", MODELS[at.0].columns[0].name)]
+    }
+}
+
+#[tokio::test]
+async fn equal_made_schemas_are_never_reported() {
+    let database = TestDatabase::create().await;
+    for seed in 0..100 {
+        let made = Made::new(&database, seed, 40).await;
+        let there = schema_of(&database, &made.schema).await;
+        let here = file(&made.file.path()).await;
+        let report = compare(&here, &there, &options()).await.unwrap();
+        assert_eq!(found(&report), [], "seed {seed}");
+        assert!(report.ok());
+        assert_eq!(report.only_in_target, [], "a long name is no table of its own");
+        for (model, rows) in MODELS.iter().zip(&made.rows) {
+            let table = table(&report, model.name);
+            assert_eq!(table.rows_source, u64::try_from(rows.len()).unwrap());
+            assert_eq!(table.target.as_deref(), Some(model.made));
+            assert_eq!(
+                table.notes,
+                Vec::<String>::new(),
+                "a column of classes is none of the application's"
+            );
+        }
+        let back = compare(&there, &here, &options()).await.unwrap();
+        assert_eq!(found(&back), [], "seed {seed}, back");
+        assert_eq!(back.tables.len(), MODELS.len());
+    }
+}
+
+#[tokio::test]
+async fn every_changed_value_of_a_made_schema_is_found_and_named() {
+    let database = TestDatabase::create().await;
+    let made = Made::new(&database, 1_000, 60).await;
+    let mut random = Random::new(77);
+    let mut met = BTreeSet::new();
+    for number in 0..320 {
+        let side = if number % 2 == 0 {
+            Side::File
+        } else {
+            Side::Database
+        };
+        let model = &MODELS[number / 2 % MODELS.len()];
+        let at_model = number / 2 % MODELS.len();
+        let row = usize::try_from(random.below(60)).unwrap();
+        let first = usize::from(model.key.is_some());
+        let place = first + usize::try_from(random.below((model.columns.len() - first) as u64)).unwrap();
+        let column = &model.columns[place];
+        let at = (at_model, row, place);
+        let cell = &made.rows[at_model][row][place];
+        let changed = cell.changed(column, side, &mut random);
+        let what = format!(
+            "change {number}: {}.{} {side:?} from {cell:?} to {changed:?}",
+            model.name, column.name
+        );
+        made.write(&database, side, at, &changed).await;
+        let here = file(&made.file.path()).await;
+        let there = schema_of(&database, &made.schema).await;
+        let forth = compare(&here, &there, &options()).await.unwrap();
+        let back = compare(&there, &here, &options()).await.unwrap();
+        drop((here, there));
+        let counts = Counts {
+            different: 1,
+            ..Counts::default()
+        };
+        for (report, forth) in [(forth, true), (back, false)] {
+            let name = if forth { model.name } else { model.made };
+            let found = found(&report);
+            assert_eq!(found.len(), 1, "{what}: {found:?}");
+            assert_eq!(
+                (found[0].0.as_str(), found[0].1),
+                (name, counts),
+                "{what}: {found:?}"
+            );
+            let column = if forth { column.name } else { column.made };
+            let keys = made.keys(at).into_iter();
+            let expected: Vec<String> = keys.map(|key| format!("different {key} {column}")).collect();
+            // On the way back rows and keys have PostgreSQL's names.
+            let named = if forth {
+                expected.contains(&found[0].2[0])
+            } else {
+                found[0].2[0].starts_with("different ") && found[0].2[0].ends_with(&format!(" {column}"))
+            };
+            assert!(
+                named && found[0].2.len() == 1,
+                "{what}: {found:?}, expected one of {expected:?}"
+            );
+        }
+        met.insert((column.rendering, format!("{side:?}")));
+        made.write(&database, side, at, cell).await;
+    }
+    assert!(met.len() >= 50, "every rendering on both sides: {met:?}");
+    let here = file(&made.file.path()).await;
+    let there = schema_of(&database, &made.schema).await;
+    assert_eq!(found(&compare(&here, &there, &options()).await.unwrap()), []);
+}
