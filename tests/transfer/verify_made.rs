@@ -1253,13 +1253,13 @@ async fn a_note_that_does_not_fit_is_a_problem_and_the_column_is_compared_by_its
 async fn a_table_in_many_parts_is_the_same_as_in_one() {
     // Rowids far apart, and most of them in one place.
     let sqlite = "CREATE TABLE t (id INTEGER PRIMARY KEY, a TEXT); CREATE TABLE u (id INTEGER PRIMARY KEY, a TEXT);
-        WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 60000)
-        INSERT INTO t SELECT CASE i WHEN 1 THEN -9223372036854775808 WHEN 2 THEN 9223372036854775807 ELSE i * 3 END, printf('%0100d', i) FROM n;
-        INSERT INTO u SELECT * FROM t WHERE id > 0 AND id < 99000";
+        WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 24000)
+        INSERT INTO t SELECT CASE i WHEN 1 THEN -9223372036854775808 WHEN 2 THEN 9223372036854775807 ELSE i * 3 END, printf('%0400d', i) FROM n;
+        INSERT INTO u SELECT * FROM t WHERE id > 0 AND id < 66000";
     let postgres = "CREATE TABLE t (id bigint PRIMARY KEY, a text); CREATE TABLE u (id bigint PRIMARY KEY, a text);
-        INSERT INTO t SELECT CASE i WHEN 1 THEN -9223372036854775808 WHEN 2 THEN 9223372036854775807 ELSE i * 3 END, lpad(i::text, 100, '0')
-        FROM generate_series(1, 60000) AS i;
-        INSERT INTO u SELECT * FROM t WHERE id > 0 AND id < 99000";
+        INSERT INTO t SELECT CASE i WHEN 1 THEN -9223372036854775808 WHEN 2 THEN 9223372036854775807 ELSE i * 3 END, lpad(i::text, 400, '0')
+        FROM generate_series(1, 24000) AS i;
+        INSERT INTO u SELECT * FROM t WHERE id > 0 AND id < 66000";
     let notes = ["t", "u"].map(|table| (table, "a", "text", None));
     let (here, there) = pair(sqlite, postgres, &notes).await;
     let client = there.connect().await;
@@ -1278,7 +1278,7 @@ async fn a_table_in_many_parts_is_the_same_as_in_one() {
         assert_eq!(found(&report), [], "{jobs} jobs");
         digests.insert(table(&report, "t").digest.clone());
         client
-            .batch_execute("DELETE FROM t WHERE id = 9223372036854775807; UPDATE u SET a = a || ' ' WHERE id = 90000; DELETE FROM t WHERE id = -9223372036854775808")
+            .batch_execute("DELETE FROM t WHERE id = 9223372036854775807; UPDATE u SET a = a || ' ' WHERE id = 60000; DELETE FROM t WHERE id = -9223372036854775808")
             .await
             .unwrap();
         let report = verify().await;
@@ -1291,10 +1291,10 @@ async fn a_table_in_many_parts_is_the_same_as_in_one() {
             BTreeSet::from([i64::MIN, i64::MAX].map(|id| format!("[(\"id\", Integer({id}))]"))),
             "{jobs} jobs"
         );
-        assert_eq!(found(&report)[1].2, ["different id=90000 a"], "{jobs} jobs");
+        assert_eq!(found(&report)[1].2, ["different id=60000 a"], "{jobs} jobs");
         client
-            .batch_execute("INSERT INTO t VALUES (-9223372036854775808, lpad('1', 100, '0')), (9223372036854775807, lpad('2', 100, '0'));
-                            UPDATE u SET a = rtrim(a) WHERE id = 90000")
+            .batch_execute("INSERT INTO t VALUES (-9223372036854775808, lpad('1', 400, '0')), (9223372036854775807, lpad('2', 400, '0'));
+                            UPDATE u SET a = rtrim(a) WHERE id = 60000")
             .await
             .unwrap();
     }

@@ -234,7 +234,7 @@ impl Canonicaliser {
             },
             Raw::Mixed(class, bytes) => form
                 .postgres
-                .and_then(|kind| rendering::write_mixed(kind, class, bytes, &mut self.scratch, out)),
+                .and_then(|kind| rendering::write_mixed(kind, class, bytes, out)),
             stored => self.write_sqlite(form.logical, stored, out),
         };
         if written.is_none() {

@@ -4,7 +4,7 @@
 //! turned into the very value, by storage class and bytes, that the note promises, so that it can be compared with what SQLite
 //! holds. A value that the rendering does not write has no form, and so equals nothing.
 
-use std::io::Write as _;
+use std::fmt::{self, Write as _};
 
 use super::super::catalog::PgKind;
 use super::time::{self, DAY_MICROS};
@@ -194,7 +194,7 @@ impl Rendering {
                 }
                 number::whole(n).map_or(Raw::Real(n), Raw::Integer)
             }
-            Self::Decimal => return write_decimal(raw, scratch, out),
+            Self::Decimal => decimal(raw, scratch)?,
             Self::Text | Self::Json => Raw::Text(raw),
             Self::Blob => Raw::Blob(raw),
             Self::Uuid => {
@@ -203,9 +203,9 @@ impl Rendering {
             }
             Self::UuidBlob if raw.len() == 16 => Raw::Blob(raw),
             Self::UuidBlob => return None,
-            Self::JsonNumber => integer(raw, scratch)
+            Self::JsonNumber => integer(raw)
                 .map(Raw::Integer)
-                .or_else(|| real(raw, scratch).filter(|n| n.is_finite()).map(Raw::Real))
+                .or_else(|| real(raw).filter(|n| n.is_finite()).map(Raw::Real))
                 .unwrap_or(Raw::Text(raw)),
             // The first byte is the version of the form.
             Self::Jsonb => Raw::Text(raw.strip_prefix(&[1])?),
@@ -239,17 +239,11 @@ impl Rendering {
 }
 
 /// Appends the canonical form of a value of a mixed column; none if it has no form.
-pub(super) fn write_mixed(
-    kind: PgKind,
-    class: Class,
-    raw: &[u8],
-    scratch: &mut Vec<u8>,
-    out: &mut Vec<u8>,
-) -> Option<()> {
+pub(super) fn write_mixed(kind: PgKind, class: Class, raw: &[u8], out: &mut Vec<u8>) -> Option<()> {
     let text = kind == PgKind::Text;
     let stored = match class {
-        Class::Integer => Raw::Integer(integer(raw, scratch)?),
-        Class::Real => Raw::Real(real(raw, scratch)?),
+        Class::Integer => Raw::Integer(integer(raw)?),
+        Class::Real => Raw::Real(real(raw)?),
         Class::Text => Raw::Text(raw),
         Class::Unsaid if text => Raw::Text(raw),
         // A column of text holds no bytes.
@@ -268,46 +262,40 @@ fn double(raw: &[u8]) -> Option<f64> {
 }
 
 /// The integer that is written exactly so.
-fn integer(text: &[u8], scratch: &mut Vec<u8>) -> Option<i64> {
+fn integer(text: &[u8]) -> Option<i64> {
     let n: i64 = std::str::from_utf8(text).ok()?.parse().ok()?;
-    scratch.clear();
-    write!(scratch, "{n}").ok()?;
-    (scratch == text).then_some(n)
+    is_written(format_args!("{n}"), text).then_some(n)
 }
 
 /// The double that is written exactly so: `1.0`, `-0.0`, `1e300`, `inf`.
-fn real(text: &[u8], scratch: &mut Vec<u8>) -> Option<f64> {
+fn real(text: &[u8]) -> Option<f64> {
     let n: f64 = std::str::from_utf8(text).ok()?.parse().ok()?;
-    scratch.clear();
-    write!(scratch, "{n:?}").ok()?;
-    (scratch == text && !n.is_nan()).then_some(n)
+    (!n.is_nan() && is_written(format_args!("{n:?}"), text)).then_some(n)
 }
 
-fn write_decimal(raw: &[u8], scratch: &mut Vec<u8>, out: &mut Vec<u8>) -> Option<()> {
-    let text = number::text_of_postgres(raw)?;
-    let digits = text.as_bytes();
-    // NaN and the infinities are no numbers of SQLite's.
-    if !digits.last().is_some_and(u8::is_ascii_digit) {
-        return None;
-    }
-    let integer = (!digits.contains(&b'.'))
-        .then(|| integer(digits, scratch))
-        .flatten();
-    let stored = match integer {
-        Some(n) => Raw::Integer(n),
-        None => {
-            let n: f64 = text.parse().ok()?;
-            scratch.clear();
-            write!(scratch, "{n}").ok()?;
-            if scratch == digits {
-                Raw::Real(n)
-            } else {
-                Raw::Text(digits)
-            }
+/// Whether this is how something is written.
+fn is_written(value: fmt::Arguments<'_>, text: &[u8]) -> bool {
+    /// What is still to come.
+    struct Expected<'a>(&'a [u8]);
+    impl fmt::Write for Expected<'_> {
+        fn write_str(&mut self, part: &str) -> fmt::Result {
+            self.0 = self.0.strip_prefix(part.as_bytes()).ok_or(fmt::Error)?;
+            Ok(())
         }
-    };
-    write_stored(stored, out);
-    Some(())
+    }
+    let mut expected = Expected(text);
+    expected.write_fmt(value).is_ok() && expected.0.is_empty()
+}
+
+fn decimal<'a>(raw: &[u8], scratch: &'a mut Vec<u8>) -> Option<Raw<'a>> {
+    number::write_printed(raw, scratch)?;
+    let digits = scratch.as_slice();
+    if let Some(n) = integer(digits) {
+        return Some(Raw::Integer(n));
+    }
+    let n: f64 = std::str::from_utf8(digits).ok()?.parse().ok()?;
+    let is_real = is_written(format_args!("{n}"), digits);
+    Some(if is_real { Raw::Real(n) } else { Raw::Text(digits) })
 }
 
 fn write_uuid(bytes: &[u8; 16], out: &mut Vec<u8>) {
