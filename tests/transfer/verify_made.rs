@@ -1300,3 +1300,48 @@ async fn a_table_in_many_parts_is_the_same_as_in_one() {
     }
     assert_eq!(digests.len(), 1, "{digests:?}");
 }
+
+#[tokio::test]
+async fn a_file_in_utf_16_is_read_by_its_units() {
+    for encoding in ["UTF-16le", "UTF-16be"] {
+        // A unit of a pair that stands alone, and a letter behind it: SQLite makes one letter of both.
+        let half = if encoding == "UTF-16le" {
+            "3dd86100"
+        } else {
+            "d83d0061"
+        };
+        let sqlite = format!(
+            "PRAGMA encoding = '{encoding}'; CREATE TABLE \"té\" (id INTEGER PRIMARY KEY, a);
+             INSERT INTO \"té\" VALUES (1, 'é😀'), (2, x'3dd8'), (3, NULL), (4, CAST(x'{half}' AS TEXT)), (5, '')"
+        );
+        let here = TestFile::empty();
+        here.raw().execute_batch(&sqlite).unwrap();
+        // What SQLite's conversion says, which is how a copy may have read it.
+        let read: String = here
+            .raw()
+            .query_row("SELECT a FROM \"té\" WHERE id = 4", [], |row| row.get(0))
+            .unwrap();
+        let there = TestDatabase::create().await;
+        let client = there.connect().await;
+        client
+            .batch_execute("CREATE SCHEMA cutover; CREATE TABLE cutover.rendering (schema_name text, table_name text, column_name text,
+                source_table text, source_column text, rendering text, class_column text);
+                INSERT INTO cutover.rendering VALUES ('public', 'té', 'a', 'té', 'a', 'mixed', 'c');
+                CREATE TABLE \"té\" (id bigint PRIMARY KEY, a bytea, c text);
+                INSERT INTO \"té\" VALUES (1, convert_to('é😀', 'UTF8'), 'text'), (2, '\\x3dd8', 'blob'), (3, NULL, NULL), (5, '', 'text')")
+            .await
+            .unwrap();
+        client
+            .execute("INSERT INTO \"té\" VALUES (4, $1, 'text')", &[&read.as_bytes()])
+            .await
+            .unwrap();
+        let report = compare(
+            &file(&here.path()).await,
+            &schema_of(&there, "public").await,
+            &options(),
+        )
+        .await
+        .unwrap();
+        assert_eq!(found(&report)[0].2, ["different id=4 a"], "{encoding}");
+    }
+}
