@@ -80,8 +80,11 @@ pub(super) async fn run(args: VerifyArgs, config: &Config) -> Result<Exit, CliEr
     };
     let report = verify(ours.as_ref(), theirs.as_ref(), &options, progress).await?;
     let heading = format!("{} against {}", ours.describe(), theirs.describe());
-    // A SQLite file that no copy has written is somebody's own, and is only read.
-    let noting = matches!(to, DatabaseUrl::Postgres(_)) || theirs.own_notes().await?.ledger;
+    // A SQLite file that no copy has written is somebody's own, and is only read. The ledger is that of the default schema.
+    let noting = match to {
+        DatabaseUrl::Postgres(_) => args.schema.is_none(),
+        DatabaseUrl::Sqlite(_) => theirs.own_notes().await?.ledger,
+    };
     let entries = if noting {
         ledger_entries(ours.as_ref(), &report).await?
     } else {

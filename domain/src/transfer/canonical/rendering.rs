@@ -201,8 +201,10 @@ impl Rendering {
                 write_uuid(&array::<16>(raw)?, scratch);
                 Raw::Text(scratch)
             }
-            Self::UuidBlob if raw.len() == 16 => Raw::Blob(raw),
-            Self::UuidBlob => return None,
+            Self::UuidBlob => {
+                array::<16>(raw)?;
+                Raw::Blob(raw)
+            }
             Self::JsonNumber => integer(raw)
                 .map(Raw::Integer)
                 .or_else(|| real(raw).filter(|n| n.is_finite()).map(Raw::Real))
