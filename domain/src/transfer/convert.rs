@@ -53,6 +53,8 @@ pub enum Reject {
     UnknownType,
     /// A value of PostgreSQL that SQLite has no form for (NaN, infinity, a time before year 1 or after 9999).
     NoForm,
+    /// A value that the column's type would give back in another form.
+    Changed,
 }
 
 impl fmt::Display for Reject {
@@ -84,6 +86,7 @@ impl fmt::Display for Reject {
             Self::DuplicateKey => "a key that an earlier row has",
             Self::UnknownType => "a column type that values are not converted to",
             Self::NoForm => "a value that SQLite has no form for",
+            Self::Changed => "a value that the column's type would give back in another form",
         };
         f.write_str(text)
     }
@@ -151,10 +154,10 @@ impl Normalised {
 pub type Outcome = Result<Option<Normalised>, Reject>;
 
 /// Microseconds from 1970-01-01 to 2000-01-01, where PostgreSQL's time begins.
-const PG_EPOCH_MICROS: i64 = 946_684_800_000_000;
-const DAY_MICROS: i64 = 86_400_000_000;
+pub(super) const PG_EPOCH_MICROS: i64 = 946_684_800_000_000;
+pub(super) const DAY_MICROS: i64 = 86_400_000_000;
 /// A field of PostgreSQL is below 1 GiB; the rest is for the row around it.
-const FIELD_BYTES_MAX: usize = 0x3fff_0000;
+pub(super) const FIELD_BYTES_MAX: usize = 0x3fff_0000;
 
 /// How values become PostgreSQL's.
 #[derive(Debug, Clone)]
@@ -296,15 +299,15 @@ impl Converter {
     }
 }
 
-fn put(out: &mut Vec<u8>, bytes: &[u8]) {
+pub(super) fn put(out: &mut Vec<u8>, bytes: &[u8]) {
     out.extend_from_slice(bytes);
 }
 
-fn length(length: usize) -> [u8; 4] {
+pub(super) fn length(length: usize) -> [u8; 4] {
     i32::try_from(length).unwrap_or(i32::MAX).to_be_bytes()
 }
 
-fn field(out: &mut Vec<u8>, bytes: &[u8]) -> Outcome {
+pub(super) fn field(out: &mut Vec<u8>, bytes: &[u8]) -> Outcome {
     if bytes.len() > FIELD_BYTES_MAX {
         return Err(Reject::TooLarge);
     }
@@ -313,7 +316,7 @@ fn field(out: &mut Vec<u8>, bytes: &[u8]) -> Outcome {
     Ok(None)
 }
 
-fn checked_text(text: &[u8]) -> Result<&str, Reject> {
+pub(super) fn checked_text(text: &[u8]) -> Result<&str, Reject> {
     if text.contains(&0) {
         return Err(Reject::NulInText);
     }
@@ -326,7 +329,7 @@ fn narrow<T: TryFrom<i64>>(number: i64) -> Result<T, Reject> {
 
 /// Both bounds of i64 are powers of two, which a double holds exactly.
 #[expect(clippy::cast_possible_truncation, reason = "checked to be whole and in range")]
-fn whole(number: f64) -> Result<i64, Reject> {
+pub(super) fn whole(number: f64) -> Result<i64, Reject> {
     if number.fract() != 0.0 || !number.is_finite() {
         return Err(Reject::Inexact);
     }
@@ -337,7 +340,7 @@ fn whole(number: f64) -> Result<i64, Reject> {
     }
 }
 
-fn exact(number: i64) -> Result<f64, Reject> {
+pub(super) fn exact(number: i64) -> Result<f64, Reject> {
     let real = number as f64;
     if whole(real) == Ok(number) {
         Ok(real)
@@ -388,7 +391,7 @@ fn canonical_time(text: &[u8]) -> Option<i64> {
 }
 
 /// Days since 1970-01-01 of `YYYY-MM-DD`, by the algorithm that counts from March so that the leap day comes last.
-fn days(text: &[u8]) -> Option<i64> {
+pub(super) fn days(text: &[u8]) -> Option<i64> {
     let text: &[u8; 10] = text.try_into().ok()?;
     (text[4] == b'-' && text[7] == b'-').then_some(())?;
     let (year, month, day) = (number(&text[..4])?, number(&text[5..7])?, number(&text[8..])?);
@@ -465,25 +468,37 @@ fn time_of_day(text: &[u8], digits: u8, out: &mut Vec<u8>) -> Outcome {
 }
 
 fn uuid(text: &[u8], out: &mut Vec<u8>) -> Outcome {
-    let mut bytes = [0_u8; 16];
-    let dashes = text.len() == 36 && [8, 13, 18, 23].iter().all(|at| text[*at] == b'-');
-    let digits: Vec<u8> = text.iter().copied().filter(|byte| *byte != b'-').collect();
-    if !dashes || digits.len() != 32 {
-        return Err(Reject::NotAUuid);
-    }
-    for (byte, pair) in bytes.iter_mut().zip(digits.chunks_exact(2)) {
-        let nibble = |digit: u8| char::from(digit).to_digit(16).and_then(|n| u8::try_from(n).ok());
-        let (high, low) = (
-            nibble(pair[0]).ok_or(Reject::NotAUuid)?,
-            nibble(pair[1]).ok_or(Reject::NotAUuid)?,
-        );
-        *byte = high << 4 | low;
-    }
+    let bytes = uuid_bytes(text).ok_or(Reject::NotAUuid)?;
     field(out, &bytes)?;
     Ok(text
         .iter()
         .any(u8::is_ascii_uppercase)
         .then_some(Normalised::UuidSpelling))
+}
+
+/// Of a UUID with its four dashes, in small letters or capitals.
+pub(super) fn uuid_bytes(text: &[u8]) -> Option<[u8; 16]> {
+    let text: &[u8; 36] = text.try_into().ok()?;
+    let mut bytes = [0_u8; 16];
+    let mut at = 0;
+    for byte in &mut bytes {
+        if matches!(at, 8 | 13 | 18 | 23) {
+            (text[at] == b'-').then_some(())?;
+            at += 1;
+        }
+        *byte = nibble(*text.get(at)?)? << 4 | nibble(*text.get(at + 1)?)?;
+        at += 2;
+    }
+    Some(bytes)
+}
+
+fn nibble(digit: u8) -> Option<u8> {
+    match digit {
+        b'0'..=b'9' => Some(digit - b'0'),
+        b'a'..=b'f' => Some(digit - b'a' + 10),
+        b'A'..=b'F' => Some(digit - b'A' + 10),
+        _ => None,
+    }
 }
 
 fn numeric(value: Value<'_>, modifier: Option<(u16, i16)>, out: &mut Vec<u8>) -> Outcome {
@@ -498,16 +513,7 @@ fn numeric(value: Value<'_>, modifier: Option<(u16, i16)>, out: &mut Vec<u8>) ->
         }
         Value::Null | Value::Blob(_) => return Err(Reject::WrongClass(value.class())),
     };
-    let (negative, rest) = text
-        .strip_prefix('-')
-        .map_or((false, text.as_str()), |rest| (true, rest));
-    let (whole, fraction) = rest.split_once('.').map_or((rest, ""), |parts| parts);
-    let digits_only = |part: &str| part.bytes().all(|byte| byte.is_ascii_digit());
-    let shaped = !whole.is_empty() && digits_only(whole) && digits_only(fraction) && !rest.ends_with('.');
-    if !shaped {
-        return Err(Reject::NotANumber);
-    }
-    let whole = whole.trim_start_matches('0');
+    let (negative, whole, fraction) = decimal_parts(&text).ok_or(Reject::NotANumber)?;
     if let Some((precision, scale)) = modifier {
         let scale = usize::try_from(scale).map_err(|_| Reject::UnknownType)?;
         if fraction.trim_end_matches('0').len() > scale {
@@ -521,8 +527,22 @@ fn numeric(value: Value<'_>, modifier: Option<(u16, i16)>, out: &mut Vec<u8>) ->
     Ok(normalised)
 }
 
+/// The sign, and the digits before (without leading zeros) and behind the point.
+pub(super) fn decimal_parts(text: &str) -> Option<(bool, &str, &str)> {
+    let (negative, rest) = text.strip_prefix('-').map_or((false, text), |rest| (true, rest));
+    let (whole, fraction) = rest.split_once('.').map_or((rest, ""), |parts| parts);
+    let digits_only = |part: &str| part.bytes().all(|byte| byte.is_ascii_digit());
+    let shaped = !whole.is_empty() && digits_only(whole) && digits_only(fraction) && !rest.ends_with('.');
+    shaped.then(|| (negative, whole.trim_start_matches('0'), fraction))
+}
+
 /// Digits in groups of four from the point: count, power of the first group, sign, digits to show, groups.
-fn put_numeric(negative: bool, whole: &str, fraction: &str, out: &mut Vec<u8>) -> Result<(), Reject> {
+pub(super) fn put_numeric(
+    negative: bool,
+    whole: &str,
+    fraction: &str,
+    out: &mut Vec<u8>,
+) -> Result<(), Reject> {
     if whole.len() > 131_072 || fraction.len() > 16_383 {
         return Err(Reject::OutOfRange);
     }
@@ -550,10 +570,9 @@ fn put_numeric(negative: bool, whole: &str, fraction: &str, out: &mut Vec<u8>) -
     };
     let small = |number: i32| i16::try_from(number).map_err(|_| Reject::OutOfRange);
     put(out, &length(8 + 2 * kept.len()));
-    put(
-        out,
-        &small(i32::try_from(kept.len()).unwrap_or(i32::MAX))?.to_be_bytes(),
-    );
+    // The number of groups is read without a sign.
+    let count = u16::try_from(kept.len()).map_err(|_| Reject::OutOfRange)?;
+    put(out, &count.to_be_bytes());
     put(out, &small(weight)?.to_be_bytes());
     put(
         out,
@@ -631,7 +650,7 @@ fn instant(raw: &[u8]) -> Option<Timestamp> {
     Timestamp::from_micros(micros.checked_add(PG_EPOCH_MICROS)?).ok()
 }
 
-fn uuid_text(raw: &[u8]) -> Option<String> {
+pub(super) fn uuid_text(raw: &[u8]) -> Option<String> {
     use fmt::Write as _;
     let bytes: &[u8; 16] = raw.try_into().ok()?;
     let mut text = String::with_capacity(36);
@@ -645,7 +664,7 @@ fn uuid_text(raw: &[u8]) -> Option<String> {
 }
 
 /// An integer if it is one, a real if that shows the same digits, else text.
-fn push_decimal(text: &str, batch: &mut RowBatch) {
+pub(super) fn push_decimal(text: &str, batch: &mut RowBatch) {
     if let Ok(number) = text.parse::<i64>() {
         batch.push_integer(number);
         return;
@@ -657,7 +676,7 @@ fn push_decimal(text: &str, batch: &mut RowBatch) {
 }
 
 /// The digits of a `numeric`; none for NaN, the infinities, and bytes that are none.
-fn decimal_text(raw: &[u8]) -> Option<String> {
+pub(super) fn decimal_text(raw: &[u8]) -> Option<String> {
     use fmt::Write as _;
     let (head, groups) = raw.split_at_checked(8)?;
     let word = |at: usize| Some(i16::from_be_bytes([*head.get(at)?, *head.get(at + 1)?]));

@@ -3,8 +3,8 @@
 
 use super::convert::Reject;
 
-/// `jsonb` is read by recursion on the server, whose stack is bounded; SQLite itself stops at 1,000 (2,000 before 3.42).
-const JSONB_DEPTH_MAX: usize = 3_000;
+/// JSON is read by recursion on the server, whose stack is bounded; SQLite itself stops at 1,000 (2,000 before 3.42).
+const DEPTH_MAX: usize = 3_000;
 /// A string or a container of `jsonb` holds at most so many bytes.
 const JSONB_PART_MAX: usize = 0x0fff_ffff;
 /// `numeric` has at most so many digits behind the point,
@@ -21,6 +21,8 @@ pub struct Verdict {
     pub duplicate_keys: bool,
     /// Whether `jsonb` writes it otherwise: blanks, order of keys, escapes, numbers.
     pub respelled: bool,
+    /// Whether it is nested deeper than the server reads, as `json` or as `jsonb`.
+    pub too_deep: bool,
 }
 
 /// Judges a document; none if it is not JSON. `text` is UTF-8 (that is checked elsewhere).
@@ -117,7 +119,8 @@ impl<'a> Scanner<'a> {
 
     fn enter(&mut self, keys: Option<usize>) {
         self.open.push(keys);
-        if self.open.len() > JSONB_DEPTH_MAX {
+        if self.open.len() > DEPTH_MAX {
+            self.verdict.too_deep = true;
             self.refuse(Reject::JsonDepth);
         }
     }

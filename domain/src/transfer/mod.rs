@@ -4,6 +4,7 @@
 //! - [`plan`], [`survey`]: what goes where, and whether it can.
 //! - [`rows`]: rows on their way.
 //! - [`convert`], [`json_text`]: values from one database's form to the other's.
+//! - [`rendering`], [`evidence`]: the type that a column's values prove, and how each comes back byte for byte.
 //! - [`name`]: names in SQL.
 //! - [`canonical`], [`digest`], [`difference`]: whether two databases hold the same, apart from how they came to.
 //! - [`ddl`]: what SQLite tells only in the text of `CREATE TABLE`.
@@ -14,8 +15,10 @@ pub mod convert;
 pub mod ddl;
 pub mod difference;
 pub mod digest;
+pub mod evidence;
 pub mod json_text;
 pub mod name;
 pub mod plan;
+pub mod rendering;
 pub mod rows;
 pub mod survey;
