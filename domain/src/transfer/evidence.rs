@@ -9,7 +9,7 @@ mod declared;
 mod tests;
 
 use super::catalog::Column;
-use super::convert::{FIELD_BYTES_MAX, exact};
+use super::convert::{FIELD_BYTES_MAX, exact, is_plain};
 use super::json_text;
 use super::rendering::{
     Form, Moment, Precisions, Rendering, decimal_returns, decimal_text_returns, lone_number, number_returns,
@@ -543,6 +543,9 @@ impl Texts {
 
     #[inline]
     fn check(&mut self, text: &[u8]) -> bool {
+        if is_plain(text) {
+            return true;
+        }
         let utf8 = std::str::from_utf8(text).is_ok();
         let nul = text.contains(&0);
         self.not_utf8 += u64::from(!utf8);
