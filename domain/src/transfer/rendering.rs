@@ -15,7 +15,7 @@ use super::convert::{
     DAY_MICROS, PG_EPOCH_MICROS, Reject, check_text, decimal_parts, decimal_text, exact, field, length,
     push_decimal, put, put_numeric, uuid_bytes, uuid_text, whole,
 };
-use super::json_text;
+use super::json_text::{self, Verdict};
 use super::rows::{RowBatch, StorageClass, Value};
 
 pub(super) use moment::{Form, Moment, Precisions, read as read_moment, write as write_moment};
@@ -450,15 +450,28 @@ fn json(text: &[u8]) -> Result<&[u8], Reject> {
 fn put_jsonb(text: &[u8], out: &mut Vec<u8>) -> Result<(), Reject> {
     check_text(text)?;
     let verdict = json_text::judge(text).ok_or(Reject::NotJson)?;
+    check_jsonb(text, verdict)?;
+    put(out, &length(1 + text.len()));
+    put(out, &[1]);
+    put(out, text);
+    Ok(())
+}
+
+/// The server reads at most 2^24 elements of one array of `jsonb`, which take three characters each at least; and a container there has
+/// less than 256 MiB, of which a document takes up to four times as many as its text has bytes.
+const JSONB_TEXT_MAX: usize = 50_000_000;
+
+/// Whether `jsonb` gives the document back as it is.
+pub(super) fn check_jsonb(text: &[u8], verdict: Verdict) -> Result<(), Reject> {
     if let Some(reason) = verdict.jsonb {
         return Err(reason);
+    }
+    if text.len() > JSONB_TEXT_MAX {
+        return Err(Reject::TooLarge);
     }
     if verdict.respelled || verdict.duplicate_keys {
         return Err(Reject::Changed);
     }
-    put(out, &length(1 + text.len()));
-    put(out, &[1]);
-    put(out, text);
     Ok(())
 }
 
