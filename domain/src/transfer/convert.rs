@@ -244,10 +244,12 @@ impl Converter {
 
     fn text(&self, text: &[u8], limit: Option<u32>, out: &mut Vec<u8>) -> Outcome {
         if !self.proven {
-            let text = checked_text(text)?;
+            check_text(text)?;
+            // Every byte but those that go on with a character begins one.
+            let characters = || text.iter().filter(|byte| **byte & 0xc0 != 0x80).count();
             if let Some(limit) = limit
                 && text.len() > usize::try_from(limit).unwrap_or(usize::MAX)
-                && text.chars().count() > usize::try_from(limit).unwrap_or(usize::MAX)
+                && characters() > usize::try_from(limit).unwrap_or(usize::MAX)
             {
                 return Err(Reject::TooLong(limit));
             }
@@ -261,7 +263,7 @@ impl Converter {
             return Err(Reject::TooLarge);
         }
         if !self.proven {
-            checked_text(text)?;
+            check_text(text)?;
             let verdict = json_text::judge(text).ok_or(Reject::NotJson)?;
             if !version.is_empty() {
                 if let Some(reason) = verdict.jsonb {
@@ -316,11 +318,34 @@ pub(super) fn field(out: &mut Vec<u8>, bytes: &[u8]) -> Outcome {
     Ok(None)
 }
 
-pub(super) fn checked_text(text: &[u8]) -> Result<&str, Reject> {
+/// Whether `text` can hold it: UTF-8 without NUL.
+pub(super) fn check_text(text: &[u8]) -> Result<(), Reject> {
+    if is_plain(text) {
+        return Ok(());
+    }
     if text.contains(&0) {
         return Err(Reject::NulInText);
     }
-    std::str::from_utf8(text).map_err(|_| Reject::NotUtf8)
+    std::str::from_utf8(text).map_err(|_| Reject::NotUtf8).map(|_| ())
+}
+
+/// Whether all bytes are ASCII and none is NUL: the common case, told at several bytes a step.
+pub(super) fn is_plain(text: &[u8]) -> bool {
+    const ONES: u64 = 0x0101_0101_0101_0101;
+    // A byte that is not ASCII has its high bit set. If there is none, one less sets the high bit of a byte that is 0, or of one
+    // above such a byte.
+    let unusual = |word: &[u8; 8]| {
+        let word = u64::from_le_bytes(*word);
+        word | word.wrapping_sub(ONES)
+    };
+    let Some(last) = text.last_chunk::<8>() else {
+        return text.iter().all(|byte| (1..0x80).contains(byte));
+    };
+    let (words, _) = text.as_chunks::<8>();
+    // Blocks, so that a long text which is not plain is left early.
+    let plain =
+        |words: &[[u8; 8]]| words.iter().fold(0, |seen, word| seen | unusual(word)) & (ONES << 7) == 0;
+    words.chunks(64).all(plain) && unusual(last) & (ONES << 7) == 0
 }
 
 fn narrow<T: TryFrom<i64>>(number: i64) -> Result<T, Reject> {
@@ -394,7 +419,12 @@ fn canonical_time(text: &[u8]) -> Option<i64> {
 pub(super) fn days(text: &[u8]) -> Option<i64> {
     let text: &[u8; 10] = text.try_into().ok()?;
     (text[4] == b'-' && text[7] == b'-').then_some(())?;
-    let (year, month, day) = (number(&text[..4])?, number(&text[5..7])?, number(&text[8..])?);
+    let (century, year) = (two(text[0], text[1])?, two(text[2], text[3])?);
+    let (year, month, day) = (
+        century * 100 + year,
+        two(text[5], text[6])?,
+        two(text[8], text[9])?,
+    );
     let leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
     let longest = match month {
         1 | 3 | 5 | 7 | 8 | 10 | 12 => 31,
@@ -408,6 +438,11 @@ pub(super) fn days(text: &[u8]) -> Option<i64> {
     let of_era = year % 400;
     let of_year = (153 * ((month + 9) % 12) + 2) / 5 + day - 1;
     Some(era * 146_097 + of_era * 365 + of_era / 4 - of_era / 100 + of_year - 719_468)
+}
+
+/// The number of two digits.
+pub(super) fn two(tens: u8, ones: u8) -> Option<i64> {
+    (tens.is_ascii_digit() && ones.is_ascii_digit()).then(|| i64::from((tens - b'0') * 10 + (ones - b'0')))
 }
 
 fn number(digits: &[u8]) -> Option<i64> {
@@ -468,38 +503,43 @@ fn time_of_day(text: &[u8], digits: u8, out: &mut Vec<u8>) -> Outcome {
 }
 
 fn uuid(text: &[u8], out: &mut Vec<u8>) -> Outcome {
-    let bytes = uuid_bytes(text).ok_or(Reject::NotAUuid)?;
+    let (bytes, capitals) = uuid_bytes(text).ok_or(Reject::NotAUuid)?;
     field(out, &bytes)?;
-    Ok(text
-        .iter()
-        .any(u8::is_ascii_uppercase)
-        .then_some(Normalised::UuidSpelling))
+    Ok(capitals.then_some(Normalised::UuidSpelling))
 }
 
-/// Of a UUID with its four dashes, in small letters or capitals.
-pub(super) fn uuid_bytes(text: &[u8]) -> Option<[u8; 16]> {
-    let text: &[u8; 36] = text.try_into().ok()?;
-    let mut bytes = [0_u8; 16];
-    let mut at = 0;
-    for byte in &mut bytes {
-        if matches!(at, 8 | 13 | 18 | 23) {
-            (text[at] == b'-').then_some(())?;
-            at += 1;
+const CAPITAL: u8 = 0x10;
+/// The value of each hexadecimal digit, with a mark for capitals; all bits of what is none.
+const NIBBLES: [u8; 256] = {
+    let mut nibbles = [u8::MAX; 256];
+    let mut value = 0;
+    while value < 16 {
+        nibbles[b"0123456789abcdef"[value as usize] as usize] = value;
+        if value > 9 {
+            nibbles[b"0123456789ABCDEF"[value as usize] as usize] = CAPITAL | value;
         }
-        *byte = nibble(*text.get(at)?)? << 4 | nibble(*text.get(at + 1)?)?;
-        at += 2;
+        value += 1;
     }
-    Some(bytes)
+    nibbles
+};
+
+/// A UUID with its four dashes, and whether it has capitals.
+pub(super) fn uuid_bytes(text: &[u8]) -> Option<([u8; 16], bool)> {
+    let text: &[u8; 36] = text.try_into().ok()?;
+    let dashes = [8, 13, 18, 23].iter().all(|at| text[*at] == b'-');
+    dashes.then_some(())?;
+    let mut bytes = [0_u8; 16];
+    let mut seen = 0;
+    for (byte, at) in bytes.iter_mut().zip(UUID_DIGITS) {
+        let (high, low) = (NIBBLES[usize::from(text[at])], NIBBLES[usize::from(text[at + 1])]);
+        seen |= high | low;
+        *byte = high << 4 | (low & 0xf);
+    }
+    (seen <= CAPITAL | 0xf).then_some((bytes, seen & CAPITAL != 0))
 }
 
-fn nibble(digit: u8) -> Option<u8> {
-    match digit {
-        b'0'..=b'9' => Some(digit - b'0'),
-        b'a'..=b'f' => Some(digit - b'a' + 10),
-        b'A'..=b'F' => Some(digit - b'A' + 10),
-        _ => None,
-    }
-}
+/// Where the digits of each byte begin.
+const UUID_DIGITS: [usize; 16] = [0, 2, 4, 6, 9, 11, 14, 16, 19, 21, 24, 26, 28, 30, 32, 34];
 
 fn numeric(value: Value<'_>, modifier: Option<(u16, i16)>, out: &mut Vec<u8>) -> Outcome {
     let (text, normalised) = match value {
@@ -638,7 +678,7 @@ fn decode_known(kind: PgKind, raw: &[u8], batch: &mut RowBatch) -> Option<()> {
                 .ok()?;
             batch.push_text(at.to_iso().get(11..26)?.as_bytes());
         }
-        PgKind::Uuid => batch.push_text(uuid_text(raw)?.as_bytes()),
+        PgKind::Uuid => batch.push_text(&uuid_text(raw)?),
         PgKind::Other => return None,
     }
     Some(())
@@ -650,15 +690,12 @@ fn instant(raw: &[u8]) -> Option<Timestamp> {
     Timestamp::from_micros(micros.checked_add(PG_EPOCH_MICROS)?).ok()
 }
 
-pub(super) fn uuid_text(raw: &[u8]) -> Option<String> {
-    use fmt::Write as _;
+pub(super) fn uuid_text(raw: &[u8]) -> Option<[u8; 36]> {
     let bytes: &[u8; 16] = raw.try_into().ok()?;
-    let mut text = String::with_capacity(36);
-    for (at, byte) in bytes.iter().enumerate() {
-        if matches!(at, 4 | 6 | 8 | 10) {
-            text.push('-');
-        }
-        write!(text, "{byte:02x}").ok()?;
+    let mut text = [b'-'; 36];
+    for (byte, at) in bytes.iter().zip(UUID_DIGITS) {
+        text[at] = b"0123456789abcdef"[usize::from(byte >> 4)];
+        text[at + 1] = b"0123456789abcdef"[usize::from(byte & 0xf)];
     }
     Some(text)
 }
@@ -956,6 +993,18 @@ mod tests {
 
     proptest! {
         #[test]
+        fn plain_text_is_told_at_any_length(mut text in proptest::collection::vec(1_u8..0x80, 0..1_100), at: proptest::sample::Index, odd: u8) {
+            prop_assert!(is_plain(&text));
+            if !text.is_empty() {
+                let at = at.index(text.len());
+                text[at] = odd;
+                prop_assert_eq!(is_plain(&text), (1..0x80).contains(&odd));
+            }
+            let long_way = !text.contains(&0) && std::str::from_utf8(&text).is_ok();
+            prop_assert_eq!(check_text(&text).is_ok(), long_way);
+        }
+
+        #[test]
         fn integers_return(number: i64) {
             for kind in [PgKind::Int8, PgKind::Numeric(None)] {
                 returned(kind, Value::Integer(number), |back| assert_eq!(back, Value::Integer(number)));
@@ -1010,7 +1059,7 @@ mod tests {
         #[test]
         fn uuids_return(bytes: [u8; 16]) {
             let text = uuid_text(&bytes).unwrap();
-            let value = Value::Text(text.as_bytes());
+            let value = Value::Text(&text);
             returned(PgKind::Uuid, value, |back| assert_eq!(back, value));
         }
 

@@ -9,11 +9,11 @@ mod declared;
 mod tests;
 
 use super::catalog::Column;
-use super::convert::{FIELD_BYTES_MAX, exact};
+use super::convert::{FIELD_BYTES_MAX, exact, is_plain};
 use super::json_text;
 use super::rendering::{
-    Form, Moment, Precisions, Rendering, decimal_returns, decimal_text_returns, lone_number, number_returns,
-    read_moment, small_uuid,
+    Form, Moment, Precisions, Rendering, check_jsonb, decimal_returns, decimal_text_returns, lone_number,
+    number_returns, read_moment, small_uuid,
 };
 use super::rows::Value;
 use declared::Declared;
@@ -295,7 +295,7 @@ impl Evidence {
         match (has[INTEGER] || has[REAL], has[TEXT], has[BLOB]) {
             (false, false, false) => self.without_values(rules),
             (true, false, false) => match self.of_numbers(rules) {
-                Some(rendering) => (rendering, self.counted()),
+                Some((rendering, why)) => (rendering, format!("{}{why}", self.counted())),
                 None => (Rendering::MixedText, self.mixed()),
             },
             (false, true, false) => self.of_texts(rules),
@@ -337,26 +337,36 @@ impl Evidence {
         (rendering, "no values: by its declaration".to_owned())
     }
 
-    fn of_numbers(&self, rules: Rules) -> Option<Rendering> {
-        let (integers, reals) = (self.classes[INTEGER] > 0, self.classes[REAL] > 0);
-        if self.declared == Declared::Json && self.is_json_with_numbers(rules) {
-            return Some(Rendering::JsonNumber);
+    fn of_numbers(&self, rules: Rules) -> Option<(Rendering, &'static str)> {
+        if self.is_json_with_numbers(rules) {
+            return Some((Rendering::JsonNumber, " in a column declared as JSON"));
         }
         if self.is_decimal(rules) {
-            return Some(Rendering::Decimal);
+            return Some((Rendering::Decimal, " in a column declared as decimal"));
         }
-        match (integers, reals) {
+        match (self.classes[INTEGER] > 0, self.classes[REAL] > 0) {
             (true, false) => {
                 let bits = self.integers.min >= 0 && self.integers.max <= 1;
                 Some(if self.declared == Declared::Boolean && bits {
-                    Rendering::Boolean
+                    (
+                        Rendering::Boolean,
+                        ", all 0 or 1, in a column declared as boolean",
+                    )
                 } else {
-                    Rendering::Integer
+                    (Rendering::Integer, "")
                 })
             }
-            (false, _) => Some(Rendering::Real),
-            (true, true) if self.integers.exact && self.reals.number => Some(Rendering::Number),
-            (true, true) => self.reals.decimal.then_some(Rendering::Decimal),
+            (false, _) if self.declared == Declared::Decimal => {
+                Some((Rendering::Real, ", not all of them decimals of at most 15 digits"))
+            }
+            (false, _) => Some((Rendering::Real, "")),
+            (true, true) if self.integers.exact && self.reals.number => {
+                Some((Rendering::Number, ", which a double holds exactly"))
+            }
+            (true, true) => self
+                .reals
+                .decimal
+                .then_some((Rendering::Decimal, ", not all of which a double holds exactly")),
         }
     }
 
@@ -543,6 +553,9 @@ impl Texts {
 
     #[inline]
     fn check(&mut self, text: &[u8]) -> bool {
+        if is_plain(text) {
+            return true;
+        }
         let utf8 = std::str::from_utf8(text).is_ok();
         let nul = text.contains(&0);
         self.not_utf8 += u64::from(!utf8);
@@ -649,7 +662,7 @@ impl Json {
         };
         self.fitting += 1;
         self.containers &= container;
-        self.jsonb &= verdict.jsonb.is_none() && !verdict.respelled && !verdict.duplicate_keys;
+        self.jsonb &= check_jsonb(text, verdict).is_ok();
         self.numberless &= container || lone_number(text).is_none();
     }
 

@@ -12,10 +12,10 @@ use std::str::FromStr;
 
 use super::catalog::{PgKind, PgType};
 use super::convert::{
-    DAY_MICROS, PG_EPOCH_MICROS, Reject, checked_text, decimal_parts, decimal_text, exact, field, length,
+    DAY_MICROS, PG_EPOCH_MICROS, Reject, check_text, decimal_parts, decimal_text, exact, field, length,
     push_decimal, put, put_numeric, uuid_bytes, uuid_text, whole,
 };
-use super::json_text;
+use super::json_text::{self, Verdict};
 use super::rows::{RowBatch, StorageClass, Value};
 
 pub(super) use moment::{Form, Moment, Precisions, read as read_moment, write as write_moment};
@@ -210,7 +210,7 @@ impl Rendering {
                 decimal_text_returns(text).then_some(()).ok_or(Reject::Changed)
             }
             (Self::Real | Self::Number | Self::Decimal, Value::Real(_)) => Err(Reject::Changed),
-            (Self::Text, Value::Text(text)) => put_field(out, checked_text(text)?.as_bytes()),
+            (Self::Text, Value::Text(text)) => put_text(text, out),
             (Self::Blob, Value::Blob(bytes)) => put_field(out, bytes),
             (Self::Uuid, Value::Text(text)) => put_field(out, &small_uuid(text).ok_or(Reject::NotAUuid)?),
             (Self::UuidBlob, Value::Blob(bytes)) if bytes.len() == 16 => put_field(out, bytes),
@@ -291,7 +291,7 @@ impl Rendering {
             Self::Decimal => push_decimal(&decimal_text(raw)?, batch),
             Self::Text | Self::Json => batch.push_text(raw),
             Self::Blob => batch.push_blob(raw),
-            Self::Uuid => batch.push_text(uuid_text(raw)?.as_bytes()),
+            Self::Uuid => batch.push_text(&uuid_text(raw)?),
             Self::UuidBlob => batch.push_blob(<&[u8; 16]>::try_from(raw).ok()?),
             Self::JsonNumber => match lone_number(raw) {
                 Some(Value::Integer(number)) => batch.push_integer(number),
@@ -370,14 +370,19 @@ fn put_field(out: &mut Vec<u8>, bytes: &[u8]) -> Result<(), Reject> {
     field(out, bytes).map(|_| ())
 }
 
-/// A value and its class; `bytes` is the class that the column's type holds as it is, and that NULL is given.
+fn put_text(text: &[u8], out: &mut Vec<u8>) -> Result<(), Reject> {
+    check_text(text)?;
+    put_field(out, text)
+}
+
+/// A value and its class; `own` is the class that the column's type holds as it is, and that NULL is given.
 fn mixed(value: Value<'_>, own: StorageClass, out: &mut Vec<u8>) -> Result<(), Reject> {
     match value {
         Value::Null => put(out, &(-1_i32).to_be_bytes()),
         Value::Integer(number) => put_field(out, number.to_string().as_bytes())?,
         Value::Real(number) if number.is_nan() => return Err(Reject::OutOfRange),
         Value::Real(number) => put_field(out, format!("{number:?}").as_bytes())?,
-        Value::Text(text) if own == StorageClass::Text => put_field(out, checked_text(text)?.as_bytes())?,
+        Value::Text(text) if own == StorageClass::Text => put_text(text, out)?,
         Value::Blob(_) if own == StorageClass::Text => return Err(Reject::WrongClass(StorageClass::Blob)),
         Value::Text(bytes) | Value::Blob(bytes) => put_field(out, bytes)?,
     }
@@ -427,12 +432,14 @@ fn put_decimal(text: &str, out: &mut Vec<u8>) -> Result<(), Reject> {
 
 /// The bytes of a UUID in small letters with dashes.
 pub(super) fn small_uuid(text: &[u8]) -> Option<[u8; 16]> {
-    uuid_bytes(text).filter(|_| !text.iter().any(u8::is_ascii_uppercase))
+    uuid_bytes(text)
+        .filter(|(_, capitals)| !capitals)
+        .map(|(bytes, _)| bytes)
 }
 
 /// A document that `json` takes.
 fn json(text: &[u8]) -> Result<&[u8], Reject> {
-    checked_text(text)?;
+    check_text(text)?;
     let verdict = json_text::judge(text).ok_or(Reject::NotJson)?;
     if verdict.too_deep {
         return Err(Reject::JsonDepth);
@@ -441,17 +448,30 @@ fn json(text: &[u8]) -> Result<&[u8], Reject> {
 }
 
 fn put_jsonb(text: &[u8], out: &mut Vec<u8>) -> Result<(), Reject> {
-    checked_text(text)?;
+    check_text(text)?;
     let verdict = json_text::judge(text).ok_or(Reject::NotJson)?;
+    check_jsonb(text, verdict)?;
+    put(out, &length(1 + text.len()));
+    put(out, &[1]);
+    put(out, text);
+    Ok(())
+}
+
+/// The server reads at most 2^24 elements of one array of `jsonb`, which take three characters each at least; and a container there has
+/// less than 256 MiB, of which a document takes up to four times as many as its text has bytes.
+const JSONB_TEXT_MAX: usize = 50_000_000;
+
+/// Whether `jsonb` gives the document back as it is.
+pub(super) fn check_jsonb(text: &[u8], verdict: Verdict) -> Result<(), Reject> {
     if let Some(reason) = verdict.jsonb {
         return Err(reason);
+    }
+    if text.len() > JSONB_TEXT_MAX {
+        return Err(Reject::TooLarge);
     }
     if verdict.respelled || verdict.duplicate_keys {
         return Err(Reject::Changed);
     }
-    put(out, &length(1 + text.len()));
-    put(out, &[1]);
-    put(out, text);
     Ok(())
 }
 

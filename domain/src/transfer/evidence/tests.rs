@@ -407,6 +407,14 @@ fn the_reason_is_for_a_person() {
     );
     assert_eq!(why("TEXT", values!["a"]), "1 text");
     assert_eq!(
+        why("BOOLEAN", values![0, 1]),
+        "2 integers, all 0 or 1, in a column declared as boolean"
+    );
+    assert_eq!(
+        why("DECIMAL", values![1.5, 0.1 + 0.2]),
+        "2 reals, not all of them decimals of at most 15 digits"
+    );
+    assert_eq!(
         why("JSON", values!["[]", "{"]),
         "2 texts, not all of them JSON: \"{\""
     );

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use super::super::convert::{DAY_MICROS, days};
+use super::super::convert::{DAY_MICROS, days, two};
 
 const SECOND_MICROS: i64 = 1_000_000;
 const MINUTE_MICROS: i64 = 60 * SECOND_MICROS;
@@ -251,10 +251,6 @@ fn fraction_step(digits: u8) -> i64 {
     10_i64.pow(6_u32.saturating_sub(u32::from(digits)))
 }
 
-fn two(tens: u8, ones: u8) -> Option<i64> {
-    (tens.is_ascii_digit() && ones.is_ascii_digit()).then(|| i64::from((tens - b'0') * 10 + (ones - b'0')))
-}
-
 /// Writes a moment, as [`read`] reads it; none if this form has no such text. `precision` says nothing of a date.
 pub(in crate::transfer) fn write(form: Form, precision: Precision, micros: i64) -> Option<Written> {
     let mut out = Written {
@@ -269,12 +265,12 @@ pub(in crate::transfer) fn write(form: Form, precision: Precision, micros: i64) 
         }
         Form::Timestamp(separator) | Form::Timestamptz(separator, _) => {
             out.date(micros)?;
-            out.push(&[separator.byte()]);
+            out.push([separator.byte()]);
             out.clock(precision, micros.rem_euclid(DAY_MICROS))?;
         }
     }
     if let Form::Timestamptz(_, zone) = form {
-        out.push(zone.as_bytes());
+        out.push_slice(zone.as_bytes());
     }
     Some(out)
 }
@@ -284,7 +280,12 @@ impl Written {
         self.bytes.get(..self.length).unwrap_or_default()
     }
 
-    fn push(&mut self, bytes: &[u8]) {
+    fn push<const N: usize>(&mut self, bytes: [u8; N]) {
+        self.push_slice(&bytes);
+    }
+
+    #[inline]
+    fn push_slice(&mut self, bytes: &[u8]) {
         let end = self.length + bytes.len();
         if let Some(place) = self.bytes.get_mut(self.length..end) {
             place.copy_from_slice(bytes);
@@ -292,52 +293,52 @@ impl Written {
         }
     }
 
-    /// So many digits of a number, at most six.
-    fn digits(&mut self, mut number: i64, count: usize) {
-        let mut digits = [b'0'; 6];
-        for digit in digits.iter_mut().take(count).rev() {
-            *digit = b'0' + u8::try_from(number % 10).unwrap_or(0);
-            number /= 10;
-        }
-        self.push(digits.get(..count).unwrap_or_default());
-    }
-
     fn date(&mut self, micros: i64) -> Option<()> {
         let (year, month, day) = civil(micros.div_euclid(DAY_MICROS))?;
-        self.digits(year, 4);
-        self.push(b"-");
-        self.digits(month, 2);
-        self.push(b"-");
-        self.digits(day, 2);
+        let ([y1, y2], [y3, y4]) = (digits(year / 100), digits(year % 100));
+        let ([m1, m2], [d1, d2]) = (digits(month), digits(day));
+        self.push([y1, y2, y3, y4, b'-', m1, m2, b'-', d1, d2]);
         Some(())
     }
 
     fn clock(&mut self, precision: Precision, micros: i64) -> Option<()> {
         let (minutes, rest) = (micros / MINUTE_MICROS, micros % MINUTE_MICROS);
         let (seconds, fraction) = (rest / SECOND_MICROS, rest % SECOND_MICROS);
-        self.digits(minutes / 60, 2);
-        self.push(b":");
-        self.digits(minutes % 60, 2);
-        let (digits, step) = match precision {
+        let ([h1, h2], [m1, m2]) = (digits(minutes / 60), digits(minutes % 60));
+        self.push([h1, h2, b':', m1, m2]);
+        let shown = match precision {
             Precision::Minutes => return (rest == 0).then_some(()),
-            Precision::Seconds => (0, SECOND_MICROS),
-            Precision::Fixed(digits) => (usize::from(digits.min(6)), fraction_step(digits)),
-            Precision::SixOrNone => (if fraction == 0 { 0 } else { 6 }, 1),
+            Precision::Seconds => 0,
+            Precision::Fixed(digits) => digits.min(6),
+            Precision::SixOrNone => {
+                if fraction == 0 {
+                    0
+                } else {
+                    6
+                }
+            }
             Precision::Trimmed => {
-                let zeros = (0..6).take_while(|zeros| fraction % 10_i64.pow(zeros + 1) == 0);
-                let digits = 6 - zeros.count();
-                (digits, fraction_step(u8::try_from(digits).unwrap_or(6)))
+                let fits = |digits: &u8| fraction % fraction_step(*digits) == 0;
+                (0..6).find(fits).unwrap_or(6)
             }
         };
-        (fraction % step == 0).then_some(())?;
-        self.push(b":");
-        self.digits(seconds, 2);
-        if digits > 0 {
-            self.push(b".");
-            self.digits(fraction / step, digits);
+        (fraction % fraction_step(shown) == 0).then_some(())?;
+        let [s1, s2] = digits(seconds);
+        self.push([b':', s1, s2]);
+        if shown > 0 {
+            let ([f1, f2], [f3, f4]) = (digits(fraction / 10_000), digits(fraction / 100 % 100));
+            let [f5, f6] = digits(fraction % 100);
+            let text = [b'.', f1, f2, f3, f4, f5, f6];
+            self.push_slice(text.get(..=usize::from(shown)).unwrap_or_default());
         }
         Some(())
     }
+}
+
+/// The two digits of a number below 100.
+fn digits(number: i64) -> [u8; 2] {
+    let number = u8::try_from(number).unwrap_or(0);
+    [b'0' + number / 10 % 10, b'0' + number % 10]
 }
 
 /// Year, month and day of the days since 1970-01-01: the way back of [`days`].
