@@ -5,6 +5,7 @@
 //! followed (a schema damaged on purpose) yields less, never a panic.
 
 use super::catalog::{Check, Deferrable};
+use super::translate::token::{Token, tokens};
 
 /// What a `CREATE TABLE` says beyond what the pragmas tell.
 #[derive(Debug, Default, Clone, PartialEq)]
@@ -171,92 +172,6 @@ fn matching(tokens: &[Token<'_>], open: usize) -> usize {
         }
     }
     tokens.len()
-}
-
-#[derive(Debug, Clone, Copy)]
-struct Token<'a> {
-    text: &'a str,
-    start: usize,
-}
-
-impl Token<'_> {
-    /// Whether it is this keyword or sign; quoted names are neither.
-    fn is(&self, word: &str) -> bool {
-        self.text.eq_ignore_ascii_case(word)
-    }
-
-    /// The name it writes, without its quotes.
-    fn name(&self) -> String {
-        let mut chars = self.text.chars();
-        match chars.next() {
-            Some('[') => self.text.trim_start_matches('[').trim_end_matches(']').to_owned(),
-            Some(quote @ ('"' | '`' | '\'')) => {
-                let inner = chars.as_str();
-                let inner = inner.strip_suffix(quote).unwrap_or(inner);
-                inner.replace(&format!("{quote}{quote}"), &quote.to_string())
-            }
-            _ => self.text.to_owned(),
-        }
-    }
-}
-
-/// Words, quoted names, strings and signs; blanks and comments are left out.
-fn tokens(sql: &str) -> Vec<Token<'_>> {
-    let bytes = sql.as_bytes();
-    let mut tokens = Vec::new();
-    let mut at = 0;
-    while let Some(&byte) = bytes.get(at) {
-        let start = at;
-        at = match byte {
-            b'-' if bytes.get(at + 1) == Some(&b'-') => {
-                at = end_of(bytes, at, |rest| rest.first() == Some(&b'\n'), 1);
-                continue;
-            }
-            b'/' if bytes.get(at + 1) == Some(&b'*') => {
-                at = end_of(bytes, at + 2, |rest| rest.starts_with(b"*/"), 2);
-                continue;
-            }
-            b'[' => end_of(bytes, at, |rest| rest.first() == Some(&b']'), 1),
-            b'"' | b'`' | b'\'' => end_of_quoted(bytes, at, byte),
-            byte if is_word(byte) => end_of(bytes, at, |rest| rest.first().is_some_and(|b| !is_word(*b)), 0),
-            byte if byte.is_ascii_whitespace() => {
-                at += 1;
-                continue;
-            }
-            _ => at + 1,
-        };
-        tokens.push(Token {
-            text: sql.get(start..at).unwrap_or_default(),
-            start,
-        });
-    }
-    tokens
-}
-
-fn is_word(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'$' || byte >= 0x80
-}
-
-/// Where `found` first holds at or after `from`, and `length` further; the end if it never does.
-fn end_of(bytes: &[u8], from: usize, found: impl Fn(&[u8]) -> bool, length: usize) -> usize {
-    (from..bytes.len())
-        .find(|at| found(&bytes[*at..]))
-        .map_or(bytes.len(), |at| at + length)
-}
-
-/// Behind the closing quote; a doubled quote is part of the name.
-fn end_of_quoted(bytes: &[u8], open: usize, quote: u8) -> usize {
-    let mut at = open + 1;
-    while let Some(&byte) = bytes.get(at) {
-        at += 1;
-        if byte == quote {
-            if bytes.get(at) != Some(&quote) {
-                return at;
-            }
-            at += 1;
-        }
-    }
-    bytes.len()
 }
 
 #[cfg(test)]

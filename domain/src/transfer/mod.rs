@@ -7,6 +7,7 @@
 //! - [`name`]: names in SQL.
 //! - [`canonical`], [`digest`], [`difference`]: whether two databases hold the same, apart from how they came to.
 //! - [`ddl`]: what SQLite tells only in the text of `CREATE TABLE`.
+//! - [`translate`]: SQLite's expressions as PostgreSQL's.
 
 pub mod canonical;
 pub mod catalog;
@@ -19,3 +20,4 @@ pub mod name;
 pub mod plan;
 pub mod rows;
 pub mod survey;
+pub mod translate;
