@@ -18,7 +18,7 @@ pub(super) mod token;
 mod tree;
 mod typed;
 
-use self::meaning::Translator;
+use self::meaning::{Place, Translator};
 use super::catalog::{Affinity, PgKind};
 
 /// A column of the made table as expressions see it.
@@ -48,7 +48,7 @@ pub struct Untranslatable(pub String);
 pub fn condition(sql: &str, columns: &[ExprColumn]) -> Result<String, Untranslatable> {
     let translator = Translator {
         columns,
-        volatile: false,
+        place: Place::Row,
     };
     Ok(translator.truth(&tree::parse(sql)?)?.sql)
 }
@@ -57,7 +57,7 @@ pub fn condition(sql: &str, columns: &[ExprColumn]) -> Result<String, Untranslat
 pub fn value(sql: &str, columns: &[ExprColumn], into: &ExprColumn) -> Result<String, Untranslatable> {
     let translator = Translator {
         columns,
-        volatile: false,
+        place: Place::Generated,
     };
     assign::assigned(translator.typed(&tree::parse(sql)?)?, into)
 }
@@ -66,10 +66,10 @@ pub fn value(sql: &str, columns: &[ExprColumn], into: &ExprColumn) -> Result<Str
 pub fn index_part(sql: &str, columns: &[ExprColumn]) -> Result<String, Untranslatable> {
     let translator = Translator {
         columns,
-        volatile: false,
+        place: Place::Row,
     };
     let typed = translator.compared(&tree::parse(sql)?)?;
-    if let typed::Class::Other(_) = typed.class {
+    if let typed::Class::Other(_) | typed::Class::Null = typed.class {
         return Err(Untranslatable(format!(
             "PostgreSQL does not order {} as SQLite does",
             typed.class.words()

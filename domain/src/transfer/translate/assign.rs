@@ -1,7 +1,7 @@
 //! Values put into a column: its affinity first, then its type.
 
 use super::clock::Moment;
-use super::meaning::Translator;
+use super::meaning::{Place, Translator};
 use super::tree::{Binary, Expr, Node};
 use super::typed::{Class, Constant, Result, Typed, date_literal, is_date, is_numeric, is_uuid, number_in};
 use super::{ExprColumn, Untranslatable};
@@ -206,7 +206,7 @@ fn is_clock(text: &str, digits: u8) -> bool {
 pub(super) fn default(expr: &Expr, into: &ExprColumn) -> Result<String> {
     let translator = Translator {
         columns: &[],
-        volatile: true,
+        place: Place::Default,
     };
     // A lone name is a string; TRUE and FALSE are numbers.
     if let Node::Name { name, double_quoted } = &expr.node {
