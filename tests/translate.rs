@@ -527,3 +527,217 @@ async fn random_expressions_mean_the_same() {
         );
     }
 }
+
+/// How the values of a default must agree.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Agree {
+    Exactly,
+    /// Times and numbers that move on between the two inserts: the same form, and not far apart.
+    Soon,
+    /// Random digits: the same form, and another value each time.
+    InForm,
+}
+
+/// Each character as its kind: digits of random numbers are of one case.
+fn form(text: &str) -> String {
+    let upper = text.contains(|c| matches!(c, 'A'..='F'));
+    text.chars()
+        .map(|c| match c {
+            '0'..='9' if upper => 'X',
+            '0'..='9' | 'a'..='f' => 'x',
+            'A'..='F' => 'X',
+            other => other,
+        })
+        .collect()
+}
+
+fn soon(one: &str, other: &str) -> bool {
+    if let (Ok(one), Ok(other)) = (one.parse::<f64>(), other.parse::<f64>()) {
+        return (one - other).abs() <= one.abs() * 1e-8;
+    }
+    let days = |text: &str| -> f64 {
+        let connection = Connection::open_in_memory().unwrap();
+        connection
+            .query_row("SELECT julianday(?1)", [text], |row| row.get(0))
+            .unwrap()
+    };
+    let apart = (days(one) - days(other)).abs();
+    // A clock without a date may have passed midnight.
+    form(one) == form(other) && (apart < 1e-3 || apart > 0.999)
+}
+
+#[tokio::test]
+async fn defaults_are_the_same_values() {
+    use Agree::{Exactly, InForm, Soon};
+    const TEXT: (&str, &str, PgKind) = ("TEXT", "text", PgKind::Text);
+    const INTEGER: (&str, &str, PgKind) = ("INTEGER", "bigint", PgKind::Int8);
+    const REAL: (&str, &str, PgKind) = ("REAL", "double precision", PgKind::Float8);
+    const BOOLEAN: (&str, &str, PgKind) = ("BOOLEAN", "boolean", PgKind::Bool);
+    const BLOB: (&str, &str, PgKind) = ("BLOB", "bytea", PgKind::Bytea);
+    const STAMP: (&str, &str, PgKind) = ("TIMESTAMP", "timestamp", PgKind::Timestamp(6));
+    const ZONED: (&str, &str, PgKind) = ("TEXT", "timestamptz", PgKind::Timestamptz(6));
+    const DATE: (&str, &str, PgKind) = ("DATE", "date", PgKind::Date);
+    const UUID: (&str, &str, PgKind) = ("TEXT", "uuid", PgKind::Uuid);
+    const IDIOM: &str = "(lower(hex(randomblob(4))) || '-' || lower(hex(randomblob(2))) || '-4' || \
+        substr(lower(hex(randomblob(2))),2) || '-' || substr('89ab',abs(random()) % 4 + 1, 1) || \
+        substr(lower(hex(randomblob(2))),2) || '-' || lower(hex(randomblob(6))))";
+    let plain = "{}::text";
+    let stamp = "to_char({}, 'YYYY-MM-DD HH24:MI:SS')";
+    let cases = [
+        (TEXT, "'it''s'", plain, Exactly),
+        (TEXT, "\"dq\"", plain, Exactly),
+        (TEXT, "bare", plain, Exactly),
+        (TEXT, "'back\\slash'", plain, Exactly),
+        (TEXT, "'now'", plain, Exactly),
+        (TEXT, "'current_timestamp'", plain, Exactly),
+        (TEXT, "5", plain, Exactly),
+        (TEXT, "-1.5", plain, Exactly),
+        (TEXT, "1e3", plain, Exactly),
+        (TEXT, "0.0001", plain, Exactly),
+        (TEXT, "TRUE", plain, Exactly),
+        (TEXT, "NULL", plain, Exactly),
+        (TEXT, "('a' || 'b' || 5)", plain, Exactly),
+        (TEXT, "(upper('a') || substr('hello', 2, 3))", plain, Exactly),
+        (TEXT, "CURRENT_TIMESTAMP", plain, Soon),
+        (TEXT, "CURRENT_DATE", plain, Soon),
+        (TEXT, "current_time", plain, Soon),
+        (TEXT, "(datetime('now'))", plain, Soon),
+        (TEXT, "(datetime())", plain, Soon),
+        (TEXT, "(date('now'))", plain, Soon),
+        (TEXT, "(time('now'))", plain, Soon),
+        (TEXT, "(datetime('NOW', '+7 days', '-3 hours'))", plain, Soon),
+        (
+            TEXT,
+            "(datetime('now', 'start of month', '-1 second'))",
+            plain,
+            Soon,
+        ),
+        (TEXT, "(datetime('now') || 'Z')", plain, Soon),
+        (TEXT, "(strftime('%Y-%m-%dT%H:%M:%fZ','now'))", plain, Soon),
+        (TEXT, "(strftime('%Y-%m-%dT%H:%M:%S+00:00','now'))", plain, Soon),
+        (TEXT, "(strftime('%Y%m%d','now') || '')", plain, Exactly),
+        (
+            TEXT,
+            "(strftime('%d%d %j %Y/%m %% %H:%M day', 'now'))",
+            plain,
+            Exactly,
+        ),
+        (TEXT, "(strftime('%F %T', 'now'))", plain, Soon),
+        (TEXT, "(strftime('%s','now'))", plain, Soon),
+        (TEXT, "(hex(randomblob(16)))", plain, InForm),
+        (TEXT, "(lower(hex(randomblob(16))))", plain, InForm),
+        (TEXT, IDIOM, plain, InForm),
+        (UUID, IDIOM, plain, InForm),
+        (UUID, "'0189d0c2-0000-7000-8000-00000000abcd'", plain, Exactly),
+        (INTEGER, "'5'", plain, Exactly),
+        (INTEGER, "'5.0'", plain, Exactly),
+        (INTEGER, "(1+1)", plain, Exactly),
+        (INTEGER, "(7/2*3%4-1)", plain, Exactly),
+        (INTEGER, "-1", plain, Exactly),
+        (INTEGER, "+1", plain, Exactly),
+        (INTEGER, "1e3", plain, Exactly),
+        (INTEGER, "0xff", plain, Exactly),
+        (INTEGER, "-9223372036854775808", plain, Exactly),
+        (INTEGER, "FALSE", plain, Exactly),
+        (INTEGER, "(unixepoch())", plain, Soon),
+        (INTEGER, "(unixepoch('now', '-1 day'))", plain, Soon),
+        (INTEGER, "(strftime('%s','now'))", plain, Soon),
+        (INTEGER, "(strftime('%s','now') * 1000)", plain, Soon),
+        (
+            INTEGER,
+            "(CAST(strftime('%s', 'now') AS INT) * 1000)",
+            plain,
+            Soon,
+        ),
+        (
+            INTEGER,
+            "(CAST(unixepoch('subsec') * 1000 AS INTEGER))",
+            plain,
+            Soon,
+        ),
+        (
+            INTEGER,
+            "(CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER))",
+            plain,
+            Soon,
+        ),
+        (REAL, "1", "{}", Exactly),
+        (REAL, "'1.5'", "{}", Exactly),
+        (REAL, "(julianday('now'))", plain, Soon),
+        (REAL, "(unixepoch('subsec'))", plain, Soon),
+        (BOOLEAN, "TRUE", "{}::integer::text", Exactly),
+        (BOOLEAN, "0", "{}::integer::text", Exactly),
+        (BOOLEAN, "'1'", "{}::integer::text", Exactly),
+        (BLOB, "x'00ff'", "encode({}, 'hex')", Exactly),
+        (STAMP, "CURRENT_TIMESTAMP", stamp, Soon),
+        (STAMP, "'2024-02-29 10:20:30'", stamp, Exactly),
+        (STAMP, "(datetime('now', '+1 day'))", stamp, Soon),
+        (
+            ZONED,
+            "(strftime('%Y-%m-%dT%H:%M:%fZ','now'))",
+            "to_char({} AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.MS\"Z\"')",
+            Soon,
+        ),
+        (
+            ZONED,
+            "(strftime('%Y-%m-%dT%H:%M:%SZ','now', '-2 hours'))",
+            "to_char({} AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"')",
+            Soon,
+        ),
+        (DATE, "(date('now'))", "to_char({}, 'YYYY-MM-DD')", Soon),
+        (DATE, "'2024-02-29'", "to_char({}, 'YYYY-MM-DD')", Exactly),
+    ];
+    let database = TestDatabase::create().await;
+    let postgres = database.connect().await;
+    postgres
+        .batch_execute("SET TimeZone = 'America/St_Johns'; SET DateStyle = 'SQL, DMY'; SET standard_conforming_strings = off")
+        .await
+        .unwrap();
+    for ((declared, name, kind), default, show, agree) in cases {
+        let case = format!("{declared} DEFAULT {default}");
+        let sqlite = Connection::open_in_memory().unwrap();
+        sqlite
+            .execute_batch(&format!(
+                "CREATE TABLE made (k INTEGER PRIMARY KEY, x {case}); INSERT INTO made (k) VALUES (1), (2)"
+            ))
+            .unwrap();
+        let told: String = sqlite
+            .query_row(
+                "SELECT dflt_value FROM pragma_table_xinfo('made') WHERE name = 'x'",
+                [],
+                |row| row.get(0),
+            )
+            .unwrap();
+        let expected: Option<String> = sqlite
+            .query_row(
+                "SELECT CASE typeof(x) WHEN 'blob' THEN lower(hex(x)) ELSE CAST(x AS TEXT) END FROM made",
+                [],
+                |row| row.get(0),
+            )
+            .unwrap();
+        let into = spec("x", declared, name, kind).column();
+        let made = translate::default(&told, &into).unwrap_or_else(|why| panic!("{case}: {why}"));
+        let make = format!(
+            "DROP TABLE IF EXISTS made; CREATE TABLE made (k bigint PRIMARY KEY, x {name} DEFAULT {made}); \
+             INSERT INTO made (k) VALUES (1); INSERT INTO made (k) VALUES (2)"
+        );
+        postgres
+            .batch_execute(&make)
+            .await
+            .unwrap_or_else(|error| panic!("{case}: {make}: {}", message(&error)));
+        let query = format!("SELECT {} FROM made ORDER BY k", show.replace("{}", "x"));
+        let found = first_column(&postgres.simple_query(&query).await.unwrap());
+        let same = match (&expected, &found[0], agree) {
+            (Some(one), Some(other), Exactly) if kind == PgKind::Float8 => {
+                one.parse::<f64>() == other.parse::<f64>()
+            }
+            (one, other, Exactly) => one == other,
+            (Some(one), Some(other), Soon) => soon(one, other),
+            (Some(one), Some(other), InForm) => {
+                form(one) == form(other) && found[0] != found[1] && one != other
+            }
+            _ => false,
+        };
+        assert!(same, "{case} is {made}: {expected:?}, {found:?}");
+    }
+}

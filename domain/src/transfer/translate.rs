@@ -59,7 +59,7 @@ pub fn value(sql: &str, columns: &[ExprColumn], into: &ExprColumn) -> Result<Str
         columns,
         place: Place::Generated,
     };
-    assign::assigned(translator.typed(&tree::parse(sql)?)?, into)
+    Ok(assign::assigned(translator.typed(&tree::parse(sql)?)?, into)?.sql)
 }
 
 /// An expression that an index is made of, in parentheses. It is immutable, and equal where SQLite's is.
@@ -80,7 +80,8 @@ pub fn index_part(sql: &str, columns: &[ExprColumn]) -> Result<String, Untransla
 
 /// A default, as `pragma table_xinfo` tells it: the same value, in the type of the column `into`.
 pub fn default(sql: &str, into: &ExprColumn) -> Result<String, Untranslatable> {
-    assign::default(&tree::parse(sql)?, into)
+    // Behind DEFAULT not every operator can stand alone.
+    Ok(assign::default(&tree::parse(sql)?, into)?.operand())
 }
 
 /// The identifiers that an expression uses, in order, each once: its columns, and strings in double quotes that could be.

@@ -126,7 +126,7 @@ pub(super) fn call(translator: &Translator<'_>, name: &str, arguments: &[Expr]) 
         ("min" | "max" | "count" | "sum" | "total" | "avg" | "group_concat" | "string_agg", _) => {
             Err(Untranslatable(format!("{name}() is an aggregate function")))
         }
-        ("typeof", 1) => type_of(&typed(0)?),
+        ("typeof", 1) => type_of(&typed(0)?, translator.place),
         ("hex", 1) => hex(&typed(0)?),
         ("unicode", 1) => {
             let argument = typed(0)?.text_argument()?;
@@ -360,7 +360,7 @@ fn extreme(translator: &Translator<'_>, name: &str, arguments: &[Expr]) -> Resul
     })
 }
 
-fn type_of(argument: &Typed) -> Result<Typed> {
+fn type_of(argument: &Typed, place: Place) -> Result<Typed> {
     let name = match argument.class {
         Class::Null => return Ok(Typed::text("null")),
         Class::Bool | Class::Integer { .. } => "integer",
@@ -377,7 +377,8 @@ fn type_of(argument: &Typed) -> Result<Typed> {
             )));
         }
     };
-    if !argument.nullable {
+    // A constant where a column was would be one of those that generated columns cannot have.
+    if !argument.nullable && place != Place::Generated {
         return Ok(Typed::text(name));
     }
     Ok(Typed::atom(

@@ -285,7 +285,7 @@ impl Translator<'_> {
         let mut left = None;
         let mut items = Vec::with_capacity(list.len());
         let mut tests = Vec::with_capacity(list.len());
-        let mut one_left = true;
+        let mut one_left = !matches!(value.constant, Some(Constant::Text(_)));
         for item in &list {
             let test = compare(Binary::Equal, &value, item)?;
             nullable |= test.nullable;

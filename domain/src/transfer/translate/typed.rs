@@ -645,6 +645,14 @@ pub(super) fn compare(operator: Binary, left: &Typed, right: &Typed) -> Result<T
 pub(super) fn index_key(typed: &Typed) -> String {
     match (typed.class, typed.collation) {
         (Class::Text, _) if typed.constant.is_some() => format!("{}::text", typed.sql),
+        (Class::Text, collation) if !typed.bytewise => {
+            let collation = collation.map_or(Collation::Binary, |(collation, _)| collation);
+            let sql = match collation {
+                Collation::Binary => typed.operand(),
+                _ => collation.folded(typed),
+            };
+            format!("{sql} COLLATE \"C\"")
+        }
         (Class::Text, Some((collation, _))) => collation.folded(typed),
         _ => typed.sql.clone(),
     }
