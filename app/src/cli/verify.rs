@@ -14,7 +14,7 @@ use super::{CliError, Exit, Output};
 use crate::config::{Config, DatabaseUrl};
 use crate::transfer::progress::{Progress, Silent, Terminal};
 use crate::transfer::verify::{VerifyOptions, VerifyReport, ledger_entries, verify};
-use crate::wiring::transfer::{target, verify_side};
+use crate::wiring::transfer::{Access, target, verify_side};
 
 /// So many differing rows of a table are named, of each kind.
 const ROWS_NAMED: usize = 100;
@@ -59,19 +59,18 @@ pub(super) struct VerifyArgs {
 /// Compares, notes in the target what is equal, prints what was found, and says how to exit.
 pub(super) async fn run(args: VerifyArgs, config: &Config) -> Result<Exit, CliError> {
     let (from, to) = places(args.source.as_deref(), args.target.as_deref(), config)?;
-    let timeout = Duration::from_millis(args.busy_timeout);
-    let schema = args.schema.as_deref();
-    let jobs = usize::from(args.jobs);
-    let (ours, theirs) = tokio::try_join!(
-        verify_side(&from, schema, timeout, jobs),
-        verify_side(&to, schema, timeout, jobs)
-    )?;
+    let access = Access {
+        busy_timeout: Duration::from_millis(args.busy_timeout),
+        schema: args.schema,
+        jobs: usize::from(args.jobs),
+    };
+    let (ours, theirs) = tokio::try_join!(verify_side(&from, &access), verify_side(&to, &access))?;
     let options = VerifyOptions {
         tables: args.tables,
         exclude: args.exclude,
         rows_named: ROWS_NAMED,
         zone: config.lab.legacy_zone.clone(),
-        jobs,
+        jobs: access.jobs,
     };
     let progress: Arc<dyn Progress> = if args.quiet {
         Arc::new(Silent)
@@ -80,11 +79,8 @@ pub(super) async fn run(args: VerifyArgs, config: &Config) -> Result<Exit, CliEr
     };
     let report = verify(ours.as_ref(), theirs.as_ref(), &options, progress).await?;
     let heading = format!("{} against {}", ours.describe(), theirs.describe());
-    // A SQLite file that no copy has written is somebody's own, and is only read. The ledger is that of the default schema.
-    let noting = match to {
-        DatabaseUrl::Postgres(_) => args.schema.is_none(),
-        DatabaseUrl::Sqlite(_) => theirs.own_notes().await?.ledger,
-    };
+    // A SQLite file that no copy has written is somebody's own, and is only read.
+    let noting = matches!(to, DatabaseUrl::Postgres(_)) || theirs.own_notes().await?.ledger;
     let entries = if noting {
         ledger_entries(ours.as_ref(), &report).await?
     } else {
@@ -92,7 +88,7 @@ pub(super) async fn run(args: VerifyArgs, config: &Config) -> Result<Exit, CliEr
     };
     // A snapshot of a file keeps others from writing it.
     drop((ours, theirs));
-    let target = target(&to, timeout)?;
+    let target = target(&to, &access)?;
     for entry in &entries {
         if let Err(error) = target.set_verified(entry).await {
             tracing::warn!("the tables are equal, but the target could not note it: {error}");
