@@ -131,7 +131,8 @@ async fn one_changed_value_of_a_copy_is_found_and_named() {
                FROM information_schema.columns AS c
                LEFT JOIN cutover.made_table AS m ON m.schema_name = $1 AND m.table_name = c.table_name
                LEFT JOIN cutover.rendering AS r ON r.schema_name = $1 AND r.table_name = c.table_name AND r.column_name = c.column_name
-               WHERE c.table_schema = $1 AND c.is_generated = 'NEVER' AND (c.table_name, c.column_name) <> ('declared', 'v') AND NOT EXISTS (
+               WHERE c.table_schema = $1 AND c.is_generated = 'NEVER' AND (c.table_name, c.column_name) <> ('declared', 'v')
+                 AND c.column_name NOT IN ('k', 'k__class') AND NOT EXISTS (
                    SELECT 1 FROM information_schema.key_column_usage AS k
                    WHERE k.table_schema = $1 AND k.table_name = c.table_name
                      AND k.column_name IN (c.column_name, (SELECT x.column_name FROM cutover.rendering AS x
