@@ -210,6 +210,11 @@ impl Translator<'_> {
             }
             Binary::Concat => {
                 let (one, other) = (self.typed(left)?.texted()?, self.typed(right)?.texted()?);
+                if let (Some(Constant::Text(one)), Some(Constant::Text(other))) =
+                    (&one.constant, &other.constant)
+                {
+                    return Ok(Typed::text(&format!("{one}{other}")));
+                }
                 let sql = format!("{} || {}", one.operand(), other.operand());
                 let nullable = one.nullable || other.nullable;
                 Ok(Typed {
@@ -259,7 +264,8 @@ impl Translator<'_> {
         let nullable = from.nullable || to.nullable;
         if ![&value, &low, &high].iter().any(|part| part.class == Class::Null) {
             let (one, other) = (align(&value, &low, true)?, align(&value, &high, true)?);
-            if one.left == other.left {
+            let constant = matches!(value.constant, Some(Constant::Text(_)));
+            if one.left == other.left && !constant {
                 let sql = format!("{} BETWEEN {} AND {}", one.left, one.right, other.right);
                 return Ok(Typed::compound(sql, Class::Bool, nullable));
             }
