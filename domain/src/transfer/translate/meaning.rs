@@ -361,6 +361,9 @@ pub(super) fn choice(tests: &[Typed], values: Vec<Typed>) -> Result<Typed> {
     let nullable = values.iter().any(|value| value.nullable);
     let bytewise = values.iter().any(|value| value.bytewise);
     let (class, values) = unified(values)?;
+    if class == Class::Null {
+        return Ok(Typed::null());
+    }
     let mut sql = "CASE".to_owned();
     for (test, value) in tests.iter().zip(&values) {
         sql = format!("{sql} WHEN {} THEN {}", test.sql, value.sql);
