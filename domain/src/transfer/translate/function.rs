@@ -318,7 +318,14 @@ fn nullif(translator: &Translator<'_>, one: &Expr, other: &Expr) -> Result<Typed
         return Ok(value.clone());
     }
     let pair = align(value, other, false)?;
-    if pair.left == value.operand() {
+    // Of two types PostgreSQL's nullif yields the larger one.
+    let one_type = matches!(
+        (value.class, other.class),
+        (Class::Integer { .. }, Class::Integer { .. })
+            | (Class::Text, Class::Text)
+            | (Class::Blob, Class::Blob)
+    );
+    if one_type && pair.left == value.operand() {
         return Ok(Typed {
             bytewise: value.bytewise,
             ..Typed::atom(
