@@ -35,7 +35,9 @@ impl Translator<'_> {
         {
             return moment?.typed();
         }
-        if self.place == Place::Generated && expr.may_need_collation() && !self.has_column(expr) {
+        if self.place == Place::Generated
+            && ((expr.may_need_collation() && !self.has_column(expr)) || self.is_decided(expr))
+        {
             return Err(Untranslatable("it calculates with constants alone".to_owned()));
         }
         match &expr.node {
@@ -128,6 +130,20 @@ impl Translator<'_> {
                 .iter()
                 .find(|column| column.source.eq_ignore_ascii_case(name))
         })
+    }
+
+    /// Whether a choice is made by constants, so that PostgreSQL calculates with what is chosen.
+    fn is_decided(&self, expr: &Expr) -> bool {
+        let decided_by = |test: &Expr| !self.has_column(test);
+        match &expr.node {
+            Node::Case { base: None, arms, .. } => arms.iter().any(|(when, _)| decided_by(when)),
+            Node::Call(name, arguments) => match (name.as_str(), arguments.as_slice()) {
+                ("coalesce" | "ifnull", [first @ .., _]) => first.iter().any(decided_by),
+                ("iif" | "if", [test, ..]) => decided_by(test),
+                _ => false,
+            },
+            _ => false,
+        }
     }
 
     fn has_column(&self, expr: &Expr) -> bool {
