@@ -88,7 +88,7 @@ async fn verify_one(
 ) -> Result<(String, VerifyReport), CliError> {
     let access = Access {
         busy_timeout: Duration::from_millis(args.busy_timeout),
-        schema: args.schema,
+        schema: args.schema.clone(),
         jobs: usize::from(args.jobs),
     };
     let (ours, theirs) = tokio::try_join!(verify_side(&from, &access), verify_side(&to, &access))?;
