@@ -15,7 +15,7 @@ use rusqlite::Connection;
 use rusqlite::types::ValueRef;
 use tokio::sync::mpsc;
 
-use super::open::SourceFile;
+use super::open::{Reader, SourceFile};
 use super::{catalog, own_tables};
 
 /// Batches read ahead: enough to keep reader and writer busy, few enough to stay small.
@@ -74,13 +74,13 @@ impl SqliteSource {
 /// The connections that nobody uses.
 #[derive(Debug)]
 struct Pool {
-    free: Mutex<Vec<Connection>>,
+    free: Mutex<Vec<Reader>>,
     returned: Condvar,
 }
 
 impl Pool {
     /// None if all connections stay in use: more scans at once than the snapshot was opened for.
-    fn take(&self) -> Option<Connection> {
+    fn take(&self) -> Option<Reader> {
         let free = self.free.lock().unwrap_or_else(PoisonError::into_inner);
         let waited = self
             .returned
@@ -89,7 +89,7 @@ impl Pool {
         free.pop()
     }
 
-    fn put(&self, connection: Connection) {
+    fn put(&self, connection: Reader) {
         self.free
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
@@ -99,9 +99,9 @@ impl Pool {
 }
 
 /// Connections that see the same state: none commits between the first and the last beginning, as a witness tells.
-fn snapshot(file: &SourceFile, readers: usize) -> TransferResult<Vec<Connection>> {
+fn snapshot(file: &SourceFile, readers: usize) -> TransferResult<Vec<Reader>> {
     let witness = file.connect()?;
-    let connections: Vec<Connection> = (0..readers).map(|_| file.connect()).collect::<Result<_, _>>()?;
+    let connections: Vec<Reader> = (0..readers).map(|_| file.connect()).collect::<Result<_, _>>()?;
     let version = || witness.query_row("PRAGMA data_version", [], |row| row.get::<_, i64>(0));
     let attempt = || -> rusqlite::Result<bool> {
         let before = version()?;
@@ -144,7 +144,13 @@ impl TransferSource for SqliteSource {
 
     async fn check(&self) -> TransferResult<()> {
         let damage = self.run(damage).await?;
-        match damage.first() {
+        for line in &damage.indexes {
+            tracing::warn!(
+                "{}: {line}; rows are read from the tables, where they all are, and the index is made anew in the target",
+                self.describe()
+            );
+        }
+        match damage.tables.first() {
             None => Ok(()),
             Some(first) => Err(TransferError::Unreachable(format!(
                 "cannot read {}: the file is corrupt ({first}); restore it from a backup, or recover it with sqlite3's .recover",
@@ -183,27 +189,64 @@ impl Batches for SqliteBatches {
     }
 }
 
-/// What `quick_check` finds wrong with the file. It also tells of rows that break a NOT NULL or a type: those are data, and surveyed.
-fn damage(connection: &Connection) -> rusqlite::Result<Vec<String>> {
+/// What `quick_check` finds wrong with the file.
+#[derive(Debug, Default)]
+struct Damage {
+    /// What makes reading unsafe.
+    tables: Vec<String>,
+    /// Indexes that disagree with their tables. Rows are read from the tables only, so that nothing is lost by it.
+    indexes: Vec<String>,
+}
+
+const ABOUT_VALUES: [&str; 6] = [
+    "ok",
+    "*** in database ",
+    "NULL value in ",
+    "NUMERIC value in ",
+    "TEXT value in ",
+    "non-",
+];
+const ABOUT_INDEXES: [&str; 2] = ["wrong # of entries in index ", "malformed inverted index "];
+
+/// It also tells of rows that break a NOT NULL or a type: those are data, and surveyed.
+fn damage(connection: &Connection) -> rusqlite::Result<Damage> {
     let mut statement = connection.prepare("PRAGMA quick_check(1000000)")?;
     let mut rows = statement.query([])?;
-    let mut damage = Vec::new();
+    let mut damage = Damage::default();
     while let Some(row) = rows.next()? {
-        let line = String::from_utf8_lossy(row.get_ref(0)?.as_bytes().unwrap_or_default()).into_owned();
-        let about_values = [
-            "ok",
-            "NULL value in ",
-            "NUMERIC value in ",
-            "TEXT value in ",
-            "non-",
-        ]
-        .iter()
-        .any(|start| line.starts_with(start));
-        if !about_values && damage.len() < 10 {
-            damage.push(line);
+        let text = String::from_utf8_lossy(row.get_ref(0)?.as_bytes().unwrap_or_default()).into_owned();
+        for line in text.lines() {
+            let begins = |starts: &[&str]| starts.iter().any(|start| line.starts_with(start));
+            if begins(&ABOUT_VALUES) {
+                continue;
+            }
+            if begins(&ABOUT_INDEXES) {
+                damage.indexes.push(line.to_owned());
+            } else if damage.tables.len() < 10 {
+                damage.tables.push(line.to_owned());
+            }
         }
     }
+    name_trees(connection, &mut damage.tables)?;
     Ok(damage)
+}
+
+/// `Tree 5 page 9: …` speaks of the table or index whose root is page 5.
+fn name_trees(connection: &Connection, lines: &mut [String]) -> rusqlite::Result<()> {
+    let sql = "SELECT type, name FROM sqlite_schema WHERE rootpage = ?1";
+    let mut statement = connection.prepare(sql)?;
+    for line in lines {
+        let root = line
+            .strip_prefix("Tree ")
+            .and_then(|rest| rest.split(' ').next()?.parse::<i64>().ok());
+        let Some(root) = root else { continue };
+        let mut named = statement.query([root])?;
+        if let Some(row) = named.next()? {
+            let (kind, name): (String, String) = (row.get(0)?, row.get(1)?);
+            *line = format!("{kind} {name}: {line}");
+        }
+    }
+    Ok(())
 }
 
 /// The statement of a scan, and whether its last column is the rowid.

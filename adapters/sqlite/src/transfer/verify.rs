@@ -15,13 +15,13 @@ use rusqlite::Connection;
 use rusqlite::types::ValueRef;
 
 use super::catalog;
-use super::open::SourceFile;
+use super::open::{Reader, SourceFile};
 
 /// One snapshot of a file: a read transaction that lasts as long as this value.
 #[derive(Debug)]
 pub struct VerifyFile {
     file: SourceFile,
-    connection: Arc<Mutex<Connection>>,
+    connection: Arc<Mutex<Reader>>,
 }
 
 impl VerifyFile {
