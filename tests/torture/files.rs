@@ -1,9 +1,11 @@
 //! Files: in use, cut, corrupt, locked, encrypted, oddly named. The source is never written.
 
 use std::fs;
+use std::io::{BufRead, BufReader, Read};
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
-use std::time::Instant;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
 
 use cutover_tests::rusqlite::{Connection, Row};
 
@@ -19,25 +21,65 @@ fn beside(path: &Path, suffix: &str) -> PathBuf {
     PathBuf::from(name)
 }
 
-/// A writer in WAL mode: a hundred rows committed, then a change under way that has spilled to the file.
-fn writer_with_wal(path: &Path) -> Connection {
-    let writer = Connection::open(path).unwrap();
-    writer
-        .execute_batch(
-            "PRAGMA journal_mode = WAL; PRAGMA wal_autocheckpoint = 0; CREATE TABLE t (id INTEGER PRIMARY KEY, v TEXT); INSERT INTO t VALUES (1, 'checkpointed');
-             PRAGMA wal_checkpoint(TRUNCATE);
-             WITH RECURSIVE i(n) AS (SELECT 2 UNION ALL SELECT n + 1 FROM i WHERE n < 100) INSERT INTO t SELECT n, 'committed' FROM i;
-             PRAGMA cache_size = 5; PRAGMA cache_spill = 1; BEGIN; UPDATE t SET v = 'uncommitted';
-             WITH RECURSIVE i(n) AS (SELECT 101 UNION ALL SELECT n + 1 FROM i WHERE n < 400) INSERT INTO t SELECT n, hex(zeroblob(200)) FROM i;",
-        )
-        .unwrap();
-    writer
+/// Another program that has a file open: this one once more, as a lock of SQLite's is a process's, and lost when that process
+/// closes the file in any other place. It ends with the value.
+struct OtherProgram(Child);
+
+const FILE: &str = "CUTOVER_TORTURE_FILE";
+const STATEMENTS: &str = "CUTOVER_TORTURE_STATEMENTS";
+
+impl OtherProgram {
+    /// Runs the statements on the file and keeps it open.
+    fn start(path: &Path, statements: &str) -> Self {
+        let mut child = Command::new(std::env::current_exe().unwrap())
+            .args(["files::the_other_program", "--exact", "--ignored", "--nocapture"])
+            .env(FILE, path)
+            .env(STATEMENTS, statements)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        assert!(
+            lines.any(|line| line.unwrap().contains("ready")),
+            "the other program has the file open"
+        );
+        Self(child)
+    }
 }
+
+impl Drop for OtherProgram {
+    fn drop(&mut self) {
+        self.0.kill().unwrap();
+        self.0.wait().unwrap();
+    }
+}
+
+#[test]
+#[ignore = "is no test, but the other program"]
+fn the_other_program() {
+    let connection = Connection::open(std::env::var_os(FILE).unwrap()).unwrap();
+    connection
+        .execute_batch(&std::env::var(STATEMENTS).unwrap())
+        .unwrap();
+    println!("ready");
+    std::io::stdin().read_to_end(&mut Vec::new()).unwrap();
+}
+
+/// In WAL mode: a hundred rows committed, then a change under way that has spilled to the file.
+const CHANGE_IN_WAL: &str =
+    "PRAGMA journal_mode = WAL; PRAGMA wal_autocheckpoint = 0; CREATE TABLE t (id INTEGER PRIMARY KEY, v TEXT); INSERT INTO t VALUES (1, 'checkpointed');
+     PRAGMA wal_checkpoint(TRUNCATE);
+     WITH RECURSIVE i(n) AS (SELECT 2 UNION ALL SELECT n + 1 FROM i WHERE n < 100) INSERT INTO t SELECT n, 'committed' FROM i;
+     PRAGMA cache_size = 5; PRAGMA cache_spill = 1; BEGIN; UPDATE t SET v = 'uncommitted';
+     WITH RECURSIVE i(n) AS (SELECT 101 UNION ALL SELECT n + 1 FROM i WHERE n < 400) INSERT INTO t SELECT n, hex(zeroblob(200)) FROM i;";
 
 #[tokio::test]
 async fn a_wal_with_committed_and_uncommitted_frames() {
     let mut writer = None;
-    let theme = Theme::made("live.db", |path| writer = Some(writer_with_wal(path)));
+    let theme = Theme::made("live.db", |path| {
+        writer = Some(OtherProgram::start(path, CHANGE_IN_WAL));
+    });
     assert!(
         theme.files()["live.db-wal"].len() > 100_000,
         "the change has spilled"
@@ -47,10 +89,10 @@ async fn a_wal_with_committed_and_uncommitted_frames() {
         .query("SELECT v, count(*) FROM t GROUP BY v ORDER BY v")
         .await;
     assert_eq!(
-        committed.concat(),
-        ["checkpointed", "1", "committed", "99"].map(|value| Some(value.to_owned()))
+        committed,
+        [["checkpointed", "1"], ["committed", "99"]].map(|row| row.map(|value| Some(value.to_owned())))
     );
-    writer.unwrap().execute_batch("ROLLBACK").unwrap();
+    drop(writer);
 }
 
 #[tokio::test]
@@ -58,7 +100,7 @@ async fn a_wal_that_a_dead_program_left() {
     let theme = Theme::made("dead.db", |path| {
         let elsewhere = tempfile::tempdir().unwrap();
         let live = elsewhere.path().join("live.db");
-        let writer = writer_with_wal(&live);
+        let writer = OtherProgram::start(&live, CHANGE_IN_WAL);
         fs::copy(&live, path).unwrap();
         fs::copy(beside(&live, "-wal"), beside(path, "-wal")).unwrap();
         drop(writer);
@@ -66,6 +108,18 @@ async fn a_wal_that_a_dead_program_left() {
     assert_eq!(
         theme.files().into_keys().collect::<Vec<_>>(),
         ["dead.db", "dead.db-wal"]
+    );
+    let copied = theme.equal().await;
+    let committed = copied.query("SELECT count(*) FROM t WHERE v = 'committed'").await;
+    assert_eq!(committed, [[Some("99".to_owned())]]);
+}
+
+#[tokio::test]
+async fn a_wal_whose_program_was_killed() {
+    let theme = Theme::made("killed.db", |path| drop(OtherProgram::start(path, CHANGE_IN_WAL)));
+    assert_eq!(
+        theme.files().into_keys().collect::<Vec<_>>(),
+        ["killed.db", "killed.db-shm", "killed.db-wal"]
     );
     let copied = theme.equal().await;
     let committed = copied.query("SELECT count(*) FROM t WHERE v = 'committed'").await;
@@ -90,18 +144,28 @@ async fn on_read_only_media(journal: &str) {
         fs::set_permissions(path, fs::Permissions::from_mode(0o444)).unwrap();
         fs::set_permissions(path.parent().unwrap(), fs::Permissions::from_mode(0o555)).unwrap();
     });
-    let theme = theme.as_user(reader());
-    let directory = theme.file().parent().unwrap().to_owned();
+    let theme = theme.run_by(reader());
     theme.equal().await.lists_nothing();
-    // So that it can be removed.
-    if directory.exists() {
-        fs::set_permissions(directory, fs::Permissions::from_mode(0o755)).unwrap();
-    }
 }
 
 #[tokio::test]
 async fn a_file_in_wal_mode_on_read_only_media() {
     on_read_only_media("WAL").await;
+}
+
+#[tokio::test]
+async fn a_wal_on_read_only_media() {
+    let theme = Theme::made("media.db", |path| {
+        drop(OtherProgram::start(path, CHANGE_IN_WAL));
+        fs::remove_file(beside(path, "-shm")).unwrap();
+        for file in [path, &beside(path, "-wal")] {
+            fs::set_permissions(file, fs::Permissions::from_mode(0o444)).unwrap();
+        }
+        fs::set_permissions(path.parent().unwrap(), fs::Permissions::from_mode(0o555)).unwrap();
+    });
+    let copied = theme.run_by(reader()).equal().await;
+    let committed = copied.query("SELECT count(*) FROM t WHERE v = 'committed'").await;
+    assert_eq!(committed, [[Some("99".to_owned())]]);
 }
 
 #[tokio::test]
@@ -145,20 +209,17 @@ async fn another_program_holds_the_lock() {
     let mut writer = None;
     let theme = Theme::made("locked.db", |path| {
         execute(path, ROWS);
-        let connection = Connection::open(path).unwrap();
-        connection
-            .execute_batch("BEGIN EXCLUSIVE; UPDATE t SET v = 'x' WHERE id = 1;")
-            .unwrap();
-        writer = Some(connection);
+        writer = Some(OtherProgram::start(
+            path,
+            "BEGIN EXCLUSIVE; UPDATE t SET v = 'x' WHERE id = 1;",
+        ));
     });
-    let theme = theme.with(&["--busy-timeout", "300"]);
     let begun = Instant::now();
-    theme
-        .command("copy", &["--busy-timeout".to_owned(), "300".to_owned()])
-        .await
-        .with(3, "copy of a locked file");
-    assert!(begun.elapsed().as_millis() >= 300, "it waits");
-    theme.refused(&["locked"]).await;
+    theme.with(&["--busy-timeout", "300"]).refused(&["locked"]).await;
+    assert!(
+        begun.elapsed() >= Duration::from_millis(3 * 300),
+        "it waits, each time"
+    );
     drop(writer);
 }
 
@@ -167,13 +228,10 @@ async fn a_lock_that_is_let_go_in_time() {
     let mut writer = None;
     let theme = Theme::made("busy.db", |path| {
         execute(path, ROWS);
-        let connection = Connection::open(path).unwrap();
-        connection.execute_batch("BEGIN EXCLUSIVE;").unwrap();
-        writer = Some(connection);
+        writer = Some(OtherProgram::start(path, "BEGIN EXCLUSIVE;"));
     });
-    let waiting = theme.command("copy", &[]);
-    let (copied, ()) = tokio::join!(waiting, async {
-        tokio::time::sleep(std::time::Duration::from_millis(700)).await;
+    let (copied, ()) = tokio::join!(theme.command("copy", &[]), async {
+        tokio::time::sleep(Duration::from_millis(700)).await;
         drop(writer.take());
     });
     assert_eq!(copied.with(0, "copy of a busy file").json()["ok"], true);
@@ -192,7 +250,7 @@ async fn names_that_look_like_urls() {
             execute(
                 path,
                 "CREATE TABLE t (id INTEGER PRIMARY KEY, v TEXT); INSERT INTO t VALUES (1, 'x');",
-            )
+            );
         });
         theme.equal().await.lists_nothing();
     }
@@ -221,11 +279,13 @@ async fn garbage_in_a_page_of_a_table() {
     let theme = Theme::made("corrupt.db", |path| {
         execute(
             path,
-            &format!("CREATE TABLE first (x); INSERT INTO first VALUES (1); {ROWS}"),
+            &format!(
+                "CREATE TABLE first (x); INSERT INTO first VALUES (1); {ROWS} ALTER TABLE t RENAME TO entries;"
+            ),
         );
-        overwrite(path, page_of(path, "t"));
+        overwrite(path, page_of(path, "entries"));
     });
-    theme.refused(&["corrupt", "table t"]).await;
+    theme.refused(&["corrupt", "entries"]).await;
 }
 
 #[tokio::test]
@@ -285,7 +345,7 @@ async fn no_file_at_all_and_a_directory() {
 #[tokio::test]
 async fn a_text_file() {
     let theme = Theme::made("text.db", |path| {
-        fs::write(path, "id,name\n1,not a database\n".repeat(100)).unwrap()
+        fs::write(path, "id,name\n1,not a database\n".repeat(100)).unwrap();
     });
     theme.refused(&["not a SQLite database"]).await;
 }
@@ -349,4 +409,9 @@ async fn an_index_that_lacks_rows() {
     let copied = theme.equal().await;
     let all = copied.query("SELECT count(*) FROM t").await;
     assert_eq!(all, [[Some("150".to_owned())]]);
+    assert!(
+        copied.said.contains("by_v"),
+        "the damage is told: {}",
+        copied.said
+    );
 }

@@ -91,7 +91,7 @@ async fn a_parent_column_that_is_not_unique() {
 async fn a_parent_that_does_not_exist() {
     let theme = Theme::new(
         "PRAGMA foreign_keys = OFF;
-         CREATE TABLE child (id INTEGER PRIMARY KEY, a INTEGER REFERENCES nowhere (id), b INTEGER REFERENCES parent (nothing)); CREATE TABLE parent (id INTEGER PRIMARY KEY);
+         CREATE TABLE child (id INTEGER PRIMARY KEY, a INTEGER REFERENCES nowhere (id), b INTEGER REFERENCES parent (no_column)); CREATE TABLE parent (id INTEGER PRIMARY KEY);
          INSERT INTO child VALUES (1, 1, 1), (2, NULL, NULL); INSERT INTO parent VALUES (1);",
     );
     theme
@@ -109,10 +109,10 @@ async fn every_action_and_deferral() {
          CREATE TABLE nulls (id INTEGER PRIMARY KEY, p INTEGER REFERENCES p (id) ON DELETE SET NULL ON UPDATE SET NULL);
          CREATE TABLE defaults (id INTEGER PRIMARY KEY, p INTEGER DEFAULT 0 REFERENCES p (id) ON DELETE SET DEFAULT ON UPDATE SET DEFAULT);
          CREATE TABLE restricts (id INTEGER PRIMARY KEY, p INTEGER REFERENCES p (id) ON DELETE RESTRICT ON UPDATE RESTRICT);
-         CREATE TABLE nothing (id INTEGER PRIMARY KEY, p INTEGER REFERENCES p (id) ON DELETE NO ACTION ON UPDATE NO ACTION);
+         CREATE TABLE no_action (id INTEGER PRIMARY KEY, p INTEGER REFERENCES p (id) ON DELETE NO ACTION ON UPDATE NO ACTION);
          CREATE TABLE later (id INTEGER PRIMARY KEY, p INTEGER REFERENCES p (id) DEFERRABLE INITIALLY DEFERRED, k TEXT REFERENCES p (k) DEFERRABLE INITIALLY IMMEDIATE);
          INSERT INTO cascades VALUES (1, 1); INSERT INTO nulls VALUES (1, 2); INSERT INTO defaults VALUES (1, 3); INSERT INTO restricts VALUES (1, 4);
-         INSERT INTO nothing VALUES (1, 5); INSERT INTO later VALUES (1, 6, 'f');",
+         INSERT INTO no_action VALUES (1, 5); INSERT INTO later VALUES (1, 6, 'f');",
     );
     let copied = theme.equal().await;
     copied.lists_nothing();

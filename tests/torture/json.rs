@@ -51,9 +51,9 @@ async fn escapes_that_jsonb_refuses() {
 #[tokio::test]
 async fn numbers_beyond_doubles() {
     let theme = Theme::new(format!(
-        r#"CREATE TABLE t (id INTEGER PRIMARY KEY, doc JSON);
+        r"CREATE TABLE t (id INTEGER PRIMARY KEY, doc JSON);
          INSERT INTO t (doc) VALUES ('[1e400]'), ('[{}]'), ('[1e-400]'), ('[0.100000000000000000000000000001]'), ('[9223372036854775808]'),
-             ('[-0.0]'), ('[1e999999999]'), ('[9007199254740993]');"#,
+             ('[-0.0]'), ('[1e999999999]'), ('[9007199254740993]');",
         "1234567890".repeat(10)
     ));
     theme.equal().await.is("t", "doc", "json");

@@ -349,17 +349,15 @@ fn indexes(file: &Connection, table: &Table, losses: &mut Losses<'_>) {
         };
         match origin.as_str() {
             "u" => {
-                if !table
-                    .indexes
-                    .iter()
-                    .any(|found| found.unique && !found.partial && alike(found))
-                {
-                    let names: Vec<&str> = [name]
-                        .into_iter()
-                        .chain(parts.iter().filter_map(|(column, _)| column.as_deref()))
-                        .collect();
-                    losses.unless_listed(&format!("UNIQUE ({}) is missing", columns.join(", ")), &names);
+                let there = |found: &Index| found.unique && !found.partial && alike(found);
+                if table.indexes.iter().any(there) {
+                    continue;
                 }
+                let names: Vec<&str> = [name]
+                    .into_iter()
+                    .chain(parts.iter().filter_map(|(column, _)| column.as_deref()))
+                    .collect();
+                losses.unless_listed(&format!("UNIQUE ({}) is missing", columns.join(", ")), &names);
             }
             "c" => {
                 let same = |found: &&Index| found.name == index || found.name.starts_with(cut(&index));

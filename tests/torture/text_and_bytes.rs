@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use crate::theme::{Theme, execute};
+use crate::theme::{Theme, execute, hex};
 
 #[tokio::test]
 async fn nul_in_text() {
@@ -124,7 +124,7 @@ async fn ten_megabytes_in_one_value() {
 
 #[tokio::test]
 async fn bytes_of_every_kind() {
-    let every: String = (0..=255_u8).map(|byte| format!("{byte:02x}")).collect();
+    let every = hex(&(0..=255).collect::<Vec<u8>>());
     let theme = Theme::new(format!(
         "CREATE TABLE t (id INTEGER PRIMARY KEY, b BLOB);
          INSERT INTO t VALUES (1, x'{every}'), (2, x''), (3, NULL), (4, randomblob(1024 * 1024)), (5, CAST('text' AS BLOB)), (6, x'1f8b0800'),

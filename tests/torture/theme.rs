@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
+use std::fmt::Write as _;
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use cutover_tests::postgres::TestDatabase;
@@ -38,6 +40,8 @@ pub(crate) struct Copied {
     pub(crate) report: Value,
     /// What `inspect --json` said.
     pub(crate) inspection: Value,
+    /// What `copy` said on the terminal.
+    pub(crate) said: String,
     /// The types of all columns.
     types: BTreeMap<(String, String), String>,
 }
@@ -77,14 +81,9 @@ impl Theme {
     }
 
     /// Runs the program as another user.
-    pub(crate) fn as_user(mut self, uid: Option<u32>) -> Self {
+    pub(crate) fn run_by(mut self, uid: Option<u32>) -> Self {
         self.uid = uid;
         self
-    }
-
-    /// The file.
-    pub(crate) fn file(&self) -> &Path {
-        &self.file
     }
 
     async fn database(&self) -> &TestDatabase {
@@ -109,9 +108,10 @@ impl Theme {
     }
 
     /// `cutover inspect FILE --json`
-    pub(crate) async fn inspect(&self) -> Ended {
-        self.run(&[OsStr::new("inspect"), self.file.as_os_str(), OsStr::new("--json")])
-            .await
+    pub(crate) async fn inspect(&self, flags: &[String]) -> Ended {
+        let mut arguments = vec![OsStr::new("inspect"), self.file.as_os_str(), OsStr::new("--json")];
+        arguments.extend(flags.iter().map(OsStr::new));
+        self.run(&arguments).await
     }
 
     /// All files beside the source with their bytes; of the shared memory of a WAL only whether it is there, as readers meet in it.
@@ -147,7 +147,7 @@ impl Theme {
     /// Everything arrives, is verified equal, and comes back as it was.
     pub(crate) async fn equal(self) -> Copied {
         let before = self.files();
-        let inspection = self.inspect().await.with(0, "inspect");
+        let inspection = self.inspect(&[]).await.with(0, "inspect");
         self.unchanged(&before, "inspect");
         let copied = self.command("copy", &self.flags).await.with(0, "copy");
         self.unchanged(&before, "copy");
@@ -156,13 +156,13 @@ impl Theme {
         let verified = self.command("verify", &[]).await.with(0, "verify").json();
         self.unchanged(&before, "verify");
         assert_eq!(verified["ok"], true, "{verified}");
-        Copied::back(self, report, inspection.json()).await
+        Copied::back(self, &copied, inspection.json()).await
     }
 
     /// By default nothing is written and the list names these; on request all rows but `rejected` ones arrive, and those are kept.
     pub(crate) async fn quarantined(self, rejected: u64, naming: &[&str]) -> Copied {
         let before = self.files();
-        let inspection = self.inspect().await.with(1, "inspect");
+        let inspection = self.inspect(&[]).await.with(1, "inspect");
         for name in naming {
             assert!(
                 inspection.stdout.contains(name),
@@ -200,7 +200,7 @@ impl Theme {
             .json();
         assert_eq!(verified["ok"], false, "{verified}");
         self.unchanged(&before, "copy with quarantine");
-        Copied::back(self, report, inspection.json()).await
+        Copied::back(self, &copied, inspection.json()).await
     }
 
     /// Nothing is copied, for the file cannot be read: the message names the file and these.
@@ -212,10 +212,10 @@ impl Theme {
             .with(3, "copy of what cannot be read");
         self.unchanged(&before, "copy");
         let verified = self
-            .command("verify", &[])
+            .command("verify", &self.flags)
             .await
             .with(3, "verify of what cannot be read");
-        let inspected = self.inspect().await;
+        let inspected = self.inspect(&self.flags).await;
         assert!(matches!(inspected.code, Some(1 | 3)), "{inspected:?}");
         self.unchanged(&before, "inspect");
         let name = self.file.file_name().unwrap().to_string_lossy().into_owned();
@@ -253,6 +253,13 @@ impl Theme {
     }
 }
 
+impl Drop for Theme {
+    fn drop(&mut self) {
+        // A directory that was made read-only could not be removed.
+        fs::set_permissions(self.directory.path(), fs::Permissions::from_mode(0o755)).unwrap_or_default();
+    }
+}
+
 fn rejects(report: &Value) -> u64 {
     let tables = report["tables"].as_array().unwrap();
     tables
@@ -262,7 +269,7 @@ fn rejects(report: &Value) -> u64 {
 }
 
 impl Copied {
-    async fn back(theme: Theme, report: Value, inspection: Value) -> Self {
+    async fn back(theme: Theme, ended: &Ended, inspection: Value) -> Self {
         let client = theme.database().await.connect().await;
         let (url, back) = (theme.database().await.url(), theme.back());
         let arguments = [
@@ -280,8 +287,9 @@ impl Copied {
         let copied = Self {
             theme,
             client,
-            report,
+            report: ended.json(),
             inspection,
+            said: ended.stderr.clone(),
             types,
         };
         let source = Contents::read(&copied.theme.duplicate("judged"));
@@ -560,10 +568,7 @@ fn in_sqlite(connection: &Connection, sql: &str) -> Result<Vec<Vec<Option<String
                     ValueRef::Integer(number) => Some(number.to_string()),
                     ValueRef::Real(number) => Some(number.to_string()),
                     ValueRef::Text(text) => Some(String::from_utf8_lossy(text).into_owned()),
-                    ValueRef::Blob(bytes) => {
-                        let digits: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
-                        Some(format!("\\x{digits}"))
-                    }
+                    ValueRef::Blob(bytes) => Some(format!("\\x{}", hex(bytes))),
                 })
             });
             answer.push(values.collect::<rusqlite::Result<_>>()?);
@@ -573,9 +578,19 @@ fn in_sqlite(connection: &Connection, sql: &str) -> Result<Vec<Vec<Option<String
     answer().map_err(|error| error.to_string())
 }
 
+/// Bytes as hexadecimal digits.
+pub(crate) fn hex(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::new(), |mut digits, byte| {
+        write!(digits, "{byte:02x}").unwrap();
+        digits
+    })
+}
+
 /// Runs statements on a file, which is made if it is not there.
 pub(crate) fn execute(path: &Path, sql: &str) {
     let connection = Connection::open(path).unwrap();
+    // As in the program that comes with SQLite, and most others.
+    connection.execute_batch("PRAGMA foreign_keys = OFF").unwrap();
     connection
         .execute_batch(sql)
         .unwrap_or_else(|error| panic!("{error}: {sql}"));

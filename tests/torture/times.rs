@@ -108,7 +108,6 @@ async fn numbers_in_date_columns() {
 
 #[tokio::test]
 async fn days_and_times_that_there_are_not() {
-    let mut columns = Vec::new();
     let values = [
         "0000-01-01",
         "10000-01-01",
@@ -126,16 +125,15 @@ async fn days_and_times_that_there_are_not() {
         "2024-1-5",
         "2024-00-10",
     ];
-    // A column for each, next to a good one: a column of one bad value among others would hide the rest.
-    let mut sql = String::new();
-    for (number, value) in values.iter().enumerate() {
-        columns.push(format!("c{number} DATETIME"));
-        sql.push_str(&format!(", '{value}'"));
-    }
+    // A column for each, next to a good one: one bad value among others would hide the rest.
+    let columns: Vec<String> = (0..values.len())
+        .map(|number| format!("c{number} DATETIME"))
+        .collect();
     let good = ", '2024-01-31'".repeat(values.len());
+    let bad = values.map(|value| format!(", '{value}'")).concat();
     let all = values.map(|value| format!("('{value}')")).join(", ");
     let theme = Theme::new(format!(
-        "CREATE TABLE t (id INTEGER PRIMARY KEY, {}); INSERT INTO t VALUES (1{good}), (2{sql});
+        "CREATE TABLE t (id INTEGER PRIMARY KEY, {}); INSERT INTO t VALUES (1{good}), (2{bad});
          CREATE TABLE together (d DATE); INSERT INTO together VALUES {all};",
         columns.join(", ")
     ));
