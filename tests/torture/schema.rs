@@ -472,17 +472,25 @@ async fn class_columns(file: &Connection, losses: &mut Losses<'_>) {
         |row| row.get(0),
     );
     for column in columns {
-        if copied.class_column(name, &column).is_none() || copied.report["tables"][0]["rejected"] != 0 {
+        if copied.class_column(name, &column).is_none() || copied.rejected(name) > 0 {
             continue;
         }
-        let class = identifier(&format!("{}__class", copied.target_column(name, &column)));
+        let target = copied.target_column(name, &column);
+        let without = if copied.type_of(name, &column) == Some("bytea") {
+            "blob"
+        } else {
+            "text"
+        };
+        // A value that the application has written over there has no class of its own.
         let sql = format!(
-            "SELECT coalesce(CAST({class} AS text), 'null'), count(*) FROM {} GROUP BY 1 ORDER BY 1",
-            identifier(&copied.target(name))
+            "SELECT coalesce({0}::text, '{without}'), count(*) FROM {1} WHERE {2} IS NOT NULL GROUP BY 1 ORDER BY 1",
+            identifier(&format!("{target}__class")),
+            identifier(&copied.target(name)),
+            identifier(&target)
         );
         let is = copied.query(&sql).await;
         let sql = format!(
-            "SELECT typeof({0}), count(*) FROM {1} NOT INDEXED GROUP BY 1 ORDER BY 1",
+            "SELECT typeof({0}), count(*) FROM {1} NOT INDEXED WHERE {0} IS NOT NULL GROUP BY 1 ORDER BY 1",
             identifier(&column),
             identifier(name)
         );

@@ -375,6 +375,16 @@ impl Copied {
         tables.map(|table| (table["name"].as_str().unwrap(), table["target"].as_str().unwrap()))
     }
 
+    /// How many rows of a table were set apart.
+    pub(crate) fn rejected(&self, table: &str) -> u64 {
+        let found = self.report["tables"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .find(|listed| listed["name"] == table);
+        found.map_or(0, |listed| listed["rejected"].as_u64().unwrap())
+    }
+
     fn source_table(&self, target: &str) -> String {
         let found = self.tables().find(|(_, name)| *name == target);
         found.map_or_else(|| target.to_owned(), |(name, _)| name.to_owned())

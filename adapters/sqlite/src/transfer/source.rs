@@ -213,7 +213,14 @@ fn damage(connection: &Connection) -> rusqlite::Result<Damage> {
     let mut statement = connection.prepare("PRAGMA quick_check(1000000)")?;
     let mut rows = statement.query([])?;
     let mut damage = Damage::default();
-    while let Some(row) = rows.next()? {
+    loop {
+        let row = match rows.next() {
+            Ok(Some(row)) => row,
+            Ok(None) => break,
+            // It stumbles over what it has just told of.
+            Err(_) if !damage.tables.is_empty() => break,
+            Err(error) => return Err(error),
+        };
         let text = String::from_utf8_lossy(row.get_ref(0)?.as_bytes().unwrap_or_default()).into_owned();
         for line in text.lines() {
             let begins = |starts: &[&str]| starts.iter().any(|start| line.starts_with(start));
@@ -249,9 +256,52 @@ fn name_trees(connection: &Connection, lines: &mut [String]) -> rusqlite::Result
     Ok(())
 }
 
+/// In which bytes the file keeps its text.
+#[derive(Debug, Clone, Copy)]
+enum Encoding {
+    /// As it is handed out.
+    Utf8,
+    /// UTF-16 with this order of bytes. SQLite turns halves of surrogate pairs into other characters without a word, so that such text
+    /// is read as it is stored.
+    Utf16(fn([u8; 2]) -> u16),
+}
+
+impl Encoding {
+    fn of(connection: &Connection) -> rusqlite::Result<Self> {
+        let name: String = connection.query_row("PRAGMA encoding", [], |row| row.get(0))?;
+        Ok(match name.as_str() {
+            "UTF-16le" => Self::Utf16(u16::from_le_bytes),
+            "UTF-16be" => Self::Utf16(u16::from_be_bytes),
+            _ => Self::Utf8,
+        })
+    }
+
+    /// What is selected of columns: in UTF-16 each with its bytes behind it.
+    fn selected(self, columns: &[String]) -> String {
+        match self {
+            Self::Utf8 => quoted_list(columns),
+            Self::Utf16(_) => {
+                let both = columns.iter().map(|column| {
+                    let name = quoted(column);
+                    format!("{name}, CAST({name} AS BLOB)")
+                });
+                both.collect::<Vec<_>>().join(", ")
+            }
+        }
+    }
+}
+
+/// Stored UTF-16 as text, if it is any.
+fn decoded(stored: &[u8], unit: fn([u8; 2]) -> u16) -> Option<String> {
+    let (pairs, rest) = stored.as_chunks::<2>();
+    let units = pairs.iter().map(|pair| unit(*pair));
+    let text: Result<String, _> = char::decode_utf16(units).collect();
+    text.ok().filter(|_| rest.is_empty())
+}
+
 /// The statement of a scan, and whether its last column is the rowid.
-fn statement(table: &Table, columns: &[String], after: Position) -> (String, bool) {
-    let list = quoted_list(columns);
+fn statement(table: &Table, columns: &[String], encoding: Encoding, after: Position) -> (String, bool) {
+    let list = encoding.selected(columns);
     let name = quoted(&table.name);
     // NOT INDEXED: an index may lack rows that the table has.
     match &table.storage {
@@ -285,7 +335,8 @@ fn read(
     mut take: impl FnMut(RowBatch) -> bool,
 ) -> rusqlite::Result<()> {
     let planted = planted(connection, &scan.table)?;
-    let (sql, named) = statement(&scan.table, &scan.columns, scan.after);
+    let encoding = Encoding::of(connection)?;
+    let (sql, named) = statement(&scan.table, &scan.columns, encoding, scan.after);
     let mut statement = connection.prepare(&sql)?;
     let seek = scan.after.rowid.filter(|_| named);
     let mut rows = match seek {
@@ -293,6 +344,10 @@ fn read(
         None => statement.query([])?,
     };
     let width = scan.columns.len();
+    let step = match encoding {
+        Encoding::Utf8 => 1,
+        Encoding::Utf16(_) => 2,
+    };
     let mut skip = if seek.is_some() { 0 } else { scan.after.rows };
     let mut next = scan.after.rows;
     let mut batch = RowBatch::new(width, next);
@@ -305,16 +360,25 @@ fn read(
             continue;
         }
         for column in 0..width {
-            match row.get_ref(column)? {
+            match row.get_ref(column * step)? {
                 ValueRef::Null => batch.push_null(),
                 ValueRef::Integer(value) => batch.push_integer(value),
                 ValueRef::Real(value) => batch.push_real(value),
-                ValueRef::Text(bytes) => batch.push_text(bytes),
+                ValueRef::Text(bytes) => match encoding {
+                    Encoding::Utf8 => batch.push_text(bytes),
+                    Encoding::Utf16(unit) => {
+                        let stored = row.get_ref(column * step + 1)?.as_bytes().unwrap_or_default();
+                        match decoded(stored, unit) {
+                            Some(text) => batch.push_text(text.as_bytes()),
+                            None => batch.push_refused_text(stored),
+                        }
+                    }
+                },
                 ValueRef::Blob(bytes) => batch.push_blob(bytes),
             }
         }
         if named {
-            batch.set_rowid(row.get(width)?);
+            batch.set_rowid(row.get(width * step)?);
         }
         next += 1;
         if batch.is_full() && !take(std::mem::replace(&mut batch, RowBatch::new(width, next))) {
