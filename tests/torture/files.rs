@@ -289,6 +289,34 @@ async fn garbage_in_a_page_of_a_table() {
 }
 
 #[tokio::test]
+async fn garbage_in_any_page() {
+    let made = tempfile::tempdir().unwrap();
+    let path = made.path().join("good.db");
+    execute(&path, &format!("PRAGMA page_size = 4096; {ROWS} CREATE INDEX by_v ON t (v); CREATE TABLE keyed (k TEXT PRIMARY KEY) WITHOUT ROWID;
+        INSERT INTO keyed SELECT v FROM t; CREATE TABLE long (b BLOB); INSERT INTO long VALUES (randomblob(20000));"));
+    let pages = fs::read(&path).unwrap().len() / 4096;
+    // The first page is the header's, which is another theme; of the others one in thirteen, all kinds among them.
+    for page in (1..pages).step_by(13).chain([pages - 1]) {
+        let theme = Theme::made("corrupt.db", |corrupt| {
+            fs::copy(&path, corrupt).unwrap();
+            overwrite(corrupt, (page * 4096, 4096));
+        });
+        let before = theme.files();
+        let ended = theme.command("copy", &[]).await;
+        // What is in a page of a blob, nobody can know.
+        let in_blob = page + 4 >= pages - 1 && ended.code == Some(0);
+        assert!(
+            in_blob || ended.code == Some(3) && ended.stderr.contains("corrupt"),
+            "page {page}: {ended:?}"
+        );
+        if ended.code == Some(3) {
+            theme.untouched().await;
+        }
+        assert!(before == theme.files(), "page {page}");
+    }
+}
+
+#[tokio::test]
 async fn a_file_cut_short() {
     for share in [60, 99] {
         let theme = Theme::made("cut.db", |path| {

@@ -149,6 +149,7 @@ async fn a_music_shop() {
             r#"SELECT count(*), count("Composer"), sum("Bytes") FROM "Track""#,
         ])
         .await;
+    copied.comes_back().await;
 }
 
 #[tokio::test]
@@ -243,6 +244,7 @@ async fn a_trader() {
             r#"INSERT INTO "Order Details" ("OrderID", "ProductID") VALUES (10248, 78)"#,
         ])
         .await;
+    copied.comes_back().await;
     for (view, sql) in [
         ("Order Subtotals", r#"SELECT count(*) FROM "Order Subtotals""#),
         ("Current Products", r#"SELECT count(*) FROM "Current Products""#),
@@ -295,6 +297,7 @@ async fn what_django_makes() {
             r"INSERT INTO shop_item (id, price, stock, meta, owner_id) VALUES ('y', 1, 1, '{}', 3)",
         ])
         .await;
+    copied.comes_back().await;
 }
 
 #[tokio::test]
@@ -340,6 +343,7 @@ async fn what_sqlalchemy_makes() {
             "SELECT count(*) FROM posts",
         ])
         .await;
+    copied.comes_back().await;
 }
 
 #[tokio::test]
@@ -381,4 +385,5 @@ async fn what_rails_makes() {
             "SELECT count(*) FROM posts",
         ])
         .await;
+    copied.comes_back().await;
 }
