@@ -14,7 +14,7 @@ use super::{CliError, Exit, Output};
 use crate::config::{Config, DatabaseUrl};
 use crate::transfer::progress::{Progress, Silent, Terminal};
 use crate::transfer::verify::{VerifyOptions, VerifyReport, ledger_entries, verify};
-use crate::wiring::transfer::{target, verify_side};
+use crate::wiring::transfer::{Access, target, verify_side};
 
 /// So many differing rows of a table are named, of each kind.
 const ROWS_NAMED: usize = 100;
@@ -77,7 +77,12 @@ pub(super) async fn run(args: VerifyArgs, config: &Config) -> Result<Exit, CliEr
     };
     // A snapshot of a file keeps others from writing it.
     drop((ours, theirs));
-    let target = target(&to, timeout)?;
+    let access = Access {
+        busy_timeout: timeout,
+        schema: None,
+        jobs: 1,
+    };
+    let target = target(&to, &access)?;
     for entry in &entries {
         if let Err(error) = target.set_verified(entry).await {
             tracing::warn!("the tables are equal, but the target could not note it: {error}");

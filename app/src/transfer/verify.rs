@@ -20,7 +20,7 @@ use cutover_ports::transfer::{
 };
 use serde_json::{Value, json};
 
-use super::progress::{Phase, Progress};
+use super::progress::{Phase, Progress, Work};
 
 /// So many rows of a side are held at once while differing buckets are looked at: 32 bytes each.
 const ROWS_AT_ONCE: u64 = 1_500_000;
@@ -84,15 +84,15 @@ pub async fn verify(
     check_names(options, &ours, &theirs)?;
     let mut report = VerifyReport::default();
     for table in ours.tables.iter().filter(|table| options.wants(&table.name)) {
-        progress.begin(Phase::Verify, &table.name, None, 0);
+        let work: Arc<dyn Work> = progress.begin(Phase::Verify, &table.name, None, 0).into();
         let mut one = match theirs.table(&table.name) {
             Some(other) => {
                 let pair = Pair::new(source, target, table, other, options);
-                pair.verify(&our_notes, &their_notes, &progress).await?
+                pair.verify(&our_notes, &their_notes, &work).await?
             }
             None => without_target(source, table).await?,
         };
-        progress.end();
+        drop(work);
         let quarantined = [&our_notes, &their_notes].map(|notes| notes.quarantined.get(&table.name));
         note_quarantine(&mut one, quarantined.into_iter().flatten().sum());
         report.tables.push(one);
@@ -295,7 +295,7 @@ impl<'a> Pair<'a> {
         &self,
         our_notes: &OwnNotes,
         their_notes: &OwnNotes,
-        progress: &Arc<dyn Progress>,
+        progress: &Arc<dyn Work>,
     ) -> TransferResult<TableReport> {
         let begun = Instant::now();
         let mut report = TableReport {
