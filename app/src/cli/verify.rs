@@ -39,6 +39,12 @@ pub(super) struct VerifyArgs {
     /// Leave these tables out
     #[arg(long, value_name = "NAME,…", value_delimiter = ',')]
     exclude: Vec<String>,
+    /// The schema of the PostgreSQL side [default: the connection's]
+    #[arg(long, value_name = "NAME")]
+    schema: Option<String>,
+    /// How many tables, and parts of a large table, to read at once
+    #[arg(long, value_name = "N", default_value_t = 2, value_parser = clap::value_parser!(u8).range(1..=64))]
+    jobs: u8,
     /// Show the values that differ, too; they may be private
     #[arg(long)]
     show_values: bool,
@@ -53,13 +59,18 @@ pub(super) struct VerifyArgs {
 /// Compares, notes in the target what is equal, prints what was found, and says how to exit.
 pub(super) async fn run(args: VerifyArgs, config: &Config) -> Result<Exit, CliError> {
     let (from, to) = places(args.source.as_deref(), args.target.as_deref(), config)?;
-    let timeout = Duration::from_millis(args.busy_timeout);
-    let (ours, theirs) = tokio::try_join!(verify_side(&from, timeout), verify_side(&to, timeout))?;
+    let access = Access {
+        busy_timeout: Duration::from_millis(args.busy_timeout),
+        schema: args.schema.clone(),
+        jobs: usize::from(args.jobs),
+    };
+    let (ours, theirs) = tokio::try_join!(verify_side(&from, &access), verify_side(&to, &access))?;
     let options = VerifyOptions {
         tables: args.tables,
         exclude: args.exclude,
         rows_named: ROWS_NAMED,
         zone: config.lab.legacy_zone.clone(),
+        jobs: access.jobs,
     };
     let progress: Arc<dyn Progress> = if args.quiet {
         Arc::new(Silent)
@@ -77,11 +88,6 @@ pub(super) async fn run(args: VerifyArgs, config: &Config) -> Result<Exit, CliEr
     };
     // A snapshot of a file keeps others from writing it.
     drop((ours, theirs));
-    let access = Access {
-        busy_timeout: timeout,
-        schema: None,
-        jobs: 1,
-    };
     let target = target(&to, &access)?;
     for entry in &entries {
         if let Err(error) = target.set_verified(entry).await {
@@ -223,6 +229,7 @@ fn escaped(value: &Shown) -> String {
         Shown::Null => "NULL".to_owned(),
         Shown::Bool(value) => value.to_string(),
         Shown::Integer(number) => number.to_string(),
+        Shown::Real(number) => format!("{number:?}"),
         Shown::Text(text) => format!("{text:?}"),
     }
 }

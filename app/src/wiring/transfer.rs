@@ -75,20 +75,24 @@ fn not_built(_: Duration) -> TransferError {
     TransferError::Usage("this build has no adapter for one of the two databases".to_owned())
 }
 
-/// A database to be compared: one snapshot, never written.
-pub async fn verify_side(url: &DatabaseUrl, busy_timeout: Duration) -> TransferResult<Box<dyn VerifySide>> {
+/// A database to be compared: one snapshot, never written, in which so many scans can run at once. `schema` is PostgreSQL's.
+pub async fn verify_side(url: &DatabaseUrl, access: &Access) -> TransferResult<Box<dyn VerifySide>> {
     match url {
         #[cfg(feature = "sqlite")]
         DatabaseUrl::Sqlite(path) => {
-            let file = cutover_sqlite::transfer::verify::VerifyFile::open(path, busy_timeout).await?;
+            let (wait, scans) = (access.busy_timeout, access.jobs);
+            let file = cutover_sqlite::transfer::verify::VerifyFile::open(path, wait, scans).await?;
             Ok(Box::new(file))
         }
         #[cfg(feature = "postgres")]
-        DatabaseUrl::Postgres(url) => Ok(Box::new(
-            cutover_postgres::transfer::verify::VerifyDatabase::open(&server(url.expose())?).await?,
-        )),
+        DatabaseUrl::Postgres(url) => {
+            let (server, schema) = (server(url.expose())?, access.schema.as_deref());
+            let database =
+                cutover_postgres::transfer::verify::VerifyDatabase::open(&server, schema, access.jobs);
+            Ok(Box::new(database.await?))
+        }
         #[cfg(not(all(feature = "sqlite", feature = "postgres")))]
-        _ => Err(not_built(busy_timeout)),
+        _ => Err(not_built(access.busy_timeout)),
     }
 }
 

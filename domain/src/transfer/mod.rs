@@ -9,6 +9,7 @@
 //! - [`name`]: names in SQL.
 //! - [`canonical`], [`digest`], [`difference`]: whether two databases hold the same, apart from how they came to.
 //! - [`ddl`]: what SQLite tells only in the text of `CREATE TABLE`.
+//! - [`translate`]: SQLite's expressions as PostgreSQL's.
 
 pub mod canonical;
 pub mod catalog;

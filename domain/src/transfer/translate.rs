@@ -18,7 +18,7 @@ pub(super) mod token;
 mod tree;
 mod typed;
 
-use self::meaning::Translator;
+use self::meaning::{Place, Translator};
 use super::catalog::{Affinity, PgKind};
 
 /// A column of the made table as expressions see it.
@@ -48,7 +48,7 @@ pub struct Untranslatable(pub String);
 pub fn condition(sql: &str, columns: &[ExprColumn]) -> Result<String, Untranslatable> {
     let translator = Translator {
         columns,
-        volatile: false,
+        place: Place::Row,
     };
     Ok(translator.truth(&tree::parse(sql)?)?.sql)
 }
@@ -57,19 +57,19 @@ pub fn condition(sql: &str, columns: &[ExprColumn]) -> Result<String, Untranslat
 pub fn value(sql: &str, columns: &[ExprColumn], into: &ExprColumn) -> Result<String, Untranslatable> {
     let translator = Translator {
         columns,
-        volatile: false,
+        place: Place::Generated,
     };
-    assign::assigned(translator.typed(&tree::parse(sql)?)?, into)
+    Ok(assign::assigned(translator.typed(&tree::parse(sql)?)?, into)?.sql)
 }
 
 /// An expression that an index is made of, in parentheses. It is immutable, and equal where SQLite's is.
 pub fn index_part(sql: &str, columns: &[ExprColumn]) -> Result<String, Untranslatable> {
     let translator = Translator {
         columns,
-        volatile: false,
+        place: Place::Row,
     };
     let typed = translator.compared(&tree::parse(sql)?)?;
-    if let typed::Class::Other(_) = typed.class {
+    if let typed::Class::Other(_) | typed::Class::Null = typed.class {
         return Err(Untranslatable(format!(
             "PostgreSQL does not order {} as SQLite does",
             typed.class.words()
@@ -80,7 +80,8 @@ pub fn index_part(sql: &str, columns: &[ExprColumn]) -> Result<String, Untransla
 
 /// A default, as `pragma table_xinfo` tells it: the same value, in the type of the column `into`.
 pub fn default(sql: &str, into: &ExprColumn) -> Result<String, Untranslatable> {
-    assign::default(&tree::parse(sql)?, into)
+    // Behind DEFAULT not every operator can stand alone.
+    Ok(assign::default(&tree::parse(sql)?, into)?.operand())
 }
 
 /// The identifiers that an expression uses, in order, each once: its columns, and strings in double quotes that could be.

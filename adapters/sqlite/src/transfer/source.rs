@@ -3,7 +3,6 @@
 use std::collections::HashSet;
 use std::path::Path;
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
-use std::thread;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -23,8 +22,6 @@ use super::{catalog, own_tables};
 
 /// Batches read ahead: enough to keep reader and writer busy, few enough to stay small.
 const BATCHES_AHEAD: usize = 4;
-/// How often the snapshot is tried again when a writer commits while its connections begin.
-const SNAPSHOT_TRIES: usize = 100;
 /// How long a scan waits for a connection that another one uses.
 const POOL_PATIENCE: Duration = Duration::from_mins(10);
 
@@ -40,7 +37,7 @@ impl SqliteSource {
     /// checks can run at once.
     pub fn open(path: &Path, busy_timeout: Duration, readers: usize) -> TransferResult<Self> {
         let file = SourceFile::new(path, busy_timeout)?;
-        let connections = snapshot(&file, readers.max(1))?;
+        let connections = file.snapshot(readers)?;
         let pool = Pool {
             free: Mutex::new(connections),
             returned: Condvar::new(),
@@ -99,36 +96,6 @@ impl Pool {
             .push(connection);
         self.returned.notify_one();
     }
-}
-
-/// Connections that see the same state: none commits between the first and the last beginning, as a witness tells.
-fn snapshot(file: &SourceFile, readers: usize) -> TransferResult<Vec<Reader>> {
-    let witness = file.connect()?;
-    let connections: Vec<Reader> = (0..readers).map(|_| file.connect()).collect::<Result<_, _>>()?;
-    let version = || witness.query_row("PRAGMA data_version", [], |row| row.get::<_, i64>(0));
-    let attempt = || -> rusqlite::Result<bool> {
-        let before = version()?;
-        for connection in &connections {
-            connection.execute_batch("BEGIN; SELECT count(*) FROM sqlite_schema;")?;
-        }
-        if version()? == before {
-            return Ok(true);
-        }
-        for connection in &connections {
-            connection.execute_batch("ROLLBACK")?;
-        }
-        Ok(false)
-    };
-    for _ in 0..SNAPSHOT_TRIES {
-        if attempt().map_err(|error| file.error(&error))? {
-            return Ok(connections);
-        }
-        thread::sleep(Duration::from_millis(5));
-    }
-    Err(TransferError::Unreachable(format!(
-        "cannot read {}: another program writes to it without a pause",
-        file.path().display()
-    )))
 }
 
 fn stopped() -> TransferError {

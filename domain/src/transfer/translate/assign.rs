@@ -1,9 +1,9 @@
 //! Values put into a column: its affinity first, then its type.
 
 use super::clock::Moment;
-use super::meaning::Translator;
+use super::meaning::{Place, Translator};
 use super::tree::{Binary, Expr, Node};
-use super::typed::{Class, Constant, Result, Typed, date_literal, is_date, is_numeric, is_uuid, number_in};
+use super::typed::{Class, Constant, Result, Typed, is_date, is_numeric, is_uuid, number_in};
 use super::{ExprColumn, Untranslatable};
 use crate::transfer::catalog::{Affinity, PgKind};
 use crate::transfer::json_text;
@@ -12,7 +12,7 @@ use crate::transfer::json_text;
 const DOUBLE_EXACT: f64 = 9_007_199_254_740_992.0;
 
 /// The value of an expression as SQLite stores it in `into`, in the type that `into` has in PostgreSQL.
-pub(super) fn assigned(typed: Typed, into: &ExprColumn) -> Result<String> {
+pub(super) fn assigned(typed: Typed, into: &ExprColumn) -> Result<Typed> {
     let typed = constant_in(typed, into.affinity)?;
     let refused = |typed: &Typed| {
         Err(Untranslatable(format!(
@@ -21,25 +21,27 @@ pub(super) fn assigned(typed: Typed, into: &ExprColumn) -> Result<String> {
             kind_words(into.kind)
         )))
     };
+    let (class, nullable) = (typed.class, typed.nullable);
+    let atom = |sql: String| Typed::atom(sql, class, nullable);
     if typed.class == Class::Null {
-        return Ok("NULL".to_owned());
+        return Ok(typed);
     }
     match into.kind {
         PgKind::Text | PgKind::Varchar(_) => {
             // A constant has been looked at; any other text could be a number, and then it is stored as one.
             if typed.class == Class::Text && (!is_numeric(into.affinity) || typed.constant.is_some()) {
-                return Ok(typed.sql);
+                return Ok(typed);
             }
             if into.affinity == Affinity::Text && matches!(typed.class, Class::Integer { .. } | Class::Bool) {
-                return Ok(typed.texted()?.sql);
+                return typed.texted();
             }
             refused(&typed)
         }
-        PgKind::Bytea if typed.class == Class::Blob => Ok(typed.sql),
-        PgKind::Bool if typed.class == Class::Bool && into.affinity != Affinity::Text => Ok(typed.sql),
+        PgKind::Bytea if typed.class == Class::Blob => Ok(typed),
+        PgKind::Bool if typed.class == Class::Bool && into.affinity != Affinity::Text => Ok(typed),
         PgKind::Bool => match typed.constant {
-            Some(Constant::Integer(0)) => Ok("FALSE".to_owned()),
-            Some(Constant::Integer(1)) => Ok("TRUE".to_owned()),
+            Some(Constant::Integer(0)) => Ok(atom("FALSE".to_owned())),
+            Some(Constant::Integer(1)) => Ok(atom("TRUE".to_owned())),
             _ => refused(&typed),
         },
         PgKind::Int2 | PgKind::Int4 | PgKind::Int8 if into.affinity != Affinity::Text => {
@@ -51,20 +53,20 @@ pub(super) fn assigned(typed: Typed, into: &ExprColumn) -> Result<String> {
             let typed = typed.numeral();
             match (&typed.constant, typed.class) {
                 (Some(Constant::Integer(n)), _) if !(low..=high).contains(n) => refused(&typed),
-                (_, Class::Integer { .. }) if into.affinity != Affinity::Real => Ok(typed.sql),
+                (_, Class::Integer { .. }) if into.affinity != Affinity::Real => Ok(typed),
                 _ => refused(&typed),
             }
         }
         PgKind::Float8 if into.affinity != Affinity::Text => {
             let typed = typed.numeral();
             match typed.class {
-                Class::Real { .. } | Class::Number => Ok(typed.sql),
+                Class::Real { .. } | Class::Number => Ok(typed),
                 // REAL affinity makes a double of it as PostgreSQL does.
-                Class::Integer { .. } if into.affinity == Affinity::Real => Ok(typed.as_double()),
+                Class::Integer { .. } if into.affinity == Affinity::Real => Ok(atom(typed.as_double())),
                 Class::Integer { low, high, .. }
                     if low as f64 >= -DOUBLE_EXACT && high as f64 <= DOUBLE_EXACT =>
                 {
-                    Ok(typed.as_double())
+                    Ok(atom(typed.as_double()))
                 }
                 _ => refused(&typed),
             }
@@ -72,16 +74,18 @@ pub(super) fn assigned(typed: Typed, into: &ExprColumn) -> Result<String> {
         PgKind::Numeric(None) if is_numeric(into.affinity) && into.affinity != Affinity::Real => {
             let typed = typed.numeral();
             match (&typed.constant, typed.class) {
-                (Some(Constant::Real(n)), _) if n.is_finite() => Ok(n.to_string()),
-                (_, Class::Integer { .. } | Class::Decimal) => Ok(typed.sql),
+                (Some(Constant::Real(n)), _) if n.is_finite() => {
+                    Ok(Typed::compound(n.to_string(), typed.class, false))
+                }
+                (_, Class::Integer { .. } | Class::Decimal) => Ok(typed),
                 _ => refused(&typed),
             }
         }
-        PgKind::Date if typed.class == Class::Date => Ok(typed.sql),
-        PgKind::Uuid if typed.class == Class::Uuid => Ok(typed.sql),
+        PgKind::Date if typed.class == Class::Date => Ok(typed),
+        PgKind::Uuid if typed.class == Class::Uuid => Ok(typed),
         _ => match &typed.constant {
             Some(Constant::Text(text)) => match text_constant(text, into.kind) {
-                Some(sql) => Ok(date_literal(&typed).unwrap_or(sql)),
+                Some(sql) => Ok(atom(sql)),
                 None => Err(Untranslatable(format!(
                     "its text is not of the form that {} has",
                     kind_words(into.kind)
@@ -203,10 +207,10 @@ fn is_clock(text: &str, digits: u8) -> bool {
 }
 
 /// A default.
-pub(super) fn default(expr: &Expr, into: &ExprColumn) -> Result<String> {
+pub(super) fn default(expr: &Expr, into: &ExprColumn) -> Result<Typed> {
     let translator = Translator {
         columns: &[],
-        volatile: true,
+        place: Place::Default,
     };
     // A lone name is a string; TRUE and FALSE are numbers.
     if let Node::Name { name, double_quoted } = &expr.node {
@@ -223,19 +227,23 @@ pub(super) fn default(expr: &Expr, into: &ExprColumn) -> Result<String> {
     }
     if let Some(moment) = Moment::of(expr) {
         let moment = moment?;
-        if let Some(sql) = moment.in_type(into.kind)? {
-            return Ok(sql);
+        if let Some(typed) = moment.in_type(into.kind)? {
+            return Ok(typed);
         }
         if moment.is_epoch() && is_numeric(into.affinity) {
             return assigned(moment.epoch(), into);
         }
         if moment.is_never_a_number() && matches!(into.kind, PgKind::Text | PgKind::Varchar(_)) {
-            return Ok(moment.typed()?.sql);
+            return moment.typed();
         }
     }
     let typed = translator.typed(expr)?;
     if into.kind == PgKind::Uuid && form(expr).is_some_and(|form| is_uuid(&form)) {
-        return Ok(format!("{}::uuid", typed.closed()));
+        return Ok(Typed::atom(
+            format!("{}::uuid", typed.closed()),
+            Class::Uuid,
+            false,
+        ));
     }
     assigned(typed, into)
 }

@@ -118,7 +118,7 @@ impl Moment {
     }
 
     /// In a type for times, if the text is one that the type holds.
-    pub(super) fn in_type(&self, kind: PgKind) -> Result<Option<String>> {
+    pub(super) fn in_type(&self, kind: PgKind) -> Result<Option<Typed>> {
         let zoned = ["Z", "+00:00", "+00", "+0000"]
             .iter()
             .find_map(|zone| self.format.strip_suffix(zone));
@@ -132,6 +132,7 @@ impl Moment {
             "%H:%M:%f" => Some("milliseconds"),
             _ => None,
         };
+        let made = |sql: String| Ok(Some(Typed::atom(sql, Class::Other(kind), false)));
         let no_form = || {
             Err(Untranslatable(
                 "the time of now is not in the form that its column has".to_owned(),
@@ -140,27 +141,24 @@ impl Moment {
         match kind {
             PgKind::Timestamptz(digits) => match day.and_then(unit) {
                 Some(unit) if fits(unit, digits) && self.unmoved => {
-                    Ok(Some(format!("date_trunc('{unit}', statement_timestamp())")))
+                    made(format!("date_trunc('{unit}', statement_timestamp())"))
                 }
-                Some(unit) if fits(unit, digits) => Ok(Some(format!(
-                    "date_trunc('{unit}', {}) AT TIME ZONE 'UTC'",
-                    self.at
-                ))),
+                Some(unit) if fits(unit, digits) => {
+                    made(format!("(date_trunc('{unit}', {}) AT TIME ZONE 'UTC')", self.at))
+                }
                 _ => no_form(),
             },
             PgKind::Timestamp(digits) => match day.and_then(unit) {
                 Some(unit) if zoned.is_none() && fits(unit, digits) => {
-                    Ok(Some(format!("date_trunc('{unit}', {})", self.at)))
+                    made(format!("date_trunc('{unit}', {})", self.at))
                 }
                 _ => no_form(),
             },
             PgKind::Time(digits) => match unit(&self.format) {
-                Some(unit) if fits(unit, digits) => {
-                    Ok(Some(format!("date_trunc('{unit}', {})::time", self.at)))
-                }
+                Some(unit) if fits(unit, digits) => made(format!("date_trunc('{unit}', {})::time", self.at)),
                 _ => no_form(),
             },
-            PgKind::Date if self.format == "%Y-%m-%d" => Ok(Some(format!("({})::date", self.at))),
+            PgKind::Date if self.format == "%Y-%m-%d" => made(format!("({})::date", self.at)),
             PgKind::Date => no_form(),
             _ => Ok(None),
         }

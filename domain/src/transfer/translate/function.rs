@@ -1,7 +1,7 @@
 //! SQLite's functions.
 
 use super::Untranslatable;
-use super::meaning::{Translator, choice};
+use super::meaning::{Place, Translator, choice};
 use super::tree::{Binary, Expr, Node, shown};
 use super::typed::{Class, Collation, Constant, Result, Typed, align, compare, lower, unified, upper};
 use super::{clock, pattern};
@@ -126,7 +126,7 @@ pub(super) fn call(translator: &Translator<'_>, name: &str, arguments: &[Expr]) 
         ("min" | "max" | "count" | "sum" | "total" | "avg" | "group_concat" | "string_agg", _) => {
             Err(Untranslatable(format!("{name}() is an aggregate function")))
         }
-        ("typeof", 1) => type_of(&typed(0)?),
+        ("typeof", 1) => type_of(&typed(0)?, translator.place),
         ("hex", 1) => hex(&typed(0)?),
         ("unicode", 1) => {
             let argument = typed(0)?.text_argument()?;
@@ -146,12 +146,12 @@ pub(super) fn call(translator: &Translator<'_>, name: &str, arguments: &[Expr]) 
         }
         ("glob", 2) => pattern::glob(typed(1)?, typed(0)?),
         ("json_valid", 1) => json_valid(&typed(0)?),
-        ("random", 0) if translator.volatile => Ok(Typed::atom(
+        ("random", 0) if translator.place == Place::Default => Ok(Typed::atom(
             format!("('x' || encode({}, 'hex'))::bit(64)::bigint", random_bytes(8)),
             Class::BIGINT,
             false,
         )),
-        ("randomblob", 1) if translator.volatile => match arguments[0].node {
+        ("randomblob", 1) if translator.place == Place::Default => match arguments[0].node {
             Node::Integer(n) if n <= RANDOM_BYTES_MAX => {
                 Ok(Typed::atom(random_bytes(n.max(1)), Class::Blob, false))
             }
@@ -160,7 +160,9 @@ pub(super) fn call(translator: &Translator<'_>, name: &str, arguments: &[Expr]) 
             ))),
         },
         ("random" | "randomblob", _) => Err(Untranslatable(format!("{name}() is not the same each time"))),
-        ("unixepoch" | "julianday", _) if translator.volatile => clock::number(name, arguments),
+        ("unixepoch" | "julianday", _) if translator.place == Place::Default => {
+            clock::number(name, arguments)
+        }
         ("date" | "time" | "datetime" | "julianday" | "strftime" | "unixepoch" | "timediff", _) => Err(
             Untranslatable(format!("{name}() reads times in more forms than PostgreSQL")),
         ),
@@ -195,21 +197,11 @@ fn length(argument: Typed) -> Result<Typed> {
 }
 
 fn substr(subject: Typed, from: &Typed, count: Option<&Typed>) -> Result<Typed> {
-    let blob = subject.class == Class::Blob;
-    let subject = if blob { subject } else { subject.text_argument()? };
-    let refused = || {
-        Untranslatable(
-            "substr() is given a place or a length that PostgreSQL would take otherwise".to_owned(),
-        )
-    };
-    let class = if blob { Class::Blob } else { Class::Text };
-    let small = |argument: &Typed| -> Result<String> {
-        let wide = matches!(argument.class, Class::Integer { wide: true, .. });
-        Ok(if wide {
-            format!("{}::integer", argument.closed())
-        } else {
-            argument.sql.clone()
-        })
+    // Of an empty blob SQLite's is NULL.
+    let subject = subject.text_argument()?;
+    let small = |argument: &Typed| match argument.class {
+        Class::Integer { wide: true, .. } => format!("{}::integer", argument.closed()),
+        _ => argument.sql.clone(),
     };
     let within = |argument: &Typed, least: i64| match argument.class {
         Class::Integer { low, high, .. } => low >= least && high <= i64::from(i32::MAX),
@@ -217,19 +209,23 @@ fn substr(subject: Typed, from: &Typed, count: Option<&Typed>) -> Result<Typed> 
     };
     let mut nullable = subject.nullable || from.nullable;
     let sql = match (&from.constant, count) {
-        (Some(Constant::Integer(n)), None) if (-i64::from(i32::MAX)..0).contains(n) && !blob => {
+        (Some(Constant::Integer(n)), None) if (-i64::from(i32::MAX)..0).contains(n) => {
             format!("right({}, {})", subject.sql, -n)
         }
-        (_, None) if within(from, 1) => format!("substr({}, {})", subject.sql, small(from)?),
+        (_, None) if within(from, 1) => format!("substr({}, {})", subject.sql, small(from)),
         (_, Some(count)) if within(from, 1) && within(count, 0) => {
             nullable |= count.nullable;
-            format!("substr({}, {}, {})", subject.sql, small(from)?, small(count)?)
+            format!("substr({}, {}, {})", subject.sql, small(from), small(count))
         }
-        _ => return Err(refused()),
+        _ => {
+            return Err(Untranslatable(
+                "substr() is given a place or a length that PostgreSQL would take otherwise".to_owned(),
+            ));
+        }
     };
     Ok(Typed {
         bytewise: subject.bytewise,
-        ..Typed::atom(sql, class, nullable)
+        ..Typed::atom(sql, Class::Text, nullable)
     })
 }
 
@@ -364,7 +360,7 @@ fn extreme(translator: &Translator<'_>, name: &str, arguments: &[Expr]) -> Resul
     })
 }
 
-fn type_of(argument: &Typed) -> Result<Typed> {
+fn type_of(argument: &Typed, place: Place) -> Result<Typed> {
     let name = match argument.class {
         Class::Null => return Ok(Typed::text("null")),
         Class::Bool | Class::Integer { .. } => "integer",
@@ -381,7 +377,8 @@ fn type_of(argument: &Typed) -> Result<Typed> {
             )));
         }
     };
-    if !argument.nullable {
+    // A constant where a column was would be one of those that generated columns cannot have.
+    if !argument.nullable && place != Place::Generated {
         return Ok(Typed::text(name));
     }
     Ok(Typed::atom(

@@ -9,8 +9,18 @@ use crate::transfer::catalog::Affinity;
 /// Translates expressions over columns.
 pub(super) struct Translator<'a> {
     pub(super) columns: &'a [ExprColumn],
-    /// Whether a value may differ each time it is computed, as only a default may.
-    pub(super) volatile: bool,
+    pub(super) place: Place,
+}
+
+/// Where an expression stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Place {
+    /// In a CHECK or an index.
+    Row,
+    /// In a generated column. PostgreSQL 15 calculates constants there before it knows their collation, and refuses to.
+    Generated,
+    /// In a default, the one whose value may differ each time.
+    Default,
 }
 
 impl Translator<'_> {
@@ -20,10 +30,13 @@ impl Translator<'_> {
     }
 
     fn meaning(&self, expr: &Expr) -> Result<Typed> {
-        if self.volatile
+        if self.place == Place::Default
             && let Some(moment) = Moment::of(expr)
         {
             return moment?.typed();
+        }
+        if self.place == Place::Generated && expr.may_need_collation() && !self.has_column(expr) {
+            return Err(Untranslatable("it calculates with constants alone".to_owned()));
         }
         match &expr.node {
             Node::Null => Ok(Typed::null()),
@@ -117,6 +130,13 @@ impl Translator<'_> {
         })
     }
 
+    fn has_column(&self, expr: &Expr) -> bool {
+        match &expr.node {
+            Node::Name { name, .. } => self.column(name).is_some(),
+            _ => expr.children().iter().any(|child| self.has_column(child)),
+        }
+    }
+
     /// TRUE or FALSE without quotes, where no column is called so.
     fn truth_word(&self, expr: &Expr) -> Option<bool> {
         match &expr.node {
@@ -154,6 +174,7 @@ impl Translator<'_> {
         let typed = typed.numeral();
         let class = match (typed.class, operator) {
             (Class::Null, _) => return Ok(Typed::null()),
+            (Class::Integer { high: i64::MIN, .. }, Unary::Minus) => return Err(beyond_64_bits()),
             (Class::Integer { low, high, .. }, Unary::Minus) => Class::Integer {
                 low: high.saturating_neg(),
                 high: low.saturating_neg(),
@@ -184,14 +205,9 @@ impl Translator<'_> {
             ));
         }
         match operator {
-            Binary::Equal
-            | Binary::Unequal
-            | Binary::Less
-            | Binary::LessOrEqual
-            | Binary::Greater
-            | Binary::GreaterOrEqual
-            | Binary::Is
-            | Binary::IsNot => compare(operator, &self.compared(left)?, &self.compared(right)?),
+            operator if operator.compares() => {
+                compare(operator, &self.compared(left)?, &self.compared(right)?)
+            }
             Binary::Concat => {
                 let (one, other) = (self.typed(left)?.texted()?, self.typed(right)?.texted()?);
                 let sql = format!("{} || {}", one.operand(), other.operand());
@@ -230,7 +246,7 @@ impl Translator<'_> {
 
     /// Seconds since 1970, which strftime yields as text.
     fn epoch(&self, expr: &Expr) -> Option<Typed> {
-        let moment = Moment::of(expr).filter(|_| self.volatile)?.ok()?;
+        let moment = Moment::of(expr).filter(|_| self.place == Place::Default)?.ok()?;
         moment.is_epoch().then(|| moment.epoch())
     }
 
@@ -269,7 +285,7 @@ impl Translator<'_> {
         let mut left = None;
         let mut items = Vec::with_capacity(list.len());
         let mut tests = Vec::with_capacity(list.len());
-        let mut one_left = true;
+        let mut one_left = !matches!(value.constant, Some(Constant::Text(_)));
         for item in &list {
             let test = compare(Binary::Equal, &value, item)?;
             nullable |= test.nullable;
@@ -474,6 +490,10 @@ pub(super) fn arithmetic(operator: Binary, left: &Typed, right: &Typed) -> Resul
     })
 }
 
+fn beyond_64_bits() -> Untranslatable {
+    Untranslatable("it calculates a number beyond 64 bits, which SQLite rounds".to_owned())
+}
+
 fn integers(
     operator: Binary,
     left: &Typed,
@@ -487,23 +507,31 @@ fn integers(
     };
     let mut nullable = left.nullable || right.nullable;
     let mut divisor = right.operand();
-    let corners = |calculate: fn(i64, i64) -> i64| {
+    let corners = |calculate: fn(i128, i128) -> i128| -> Result<(i64, i64)> {
         let all = [
             (low, other_low),
             (low, other_high),
             (high, other_low),
             (high, other_high),
         ];
-        let all = all.map(|(one, other)| calculate(one, other));
-        (
-            all.into_iter().min().unwrap_or(i64::MIN),
-            all.into_iter().max().unwrap_or(i64::MAX),
-        )
+        let all = all.map(|(one, other)| calculate(one.into(), other.into()));
+        let (least, most) = all.iter().fold((all[0], all[0]), |(least, most), one| {
+            (least.min(*one), most.max(*one))
+        });
+        // PostgreSQL calculates constants beforehand, even those that no row asks for.
+        if least > i64::MAX.into() || most < i64::MIN.into() {
+            return Err(beyond_64_bits());
+        }
+        let clamped = |n: i128| i64::try_from(n.clamp(i64::MIN.into(), i64::MAX.into()));
+        Ok((
+            clamped(least).unwrap_or(i64::MIN),
+            clamped(most).unwrap_or(i64::MAX),
+        ))
     };
     let (low, high) = match operator {
-        Binary::Add => corners(i64::saturating_add),
-        Binary::Subtract => corners(i64::saturating_sub),
-        Binary::Multiply => corners(i64::saturating_mul),
+        Binary::Add => corners(|one, other| one + other)?,
+        Binary::Subtract => corners(|one, other| one - other)?,
+        Binary::Multiply => corners(|one, other| one * other)?,
         Binary::Divide | Binary::Remainder => {
             // SQLite's NULL is PostgreSQL's error.
             if constant.is_none_or(|n| n == 0) {

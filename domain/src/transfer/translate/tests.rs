@@ -204,7 +204,7 @@ fn conditions() {
                 "typeof(i) = 'integer'",
                 r#"CASE WHEN "i" IS NULL THEN 'null' ELSE 'integer' END = 'integer'"#,
             ),
-            ("typeof(tt) IN ('text')", "'text' IN ('text')"),
+            ("typeof(tt) IN ('text')", "TRUE"),
             (
                 "typeof(n) = 'real'",
                 "! typeof() is given a number, which may be of several classes in SQLite",
@@ -370,7 +370,7 @@ fn defaults() {
             ("1e20", "! SQLite has a spelling of its own for the real 1e20"),
             ("TRUE", "'1'"),
             ("NULL", "NULL"),
-            ("'a' || 'b'", "'a' || 'b'"),
+            ("'a' || 'b'", "('a' || 'b')"),
             (
                 "CURRENT_TIMESTAMP",
                 "to_char(statement_timestamp() AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS')",
@@ -419,7 +419,7 @@ fn defaults() {
             "! it is text, which a column of integers does not hold as SQLite stores it",
         ),
         ("+1", PgKind::Int8, Affinity::Integer, "1"),
-        ("1+1", PgKind::Int8, Affinity::Integer, "1::bigint + 1"),
+        ("1+1", PgKind::Int8, Affinity::Integer, "(1::bigint + 1)"),
         ("1e3", PgKind::Int8, Affinity::Integer, "1000"),
         (
             "99999",
@@ -443,7 +443,7 @@ fn defaults() {
             "CAST(strftime('%s','now') AS INTEGER) * 1000",
             PgKind::Int8,
             Affinity::Integer,
-            "floor(extract(epoch FROM statement_timestamp()))::bigint * 1000",
+            "(floor(extract(epoch FROM statement_timestamp()))::bigint * 1000)",
         ),
         (
             "CURRENT_TIMESTAMP",

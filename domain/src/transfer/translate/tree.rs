@@ -93,6 +93,21 @@ pub(super) enum Binary {
 }
 
 impl Binary {
+    /// Whether it is a comparison.
+    pub(super) fn compares(self) -> bool {
+        matches!(
+            self,
+            Self::Equal
+                | Self::Unequal
+                | Self::Less
+                | Self::LessOrEqual
+                | Self::Greater
+                | Self::GreaterOrEqual
+                | Self::Is
+                | Self::IsNot
+        )
+    }
+
     /// As both databases write it, for those that both have.
     pub(super) fn sign(self) -> &'static str {
         match self {
@@ -162,6 +177,16 @@ impl Expr {
                 let ends = base.as_deref().into_iter().chain(otherwise.as_deref());
                 arms.chain(ends).collect()
             }
+        }
+    }
+
+    /// Whether it compares or looks into text, if what it is made of is text.
+    pub(super) fn may_need_collation(&self) -> bool {
+        match &self.node {
+            Node::Call(..) | Node::Like { .. } | Node::Between { .. } | Node::In { .. } => true,
+            Node::Case { base, .. } => base.is_some(),
+            Node::Binary(operator, ..) => operator.compares(),
+            _ => false,
         }
     }
 

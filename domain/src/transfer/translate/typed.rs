@@ -624,6 +624,15 @@ pub(super) fn compare(operator: Binary, left: &Typed, right: &Typed) -> Result<T
             });
         }
     }
+    // PostgreSQL cannot always tell the collation of two strings.
+    if let (Some(Constant::Text(one)), Some(Constant::Text(other))) = (&left.constant, &right.constant)
+        && equality
+        && left.collation.is_none()
+        && right.collation.is_none()
+    {
+        let word = if (one == other) == not { "FALSE" } else { "TRUE" };
+        return Ok(Typed::atom(word.to_owned(), Class::Bool, false));
+    }
     let pair = align(left, right, !equality)?;
     Ok(Typed::compound(
         format!("{} {} {}", pair.left, operator.sign(), pair.right),
@@ -635,7 +644,16 @@ pub(super) fn compare(operator: Binary, left: &Typed, right: &Typed) -> Result<T
 /// The value by whose bytes its text is told apart and ordered under its collation: what an index is made of.
 pub(super) fn index_key(typed: &Typed) -> String {
     match (typed.class, typed.collation) {
-        (Class::Text, Some((collation, _))) if typed.constant.is_none() => collation.folded(typed),
+        (Class::Text, _) if typed.constant.is_some() => format!("{}::text", typed.sql),
+        (Class::Text, collation) if !typed.bytewise => {
+            let collation = collation.map_or(Collation::Binary, |(collation, _)| collation);
+            let sql = match collation {
+                Collation::Binary => typed.operand(),
+                _ => collation.folded(typed),
+            };
+            format!("{sql} COLLATE \"C\"")
+        }
+        (Class::Text, Some((collation, _))) => collation.folded(typed),
         _ => typed.sql.clone(),
     }
 }
