@@ -219,9 +219,9 @@ fn mixed_cell(stored: Value, in_bytes: bool, random: &mut Random) -> Cell {
         Value::Text(text) => (Some("text"), Some(text.clone().into_bytes())),
         Value::Blob(bytes) => (Some("blob"), Some(bytes.clone())),
     };
-    // The class that most values have may be left out.
-    let usual = if in_bytes { Some("blob") } else { Some("text") };
-    let unsaid = class == usual && random.below(2) == 0;
+    // NULL has the class that the column's type holds as it is, or whatever.
+    let own = if in_bytes { "blob" } else { "text" };
+    let class = class.or_else(|| pick(random, &[Some(own), None, Some("integer")]));
     let made = content.map(|content| {
         if in_bytes {
             bytea(&content)
@@ -229,11 +229,7 @@ fn mixed_cell(stored: Value, in_bytes: bool, random: &mut Random) -> Cell {
             String::from_utf8(content).unwrap()
         }
     });
-    Cell {
-        stored,
-        made,
-        class: class.filter(|_| !unsaid),
-    }
+    Cell { stored, made, class }
 }
 
 /// `HH:MM` and what a rendering's precision has behind it.
@@ -322,6 +318,9 @@ impl Cell {
                     _ => Value::Blob((number / 4).to_string().into_bytes()),
                 };
                 return mixed_cell(stored, true, random);
+            }
+            _ if random.below(6) == 0 && column.class.is_some() => {
+                return mixed_cell(Value::Null, column.kind == "bytea", random);
             }
             _ if random.below(6) == 0 => return Self::null(),
             _ => {}
@@ -478,7 +477,7 @@ impl Cell {
                 }
                 Some(_) if random.below(8) == 0 => (changed.made, changed.class) = (None, None),
                 Some(made) => match (column.class, random.below(2)) {
-                    (Some(_), 0) => changed.class = self.other_class(column, random),
+                    (Some(_), 0) => changed.class = self.other_class(random),
                     _ => changed.made = Some(changed_literal(made, column, self.class, random)),
                 },
             },
@@ -486,7 +485,7 @@ impl Cell {
         changed
     }
 
-    fn other_class(&self, column: &Column, random: &mut Random) -> Option<&'static str> {
+    fn other_class(&self, random: &mut Random) -> Option<&'static str> {
         let own = match &self.stored {
             Value::Integer(_) => "integer",
             Value::Real(_) => "real",
@@ -494,7 +493,6 @@ impl Cell {
             Value::Blob(_) => "blob",
             Value::Null => panic!("NULL has no class"),
         };
-        let usual = if column.kind == "text" { "text" } else { "blob" };
         let others = [
             Some("integer"),
             Some("real"),
@@ -505,7 +503,7 @@ impl Cell {
         ];
         loop {
             let class = pick(random, &others);
-            if class.unwrap_or(usual) != own {
+            if class != Some(own) {
                 return class;
             }
         }

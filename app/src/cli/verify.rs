@@ -61,7 +61,7 @@ pub(super) async fn run(args: VerifyArgs, config: &Config) -> Result<Exit, CliEr
     let (from, to) = places(args.source.as_deref(), args.target.as_deref(), config)?;
     let access = Access {
         busy_timeout: Duration::from_millis(args.busy_timeout),
-        schema: args.schema.clone(),
+        schema: args.schema,
         jobs: usize::from(args.jobs),
     };
     let (ours, theirs) = tokio::try_join!(verify_side(&from, &access), verify_side(&to, &access))?;

@@ -250,9 +250,14 @@ impl VerifySide for VerifyDatabase {
             }
         }
         if self.exists("cutover.quarantine").await? {
-            let sql = "SELECT table_name, count(*) FROM cutover.quarantine GROUP BY table_name";
-            let rows = self.query(sql, &[]).await?;
+            let sql = "SELECT table_name, count(*) FROM cutover.quarantine WHERE schema_name = $1 GROUP BY table_name";
+            let rows = self.query(sql, &[&self.schema]).await?;
             notes.quarantined = rows.iter().map(|row| (row.get(0), count(row, 1))).collect();
+        }
+        if self.exists("cutover.made_table").await? {
+            let sql = "SELECT table_name, source_table FROM cutover.made_table WHERE schema_name = $1";
+            let rows = self.query(sql, &[&self.schema]).await?;
+            notes.made = rows.iter().map(|row| (row.get(0), row.get(1))).collect();
         }
         if self.exists("cutover.rendering").await? {
             let sql = "SELECT table_name, column_name, source_table, source_column, rendering, class_column

@@ -98,6 +98,11 @@ impl Pool {
     }
 }
 
+/// The error, and in which table it was met.
+fn within(error: TransferError, table: &str) -> TransferError {
+    TransferError::Unreachable(format!("{error} (while reading the table {table})"))
+}
+
 fn stopped() -> TransferError {
     TransferError::Failed("the file is read by too many at once, or a reading thread has stopped".to_owned())
 }
@@ -143,7 +148,8 @@ impl TransferSource for SqliteSource {
         );
         let ends: (Option<i64>, Option<i64>) = self
             .run(move |connection| connection.query_row(&sql, [], |row| Ok((row.get(0)?, row.get(1)?))))
-            .await?;
+            .await
+            .map_err(|error| within(error, &table.name))?;
         Ok(match ends {
             (Some(first), Some(last)) => ranges(first, last),
             _ => whole,
@@ -151,6 +157,7 @@ impl TransferSource for SqliteSource {
     }
 
     async fn oddities(&self, table: &Table) -> TransferResult<Oddities> {
+        let name = table.name.clone();
         let table = table.clone();
         self.run(move |connection| {
             Ok(Oddities {
@@ -159,6 +166,7 @@ impl TransferSource for SqliteSource {
             })
         })
         .await
+        .map_err(|error| within(error, &name))
     }
 
     async fn scan(&self, scan: Scan) -> TransferResult<Box<dyn Batches>> {
@@ -168,14 +176,8 @@ impl TransferSource for SqliteSource {
         drop(self.spawn(move |connection| {
             let outcome = read(connection, &scan, |batch| sender.blocking_send(Ok(batch)).is_ok());
             if let Err(error) = outcome {
-                let what = format!(
-                    "{} (while reading the table {})",
-                    file.error(&error),
-                    scan.table.name
-                );
-                sender
-                    .blocking_send(Err(TransferError::Unreachable(what)))
-                    .unwrap_or_default();
+                let error = within(file.error(&error), &scan.table.name);
+                sender.blocking_send(Err(error)).unwrap_or_default();
             }
         }));
         Ok(Box::new(SqliteBatches(receiver)))
