@@ -403,8 +403,10 @@ fn key_hash(row: Row<'_>, columns: &[usize]) -> Option<(Fingerprint, u64)> {
             Value::Null => return None,
             Value::Integer(number) => hash.add_bytes(&number.to_le_bytes()),
             Value::Real(number) => hash.add_bytes(&number.to_le_bytes()),
-            Value::Text(bytes) | Value::Blob(bytes) => {
+            // The same bytes are two values as a text and as a blob.
+            value @ (Value::Text(bytes) | Value::Blob(bytes)) => {
                 length += u64::try_from(bytes.len()).unwrap_or(0);
+                hash.add_bytes(value.class().as_str().as_bytes());
                 hash.add_bytes(bytes);
             }
         }
