@@ -241,6 +241,8 @@ pub fn plan(
         }
         plan.tables.push(table);
     }
+    plan.relations
+        .promise(source.tables.iter().map(|table| table.name.as_str()));
     for from in source.parents_first() {
         let planned = plan.tables.iter().any(|table| table.source.name == from.name);
         if !planned && scope.includes(&from.name) {
@@ -378,6 +380,7 @@ impl Plan {
         let mut name = from.made_for.clone().unwrap_or_else(|| from.name.clone());
         let mut columns = Vec::with_capacity(from.columns.len());
         let mut names = Names::of_columns();
+        names.promise(from.columns.iter().map(|column| column.name.as_str()));
         let mut rename = |kind: &'static str, from_name: &str, to: &str| {
             if from_name != to {
                 self.renamed.push(Renamed {
