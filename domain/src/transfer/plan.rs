@@ -247,6 +247,7 @@ pub fn plan(
         let planned = plan.tables.iter().any(|table| table.source.name == from.name);
         if !planned && scope.includes(&from.name) {
             let table = plan.created(from, target.engine);
+            table.check_width()?;
             plan.tables.push(table);
         }
     }
@@ -472,7 +473,23 @@ impl Plan {
     }
 }
 
+/// More columns no table of PostgreSQL has.
+const COLUMNS_MAX: usize = 1_600;
+
 impl TablePlan {
+    /// Whether PostgreSQL can have such a table. The error is a sentence for a person.
+    pub(super) fn check_width(&self) -> Result<(), String> {
+        let columns = self.target_columns().len();
+        if self.engine == Engine::Sqlite || columns <= COLUMNS_MAX {
+            return Ok(());
+        }
+        Err(format!(
+            "the table {} would have {columns} columns and PostgreSQL holds {COLUMNS_MAX} at most; divide it, or leave it out \
+             (--exclude)",
+            self.source.name
+        ))
+    }
+
     /// Leaves out columns that the table of the target lacks and in which no row has a value; they are returned.
     pub fn leave_out_empty_columns(&mut self, survey: &mut TableSurvey) -> Vec<NotCarried> {
         let mut left_out = vec![];

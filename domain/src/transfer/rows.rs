@@ -230,6 +230,13 @@ impl RowBatch {
             })
     }
 
+    /// Whether the source could not express this value.
+    pub fn refuses(&self, row: Row<'_>, column: usize) -> bool {
+        self.refused
+            .iter()
+            .any(|refused| (refused.row, refused.column) == (row.at(), column))
+    }
+
     /// The values that the source could not express, in order.
     pub fn refused(&self) -> &[Refused] {
         &self.refused
