@@ -236,32 +236,16 @@ impl fmt::Debug for Cell {
     }
 }
 
-/// What of `source` is not in `back`, or is there and was not in `source`. Rows that were set apart must be rows of the source, and
-/// are not missed. The SQL of `rewritten` objects may differ, of all others only in blanks.
-pub(crate) fn differences(
-    source: &Contents,
-    back: &Contents,
-    set_apart: &[SetApart],
-    rewritten: &[&str],
-) -> Vec<String> {
+/// What of `source` is not in `back`, or is there and was not in `source`. The SQL of `rewritten` objects may differ, of all others
+/// only in blanks.
+pub(crate) fn differences(source: &Contents, back: &Contents, rewritten: &[&str]) -> Vec<String> {
     let mut found = Vec::new();
     let names: BTreeSet<&String> = source.tables.keys().chain(back.tables.keys()).collect();
     for name in names {
         match (source.tables.get(name), back.tables.get(name)) {
-            (Some(was), Some(is)) => {
-                let apart: Vec<&SetApart> = set_apart.iter().filter(|row| row.table == *name).collect();
-                found.extend(table_differences(name, was, is, &apart));
-            }
+            (Some(was), Some(is)) => found.extend(table_differences(name, was, is)),
             (Some(_), None) => found.push(format!("the table {name} is missing")),
             (None, _) => found.push(format!("there is a table {name} too many")),
-        }
-    }
-    for apart in set_apart {
-        if !source.tables.contains_key(&apart.table) {
-            found.push(format!(
-                "a row of {} was set apart, which is no table of the source",
-                apart.table
-            ));
         }
     }
     for (object, sql) in &source.objects {
@@ -289,7 +273,7 @@ pub(crate) fn differences(
     found
 }
 
-fn table_differences(name: &str, was: &Table, is: &Table, set_apart: &[&SetApart]) -> Vec<String> {
+fn table_differences(name: &str, was: &Table, is: &Table) -> Vec<String> {
     if was.columns != is.columns {
         return vec![format!(
             "the columns of {name} were {:?} and are {:?}",
@@ -297,24 +281,9 @@ fn table_differences(name: &str, was: &Table, is: &Table, set_apart: &[&SetApart
         )];
     }
     let mut found = Vec::new();
-    let mut expected = was.rows.clone();
-    for apart in set_apart {
-        let row = in_order(apart, &was.columns);
-        match row
-            .as_ref()
-            .and_then(|row| expected.get_mut(row))
-            .filter(|count| **count > 0)
-        {
-            Some(count) => *count -= 1,
-            None => found.push(format!(
-                "{name}: this row was set apart and is none of the source: {:?}",
-                apart.row
-            )),
-        }
-    }
-    let rows: BTreeSet<&Row> = expected.keys().chain(is.rows.keys()).collect();
+    let rows: BTreeSet<&Row> = was.rows.keys().chain(is.rows.keys()).collect();
     for row in rows {
-        let (was, is) = (expected.get(row).unwrap_or(&0), is.rows.get(row).unwrap_or(&0));
+        let (was, is) = (was.rows.get(row).unwrap_or(&0), is.rows.get(row).unwrap_or(&0));
         if was != is {
             found.push(format!(
                 "{name}: {was} times in the source, {is} times back: {row:?}"
@@ -324,15 +293,49 @@ fn table_differences(name: &str, was: &Table, is: &Table, set_apart: &[&SetApart
     found
 }
 
-/// A row set apart in the order of `columns`; what a generated column held need not have been kept.
-fn in_order(apart: &SetApart, columns: &[String]) -> Option<Row> {
-    columns
-        .iter()
-        .map(|column| {
-            let at = apart.columns.iter().position(|name| name == column)?;
-            apart.row.get(at).cloned()
-        })
-        .collect()
+/// The rows set apart that are none of the source, or are there less often.
+pub(crate) fn strangers<'a>(source: &Contents, set_apart: &'a [SetApart]) -> Vec<&'a SetApart> {
+    let mut tables = source.tables.clone();
+    let strange = |apart: &&SetApart| {
+        let count = tables.get_mut(&apart.table).and_then(|table| {
+            let row = apart.row_of(&table.columns)?;
+            table.rows.get_mut(&row).filter(|count| **count > 0)
+        });
+        count.map(|count| *count -= 1).is_none()
+    };
+    set_apart.iter().filter(strange).collect()
+}
+
+/// The rows that a file could not take, as it keeps them itself.
+pub(crate) fn set_apart_in(connection: &Connection) -> Vec<SetApart> {
+    let sql = "SELECT table_name, position, value_column, value, CAST(value AS BLOB) FROM _cutover_quarantine ORDER BY 1, 2, rowid";
+    let values = listed(connection, sql, |row| {
+        let place: (String, i64) = (row.get(0)?, row.get(1)?);
+        let column: String = row.get(2)?;
+        Ok((place, column, cell(row.get_ref(3)?, row.get_ref(4)?, "UTF-8")))
+    });
+    let mut rows: BTreeMap<(String, i64), SetApart> = BTreeMap::new();
+    for (place, column, value) in values {
+        let row = rows.entry(place.clone()).or_insert_with(|| SetApart {
+            table: place.0,
+            columns: vec![],
+            row: vec![],
+        });
+        row.columns.push(column);
+        row.row.push(value);
+    }
+    rows.into_values().collect()
+}
+
+impl SetApart {
+    /// Its values in the order of `columns`.
+    pub(crate) fn row_of(&self, columns: &[String]) -> Option<Row> {
+        let value = |column: &String| {
+            let at = self.columns.iter().position(|name| name == column)?;
+            self.row.get(at).cloned()
+        };
+        columns.iter().map(value).collect()
+    }
 }
 
 fn blanks_aside(sql: &str) -> String {
@@ -362,7 +365,7 @@ mod tests {
 
     #[test]
     fn equal_files_do_not_differ() {
-        let found = differences(&contents(""), &contents("UPDATE t SET a = a"), &[], &[]);
+        let found = differences(&contents(""), &contents("UPDATE t SET a = a"), &[]);
         assert!(found.is_empty(), "{found:?}");
     }
 
@@ -421,12 +424,12 @@ mod tests {
         for mutation in mutations {
             let back = contents(mutation);
             assert_ne!(
-                differences(&source, &back, &[], &[]),
+                differences(&source, &back, &[]),
                 Vec::<String>::new(),
                 "{mutation}"
             );
             assert_ne!(
-                differences(&back, &source, &[], &[]),
+                differences(&back, &source, &[]),
                 Vec::<String>::new(),
                 "{mutation}, seen from there"
             );
@@ -441,39 +444,33 @@ mod tests {
             connection.execute_batch(&sql).unwrap();
             Contents::of(&connection)
         };
-        let found = differences(&made("a + 1"), &made("a + 2"), &[], &["t"]);
+        let found = differences(&made("a + 1"), &made("a + 2"), &["t"]);
         assert_eq!(found.len(), 2, "the row with 2 and the one with 3: {found:?}");
     }
 
     #[test]
     fn a_row_set_apart_must_be_one_of_the_source() {
-        let (source, back) = (contents(""), contents("DELETE FROM twice WHERE rowid IN (1, 3)"));
+        let source = contents("");
         let apart = |row: Row| SetApart {
             table: "twice".to_owned(),
             columns: vec!["b".to_owned(), "a".to_owned()],
             row,
         };
-        let (one, nulls) = (
-            apart(vec![Cell::Integer(2), Cell::Integer(1)]),
-            apart(vec![Cell::Null, Cell::Null]),
-        );
-        assert_eq!(
-            differences(&source, &back, &[one.clone(), nulls.clone()], &[]),
-            Vec::<String>::new()
-        );
-        for wrong in [
-            vec![],
-            vec![one.clone()],
-            vec![one.clone(), one.clone()],
-            vec![one.clone(), nulls.clone(), nulls.clone()],
-            vec![nulls.clone(), apart(vec![Cell::Integer(1), Cell::Integer(2)])],
-            vec![nulls, apart(vec![Cell::Integer(2), Cell::Text(b"1".to_vec())])],
+        let one = apart(vec![Cell::Integer(2), Cell::Integer(1)]);
+        let nulls = apart(vec![Cell::Null, Cell::Null]);
+        assert!(strangers(&source, &[one.clone(), nulls.clone(), one.clone()]).is_empty());
+        for strange in [
+            nulls.clone(),
+            apart(vec![Cell::Integer(1), Cell::Integer(2)]),
+            apart(vec![Cell::Integer(2), Cell::Text(b"1".to_vec())]),
+            apart(vec![Cell::Integer(2)]),
+            SetApart {
+                table: "nowhere".to_owned(),
+                ..one.clone()
+            },
         ] {
-            assert_ne!(
-                differences(&source, &back, &wrong, &[]),
-                Vec::<String>::new(),
-                "{wrong:?}"
-            );
+            let rows = [one.clone(), nulls.clone(), strange.clone()];
+            assert_eq!(strangers(&source, &rows), [&strange]);
         }
     }
 
@@ -490,16 +487,16 @@ mod tests {
         let eight = made("UTF-8", "'ä😀'");
         for other in ["UTF-16le", "UTF-16be"] {
             assert_eq!(
-                differences(&eight, &made(other, "'ä😀'"), &[], &[]),
+                differences(&eight, &made(other, "'ä😀'"), &[]),
                 Vec::<String>::new()
             );
             assert_ne!(
-                differences(&eight, &made(other, "'ä😁'"), &[], &[]),
+                differences(&eight, &made(other, "'ä😁'"), &[]),
                 Vec::<String>::new()
             );
         }
         let half = made("UTF-16le", "CAST(x'410000d84200' AS TEXT)");
         let replaced = made("UTF-8", "CAST(x'41efbfbd42' AS TEXT)");
-        assert_ne!(differences(&half, &replaced, &[], &[]), Vec::<String>::new());
+        assert_ne!(differences(&half, &replaced, &[]), Vec::<String>::new());
     }
 }

@@ -360,7 +360,7 @@ fn indexes(file: &Connection, table: &Table, losses: &mut Losses<'_>) {
                 losses.unless_listed(&format!("UNIQUE ({}) is missing", columns.join(", ")), &names);
             }
             "c" => {
-                let same = |found: &&Index| found.name == index || found.name.starts_with(cut(&index));
+                let same = |found: &&Index| found.name == copied.renamed("index", &index);
                 let found = table.indexes.iter().filter(same).find(|found| {
                     let directions = parts.iter().map(|(_, descending)| *descending);
                     let kept = found
@@ -382,15 +382,6 @@ fn indexes(file: &Connection, table: &Table, losses: &mut Losses<'_>) {
     }
 }
 
-/// What is left of a name that PostgreSQL cannot hold as it is, whatever is put behind it.
-fn cut(name: &str) -> &str {
-    if name.len() <= 63 {
-        return "\u{0}nothing";
-    }
-    let end = (0..=40).rev().find(|at| name.is_char_boundary(*at)).unwrap();
-    &name[..end]
-}
-
 fn foreign_keys(file: &Connection, table: &Table, losses: &mut Losses<'_>) {
     let (name, copied) = (losses.table, losses.copied);
     let rows: Vec<(i64, String, String, Option<String>, String, String)> = query_with(
@@ -410,7 +401,7 @@ fn foreign_keys(file: &Connection, table: &Table, losses: &mut Losses<'_>) {
     );
     let mut keys: BTreeMap<i64, ForeignKey> = BTreeMap::new();
     for (id, parent, from, to, on_update, on_delete) in rows {
-        let parent = parent_name(file, &parent);
+        let parent = file_table(file, &parent).unwrap_or(parent);
         let key = keys.entry(id).or_insert_with(|| ForeignKey {
             columns: vec![],
             parent: parent.clone(),
@@ -426,21 +417,19 @@ fn foreign_keys(file: &Connection, table: &Table, losses: &mut Losses<'_>) {
             let sql = "SELECT name FROM pragma_table_xinfo(?1) WHERE pk > 0 ORDER BY pk";
             key.parent_columns = query_with(file, sql, &key.parent, |row| row.get(0));
         }
+        let there = file_table(file, &key.parent);
+        let targets = |table: &str, columns: &[String]| -> Vec<String> {
+            columns
+                .iter()
+                .map(|column| column_name(file, table, column))
+                .map(|column| copied.target_column(table, &column))
+                .collect()
+        };
         let same = |found: &ForeignKey| {
-            let eq = |a: &[String], b: &[String], of: &str| {
-                a.len() == b.len()
-                    && a.iter()
-                        .zip(b)
-                        .all(|(a, b)| a.eq_ignore_ascii_case(&copied.target_column(of, b)))
-            };
-            found.parent.eq_ignore_ascii_case(&key.parent)
-                && eq(&found.columns, &key.columns, name)
-                && found.parent_columns.len() == key.parent_columns.len()
-                && found
-                    .parent_columns
-                    .iter()
-                    .zip(&key.parent_columns)
-                    .all(|(a, b)| a.eq_ignore_ascii_case(b))
+            there.is_some()
+                && found.parent == copied.target(&key.parent)
+                && found.columns == targets(name, &key.columns)
+                && found.parent_columns == targets(&key.parent, &key.parent_columns)
                 && (&found.on_update, &found.on_delete) == (&key.on_update, &key.on_delete)
         };
         let what = format!("the foreign key {key:?}");
@@ -455,11 +444,19 @@ fn foreign_keys(file: &Connection, table: &Table, losses: &mut Losses<'_>) {
     }
 }
 
-fn parent_name(file: &Connection, written: &str) -> String {
+/// The table that a name means.
+fn file_table(file: &Connection, written: &str) -> Option<String> {
     let sql = "SELECT name FROM sqlite_schema WHERE type = 'table' AND name = ?1 COLLATE NOCASE";
-    query_with(file, sql, written, |row| row.get(0))
-        .pop()
-        .unwrap_or_else(|| written.to_owned())
+    query_with(file, sql, written, |row| row.get(0)).pop()
+}
+
+/// The column that a name means.
+fn column_name(file: &Connection, table: &str, written: &str) -> String {
+    let names: Vec<String> = query_with(file, "SELECT name FROM pragma_table_xinfo(?1)", table, |row| {
+        row.get(0)
+    });
+    let found = names.into_iter().find(|name| name.eq_ignore_ascii_case(written));
+    found.unwrap_or_else(|| written.to_owned())
 }
 
 /// Beside a mixed column stands the class of each value.

@@ -15,7 +15,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 use tokio::sync::OnceCell;
 
-use crate::compare::{Cell, Contents, SetApart, differences};
+use crate::compare::{Cell, Contents, SetApart, differences, set_apart_in, strangers};
 use crate::program::{Ended, run, shortened};
 use crate::schema;
 
@@ -29,6 +29,8 @@ pub(crate) struct Theme {
     database: OnceCell<TestDatabase>,
     flags: Vec<String>,
     rewritten: Vec<&'static str>,
+    /// How many rows a file cannot be given back.
+    refused_back: Option<u64>,
     uid: Option<u32>,
 }
 
@@ -67,6 +69,7 @@ impl Theme {
             database: OnceCell::const_new(),
             flags: vec![],
             rewritten: vec![],
+            refused_back: None,
             uid: None,
         }
     }
@@ -80,6 +83,12 @@ impl Theme {
     /// On the way back the SQL of these objects may be another.
     pub(crate) fn rewritten(mut self, objects: &[&'static str]) -> Self {
         self.rewritten.extend(objects);
+        self
+    }
+
+    /// So many rows are refused on the way back, with a list, and all others come.
+    pub(crate) fn refused_back(mut self, rows: u64) -> Self {
+        self.refused_back = Some(rows);
         self
     }
 
@@ -234,15 +243,22 @@ impl Theme {
     /// `cutover copy DATABASE FILE --json`
     async fn bring_back(&self, back: &Path) {
         let url = self.database().await.url();
-        let arguments = [
+        let mut arguments = vec![
             OsStr::new("copy"),
             OsStr::new(&url),
             back.as_os_str(),
             OsStr::new("--json"),
         ];
+        if let Some(rows) = self.refused_back {
+            let ended = run(self.elsewhere.path(), None, &arguments).await;
+            let report = ended.with(1, "copy of a way back with rejects").json();
+            assert_eq!(rejects(&report), rows, "{report}");
+            arguments.extend(["--on-reject", "quarantine"].map(OsStr::new));
+        }
         let ended = run(self.elsewhere.path(), None, &arguments).await;
-        let report = ended.with(0, "copy of the way back").json();
-        assert_eq!(report["ok"], true, "{report}");
+        let code = self.refused_back.map_or(0, |_| 1);
+        let report = ended.with(code, "copy of the way back").json();
+        assert_eq!(report["ok"], code == 0, "{report}");
     }
 
     /// The database holds no table of the file.
@@ -309,12 +325,22 @@ impl Copied {
         };
         let source = Contents::read(&copied.theme.duplicate("judged"));
         let set_apart = copied.set_apart().await;
-        let found = differences(
-            &source,
-            &Contents::read(&copied.theme.back()),
-            &set_apart,
-            &copied.theme.rewritten,
+        let strangers = strangers(&source, &set_apart);
+        assert!(
+            strangers.is_empty(),
+            "set apart, and none of the source's: {strangers:?}"
         );
+        let mut back = Contents::read(&copied.theme.back());
+        if copied.theme.refused_back.is_some() {
+            // What does not come back is where it was set apart, to the byte.
+            let there = set_apart_in(&copied.used_back);
+            for apart in if set_apart.is_empty() { &there } else { &set_apart } {
+                let table = back.tables.get_mut(&apart.table).unwrap();
+                let row = apart.row_of(&table.columns).unwrap();
+                *table.rows.entry(row).or_insert(0) += 1;
+            }
+        }
+        let found = differences(&source, &back, &copied.theme.rewritten);
         assert!(
             found.is_empty(),
             "the way back:\n{}",
@@ -370,7 +396,7 @@ impl Copied {
                     "null" => Cell::Null,
                     "integer" => Cell::Integer(str::from_utf8(&bytes).unwrap().parse().unwrap()),
                     "real" => Cell::Real(u64::from_be_bytes(bytes.try_into().unwrap())),
-                    "text" => Cell::Text(bytes),
+                    "text" | "utf16" => Cell::Text(bytes),
                     "blob" => Cell::Blob(bytes),
                     other => panic!("a value of the class {other}"),
                 }
@@ -498,6 +524,13 @@ impl Copied {
         })
     }
 
+    /// What an index or a constraint is called in the database.
+    pub(crate) fn renamed<'a>(&'a self, kind: &str, name: &'a str) -> &'a str {
+        let mut renamed = self.report["renamed"].as_array().unwrap().iter();
+        let found = renamed.find(|renamed| renamed["kind"] == kind && renamed["from"] == name);
+        found.map_or(name, |renamed| renamed["to"].as_str().unwrap())
+    }
+
     /// An entry of what was not carried, or weakened, names all of these.
     #[track_caller]
     pub(crate) fn lists(&self, names: &[&str]) -> &Self {
@@ -547,12 +580,17 @@ impl Copied {
         self
     }
 
-    /// What `behaves` has written comes back as SQLite has written it.
-    pub(crate) async fn comes_back(&self) -> &Self {
+    /// The file that comes back from what is in the database now.
+    pub(crate) async fn again(&self) -> Connection {
         let again = self.theme.elsewhere.path().join("again.db");
         self.theme.bring_back(&again).await;
+        Connection::open(again).unwrap()
+    }
+
+    /// What `behaves` has written comes back as SQLite has written it.
+    pub(crate) async fn comes_back(&self) -> &Self {
         let used = Contents::of(&self.used_source);
-        let mut found = differences(&used, &Contents::read(&again), &[], &self.theme.rewritten);
+        let mut found = differences(&used, &Contents::of(&self.again().await), &self.theme.rewritten);
         // PostgreSQL gives no number twice, SQLite does unless it is told not to.
         found.retain(|difference| !difference.starts_with("sqlite_sequence"));
         assert!(

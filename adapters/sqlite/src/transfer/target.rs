@@ -762,7 +762,7 @@ impl LoadWork {
                     self.progress.written += 1;
                 }
                 Some((column, reject)) => {
-                    self.quarantine(connection, row, column, reject)?;
+                    self.quarantine(connection, batch, row, column, reject)?;
                     self.progress.rejected += 1;
                 }
             }
@@ -779,12 +779,13 @@ impl LoadWork {
     fn quarantine(
         &self,
         connection: &Connection,
+        batch: &RowBatch,
         row: Row<'_>,
         column: usize,
         reject: Reject,
     ) -> rusqlite::Result<()> {
         let named = rejected_row(&self.plan, row, column, reject);
-        own_tables::quarantine(connection, &self.plan, row, &named)
+        own_tables::quarantine(connection, &self.plan, batch, row, &named)
     }
 
     fn commit(&mut self, connection: &Connection) -> rusqlite::Result<()> {
