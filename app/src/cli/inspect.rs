@@ -10,6 +10,7 @@ use cutover_domain::transfer::plan::{Scope, TypeWish, Wishes};
 use indicatif::{HumanBytes, HumanDuration};
 use serde_json::{Map, Value, json};
 
+use super::copy::{configured_files, zone_of};
 use super::output::{CliError, Exit, Output};
 use crate::config::{Config, DatabaseUrl};
 use crate::transfer::inspect::{InspectedColumn, InspectedTable, Inspection, inspect};
@@ -50,10 +51,19 @@ pub(super) struct InspectArgs {
 
 /// Looks and prints.
 pub(super) async fn run(args: &InspectArgs, config: &Config) -> Result<Exit, CliError> {
-    let url = args.source.as_deref().map_or_else(
-        || DatabaseUrl::Sqlite(config.lab.sqlite_path.clone()),
-        DatabaseUrl::from_argument,
-    );
+    let files = configured_files(config);
+    let url = match (&args.source, &files[..]) {
+        (Some(source), _) => DatabaseUrl::from_argument(source),
+        (None, [only]) => DatabaseUrl::Sqlite(only.clone()),
+        (None, several) => {
+            let names: Vec<String> = several.iter().map(|path| path.display().to_string()).collect();
+            let text = format!(
+                "several SQLite files are configured; name one of {}",
+                names.join(", ")
+            );
+            return Err(CliError::new(Exit::Usage, text));
+        }
+    };
     let access = Access {
         busy_timeout: Duration::from_millis(args.busy_timeout),
         schema: args.schema.clone(),
@@ -75,7 +85,7 @@ pub(super) async fn run(args: &InspectArgs, config: &Config) -> Result<Exit, Cli
             types: args.types.clone(),
         },
         converter: Converter {
-            zone: config.lab.legacy_zone.clone(),
+            zone: zone_of(&[&url], config)?,
             proven: false,
         },
     };

@@ -40,7 +40,7 @@ impl ServeArgs {
 /// Opens the databases, listens, serves.
 pub(super) async fn run(config: &Config) -> Result<Exit, CliError> {
     let databases = startup::open(config).await?;
-    let routing = Arc::new(Routing::new(databases.lab_repositories(&config.lab.routing)?));
+    let routing = Arc::new(Routing::new(databases.repositories(config)?));
     let app = App {
         routing,
         databases: databases.clone(),

@@ -2,6 +2,7 @@
 
 mod databases;
 mod diagnosis;
+#[cfg(all(feature = "sqlite", feature = "postgres"))]
 mod foreign_keys;
 pub mod inventory;
 mod migrations;
@@ -9,7 +10,7 @@ mod routing;
 mod system;
 pub mod transfer;
 
-pub use databases::{Databases, WiringError};
+pub use databases::{Databases, Repositories, WiringError};
 pub use diagnosis::{Diagnosis, diagnose};
 pub use migrations::MigrationTargets;
 #[cfg(feature = "postgres")]

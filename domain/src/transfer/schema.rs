@@ -15,6 +15,7 @@ use super::ddl;
 use super::name::{quoted, quoted_list};
 use super::naming::Names;
 use super::plan::{ColumnPlan, NotCarried, Plan, Renamed, TablePlan};
+use super::rendering::Rendering;
 use super::survey::TableSurvey;
 use super::translate::{self, ExprColumn};
 
@@ -205,11 +206,9 @@ impl TablePlan {
         else {
             return None;
         };
-        let kind = if plan.class_column.is_some() {
-            PgKind::Other
-        } else {
-            kind.kind
-        };
+        // Where the type does not tell what SQLite has, no expression over it can be given the same meaning.
+        let untold = plan.class_column.is_some() || plan.rendering == Some(Rendering::UuidBlob);
+        let kind = if untold { PgKind::Other } else { kind.kind };
         Some(ExprColumn {
             source: plan.source.clone(),
             target: plan.target.clone(),
