@@ -151,6 +151,7 @@ pub fn make(
             .filter(|(table, _)| table.is_made())
     };
     for (table, survey) in made() {
+        table.check_width()?;
         maker.table(table, survey)?;
     }
     for (table, _) in made() {

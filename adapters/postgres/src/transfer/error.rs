@@ -14,7 +14,10 @@ pub(crate) fn transfer_error(error: &tokio_postgres::Error) -> TransferError {
             "the connection to PostgreSQL was lost ({error}{cause}); the same command goes on from where it was"
         ));
     };
-    let table = db.table().unwrap_or("?").to_owned();
+    // Not every error names its table, but one within a COPY says of which it is.
+    let place = db.where_().and_then(|place| place.lines().next());
+    let copied = place.and_then(|place| Some(place.strip_prefix("COPY ")?.rsplit_once(", line ")?.0));
+    let table = db.table().or(copied).unwrap_or("?").to_owned();
     match *db.code() {
         SqlState::CHECK_VIOLATION | SqlState::FOREIGN_KEY_VIOLATION if db.constraint().is_some() => {
             TransferError::Constraint {
@@ -38,7 +41,6 @@ pub(crate) fn transfer_error(error: &tokio_postgres::Error) -> TransferError {
             .iter()
             .any(|class| db.code().code().starts_with(class)) =>
         {
-            let place = db.where_().and_then(|place| place.lines().next());
             TransferError::Data(format!(
                 "PostgreSQL refused a row of {table}: {} ({})",
                 db.message(),

@@ -281,6 +281,8 @@ fn push_exact(value: Option<(&str, &[u8])>, batch: &mut RowBatch) {
         Some(("integer", bytes)) => batch.push_integer(integer(bytes).unwrap_or_default()),
         Some(("real", bytes)) => batch.push_real(f64::from_be_bytes(bytes.try_into().unwrap_or_default())),
         Some(("text", bytes)) => batch.push_text(bytes),
+        // It was not expressed on the way here either.
+        Some(("utf16", bytes)) => batch.push_refused_text(bytes),
         Some((_, bytes)) => batch.push_blob(bytes),
     }
 }

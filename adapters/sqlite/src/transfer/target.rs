@@ -613,15 +613,16 @@ fn broken_foreign_keys(connection: &Connection, tables: &[String]) -> rusqlite::
     let catalog = catalog::read(connection)?;
     let mut weakened: Vec<Weakened> = Vec::new();
     for table in tables {
-        let found = catalog.table(table);
+        // One that was not made yet has no rows, and one that refers to no key cannot be checked, here as at its origin.
+        let Some(found) = catalog.table(table) else {
+            continue;
+        };
         let mut statement = connection.prepare("SELECT rowid, fkid FROM pragma_foreign_key_check(?1)")?;
         let mut rows = statement.query([table])?;
-        while let Some(row) = rows.next()? {
+        while let Ok(Some(row)) = rows.next() {
             let number = usize::try_from(row.get::<_, i64>(1)?).unwrap_or(usize::MAX - 1);
             // Numbered from the last written to the first.
-            let keys = found
-                .map(|table| table.foreign_keys.as_slice())
-                .unwrap_or_default();
+            let keys = found.foreign_keys.as_slice();
             let key = keys.len().checked_sub(number + 1).and_then(|at| keys.get(at));
             let sql = key.map_or_else(String::new, |key| {
                 format!(
@@ -761,7 +762,7 @@ impl LoadWork {
                     self.progress.written += 1;
                 }
                 Some((column, reject)) => {
-                    self.quarantine(connection, row, column, reject)?;
+                    self.quarantine(connection, batch, row, column, reject)?;
                     self.progress.rejected += 1;
                 }
             }
@@ -778,12 +779,13 @@ impl LoadWork {
     fn quarantine(
         &self,
         connection: &Connection,
+        batch: &RowBatch,
         row: Row<'_>,
         column: usize,
         reject: Reject,
     ) -> rusqlite::Result<()> {
         let named = rejected_row(&self.plan, row, column, reject);
-        own_tables::quarantine(connection, &self.plan, row, &named)
+        own_tables::quarantine(connection, &self.plan, batch, row, &named)
     }
 
     fn commit(&mut self, connection: &Connection) -> rusqlite::Result<()> {
