@@ -85,7 +85,7 @@ const USE_CASE_CRATES: &[&str] = &[
 ];
 
 /// The contexts.
-const CONTEXTS: &[&str] = &["lab"];
+const CONTEXTS: &[&str] = &["lab", "writer"];
 
 /// Where a file of a context must have its namesake: the folder of the context's name in each of these.
 const LAYER_FOLDERS: &[&str] = &[

@@ -19,3 +19,4 @@ mod service;
 mod story;
 mod together;
 mod world;
+mod writer;

@@ -13,6 +13,7 @@ pub mod tls;
 pub mod transfer;
 pub mod types;
 pub mod url;
+pub mod writer;
 
 pub use connect::PgServer;
 pub use database::{Database, PoolSettings, PoolStatus};

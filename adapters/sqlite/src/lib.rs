@@ -9,5 +9,6 @@ pub mod lab;
 mod lane;
 pub mod row;
 pub mod transfer;
+pub mod writer;
 
 pub use database::{Database, OpenSettings};

@@ -47,6 +47,13 @@ pub(super) async fn run(config: &Config) -> Result<Exit, CliError> {
         clock: Arc::new(SystemClock),
         ids: Arc::new(RandomIds),
         avatars: config.lab.avatars.clone().into(),
+        uploads: config.writer.uploads.clone().into(),
+        upload_limit: config.writer.upload_limit,
+        contexts: config
+            .contexts()
+            .iter()
+            .map(|context| context.schema.name)
+            .collect(),
     };
     let cannot_listen = |error: std::io::Error| {
         let address = config.server.listen;

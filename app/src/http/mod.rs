@@ -1,4 +1,4 @@
-//! The HTTP service: the original services' interfaces beneath `/lab`, and health beside them.
+//! The HTTP service: the original services' interfaces beneath `/lab` and `/writer`, and health beside them.
 
 mod docs;
 mod error;
@@ -6,6 +6,7 @@ mod health;
 mod lab;
 mod openapi;
 mod request;
+mod writer;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -40,6 +41,12 @@ pub struct App {
     pub ids: Arc<dyn Ids>,
     /// The folder of the synths' avatars.
     pub avatars: Arc<Path>,
+    /// The folder of the writer's uploaded files.
+    pub uploads: Arc<Path>,
+    /// The largest file that can be uploaded, in bytes.
+    pub upload_limit: usize,
+    /// The contexts that are served.
+    pub contexts: Arc<[&'static str]>,
 }
 
 impl std::fmt::Debug for App {
@@ -50,17 +57,25 @@ impl std::fmt::Debug for App {
     }
 }
 
-/// The operations of the service, each with its description.
-fn described() -> OpenApiRouter<App> {
-    openapi::root()
+/// The operations of the service with these contexts, each with its description.
+fn described(contexts: &[&str]) -> OpenApiRouter<App> {
+    let mut router = openapi::root()
         .routes(routes!(health::healthz))
-        .routes(routes!(health::readyz))
-        .nest("/lab", lab::router())
+        .routes(routes!(health::readyz));
+    for (name, context) in [
+        ("lab", lab::router as fn() -> OpenApiRouter<App>),
+        ("writer", writer::router),
+    ] {
+        if contexts.contains(&name) {
+            router = router.nest(&format!("/{name}"), context());
+        }
+    }
+    router
 }
 
 /// The service's routes.
 pub fn router(app: App, config: &ServerConfig) -> Router {
-    openapi::describe(described())
+    openapi::describe(described(&app.contexts))
         .fallback(error::unknown_path)
         .method_not_allowed_fallback(error::unknown_method)
         .with_state(app)

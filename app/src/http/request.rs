@@ -28,6 +28,13 @@ impl<S: Send + Sync> FromRequest<S> for Body {
             };
             HttpError::Detail(status, text)
         })?;
+        Self::read(&bytes)
+    }
+}
+
+impl Body {
+    /// Reads the bytes of a body.
+    pub(super) fn read(bytes: &[u8]) -> Result<Self, HttpError> {
         if bytes.iter().all(u8::is_ascii_whitespace) {
             return Err(HttpError::Invalid(vec![mistake(
                 "missing",
@@ -37,7 +44,7 @@ impl<S: Send + Sync> FromRequest<S> for Body {
                 None,
             )]));
         }
-        match serde_json::from_slice(&bytes) {
+        match serde_json::from_slice(bytes) {
             Ok(value) => Ok(Self(value)),
             Err(error) => {
                 let cause = json!({ "error": error.to_string() });
