@@ -102,6 +102,21 @@ impl From<UseCaseError> for HttpError {
     }
 }
 
+impl HttpError {
+    /// What the original does and this service does not.
+    pub(super) fn not_implemented(reason: &str) -> Self {
+        Self::Domain(StatusCode::NOT_IMPLEMENTED, "NOT_IMPLEMENTED", reason.to_owned())
+    }
+
+    /// What does not exist has a code of its own in the domain's envelope; other errors are as ever.
+    pub(super) fn coded(error: UseCaseError, code: &'static str) -> Self {
+        match error {
+            UseCaseError::NotFound { .. } => Self::Domain(StatusCode::NOT_FOUND, code, error.to_string()),
+            other => other.into(),
+        }
+    }
+}
+
 impl IntoResponse for HttpError {
     fn into_response(self) -> Response {
         match self {

@@ -268,6 +268,19 @@ impl ResearchExecutionRepository for SqliteResearchExecutionRepository {
         Ok(contexts.into_iter().collect())
     }
 
+    async fn topics(&self, exec_ids: &[String]) -> StoreResult<HashMap<String, String>> {
+        const SQL: &str = "SELECT exec_id, topic_name FROM research_executions
+            WHERE exec_id IN (SELECT value FROM json_each(?1))";
+        let ids = json_array(exec_ids);
+        let topics = self
+            .db
+            .read("research_executions.topics", move |session| {
+                session.query(SQL, [ids], |columns| Ok((columns.text()?, columns.text()?)))
+            })
+            .await?;
+        Ok(topics.into_iter().collect())
+    }
+
     async fn total_turns(&self, exec_ids: &[String]) -> StoreResult<HashMap<String, i64>> {
         // `sum` fails beyond 64 bits, so the halves of the numbers are summed up by themselves.
         const SQL: &str = "SELECT exec_id, coalesce(sum(turn_count >> 32), 0),

@@ -8,8 +8,7 @@ use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Redirect, Response};
 use cutover_domain::lab::synth as domain;
 use cutover_domain::lab::synth::{
-    CURRENT_VERSION, Deficiencias, Demografia, Psicografia, SortDirection, SynthListing, SynthSort,
-    observable_label,
+    CURRENT_VERSION, Deficiencias, Demografia, Psicografia, SynthListing, SynthSort, observable_label,
 };
 use cutover_domain::lab::synth_outcome::Observables;
 use cutover_domain::stored::TextEnum as _;
@@ -19,7 +18,7 @@ use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::page::{PageOf, PageQuery};
+use super::page::{PageOf, PageQuery, SortQuery};
 use super::stored::{Document, Time};
 use crate::http::App;
 use crate::http::error::{Failure, HttpError};
@@ -194,16 +193,10 @@ impl SimulationAttributes {
     }
 }
 
-/// Which synths, in which order, and what of them.
+/// Which synths, and what of them.
 #[derive(utoipa::IntoParams)]
 #[into_params(parameter_in = Query)]
 struct SynthsQuery {
-    /// The column they are ordered by; another text is passed over, and the newest come first.
-    #[param(required = false, example = "nome")]
-    sort_by: Option<String>,
-    /// From which end.
-    #[param(required = false, pattern = "^(asc|desc)$", default = "desc")]
-    sort_order: String,
     /// The keys that are filled, separated by commas; the others have their defaults.
     #[param(required = false, example = "nome,created_at")]
     fields: Option<String>,
@@ -213,35 +206,21 @@ struct SynthsQuery {
 }
 
 impl SynthsQuery {
-    fn read(parameters: &Parameters, mistakes: &mut Mistakes) -> Self {
+    fn read(parameters: &Parameters) -> Self {
         let text = |name: &str| parameters.text(name).map(str::to_owned);
-        let sort_order = text("sort_order").unwrap_or_else(|| "desc".to_owned());
-        if SortDirection::from_text(&sort_order).is_none() {
-            let at = ["query".into(), "sort_order".into()];
-            let pattern = "^(asc|desc)$";
-            let message = format!("String should match pattern '{pattern}'");
-            let context = Some(json!({ "pattern": pattern }));
-            let input = sort_order.as_str().into();
-            mistakes.add("string_pattern_mismatch", &at, &message, &input, context);
-        }
         Self {
-            sort_by: text("sort_by"),
-            sort_order,
             fields: text("fields").filter(|fields| !fields.is_empty()),
             synth_group_id: text("synth_group_id"),
         }
     }
 
-    /// An order that is not one of the columns is passed over, as the original does with what is no name.
-    fn listing(&self) -> SynthListing {
+    fn listing(&self, order: &SortQuery) -> SynthListing {
         let default = SynthListing::default();
-        let sort = self.sort_by.as_deref().and_then(SynthSort::from_text);
+        let sort = order.sort_by.as_deref().and_then(SynthSort::from_text);
         SynthListing {
             synth_group_id: self.synth_group_id.clone(),
             // Without an order of the client's the newest come first, whatever the direction.
-            direction: sort
-                .and(SortDirection::from_text(&self.sort_order))
-                .unwrap_or(default.direction),
+            direction: sort.map_or(default.direction, |_| order.direction()),
             sort: sort.unwrap_or(default.sort),
         }
     }
@@ -249,16 +228,17 @@ impl SynthsQuery {
 
 /// A page of synths.
 #[utoipa::path(
-    get, path = "/list", tag = TAG, params(PageQuery, SynthsQuery),
+    get, path = "/list", tag = TAG, params(PageQuery, SortQuery, SynthsQuery),
     responses((status = 200, body = PageOf<Synth>))
 )]
 async fn list(State(app): State<App>, parameters: Parameters) -> Result<Json<PageOf<Synth>>, HttpError> {
     let mut mistakes = Mistakes::default();
     let request = PageQuery::read(&parameters, &mut mistakes);
-    let query = SynthsQuery::read(&parameters, &mut mistakes);
-    let query = mistakes.finish(Some(query))?;
+    let order = SortQuery::read(&parameters, &mut mistakes);
+    let order = mistakes.finish(Some(order))?;
+    let query = SynthsQuery::read(&parameters);
     let page = Synths::new(&app.routing.lab())
-        .list(query.listing(), request)
+        .list(query.listing(&order), request)
         .await?;
     // A client that leaves out `created_at` gets the time of its question, as from the original.
     let now = app.clock.now();
