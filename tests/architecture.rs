@@ -97,6 +97,10 @@ const LAB_FOLDERS: &[&str] = &[
 const WITHOUT_NAMESAKES: &[(&str, &str)] = &[
     // Which table refers to which: rules about the lab as a whole.
     ("domain/src/lab", "relations.rs"),
+    // The language in which synths are searched, and what each database makes of it.
+    ("domain/src/lab", "synth_filter.rs"),
+    ("adapters/sqlite/src/lab", "synth_filter.rs"),
+    ("adapters/postgres/src/lab", "synth_filter.rs"),
 ];
 
 #[derive(Debug)]

@@ -5,7 +5,7 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use cutover_ports::StoreError;
 use serde::Serialize;
-use serde_json::Value;
+use serde_json::{Value, json};
 use utoipa::ToSchema;
 
 use crate::usecase::UseCaseError;
@@ -82,6 +82,13 @@ pub(super) enum HttpError {
     Detail(StatusCode, String),
     /// `{"error": {"code", "message"}}`, the envelope of the domain's own errors.
     Domain(StatusCode, &'static str, String),
+    /// A search that is not understood: 422, `{"error": {"code": "INVALID_QUERY", "message", "details"}}`.
+    InvalidQuery {
+        /// Why.
+        reason: String,
+        /// The search.
+        query: String,
+    },
     /// A store failed.
     Store(StoreError),
 }
@@ -122,7 +129,19 @@ impl IntoResponse for HttpError {
         match self {
             Self::Invalid(errors) => refused(StatusCode::UNPROCESSABLE_ENTITY, Detail::Mistakes(errors)),
             Self::Detail(status, text) => refused(status, Detail::Text(text)),
-            Self::Domain(status, code, message) => domain(status, code, &message),
+            Self::Domain(status, code, message) => domain(status, code, &message, None),
+            Self::InvalidQuery { reason, query } => {
+                let message = format!("Invalid query: {reason}");
+                // What is too long to be a search is too long to be repeated.
+                let query: String = query.chars().take(1000).collect();
+                let details = json!({ "reason": reason, "query": query });
+                domain(
+                    StatusCode::UNPROCESSABLE_ENTITY,
+                    "INVALID_QUERY",
+                    &message,
+                    Some(details),
+                )
+            }
             Self::Store(error) => store(&error),
         }
     }
@@ -149,6 +168,7 @@ fn store(error: &StoreError) -> Response {
                 StatusCode::SERVICE_UNAVAILABLE,
                 "DATABASE_ERROR",
                 "The database is not available, try again",
+                None,
             )
         }
         StoreError::Corrupt { .. } | StoreError::Backend(_) => {
@@ -157,6 +177,7 @@ fn store(error: &StoreError) -> Response {
                 StatusCode::INTERNAL_SERVER_ERROR,
                 "INTERNAL_ERROR",
                 "An unexpected error occurred",
+                None,
             )
         }
     }
@@ -176,11 +197,11 @@ fn refused(status: StatusCode, detail: Detail) -> Response {
     (status, Json(Failure::Refused(Refused { detail }))).into_response()
 }
 
-fn domain(status: StatusCode, code: &str, message: &str) -> Response {
+fn domain(status: StatusCode, code: &str, message: &str, details: Option<Value>) -> Response {
     let error = FailureReason {
         code: code.to_owned(),
         message: message.to_owned(),
-        details: None,
+        details,
     };
     (status, Json(Failure::Failed(Failed { error }))).into_response()
 }

@@ -5,10 +5,12 @@ use std::collections::HashMap;
 use async_trait::async_trait;
 use cutover_domain::json::Json;
 use cutover_domain::lab::synth::{SortDirection, Synth, SynthListing, SynthSort, SynthSummary};
+use cutover_domain::lab::synth_filter::SynthSearch;
 use cutover_ports::lab::SynthRepository;
 use cutover_ports::{Page, PageRequest, StoreResult};
-use rusqlite::params;
+use rusqlite::{params, params_from_iter};
 
+use super::synth_filter;
 use crate::Database;
 use crate::row::{Columns, json_array, sql_time};
 
@@ -168,6 +170,23 @@ impl SynthRepository for SqliteSynthRepository {
             .read("synths.list", move |session| match group {
                 Some(group) => session.page(of_group, COUNT_OF_GROUP, &[&group], page, summary_from_row),
                 None => session.page(all, COUNT, &[], page, summary_from_row),
+            })
+            .await
+    }
+
+    async fn search(&self, search: &SynthSearch, page: PageRequest) -> StoreResult<Page<SynthSummary>> {
+        let count = synth_filter::count(search);
+        let offset = i64::try_from(page.offset).unwrap_or(i64::MAX);
+        let found = synth_filter::page(search, page.limit.into(), offset);
+        self.db
+            .read("synths.search", move |session| {
+                let total = session.query_opt(&count.sql, params_from_iter(count.values), |columns| {
+                    columns.count()
+                })?;
+                Ok(Page {
+                    items: session.query(&found.sql, params_from_iter(found.values), summary_from_row)?,
+                    total: total.unwrap_or(0),
+                })
             })
             .await
     }

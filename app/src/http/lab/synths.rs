@@ -10,6 +10,7 @@ use cutover_domain::lab::synth as domain;
 use cutover_domain::lab::synth::{
     CURRENT_VERSION, Deficiencias, Demografia, Psicografia, SynthListing, SynthSort, observable_label,
 };
+use cutover_domain::lab::synth_filter::SynthSearch;
 use cutover_domain::lab::synth_outcome::Observables;
 use cutover_domain::stored::TextEnum as _;
 use serde::Serialize;
@@ -269,19 +270,29 @@ impl Synth {
     }
 }
 
-/// What synths are searched for.
+/// What synths are searched for; without any of these, all.
 #[derive(ToSchema)]
-struct SynthSearch {
-    /// A condition.
+struct SynthsToFind {
+    /// A condition in SQL's language, at most 1000 characters. See the operation for what of it is understood.
+    #[schema(example = "json_extract(data, '$.demografia.idade') > 30")]
     where_clause: Option<String>,
-    /// A whole query; it wins over the condition.
+    /// A whole query, of which the same is understood; it wins over the condition.
+    #[schema(example = "SELECT * FROM synths WHERE nome LIKE 'a%' ORDER BY nome")]
     query: Option<String>,
 }
 
 /// A page of the synths that a condition lets through.
+///
+/// Conditions compare (`=`, `<>`, `!=`, `<`, `<=`, `>`, `>=`, `LIKE`, `IN`, `BETWEEN`, `IS NULL`, each with `NOT`) a column or
+/// `json_extract(data, '$.…')` with a text in single quotation marks, a number, `TRUE` or `FALSE`, and are joined by `AND`, `OR`,
+/// `NOT` and parentheses. A query is `SELECT * FROM synths WHERE … ORDER BY …`, or names columns in place of `*`. Nothing else of
+/// SQL is understood, and no text of a search becomes SQL.
 #[utoipa::path(
-    post, path = "/search", tag = TAG, params(PageQuery), request_body = SynthSearch,
-    responses((status = 200, body = PageOf<Synth>))
+    post, path = "/search", tag = TAG, params(PageQuery), request_body = SynthsToFind,
+    responses(
+        (status = 200, body = PageOf<Synth>),
+        (status = 422, body = Failure, description = "The search is not understood."),
+    )
 )]
 async fn search(
     State(app): State<App>,
@@ -290,33 +301,47 @@ async fn search(
 ) -> Result<Json<PageOf<Synth>>, HttpError> {
     let mut mistakes = Mistakes::default();
     let request = PageQuery::read(&parameters, &mut mistakes);
-    let search = SynthSearch::read(&body, &mut mistakes);
-    let search = mistakes.finish(search)?;
-    if search.query.or(search.where_clause).is_some() {
-        let message = "Searching by a condition is not available; list the synths instead".to_owned();
-        return Err(HttpError::Domain(
-            StatusCode::NOT_IMPLEMENTED,
-            "NOT_IMPLEMENTED",
-            message,
-        ));
-    }
-    let page = Synths::new(&app.routing.lab())
-        .list(SynthListing::default(), request)
-        .await?;
-    Ok(Json(PageOf::of(request, page, Synth::from)))
+    let wish = SynthsToFind::read(&body, &mut mistakes);
+    let search = mistakes.finish(wish)?.search()?;
+    let page = Synths::new(&app.routing.lab()).search(&search, request).await?;
+    let names = search
+        .columns
+        .iter()
+        .map(|column| column.as_str())
+        .collect::<Vec<_>>();
+    let (fields, now) = (names.join(","), app.clock.now());
+    Ok(Json(PageOf::of(request, page, |synth| {
+        let synth = Synth::from(synth);
+        if fields.is_empty() {
+            synth
+        } else {
+            synth.select(&fields, Time::of(now))
+        }
+    })))
 }
 
-impl SynthSearch {
+impl SynthsToFind {
     fn read(body: &Value, mistakes: &mut Mistakes) -> Option<Self> {
         let fields = Fields::of_body(body, mistakes)?;
         let mut text = |name| {
-            fields
-                .optional_text(name, Length::default(), mistakes)
-                .filter(|text| !text.is_empty())
+            let text = fields.optional_text(name, Length::default(), mistakes);
+            text.filter(|text| !text.is_empty())
         };
         Some(Self {
             where_clause: text("where_clause"),
             query: text("query"),
+        })
+    }
+
+    fn search(&self) -> Result<SynthSearch, HttpError> {
+        let (text, search) = match (&self.query, &self.where_clause) {
+            (Some(query), _) => (query, SynthSearch::query(query)),
+            (None, Some(condition)) => (condition, SynthSearch::where_clause(condition)),
+            (None, None) => return Ok(SynthSearch::default()),
+        };
+        search.map_err(|error| HttpError::InvalidQuery {
+            reason: error.to_string(),
+            query: text.clone(),
         })
     }
 }
