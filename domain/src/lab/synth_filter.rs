@@ -194,10 +194,8 @@ fn quoted(text: &str, mark: char) -> Result<(String, usize), SearchError> {
         if character == '\0' {
             return refuse("a text must not contain the character U+0000");
         }
-        if character == mark {
-            if characters.next_if(|(_, next)| *next == mark).is_none() {
-                return Ok((value, index + 1));
-            }
+        if character == mark && characters.next_if(|(_, next)| *next == mark).is_none() {
+            return Ok((value, index + 1));
         }
         value.push(character);
     }
@@ -522,12 +520,9 @@ impl Parser {
     }
 
     fn column(&mut self) -> Result<SynthSort, SearchError> {
-        let name = match self
-            .tokens
-            .next_if(|token| matches!(token, Token::Word(_) | Token::Name(_)))
-        {
-            Some(Token::Word(name) | Token::Name(name)) => name,
-            _ => return self.unexpected("a column"),
+        let is_name = |token: &Token| matches!(token, Token::Word(_) | Token::Name(_));
+        let Some(Token::Word(name) | Token::Name(name)) = self.tokens.next_if(is_name) else {
+            return self.unexpected("a column");
         };
         SynthSort::from_text(&name.to_ascii_lowercase()).map_or_else(
             || {

@@ -98,7 +98,7 @@ impl Statement {
             }
             Condition::Like(Field::Data(keys), pattern) => {
                 self.push("CASE WHEN jsonb_typeof(data #> ");
-                let path = self.bind(keys.to_vec(), Type::TEXT_ARRAY);
+                let path = self.bind(keys.clone(), Type::TEXT_ARRAY);
                 self.push(") = 'string' THEN translate(data #>> ");
                 self.push_bound(path);
                 self.push_pattern(pattern);
@@ -110,7 +110,7 @@ impl Statement {
             }
             Condition::IsNull(Field::Data(keys)) => {
                 self.push("coalesce(jsonb_typeof(data #> ");
-                self.bind(keys.to_vec(), Type::TEXT_ARRAY);
+                self.bind(keys.clone(), Type::TEXT_ARRAY);
                 self.push("), 'null') = 'null'");
             }
         }
@@ -190,7 +190,7 @@ impl Statement {
             Field::Column(column) => self.push(name(*column)),
             Field::Data(keys) => {
                 self.push("CASE jsonb_typeof(data #> ");
-                let path = self.bind(keys.to_vec(), Type::TEXT_ARRAY);
+                let path = self.bind(keys.clone(), Type::TEXT_ARRAY);
                 self.push(") WHEN 'number' THEN 1 WHEN 'boolean' THEN 1 WHEN 'string' THEN 2 ELSE 0 END");
                 self.push(end);
                 self.push("CASE jsonb_typeof(data #> ");
