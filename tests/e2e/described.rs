@@ -636,6 +636,12 @@ async fn both_databases_give_the_same_bytes_and_none_breaks_the_description() {
     };
     let mut operations = requests.operations();
     operations.retain(|(path, _, _)| path.starts_with("/lab"));
+    // What is not done here is soon told.
+    let (not_done, mut done): (Vec<_>, Vec<_>) = operations
+        .into_iter()
+        .partition(|(_, _, operation)| operation["responses"].get("501").is_some());
+    done.extend(not_done.into_iter().step_by(12));
+    let mut operations = done;
     // Searches can differ in more ways than others.
     let search = operations
         .iter()

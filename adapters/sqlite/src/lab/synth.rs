@@ -87,12 +87,12 @@ fn pages_in_order(sort: SynthSort, direction: SortDirection) -> (&'static str, &
         (SynthSort::AvatarPath, Descending) => pages_by!("avatar_path DESC NULLS LAST"),
         (SynthSort::CreatedAt, Ascending) => {
             pages_by!(
-                "CASE WHEN created_at GLOB '[0-9]*' THEN datetime(created_at) END, substr(created_at, 20)"
+                "CASE WHEN created_at GLOB '[0-9]*' THEN datetime(created_at) END, CAST('0' || substr(created_at, 20) AS REAL)"
             )
         }
         (SynthSort::CreatedAt, Descending) => {
             pages_by!(
-                "CASE WHEN created_at GLOB '[0-9]*' THEN datetime(created_at) END DESC, substr(created_at, 20) DESC"
+                "CASE WHEN created_at GLOB '[0-9]*' THEN datetime(created_at) END DESC, CAST('0' || substr(created_at, 20) AS REAL) DESC"
             )
         }
         (SynthSort::Version, Ascending) => pages_by!("version NULLS FIRST"),
@@ -195,7 +195,7 @@ impl SynthRepository for SqliteSynthRepository {
         const SQL: &str =
             "SELECT id, synth_group_id, nome, descricao, link_photo, avatar_path, created_at, version
             FROM synths WHERE synth_group_id = ?1
-            ORDER BY CASE WHEN created_at GLOB '[0-9]*' THEN datetime(created_at) END DESC, substr(created_at, 20) DESC, id";
+            ORDER BY CASE WHEN created_at GLOB '[0-9]*' THEN datetime(created_at) END DESC, CAST('0' || substr(created_at, 20) AS REAL) DESC, id";
         let group = synth_group_id.to_owned();
         self.db
             .read("synths.list_by_group", move |session| {

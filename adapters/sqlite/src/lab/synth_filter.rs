@@ -161,7 +161,7 @@ impl Statement {
             // As in the list.
             self.push("CASE WHEN created_at GLOB '[0-9]*' THEN datetime(created_at) END");
             self.push(end);
-            self.push("substr(created_at, 20)");
+            self.push("CAST('0' || substr(created_at, 20) AS REAL)");
         } else {
             self.push_field(field);
         }
