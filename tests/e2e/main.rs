@@ -9,6 +9,7 @@
 )]
 
 mod configuration;
+mod described;
 mod hostile;
 mod http;
 mod interface;

@@ -4,6 +4,7 @@ mod docs;
 mod error;
 mod health;
 mod lab;
+mod limits;
 mod openapi;
 mod request;
 mod writer;
@@ -15,6 +16,7 @@ use std::time::Duration;
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::http::StatusCode;
+use axum::middleware::from_fn_with_state;
 use cutover_ports::clock::{Clock, Ids};
 use tokio::net::TcpListener;
 use tower_http::catch_panic::CatchPanicLayer;
@@ -25,6 +27,7 @@ use tracing::{Level, Span};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
+use self::limits::{Room, wait_for_room};
 use crate::config::ServerConfig;
 use crate::wiring::{Databases, Routing};
 
@@ -80,6 +83,7 @@ pub fn router(app: App, config: &ServerConfig) -> Router {
         .method_not_allowed_fallback(error::unknown_method)
         .with_state(app)
         .layer(DefaultBodyLimit::max(config.body_limit))
+        .layer(from_fn_with_state(Room::new(config.body_limit), wait_for_room))
         .layer(TimeoutLayer::with_status_code(
             StatusCode::SERVICE_UNAVAILABLE,
             config.request_timeout,
