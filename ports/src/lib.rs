@@ -11,6 +11,7 @@ pub mod inventory;
 pub mod lab;
 pub mod page;
 pub mod transfer;
+pub mod watch;
 
 pub use cutover_domain as domain;
 pub use error::{StoreError, StoreResult};

@@ -48,6 +48,11 @@ impl Lane {
         true
     }
 
+    /// Jobs that no thread has taken yet.
+    pub(crate) fn waiting(&self) -> usize {
+        self.0.state().jobs.len()
+    }
+
     /// Takes no more jobs; the threads end once those that are there are done.
     pub(crate) fn close(&self) {
         self.0.state().closed = true;
