@@ -14,7 +14,7 @@ use rusqlite::{Connection, OpenFlags, Params, Row, ToSql};
 use tokio::sync::oneshot;
 
 use crate::error::{is_unnamed_foreign_key, restricting_children, store_error};
-use crate::lane::{Lane, Queue};
+use crate::lane::{Lane, LaneStatus, Queue};
 use crate::row::Columns;
 
 /// How a file is opened.
@@ -128,9 +128,14 @@ impl Database {
         &self.path
     }
 
-    /// Jobs that wait for a connection which reads, and for the one which writes.
-    pub fn waiting(&self) -> (usize, usize) {
-        (self.readers.waiting(), self.writer.waiting())
+    /// How the connections that read are used at this moment.
+    pub fn readers(&self) -> LaneStatus {
+        self.readers.status()
+    }
+
+    /// How the connection that writes is used at this moment.
+    pub fn writer(&self) -> LaneStatus {
+        self.writer.status()
     }
 
     /// The same connections, for repositories some of whose parents or children live in the other database.

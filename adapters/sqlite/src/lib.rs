@@ -11,3 +11,4 @@ pub mod row;
 pub mod transfer;
 
 pub use database::{Database, OpenSettings};
+pub use lane::LaneStatus;

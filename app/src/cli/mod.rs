@@ -87,7 +87,8 @@ async fn dispatch(cli: Cli, environment: &BTreeMap<String, String>) -> Result<Ex
         Ok(config)
     };
     match cli.command {
-        Command::Serve(args) => serve::run(&configure(&args.settings())?).await,
+        // The service is watched in more ways than a command.
+        Command::Serve(args) => serve::run(&cli.config.load(environment, &args.settings())?).await,
         Command::Migrate(args) if args.is_offline() => migrate::run_offline(&args),
         Command::Migrate(args) => {
             let config = configure(&[])?;

@@ -6,9 +6,10 @@ use clap::Args;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 
+use super::logging::{self, Observers};
 use super::output::{CliError, Exit};
 use crate::config::Config;
-use crate::http::{self, App};
+use crate::http::{self, App, Observed};
 use crate::startup;
 use crate::wiring::{RandomIds, Routing, SystemClock};
 
@@ -39,11 +40,20 @@ impl ServeArgs {
 
 /// Opens the databases, listens, serves.
 pub(super) async fn run(config: &Config) -> Result<Exit, CliError> {
+    let Observers {
+        metrics,
+        recent,
+        traces,
+    } = logging::start_service(config)?;
     let databases = startup::open(config).await?;
     let routing = Arc::new(Routing::new(databases.lab_repositories(&config.lab.routing)?));
     let app = App {
         routing,
         databases: databases.clone(),
+        observed: Observed {
+            metrics: metrics.clone(),
+            recent,
+        },
         clock: Arc::new(SystemClock),
         ids: Arc::new(RandomIds),
         avatars: config.lab.avatars.clone().into(),
@@ -61,6 +71,7 @@ pub(super) async fn run(config: &Config) -> Result<Exit, CliError> {
     // With port 0 the system chooses one, and it is the chosen one that somebody needs to know.
     let address = listener.local_addr().map_err(cannot_listen)?;
     let stop = stop_signal().map_err(|error| CliError::new(Exit::Wrong, format!("no signals: {error}")))?;
+    let upkeep = tokio::spawn(metrics.keep_up());
     tracing::info!(%address, "serving");
     http::serve(
         listener,
@@ -70,7 +81,11 @@ pub(super) async fn run(config: &Config) -> Result<Exit, CliError> {
     )
     .await
     .map_err(|error| CliError::new(Exit::Wrong, format!("the service ended: {error}")))?;
+    upkeep.abort();
     databases.close().await;
+    if let Some(traces) = traces {
+        traces.finish().await;
+    }
     tracing::info!("stopped");
     Ok(Exit::Done)
 }

@@ -1,6 +1,7 @@
 //! Configuration: flags over environment over `cutover.toml` over defaults, checked as a whole.
 
 mod database_url;
+mod operations;
 mod routing;
 mod settings;
 
@@ -13,6 +14,7 @@ use cutover_domain::time::LegacyZone;
 use toml::Value;
 
 pub use database_url::{DatabaseUrl, is_postgres_url};
+pub use operations::{OpsConfig, TracesConfig};
 pub use routing::{Backend, LAB_ROUTES, LabRoute, LabRouting};
 use settings::Settings;
 pub use settings::{ConfigError, Secret};
@@ -35,6 +37,10 @@ pub struct Config {
     pub lab: LabConfig,
     /// The HTTP service.
     pub server: ServerConfig,
+    /// The endpoints under `/ops`.
+    pub ops: OpsConfig,
+    /// Where traces go, if anywhere.
+    pub traces: Option<TracesConfig>,
     /// Start although a repository is routed to tables that were never copied and verified.
     pub accept_empty: bool,
 }
@@ -118,10 +124,21 @@ const ENVIRONMENT: &[(&str, &str)] = &[
     ("CUTOVER_LOG", "log.filter"),
     ("CUTOVER_LOG_JSON", "log.json"),
     ("CUTOVER_ACCEPT_EMPTY", "accept_empty"),
+    ("OTEL_EXPORTER_OTLP_ENDPOINT", "traces.endpoint"),
+    ("OTEL_SERVICE_NAME", "traces.service_name"),
 ];
 
 /// The sections whose keys the environment can set.
-const SECTIONS: &[&str] = &["log", "sqlite", "postgres", "repositories", "lab", "server"];
+const SECTIONS: &[&str] = &[
+    "log",
+    "sqlite",
+    "postgres",
+    "repositories",
+    "lab",
+    "server",
+    "ops",
+    "traces",
+];
 
 impl Config {
     /// Reads and checks everything; the error holds every mistake.
@@ -204,6 +221,8 @@ impl Config {
             postgres,
             lab,
             server,
+            ops: OpsConfig::from_settings(settings),
+            traces: TracesConfig::from_settings(settings),
             accept_empty: settings.flag("accept_empty", false),
         }
     }

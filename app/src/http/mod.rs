@@ -3,6 +3,7 @@
 mod error;
 mod health;
 mod lab;
+mod metrics;
 mod request;
 
 use std::path::Path;
@@ -12,6 +13,7 @@ use std::time::Duration;
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::http::StatusCode;
+use axum::middleware::from_fn;
 use axum::routing::get;
 use cutover_ports::clock::{Clock, Ids};
 use tokio::net::TcpListener;
@@ -19,9 +21,11 @@ use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::request_id::{MakeRequestUuid, PropagateRequestIdLayer, SetRequestIdLayer};
 use tower_http::timeout::TimeoutLayer;
 use tower_http::trace::{DefaultOnFailure, TraceLayer};
+use tracing::field::Empty;
 use tracing::{Level, Span};
 
 use crate::config::ServerConfig;
+use crate::observe::{Metrics, REQUEST_SPAN, RecentErrors};
 use crate::wiring::{Databases, Routing};
 
 /// What every handler has at hand.
@@ -31,12 +35,23 @@ pub struct App {
     pub routing: Arc<Routing>,
     /// The databases beneath them, for health.
     pub databases: Databases,
+    /// What is shown of the service itself.
+    pub observed: Observed,
     /// Where time comes from.
     pub clock: Arc<dyn Clock>,
     /// Where ids come from.
     pub ids: Arc<dyn Ids>,
     /// The folder of the synths' avatars.
     pub avatars: Arc<Path>,
+}
+
+/// What is shown of the service itself.
+#[derive(Debug, Clone)]
+pub struct Observed {
+    /// What was measured.
+    pub metrics: Metrics,
+    /// The errors of late.
+    pub recent: RecentErrors,
 }
 
 impl std::fmt::Debug for App {
@@ -52,6 +67,7 @@ pub fn router(app: App, config: &ServerConfig) -> Router {
     Router::new()
         .route("/healthz", get(health::healthz))
         .route("/readyz", get(health::readyz))
+        .route("/metrics", get(metrics::metrics))
         .nest("/lab", lab::router())
         .fallback(error::unknown_path)
         .method_not_allowed_fallback(error::unknown_method)
@@ -62,6 +78,7 @@ pub fn router(app: App, config: &ServerConfig) -> Router {
             config.request_timeout,
         ))
         .layer(CatchPanicLayer::new())
+        .layer(from_fn(metrics::measure))
         .layer(PropagateRequestIdLayer::x_request_id())
         .layer(
             TraceLayer::new_for_http()
@@ -74,12 +91,16 @@ pub fn router(app: App, config: &ServerConfig) -> Router {
 
 /// A request's span: method, path without its query (which may hold private data), id.
 fn request_span(request: &axum::http::Request<axum::body::Body>) -> Span {
-    let id = request
-        .headers()
-        .get("x-request-id")
-        .and_then(|id| id.to_str().ok())
-        .unwrap_or_default();
-    tracing::info_span!("request", method = %request.method(), path = request.uri().path(), id)
+    let header = |name| request.headers().get(name).and_then(|value| value.to_str().ok());
+    tracing::info_span!(
+        REQUEST_SPAN,
+        method = %request.method(),
+        path = request.uri().path(),
+        id = header("x-request-id"),
+        traceparent = header("traceparent"),
+        route = Empty,
+        status = Empty,
+    )
 }
 
 /// Serves until `stop` resolves, then lets requests in flight finish for at most `patience`.

@@ -5,6 +5,7 @@ mod diagnosis;
 mod foreign_keys;
 pub mod inventory;
 mod migrations;
+mod pools;
 mod routing;
 mod system;
 pub mod transfer;
@@ -14,5 +15,6 @@ pub use diagnosis::{Diagnosis, diagnose};
 pub use migrations::MigrationTargets;
 #[cfg(feature = "postgres")]
 pub use migrations::postgres_target;
+pub use pools::Pool;
 pub use routing::Routing;
 pub use system::{RandomIds, SystemClock};
