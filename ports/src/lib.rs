@@ -7,6 +7,7 @@ pub mod clock;
 pub mod diagnosis;
 pub mod error;
 pub mod foreign_keys;
+pub mod integrity;
 pub mod inventory;
 pub mod lab;
 pub mod page;
