@@ -12,7 +12,13 @@ use tracing::Span;
 use super::App;
 use crate::observe::metrics::{REQUESTS_IN_FLIGHT, request_answered, sample_process};
 
-/// `GET /metrics`: everything in Prometheus's text format.
+/// Everything that is measured.
+///
+/// In Prometheus's text format.
+#[utoipa::path(
+    get, path = "/metrics", tag = "Operations",
+    responses((status = 200, body = String, content_type = "text/plain"))
+)]
 pub(super) async fn metrics(State(app): State<App>) -> Response {
     sample_process();
     for pool in app.databases.pools() {

@@ -1,9 +1,11 @@
 //! The HTTP service: the original services' interfaces beneath `/lab`, and health beside them.
 
+mod docs;
 mod error;
 mod health;
 mod lab;
 mod metrics;
+mod openapi;
 mod request;
 
 use std::path::Path;
@@ -14,7 +16,6 @@ use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::http::StatusCode;
 use axum::middleware::from_fn;
-use axum::routing::get;
 use cutover_ports::clock::{Clock, Ids};
 use tokio::net::TcpListener;
 use tower_http::catch_panic::CatchPanicLayer;
@@ -23,6 +24,8 @@ use tower_http::timeout::TimeoutLayer;
 use tower_http::trace::{DefaultOnFailure, TraceLayer};
 use tracing::field::Empty;
 use tracing::{Level, Span};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
 use crate::config::ServerConfig;
 use crate::observe::{Metrics, REQUEST_SPAN, RecentErrors};
@@ -62,13 +65,18 @@ impl std::fmt::Debug for App {
     }
 }
 
+/// The operations of the service, each with its description.
+fn described() -> OpenApiRouter<App> {
+    openapi::root()
+        .routes(routes!(health::healthz))
+        .routes(routes!(health::readyz))
+        .routes(routes!(metrics::metrics))
+        .nest("/lab", lab::router())
+}
+
 /// The service's routes.
 pub fn router(app: App, config: &ServerConfig) -> Router {
-    Router::new()
-        .route("/healthz", get(health::healthz))
-        .route("/readyz", get(health::readyz))
-        .route("/metrics", get(metrics::metrics))
-        .nest("/lab", lab::router())
+    openapi::describe(described())
         .fallback(error::unknown_path)
         .method_not_allowed_fallback(error::unknown_method)
         .with_state(app)
