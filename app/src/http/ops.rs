@@ -1,0 +1,91 @@
+//! `/ops`: steering the service. Closed unless a token is configured, and then open to who shows it.
+
+use axum::extract::{Request, State};
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::middleware::{Next, from_fn_with_state};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use axum::{Json, Router};
+use serde_json::{Value, json};
+use subtle::ConstantTimeEq as _;
+
+use super::App;
+use super::error::{HttpError, unknown_method, unknown_path};
+use super::integrity;
+use crate::jobs::{self, JobStatus};
+use crate::verification::Started;
+
+pub(super) fn router(app: &App) -> Router<App> {
+    Router::new()
+        .route("/routing", get(routing))
+        .route("/integrity", post(integrity::fresh))
+        .route("/verify", get(verification).post(verify))
+        .route("/jobs", get(jobs))
+        .fallback(unknown_path)
+        .method_not_allowed_fallback(unknown_method)
+        // Around all of it: whoever has no token does not even learn which paths there are.
+        .layer(from_fn_with_state(app.clone(), guard))
+}
+
+/// Lets nobody through without the token.
+async fn guard(State(app): State<App>, request: Request, next: Next) -> Response {
+    let Some(token) = &app.observed.ops.token else {
+        let text = "the endpoints under /ops are off: set ops.token (CUTOVER_OPS_TOKEN) to use them";
+        return HttpError::Detail(StatusCode::FORBIDDEN, text.to_owned()).into_response();
+    };
+    let shown = bearer(request.headers()).unwrap_or_default();
+    // How long this takes says nothing about how much of it is right.
+    if !bool::from(shown.as_bytes().ct_eq(token.expose().as_bytes())) {
+        tracing::warn!("a call of /ops without the right token");
+        let text = "this needs the token that is configured as ops.token, in the header Authorization: Bearer …";
+        let refusal = HttpError::Detail(StatusCode::UNAUTHORIZED, text.to_owned());
+        return ([(header::WWW_AUTHENTICATE, "Bearer realm=\"ops\"")], refusal).into_response();
+    }
+    next.run(request).await
+}
+
+fn bearer(headers: &HeaderMap) -> Option<&str> {
+    let value = headers.get(header::AUTHORIZATION)?.to_str().ok()?;
+    let (scheme, token) = value.split_once(' ')?;
+    scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
+}
+
+/// `GET /ops/routing`: which repository runs where.
+async fn routing(State(app): State<App>) -> Json<Value> {
+    let contexts = app.observed.config.contexts();
+    let repositories = contexts.iter().flat_map(|context| {
+        context.repositories.iter().map(|repository| {
+            json!({
+                "context": context.schema.name,
+                "name": repository.name,
+                "backend": repository.backend.name(),
+                "tables": repository.tables,
+            })
+        })
+    });
+    Json(json!({ "repositories": repositories.collect::<Vec<_>>() }))
+}
+
+/// `POST /ops/verify`: begins to compare the SQLite files with PostgreSQL.
+async fn verify(State(app): State<App>) -> Result<(StatusCode, Json<Value>), HttpError> {
+    let verification = &app.observed.verification;
+    match verification.start() {
+        Started::Now => Ok((StatusCode::ACCEPTED, Json(verification.json()))),
+        Started::RunsAlready => {
+            let text = "a verification runs already; GET /ops/verify shows how it ends";
+            Err(HttpError::Detail(StatusCode::CONFLICT, text.to_owned()))
+        }
+    }
+}
+
+/// `GET /ops/verify`: the verification that runs, or how the last one ended.
+async fn verification(State(app): State<App>) -> Json<Value> {
+    Json(app.observed.verification.json())
+}
+
+/// `GET /ops/jobs`: the background jobs and their last runs.
+async fn jobs(State(app): State<App>) -> Result<Json<Value>, HttpError> {
+    let jobs = jobs::statuses(&app.routing).await?;
+    let jobs: Vec<Value> = jobs.iter().map(JobStatus::json).collect();
+    Ok(Json(json!({ "jobs": jobs })))
+}
