@@ -67,7 +67,9 @@ struct Schemas {
 
 impl Schemas {
     fn fit(&self) -> bool {
-        self.found.as_ref().is_ok_and(|found| found.iter().all(|schema| schema.fits))
+        self.found
+            .as_ref()
+            .is_ok_and(|found| found.iter().all(|schema| schema.fits))
     }
 }
 

@@ -106,7 +106,11 @@ impl Verification {
         match &*self.state() {
             State::Never => json!({ "state": "never" }),
             State::Running { since, .. } => json!({ "state": "running", "began_at": since.to_json_text() }),
-            State::Ended { began, ended, outcome } => {
+            State::Ended {
+                began,
+                ended,
+                outcome,
+            } => {
                 let mut document = json!({
                     "state": "ended",
                     "began_at": began.to_json_text(),

@@ -6,6 +6,7 @@
 
 pub mod json;
 pub mod lab;
+pub mod relations;
 pub mod stored;
 pub mod time;
 pub mod transfer;

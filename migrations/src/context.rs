@@ -99,8 +99,17 @@ impl Context {
         legacy: true,
     };
 
-    /// All of them. A new one is its folder, its constant above and its place here.
-    pub const ALL: &'static [Self] = &[Self::LAB];
+    /// silmari-writer.
+    pub const WRITER: Self = Self {
+        name: "writer",
+        versions: versions!("writer": "0001" "initial", "0002" "positions"),
+        seeds: &[],
+        legacy: true,
+    };
+
+    /// All of them. A new one is its folder, its constant above and its place here, and if there are files of the original
+    /// application, what these are like (`adopt`).
+    pub const ALL: &'static [Self] = &[Self::LAB, Self::WRITER];
 
     /// The one of that name.
     pub fn named(name: &str) -> Option<Self> {

@@ -2,7 +2,7 @@
 //! across two databases, rules that an old file's tables were made without, constraints that a copy has left unproven.
 
 use async_trait::async_trait;
-use cutover_domain::lab::relations::Relation;
+use cutover_domain::relations::Relation;
 
 use crate::StoreResult;
 
@@ -35,7 +35,7 @@ pub trait Integrity: Send + Sync {
     async fn references(
         &self,
         relation: &'static Relation,
-        after: Option<&str>,
+        after: Option<String>,
         limit: u32,
     ) -> StoreResult<Vec<(String, u64)>>;
 

@@ -39,9 +39,14 @@ const PAGE: &str = "/lab/synths/list?limit=50&offset=200";
 #[tokio::main]
 async fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let seconds: f64 = arguments.iter().find_map(|text| text.parse().ok()).unwrap_or(30.0);
+    let seconds: f64 = arguments
+        .iter()
+        .find_map(|text| text.parse().ok())
+        .unwrap_or(30.0);
     let wanted = |name: &str| {
-        let mut names = arguments.iter().filter(|text| ["sqlite", "postgres"].contains(&text.as_str()));
+        let mut names = arguments
+            .iter()
+            .filter(|text| ["sqlite", "postgres"].contains(&text.as_str()));
         names.clone().next().is_none() || names.any(|text| text == name)
     };
     let turn = Duration::from_secs_f64(seconds / (ROUNDS * 4) as f64);
@@ -77,7 +82,8 @@ async fn postgres(turn: Duration) {
     let url = server.tcp_url();
     let service = Service::start(directory.path(), &["--postgres", &url]).await;
     let pool = cutover_postgres::PoolSettings::default();
-    let database = cutover_postgres::Database::new(&cutover_postgres::PgServer::parse(&url).unwrap(), &pool).unwrap();
+    let database =
+        cutover_postgres::Database::new(&cutover_postgres::PgServer::parse(&url).unwrap(), &pool).unwrap();
     let lab = cutover_postgres::lab::repositories(&database);
     compare("PostgreSQL", &service, &lab, turn, 0.25).await;
     database.close();
@@ -108,7 +114,12 @@ enum Side {
 }
 
 async fn compare(database: &str, service: &Service, lab: &LabRepositories, turn: Duration, target: f64) {
-    let sides = [Side::Http("/healthz"), Side::Http(EXPERIMENT), Side::Http(PAGE), Side::Repository];
+    let sides = [
+        Side::Http("/healthz"),
+        Side::Http(EXPERIMENT),
+        Side::Http(PAGE),
+        Side::Repository,
+    ];
     let mut rates: [Vec<f64>; 4] = Default::default();
     let mut errors = 0;
     // The first round warms everything and does not count.
@@ -132,11 +143,17 @@ async fn compare(database: &str, service: &Service, lab: &LabRepositories, turn:
     told("50 synths over HTTP", page, page / repository, 0.5);
     println!("  errors                   {errors:>9}{}", verdict(errors == 0));
     let memory = service.memory();
-    println!("  memory, MiB              {memory:>9.0}  (below 150){}", verdict(memory < 150.0));
+    println!(
+        "  memory, MiB              {memory:>9.0}  (below 150){}",
+        verdict(memory < 150.0)
+    );
 }
 
 fn told(what: &str, rate: f64, ratio: f64, target: f64) {
-    println!("  {what:<24} {rate:>9.0}  ratio {ratio:.2} (at least {target}){}", verdict(ratio >= target));
+    println!(
+        "  {what:<24} {rate:>9.0}  ratio {ratio:.2} (at least {target}){}",
+        verdict(ratio >= target)
+    );
 }
 
 fn verdict(met: bool) -> &'static str {
@@ -176,10 +193,21 @@ async fn repository(lab: &LabRepositories, turn: Duration) -> (u64, u64, Duratio
     let tasks = (0..CONNECTIONS).map(|_| {
         let synths = std::sync::Arc::clone(&lab.synths);
         tokio::spawn(async move {
-            let page = PageRequest { limit: 50, offset: 200 };
+            let page = PageRequest {
+                limit: 50,
+                offset: 200,
+            };
             let mut answers = 0;
             while begun.elapsed() < turn {
-                assert_eq!(synths.list(&SynthListing::default(), page).await.unwrap().items.len(), 50);
+                assert_eq!(
+                    synths
+                        .list(&SynthListing::default(), page)
+                        .await
+                        .unwrap()
+                        .items
+                        .len(),
+                    50
+                );
                 answers += 1;
             }
             answers
@@ -227,9 +255,17 @@ async fn outage(service: &Service, server: &mut TestServer) {
     println!("PostgreSQL stopped for 3 s under load:");
     println!("  good answers             {answers:>9}");
     println!("  503 while it was away    {:>9}", bad.len());
-    println!("  errors before, others    {:>9}{}", early + other, verdict(early + other == 0));
+    println!(
+        "  errors before, others    {:>9}{}",
+        early + other,
+        verdict(early + other == 0)
+    );
     let met = recovered < Duration::from_secs(2);
-    println!("  last error after return  {:>7.2} s  (below 2){}", recovered.as_secs_f64(), verdict(met));
+    println!(
+        "  last error after return  {:>7.2} s  (below 2){}",
+        recovered.as_secs_f64(),
+        verdict(met)
+    );
 }
 
 /// The service itself stays up, or the bench has nothing to measure.
@@ -315,7 +351,10 @@ impl Service {
     fn memory(&self) -> f64 {
         let pid = self.child.id().expect("the service runs");
         let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
-        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
+        let line = status
+            .lines()
+            .find_map(|line| line.strip_prefix("VmHWM:"))
+            .unwrap();
         line.trim().trim_end_matches(" kB").parse::<f64>().unwrap() / 1024.0
     }
 }

@@ -1,4 +1,4 @@
-//! A store of its own for each test: every repository of the lab, on a fresh file, on a fresh database, or on both.
+//! A store of its own for each test: every repository, on a fresh file, on a fresh database, or on both.
 
 #[cfg(feature = "sqlite")]
 use std::path::{Path, PathBuf};
@@ -30,7 +30,7 @@ pub struct TestFile {
 
 #[cfg(feature = "sqlite")]
 impl TestFile {
-    /// A file with the lab's newest schema.
+    /// A file with the newest schema of the lab and of every other context.
     pub async fn with_lab_schema() -> Self {
         static TEMPLATE: tokio::sync::OnceCell<Vec<u8>> = tokio::sync::OnceCell::const_new();
         let bytes = TEMPLATE
@@ -64,12 +64,14 @@ impl TestFile {
 }
 
 async fn migrate(target: &Target) {
-    cutover_migrations::up(target, &Context::LAB, None)
-        .await
-        .expect("the lab's schema is made");
+    for context in Context::ALL {
+        cutover_migrations::up(target, context, None)
+            .await
+            .expect("the schema is made");
+    }
 }
 
-/// A database with the lab's newest schema.
+/// A database with the newest schema of the lab and of every other context.
 #[cfg(feature = "postgres")]
 pub async fn lab_database() -> TestDatabase {
     TestDatabase::create_from_template("lab", |url| async move {
@@ -136,7 +138,7 @@ impl TestStore {
         let file = TestFile::with_lab_schema().await;
         let database = lab_database().await;
         let databases = cutover::wiring::Databases {
-            sqlite: Some(open(&file.path())),
+            files: [(Context::LAB.name, open(&file.path()))].into(),
             postgres: Some(pool(&database)),
         };
         let lab = databases

@@ -1,7 +1,7 @@
 //! Rows that break a promise.
 
 use async_trait::async_trait;
-use cutover_domain::lab::relations::Relation;
+use cutover_domain::relations::Relation;
 use cutover_ports::StoreResult;
 use cutover_ports::integrity::{BrokenRule, Integrity, Rule};
 use postgres_types::Type;
@@ -15,7 +15,7 @@ impl Integrity for Database {
     async fn references(
         &self,
         relation: &'static Relation,
-        after: Option<&str>,
+        after: Option<String>,
         limit: u32,
     ) -> StoreResult<Vec<(String, u64)>> {
         let Relation { child, column, .. } = relation;

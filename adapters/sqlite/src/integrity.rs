@@ -1,7 +1,7 @@
 //! Rows that break a promise.
 
 use async_trait::async_trait;
-use cutover_domain::lab::relations::Relation;
+use cutover_domain::relations::Relation;
 use cutover_ports::integrity::{BrokenRule, Integrity, Rule};
 use cutover_ports::{StoreError, StoreResult};
 use rusqlite::params;
@@ -15,11 +15,10 @@ impl Integrity for SourceFile {
     async fn references(
         &self,
         relation: &'static Relation,
-        after: Option<&str>,
+        after: Option<String>,
         limit: u32,
     ) -> StoreResult<Vec<(String, u64)>> {
         let Relation { child, column, .. } = relation;
-        let after = after.map(str::to_owned);
         examine(self, move |session| {
             if !(session.has_table(child)? && session.has_column(child, column)?) {
                 return Ok(Vec::new());

@@ -10,12 +10,23 @@ use serde_json::{Value, json};
 use super::App;
 use crate::integrity::Report;
 
-/// The last report; a new one if that is not recent.
+/// Whether what the databases hold holds together.
+///
+/// Rows on both sides, references to rows that are not there, rules that rows break, the last copy and verification. The last report,
+/// or a new one if that is not recent.
+#[utoipa::path(
+    get, path = "/integrity", tag = "Operations",
+    responses((status = 200, body = Value), (status = 503, body = Value, description = "A database does not answer."))
+)]
 pub(super) async fn integrity(State(app): State<App>) -> (StatusCode, Json<Value>) {
     answer(&app, app.observed.examinations.recent().await)
 }
 
-/// A new report.
+/// Look anew at whether what the databases hold holds together.
+#[utoipa::path(
+    post, path = "/integrity", tag = "Operations",
+    responses((status = 200, body = Value), (status = 503, body = Value, description = "A database does not answer."))
+)]
 pub(super) async fn fresh(State(app): State<App>) -> (StatusCode, Json<Value>) {
     answer(&app, app.observed.examinations.fresh().await)
 }

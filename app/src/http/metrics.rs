@@ -23,7 +23,9 @@ pub(super) async fn metrics(State(app): State<App>) -> Response {
     sample_process();
     for pool in app.databases.pools() {
         let set = |name: &'static str, value: usize| {
-            gauge!(name, "backend" => pool.backend.name(), "pool" => pool.name).set(value as f64);
+            let file = pool.file.clone().unwrap_or_default();
+            gauge!(name, "backend" => pool.backend.name(), "file" => file, "pool" => pool.name)
+                .set(value as f64);
         };
         set("cutover_pool_connections_max", pool.size_max);
         set("cutover_pool_connections", pool.size);

@@ -3,9 +3,12 @@
 mod docs;
 mod error;
 mod health;
+mod integrity;
 mod lab;
 mod metrics;
 mod openapi;
+mod ops;
+mod page;
 mod request;
 
 use std::path::Path;
@@ -16,6 +19,7 @@ use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::http::StatusCode;
 use axum::middleware::from_fn;
+use cutover_domain::time::Timestamp;
 use cutover_ports::clock::{Clock, Ids};
 use tokio::net::TcpListener;
 use tower_http::catch_panic::CatchPanicLayer;
@@ -27,8 +31,11 @@ use tracing::{Level, Span};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use crate::config::ServerConfig;
+use crate::config::{Config, OpsConfig};
+use crate::integrity::Examinations;
 use crate::observe::{Metrics, REQUEST_SPAN, RecentErrors};
+use crate::readiness::Readiness;
+use crate::verification::Verification;
 use crate::wiring::{Databases, Routing};
 
 /// What every handler has at hand.
@@ -55,6 +62,16 @@ pub struct Observed {
     pub metrics: Metrics,
     /// The errors of late.
     pub recent: RecentErrors,
+    /// Whether it can do its work.
+    pub readiness: Readiness,
+    /// Whether what the databases hold holds together.
+    pub examinations: Examinations,
+    /// The verification on demand.
+    pub verification: Verification,
+    /// The configuration that it runs with.
+    pub config: Arc<Config>,
+    /// When it was started.
+    pub started: Timestamp,
 }
 
 impl std::fmt::Debug for App {
@@ -66,17 +83,21 @@ impl std::fmt::Debug for App {
 }
 
 /// The operations of the service, each with its description.
-fn described() -> OpenApiRouter<App> {
+fn described(ops: &OpsConfig) -> OpenApiRouter<App> {
     openapi::root()
+        .routes(routes!(page::page))
         .routes(routes!(health::healthz))
         .routes(routes!(health::readyz))
         .routes(routes!(metrics::metrics))
+        .routes(routes!(integrity::integrity))
+        .nest("/ops", ops::router(ops))
         .nest("/lab", lab::router())
 }
 
 /// The service's routes.
-pub fn router(app: App, config: &ServerConfig) -> Router {
-    openapi::describe(described())
+pub fn router(app: App) -> Router {
+    let config = app.observed.config.server.clone();
+    openapi::describe(described(&app.observed.config.ops))
         .fallback(error::unknown_path)
         .method_not_allowed_fallback(error::unknown_method)
         .with_state(app)

@@ -14,12 +14,18 @@ pub struct Examiners {
     postgres: Option<Arc<dyn Integrity>>,
 }
 
+impl std::fmt::Debug for Examiners {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Examiners").finish_non_exhaustive()
+    }
+}
+
 impl Examiners {
     /// Everything that is configured and there.
     pub fn open(config: &Config) -> Result<Self, WiringError> {
         let mut examiners = Self::default();
         #[cfg(feature = "sqlite")]
-        for (path, _) in config.sqlite_files().into_iter().filter(|(path, _)| path.exists()) {
+        for path in config.sqlite_files().into_iter().filter(|path| path.exists()) {
             let file = cutover_sqlite::transfer::open::SourceFile::new(&path, config.sqlite.busy_timeout)
                 .map_err(|error| WiringError::Unreachable(error.to_string()))?;
             examiners.files.push((path, Arc::new(file)));

@@ -4,6 +4,8 @@ use std::sync::{PoisonError, RwLock};
 
 use cutover_ports::lab::LabRepositories;
 
+use super::Repositories;
+
 /// The repositories, each on the backend that is in charge of it now. Ask for them anew for every piece of work, and
 /// keep none: a later switch replaces them while the service runs.
 #[derive(Debug)]
@@ -13,9 +15,9 @@ pub struct Routing {
 
 impl Routing {
     /// Routes to these.
-    pub fn new(lab: LabRepositories) -> Self {
+    pub fn new(repositories: Repositories) -> Self {
         Self {
-            lab: RwLock::new(lab),
+            lab: RwLock::new(repositories.lab),
         }
     }
 

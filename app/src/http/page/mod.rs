@@ -42,11 +42,15 @@ struct Facts {
     recent: Vec<RecentError>,
 }
 
-/// The page, as things stand now.
+/// The status page.
+///
+/// For people: how things stand, and what went wrong of late.
+#[utoipa::path(get, path = "/", tag = "Operations", responses((status = 200, body = String, content_type = "text/html")))]
 pub(super) async fn page(State(app): State<App>) -> Response {
     let observed = &app.observed;
     let examined = tokio::time::timeout(PATIENCE, observed.examinations.recent());
-    let (ready, examined, jobs) = tokio::join!(observed.readiness.check(), examined, jobs::statuses(&app.routing));
+    let (ready, examined, jobs) =
+        tokio::join!(observed.readiness.check(), examined, jobs::statuses(&app.routing));
     let (report, problem) = match examined {
         Ok(Ok(report)) => (Some(report), None),
         Ok(Err(problem)) => (observed.examinations.last(), Some(problem)),
@@ -111,13 +115,20 @@ impl Html {
 
     /// A section with a heading.
     fn section(&mut self, id: &str, heading: &str, body: impl FnOnce(&mut Self)) {
-        self.add(format_args!("<section aria-labelledby=\"{id}\"><h2 id=\"{id}\">{heading}</h2>\n"));
+        self.add(format_args!(
+            "<section aria-labelledby=\"{id}\"><h2 id=\"{id}\">{heading}</h2>\n"
+        ));
         body(self);
         self.add(format_args!("</section>\n"));
     }
 
     /// A table. The roles are said because a narrow screen's style makes blocks of the rows.
-    fn table(&mut self, caption: &dyn fmt::Display, columns: &[Column], rows: impl IntoIterator<Item = Vec<String>>) {
+    fn table(
+        &mut self,
+        caption: &dyn fmt::Display,
+        columns: &[Column],
+        rows: impl IntoIterator<Item = Vec<String>>,
+    ) {
         self.add(format_args!(
             "<div class=\"scroll\"><table role=\"table\"><caption>{caption}</caption><thead role=\"rowgroup\"><tr role=\"row\">"
         ));
@@ -162,11 +173,17 @@ impl Column {
 }
 
 const fn text(name: &'static str) -> Column {
-    Column { name, is_number: false }
+    Column {
+        name,
+        is_number: false,
+    }
 }
 
 const fn number(name: &'static str) -> Column {
-    Column { name, is_number: true }
+    Column {
+        name,
+        is_number: true,
+    }
 }
 
 /// Good, to be watched, bad: told by words, and by colour only besides.
@@ -189,8 +206,8 @@ fn document(facts: &Facts, nonce: &str) -> String {
     html.add(format_args!("<ul class=\"tiles\">\n"));
     tiles(&mut html, facts, class, words);
     html.add(format_args!("</ul>\n"));
-    repositories(&mut html, facts);
     promises(&mut html, facts);
+    repositories(&mut html, facts);
     pools(&mut html, facts);
     latencies(&mut html, facts);
     job_list(&mut html, facts);
@@ -239,6 +256,13 @@ fn tiles(html: &mut Html, facts: &Facts, class: &str, words: &str) {
             since(facts.now, report.last_copy())
         ));
     }
+    if let Some(newest) = facts.recent.first() {
+        html.add(format_args!(
+            "<li><h3>Recent errors</h3><p class=\"big\"><a href=\"#errors\">{}</a></p><p class=\"soft\">the last {}</p></li>\n",
+            facts.recent.iter().map(|error| error.times).sum::<u64>(),
+            since(facts.now, Some(newest.at))
+        ));
+    }
 }
 
 fn database_tile(html: &mut Html, facts: &Facts, database: &DatabaseState) {
@@ -282,7 +306,9 @@ fn repositories(html: &mut Html, facts: &Facts) {
             ));
         }
         let Some(report) = &facts.report else {
-            html.add(format_args!("<p>The databases have not been looked at yet.</p>\n"));
+            html.add(format_args!(
+                "<p>The databases have not been looked at yet.</p>\n"
+            ));
             return;
         };
         let columns = [
@@ -302,7 +328,11 @@ fn repositories(html: &mut Html, facts: &Facts) {
             }
         }
         for context in contexts {
-            let of_context = report.status.repositories.iter().filter(|one| one.context == context);
+            let of_context = report
+                .status
+                .repositories
+                .iter()
+                .filter(|one| one.context == context);
             let rows = of_context.flat_map(|repository| {
                 repository.tables.iter().map(|table| {
                     let (sqlite, postgres) = (count(table.sqlite), count(table.postgres));
@@ -349,7 +379,9 @@ fn promises(html: &mut Html, facts: &Facts) {
         };
         if report.ok() {
             let words = state("good", "whole");
-            html.add(format_args!("<p>{words} Every reference finds its row, and no row breaks a rule.</p>\n"));
+            html.add(format_args!(
+                "<p>{words} Every reference finds its row, and no row breaks a rule.</p>\n"
+            ));
         }
         if !report.orphans.is_empty() {
             let columns = [
@@ -361,7 +393,10 @@ fn promises(html: &mut Html, facts: &Facts) {
             ];
             let rows = report.orphans.iter().map(|orphans| {
                 vec![
-                    format!("<code>{}.{}</code>", orphans.relation.child, orphans.relation.column),
+                    format!(
+                        "<code>{}.{}</code>",
+                        orphans.relation.child, orphans.relation.column
+                    ),
                     format!("<code>{}</code>", orphans.relation.parent),
                     backend_name(orphans.backend).to_owned(),
                     orphans.rows.to_string(),
@@ -396,9 +431,14 @@ fn pools(html: &mut Html, facts: &Facts) {
         ];
         let rows = facts.pools.iter().map(|pool| {
             let numbers = [pool.size_max, pool.size, pool.in_use, pool.waiting];
-            let name = format!("{}, {}", backend_name(pool.backend), pool.name);
-            let name = pool.context.map_or(name.clone(), |context| format!("{name} of {}", Text(context)));
-            std::iter::once(name).chain(numbers.map(|number| number.to_string())).collect()
+            let backend = backend_name(pool.backend);
+            let name = match &pool.file {
+                Some(file) => format!("{backend}, {} of {}", pool.name, Text(file)),
+                None => format!("{backend}, {}", pool.name),
+            };
+            std::iter::once(name)
+                .chain(numbers.map(|number| number.to_string()))
+                .collect()
         });
         html.table(&"Connections, and callers that wait for one", &columns, rows);
     });
@@ -447,14 +487,23 @@ fn job_list(html: &mut Html, facts: &Facts) {
                 return;
             }
         };
-        let columns = [text("Job"), text("Context"), text("When"), text("Last run"), text("Outcome")];
+        let columns = [
+            text("Job"),
+            text("Context"),
+            text("When"),
+            text("Last run"),
+            text("Outcome"),
+        ];
         let rows = jobs.iter().map(|job| {
             let class = match job.succeeded {
                 Some(true) => "good",
                 Some(false) => "bad",
                 None => "warn",
             };
-            let outcome = job.outcome.as_deref().map_or_else(|| "–".to_owned(), |outcome| state(class, outcome));
+            let outcome = job
+                .outcome
+                .as_deref()
+                .map_or_else(|| "–".to_owned(), |outcome| state(class, outcome));
             vec![
                 Text(&job.name).to_string(),
                 Text(job.context).to_string(),
@@ -475,7 +524,11 @@ fn errors(html: &mut Html, facts: &Facts) {
         }
         html.add(format_args!("<ul class=\"errors\">\n"));
         for error in &facts.recent {
-            let (class, words) = if error.is_error { ("bad", "error") } else { ("warn", "warning") };
+            let (class, words) = if error.is_error {
+                ("bad", "error")
+            } else {
+                ("warn", "warning")
+            };
             html.add(format_args!(
                 "<li><p>{} {}",
                 state(class, words),
