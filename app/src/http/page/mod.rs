@@ -319,7 +319,7 @@ fn repositories(html: &mut Html, facts: &Facts) {
             number("Rows in PostgreSQL"),
             text("Copied"),
             text("Verified"),
-            text("SQLite rows in PostgreSQL"),
+            text("Carried over"),
         ];
         let mut contexts: Vec<&str> = Vec::new();
         for repository in &report.status.repositories {
@@ -605,5 +605,64 @@ fn rounded(number: f64) -> String {
         _ if number >= 100.0 => format!("{number:.0}"),
         _ if number >= 1.0 => format!("{number:.1}"),
         _ => format!("{number:.2}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn text_from_elsewhere_stays_text() {
+        let hostile = "<img src=x onerror='a'>&\"\u{202e}\u{0}\r ü";
+        assert_eq!(
+            Text(hostile).to_string(),
+            "&lt;img src=x onerror=&#39;a&#39;&gt;&amp;&quot;\u{fffd}\u{fffd}\u{fffd} ü"
+        );
+    }
+
+    #[test]
+    fn times_are_told_in_the_unit_that_fits() {
+        let at = |seconds: i64| Timestamp::from_micros(seconds * 1_000_000).unwrap();
+        for (seconds, text) in [
+            (0, "0 s"),
+            (119, "119 s"),
+            (120, "2 min"),
+            (7_199, "119 min"),
+            (7_200, "2 h"),
+            (172_800, "2 days"),
+        ] {
+            assert_eq!(duration(at(seconds), at(0)), text);
+        }
+        // A clock that was set back.
+        assert_eq!(duration(at(0), at(5)), "0 s");
+        let shown = since(at(60), Some(at(0)));
+        assert_eq!(
+            shown,
+            "<time datetime=\"1970-01-01T00:00:00.000000+00:00\" title=\"1970-01-01T00:00:00.000000+00:00\">60 s ago</time>"
+        );
+    }
+
+    #[test]
+    fn figures_have_as_many_digits_as_say_something() {
+        let shown: Vec<String> = [0.000_02, 0.001_234, 0.25, 1.0, f64::INFINITY]
+            .map(milliseconds)
+            .into();
+        assert_eq!(shown, ["0.02 ms", "1.2 ms", "250 ms", "1000 ms", "over 30 s"]);
+    }
+
+    #[test]
+    fn a_table_names_its_columns_in_every_cell() {
+        let mut html = Html::default();
+        let row = vec!["<code>a</code>".to_owned(), "1".to_owned()];
+        html.table(&"c", &[text("Name"), number("Rows")], [row]);
+        for part in [
+            "<caption>c</caption>",
+            "<th role=\"columnheader\" scope=\"col\" class=\"number\">Rows</th>",
+            "<th role=\"rowheader\" scope=\"row\"><code>a</code></th>",
+            "<td role=\"cell\" data-label=\"Rows\" class=\"number\">1</td>",
+        ] {
+            assert!(html.0.contains(part), "{part} is missing in {}", html.0);
+        }
     }
 }
