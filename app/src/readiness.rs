@@ -18,7 +18,15 @@ const SCHEMA_KEPT: Duration = Duration::from_secs(10);
 pub struct Readiness {
     config: Arc<Config>,
     databases: Databases,
-    schemas: Arc<tokio::sync::Mutex<Option<(Instant, Vec<Schemas>)>>>,
+    /// Held by whoever looks; the others wait for what it finds.
+    known: Arc<tokio::sync::Mutex<Known>>,
+}
+
+/// What was found when the schemas were looked at last.
+#[derive(Default)]
+struct Known {
+    at: Option<Instant>,
+    schemas: Vec<Schemas>,
 }
 
 impl std::fmt::Debug for Readiness {
@@ -121,7 +129,7 @@ impl Readiness {
         Self {
             config,
             databases,
-            schemas: Arc::default(),
+            known: Arc::default(),
         }
     }
 
@@ -158,17 +166,14 @@ impl Readiness {
 
     /// What is known of the schemas, or found out now. Probes that come meanwhile wait for the same answer.
     async fn schemas(&self) -> Vec<Schemas> {
-        let mut known = self.schemas.lock().await;
-        if let Some((at, schemas)) = known.as_ref()
-            && at.elapsed() < SCHEMA_KEPT
-            && schemas.iter().all(Schemas::fit)
-        {
-            return schemas.clone();
+        let mut known = self.known.lock().await;
+        let recent = known.at.is_some_and(|at| at.elapsed() < SCHEMA_KEPT);
+        if !(recent && known.schemas.iter().all(Schemas::fit)) {
+            let looking = configured(&self.config).map(|backend| look(&self.config, backend));
+            known.schemas = futures_util::future::join_all(looking).await;
+            known.at = Some(Instant::now());
         }
-        let looking = configured(&self.config).map(|backend| look(&self.config, backend));
-        let schemas = futures_util::future::join_all(looking).await;
-        *known = Some((Instant::now(), schemas.clone()));
-        schemas
+        known.schemas.clone()
     }
 }
 

@@ -229,7 +229,7 @@ async fn outage(service: &Service, server: &mut TestServer) {
             match client.get(EXPERIMENT).await {
                 Ok(200) => answers += 1,
                 Ok(status) => bad.push((begun.elapsed(), status)),
-                Err(error) => panic_like(&error),
+                Err(error) => hung_up(&error),
             }
         }
         (answers, bad)
@@ -269,7 +269,7 @@ async fn outage(service: &Service, server: &mut TestServer) {
 }
 
 /// The service itself stays up, or the bench has nothing to measure.
-fn panic_like(error: &std::io::Error) {
+fn hung_up(error: &std::io::Error) {
     println!("  the service hung up: {error}  NOT MET");
     std::process::exit(1);
 }

@@ -22,8 +22,8 @@ impl Service {
     }
 }
 
-/// The value of a metric: the line that starts with this.
-fn metric(page: &str, start: &str) -> f64 {
+/// The value of a metric that is a whole number: of the line that starts with this.
+fn metric(page: &str, start: &str) -> u64 {
     let line = page.lines().find(|line| line.starts_with(start));
     let line = line.unwrap_or_else(|| panic!("{start} is missing in:\n{page}"));
     line.rsplit(' ').next().unwrap().parse().unwrap()
@@ -119,18 +119,18 @@ async fn metrics_count_requests_statements_and_errors() {
     );
     let page = answer.text();
     let listed = r#"cutover_http_requests_total{method="GET",route="/lab/synths/list",status="200"}"#;
-    assert_eq!(metric(&page, listed), 3.0);
+    assert_eq!(metric(&page, listed), 3);
     let unknown = r#"cutover_http_requests_total{method="GET",route="none",status="404"}"#;
-    assert_eq!(metric(&page, unknown), 1.0);
+    assert_eq!(metric(&page, unknown), 1);
     let statements = r#"cutover_statement_seconds_count{backend="sqlite",repository="synths",method="list"}"#;
-    assert_eq!(metric(&page, statements), 3.0);
+    assert_eq!(metric(&page, statements), 3);
     let conflict = r#"cutover_store_errors_total{backend="sqlite",repository="synth_groups",method="insert",category="conflict"}"#;
-    assert_eq!(metric(&page, conflict), 1.0);
+    assert_eq!(metric(&page, conflict), 1);
     assert!(
         metric(
             &page,
             r#"cutover_pool_wait_seconds_count{backend="sqlite",pool="readers"}"#
-        ) >= 4.0
+        ) >= 4
     );
     let readers = page
         .lines()
@@ -150,9 +150,9 @@ async fn metrics_count_requests_statements_and_errors() {
     let page = service.get("/metrics").await.text();
     assert_eq!(
         metric(&page, r#"cutover_schema_version{context="lab",backend="sqlite"}"#),
-        2.0
+        2
     );
-    assert!(metric(&page, "process_resident_memory_bytes") > 1e6);
+    assert!(metric(&page, "process_resident_memory_bytes") > 1_000_000);
     service.stop().await;
 }
 
@@ -212,14 +212,14 @@ async fn integrity_names_orphans_and_broken_rules_and_counts_rows() {
         .find(|one| one["name"] == "synths");
     assert_eq!(synths.unwrap()["tables"][0]["rows_sqlite"], 3);
     let page = service.get("/metrics").await.text();
-    assert_eq!(metric(&page, "cutover_orphan_rows"), 2.0);
-    assert_eq!(metric(&page, "cutover_rule_breaking_rows"), 2.0);
+    assert_eq!(metric(&page, "cutover_orphan_rows"), 2);
+    assert_eq!(metric(&page, "cutover_rule_breaking_rows"), 2);
     assert_eq!(
         metric(
             &page,
             r#"cutover_table_rows{context="lab",table="synths",backend="sqlite"}"#
         ),
-        3.0
+        3
     );
     service.stop().await;
     // It closed the file whole although it had been read beside the service.

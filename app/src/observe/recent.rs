@@ -1,6 +1,7 @@
 //! The warnings and errors of late, for the status page.
 
 use std::collections::VecDeque;
+use std::fmt::Write as _;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use cutover_domain::time::Timestamp;
@@ -39,7 +40,7 @@ pub struct RecentError {
     pub request: Option<String>,
     /// That request's id.
     pub request_id: Option<String>,
-    /// How often it was logged in a row.
+    /// How often it was logged.
     pub times: u64,
 }
 
@@ -64,17 +65,12 @@ impl RecentErrors {
         entries.iter().rev().cloned().collect()
     }
 
-    fn add(&self, new: RecentError) {
+    fn add(&self, mut new: RecentError) {
         let mut entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(last) = entries.back_mut()
-            && last.text == new.text
-            && last.is_error == new.is_error
-        {
-            let times = last.times + 1;
-            *last = RecentError { times, ..new };
-            return;
-        }
-        if entries.len() == KEPT {
+        let same = |old: &RecentError| old.text == new.text && old.is_error == new.is_error;
+        if let Some(old) = entries.iter().position(same).and_then(|at| entries.remove(at)) {
+            new.times += old.times;
+        } else if entries.len() == KEPT {
             entries.pop_front();
         }
         entries.push_back(new);
@@ -107,7 +103,8 @@ impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for RecentErrors {
         event.record(&mut fields);
         let mut text = fields.get("message").unwrap_or_default().to_owned();
         for (name, value) in fields.named() {
-            text.push_str(&format!(" {name}={value}"));
+            // Writing to a string cannot fail.
+            write!(text, " {name}={value}").unwrap_or_default();
         }
         if let Some((end, _)) = text.char_indices().nth(LENGTH) {
             text.truncate(end);
@@ -173,12 +170,17 @@ mod tests {
                 tracing::warn!(number, "one of many");
             }
             for _ in 0..3 {
+                tracing::warn!(number = 58, "one of many");
                 tracing::warn!("{}", "é".repeat(1000));
             }
         });
         assert_eq!(list.len(), KEPT);
         assert_eq!(list[0].times, 3);
         assert_eq!(list[0].text.chars().count(), LENGTH + 1);
-        assert_eq!(list[1].text, "one of many number=59");
+        assert_eq!(
+            (list[1].text.as_str(), list[1].times),
+            ("one of many number=58", 4)
+        );
+        assert_eq!(list[2].text, "one of many number=59");
     }
 }
