@@ -228,12 +228,12 @@ mod tests {
 cutover_statement_seconds_bucket{backend="sqlite",repository="synths",method="get",le="0.001"} 9
 cutover_statement_seconds_bucket{backend="sqlite",repository="synths",method="get",le="0.01"} 10
 cutover_statement_seconds_bucket{backend="sqlite",repository="synths",method="get",le="+Inf"} 10
-cutover_statement_seconds_sum{backend="sqlite",repository="synths",method="get"} 0.02
+cutover_statement_seconds_sum{backend="sqlite",repository="synths",method="get"} 0.25
 cutover_statement_seconds_count{backend="sqlite",repository="synths",method="get"} 10
 cutover_statement_seconds_bucket{backend="sqlite",repository="synths",method="list",le="0.001"} 0
 cutover_statement_seconds_bucket{backend="sqlite",repository="synths",method="list",le="0.01"} 9
 cutover_statement_seconds_bucket{backend="sqlite",repository="synths",method="list",le="+Inf"} 10
-cutover_statement_seconds_sum{backend="sqlite",repository="synths",method="list"} 0.18
+cutover_statement_seconds_sum{backend="sqlite",repository="synths",method="list"} 0.75
 cutover_statement_seconds_count{backend="sqlite",repository="synths",method="list"} 10
 cutover_pool_wait_seconds_count{backend="sqlite",pool="readers"} 20
 "#;
@@ -241,7 +241,7 @@ cutover_pool_wait_seconds_count{backend="sqlite",pool="readers"} 20
             backend: "sqlite".to_owned(),
             repository: "synths".to_owned(),
             calls: 20,
-            mean: 0.01,
+            mean: 0.05,
             median: 0.01,
             p95: 0.01,
         };
