@@ -53,11 +53,7 @@ impl Examiners {
 /// The rules of a context's newest schema, which an old file may have been made without.
 #[cfg_attr(
     not(feature = "sqlite"),
-    expect(
-        unused_variables,
-        clippy::unused_async,
-        reason = "this build knows no old files"
-    )
+    expect(unused_variables, reason = "this build knows no old files")
 )]
 pub async fn rules(context: &ContextConfig) -> Result<Vec<Rule>, cutover_migrations::MigrateError> {
     #[cfg(feature = "sqlite")]
