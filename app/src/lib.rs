@@ -5,7 +5,7 @@ pub mod config;
 pub mod guard;
 pub mod http;
 pub mod integrity;
-pub mod jobs;
+pub mod job_status;
 pub mod observe;
 pub mod readiness;
 pub mod startup;

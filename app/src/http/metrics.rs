@@ -10,7 +10,7 @@ use metrics::gauge;
 use tracing::Span;
 
 use super::App;
-use crate::jobs;
+use crate::job_status;
 use crate::observe::metrics::{REQUESTS_IN_FLIGHT, request_answered, sample_process};
 
 /// Everything that is measured.
@@ -33,7 +33,7 @@ pub(super) async fn metrics(State(app): State<App>) -> Response {
         set("cutover_pool_connections_in_use", pool.in_use);
         set("cutover_pool_waiting", pool.waiting);
     }
-    for job in jobs::statuses(&app.routing).await.unwrap_or_default() {
+    for job in job_status::statuses(&app).await.unwrap_or_default() {
         let labels = [("context", job.context.to_owned()), ("job", job.name)];
         if let Some(at) = job.last_run {
             gauge!("cutover_job_last_run_timestamp_seconds", &labels).set(at.as_micros() as f64 / 1e6);

@@ -14,7 +14,7 @@ use super::App;
 use super::error::{Failure, HttpError, unknown_method, unknown_path};
 use super::integrity;
 use crate::config::OpsConfig;
-use crate::jobs::{self, JobStatus};
+use crate::job_status::{self, JobStatus};
 use crate::verification::Started;
 
 /// Every route beneath `/ops`, behind the guard.
@@ -101,7 +101,7 @@ async fn verification(State(app): State<App>) -> Json<Value> {
 /// The background jobs and their last runs.
 #[utoipa::path(get, path = "/jobs", tag = "Operations", responses((status = 200, body = Value)))]
 async fn jobs(State(app): State<App>) -> Result<Json<Value>, HttpError> {
-    let jobs = jobs::statuses(&app.routing).await?;
+    let jobs = job_status::statuses(&app).await?;
     let jobs: Vec<Value> = jobs.iter().map(JobStatus::json).collect();
     Ok(Json(json!({ "jobs": jobs })))
 }

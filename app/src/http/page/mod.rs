@@ -16,7 +16,7 @@ use super::App;
 use crate::config::Backend;
 use crate::guard::Carried;
 use crate::integrity::Report;
-use crate::jobs::{self, JobStatus};
+use crate::job_status::{self, JobStatus};
 use crate::observe::metrics::Latency;
 use crate::observe::recent::RecentError;
 use crate::readiness::{DatabaseState, Ready};
@@ -50,7 +50,7 @@ pub(super) async fn page(State(app): State<App>) -> Response {
     let observed = &app.observed;
     let examined = tokio::time::timeout(PATIENCE, observed.examinations.recent());
     let (ready, examined, jobs) =
-        tokio::join!(observed.readiness.check(), examined, jobs::statuses(&app.routing));
+        tokio::join!(observed.readiness.check(), examined, job_status::statuses(&app));
     let (report, problem) = match examined {
         Ok(Ok(report)) => (Some(report), None),
         Ok(Err(problem)) => (observed.examinations.last(), Some(problem)),

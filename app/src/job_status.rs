@@ -4,7 +4,7 @@ use cutover_domain::time::Timestamp;
 use cutover_ports::StoreResult;
 use serde_json::{Value, json};
 
-use crate::wiring::Routing;
+use crate::http::App;
 
 /// A job.
 #[derive(Debug, Clone)]
@@ -42,6 +42,6 @@ impl JobStatus {
     clippy::unused_async,
     reason = "the runs of a context that has jobs are in its store"
 )]
-pub async fn statuses(_: &Routing) -> StoreResult<Vec<JobStatus>> {
+pub async fn statuses(_: &App) -> StoreResult<Vec<JobStatus>> {
     Ok(Vec::new())
 }
