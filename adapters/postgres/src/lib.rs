@@ -6,6 +6,7 @@ pub mod database;
 pub mod diagnosis;
 pub mod error;
 mod foreign_keys;
+mod integrity;
 mod inventory;
 pub mod lab;
 pub mod row;

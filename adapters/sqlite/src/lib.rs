@@ -4,6 +4,7 @@ pub mod database;
 pub mod diagnosis;
 pub mod error;
 mod foreign_keys;
+mod integrity;
 mod inventory;
 pub mod lab;
 mod lane;
@@ -12,3 +13,4 @@ pub mod transfer;
 pub mod writer;
 
 pub use database::{Database, OpenSettings};
+pub use lane::LaneStatus;
