@@ -96,7 +96,7 @@ async fn examine<T: Send + 'static>(
         let connection = file
             .connect()
             .map_err(|error| StoreError::Unavailable(error.into()))?;
-        work(&Session::on(connection))
+        work(&Session::on(connection.into_connection()))
     });
     examination
         .await
