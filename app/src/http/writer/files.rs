@@ -8,6 +8,7 @@ use axum::body::Body;
 use axum::extract::multipart::{Field, Multipart};
 use axum::extract::{DefaultBodyLimit, FromRequest as _, Path, Request, State};
 use axum::http::{StatusCode, header};
+use axum::routing::get;
 use cutover_domain::writer::file::{FileMetadata, UPLOAD_TYPES};
 use cutover_ports::StoreError;
 use futures_util::StreamExt as _;
@@ -35,6 +36,8 @@ pub(super) fn router() -> OpenApiRouter<App> {
     OpenApiRouter::new()
         .routes(routes!(upload))
         .routes(routes!(detail))
+        // To the original this is a file like any other, and there is none of this name.
+        .route("/api/files/upload", get(detail_of_upload))
 }
 
 pub(super) fn use_case(app: &App) -> Files {
@@ -135,6 +138,10 @@ async fn upload(
 async fn detail(State(app): State<App>, Path(id): Path<String>) -> Result<Json<UploadedFile>, HttpError> {
     let file = use_case(&app).get(&id).await.map_err(refuse)?;
     Ok(Json(file.into()))
+}
+
+async fn detail_of_upload(state: State<App>) -> Result<Json<UploadedFile>, HttpError> {
+    detail(state, Path("upload".to_owned())).await
 }
 
 /// An uploaded file.
