@@ -190,15 +190,13 @@ impl Requests<'_> {
         let mut parts: Vec<String> = Vec::new();
         let mut before = String::new();
         for part in template.split('/') {
-            match part.strip_prefix('{').and_then(|part| part.strip_suffix('}')) {
-                Some(name) => {
-                    let key = self.key(&before, name);
-                    parts.push(encode(&key));
-                }
-                None => {
-                    part.clone_into(&mut before);
-                    parts.push(part.to_owned());
-                }
+            let name = part.strip_prefix('{').and_then(|part| part.strip_suffix('}'));
+            if let Some(name) = name {
+                let key = self.key(&before, name);
+                parts.push(encode(&key));
+            } else {
+                part.clone_into(&mut before);
+                parts.push(part.to_owned());
             }
         }
         let mut path = parts.join("/");
@@ -316,9 +314,10 @@ impl Requests<'_> {
                     .collect()
             }
             Some("integer") => {
-                let (low, high) = (range("minimum", -5.0), range("maximum", 1000.0));
-                let span = (high - low).min(1e6) as usize + 1;
-                (low as i64 + i64::try_from(self.random.below(span)).unwrap()).into()
+                let bound = |name: &str, default| schema[name].as_i64().unwrap_or(default);
+                let (low, high) = (bound("minimum", -5), bound("maximum", 1000));
+                let span = usize::try_from((high - low).min(1_000_000)).unwrap() + 1;
+                (low + i64::try_from(self.random.below(span)).unwrap()).into()
             }
             Some("number") => {
                 let (low, high) = (range("minimum", -1.0), range("maximum", 1.0));
@@ -589,10 +588,9 @@ fn without_times_of_today(text: &str) -> String {
                 && !time.starts_with("25-")
                 && !time.starts_with("26-01-0")
         });
-        match time {
-            Some((_, rest)) => masked += &format!("\"<now>\"{rest}"),
-            None => masked += &format!("\"20{part}"),
-        }
+        let (kept, rest) = time.map_or(("\"20", part), |(_, rest)| ("\"<now>\"", rest));
+        masked += kept;
+        masked += rest;
     }
     masked
 }
