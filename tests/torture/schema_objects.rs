@@ -392,7 +392,7 @@ async fn what_is_not_carried_is_told_on_the_terminal_too() {
         "odd_trigger",
         "INSERT INTO other",
         "positive",
-        "n > 0",
+        "> 0",
     ] {
         assert!(told.contains(what), "{what} is not told: {told}");
     }
