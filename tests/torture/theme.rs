@@ -119,6 +119,14 @@ impl Theme {
         self.run(&arguments).await
     }
 
+    /// `cutover copy FILE DATABASE`, as a person runs it.
+    pub(crate) async fn copy_on_a_terminal(&self, flags: &[&str]) -> Ended {
+        let url = self.database().await.url();
+        let mut arguments = vec![OsStr::new("copy"), self.file.as_os_str(), OsStr::new(&url)];
+        arguments.extend(flags.iter().map(OsStr::new));
+        self.run(&arguments).await
+    }
+
     /// `cutover inspect FILE --json`
     pub(crate) async fn inspect(&self, flags: &[String]) -> Ended {
         let mut arguments = vec![OsStr::new("inspect"), self.file.as_os_str(), OsStr::new("--json")];
