@@ -10,6 +10,7 @@ use cutover_domain::transfer::difference::{RowReport, TableReport};
 use cutover_ports::transfer::TransferError;
 
 use super::copy::{Places, places};
+use super::output::one_line;
 use super::{CliError, Exit, Output};
 use crate::config::{Config, DatabaseUrl};
 use crate::transfer::progress::{Progress, Silent, Terminal};
@@ -153,7 +154,7 @@ impl From<TransferError> for CliError {
                 Exit::Wrong
             }
         };
-        Self::new(exit, error.to_string())
+        Self::new(exit, one_line(&error.to_string()))
     }
 }
 
