@@ -9,6 +9,7 @@ pub mod error;
 pub mod foreign_keys;
 pub mod inventory;
 pub mod lab;
+pub mod market;
 pub mod page;
 pub mod transfer;
 

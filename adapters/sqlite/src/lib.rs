@@ -7,6 +7,7 @@ mod foreign_keys;
 mod inventory;
 pub mod lab;
 mod lane;
+pub mod market;
 pub mod row;
 pub mod transfer;
 

@@ -248,11 +248,11 @@ mod tests {
     use crate::time::Timestamp;
 
     fn days(hits: &[bool]) -> Vec<DailyPrediction> {
-        hits.iter()
-            .enumerate()
+        (0_i64..)
+            .zip(hits)
             .map(|(number, hit)| DailyPrediction {
-                id: number as i64,
-                day: Day::from_epoch_days(20_000 - number as i64).unwrap().into(),
+                id: number,
+                day: Day::from_epoch_days(20_000 - number).unwrap().into(),
                 fields: DayFields {
                     range_hit: Some((*hit).into()),
                     abs_error_to_close: Some((number as f64).into()),

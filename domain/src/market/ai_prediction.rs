@@ -108,10 +108,25 @@ pub struct DuplicateGroup {
     pub checkpoint: String,
     /// The rows' numbers, ascending.
     pub ids: Vec<i64>,
-    /// When the first was stored.
-    pub first_created: Option<Stored<Timestamp>>,
+    /// When the first was stored, as far as that is known.
+    pub first_created: Option<Timestamp>,
     /// When the last was stored.
-    pub last_created: Option<Stored<Timestamp>>,
+    pub last_created: Option<Timestamp>,
+}
+
+impl DuplicateGroup {
+    /// Of rows of one moment of one day (day, moment, number, time), in the order of their numbers; `None` of none.
+    pub fn of(rows: &[(String, String, i64, Option<Stored<Timestamp>>)]) -> Option<Self> {
+        let (day, checkpoint, ..) = rows.first()?;
+        let times = || rows.iter().filter_map(|row| row.3.as_ref()?.known().copied());
+        Some(Self {
+            day: day.clone(),
+            checkpoint: checkpoint.clone(),
+            ids: rows.iter().map(|row| row.2).collect(),
+            first_created: times().min(),
+            last_created: times().max(),
+        })
+    }
 }
 
 /// What an old file holds twice.

@@ -98,14 +98,15 @@ fn is_thanksgiving(date: Date) -> bool {
     date.month() == 11 && date.weekday() == Weekday::Thursday && nth_of_its_kind(date.day()) == 4
 }
 
-/// Two days before Easter, by the anonymous Gregorian rule.
+/// Two days before Easter, by the anonymous Gregorian rule, whose numbers have no names.
 fn good_friday(year: i16) -> Option<Date> {
     let year = i32::from(year);
-    let (a, b, c) = (year % 19, year / 100, year % 100);
-    let h = (19 * a + b - b / 4 - (b - (b + 8) / 25 + 1) / 3 + 15) % 30;
-    let l = (32 + 2 * (b % 4) + 2 * (c / 4) - h - c % 4) % 7;
-    let n = h + l - 7 * ((a + 11 * h + 22 * l) / 451) + 114;
-    let (month, day) = (i8::try_from(n / 31).ok()?, i8::try_from(n % 31 + 1).ok()?);
+    let (golden, century, short) = (year % 19, year / 100, year % 100);
+    let moon = (19 * golden + century - century / 4 - (century - (century + 8) / 25 + 1) / 3 + 15) % 30;
+    let sunday = (32 + 2 * (century % 4) + 2 * (short / 4) - moon - short % 4) % 7;
+    let from_march = moon + sunday - 7 * ((golden + 11 * moon + 22 * sunday) / 451) + 114;
+    let month = i8::try_from(from_march / 31).ok()?;
+    let day = i8::try_from(from_march % 31 + 1).ok()?;
     let easter = Date::new(i16::try_from(year).ok()?, month, day).ok()?;
     easter.yesterday().and_then(Date::yesterday).ok()
 }

@@ -125,7 +125,7 @@ pub enum Effect {
     /// The row becomes this one, new or changed or just as it was, and these logs are added.
     Write {
         /// The row's fields.
-        fields: DayFields,
+        fields: Box<DayFields>,
         /// When it last changed.
         updated_at: Option<Stored<Timestamp>>,
         /// What is logged.
@@ -337,7 +337,7 @@ impl DayChange {
             Some(_) => Some(now.into()),
         };
         Ok(Effect::Write {
-            fields,
+            fields: Box::new(fields),
             updated_at,
             logs,
         })
@@ -407,7 +407,7 @@ mod tests {
                 fields,
                 updated_at,
                 logs,
-            } => (fields, updated_at, logs),
+            } => (*fields, updated_at, logs),
             other => panic!("{other:?}"),
         }
     }
