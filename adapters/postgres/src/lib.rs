@@ -8,6 +8,7 @@ pub mod error;
 mod foreign_keys;
 mod inventory;
 pub mod lab;
+pub mod market;
 pub mod row;
 pub mod tls;
 pub mod transfer;

@@ -60,8 +60,7 @@ pub trait DailyPredictionRepository: Send + Sync {
     /// name of the rule. A new row's `created_at` is `now`, to the second at least.
     async fn change(&self, day: Day, change: &DayChange, now: Timestamp) -> StoreResult<DayOutcome>;
 
-    /// `limit` rows from the `offset`th on, the latest day first; rows whose day is none come last, all of one day by
-    /// number.
+    /// `limit` rows from the `offset`th on, the latest day first, all of one day by number.
     async fn page(&self, limit: u32, offset: u64) -> StoreResult<Vec<DailyPrediction>>;
 
     /// At most `limit` rows up to a day, the latest first, as by [`page`](Self::page).
