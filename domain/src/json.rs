@@ -54,6 +54,13 @@ impl Json {
         serde_json::from_str(&self.0).unwrap_or(Value::Null)
     }
 
+    /// The value in the one form that every database gives back: of keys that stand twice the last, keys in order, each
+    /// number in one spelling. `jsonb` keeps neither the order of keys nor the spelling of numbers, so what a client is
+    /// shown must not depend on them.
+    pub fn canonical(&self) -> Value {
+        canonical(self.value())
+    }
+
     /// A typed view of the document, or why it has none.
     pub fn view<T: serde::de::DeserializeOwned>(&self) -> Result<T, JsonError> {
         Ok(serde_json::from_str(&self.0)?)
@@ -83,6 +90,50 @@ fn same(a: &Value, b: &Value) -> bool {
         }
         _ => a == b,
     }
+}
+
+fn canonical(value: Value) -> Value {
+    match value {
+        Value::Number(number) => canonical_number(&number.to_string()),
+        Value::Array(items) => items.into_iter().map(canonical).collect(),
+        Value::Object(members) => {
+            let mut members: Vec<_> = members.into_iter().collect();
+            members.sort_unstable_by(|(a, _), (b, _)| a.cmp(b));
+            Value::Object(
+                members
+                    .into_iter()
+                    .map(|(key, value)| (key, canonical(value)))
+                    .collect(),
+            )
+        }
+        other => other,
+    }
+}
+
+/// The most digits a whole number is written out with; larger ones are rounded like those with a point.
+const WHOLE_DIGITS_MAX: usize = 40;
+
+/// A number without a point (once its exponent is applied, as `jsonb` does) is written out whole, another one as the
+/// nearest double, and one that no double comes near as its digits and exponent.
+fn canonical_number(text: &str) -> Value {
+    let (mantissa, exponent) = text.split_once(['e', 'E']).unwrap_or((text, "0"));
+    let exponent: i64 = exponent.parse().unwrap_or(i64::MAX / 2);
+    let places = mantissa.split_once('.').map_or(0, |(_, fraction)| fraction.len());
+    let scale = i64::try_from(places).unwrap_or(i64::MAX).saturating_sub(exponent);
+    let (negative, digits, power) = decimal(text);
+    let sign = if negative { "-" } else { "" };
+    let zeros = usize::try_from(power).unwrap_or(usize::MAX);
+    let spelling = if scale <= 0 && digits.len().saturating_add(zeros) <= WHOLE_DIGITS_MAX {
+        let digits = if digits.is_empty() { "0" } else { digits.as_str() };
+        format!("{sign}{digits}{}", "0".repeat(zeros))
+    } else {
+        match text.parse::<f64>() {
+            // A zero has no sign in `jsonb`; adding one without takes it away.
+            Ok(number) if number.is_finite() => return Value::from(number + 0.0),
+            _ => format!("{sign}{digits}e{power}"),
+        }
+    };
+    serde_json::from_str(&spelling).unwrap_or(Value::Null)
 }
 
 /// A JSON number as (negative, digits without outer zeros, exponent): equal exactly when the numbers are.
@@ -194,6 +245,33 @@ mod tests {
             Json::from_value_raw_text(&json("\"é\"").value()).as_str(),
             "\"é\""
         );
+    }
+
+    /// The second of each pair is what `jsonb` makes of the first.
+    #[test]
+    fn the_canonical_value_does_not_depend_on_what_jsonb_forgets() {
+        for (stored, kept) in [
+            (
+                r#"{"b": 1, "aa": [2], "a": null, "b": 3}"#,
+                r#"{"a": null, "b": 3, "aa": [2]}"#,
+            ),
+            (
+                "[1e2, 1.0e1, -0, -0.0, 1.50, 1.5e3, 0e9]",
+                "[100, 10, 0, 0.0, 1.50, 1500, 0]",
+            ),
+            (
+                "[1e-7, 12345678901234567890123, 1E+30]",
+                "[0.0000001, 12345678901234567890123, 1000000000000000000000000000000]",
+            ),
+            ("1e50", "100000000000000000000000000000000000000000000000000"),
+        ] {
+            assert_eq!(
+                json(stored).canonical().to_string(),
+                json(kept).canonical().to_string()
+            );
+        }
+        let shown = json(r#"{"b": [1e2, 1.50, 0.1e400, -2E-400], "a": 1.0}"#).canonical();
+        assert_eq!(shown.to_string(), r#"{"a":1.0,"b":[100,1.5,1e+399,0.0]}"#);
     }
 
     #[test]

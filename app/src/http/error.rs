@@ -4,15 +4,80 @@ use axum::Json;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use cutover_ports::StoreError;
-use serde_json::{Value, json};
+use serde::Serialize;
+use serde_json::Value;
+use utoipa::ToSchema;
 
 use crate::usecase::UseCaseError;
+
+/// What went wrong, in one of the two envelopes of the original services.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(untagged)]
+pub(super) enum Failure {
+    /// What the framework of the original says.
+    Refused(Refused),
+    /// What its own code says.
+    Failed(Failed),
+}
+
+/// A refusal.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct Refused {
+    /// Why.
+    detail: Detail,
+}
+
+/// Why a request is refused.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(untagged)]
+pub(super) enum Detail {
+    /// In words.
+    Text(String),
+    /// What of it does not fit its schema.
+    Mistakes(Vec<Mistake>),
+}
+
+/// One place where a request does not fit its schema.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub(super) struct Mistake {
+    /// The kind of mistake, a word for machines.
+    #[serde(rename = "type")]
+    pub(super) kind: String,
+    /// Where it is: `body`, `query` or `path`, then names of members and numbers of items.
+    pub(super) loc: Vec<Value>,
+    /// What is wrong, in words.
+    pub(super) msg: String,
+    /// What stands there.
+    pub(super) input: Value,
+    /// The rule that is broken.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) ctx: Option<Value>,
+}
+
+/// A failure.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct Failed {
+    /// What failed.
+    error: FailureReason,
+}
+
+/// A failure's kind and words.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct FailureReason {
+    /// The kind, a word for machines.
+    code: String,
+    /// What failed, in words.
+    message: String,
+    /// More about it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    details: Option<Value>,
+}
 
 /// An answer that is not a success.
 #[derive(Debug)]
 pub(super) enum HttpError {
     /// The request does not fit its schema: 422, `{"detail": [{type, loc, msg, input, ctx}]}`.
-    Invalid(Vec<Value>),
+    Invalid(Vec<Mistake>),
     /// `{"detail": "…"}`.
     Detail(StatusCode, String),
     /// `{"error": {"code", "message"}}`, the envelope of the domain's own errors.
@@ -40,8 +105,8 @@ impl From<UseCaseError> for HttpError {
 impl IntoResponse for HttpError {
     fn into_response(self) -> Response {
         match self {
-            Self::Invalid(errors) => answer(StatusCode::UNPROCESSABLE_ENTITY, json!({ "detail": errors })),
-            Self::Detail(status, text) => answer(status, json!({ "detail": text })),
+            Self::Invalid(errors) => refused(StatusCode::UNPROCESSABLE_ENTITY, Detail::Mistakes(errors)),
+            Self::Detail(status, text) => refused(status, Detail::Text(text)),
             Self::Domain(status, code, message) => domain(status, code, &message),
             Self::Store(error) => store(&error),
         }
@@ -51,17 +116,17 @@ impl IntoResponse for HttpError {
 /// What a store's failure is to a client: who can do something about it decides the status.
 fn store(error: &StoreError) -> Response {
     match error {
-        StoreError::Conflict(key) => answer(
+        StoreError::Conflict(key) => refused(
             StatusCode::CONFLICT,
-            json!({ "detail": format!("{key} is in conflict with a row that is already there") }),
+            Detail::Text(format!("{key} is in conflict with a row that is already there")),
         ),
-        StoreError::Missing(table) => answer(
+        StoreError::Missing(table) => refused(
             StatusCode::NOT_FOUND,
-            json!({ "detail": format!("no such row in {table}") }),
+            Detail::Text(format!("no such row in {table}")),
         ),
-        StoreError::Invalid { what, reason } => answer(
+        StoreError::Invalid { what, reason } => refused(
             StatusCode::UNPROCESSABLE_ENTITY,
-            json!({ "detail": format!("{what}: {reason}") }),
+            Detail::Text(format!("{what}: {reason}")),
         ),
         StoreError::Unavailable(_) | StoreError::Indeterminate(_) | StoreError::Moved(_) => {
             tracing::warn!(category = error.category(), %error, "the store did not answer");
@@ -92,10 +157,15 @@ pub(super) async fn unknown_method() -> HttpError {
     HttpError::Detail(StatusCode::METHOD_NOT_ALLOWED, "Method Not Allowed".to_owned())
 }
 
-fn domain(status: StatusCode, code: &str, message: &str) -> Response {
-    answer(status, json!({ "error": { "code": code, "message": message } }))
+fn refused(status: StatusCode, detail: Detail) -> Response {
+    (status, Json(Failure::Refused(Refused { detail }))).into_response()
 }
 
-fn answer(status: StatusCode, body: Value) -> Response {
-    (status, Json(body)).into_response()
+fn domain(status: StatusCode, code: &str, message: &str) -> Response {
+    let error = FailureReason {
+        code: code.to_owned(),
+        message: message.to_owned(),
+        details: None,
+    };
+    (status, Json(Failure::Failed(Failed { error }))).into_response()
 }

@@ -12,12 +12,17 @@ use super::App;
 /// How long a database may take to answer before the service counts as not ready.
 const PATIENCE: Duration = Duration::from_secs(2);
 
-/// `GET /healthz`: the process answers.
+/// Whether the process answers.
+#[utoipa::path(get, path = "/healthz", tag = "Health", responses((status = 200, body = Value)))]
 pub(super) async fn healthz() -> Json<Value> {
     Json(json!({ "status": "ok" }))
 }
 
-/// `GET /readyz`: every database that a repository runs on answers.
+/// Whether every database that a repository runs on answers.
+#[utoipa::path(
+    get, path = "/readyz", tag = "Health",
+    responses((status = 200, body = Value), (status = 503, body = Value, description = "A database does not answer."))
+)]
 pub(super) async fn readyz(State(app): State<App>) -> (StatusCode, Json<Value>) {
     let mut ready = true;
     let mut databases = serde_json::Map::new();

@@ -1,8 +1,10 @@
 //! The HTTP service: the original services' interfaces beneath `/lab`, and health beside them.
 
+mod docs;
 mod error;
 mod health;
 mod lab;
+mod openapi;
 mod request;
 
 use std::path::Path;
@@ -12,7 +14,6 @@ use std::time::Duration;
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::http::StatusCode;
-use axum::routing::get;
 use cutover_ports::clock::{Clock, Ids};
 use tokio::net::TcpListener;
 use tower_http::catch_panic::CatchPanicLayer;
@@ -20,6 +21,8 @@ use tower_http::request_id::{MakeRequestUuid, PropagateRequestIdLayer, SetReques
 use tower_http::timeout::TimeoutLayer;
 use tower_http::trace::{DefaultOnFailure, TraceLayer};
 use tracing::{Level, Span};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
 use crate::config::ServerConfig;
 use crate::wiring::{Databases, Routing};
@@ -47,12 +50,17 @@ impl std::fmt::Debug for App {
     }
 }
 
+/// The operations of the service, each with its description.
+fn described() -> OpenApiRouter<App> {
+    openapi::root()
+        .routes(routes!(health::healthz))
+        .routes(routes!(health::readyz))
+        .nest("/lab", lab::router())
+}
+
 /// The service's routes.
 pub fn router(app: App, config: &ServerConfig) -> Router {
-    Router::new()
-        .route("/healthz", get(health::healthz))
-        .route("/readyz", get(health::readyz))
-        .nest("/lab", lab::router())
+    openapi::describe(described())
         .fallback(error::unknown_path)
         .method_not_allowed_fallback(error::unknown_method)
         .with_state(app)

@@ -9,7 +9,7 @@ use axum::http::StatusCode;
 use axum::http::request::Parts;
 use serde_json::{Map, Value, json};
 
-use super::error::HttpError;
+use super::error::{HttpError, Mistake};
 
 /// A JSON object in a request's body.
 #[derive(Debug)]
@@ -145,16 +145,14 @@ impl Parameters {
 
 /// The mistakes found so far in one request.
 #[derive(Debug, Default)]
-pub(super) struct Mistakes(Vec<Value>);
+pub(super) struct Mistakes(Vec<Mistake>);
 
 impl Mistakes {
-    /// The answer, if there are any.
-    pub(super) fn finish(self) -> Result<(), HttpError> {
-        if self.0.is_empty() {
-            Ok(())
-        } else {
-            Err(HttpError::Invalid(self.0))
-        }
+    /// What was read, unless there are any.
+    pub(super) fn finish<T>(self, read: Option<T>) -> Result<T, HttpError> {
+        // Nothing is read only where a mistake says why.
+        read.filter(|_| self.0.is_empty())
+            .ok_or(HttpError::Invalid(self.0))
     }
 
     pub(super) fn add(
@@ -169,12 +167,14 @@ impl Mistakes {
     }
 }
 
-fn mistake(kind: &str, at: &[Value], message: &str, input: &Value, context: Option<Value>) -> Value {
-    let mut mistake = json!({ "type": kind, "loc": at, "msg": message, "input": input });
-    if let (Some(context), Some(object)) = (context, mistake.as_object_mut()) {
-        object.insert("ctx".to_owned(), context);
+fn mistake(kind: &str, at: &[Value], message: &str, input: &Value, ctx: Option<Value>) -> Mistake {
+    Mistake {
+        kind: kind.to_owned(),
+        loc: at.to_vec(),
+        msg: message.to_owned(),
+        input: input.clone(),
+        ctx,
     }
-    mistake
 }
 
 /// An object of a body and where it stands in it.

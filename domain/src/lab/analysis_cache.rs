@@ -86,6 +86,7 @@ pub fn insight_key(chart_type: &str) -> String {
 
 /// How far the writing of an insight or a summary is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum WritingStatus {
     /// Begun.
@@ -100,6 +101,7 @@ pub enum WritingStatus {
 
 /// What was written about one chart: the typed view of an entry whose key begins with [`INSIGHT_PREFIX`].
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct ChartInsight {
     /// The run.
     pub analysis_id: String,
@@ -118,6 +120,7 @@ pub struct ChartInsight {
 
 /// The summary of a whole analysis: the typed view of the entry [`EXECUTIVE_SUMMARY_KEY`].
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct ExecutiveSummary {
     /// The run.
     pub analysis_id: String,

@@ -87,6 +87,7 @@ impl AnalysisProgress {
 
 /// What a run is asked to do: the typed view of `analysis_runs.config`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(default)]
 pub struct AnalysisConfig {
     /// Synths, 10 to 10 000.
@@ -148,6 +149,7 @@ impl AnalysisConfig {
 
 /// How synths fared: the typed view of `analysis_runs.aggregated_outcomes`, and the three columns of an outcome.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Rates {
     /// The share that did not try.
     pub did_not_try_rate: f64,

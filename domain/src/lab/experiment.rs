@@ -154,6 +154,7 @@ pub fn is_experiment_id(id: &str) -> bool {
 
 /// How a feature scores in the eyes of the experiment's author: the typed view of `experiments.scorecard_data`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct ScorecardData {
     /// The feature.
     pub feature_name: String,
@@ -183,17 +184,21 @@ pub struct ScorecardData {
 
 /// One dimension of a scorecard.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct ScorecardDimension {
     /// 0 to 1.
+    #[cfg_attr(feature = "openapi", schema(minimum = 0, maximum = 1))]
     pub score: f64,
     /// The rules that led to the score.
     #[serde(default)]
     pub rules_applied: Vec<String>,
     /// The least it may be, 0 to 1.
     #[serde(default)]
+    #[cfg_attr(feature = "openapi", schema(minimum = 0, maximum = 1))]
     pub lower_bound: Option<f64>,
     /// The most it may be, 0 to 1, not below the least.
     #[serde(default)]
+    #[cfg_attr(feature = "openapi", schema(minimum = 0, maximum = 1))]
     pub upper_bound: Option<f64>,
 }
 

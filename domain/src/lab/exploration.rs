@@ -237,6 +237,7 @@ fn check_range(field: &'static str, value: f64, min: f64, max: f64) -> Result<()
 
 /// What a search is after: the typed view of `explorations.goal`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct ExplorationGoal {
     /// Always `success_rate`.
     pub metric: String,
@@ -282,6 +283,7 @@ impl ExplorationGoal {
 
 /// How a search is carried out: the typed view of `explorations.config`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(default)]
 pub struct ExplorationConfig {
     /// Scenarios developed at a time, 1 to 10.
@@ -324,6 +326,7 @@ impl ExplorationConfig {
 
 /// The scores of a scenario's scorecard: the typed view of `scenario_nodes.scorecard_params`.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct ScorecardParams {
     /// How complex the feature is.
     pub complexity: f64,
@@ -360,6 +363,7 @@ impl ScorecardParams {
 /// What simulating a scenario gave: the typed view of `scenario_nodes.simulation_results`. Here the second rate is
 /// spelt `fail_rate`.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct ScenarioResults {
     /// The share that succeeded.
     pub success_rate: f64,

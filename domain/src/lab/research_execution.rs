@@ -169,6 +169,7 @@ pub struct TranscriptSummary {
 
 /// One utterance.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Message {
     /// Who.
     #[serde(default = "unknown_speaker")]

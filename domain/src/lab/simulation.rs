@@ -54,6 +54,7 @@ pub struct SimulationFilter {
 
 /// What a simulation is asked to do: the typed view of `simulation_runs.config`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct SimulationConfig {
     /// Synths, at least one.
     pub n_synths: i64,
@@ -98,6 +99,7 @@ impl SimulationConfig {
 
 /// How synths fared, under the names that simulations use: the typed view of `simulation_runs.aggregated_outcomes`.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct SimulationRates {
     /// The share that did not try.
     pub did_not_try: f64,

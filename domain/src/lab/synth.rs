@@ -120,6 +120,7 @@ pub struct SynthData {
 
 /// Who a synth is.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(default)]
 #[expect(
     missing_docs,
@@ -141,6 +142,7 @@ pub struct Demografia {
 
 /// Where a synth lives.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(default)]
 #[expect(
     missing_docs,
@@ -166,6 +168,7 @@ impl Default for Localizacao {
 
 /// Whom a synth lives with.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(default)]
 #[expect(
     missing_docs,
@@ -179,6 +182,7 @@ pub struct ComposicaoFamiliar {
 
 /// How a synth thinks.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(default)]
 #[expect(
     missing_docs,
@@ -191,6 +195,7 @@ pub struct Psicografia {
 
 /// How a synth answers.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(default)]
 #[expect(
     missing_docs,
@@ -205,6 +210,7 @@ pub struct ContratoCognitivo {
 
 /// What a synth finds hard.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(default)]
 #[expect(
     missing_docs,
@@ -219,6 +225,7 @@ pub struct Deficiencias {
 
 /// One disability.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(default)]
 #[expect(
     missing_docs,

@@ -57,6 +57,7 @@ impl SynthOutcome {
 
 /// What a synth was like: the typed view of `synth_outcomes.synth_attributes`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct SynthAttributes {
     /// What can be seen of it.
     pub observables: Observables,
@@ -66,6 +67,7 @@ pub struct SynthAttributes {
 
 /// What can be seen of a synth, each from 0 to 1.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[expect(
     missing_docs,
     reason = "the names are the application's own and say all there is"
@@ -80,6 +82,7 @@ pub struct Observables {
 
 /// What follows from a synth's observables, each from 0 to 1.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[expect(
     missing_docs,
     reason = "the names are the application's own and say all there is"

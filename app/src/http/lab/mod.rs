@@ -1,70 +1,78 @@
 //! The lab's interface, as its clients know it.
 
 mod experiments;
+mod page;
 mod stored;
 mod synth_groups;
 mod synths;
 
-use axum::routing::get;
-use axum::{Json, Router};
-use cutover_ports::{Page, PageRequest};
-use serde_json::{Value, json};
+use axum::Json;
+use serde::Serialize;
 use tower_http::cors::CorsLayer;
+use utoipa::ToSchema;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
 use super::App;
 use super::error::{unknown_method, unknown_path};
-use super::request::{Mistakes, Parameters};
-
-/// The largest page.
-const LIMIT_MAX: i64 = 200;
 
 /// Every route beneath `/lab`.
-pub(super) fn router() -> Router<App> {
-    Router::new()
-        .route("/", get(about))
-        .route("/health", get(health))
+pub(super) fn router() -> OpenApiRouter<App> {
+    let (routes, document) = OpenApiRouter::new()
+        .routes(routes!(about))
+        .routes(routes!(health))
         .nest("/experiments", experiments::router())
         .nest("/synth-groups", synth_groups::router())
         .nest("/synths", synths::router())
+        .split_for_parts();
+    let routes = routes
         .fallback(unknown_path)
         .method_not_allowed_fallback(unknown_method)
-        // The original answers any origin.
-        .layer(CorsLayer::permissive())
+        // The original answers any origin, mistakes included.
+        .layer(CorsLayer::permissive());
+    let mut router = OpenApiRouter::from(routes);
+    *router.get_openapi_mut() = document;
+    router
 }
 
-async fn about() -> Json<Value> {
-    Json(json!({
-        "name": "synth-lab API",
-        "version": env!("CARGO_PKG_VERSION"),
-        "docs": "/docs",
-        "health": "/lab/health",
-    }))
+/// What this interface is.
+#[derive(Serialize, ToSchema)]
+struct LabAbout {
+    /// Its name.
+    name: &'static str,
+    /// The version of the service.
+    version: &'static str,
+    /// Where it is described.
+    docs: &'static str,
+    /// Where its health is told.
+    health: &'static str,
 }
 
-async fn health() -> Json<Value> {
-    Json(json!({ "status": "healthy", "service": "synth-lab-api" }))
+/// What this interface is.
+#[utoipa::path(get, path = "/", tag = "Lab", responses((status = 200, body = LabAbout)))]
+async fn about() -> Json<LabAbout> {
+    Json(LabAbout {
+        name: "synth-lab API",
+        version: env!("CARGO_PKG_VERSION"),
+        docs: "/docs",
+        health: "/lab/health",
+    })
 }
 
-/// `limit` and `offset` of a list.
-fn page_request(parameters: &Parameters, mistakes: &mut Mistakes) -> PageRequest {
-    let limit = parameters.integer("limit", 1..=LIMIT_MAX, 50, mistakes);
-    let offset = parameters.integer("offset", 0..=i64::MAX, 0, mistakes);
-    // Outside the ranges the request is refused anyway.
-    PageRequest {
-        limit: u32::try_from(limit).unwrap_or(0),
-        offset: u64::try_from(offset).unwrap_or(0),
-    }
+/// That the interface answers.
+#[derive(Serialize, ToSchema)]
+struct LabHealth {
+    /// Always `healthy`.
+    status: &'static str,
+    /// The original's name.
+    service: &'static str,
 }
 
-/// A page's answer.
-fn page_json<T>(request: PageRequest, page: &Page<T>, item: impl Fn(&T) -> Value) -> Json<Value> {
-    Json(json!({
-        "data": page.items.iter().map(item).collect::<Vec<_>>(),
-        "pagination": {
-            "total": page.total,
-            "limit": request.limit,
-            "offset": request.offset,
-            "has_next": request.has_next(page.total),
-        },
-    }))
+/// Whether the interface answers.
+#[utoipa::path(get, path = "/health", tag = "Lab", responses((status = 200, body = LabHealth)))]
+async fn health() -> Json<LabHealth> {
+    Json(LabHealth {
+        status: "healthy",
+        service: "synth-lab-api",
+    })
 }

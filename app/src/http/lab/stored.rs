@@ -1,55 +1,158 @@
-//! Stored values as JSON.
+//! Stored values as clients see them. A value that breaks the rule of its column is shown as it is, which is why their
+//! schemas say less than the rules.
 
 use cutover_domain::json::Json;
 use cutover_domain::stored::{Stored, StoredValue, TextEnum};
 use cutover_domain::time::Timestamp;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 use serde_json::Value;
+use utoipa::ToSchema;
+use utoipa::openapi::schema::{Object, ObjectBuilder, SchemaType, Type};
+use utoipa::openapi::{RefOr, Schema};
 
-/// An instant; what an old file holds in its place is shown as it is.
-pub(super) fn time(value: &Stored<Timestamp>) -> Value {
-    match value {
-        Stored::Known(time) => time.to_json_text().into(),
-        Stored::Other(other) => stored(other),
+/// An instant.
+#[derive(Debug, Serialize)]
+pub(super) struct Time(Value);
+
+/// A number, or a text that is one of a few.
+#[derive(Debug, Serialize)]
+pub(super) struct Scalar(Value);
+
+/// A document in the shape `T` if it has it, else as it is stored.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(untagged)]
+pub(super) enum Document<T> {
+    /// In its shape.
+    Shaped(T),
+    /// As it is stored.
+    Other(Value),
+}
+
+impl Time {
+    /// What stands for no time at all: now.
+    pub(super) fn of(time: Timestamp) -> Self {
+        Self(time.to_json_text().into())
     }
 }
 
-/// An optional instant.
-pub(super) fn opt_time(value: Option<&Stored<Timestamp>>) -> Value {
-    value.map_or(Value::Null, time)
-}
-
-/// A number.
-pub(super) fn number<T: Copy + Into<Value>>(value: &Stored<T>) -> Value {
-    match value {
-        Stored::Known(number) => (*number).into(),
-        Stored::Other(other) => stored(other),
+impl From<&Stored<Timestamp>> for Time {
+    fn from(value: &Stored<Timestamp>) -> Self {
+        Self(match value {
+            Stored::Known(time) => time.to_json_text().into(),
+            Stored::Other(other) => stored(other),
+        })
     }
 }
 
-/// An optional number.
-pub(super) fn opt_number<T: Copy + Into<Value>>(value: Option<&Stored<T>>) -> Value {
-    value.map_or(Value::Null, number)
-}
-
-/// One of a set of texts.
-pub(super) fn text_enum<T: TextEnum>(value: &Stored<T>) -> Value {
-    match value {
-        Stored::Known(value) => value.as_str().into(),
-        Stored::Other(other) => stored(other),
+impl From<&Stored<i64>> for Scalar {
+    fn from(value: &Stored<i64>) -> Self {
+        Self(match value {
+            Stored::Known(number) => (*number).into(),
+            Stored::Other(other) => stored(other),
+        })
     }
 }
 
-/// An optional document.
-pub(super) fn opt_json(value: Option<&Json>) -> Value {
-    value.map_or(Value::Null, Json::value)
+impl From<&Stored<f64>> for Scalar {
+    fn from(value: &Stored<f64>) -> Self {
+        Self(match value {
+            Stored::Known(number) => real(*number),
+            Stored::Other(other) => stored(other),
+        })
+    }
+}
+
+impl Scalar {
+    /// One of a few texts.
+    pub(super) fn of_enum<T: TextEnum>(value: &Stored<T>) -> Self {
+        Self(match value {
+            Stored::Known(value) => value.as_str().into(),
+            Stored::Other(other) => stored(other),
+        })
+    }
+}
+
+impl Scalar {
+    /// A number or a text out of a document.
+    pub(super) fn of_value(value: Option<&Value>) -> Option<Self> {
+        value
+            .filter(|value| value.is_number() || value.is_string())
+            .map(|value| Self(value.clone()))
+    }
+}
+
+impl From<i64> for Scalar {
+    fn from(number: i64) -> Self {
+        Self(number.into())
+    }
+}
+
+impl<T: DeserializeOwned> Document<T> {
+    /// Reads a stored document; JSON `null` is none.
+    pub(super) fn read(document: &Json) -> Option<Self> {
+        let value = document.canonical();
+        match serde_json::from_value(value.clone()) {
+            Ok(shaped) => Some(Self::Shaped(shaped)),
+            Err(_) if value.is_null() => None,
+            Err(_) => Some(Self::Other(value)),
+        }
+    }
+
+    /// Reads a document that may be missing.
+    pub(super) fn opt(document: Option<&Json>) -> Option<Self> {
+        document.and_then(Self::read)
+    }
+}
+
+/// An optional value.
+pub(super) fn opt<'a, T, S: From<&'a T>>(value: Option<&'a T>) -> Option<S> {
+    value.map(S::from)
 }
 
 fn stored(value: &StoredValue) -> Value {
     match value {
         StoredValue::Null => Value::Null,
         StoredValue::Integer(number) => (*number).into(),
-        StoredValue::Real(number) => (*number).into(),
+        StoredValue::Real(number) => real(*number),
         StoredValue::Text(text) => text.as_str().into(),
         StoredValue::Blob(bytes) => String::from_utf8_lossy(bytes).into_owned().into(),
     }
 }
+
+/// JSON has no infinite numbers; they are shown as texts.
+fn real(number: f64) -> Value {
+    if number.is_finite() {
+        number.into()
+    } else {
+        number.to_string().into()
+    }
+}
+
+fn text_or_number(description: &str, example: &str) -> Object {
+    ObjectBuilder::new()
+        .schema_type(SchemaType::from_iter([Type::String, Type::Number]))
+        .description(Some(description))
+        .examples([example])
+        .build()
+}
+
+impl utoipa::PartialSchema for Time {
+    fn schema() -> RefOr<Schema> {
+        let description =
+            "An instant in UTC, with microseconds unless they are 0. Old files may hold other texts.";
+        text_or_number(description, "2026-01-01T12:00:00.123456Z").into()
+    }
+}
+
+impl ToSchema for Time {}
+
+impl utoipa::PartialSchema for Scalar {
+    fn schema() -> RefOr<Schema> {
+        let description =
+            "A number, or a text that is one of a few. Old files may hold either in place of the other.";
+        text_or_number(description, "completed").into()
+    }
+}
+
+impl ToSchema for Scalar {}

@@ -2,108 +2,194 @@
 
 use std::sync::Arc;
 
+use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
-use axum::routing::{get, post};
-use axum::{Json, Router};
 use cutover_domain::lab::synth::SynthSummary;
-use cutover_domain::lab::synth_group::{SynthGroup, is_group_id};
+use cutover_domain::lab::synth_group::is_group_id;
+use serde::Serialize;
 use serde_json::{Value, json};
+use utoipa::ToSchema;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
-use super::{page_json, page_request, stored};
+use super::page::{PageOf, PageQuery};
+use super::stored::Time;
 use crate::http::App;
-use crate::http::error::HttpError;
+use crate::http::error::{Failure, HttpError};
 use crate::http::request::{Body, Fields, Key, Length, Mistakes, Parameters};
-use crate::usecase::lab::synth_groups::{NewGroup, SynthGroups};
+use crate::usecase::lab::synth_groups::{CountedGroup, NewGroup, SynthGroups};
 
-pub(super) fn router() -> Router<App> {
-    Router::new()
-        .route("/", post(create))
-        .route("/list", get(list))
-        .route("/{id}", get(detail).delete(delete))
+const TAG: &str = "Lab: synth groups";
+
+pub(super) fn router() -> OpenApiRouter<App> {
+    OpenApiRouter::new()
+        .routes(routes!(create))
+        .routes(routes!(list))
+        .routes(routes!(detail, delete))
 }
 
 fn use_case(app: &App) -> SynthGroups {
     SynthGroups::new(&app.routing.lab(), Arc::clone(&app.clock), Arc::clone(&app.ids))
 }
 
-async fn create(State(app): State<App>, Body(body): Body) -> Result<(StatusCode, Json<Value>), HttpError> {
-    let mut mistakes = Mistakes::default();
-    let new = new_group(&body, &mut mistakes);
-    mistakes.finish()?;
-    let made = use_case(&app).create(new).await?;
-    Ok((
-        StatusCode::CREATED,
-        Json(group_json(&made.group, made.synth_count)),
-    ))
+/// A group to be made.
+#[derive(ToSchema)]
+struct SynthGroupToMake {
+    /// Its id; without one it gets a random one.
+    #[schema(pattern = "^grp_[a-f0-9]{8}$")]
+    id: Option<String>,
+    /// Its name, which is not blank.
+    #[schema(min_length = 1)]
+    name: String,
+    /// Its description.
+    description: Option<String>,
 }
 
-fn new_group(body: &Value, mistakes: &mut Mistakes) -> NewGroup {
-    let Some(fields) = Fields::of_body(body, mistakes) else {
-        return NewGroup::default();
-    };
-    let id = fields.optional_text("id", Length::default(), mistakes);
-    if let Some(id) = id.as_deref().filter(|id| !is_group_id(id)) {
-        let pattern = "^grp_[a-f0-9]{8}$";
-        let message = format!("String should match pattern '{pattern}'");
-        mistakes.add(
-            "string_pattern_mismatch",
-            &fields.at("id"),
-            &message,
-            &id.into(),
-            Some(json!({ "pattern": pattern })),
-        );
-    }
-    NewGroup {
-        id,
-        name: fields
-            .text("name", Length::at_least(1), mistakes)
-            .unwrap_or_default(),
-        description: fields.optional_text("description", Length::default(), mistakes),
+/// A group of synths.
+#[derive(Serialize, ToSchema)]
+struct SynthGroup {
+    /// Its id.
+    id: String,
+    /// Its name; several groups may have the same.
+    name: String,
+    /// Its description.
+    description: Option<String>,
+    /// How many synths are in it.
+    synth_count: u64,
+    /// When it was made.
+    created_at: Time,
+}
+
+/// A group and all its synths.
+#[derive(Serialize, ToSchema)]
+struct SynthGroupDetail {
+    /// The group.
+    #[serde(flatten)]
+    group: SynthGroup,
+    /// Its synths, newest first.
+    synths: Vec<SynthGroupMember>,
+}
+
+/// A synth of a group.
+#[derive(Serialize, ToSchema)]
+struct SynthGroupMember {
+    /// Its id.
+    id: String,
+    /// Its name.
+    nome: String,
+    /// Its description.
+    descricao: Option<String>,
+    /// Where its avatar lies.
+    avatar_path: Option<String>,
+    /// The group.
+    synth_group_id: Option<String>,
+    /// When it was made.
+    created_at: Time,
+}
+
+impl From<CountedGroup> for SynthGroup {
+    fn from(counted: CountedGroup) -> Self {
+        Self {
+            created_at: Time::from(&counted.group.created_at),
+            id: counted.group.id,
+            name: counted.group.name,
+            description: counted.group.description,
+            synth_count: counted.synth_count,
+        }
     }
 }
 
-async fn list(State(app): State<App>, parameters: Parameters) -> Result<Json<Value>, HttpError> {
+impl From<SynthSummary> for SynthGroupMember {
+    fn from(synth: SynthSummary) -> Self {
+        Self {
+            created_at: Time::from(&synth.created_at),
+            id: synth.id,
+            nome: synth.nome,
+            descricao: synth.descricao,
+            avatar_path: synth.avatar_path,
+            synth_group_id: synth.synth_group_id,
+        }
+    }
+}
+
+/// Make a group.
+#[utoipa::path(
+    post, path = "/", tag = TAG, request_body = SynthGroupToMake,
+    responses((status = 201, body = SynthGroup), (status = 409, body = Failure, description = "The id is taken."))
+)]
+async fn create(
+    State(app): State<App>,
+    Body(body): Body,
+) -> Result<(StatusCode, Json<SynthGroup>), HttpError> {
     let mut mistakes = Mistakes::default();
-    let request = page_request(&parameters, &mut mistakes);
-    mistakes.finish()?;
+    let group = SynthGroupToMake::read(&body, &mut mistakes);
+    let group = mistakes.finish(group)?;
+    let made = use_case(&app)
+        .create(NewGroup {
+            id: group.id,
+            name: group.name,
+            description: group.description,
+        })
+        .await?;
+    Ok((StatusCode::CREATED, Json(made.into())))
+}
+
+impl SynthGroupToMake {
+    fn read(body: &Value, mistakes: &mut Mistakes) -> Option<Self> {
+        let fields = Fields::of_body(body, mistakes)?;
+        let id = fields.optional_text("id", Length::default(), mistakes);
+        if let Some(id) = id.as_deref().filter(|id| !is_group_id(id)) {
+            let pattern = "^grp_[a-f0-9]{8}$";
+            let message = format!("String should match pattern '{pattern}'");
+            mistakes.add(
+                "string_pattern_mismatch",
+                &fields.at("id"),
+                &message,
+                &id.into(),
+                Some(json!({ "pattern": pattern })),
+            );
+        }
+        let name = fields.text("name", Length::at_least(1), mistakes);
+        let description = fields.optional_text("description", Length::default(), mistakes);
+        Some(Self {
+            id,
+            name: name?,
+            description,
+        })
+    }
+}
+
+/// A page of groups, newest first.
+#[utoipa::path(get, path = "/list", tag = TAG, params(PageQuery), responses((status = 200, body = PageOf<SynthGroup>)))]
+async fn list(State(app): State<App>, parameters: Parameters) -> Result<Json<PageOf<SynthGroup>>, HttpError> {
+    let mut mistakes = Mistakes::default();
+    let request = PageQuery::read(&parameters, &mut mistakes);
+    let request = mistakes.finish(Some(request))?;
     let page = use_case(&app).list(request).await?;
-    Ok(page_json(request, &page, |item| {
-        group_json(&item.group, item.synth_count)
+    Ok(Json(PageOf::of(request, page, SynthGroup::from)))
+}
+
+/// A group and all its synths.
+#[utoipa::path(
+    get, path = "/{id}", tag = TAG, params(("id" = String, Path)),
+    responses((status = 200, body = SynthGroupDetail), (status = 404, body = Failure))
+)]
+async fn detail(State(app): State<App>, Key(id): Key) -> Result<Json<SynthGroupDetail>, HttpError> {
+    let (group, synths) = use_case(&app).detail(&id).await?;
+    let synth_count = synths.len() as u64;
+    Ok(Json(SynthGroupDetail {
+        group: CountedGroup { group, synth_count }.into(),
+        synths: synths.into_iter().map(SynthGroupMember::from).collect(),
     }))
 }
 
-async fn detail(State(app): State<App>, Key(id): Key) -> Result<Json<Value>, HttpError> {
-    let (group, synths) = use_case(&app).detail(&id).await?;
-    let mut detail = group_json(&group, u64::try_from(synths.len()).unwrap_or(u64::MAX));
-    if let Some(object) = detail.as_object_mut() {
-        object.insert("synths".to_owned(), synths.iter().map(member_json).collect());
-    }
-    Ok(Json(detail))
-}
-
+/// Delete a group; its synths stay, without one.
+#[utoipa::path(
+    delete, path = "/{id}", tag = TAG, params(("id" = String, Path)),
+    responses((status = 204), (status = 404, body = Failure))
+)]
 async fn delete(State(app): State<App>, Key(id): Key) -> Result<StatusCode, HttpError> {
     use_case(&app).delete(&id).await?;
     Ok(StatusCode::NO_CONTENT)
-}
-
-fn group_json(group: &SynthGroup, synth_count: u64) -> Value {
-    json!({
-        "id": group.id,
-        "name": group.name,
-        "description": group.description,
-        "synth_count": synth_count,
-        "created_at": stored::time(&group.created_at),
-    })
-}
-
-fn member_json(synth: &SynthSummary) -> Value {
-    json!({
-        "id": synth.id,
-        "nome": synth.nome,
-        "descricao": synth.descricao,
-        "avatar_path": synth.avatar_path,
-        "synth_group_id": synth.synth_group_id,
-        "created_at": stored::time(&synth.created_at),
-    })
 }

@@ -2,111 +2,317 @@
 
 use std::path::{Path as FilePath, PathBuf};
 
+use axum::Json;
 use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Redirect, Response};
-use axum::routing::{get, post};
-use axum::{Json, Router};
+use cutover_domain::lab::synth as domain;
 use cutover_domain::lab::synth::{
-    CURRENT_VERSION, SortDirection, Synth, SynthListing, SynthSort, SynthSummary, observable_label,
+    CURRENT_VERSION, Deficiencias, Demografia, Psicografia, SortDirection, SynthListing, SynthSort,
+    observable_label,
 };
+use cutover_domain::lab::synth_outcome::Observables;
 use cutover_domain::stored::TextEnum as _;
+use serde::Serialize;
 use serde_json::{Map, Value, json};
+use utoipa::ToSchema;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
-use super::{page_json, page_request, stored};
+use super::page::{PageOf, PageQuery};
+use super::stored::{Document, Time};
 use crate::http::App;
-use crate::http::error::HttpError;
+use crate::http::error::{Failure, HttpError};
 use crate::http::request::{Body, Fields, Key, Length, Mistakes, Parameters};
 use crate::usecase::UseCaseError;
 use crate::usecase::lab::synths::Synths;
 
-pub(super) fn router() -> Router<App> {
-    Router::new()
-        .route("/list", get(list))
-        .route("/fields", get(fields))
-        .route("/search", post(search))
-        .route("/{id}", get(detail))
-        .route("/{id}/avatar", get(avatar))
+const TAG: &str = "Lab: synths";
+
+pub(super) fn router() -> OpenApiRouter<App> {
+    OpenApiRouter::new()
+        .routes(routes!(list))
+        .routes(routes!(fields))
+        .routes(routes!(search))
+        .routes(routes!(detail))
+        .routes(routes!(avatar))
 }
 
-async fn list(State(app): State<App>, parameters: Parameters) -> Result<Json<Value>, HttpError> {
-    let mut mistakes = Mistakes::default();
-    let request = page_request(&parameters, &mut mistakes);
-    let listing = listing(&parameters, &mut mistakes);
-    mistakes.finish()?;
-    let page = Synths::new(&app.routing.lab()).list(listing, request).await?;
-    let selected = parameters.text("fields").filter(|fields| !fields.is_empty());
-    // A client that leaves out `created_at` gets the time of its question, as from the original.
-    let now = app.clock.now().to_json_text();
-    Ok(page_json(request, &page, |synth| {
-        select(summary_json(synth), selected, &now)
-    }))
+/// A synth.
+#[derive(Serialize, ToSchema)]
+#[expect(clippy::struct_field_names, reason = "the keys are the application's own")]
+struct Synth {
+    /// Its id: six lower-case letters and digits.
+    id: String,
+    /// Its group.
+    synth_group_id: Option<String>,
+    /// Its name.
+    nome: String,
+    /// Its description.
+    descricao: Option<String>,
+    /// Where a photo can be fetched.
+    link_photo: Option<String>,
+    /// Where its avatar lies.
+    avatar_path: Option<String>,
+    /// When it was made.
+    created_at: Time,
+    /// The version of its document.
+    version: String,
 }
 
-/// An order that is not one of the columns is passed over, as the original does with what is no name.
-fn listing(parameters: &Parameters, mistakes: &mut Mistakes) -> SynthListing {
-    let default = SynthListing::default();
-    let direction = parameters.text("sort_order").unwrap_or("desc");
-    if SortDirection::from_text(direction).is_none() {
-        let at = ["query".into(), "sort_order".into()];
-        let pattern = "^(asc|desc)$";
-        let message = format!("String should match pattern '{pattern}'");
-        let context = Some(json!({ "pattern": pattern }));
-        mistakes.add(
-            "string_pattern_mismatch",
-            &at,
-            &message,
-            &direction.into(),
-            context,
-        );
-    }
-    let sort = parameters.text("sort_by").and_then(SynthSort::from_text);
-    SynthListing {
-        synth_group_id: parameters.text("synth_group_id").map(str::to_owned),
-        // Without an order of the client's the newest come first, whatever the direction.
-        direction: sort
-            .and(SortDirection::from_text(direction))
-            .unwrap_or(default.direction),
-        sort: sort.unwrap_or(default.sort),
-    }
+/// A synth and what its document says.
+#[derive(Serialize, ToSchema)]
+struct SynthDetail {
+    /// What lists show.
+    #[serde(flatten)]
+    synth: Synth,
+    /// Who it is.
+    #[schema(value_type = Option<Document<Demografia>>)]
+    demografia: Value,
+    /// How it thinks.
+    #[schema(value_type = Option<Document<Psicografia>>)]
+    psicografia: Value,
+    /// What it finds hard.
+    #[schema(value_type = Option<Document<Deficiencias>>)]
+    deficiencias: Value,
+    /// What can be seen of it.
+    #[schema(value_type = Option<Document<Observables>>)]
+    observables: Value,
+    /// The same for people.
+    simulation_attributes: Option<SimulationAttributes>,
 }
 
-/// Keeps the selected fields (a comma-separated list; `id` always) and gives the others their defaults.
-fn select(mut synth: Value, selected: Option<&str>, now: &str) -> Value {
-    let (Some(selected), Some(object)) = (selected, synth.as_object_mut()) else {
-        return synth;
-    };
-    for (name, value) in object.iter_mut() {
-        if name != "id" && !selected.split(',').any(|field| field.trim() == name) {
-            *value = match name.as_str() {
-                "nome" => "".into(),
-                "created_at" => now.into(),
-                "version" => "2.0.0".into(),
-                _ => Value::Null,
-            };
+/// What can be seen of a synth, for people.
+#[derive(Serialize, ToSchema)]
+struct SimulationAttributes {
+    /// One by one, those that are numbers.
+    observables_formatted: Vec<Observable>,
+    /// As they are stored.
+    #[schema(value_type = Object)]
+    raw: Value,
+}
+
+/// One thing that can be seen of a synth.
+#[derive(Serialize, ToSchema)]
+struct Observable {
+    /// Its key.
+    key: &'static str,
+    /// Its name.
+    name: &'static str,
+    /// From 0 to 1.
+    value: f64,
+    /// The same in words.
+    label: &'static str,
+    /// What it is.
+    description: &'static str,
+}
+
+/// A field that synths can have.
+#[derive(Serialize, ToSchema)]
+struct SynthField {
+    /// Its name, with that of the document it stands in.
+    name: &'static str,
+    /// The type of its values.
+    r#type: &'static str,
+    /// What it is.
+    description: &'static str,
+    /// The keys of an object.
+    nested_fields: Option<Vec<&'static str>>,
+}
+
+impl From<domain::SynthSummary> for Synth {
+    fn from(synth: domain::SynthSummary) -> Self {
+        Self {
+            created_at: Time::from(&synth.created_at),
+            id: synth.id,
+            synth_group_id: synth.synth_group_id,
+            nome: synth.nome,
+            descricao: synth.descricao,
+            link_photo: synth.link_photo,
+            avatar_path: synth.avatar_path,
+            version: synth.version.unwrap_or_else(|| CURRENT_VERSION.to_owned()),
         }
     }
-    synth
 }
 
-/// Search by SQL text is not offered; without any condition it is the list.
+impl From<domain::Synth> for SynthDetail {
+    fn from(synth: domain::Synth) -> Self {
+        let data = synth
+            .data
+            .as_ref()
+            .map_or(Value::Null, cutover_domain::json::Json::canonical);
+        let part = |name: &str, shape: &'static [(&'static str, Shape)]| {
+            shaped(data.get(name), Shape::Object(shape))
+        };
+        let observables = data
+            .get("observables")
+            .and_then(Value::as_object)
+            .map(known_first);
+        Self {
+            synth: synth.summary.into(),
+            demografia: part("demografia", DEMOGRAFIA),
+            psicografia: part("psicografia", PSICOGRAFIA),
+            deficiencias: part("deficiencias", DEFICIENCIAS),
+            simulation_attributes: observables.clone().map(SimulationAttributes::of),
+            observables: observables.unwrap_or(Value::Null),
+        }
+    }
+}
+
+/// The observables that the application knows in its order, then what else there is.
+fn known_first(observables: &Map<String, Value>) -> Value {
+    let known = OBSERVABLES
+        .iter()
+        .filter_map(|(key, ..)| observables.get_key_value(*key));
+    let others = observables
+        .iter()
+        .filter(|(key, _)| OBSERVABLES.iter().all(|(known, ..)| known != key));
+    Value::Object(
+        known
+            .chain(others)
+            .map(|(key, value)| (key.clone(), value.clone()))
+            .collect(),
+    )
+}
+
+impl SimulationAttributes {
+    fn of(raw: Value) -> Self {
+        let formatted = OBSERVABLES.into_iter().filter_map(|(key, name, description)| {
+            let value = raw.get(key)?.as_f64().filter(|value| value.is_finite())?;
+            Some(Observable {
+                key,
+                name,
+                value,
+                label: observable_label(value),
+                description,
+            })
+        });
+        Self {
+            observables_formatted: formatted.collect(),
+            raw,
+        }
+    }
+}
+
+/// Which synths, in which order, and what of them.
+#[derive(utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
+struct SynthsQuery {
+    /// The column they are ordered by; another text is passed over, and the newest come first.
+    #[param(required = false, example = "nome")]
+    sort_by: Option<String>,
+    /// From which end.
+    #[param(required = false, pattern = "^(asc|desc)$", default = "desc")]
+    sort_order: String,
+    /// The keys that are filled, separated by commas; the others have their defaults.
+    #[param(required = false, example = "nome,created_at")]
+    fields: Option<String>,
+    /// Only those of this group.
+    #[param(required = false)]
+    synth_group_id: Option<String>,
+}
+
+impl SynthsQuery {
+    fn read(parameters: &Parameters, mistakes: &mut Mistakes) -> Self {
+        let text = |name: &str| parameters.text(name).map(str::to_owned);
+        let sort_order = text("sort_order").unwrap_or_else(|| "desc".to_owned());
+        if SortDirection::from_text(&sort_order).is_none() {
+            let at = ["query".into(), "sort_order".into()];
+            let pattern = "^(asc|desc)$";
+            let message = format!("String should match pattern '{pattern}'");
+            let context = Some(json!({ "pattern": pattern }));
+            let input = sort_order.as_str().into();
+            mistakes.add("string_pattern_mismatch", &at, &message, &input, context);
+        }
+        Self {
+            sort_by: text("sort_by"),
+            sort_order,
+            fields: text("fields").filter(|fields| !fields.is_empty()),
+            synth_group_id: text("synth_group_id"),
+        }
+    }
+
+    /// An order that is not one of the columns is passed over, as the original does with what is no name.
+    fn listing(&self) -> SynthListing {
+        let default = SynthListing::default();
+        let sort = self.sort_by.as_deref().and_then(SynthSort::from_text);
+        SynthListing {
+            synth_group_id: self.synth_group_id.clone(),
+            // Without an order of the client's the newest come first, whatever the direction.
+            direction: sort
+                .and(SortDirection::from_text(&self.sort_order))
+                .unwrap_or(default.direction),
+            sort: sort.unwrap_or(default.sort),
+        }
+    }
+}
+
+/// A page of synths.
+#[utoipa::path(
+    get, path = "/list", tag = TAG, params(PageQuery, SynthsQuery),
+    responses((status = 200, body = PageOf<Synth>))
+)]
+async fn list(State(app): State<App>, parameters: Parameters) -> Result<Json<PageOf<Synth>>, HttpError> {
+    let mut mistakes = Mistakes::default();
+    let request = PageQuery::read(&parameters, &mut mistakes);
+    let query = SynthsQuery::read(&parameters, &mut mistakes);
+    let query = mistakes.finish(Some(query))?;
+    let page = Synths::new(&app.routing.lab())
+        .list(query.listing(), request)
+        .await?;
+    // A client that leaves out `created_at` gets the time of its question, as from the original.
+    let now = app.clock.now();
+    Ok(Json(PageOf::of(request, page, |synth| {
+        let synth = Synth::from(synth);
+        match &query.fields {
+            Some(fields) => synth.select(fields, Time::of(now)),
+            None => synth,
+        }
+    })))
+}
+
+impl Synth {
+    /// Keeps the selected fields (a comma-separated list; `id` always) and gives the others their defaults.
+    fn select(self, fields: &str, now: Time) -> Self {
+        let has = |name: &str| fields.split(',').any(|field| field.trim() == name);
+        let keep = |name: &str, value: Option<String>| value.filter(|_| has(name));
+        Self {
+            id: self.id,
+            synth_group_id: keep("synth_group_id", self.synth_group_id),
+            nome: keep("nome", Some(self.nome)).unwrap_or_default(),
+            descricao: keep("descricao", self.descricao),
+            link_photo: keep("link_photo", self.link_photo),
+            avatar_path: keep("avatar_path", self.avatar_path),
+            created_at: if has("created_at") { self.created_at } else { now },
+            version: keep("version", Some(self.version)).unwrap_or_else(|| "2.0.0".to_owned()),
+        }
+    }
+}
+
+/// What synths are searched for.
+#[derive(ToSchema)]
+struct SynthSearch {
+    /// A condition.
+    where_clause: Option<String>,
+    /// A whole query; it wins over the condition.
+    query: Option<String>,
+}
+
+/// A page of the synths that a condition lets through.
+#[utoipa::path(
+    post, path = "/search", tag = TAG, params(PageQuery), request_body = SynthSearch,
+    responses((status = 200, body = PageOf<Synth>))
+)]
 async fn search(
     State(app): State<App>,
     parameters: Parameters,
     Body(body): Body,
-) -> Result<Json<Value>, HttpError> {
+) -> Result<Json<PageOf<Synth>>, HttpError> {
     let mut mistakes = Mistakes::default();
-    let request = page_request(&parameters, &mut mistakes);
-    let mut filtered = false;
-    if let Some(fields) = Fields::of_body(&body, &mut mistakes) {
-        for name in ["where_clause", "query"] {
-            filtered |= fields
-                .optional_text(name, Length::default(), &mut mistakes)
-                .is_some_and(|text| !text.is_empty());
-        }
-    }
-    mistakes.finish()?;
-    if filtered {
+    let request = PageQuery::read(&parameters, &mut mistakes);
+    let search = SynthSearch::read(&body, &mut mistakes);
+    let search = mistakes.finish(search)?;
+    if search.query.or(search.where_clause).is_some() {
         let message = "Searching by a condition is not available; list the synths instead".to_owned();
         return Err(HttpError::Domain(
             StatusCode::NOT_IMPLEMENTED,
@@ -117,51 +323,75 @@ async fn search(
     let page = Synths::new(&app.routing.lab())
         .list(SynthListing::default(), request)
         .await?;
-    Ok(page_json(request, &page, summary_json))
+    Ok(Json(PageOf::of(request, page, Synth::from)))
 }
 
-async fn fields() -> Json<Value> {
-    let field = |name: &str, kind: &str, description: &str, nested: Option<Vec<&str>>| json!({ "name": name, "type": kind, "description": description, "nested_fields": nested });
-    Json(json!([
-        field("id", "string", "Identifier of six characters", None),
-        field("nome", "string", "Display name", None),
-        field("descricao", "string", "Short description", None),
-        field("created_at", "datetime", "When the synth was made", None),
-        field(
-            "data.demografia",
-            "object",
-            "Demographics",
-            Some(names(DEMOGRAFIA))
-        ),
-        field(
-            "data.psicografia",
-            "object",
-            "Psychographics",
-            Some(names(PSICOGRAFIA))
-        ),
-        field(
-            "data.deficiencias",
-            "object",
-            "Disabilities",
-            Some(names(DEFICIENCIAS))
-        ),
-        field(
+impl SynthSearch {
+    fn read(body: &Value, mistakes: &mut Mistakes) -> Option<Self> {
+        let fields = Fields::of_body(body, mistakes)?;
+        let mut text = |name| {
+            fields
+                .optional_text(name, Length::default(), mistakes)
+                .filter(|text| !text.is_empty())
+        };
+        Some(Self {
+            where_clause: text("where_clause"),
+            query: text("query"),
+        })
+    }
+}
+
+/// The fields that synths can have.
+#[utoipa::path(get, path = "/fields", tag = TAG, responses((status = 200, body = Vec<SynthField>)))]
+async fn fields() -> Json<Vec<SynthField>> {
+    let field = |name, r#type, description| SynthField {
+        name,
+        r#type,
+        description,
+        nested_fields: None,
+    };
+    let object = |name, description, nested| SynthField {
+        nested_fields: Some(nested),
+        ..field(name, "object", description)
+    };
+    Json(vec![
+        field("id", "string", "Identifier of six characters"),
+        field("nome", "string", "Display name"),
+        field("descricao", "string", "Short description"),
+        field("created_at", "datetime", "When the synth was made"),
+        object("data.demografia", "Demographics", names(DEMOGRAFIA)),
+        object("data.psicografia", "Psychographics", names(PSICOGRAFIA)),
+        object("data.deficiencias", "Disabilities", names(DEFICIENCIAS)),
+        object(
             "data.observables",
-            "object",
             "Observable attributes",
-            Some(OBSERVABLES.map(|(key, ..)| key).to_vec())
+            OBSERVABLES.map(|(key, ..)| key).to_vec(),
         ),
-    ]))
+    ])
 }
 
-async fn detail(State(app): State<App>, Key(id): Key) -> Result<Json<Value>, HttpError> {
+/// A synth and what its document says.
+#[utoipa::path(
+    get, path = "/{id}", tag = TAG, params(("id" = String, Path)),
+    responses((status = 200, body = SynthDetail), (status = 404, body = Failure))
+)]
+async fn detail(State(app): State<App>, Key(id): Key) -> Result<Json<SynthDetail>, HttpError> {
     let synth = Synths::new(&app.routing.lab())
         .get(&id)
         .await
         .map_err(synth_error)?;
-    Ok(Json(detail_json(&synth)))
+    Ok(Json(synth.into()))
 }
 
+/// A synth's picture: its avatar, or else where its photo is.
+#[utoipa::path(
+    get, path = "/{id}/avatar", tag = TAG, params(("id" = String, Path)),
+    responses(
+        (status = 200, body = [u8], content_type = "image/png"),
+        (status = 307, description = "The photo is elsewhere."),
+        (status = 404, body = Failure),
+    )
+)]
 async fn avatar(State(app): State<App>, Key(id): Key) -> Result<Response, HttpError> {
     let synth = Synths::new(&app.routing.lab())
         .get(&id)
@@ -211,19 +441,6 @@ fn synth_error(error: UseCaseError) -> HttpError {
         ),
         other => other.into(),
     }
-}
-
-fn summary_json(synth: &SynthSummary) -> Value {
-    json!({
-        "id": synth.id,
-        "synth_group_id": synth.synth_group_id,
-        "nome": synth.nome,
-        "descricao": synth.descricao,
-        "link_photo": synth.link_photo,
-        "avatar_path": synth.avatar_path,
-        "created_at": stored::time(&synth.created_at),
-        "version": synth.version.as_deref().unwrap_or(CURRENT_VERSION),
-    })
 }
 
 /// The parts of a document that clients see; unknown keys stay in the store.
@@ -311,31 +528,6 @@ fn names(shape: &[(&'static str, Shape)]) -> Vec<&'static str> {
     shape.iter().map(|(name, _)| *name).collect()
 }
 
-fn detail_json(synth: &Synth) -> Value {
-    let data = synth
-        .data
-        .as_ref()
-        .map_or(Value::Null, cutover_domain::json::Json::value);
-    let part =
-        |name: &str, shape: &'static [(&'static str, Shape)]| shaped(data.get(name), Shape::Object(shape));
-    let observables = data.get("observables").filter(|value| value.is_object());
-    let mut detail = summary_json(&synth.summary);
-    if let Some(object) = detail.as_object_mut() {
-        object.insert("demografia".to_owned(), part("demografia", DEMOGRAFIA));
-        object.insert("psicografia".to_owned(), part("psicografia", PSICOGRAFIA));
-        object.insert("deficiencias".to_owned(), part("deficiencias", DEFICIENCIAS));
-        object.insert(
-            "observables".to_owned(),
-            observables.cloned().unwrap_or(Value::Null),
-        );
-        object.insert(
-            "simulation_attributes".to_owned(),
-            observables.map_or(Value::Null, attributes_json),
-        );
-    }
-    detail
-}
-
 /// What a shape leaves of a value. A value of another form than expected is shown as it is.
 fn shaped(value: Option<&Value>, shape: Shape) -> Value {
     let value = value.filter(|value| !value.is_null());
@@ -351,13 +543,4 @@ fn shaped(value: Option<&Value>, shape: Shape) -> Value {
         }
         (_, Some(value)) => value.clone(),
     }
-}
-
-fn attributes_json(observables: &Value) -> Value {
-    let formatted = OBSERVABLES.iter().filter_map(|(key, name, description)| {
-        let value = observables.get(key)?.as_f64()?;
-        let label = observable_label(value);
-        Some(json!({ "key": key, "name": name, "value": value, "label": label, "description": description }))
-    });
-    json!({ "observables_formatted": formatted.collect::<Vec<_>>(), "raw": observables })
 }

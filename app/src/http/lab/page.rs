@@ -1,0 +1,86 @@
+//! Pages of lists.
+
+use cutover_ports::{Page, PageRequest};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use crate::http::request::{Mistakes, Parameters};
+
+/// Which page of a list.
+#[derive(Debug, utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(super) struct PageQuery {
+    /// How many items at most.
+    #[param(required = false, minimum = 1, maximum = 200, default = 50)]
+    limit: u32,
+    /// How many items come before the page.
+    #[param(
+        required = false,
+        minimum = 0,
+        maximum = 9_007_199_254_740_991_i64,
+        default = 0
+    )]
+    offset: u64,
+}
+
+impl PageQuery {
+    /// As the lists of the original have it.
+    pub(super) fn read(parameters: &Parameters, mistakes: &mut Mistakes) -> PageRequest {
+        let query = Self {
+            limit: limit(parameters, 200, 50, mistakes),
+            offset: offset(parameters, mistakes),
+        };
+        PageRequest {
+            limit: query.limit,
+            offset: query.offset,
+        }
+    }
+}
+
+/// The parameter `limit`. Outside of its range the request is refused anyway.
+pub(super) fn limit(parameters: &Parameters, max: u32, default: u32, mistakes: &mut Mistakes) -> u32 {
+    let limit = parameters.integer("limit", 1..=i64::from(max), default.into(), mistakes);
+    u32::try_from(limit).unwrap_or(0)
+}
+
+/// The parameter `offset`.
+pub(super) fn offset(parameters: &Parameters, mistakes: &mut Mistakes) -> u64 {
+    u64::try_from(parameters.integer("offset", 0..=i64::MAX, 0, mistakes)).unwrap_or(0)
+}
+
+/// A page of a list.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct PageOf<T> {
+    /// Its items.
+    data: Vec<T>,
+    /// Where it stands.
+    pagination: Pagination,
+}
+
+/// Where a page stands in its list.
+#[derive(Debug, Serialize, ToSchema)]
+struct Pagination {
+    /// The items of all pages.
+    total: u64,
+    /// How many items the page may have.
+    limit: u32,
+    /// How many items come before it.
+    offset: u64,
+    /// Whether items come after it.
+    has_next: bool,
+}
+
+impl<T> PageOf<T> {
+    /// The page that `request` asked for, its items as `show` shows them.
+    pub(super) fn of<R>(request: PageRequest, page: Page<R>, show: impl FnMut(R) -> T) -> Self {
+        Self {
+            pagination: Pagination {
+                total: page.total,
+                limit: request.limit,
+                offset: request.offset,
+                has_next: request.has_next(page.total),
+            },
+            data: page.items.into_iter().map(show).collect(),
+        }
+    }
+}
