@@ -7,7 +7,7 @@ pub mod calendar;
 pub mod daily_prediction;
 pub mod day;
 pub mod forecast;
-pub mod job;
+pub mod job_run;
 pub mod model_performance;
 pub mod suggestion;
 

@@ -1,7 +1,7 @@
 //! Runs of the jobs.
 
 use async_trait::async_trait;
-use cutover_domain::market::job::{Job, JobEnd, JobRun, JobStart};
+use cutover_domain::market::job_run::{Job, JobEnd, JobRun, JobStart};
 use cutover_domain::time::Timestamp;
 
 use crate::StoreResult;
