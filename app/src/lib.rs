@@ -4,6 +4,7 @@ pub mod cli;
 pub mod config;
 pub mod guard;
 pub mod http;
+pub mod jobs;
 pub mod startup;
 pub mod status;
 pub mod transfer;

@@ -22,6 +22,8 @@ pub(crate) struct BarsDocument {
 /// One bar.
 #[derive(Debug, Clone, Deserialize)]
 pub(crate) struct BarDocument {
+    /// Only a file may say it; left out it means any.
+    pub(crate) symbol: Option<String>,
     date: String,
     open: f64,
     high: f64,
@@ -30,6 +32,10 @@ pub(crate) struct BarDocument {
 }
 
 impl PriceDocument {
+    pub(crate) fn new(price: Option<f64>, fallback: bool) -> Self {
+        Self { price, fallback }
+    }
+
     pub(crate) fn quote(&self) -> Option<Quote> {
         self.price.map(|price| Quote {
             price,

@@ -24,7 +24,7 @@ struct Document {
     #[serde(default)]
     prices: Vec<Priced>,
     #[serde(default)]
-    bars: Vec<Barred>,
+    bars: Vec<BarDocument>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -32,15 +32,9 @@ struct Priced {
     symbol: Option<String>,
     date: String,
     checkpoint: String,
-    #[serde(flatten)]
-    price: PriceDocument,
-}
-
-#[derive(Debug, Deserialize)]
-struct Barred {
-    symbol: Option<String>,
-    #[serde(flatten)]
-    bar: BarDocument,
+    price: Option<f64>,
+    #[serde(default)]
+    fallback: bool,
 }
 
 impl FilePrices {
@@ -80,7 +74,7 @@ impl PriceSource for FilePrices {
                 && priced.checkpoint == checkpoint.as_str()
         });
         if let Some(found) = found {
-            return Ok(found.price.quote());
+            return Ok(PriceDocument::new(found.price, found.fallback).quote());
         }
         // A day's first and last price stand in its bar.
         let bars = bars_of(document, symbol).between(day, day)?;
@@ -108,8 +102,7 @@ fn bars_of(document: Document, symbol: &str) -> BarsDocument {
     let bars = document
         .bars
         .into_iter()
-        .filter(|barred| is_of(barred.symbol.as_deref(), symbol))
-        .map(|barred| barred.bar);
+        .filter(|bar| is_of(bar.symbol.as_deref(), symbol));
     BarsDocument::of(bars.collect())
 }
 
@@ -167,7 +160,7 @@ mod tests {
         assert!(matches!(ask().await, Err(PriceError::Unreachable(text)) if text.contains("prices.json")));
         for text in [
             "{",
-            "[]",
+            "7",
             r#"{"bars": [{"date": "today", "open": 1, "high": 1, "low": 1, "close": 1}]}"#,
         ] {
             std::fs::write(&path, text).unwrap();
