@@ -18,6 +18,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("cutover-ports", &["cutover-domain"]),
     ("cutover-sqlite", &["cutover-domain", "cutover-ports"]),
     ("cutover-postgres", &["cutover-domain", "cutover-ports"]),
+    ("cutover-prices", &["cutover-domain", "cutover-ports"]),
     ("cutover-migrations", &[]),
     (
         "cutover",
@@ -26,6 +27,7 @@ const LAYERS: &[(&str, &[&str])] = &[
             "cutover-ports",
             "cutover-sqlite",
             "cutover-postgres",
+            "cutover-prices",
             "cutover-migrations",
             // For its end-to-end tests; for anything else it would be a circle, which cargo refuses.
             "cutover-tests",
@@ -84,19 +86,28 @@ const USE_CASE_CRATES: &[&str] = &[
     "tracing",
 ];
 
-/// Where a file of the lab must have its namesake.
-const LAB_FOLDERS: &[&str] = &[
-    "domain/src/lab",
-    "ports/src/lab",
-    "adapters/sqlite/src/lab",
-    "adapters/postgres/src/lab",
-    "tests/contract/lab",
+/// The contexts.
+const CONTEXTS: &[&str] = &["lab", "market"];
+
+/// Where a file of a context must have its namesake: the folder of the context's name in each of these.
+const LAYER_FOLDERS: &[&str] = &[
+    "domain/src",
+    "ports/src",
+    "adapters/sqlite/src",
+    "adapters/postgres/src",
+    "tests/contract",
 ];
 
-/// Files that belong to no repository, each with the one folder it may stand in.
+/// Files of a context that belong to no repository, each with the one folder it may stand in.
 const WITHOUT_NAMESAKES: &[(&str, &str)] = &[
-    // Which table refers to which: rules about the lab as a whole.
-    ("domain/src/lab", "relations.rs"),
+    // Rules about the market as a whole: its calendar, and what is computed from what is stored.
+    ("domain/src/market", "accuracy.rs"),
+    ("domain/src/market", "calendar.rs"),
+    ("domain/src/market", "day.rs"),
+    ("domain/src/market", "forecast.rs"),
+    ("domain/src/market", "suggestion.rs"),
+    // Where prices come from; its adapters are a crate of their own.
+    ("ports/src/market", "price_source.rs"),
 ];
 
 #[derive(Debug)]
@@ -155,7 +166,7 @@ fn app_source_mistakes(path: &str, text: &str, dependencies: &BTreeSet<String>) 
     for (number, line) in code_lines(text) {
         let place = format!("{path}:{number}");
         if !path.starts_with("app/src/wiring") {
-            for adapter in ["cutover_sqlite", "cutover_postgres"] {
+            for adapter in ["cutover_sqlite", "cutover_postgres", "cutover_prices"] {
                 if identifiers(line).any(|(word, _)| word == adapter) {
                     mistakes.push(format!(
                         "{place} names {adapter}: only app/src/wiring may, pass it a port instead"
@@ -215,26 +226,30 @@ fn identifiers(line: &str) -> impl Iterator<Item = (&str, &str)> {
     })
 }
 
-/// Mistakes in the folders of the lab: `files` holds the names of the Rust files of each.
-fn namesake_mistakes(files: &BTreeMap<&str, BTreeSet<String>>) -> Vec<String> {
+/// Mistakes in the folders of a context: `files` holds the names of the Rust files of each, `without_namesakes` those that
+/// need no namesake.
+fn namesake_mistakes(
+    files: &BTreeMap<String, BTreeSet<String>>,
+    without_namesakes: &[(&str, &str)],
+) -> Vec<String> {
     let all = files
         .iter()
-        .flat_map(|(folder, names)| names.iter().map(move |name| (*folder, name.as_str())));
+        .flat_map(|(folder, names)| names.iter().map(move |name| (folder.as_str(), name.as_str())));
     let repositories: BTreeSet<&str> = all
-        .filter(|place| place.1 != "mod.rs" && !WITHOUT_NAMESAKES.contains(place))
+        .filter(|place| place.1 != "mod.rs" && !without_namesakes.contains(place))
         .map(|(_, name)| name)
         .collect();
     let mut mistakes = Vec::new();
     for name in repositories {
         let (with, without): (Vec<_>, Vec<_>) = files.iter().partition(|(_, names)| names.contains(name));
-        let with: Vec<&str> = with.into_iter().map(|(folder, _)| *folder).collect();
+        let with: Vec<&str> = with.into_iter().map(|(folder, _)| folder.as_str()).collect();
         let missing = without
             .iter()
             .map(|(folder, _)| format!("{folder}/{name} is missing: {name} stands in {with:?}"));
         mistakes.extend(missing);
     }
-    for (folder, name) in WITHOUT_NAMESAKES {
-        if !files.get(folder).is_some_and(|names| names.contains(*name)) {
+    for (folder, name) in without_namesakes {
+        if !files.get(*folder).is_some_and(|names| names.contains(*name)) {
             mistakes.push(format!(
                 "{folder}/{name} is an exception in tests/architecture.rs and no file"
             ));
@@ -331,14 +346,26 @@ fn only_wiring_names_adapters_and_use_cases_see_only_domain_and_ports() {
 }
 
 #[test]
-fn every_repository_of_the_lab_has_its_file_in_every_layer() {
-    let names = |folder: &&'static str| {
-        let names = sources(folder)
-            .into_iter()
-            .map(|(path, _)| path[folder.len() + 1..].to_owned());
-        (*folder, names.collect())
-    };
-    assert_none(&namesake_mistakes(&LAB_FOLDERS.iter().map(names).collect()));
+fn every_repository_has_its_file_in_every_layer() {
+    for context in CONTEXTS {
+        let names = |layer: &&str| {
+            let folder = format!("{layer}/{context}");
+            let names = sources(&folder)
+                .into_iter()
+                .map(|(path, _)| path[folder.len() + 1..].to_owned())
+                .collect();
+            (folder, names)
+        };
+        let without: Vec<(&str, &str)> = WITHOUT_NAMESAKES
+            .iter()
+            .copied()
+            .filter(|(folder, _)| folder.ends_with(&format!("/{context}")))
+            .collect();
+        assert_none(&namesake_mistakes(
+            &LAYER_FOLDERS.iter().map(names).collect(),
+            &without,
+        ));
+    }
 }
 
 /// Each rule can fail: the checks on made-up input.
@@ -477,20 +504,21 @@ mod rules {
 
     #[test]
     fn a_repository_that_is_missing_in_a_layer_is_found() {
-        let mut files: BTreeMap<&str, BTreeSet<String>> = LAB_FOLDERS
+        let mut files: BTreeMap<String, BTreeSet<String>> = LAYER_FOLDERS
             .iter()
-            .map(|folder| (*folder, set(&["mod.rs", "synth.rs"])))
+            .map(|layer| (format!("{layer}/lab"), set(&["mod.rs", "synth.rs"])))
             .collect();
+        let without = [("domain/src/lab", "relations.rs")];
         files
             .get_mut("domain/src/lab")
             .unwrap()
             .insert("relations.rs".to_owned());
-        assert_eq!(namesake_mistakes(&files), Vec::<String>::new());
+        assert_eq!(namesake_mistakes(&files, &without), Vec::<String>::new());
         files
             .get_mut("adapters/postgres/src/lab")
             .unwrap()
             .remove("synth.rs");
-        let mistakes = namesake_mistakes(&files);
+        let mistakes = namesake_mistakes(&files, &without);
         assert_eq!(mistakes.len(), 1, "{mistakes:?}");
         assert!(
             mistakes[0].starts_with("adapters/postgres/src/lab/synth.rs is missing:"),
@@ -500,14 +528,14 @@ mod rules {
             .get_mut("adapters/postgres/src/lab")
             .unwrap()
             .insert("synths.rs".to_owned());
-        let mistakes = namesake_mistakes(&files).join("\n");
+        let mistakes = namesake_mistakes(&files, &without).join("\n");
         assert!(
             mistakes.contains("ports/src/lab/synths.rs is missing:"),
             "{mistakes}"
         );
         files.get_mut("domain/src/lab").unwrap().remove("relations.rs");
         assert!(
-            namesake_mistakes(&files)
+            namesake_mistakes(&files, &without)
                 .iter()
                 .any(|mistake| mistake.contains("an exception"))
         );

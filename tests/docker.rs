@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
-use cutover::config::{Config, Flags, LAB_ROUTES};
+use cutover::config::{Config, Flags};
 use cutover_migrations::{Context, PostgresTarget, Target, TlsMode};
 use cutover_tests::postgres::{Durability, TcpOptions, TestServer, TestServerOptions};
 use tokio_postgres::error::SqlState;
@@ -251,7 +251,15 @@ fn the_example_has_every_setting() {
         .map(|name| std::fs::read_to_string(repository().join("app/src/config").join(name)).unwrap());
     let is_key = |text: &&str| {
         let section = text.split_once('.').map_or("", |(section, _)| section);
-        let known = ["log", "sqlite", "postgres", "repositories", "lab", "server"];
+        let known = [
+            "log",
+            "sqlite",
+            "postgres",
+            "repositories",
+            "lab",
+            "writer",
+            "server",
+        ];
         known.contains(&section)
             && text
                 .bytes()
@@ -273,11 +281,12 @@ fn the_example_has_every_setting() {
         keys.contains("postgres.pool_size") && keys.contains("server.listen"),
         "found too little: {keys:?}"
     );
-    keys.extend(
-        LAB_ROUTES
-            .iter()
-            .map(|route| format!("repositories.{}", route.name)),
-    );
+    let config = Config::load(&Flags::default(), &BTreeMap::new()).unwrap();
+    let repositories = config
+        .contexts()
+        .into_iter()
+        .flat_map(|context| context.repositories);
+    keys.extend(repositories.map(|repository| format!("repositories.{}", repository.name)));
     let example = example();
     for key in keys {
         let variable = match key.as_str() {

@@ -5,11 +5,11 @@ use cutover_ports::inventory::{SeedRow, TableRows};
 use cutover_ports::transfer::LedgerEntry;
 
 use crate::cli::{CliError, Exit};
-use crate::config::{Backend, Config, LAB_ROUTES, LabRoute};
+use crate::config::{Backend, Config, Repository};
 use crate::wiring::inventory::Counts;
 
-/// The rows that the lab's schema starts with.
-pub const LAB_SEEDS: &[SeedRow] = &[SeedRow {
+/// The rows that the contexts' schemas start with.
+pub const SEEDS: &[SeedRow] = &[SeedRow {
     table: "synth_groups",
     key_column: "id",
     key: DEFAULT_GROUP_ID,
@@ -64,26 +64,22 @@ impl Carried {
 /// Refuses the start if a repository is routed to PostgreSQL while its SQLite tables hold rows that are not known to be
 /// there, naming each table and the command that mends it.
 pub fn refuse_uncopied(config: &Config, sqlite: &Counts, ledger: &[LedgerEntry]) -> Result<(), CliError> {
-    let routing = &config.lab.routing;
+    let contexts = config.contexts();
     let mut problems = Vec::new();
-    for LabRoute {
-        name,
-        tables,
-        backend,
-    } in LAB_ROUTES
-    {
-        if backend(routing) != Backend::Postgres {
-            continue;
-        }
-        for table in *tables {
-            let rows = sqlite.get(table);
-            let carried = Carried::of(rows, ledger.iter().find(|entry| entry.table == *table));
-            if !matches!(carried, Carried::Nothing | Carried::Verified) {
-                let count = rows.map_or(0, TableRows::truth);
-                problems.push(format!(
-                    "  - {name}: the SQLite table {table} holds {count} rows ({})",
-                    carried.describe()
-                ));
+    for context in &contexts {
+        let file = context.sqlite_path.display();
+        let on_postgres = |repository: &&Repository| repository.backend == Backend::Postgres;
+        for Repository { name, tables, .. } in context.repositories.iter().filter(on_postgres) {
+            for table in *tables {
+                let rows = sqlite.get(table);
+                let carried = Carried::of(rows, ledger.iter().find(|entry| entry.table == *table));
+                if !matches!(carried, Carried::Nothing | Carried::Verified) {
+                    let count = rows.map_or(0, TableRows::truth);
+                    problems.push(format!(
+                        "  - {name}: the SQLite table {table} in {file} holds {count} rows ({})",
+                        carried.describe()
+                    ));
+                }
             }
         }
     }
@@ -93,9 +89,8 @@ pub fn refuse_uncopied(config: &Config, sqlite: &Counts, ledger: &[LedgerEntry])
     Err(CliError::new(
         Exit::Refused,
         format!(
-            "refused to start: repositories are routed to PostgreSQL, and rows of theirs in {} are not known to be there:\n{}\n\
+            "refused to start: repositories are routed to PostgreSQL, and rows of theirs in SQLite are not known to be there:\n{}\n\
              Run `cutover copy` and `cutover verify` first, or start with --accept-empty if those rows are not wanted.",
-            config.lab.sqlite_path.display(),
             problems.join("\n")
         ),
     ))

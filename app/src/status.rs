@@ -1,28 +1,30 @@
 //! How things stand: which repository runs where, at which version each schema is, what each side holds, and what was
 //! copied and verified.
 
-use cutover_migrations::{Context, State};
+use cutover_migrations::State;
 use cutover_ports::inventory::TableRows;
 use cutover_ports::transfer::LedgerEntry;
 use serde_json::{Value, json};
 
 use crate::cli::CliError;
-use crate::config::{Backend, Config, LAB_ROUTES};
+use crate::config::{Backend, Config};
 use crate::guard::Carried;
 use crate::wiring::{MigrationTargets, inventory};
 
 /// How things stand.
 #[derive(Debug)]
 pub struct Status {
-    /// Each configured database.
+    /// Each context in each configured database.
     pub databases: Vec<DatabaseStatus>,
     /// Each repository.
     pub repositories: Vec<RepositoryStatus>,
 }
 
-/// A database and its schema.
+/// A context's schema in a database.
 #[derive(Debug)]
 pub struct DatabaseStatus {
+    /// The context.
+    pub context: &'static str,
     /// Which side.
     pub backend: Backend,
     /// Where it is, for people.
@@ -40,6 +42,8 @@ pub struct DatabaseStatus {
 /// A repository and its tables.
 #[derive(Debug)]
 pub struct RepositoryStatus {
+    /// Its context.
+    pub context: &'static str,
     /// Its name in the configuration.
     pub name: &'static str,
     /// Where it runs.
@@ -79,28 +83,35 @@ pub async fn gather(config: &Config) -> Result<Status, CliError> {
             carried: Carried::of(sqlite.get(name), entry),
         }
     };
-    let repositories = LAB_ROUTES.iter().map(|route| RepositoryStatus {
-        name: route.name,
-        backend: (route.backend)(&config.lab.routing),
-        tables: route.tables.iter().copied().map(table).collect(),
-    });
+    let mut repositories = Vec::new();
+    for context in config.contexts() {
+        repositories.extend(context.repositories.iter().map(|repository| RepositoryStatus {
+            context: context.schema.name,
+            name: repository.name,
+            backend: repository.backend,
+            tables: repository.tables.iter().copied().map(table).collect(),
+        }));
+    }
     Ok(Status {
         databases,
-        repositories: repositories.collect(),
+        repositories,
     })
 }
 
 async fn database_statuses(config: &Config) -> Result<Vec<DatabaseStatus>, CliError> {
     let targets = MigrationTargets::from_config(config)?;
     let mut databases = Vec::new();
-    for backend in [Backend::Sqlite, Backend::Postgres] {
-        let Some(target) = targets.on(backend) else {
+    let contexts = config.contexts();
+    let both = |context| [(context, Backend::Sqlite), (context, Backend::Postgres)];
+    for (context, backend) in contexts.iter().flat_map(both) {
+        let Some(target) = targets.on(context, backend) else {
             continue;
         };
-        let head = Context::LAB.head();
+        let head = context.schema.head();
         let location = target.to_string();
-        if backend == Backend::Sqlite && !config.lab.sqlite_path.exists() {
+        if backend == Backend::Sqlite && !context.sqlite_path.exists() {
             databases.push(DatabaseStatus {
+                context: context.schema.name,
                 backend,
                 location,
                 exists: false,
@@ -110,7 +121,7 @@ async fn database_statuses(config: &Config) -> Result<Vec<DatabaseStatus>, CliEr
             });
             continue;
         }
-        let status = cutover_migrations::status(target, &Context::LAB).await?;
+        let status = cutover_migrations::status(&target, &context.schema).await?;
         let mut remarks: Vec<String> = status
             .unadopted
             .iter()
@@ -129,6 +140,7 @@ async fn database_statuses(config: &Config) -> Result<Vec<DatabaseStatus>, CliEr
             )
         }));
         databases.push(DatabaseStatus {
+            context: context.schema.name,
             backend,
             location,
             exists: true,
@@ -151,7 +163,8 @@ impl Status {
                 "no such file yet".to_owned()
             };
             lines.push(format!(
-                "{:<9} {}: {state}",
+                "{:<7} {:<9} {}: {state}",
+                database.context,
                 database.backend.to_string(),
                 database.location
             ));
@@ -159,17 +172,20 @@ impl Status {
                 database
                     .remarks
                     .iter()
-                    .map(|remark| format!("          {remark}")),
+                    .map(|remark| format!("                  {remark}")),
             );
         }
         lines.push(String::new());
-        let row = |cells: [&str; 6]| {
-            let [repository, backend, table, sqlite, postgres, carried] = cells;
-            format!("{repository:<21} {backend:<9} {table:<21} {sqlite:>9} {postgres:>9}  {carried}")
-                .trim_end()
-                .to_owned()
+        let row = |cells: [&str; 7]| {
+            let [context, repository, backend, table, sqlite, postgres, carried] = cells;
+            format!(
+                "{context:<7} {repository:<21} {backend:<9} {table:<21} {sqlite:>9} {postgres:>9}  {carried}"
+            )
+            .trim_end()
+            .to_owned()
         };
         lines.push(row([
+            "context",
             "repository",
             "runs on",
             "table",
@@ -183,6 +199,7 @@ impl Status {
                     |rows: &Option<TableRows>| rows.map_or("-".to_owned(), |rows| rows.truth().to_string());
                 let first = index == 0;
                 lines.push(row([
+                    if first { repository.context } else { "" },
                     if first { repository.name } else { "" },
                     &if first {
                         repository.backend.to_string()
@@ -203,6 +220,7 @@ impl Status {
     pub fn json(&self) -> Value {
         let databases = self.databases.iter().map(|database| {
             json!({
+                "context": database.context,
                 "backend": database.backend.to_string(),
                 "location": database.location,
                 "exists": database.exists,
@@ -213,7 +231,7 @@ impl Status {
         });
         let repositories = self.repositories.iter().map(|repository| {
             json!({
-                "context": "lab",
+                "context": repository.context,
                 "name": repository.name,
                 "backend": repository.backend.to_string(),
                 "tables": repository.tables.iter().map(TableStatus::json).collect::<Vec<_>>(),

@@ -8,6 +8,7 @@
 pub mod json;
 pub mod lab;
 pub mod market;
+pub mod relations;
 pub mod stored;
 pub mod time;
 pub mod transfer;

@@ -15,7 +15,7 @@ pub struct Timestamp(i64);
 pub struct TimeError(pub String);
 
 /// The zone that a time without one is meant in, for one context (`legacy_timezone`).
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LegacyZone(TimeZone);
 
 impl LegacyZone {

@@ -1,8 +1,11 @@
-//! Taking over a synth-lab file that knows nothing of migrations.
+//! Taking over a file of an original application that knows nothing of migrations.
 //!
-//! Such a file has no version number; the original tells its versions apart by the objects in them, and so do we. Its own
-//! start-up code brings files from version 7 on to version 15 by adding what is missing, and so do we: nothing that is
-//! there is changed.
+//! Such a file has no history; its versions are told apart by the objects in them. It is given what it lacks of the
+//! context's first version and recorded as that: nothing that is there is changed.
+
+mod lab;
+mod market;
+mod writer;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -16,37 +19,40 @@ use crate::schema::{Legacy, quoted};
 use crate::sqlite::{Access, SqliteFile};
 use crate::target::Dialect;
 
-/// What old files lack or have more.
-pub(crate) const LEGACY: Legacy = Legacy {
-    missing_columns: &[("research_executions", "additional_context")],
-    missing_checks: &[("experiments", "status")],
-    extra_indexes: &["idx_experiments_status"],
-};
+/// What the files of an original application are like.
+pub(crate) struct Original {
+    /// The application.
+    name: &'static str,
+    /// What old files lack or have more: not drift.
+    pub(crate) legacy: Legacy,
+    /// The tables that every version has that can be taken over.
+    core: &'static [&'static str],
+    /// Columns that older versions lack, with their declarations.
+    added_columns: &'static [(&'static str, &'static str, &'static str)],
+    /// The version, in words, of a file too old to be taken over, and of which on they can be.
+    too_old: fn(&Objects) -> Option<(&'static str, &'static str)>,
+    /// The version of one that can, in words.
+    version: fn(&Objects) -> String,
+    /// Rules that rows of old files may break: a table, the rule, and the condition that is true of a row that breaks it.
+    broken: &'static [(&'static str, &'static str, &'static str)],
+}
 
-/// The columns that the original's own start-up code, or its one loose script, adds to older tables.
-const ADDED_COLUMNS: [(&str, &str, &str); 4] = [
-    ("experiments", "status", "TEXT NOT NULL DEFAULT 'active'"),
-    ("analysis_runs", "scenario_id", "TEXT NOT NULL DEFAULT 'baseline'"),
-    ("scenario_nodes", "short_action", "TEXT"),
-    ("research_executions", "additional_context", "TEXT"),
-];
-
-/// The tables that every version from 7 on has.
-const CORE: [&str; 10] = [
-    "analysis_runs",
-    "experiments",
-    "feature_scorecards",
-    "region_analyses",
-    "research_executions",
-    "simulation_runs",
-    "synth_groups",
-    "synth_outcomes",
-    "synths",
-    "transcripts",
-];
+impl Original {
+    /// Of a context with legacy files.
+    pub(crate) fn of(context: &Context) -> Option<&'static Self> {
+        let original = [&lab::ORIGINAL, &writer::ORIGINAL, &market::ORIGINAL]
+            .into_iter()
+            .find(|(name, _)| *name == context.name);
+        original.filter(|_| context.legacy).map(|(_, original)| original)
+    }
+}
 
 /// A file's tables and their columns.
 type Objects = BTreeMap<String, BTreeSet<String>>;
+
+fn has_column(found: &Objects, table: &str, column: &str) -> bool {
+    found.get(table).is_some_and(|columns| columns.contains(column))
+}
 
 /// What a file is.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -58,7 +64,11 @@ pub(crate) enum Recognised {
 }
 
 /// Tells what a file without a history is, or why it cannot be taken over.
-pub(crate) async fn recognise(file: &mut SqliteFile, context: &Context) -> Result<Recognised> {
+pub(crate) async fn recognise(
+    file: &mut SqliteFile,
+    context: &Context,
+    original: &Original,
+) -> Result<Recognised> {
     let found = objects(file).await?;
     let mut scratch = baseline(context).await?;
     let expected = objects(&mut scratch).await?;
@@ -66,21 +76,22 @@ pub(crate) async fn recognise(file: &mut SqliteFile, context: &Context) -> Resul
     if expected.keys().all(|table| !found.contains_key(table)) {
         return Ok(Recognised::Nothing);
     }
-    if let Some(version) = too_old(&found) {
+    let name = original.name;
+    if let Some((version, oldest)) = (original.too_old)(&found) {
         return Err(MigrateError::Refused(format!(
-            "this is a {version} file of synth-lab, and only files of version 7 or newer can be taken over; open it \
-             once with a synth-lab of that time, or copy its tables away and start with a new file"
+            "this is a {version} file of {name}, and only files of {oldest} or newer can be taken over; open it \
+             once with a {name} of that time, or copy its tables away and start with a new file"
         )));
     }
-    let missing = missing(&found, &expected);
+    let missing = missing(&found, &expected, original);
     if !missing.is_empty() {
         return Err(MigrateError::Refused(format!(
-            "the file has tables with the names of synth-lab's, but is no version of it that is known: {} missing; \
+            "the file has tables with the names of {name}'s, but is no version of it that is known: {} missing; \
              rename those tables or use another file",
             missing.join(", ") + if missing.len() == 1 { " is" } else { " are" }
         )));
     }
-    Ok(Recognised::Version(version_of(&found)))
+    Ok(Recognised::Version((original.version)(&found)))
 }
 
 async fn objects(file: &mut SqliteFile) -> Result<Objects> {
@@ -93,7 +104,7 @@ async fn objects(file: &mut SqliteFile) -> Result<Objects> {
     Ok(objects)
 }
 
-/// A database in memory at version 1: the original's version 15.
+/// A database in memory at version 1: the original's newest.
 async fn baseline(context: &Context) -> Result<SqliteFile> {
     let mut scratch = SqliteFile::scratch().await?;
     if let Some(first) = context.versions.first() {
@@ -102,29 +113,10 @@ async fn baseline(context: &Context) -> Result<SqliteFile> {
     Ok(scratch)
 }
 
-/// Versions 1 to 6 hold their data in other tables and columns, which the original itself cannot upgrade.
-fn too_old(found: &Objects) -> Option<&'static str> {
-    let has = |table: &str| found.contains_key(table);
-    let column = |table: &str, column: &str| found.get(table).is_some_and(|columns| columns.contains(column));
-    if !has("synths") || !has("research_executions") || has("analysis_runs") {
-        return None;
-    }
-    Some(if has("experiments") || has("synth_groups") {
-        "version 6"
-    } else if column("synth_outcomes", "simulation_id") || has("feature_scorecards") {
-        "version 5"
-    } else if column("research_executions", "summary_path") || column("prfaq_metadata", "markdown_path") {
-        "version 1"
-    } else if has("schema_migrations") || !column("synths", "data") {
-        "version 2 or 3"
-    } else {
-        "version 4"
-    })
-}
-
-/// What the file would need to be one of versions 7 to 15.
-fn missing(found: &Objects, expected: &Objects) -> Vec<String> {
-    let mut missing: Vec<String> = CORE
+/// What the file would need to be one that can be taken over.
+fn missing(found: &Objects, expected: &Objects, original: &Original) -> Vec<String> {
+    let mut missing: Vec<String> = original
+        .core
         .iter()
         .filter(|table| !found.contains_key(**table))
         .map(|table| (*table).to_owned())
@@ -132,7 +124,8 @@ fn missing(found: &Objects, expected: &Objects) -> Vec<String> {
     for (table, columns) in expected {
         let Some(present) = found.get(table) else { continue };
         let lacking = columns.difference(present).filter(|column| {
-            !ADDED_COLUMNS
+            !original
+                .added_columns
                 .iter()
                 .any(|(of, added, _)| of == table && added == *column)
         });
@@ -141,48 +134,24 @@ fn missing(found: &Objects, expected: &Objects) -> Vec<String> {
     missing
 }
 
-/// The newest version whose objects are there.
-fn version_of(found: &Objects) -> String {
-    let has = |table: &str| found.contains_key(table);
-    let column = |table: &str, column: &str| found.get(table).is_some_and(|columns| columns.contains(column));
-    let version = if has("experiment_documents") {
-        15
-    } else if column("scenario_nodes", "short_action") {
-        14
-    } else if has("explorations") {
-        13
-    } else if has("analysis_cache") {
-        12
-    } else if column("analysis_runs", "scenario_id") {
-        11
-    } else if column("experiments", "status") {
-        10
-    } else if has("chart_insights") || has("sensitivity_results") {
-        9
-    } else if has("interview_guide") {
-        8
-    } else {
-        7
-    };
-    format!("a version {version} file of synth-lab")
-}
-
 /// Takes over a recognised file: a verified copy beside it, then everything in one transaction.
 pub(crate) async fn adopt(
     file: &mut SqliteFile,
     path: &Path,
     context: &Context,
+    original: &Original,
     recognised: String,
 ) -> Result<Adopted> {
     let backup = back_up(file, path).await?;
     file.batch("BEGIN IMMEDIATE").await?;
-    match take_over(file, context).await {
-        Ok(added) => {
+    match take_over(file, context, original).await {
+        Ok((added, broken)) => {
             file.batch("COMMIT").await?;
             Ok(Adopted {
                 recognised,
                 backup,
                 added,
+                broken,
             })
         }
         Err(error) => {
@@ -239,12 +208,15 @@ async fn back_up(file: &mut SqliteFile, path: &Path) -> Result<PathBuf> {
     Ok(backup)
 }
 
-async fn take_over(file: &mut SqliteFile, context: &Context) -> Result<Vec<String>> {
+/// What was added, and the rules that rows break.
+type TakenOver = (Vec<String>, Vec<String>);
+
+async fn take_over(file: &mut SqliteFile, context: &Context, original: &Original) -> Result<TakenOver> {
     // Looked at again, now that nobody else can write.
-    recognise(file, context).await?;
+    recognise(file, context, original).await?;
     let found = objects(file).await?;
     let mut added = Vec::new();
-    for (table, column, declaration) in ADDED_COLUMNS {
+    for (table, column, declaration) in original.added_columns.iter().copied() {
         if found.get(table).is_some_and(|columns| !columns.contains(column)) {
             let sql = format!(
                 "ALTER TABLE {} ADD COLUMN {} {declaration}",
@@ -262,31 +234,57 @@ async fn take_over(file: &mut SqliteFile, context: &Context) -> Result<Vec<Strin
         let known = "SELECT 1 FROM sqlite_schema WHERE type = $1 AND name = $2 COLLATE NOCASE";
         let name = [Value::Text(object.string(0)), Value::Text(object.string(1))];
         if file.rows(known, &name).await?.is_empty() {
-            file.batch(&object.string(2)).await?;
-            added.push(format!("{} {}", object.string(0), object.string(1)));
+            let name = object.string(1);
+            match file.batch(&object.string(2)).await {
+                Ok(()) => added.push(format!("{} {name}", object.string(0))),
+                // Rows are in its way, and they stay.
+                Err(_) if original.legacy.missing_indexes.contains(&name.as_str()) => {}
+                Err(error) => return Err(error),
+            }
         }
     }
-    if seed(file, &mut scratch).await? {
-        added.push("the default group of synths".to_owned());
+    for (table, _) in context.seeds {
+        if seed(file, &mut scratch, table).await? {
+            added.push(format!("the rows that {table} starts with"));
+        }
     }
     scratch.close().await?;
     if let Some(first) = context.versions.first() {
         record(file, context, first).await?;
     }
-    Ok(added)
+    Ok((added, broken_rules(file, original).await?))
 }
 
-/// Puts in the default group if it is not there.
-async fn seed(file: &mut SqliteFile, scratch: &mut SqliteFile) -> Result<bool> {
-    let rows = scratch
-        .rows("SELECT id, name, description, created_at FROM synth_groups", &[])
-        .await?;
+/// The rules that rows break, with their numbers.
+async fn broken_rules(file: &mut SqliteFile, original: &Original) -> Result<Vec<String>> {
+    let mut broken = Vec::new();
+    for (table, rule, condition) in original.broken {
+        let sql = format!(
+            "SELECT count(*), group_concat(rowid, ', ') FROM (SELECT rowid FROM {} WHERE {condition} LIMIT 20)",
+            quoted(table)
+        );
+        let rows = file.rows(&sql, &[]).await?;
+        if let Some(row) = rows.first().filter(|row| row.integer(0) > Some(0)) {
+            broken.push(format!("{table}: {rule}; not so in rows {}", row.string(1)));
+        }
+    }
+    Ok(broken)
+}
+
+/// Puts in the rows that a table starts with, where they are not there. Its first column is the key.
+async fn seed(file: &mut SqliteFile, scratch: &mut SqliteFile, table: &str) -> Result<bool> {
+    let sql = "SELECT name FROM pragma_table_info($1)";
+    let columns = scratch.rows(sql, &[Value::Text(table.to_owned())]).await?;
+    let columns: Vec<String> = columns.iter().map(|column| quoted(&column.string(0))).collect();
+    let (table, names) = (quoted(table), columns.join(", "));
+    let marks: Vec<String> = (1..=columns.len()).map(|number| format!("${number}")).collect();
+    let marks = marks.join(", ");
     let mut added = false;
-    for row in rows {
-        let known = "SELECT 1 FROM synth_groups WHERE id = $1";
-        if file.rows(known, &row.0[..1]).await?.is_empty() {
-            let sql = "INSERT INTO synth_groups (id, name, description, created_at) VALUES ($1, $2, $3, $4)";
-            file.execute(sql, &row.0).await?;
+    for row in scratch.rows(&format!("SELECT {names} FROM {table}"), &[]).await? {
+        let known = format!("SELECT 1 FROM {table} WHERE {} = $1", columns[0]);
+        if file.rows(&known, &row.0[..1]).await?.is_empty() {
+            file.execute(&format!("INSERT INTO {table} ({names}) VALUES ({marks})"), &row.0)
+                .await?;
             added = true;
         }
     }

@@ -8,7 +8,7 @@ use sqlx::migrate::{Migrate, Migration};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqliteRow};
 use sqlx::{AssertSqlSafe, ConnectOptions, Executor, Row as _, Sqlite, TypeInfo, ValueRef};
 
-use crate::adopt::{self, Recognised};
+use crate::adopt::{self, Original, Recognised};
 use crate::connection::{Connection, Row, Value};
 use crate::context::Context;
 use crate::error::{MigrateError, Result};
@@ -180,8 +180,8 @@ pub(crate) async fn up(path: &Path, context: &Context, to: Option<i64>) -> Resul
     };
     let mut file = SqliteFile::open(path, Access::Migrate(lock)).await?;
     let adopted = match recognised {
-        Some(recognised) => {
-            let adopted = adopt::adopt(&mut file, path, context, recognised).await;
+        Some((original, version)) => {
+            let adopted = adopt::adopt(&mut file, path, context, original, version).await;
             Some(adopted.map_err(|error| error.context(&place(path)))?)
         }
         None => None,
@@ -195,20 +195,23 @@ pub(crate) async fn up(path: &Path, context: &Context, to: Option<i64>) -> Resul
 }
 
 /// What a file of the original application is that has no history yet.
-async fn recognise(path: &Path, context: &Context) -> Result<Option<String>> {
+async fn recognise(path: &Path, context: &Context) -> Result<Option<(&'static Original, String)>> {
+    let Some(original) = Original::of(context) else {
+        return Ok(None);
+    };
     let mut file = SqliteFile::open(path, Access::Read).await?;
     let migrated = file
         .table_exists(&Tables::of(context, Dialect::Sqlite).history)
         .await?;
-    let recognised = if context.legacy && !migrated {
-        adopt::recognise(&mut file, context).await
-    } else {
+    let recognised = if migrated {
         Ok(Recognised::Nothing)
+    } else {
+        adopt::recognise(&mut file, context, original).await
     };
     file.close().await?;
     match recognised.map_err(|error| error.context(&place(path)))? {
         Recognised::Nothing => Ok(None),
-        Recognised::Version(version) => Ok(Some(version)),
+        Recognised::Version(version) => Ok(Some((original, version))),
     }
 }
 
@@ -231,8 +234,8 @@ pub(crate) async fn status(path: &Path, context: &Context) -> Result<Status> {
     let mut file = SqliteFile::open(path, Access::Read).await?;
     let mut status = run::status(&mut file, context).await?;
     status.running = is_being_migrated(path);
-    if context.legacy && status.current == 0 {
-        let recognised = adopt::recognise(&mut file, context).await;
+    if let Some(original) = Original::of(context).filter(|_| status.current == 0) {
+        let recognised = adopt::recognise(&mut file, context, original).await;
         status.adoptable = matches!(recognised, Ok(Recognised::Version(_)));
         status.unadopted = match recognised {
             Ok(Recognised::Nothing) => None,
@@ -248,11 +251,7 @@ pub(crate) async fn status(path: &Path, context: &Context) -> Result<Status> {
 pub(crate) async fn check(path: &Path, context: &Context) -> Result<Drift> {
     exists(path)?;
     let mut file = SqliteFile::open(path, Access::Read).await?;
-    let legacy = if context.legacy {
-        adopt::LEGACY
-    } else {
-        Legacy::default()
-    };
+    let legacy = Original::of(context).map_or_else(Legacy::default, |original| original.legacy);
     let drift = run::check(&mut file, context, legacy).await?;
     file.close().await?;
     Ok(drift)

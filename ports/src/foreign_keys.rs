@@ -1,7 +1,7 @@
 //! Foreign keys whose two tables live in different databases while routing is hybrid.
 
 use async_trait::async_trait;
-use cutover_domain::lab::relations::Relation;
+use cutover_domain::relations::Relation;
 use cutover_domain::stored::StoredValue;
 
 use crate::StoreResult;

@@ -44,5 +44,6 @@ macro_rules! contract {
 }
 
 mod lab;
+mod market;
 #[cfg(all(feature = "sqlite", feature = "postgres"))]
 mod splits;

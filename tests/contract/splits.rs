@@ -2,7 +2,7 @@
 
 use std::pin::Pin;
 
-use cutover::config::{Backend, LabRouting};
+use cutover::config::{Backend, ContextRouting as _, LabRouting};
 use cutover_tests::store::TestStore;
 use futures_util::FutureExt as _;
 

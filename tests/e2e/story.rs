@@ -198,7 +198,7 @@ fn schema(connection: &Connection) -> Vec<(String, String)> {
 /// What the scripts of the lab make of an empty file.
 fn schema_of_scripts() -> Vec<(String, String)> {
     let connection = Connection::open_in_memory().unwrap();
-    for version in Context::LAB.versions {
+    for version in Context::ALL.iter().flat_map(|context| context.versions) {
         connection.execute_batch(version.sqlite.up).unwrap();
     }
     schema(&connection)

@@ -1,4 +1,4 @@
-//! A store of its own for each test: every repository of the lab, on a fresh file, on a fresh database, or on both.
+//! A store of its own for each test: every repository, on a fresh file, on a fresh database, or on both.
 
 #[cfg(feature = "sqlite")]
 use std::path::{Path, PathBuf};
@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use cutover_migrations::{Context, Target};
 use cutover_ports::lab::LabRepositories;
+use cutover_ports::market::MarketRepositories;
 
 #[cfg(feature = "postgres")]
 use crate::postgres::TestDatabase;
@@ -15,6 +16,8 @@ use crate::postgres::TestDatabase;
 pub struct TestStore {
     /// The repositories.
     pub lab: LabRepositories,
+    /// SPY-tracker's.
+    pub market: MarketRepositories,
     #[cfg(feature = "sqlite")]
     file: Option<Arc<TestFile>>,
     #[cfg(feature = "postgres")]
@@ -30,7 +33,7 @@ pub struct TestFile {
 
 #[cfg(feature = "sqlite")]
 impl TestFile {
-    /// A file with the lab's newest schema.
+    /// A file with the newest schema of the lab and of every other context.
     pub async fn with_lab_schema() -> Self {
         static TEMPLATE: tokio::sync::OnceCell<Vec<u8>> = tokio::sync::OnceCell::const_new();
         let bytes = TEMPLATE
@@ -64,12 +67,14 @@ impl TestFile {
 }
 
 async fn migrate(target: &Target) {
-    cutover_migrations::up(target, &Context::LAB, None)
-        .await
-        .expect("the lab's schema is made");
+    for context in Context::ALL {
+        cutover_migrations::up(target, context, None)
+            .await
+            .expect("the schema is made");
+    }
 }
 
-/// A database with the lab's newest schema.
+/// A database with the newest schema of the lab and of every other context.
 #[cfg(feature = "postgres")]
 pub async fn lab_database() -> TestDatabase {
     TestDatabase::create_from_template("lab", |url| async move {
@@ -108,9 +113,10 @@ impl TestStore {
     #[cfg(feature = "sqlite")]
     pub async fn sqlite() -> Self {
         let file = TestFile::with_lab_schema().await;
-        let lab = cutover_sqlite::lab::repositories(&open(&file.path()));
+        let db = open(&file.path());
         Self {
-            lab,
+            lab: cutover_sqlite::lab::repositories(&db),
+            market: cutover_sqlite::market::repositories(&db),
             file: Some(Arc::new(file)),
             #[cfg(feature = "postgres")]
             database: None,
@@ -121,9 +127,10 @@ impl TestStore {
     #[cfg(feature = "postgres")]
     pub async fn postgres() -> Self {
         let database = lab_database().await;
-        let lab = cutover_postgres::lab::repositories(&pool(&database));
+        let db = pool(&database);
         Self {
-            lab,
+            lab: cutover_postgres::lab::repositories(&db),
+            market: cutover_postgres::market::repositories(&db),
             #[cfg(feature = "sqlite")]
             file: None,
             database: Some(Arc::new(database)),
@@ -135,15 +142,24 @@ impl TestStore {
     pub async fn routed(routing: &cutover::config::LabRouting) -> Self {
         let file = TestFile::with_lab_schema().await;
         let database = lab_database().await;
+        let db = open(&file.path());
         let databases = cutover::wiring::Databases {
-            sqlite: Some(open(&file.path())),
+            files: Context::ALL
+                .iter()
+                .map(|context| (context.name, db.clone()))
+                .collect(),
             postgres: Some(pool(&database)),
         };
         let lab = databases
             .lab_repositories(routing)
             .expect("both databases are open");
+        // The market's repositories refer to nothing of each other: where one of them is says nothing of the others.
+        let market = databases
+            .market_repositories(&alternating())
+            .expect("both databases are open");
         Self {
             lab,
+            market,
             file: Some(Arc::new(file)),
             database: Some(Arc::new(database)),
         }
@@ -160,6 +176,20 @@ impl TestStore {
     pub fn database(&self) -> Option<&TestDatabase> {
         self.database.as_deref()
     }
+}
+
+/// Every second repository on PostgreSQL.
+#[cfg(all(feature = "sqlite", feature = "postgres"))]
+fn alternating<R: cutover::config::ContextRouting>() -> R {
+    use cutover::config::Backend;
+    let mut next = Backend::Sqlite;
+    R::from_fn(|_| {
+        next = match next {
+            Backend::Sqlite => Backend::Postgres,
+            Backend::Postgres => Backend::Sqlite,
+        };
+        next
+    })
 }
 
 /// The SQLite adapter on `path`.

@@ -1,6 +1,6 @@
 //! What PostgreSQL's errors mean for a store.
 
-use cutover_domain::lab::relations;
+use cutover_domain::relations;
 use cutover_ports::StoreError;
 use tokio_postgres::error::{DbError, SqlState};
 

@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 use cutover_domain::json::Json;
-use cutover_domain::lab::relations::{OnDelete, Relation};
+use cutover_domain::relations::{OnDelete, Relation};
 use cutover_domain::stored::StoredValue;
 use cutover_domain::time::{LegacyZone, Timestamp};
 use cutover_ports::{PortableRow, ReferredRows, StoreError, StoreResult};
@@ -119,7 +119,7 @@ async fn release(
         lease.query_dynamic(&sql, &[(&key, Type::TEXT)]).await?;
     }
     // What still refers to the copy keeps it; a failed statement would end the transaction, so ask first.
-    let guards: Vec<String> = cutover_domain::lab::relations::children_of(parent.parent)
+    let guards: Vec<String> = cutover_domain::relations::children_of(parent.parent)
         .map(|r| {
             format!(
                 "AND NOT EXISTS (SELECT 1 FROM {} WHERE {} = $1)",

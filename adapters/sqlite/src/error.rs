@@ -1,6 +1,6 @@
 //! What SQLite's errors mean for a store.
 
-use cutover_domain::lab::relations;
+use cutover_domain::relations;
 use cutover_ports::StoreError;
 use rusqlite::{ErrorCode, ffi};
 

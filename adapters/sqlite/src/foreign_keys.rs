@@ -1,7 +1,7 @@
 //! Rows referred to across databases.
 
 use async_trait::async_trait;
-use cutover_domain::lab::relations::{OnDelete, Relation};
+use cutover_domain::relations::{OnDelete, Relation};
 use cutover_ports::{PortableRow, ReferredRows, StoreResult};
 use rusqlite::types::Value;
 

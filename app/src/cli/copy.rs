@@ -1,10 +1,12 @@
 //! `cutover copy`.
 
 use std::fmt::Write as _;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use clap::Args;
+use cutover_domain::time::LegacyZone;
 use serde_json::{Map, Value, json};
 
 use super::{CliError, Exit, Output};
@@ -43,17 +45,29 @@ pub(super) struct CopyArgs {
     busy_timeout: u64,
 }
 
-/// Source and target, given or configured.
+/// A source, a target, and the zone that times without one are meant in.
+pub(super) struct Places {
+    /// Where to read.
+    pub(super) from: DatabaseUrl,
+    /// Where to write.
+    pub(super) to: DatabaseUrl,
+    /// The zone of the context that is configured for the SQLite file among them.
+    pub(super) zone: LegacyZone,
+}
+
+/// Sources and targets, given or configured: then every SQLite file of a context that is there goes to PostgreSQL.
 pub(super) fn places(
     source: Option<&str>,
     target: Option<&str>,
     config: &Config,
-) -> Result<(DatabaseUrl, DatabaseUrl), CliError> {
+) -> Result<Vec<Places>, CliError> {
     if let (Some(source), Some(target)) = (source, target) {
-        return Ok((
+        let (from, to) = (
             DatabaseUrl::from_argument(source),
             DatabaseUrl::from_argument(target),
-        ));
+        );
+        let zone = zone_of(&[&from, &to], config)?;
+        return Ok(vec![Places { from, to, zone }]);
     }
     let Some(postgres) = &config.postgres else {
         return Err(CliError::new(
@@ -61,15 +75,84 @@ pub(super) fn places(
             "no PostgreSQL database is configured: set DATABASE_URL or --postgres, or name the source and the target",
         ));
     };
-    Ok((
-        DatabaseUrl::Sqlite(config.lab.sqlite_path.clone()),
-        DatabaseUrl::Postgres(postgres.url.clone()),
+    let place = |path| {
+        let from = DatabaseUrl::Sqlite(path);
+        let zone = zone_of(&[&from], config)?;
+        let to = DatabaseUrl::Postgres(postgres.url.clone());
+        Ok(Places { from, to, zone })
+    };
+    configured_files(config).into_iter().map(place).collect()
+}
+
+/// The SQLite files of the contexts that are there; if none is, the first one's, for the error to name.
+pub(super) fn configured_files(config: &Config) -> Vec<PathBuf> {
+    let mut files = config.sqlite_files();
+    if files.iter().any(|path| path.exists()) {
+        files.retain(|path| path.exists());
+    } else {
+        files.truncate(1);
+    }
+    files
+}
+
+/// The zone of the contexts whose file is among `places`; the lab's if it is nobody's.
+pub(super) fn zone_of(places: &[&DatabaseUrl], config: &Config) -> Result<LegacyZone, CliError> {
+    let mut contexts = config.contexts();
+    contexts.retain(|context| places.contains(&&DatabaseUrl::Sqlite(context.sqlite_path.clone())));
+    let Some(first) = contexts.first() else {
+        return Ok(config.lab.legacy_zone.clone());
+    };
+    let Some(other) = contexts
+        .iter()
+        .find(|context| context.legacy_zone != first.legacy_zone)
+    else {
+        return Ok(first.legacy_zone.clone());
+    };
+    let (one, other, path) = (first.schema.name, other.schema.name, first.sqlite_path.display());
+    Err(CliError::new(
+        Exit::Usage,
+        format!(
+            "{one} and {other} share the SQLite file {path}, and their times without a zone are meant in different ones, so they \
+             cannot be converted together: give one of them a file of its own ({other}.sqlite_path)"
+        ),
     ))
 }
 
 /// Runs it.
 pub(super) async fn run(args: &CopyArgs, config: &Config) -> Result<Exit, CliError> {
-    let (from, to) = places(args.source.as_deref(), args.target.as_deref(), config)?;
+    let mut report: Option<CopyReport> = None;
+    for places in places(args.source.as_deref(), args.target.as_deref(), config)? {
+        let one = copy_one(args, places).await?;
+        report = Some(match report {
+            Some(before) => together(before, one),
+            None => one,
+        });
+    }
+    let Some(report) = report else {
+        return Ok(Exit::Done);
+    };
+    let weaker = args.strict && !(report.weakened.is_empty() && report.not_carried.is_empty());
+    let exit = if report.ok() && !weaker {
+        Exit::Done
+    } else {
+        Exit::Wrong
+    };
+    Output::from_flag(args.json).write(|| text(&report), || document(&report, exit));
+    Ok(exit)
+}
+
+/// The report on both.
+fn together(mut report: CopyReport, other: CopyReport) -> CopyReport {
+    report.tables.extend(other.tables);
+    report.not_carried.extend(other.not_carried);
+    report.weakened.extend(other.weakened);
+    report.rejects.extend(other.rejects);
+    report.written |= other.written;
+    report.elapsed += other.elapsed;
+    report
+}
+
+async fn copy_one(args: &CopyArgs, Places { from, to, zone }: Places) -> Result<CopyReport, CliError> {
     if from == to {
         return Err(CliError::new(
             Exit::Usage,
@@ -83,7 +166,7 @@ pub(super) async fn run(args: &CopyArgs, config: &Config) -> Result<Exit, CliErr
     let options = CopyOptions {
         on_reject: args.on_reject,
         replace: args.replace,
-        zone: config.lab.legacy_zone.clone(),
+        zone,
         seeds: wiring::transfer::seeds(),
     };
     let progress: Arc<dyn Progress> = if args.quiet {
@@ -91,15 +174,7 @@ pub(super) async fn run(args: &CopyArgs, config: &Config) -> Result<Exit, CliErr
     } else {
         Arc::new(Terminal::new())
     };
-    let report = copy(source.as_ref(), target.as_ref(), &options, progress).await?;
-    let weaker = args.strict && !(report.weakened.is_empty() && report.not_carried.is_empty());
-    let exit = if report.ok() && !weaker {
-        Exit::Done
-    } else {
-        Exit::Wrong
-    };
-    Output::from_flag(args.json).write(|| text(&report), || document(&report, exit));
-    Ok(exit)
+    Ok(copy(source.as_ref(), target.as_ref(), &options, progress).await?)
 }
 
 /// The machine's form.

@@ -6,6 +6,7 @@ use std::time::Duration;
 use clap::Args;
 use serde_json::{Value, json};
 
+use super::copy::{configured_files, zone_of};
 use super::output::{CliError, Exit, Output};
 use crate::config::{Config, DatabaseUrl};
 use crate::transfer::inspect::{InspectedTable, Inspection, class_name, inspect};
@@ -30,17 +31,26 @@ pub(super) struct InspectArgs {
 
 /// Looks and prints.
 pub(super) async fn run(args: &InspectArgs, config: &Config) -> Result<Exit, CliError> {
-    let url = args.source.as_deref().map_or_else(
-        || DatabaseUrl::Sqlite(config.lab.sqlite_path.clone()),
-        DatabaseUrl::from_argument,
-    );
+    let files = configured_files(config);
+    let url = match (&args.source, &files[..]) {
+        (Some(source), _) => DatabaseUrl::from_argument(source),
+        (None, [only]) => DatabaseUrl::Sqlite(only.clone()),
+        (None, several) => {
+            let names: Vec<String> = several.iter().map(|path| path.display().to_string()).collect();
+            let text = format!(
+                "several SQLite files are configured; name one of {}",
+                names.join(", ")
+            );
+            return Err(CliError::new(Exit::Usage, text));
+        }
+    };
     let source = wiring::transfer::source(&url, Duration::from_millis(args.busy_timeout)).await?;
     let progress: Box<dyn Progress> = if args.quiet {
         Box::new(Silent)
     } else {
         Box::new(Terminal::new())
     };
-    let inspection = inspect(source.as_ref(), config.lab.legacy_zone.clone(), progress.as_ref()).await?;
+    let inspection = inspect(source.as_ref(), zone_of(&[&url], config)?, progress.as_ref()).await?;
     let wrong = inspection.damage.is_some() || inspection.tables.iter().any(|table| table.rejected > 0);
     Output::from_flag(args.json).write(|| text(&inspection), || document(&inspection, !wrong));
     Ok(if wrong { Exit::Wrong } else { Exit::Done })

@@ -11,7 +11,7 @@ use cutover_migrations::{
 use serde_json::{Value, json};
 
 use super::output::{CliError, Exit, Output};
-use crate::config::{Backend, LabRouting};
+use crate::config::{Backend, Config};
 use crate::wiring::MigrationTargets;
 
 /// Make, change, undo and compare the schemas of the configured databases.
@@ -166,6 +166,7 @@ fn print_sql(args: &MigrateArgs, direction: SqlCommand, output: Output) -> Resul
         }
     };
     let mut script = String::new();
+    let newest = newest(args.contexts().iter());
     for context in args.contexts() {
         let (from, to) = match direction {
             SqlCommand::Up { from, to } => (from, to.unwrap_or_else(|| context.head())),
@@ -174,6 +175,7 @@ fn print_sql(args: &MigrateArgs, direction: SqlCommand, output: Output) -> Resul
                 (from, to.unwrap_or_else(|| context.before(from)))
             }
         };
+        let (from, to) = (within(from, &context, newest), within(to, &context, newest));
         let goes_up = matches!(direction, SqlCommand::Up { .. });
         if goes_up && from > to || !goes_up && from < to {
             return Err(CliError::new(
@@ -188,21 +190,16 @@ fn print_sql(args: &MigrateArgs, direction: SqlCommand, output: Output) -> Resul
 }
 
 /// What works on databases.
-pub(super) async fn run(
-    args: &MigrateArgs,
-    targets: &MigrationTargets,
-    routing: &LabRouting,
-) -> Result<Exit, CliError> {
-    let chosen = chosen(args.on, targets, routing)?;
+pub(super) async fn run(args: &MigrateArgs, config: &Config) -> Result<Exit, CliError> {
+    let chosen = chosen(args, config)?;
     let output = Output::from_flag(args.json);
     let mut report = Report::default();
     let mut result = Ok(());
-    'all: for target in chosen {
-        for context in args.contexts() {
-            result = one(args, target, &context, &mut report).await;
-            if result.is_err() {
-                break 'all;
-            }
+    let newest = newest(chosen.iter().map(|(_, context)| context));
+    for (target, context) in &chosen {
+        result = one(args, target, context, newest, &mut report).await;
+        if result.is_err() {
+            break;
         }
     }
     // What was done before something failed was done.
@@ -216,26 +213,61 @@ pub(super) async fn run(
     result.map(|()| if report.wrong { Exit::Wrong } else { Exit::Done })
 }
 
-/// The databases that a command is about. PostgreSQL goes first: if it cannot be reached, nothing was changed.
-fn chosen<'a>(
-    on: Option<Backend>,
-    targets: &'a MigrationTargets,
-    routing: &LabRouting,
-) -> Result<Vec<&'a Target>, CliError> {
-    let configured = |backend: Backend| {
-        targets.on(backend).ok_or_else(|| {
-            CliError::new(
-                Exit::Usage,
-                format!("no {backend} database is configured; give its place with --{backend}"),
-            )
-        })
-    };
-    if let Some(backend) = on {
-        return Ok(vec![configured(backend)?]);
+/// The newest version that any of these has.
+fn newest<'a>(contexts: impl Iterator<Item = &'a Context>) -> i64 {
+    contexts.map(Context::head).max().unwrap_or(0)
+}
+
+/// A version asked of several contexts, for one of them: those with fewer versions stop at their newest. One that none of them has
+/// stays, to be refused.
+fn within(version: i64, context: &Context, newest: i64) -> i64 {
+    if version > newest {
+        version
+    } else {
+        version.min(context.head())
     }
-    let mut chosen: Vec<&Target> = targets.postgres.iter().collect();
-    if routing.uses(Backend::Sqlite) {
-        chosen.push(configured(Backend::Sqlite)?);
+}
+
+/// The schemas that a command is about, each in its databases. PostgreSQL goes first: if it cannot be reached, nothing was changed.
+fn chosen(args: &MigrateArgs, config: &Config) -> Result<Vec<(Target, Context)>, CliError> {
+    let targets = MigrationTargets::from_config(config)?;
+    let mut contexts = config.contexts();
+    if let Some(wanted) = &args.context {
+        contexts.retain(|context| context.schema.name == wanted.name);
+        if contexts.is_empty() {
+            let name = wanted.name;
+            let text = format!("{name} is off in the configuration: turn it on with {name}.enabled = true");
+            return Err(CliError::new(Exit::Usage, text));
+        }
+    }
+    let mut chosen = Vec::new();
+    for backend in [Backend::Postgres, Backend::Sqlite] {
+        for context in &contexts {
+            let wanted = match args.on {
+                Some(on) => on == backend,
+                None => backend == Backend::Postgres || context.uses(backend),
+            };
+            match targets.on(context, backend).filter(|_| wanted) {
+                Some(target) => chosen.push((target, context.schema)),
+                None if args.on == Some(backend) => {
+                    return Err(CliError::new(
+                        Exit::Usage,
+                        format!("no {backend} database is configured; give its place with --{backend}"),
+                    ));
+                }
+                None => {}
+            }
+        }
+    }
+    if matches!(args.command, MigrateCommand::Down { .. } | MigrateCommand::Check) {
+        let is_there = |target: &Target| match target {
+            Target::Sqlite { path } => path.exists(),
+            Target::Postgres(_) => true,
+        };
+        // What was never made is not missed, as long as something is there.
+        if chosen.iter().any(|(target, _)| is_there(target)) {
+            chosen.retain(|(target, _)| is_there(target));
+        }
     }
     Ok(chosen)
 }
@@ -244,11 +276,13 @@ async fn one(
     args: &MigrateArgs,
     target: &Target,
     context: &Context,
+    newest: i64,
     report: &mut Report,
 ) -> Result<(), CliError> {
     match &args.command {
         MigrateCommand::Up { to } => {
-            let outcome = up(target, context, *to).await?;
+            let to = to.map(|to| within(to, context, newest));
+            let outcome = up(target, context, to).await?;
             report.changed(target, context, &outcome);
         }
         MigrateCommand::Down {
@@ -256,6 +290,7 @@ async fn one(
             steps,
             discard_data,
         } => {
+            let to = to.map(|to| within(to, context, newest));
             let how_far = to.map_or_else(|| Down::Steps(steps.unwrap_or(1)), Down::To);
             let rows = if *discard_data { Rows::Discard } else { Rows::Keep };
             let outcome = down(target, context, how_far, rows).await?;
@@ -294,6 +329,9 @@ impl Report {
                 adopted.recognised,
                 adopted.backup.display()
             ));
+            for broken in &adopted.broken {
+                self.line(format!("    kept although a rule is broken: {broken}"));
+            }
             for added in &adopted.added {
                 self.line(format!("  added {added}"));
             }
@@ -315,7 +353,7 @@ impl Report {
             .collect();
         let adopted = outcome.adopted.as_ref().map(|adopted| {
             json!({"recognised": adopted.recognised, "backup": adopted.backup.display().to_string(),
-                   "added": adopted.added})
+                   "added": adopted.added, "broken": adopted.broken})
         });
         let result = json!({"version": outcome.version, "steps": steps, "adopted": adopted});
         self.add(target, context, result);

@@ -16,8 +16,7 @@ use std::path::PathBuf;
 
 use clap::{Args, CommandFactory, Parser, Subcommand};
 
-use crate::config::{Config, ConfigError, Flags};
-use crate::wiring::MigrationTargets;
+use crate::config::{Config, ConfigError, Flags, SQLITE_PATHS};
 pub use output::{CliError, Exit, Output};
 
 /// Moves a live application from SQLite to PostgreSQL, one repository at a time, with nothing lost and a way back at
@@ -37,7 +36,7 @@ struct ConfigArgs {
     /// The configuration file [default: cutover.toml, if there is one]
     #[arg(long, global = true, value_name = "FILE", env = "CUTOVER_CONFIG")]
     config: Option<PathBuf>,
-    /// The SQLite file
+    /// The SQLite file, of every application
     #[arg(long, global = true, value_name = "FILE")]
     sqlite: Option<String>,
     /// The PostgreSQL database
@@ -91,12 +90,7 @@ async fn dispatch(cli: Cli, environment: &BTreeMap<String, String>) -> Result<Ex
         Command::Migrate(args) if args.is_offline() => migrate::run_offline(&args),
         Command::Migrate(args) => {
             let config = configure(&[])?;
-            migrate::run(
-                &args,
-                &MigrationTargets::from_config(&config)?,
-                &config.lab.routing,
-            )
-            .await
+            migrate::run(&args, &config).await
         }
         Command::Inspect(args) => inspect::run(&args, &configure(&[])?).await,
         Command::Copy(args) => copy::run(&args, &configure(&[])?).await,
@@ -126,7 +120,10 @@ impl ConfigArgs {
                 flags.settings.push((key.to_owned(), value.clone(), flag));
             }
         };
-        set("lab.sqlite_path", &self.sqlite, "--sqlite");
+        // Also over a context's own file, which the environment may name.
+        for key in ["sqlite.path"].iter().chain(SQLITE_PATHS) {
+            set(key, &self.sqlite, "--sqlite");
+        }
         set("postgres.url", &self.postgres, "--postgres");
         set("log.filter", &self.log, "--log");
         for route in &self.repositories {

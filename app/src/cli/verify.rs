@@ -9,7 +9,7 @@ use cutover_domain::transfer::canonical::Shown;
 use cutover_domain::transfer::difference::{RowReport, TableReport};
 use cutover_ports::transfer::TransferError;
 
-use super::copy::places;
+use super::copy::{Places, places};
 use super::{CliError, Exit, Output};
 use crate::config::{Config, DatabaseUrl};
 use crate::transfer::progress::{Progress, Silent, Terminal};
@@ -52,14 +52,41 @@ pub(super) struct VerifyArgs {
 
 /// Compares, notes in the target what is equal, prints what was found, and says how to exit.
 pub(super) async fn run(args: VerifyArgs, config: &Config) -> Result<Exit, CliError> {
-    let (from, to) = places(args.source.as_deref(), args.target.as_deref(), config)?;
+    let mut all = VerifyReport::default();
+    let mut headings = Vec::new();
+    let mut only_in_target = Vec::new();
+    for places in places(args.source.as_deref(), args.target.as_deref(), config)? {
+        let (heading, report) = verify_one(&args, places).await?;
+        headings.push(heading);
+        all.tables.extend(report.tables);
+        only_in_target.push(report.only_in_target);
+        all.seconds += report.seconds;
+    }
+    // A table that another of the files holds is not only in the target.
+    let in_all = |table: &&(String, u64)| only_in_target.iter().all(|others| others.contains(table));
+    all.only_in_target = only_in_target
+        .first()
+        .map(|first| first.iter().filter(in_all).cloned().collect())
+        .unwrap_or_default();
+    Output::from_flag(args.json).write(
+        || text(&headings.join("\n"), &all, args.show_values),
+        || all.to_json(args.show_values),
+    );
+    Ok(if all.ok() { Exit::Done } else { Exit::Wrong })
+}
+
+/// Compares two databases, and notes in the target what is equal.
+async fn verify_one(
+    args: &VerifyArgs,
+    Places { from, to, zone }: Places,
+) -> Result<(String, VerifyReport), CliError> {
     let timeout = Duration::from_millis(args.busy_timeout);
     let (ours, theirs) = tokio::try_join!(verify_side(&from, timeout), verify_side(&to, timeout))?;
     let options = VerifyOptions {
-        tables: args.tables,
-        exclude: args.exclude,
+        tables: args.tables.clone(),
+        exclude: args.exclude.clone(),
         rows_named: ROWS_NAMED,
-        zone: config.lab.legacy_zone.clone(),
+        zone,
     };
     let progress: Arc<dyn Progress> = if args.quiet {
         Arc::new(Silent)
@@ -84,11 +111,7 @@ pub(super) async fn run(args: VerifyArgs, config: &Config) -> Result<Exit, CliEr
             break;
         }
     }
-    Output::from_flag(args.json).write(
-        || text(&heading, &report, args.show_values),
-        || report.to_json(args.show_values),
-    );
-    Ok(if report.ok() { Exit::Done } else { Exit::Wrong })
+    Ok((heading, report))
 }
 
 impl From<TransferError> for CliError {

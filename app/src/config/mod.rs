@@ -1,6 +1,7 @@
 //! Configuration: flags over environment over `cutover.toml` over defaults, checked as a whole.
 
 mod database_url;
+mod market;
 mod routing;
 mod settings;
 
@@ -10,10 +11,12 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use cutover_domain::time::LegacyZone;
+use cutover_migrations::Context;
 use toml::Value;
 
 pub use database_url::{DatabaseUrl, is_postgres_url};
-pub use routing::{Backend, LAB_ROUTES, LabRoute, LabRouting};
+pub use market::{MarketConfig, PriceConfig};
+pub use routing::{Backend, ContextRouting, LabRouting, MarketRouting, Repository, Route, WriterRouting};
 use settings::Settings;
 pub use settings::{ConfigError, Secret};
 
@@ -33,6 +36,10 @@ pub struct Config {
     pub postgres: Option<PostgresConfig>,
     /// The context synth-lab.
     pub lab: LabConfig,
+    /// The context silmari-writer.
+    pub writer: WriterConfig,
+    /// The context SPY-tracker.
+    pub market: MarketConfig,
     /// The HTTP service.
     pub server: ServerConfig,
     /// Start although a repository is routed to tables that were never copied and verified.
@@ -89,6 +96,54 @@ pub struct LabConfig {
     pub routing: LabRouting,
 }
 
+/// The context silmari-writer.
+#[derive(Debug, Clone)]
+pub struct WriterConfig {
+    /// Whether it is served, migrated and copied.
+    pub enabled: bool,
+    /// Its SQLite file.
+    pub sqlite_path: PathBuf,
+    /// The folder of the uploaded files.
+    pub uploads: PathBuf,
+    /// The largest file that can be uploaded, in bytes.
+    pub upload_limit: usize,
+    /// The zone that times without one are meant in.
+    pub legacy_zone: LegacyZone,
+    /// That zone's name.
+    pub legacy_timezone: String,
+    /// Which repository runs where.
+    pub routing: WriterRouting,
+}
+
+/// A context as everything sees it that treats all of them alike: migrations, guards, status, doctor.
+#[derive(Debug, Clone)]
+pub struct ContextConfig {
+    /// Its schema, which also has its name.
+    pub schema: Context,
+    /// Its SQLite file.
+    pub sqlite_path: PathBuf,
+    /// The zone that times without one are meant in.
+    pub legacy_zone: LegacyZone,
+    /// Its repositories, and where they run.
+    pub repositories: Vec<Repository>,
+}
+
+impl ContextConfig {
+    /// Whether any repository runs on `backend`.
+    pub fn uses(&self, backend: Backend) -> bool {
+        self.repositories
+            .iter()
+            .any(|repository| repository.backend == backend)
+    }
+
+    /// Its tables.
+    pub fn tables(&self) -> impl Iterator<Item = &'static str> {
+        self.repositories
+            .iter()
+            .flat_map(|repository| repository.tables.iter().copied())
+    }
+}
+
 /// The HTTP service.
 #[derive(Debug, Clone)]
 pub struct ServerConfig {
@@ -121,7 +176,19 @@ const ENVIRONMENT: &[(&str, &str)] = &[
 ];
 
 /// The sections whose keys the environment can set.
-const SECTIONS: &[&str] = &["log", "sqlite", "postgres", "repositories", "lab", "server"];
+const SECTIONS: &[&str] = &[
+    "log",
+    "sqlite",
+    "postgres",
+    "repositories",
+    "lab",
+    "writer",
+    "market",
+    "server",
+];
+
+/// The settings that name a context's SQLite file.
+pub const SQLITE_PATHS: &[&str] = &["lab.sqlite_path", "writer.sqlite_path", "market.sqlite_path"];
 
 impl Config {
     /// Reads and checks everything; the error holds every mistake.
@@ -169,17 +236,20 @@ impl Config {
                 DatabaseUrl::Sqlite(_) => None,
             },
         );
-        let file_named =
-            settings.is_set("sqlite.path") || settings.is_set("lab.sqlite_path") || sqlite_url.is_some();
+        let file_named = settings.is_set("sqlite.path")
+            || SQLITE_PATHS.iter().any(|key| settings.is_set(key))
+            || sqlite_url.is_some();
         let sqlite_path = settings.text("sqlite.path").map(PathBuf::from).or(sqlite_url);
         let postgres = postgres_from(settings, own_url.or(postgres_url));
-        let routing = routing_from(settings, postgres.is_some(), file_named);
+        let backend = default_backend(settings, postgres.is_some(), file_named);
         let sqlite = SqliteConfig {
             busy_timeout: milliseconds(settings, "sqlite.busy_timeout_ms", 5_000),
             readers: count(settings, "sqlite.readers", 1..=64, 4),
         };
         let sqlite_path = sqlite_path.unwrap_or_else(|| PathBuf::from(DEFAULT_SQLITE));
-        let lab = lab_from(settings, sqlite_path, routing);
+        let lab = lab_from(settings, &sqlite_path, backend);
+        let writer = writer_from(settings, &sqlite_path, backend);
+        let market = market::market_from(settings, &sqlite_path, backend);
         let listen = settings
             .parsed(
                 "server.listen",
@@ -198,13 +268,79 @@ impl Config {
                 10_485_760,
             ),
         };
-        Self {
+        let config = Self {
             log,
             sqlite,
             postgres,
             lab,
+            writer,
+            market,
             server,
             accept_empty: settings.flag("accept_empty", false),
+        };
+        config.check(settings);
+        config
+    }
+
+    /// The contexts that are served, migrated and copied.
+    pub fn contexts(&self) -> Vec<ContextConfig> {
+        let (lab, writer, market) = (&self.lab, &self.writer, &self.market);
+        let lab = lab.enabled.then(|| ContextConfig {
+            schema: Context::LAB,
+            sqlite_path: lab.sqlite_path.clone(),
+            legacy_zone: lab.legacy_zone.clone(),
+            repositories: lab.routing.repositories(),
+        });
+        let writer = writer.enabled.then(|| ContextConfig {
+            schema: Context::WRITER,
+            sqlite_path: writer.sqlite_path.clone(),
+            legacy_zone: writer.legacy_zone.clone(),
+            repositories: writer.routing.repositories(),
+        });
+        let market = market.enabled.then(|| ContextConfig {
+            schema: Context::MARKET,
+            sqlite_path: market.sqlite_path.clone(),
+            legacy_zone: market.legacy_zone.clone(),
+            repositories: market.routing.repositories(),
+        });
+        [lab, writer, market].into_iter().flatten().collect()
+    }
+
+    /// Whether any repository runs on `backend`.
+    pub fn uses(&self, backend: Backend) -> bool {
+        self.contexts().iter().any(|context| context.uses(backend))
+    }
+
+    /// The contexts' SQLite files, each once.
+    pub fn sqlite_files(&self) -> Vec<PathBuf> {
+        let mut files: Vec<PathBuf> = Vec::new();
+        for context in self.contexts() {
+            if !files.contains(&context.sqlite_path) {
+                files.push(context.sqlite_path);
+            }
+        }
+        files
+    }
+
+    /// Mistakes that no single setting makes.
+    fn check(&self, settings: &mut Settings) {
+        if self.contexts().is_empty() {
+            settings.mistake("every context is off: turn one on, such as lab.enabled".to_owned());
+        }
+        if self.uses(Backend::Postgres) && self.postgres.is_none() {
+            settings.mistake(
+                "repositories are routed to postgres, and no PostgreSQL is configured: set postgres.url or DATABASE_URL"
+                    .to_owned(),
+            );
+        }
+        if self.uses(Backend::Postgres) && !cfg!(feature = "postgres") {
+            settings.mistake(
+                "repositories are routed to postgres, which this build has no adapter for".to_owned(),
+            );
+        }
+        if self.uses(Backend::Sqlite) && !cfg!(feature = "sqlite") {
+            settings
+                .mistake("repositories are routed to sqlite, which this build has no adapter for".to_owned());
         }
     }
 }
@@ -225,55 +361,65 @@ fn postgres_from(settings: &mut Settings, url: Option<Secret>) -> Option<Postgre
 
 /// Without a default of its own, routing follows what is configured: PostgreSQL when only a PostgreSQL URL is given, or
 /// when this build knows nothing else.
-fn routing_from(settings: &mut Settings, postgres: bool, file_named: bool) -> LabRouting {
-    let expected = "\"sqlite\" or \"postgres\"";
+fn default_backend(settings: &mut Settings, postgres: bool, file_named: bool) -> Backend {
     let implied = if cfg!(not(feature = "sqlite")) || (postgres && !file_named) {
         Backend::Postgres
     } else {
         Backend::Sqlite
     };
-    let default = settings
-        .parsed("repositories.default", expected, Backend::from_name)
-        .unwrap_or(implied);
-    let routing = LabRouting::from_settings(settings, default);
-    if routing.uses(Backend::Postgres) && !postgres {
-        settings.mistake(
-            "repositories are routed to postgres, and no PostgreSQL is configured: set postgres.url or DATABASE_URL"
-                .to_owned(),
-        );
-    }
-    if routing.uses(Backend::Postgres) && !cfg!(feature = "postgres") {
-        settings
-            .mistake("repositories are routed to postgres, which this build has no adapter for".to_owned());
-    }
-    if routing.uses(Backend::Sqlite) && !cfg!(feature = "sqlite") {
-        settings.mistake("repositories are routed to sqlite, which this build has no adapter for".to_owned());
-    }
-    routing
+    settings
+        .parsed(
+            "repositories.default",
+            "\"sqlite\" or \"postgres\"",
+            Backend::from_name,
+        )
+        .unwrap_or(implied)
 }
 
-fn lab_from(settings: &mut Settings, sqlite_path: PathBuf, routing: LabRouting) -> LabConfig {
-    let legacy_timezone = settings
-        .text("lab.legacy_timezone")
-        .unwrap_or_else(|| "UTC".to_owned());
-    let legacy_zone = LegacyZone::named(&legacy_timezone).unwrap_or_else(|_| {
-        settings.mistake(format!(
-            "lab.legacy_timezone: {legacy_timezone:?} is not a time zone this machine knows"
-        ));
-        LegacyZone::utc()
-    });
+fn lab_from(settings: &mut Settings, sqlite_path: &Path, backend: Backend) -> LabConfig {
+    let (legacy_timezone, legacy_zone) = legacy_zone(settings, "lab.legacy_timezone");
     LabConfig {
         enabled: settings.flag("lab.enabled", true),
-        sqlite_path: settings
-            .text("lab.sqlite_path")
-            .map_or(sqlite_path, PathBuf::from),
-        avatars: settings
-            .text("lab.avatars")
-            .map_or_else(|| PathBuf::from("output/synths/avatar"), PathBuf::from),
+        sqlite_path: path(settings, "lab.sqlite_path", sqlite_path),
+        avatars: path(settings, "lab.avatars", Path::new("output/synths/avatar")),
         legacy_zone,
         legacy_timezone,
-        routing,
+        routing: routing::routing_from(settings, backend),
     }
+}
+
+fn writer_from(settings: &mut Settings, sqlite_path: &Path, backend: Backend) -> WriterConfig {
+    let (legacy_timezone, legacy_zone) = legacy_zone(settings, "writer.legacy_timezone");
+    WriterConfig {
+        enabled: settings.flag("writer.enabled", true),
+        sqlite_path: path(settings, "writer.sqlite_path", sqlite_path),
+        uploads: path(settings, "writer.uploads", Path::new("uploads")),
+        upload_limit: count(
+            settings,
+            "writer.upload_limit_bytes",
+            1..=4_294_967_295,
+            104_857_600,
+        ),
+        legacy_zone,
+        legacy_timezone,
+        routing: routing::routing_from(settings, backend),
+    }
+}
+
+/// The zone that a context's times without one are meant in: its name, and the zone.
+fn legacy_zone(settings: &mut Settings, key: &str) -> (String, LegacyZone) {
+    let name = settings.text(key).unwrap_or_else(|| "UTC".to_owned());
+    let zone = LegacyZone::named(&name).unwrap_or_else(|_| {
+        settings.mistake(format!("{key}: {name:?} is not a time zone this machine knows"));
+        LegacyZone::utc()
+    });
+    (name, zone)
+}
+
+fn path(settings: &mut Settings, key: &str, default: &Path) -> PathBuf {
+    settings
+        .text(key)
+        .map_or_else(|| default.to_owned(), PathBuf::from)
 }
 
 fn milliseconds(settings: &mut Settings, key: &str, default: u32) -> Duration {

@@ -70,109 +70,150 @@ pub struct LabRouting {
     pub synths: Backend,
 }
 
-/// A repository of the lab: its name in the configuration, its tables, and where the routing keeps it.
+/// The routing of a context: a struct with a field per repository, seen as a list.
+pub trait ContextRouting: Copy + Sized + 'static {
+    /// Every repository of the context. Their names and tables are those of no other context.
+    const ROUTES: &'static [Route<Self>];
+
+    /// Each repository where `backend` says, by its configured name.
+    fn from_fn(backend: impl FnMut(&'static str) -> Backend) -> Self;
+
+    /// Everything on one backend.
+    fn all(backend: Backend) -> Self {
+        Self::from_fn(|_| backend)
+    }
+
+    /// Every repository, and where it runs.
+    fn repositories(&self) -> Vec<Repository> {
+        let repository = |route: &Route<Self>| Repository {
+            name: route.name,
+            tables: route.tables,
+            backend: (route.backend)(self),
+        };
+        Self::ROUTES.iter().map(repository).collect()
+    }
+}
+
+/// A repository: its name in the configuration, its tables, and where the routing keeps it.
 #[derive(Debug, Clone, Copy)]
-pub struct LabRoute {
+pub struct Route<R> {
     /// The name in `[repositories]`.
     pub name: &'static str,
     /// The tables that it alone reads and writes.
     pub tables: &'static [&'static str],
     /// Its backend in a routing.
-    pub backend: fn(&LabRouting) -> Backend,
+    pub backend: fn(&R) -> Backend,
 }
 
-/// Every repository of the lab.
-pub const LAB_ROUTES: &[LabRoute] = &[
-    LabRoute {
-        name: "analysis_cache",
-        tables: &["analysis_cache"],
-        backend: |r| r.analysis_cache,
-    },
-    LabRoute {
-        name: "analysis_runs",
-        tables: &["analysis_runs"],
-        backend: |r| r.analysis_runs,
-    },
-    LabRoute {
-        name: "chart_insights",
-        tables: &["chart_insights"],
-        backend: |r| r.chart_insights,
-    },
-    LabRoute {
-        name: "experiment_documents",
-        tables: &["experiment_documents"],
-        backend: |r| r.experiment_documents,
-    },
-    LabRoute {
-        name: "experiments",
-        tables: &["experiments"],
-        backend: |r| r.experiments,
-    },
-    LabRoute {
-        name: "explorations",
-        tables: &["explorations", "scenario_nodes"],
-        backend: |r| r.explorations,
-    },
-    LabRoute {
-        name: "interview_guides",
-        tables: &["interview_guide"],
-        backend: |r| r.interview_guides,
-    },
-    LabRoute {
-        name: "prfaqs",
-        tables: &["prfaq_metadata"],
-        backend: |r| r.prfaqs,
-    },
-    LabRoute {
-        name: "region_analyses",
-        tables: &["region_analyses"],
-        backend: |r| r.region_analyses,
-    },
-    LabRoute {
-        name: "research_executions",
-        tables: &["research_executions", "transcripts"],
-        backend: |r| r.research_executions,
-    },
-    LabRoute {
-        name: "scorecards",
-        tables: &["feature_scorecards"],
-        backend: |r| r.scorecards,
-    },
-    LabRoute {
-        name: "sensitivity_results",
-        tables: &["sensitivity_results"],
-        backend: |r| r.sensitivity_results,
-    },
-    LabRoute {
-        name: "simulations",
-        tables: &["simulation_runs"],
-        backend: |r| r.simulations,
-    },
-    LabRoute {
-        name: "synth_groups",
-        tables: &["synth_groups"],
-        backend: |r| r.synth_groups,
-    },
-    LabRoute {
-        name: "synth_outcomes",
-        tables: &["synth_outcomes"],
-        backend: |r| r.synth_outcomes,
-    },
-    LabRoute {
-        name: "synths",
-        tables: &["synths"],
-        backend: |r| r.synths,
-    },
-];
+/// A repository, routed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Repository {
+    /// The name in `[repositories]`.
+    pub name: &'static str,
+    /// The tables that it alone reads and writes.
+    pub tables: &'static [&'static str],
+    /// Where it runs.
+    pub backend: Backend,
+}
 
-impl LabRouting {
-    /// Everything on one backend.
-    pub fn all(backend: Backend) -> Self {
-        Self::from_fn(|_| backend)
-    }
+/// Reads `repositories.<name>` for each repository of a context, and `default` for the others.
+pub(super) fn routing_from<R: ContextRouting>(settings: &mut Settings, default: Backend) -> R {
+    R::from_fn(|name| {
+        settings
+            .parsed(
+                &format!("repositories.{name}"),
+                "\"sqlite\" or \"postgres\"",
+                Backend::from_name,
+            )
+            .unwrap_or(default)
+    })
+}
 
-    /// Each repository where `backend` says, by its configured name.
-    pub fn from_fn(mut backend: impl FnMut(&'static str) -> Backend) -> Self {
+impl ContextRouting for LabRouting {
+    const ROUTES: &'static [Route<Self>] = &[
+        Route {
+            name: "analysis_cache",
+            tables: &["analysis_cache"],
+            backend: |r| r.analysis_cache,
+        },
+        Route {
+            name: "analysis_runs",
+            tables: &["analysis_runs"],
+            backend: |r| r.analysis_runs,
+        },
+        Route {
+            name: "chart_insights",
+            tables: &["chart_insights"],
+            backend: |r| r.chart_insights,
+        },
+        Route {
+            name: "experiment_documents",
+            tables: &["experiment_documents"],
+            backend: |r| r.experiment_documents,
+        },
+        Route {
+            name: "experiments",
+            tables: &["experiments"],
+            backend: |r| r.experiments,
+        },
+        Route {
+            name: "explorations",
+            tables: &["explorations", "scenario_nodes"],
+            backend: |r| r.explorations,
+        },
+        Route {
+            name: "interview_guides",
+            tables: &["interview_guide"],
+            backend: |r| r.interview_guides,
+        },
+        Route {
+            name: "prfaqs",
+            tables: &["prfaq_metadata"],
+            backend: |r| r.prfaqs,
+        },
+        Route {
+            name: "region_analyses",
+            tables: &["region_analyses"],
+            backend: |r| r.region_analyses,
+        },
+        Route {
+            name: "research_executions",
+            tables: &["research_executions", "transcripts"],
+            backend: |r| r.research_executions,
+        },
+        Route {
+            name: "scorecards",
+            tables: &["feature_scorecards"],
+            backend: |r| r.scorecards,
+        },
+        Route {
+            name: "sensitivity_results",
+            tables: &["sensitivity_results"],
+            backend: |r| r.sensitivity_results,
+        },
+        Route {
+            name: "simulations",
+            tables: &["simulation_runs"],
+            backend: |r| r.simulations,
+        },
+        Route {
+            name: "synth_groups",
+            tables: &["synth_groups"],
+            backend: |r| r.synth_groups,
+        },
+        Route {
+            name: "synth_outcomes",
+            tables: &["synth_outcomes"],
+            backend: |r| r.synth_outcomes,
+        },
+        Route {
+            name: "synths",
+            tables: &["synths"],
+            backend: |r| r.synths,
+        },
+    ];
+
+    fn from_fn(mut backend: impl FnMut(&'static str) -> Backend) -> Self {
         Self {
             analysis_cache: backend("analysis_cache"),
             analysis_runs: backend("analysis_runs"),
@@ -192,31 +233,91 @@ impl LabRouting {
             synths: backend("synths"),
         }
     }
+}
 
-    /// Whether any repository runs on `backend`.
-    pub fn uses(&self, backend: Backend) -> bool {
-        LAB_ROUTES.iter().any(|route| (route.backend)(self) == backend)
+/// The writer's routing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct WriterRouting {
+    /// Conversations with their messages.
+    pub conversations: Backend,
+    /// What is known of uploaded files.
+    pub files: Backend,
+}
+
+impl ContextRouting for WriterRouting {
+    const ROUTES: &'static [Route<Self>] = &[
+        Route {
+            name: "conversations",
+            tables: &["conversations", "messages"],
+            backend: |r| r.conversations,
+        },
+        Route {
+            name: "files",
+            tables: &["file_metadata"],
+            backend: |r| r.files,
+        },
+    ];
+
+    fn from_fn(mut backend: impl FnMut(&'static str) -> Backend) -> Self {
+        Self {
+            conversations: backend("conversations"),
+            files: backend("files"),
+        }
     }
+}
 
-    /// Where the repository that owns `table` runs, if one does.
-    pub fn backend_of_table(&self, table: &str) -> Option<Backend> {
-        LAB_ROUTES
-            .iter()
-            .find(|route| route.tables.contains(&table))
-            .map(|route| (route.backend)(self))
-    }
+/// The market's routing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct MarketRouting {
+    /// What models predicted.
+    pub ai_predictions: Backend,
+    /// Models that predictions are compared with.
+    pub baseline_models: Backend,
+    /// The days with the logs of their prices.
+    pub daily_predictions: Backend,
+    /// Runs of the jobs.
+    pub job_runs: Backend,
+    /// How good models were.
+    pub model_performance: Backend,
+}
 
-    /// Reads `repositories.<name>`, and `default` for the others.
-    pub(super) fn from_settings(settings: &mut Settings, default: Backend) -> Self {
-        Self::from_fn(|name| {
-            settings
-                .parsed(
-                    &format!("repositories.{name}"),
-                    "\"sqlite\" or \"postgres\"",
-                    Backend::from_name,
-                )
-                .unwrap_or(default)
-        })
+impl ContextRouting for MarketRouting {
+    const ROUTES: &'static [Route<Self>] = &[
+        Route {
+            name: "ai_predictions",
+            tables: &["ai_predictions"],
+            backend: |r| r.ai_predictions,
+        },
+        Route {
+            name: "baseline_models",
+            tables: &["baseline_models"],
+            backend: |r| r.baseline_models,
+        },
+        Route {
+            name: "daily_predictions",
+            tables: &["daily_predictions", "price_logs"],
+            backend: |r| r.daily_predictions,
+        },
+        Route {
+            name: "job_runs",
+            tables: &["job_runs"],
+            backend: |r| r.job_runs,
+        },
+        Route {
+            name: "model_performance",
+            tables: &["model_performance"],
+            backend: |r| r.model_performance,
+        },
+    ];
+
+    fn from_fn(mut backend: impl FnMut(&'static str) -> Backend) -> Self {
+        Self {
+            ai_predictions: backend("ai_predictions"),
+            baseline_models: backend("baseline_models"),
+            daily_predictions: backend("daily_predictions"),
+            job_runs: backend("job_runs"),
+            model_performance: backend("model_performance"),
+        }
     }
 }
 
@@ -224,31 +325,61 @@ impl LabRouting {
 mod tests {
     use super::*;
 
-    #[test]
-    fn every_repository_has_a_route_and_a_key() {
-        for route in LAB_ROUTES {
-            let only = LabRouting::from_fn(|name| {
+    fn every_repository_has_a_route_and_a_key<R: ContextRouting>() {
+        for route in R::ROUTES {
+            let only = R::from_fn(|name| {
                 if name == route.name {
                     Backend::Postgres
                 } else {
                     Backend::Sqlite
                 }
             });
-            assert_eq!((route.backend)(&only), Backend::Postgres, "{}", route.name);
-            assert_eq!(
-                LAB_ROUTES
-                    .iter()
-                    .filter(|r| (r.backend)(&only) == Backend::Postgres)
-                    .count(),
-                1
-            );
-            assert_eq!(only.backend_of_table(route.tables[0]), Some(Backend::Postgres));
+            let moved: Vec<Repository> = only
+                .repositories()
+                .into_iter()
+                .filter(|repository| repository.backend == Backend::Postgres)
+                .collect();
+            assert_eq!(moved.len(), 1, "{}", route.name);
+            assert_eq!((moved[0].name, moved[0].tables), (route.name, route.tables));
         }
         let mut asked = 0;
-        LabRouting::from_fn(|_| {
+        R::from_fn(|_| {
             asked += 1;
             Backend::Sqlite
         });
-        assert_eq!(LAB_ROUTES.len(), asked);
+        assert_eq!(R::ROUTES.len(), asked);
+    }
+
+    #[test]
+    fn every_repository_of_the_lab_has_a_route_and_a_key() {
+        every_repository_has_a_route_and_a_key::<LabRouting>();
+    }
+
+    #[test]
+    fn every_repository_of_the_writer_has_a_route_and_a_key() {
+        every_repository_has_a_route_and_a_key::<WriterRouting>();
+    }
+
+    #[test]
+    fn every_repository_of_the_market_has_a_route_and_a_key() {
+        every_repository_has_a_route_and_a_key::<MarketRouting>();
+    }
+
+    #[test]
+    fn no_two_contexts_share_a_name_or_a_table() {
+        let mut all = LabRouting::all(Backend::Sqlite).repositories();
+        all.extend(WriterRouting::all(Backend::Sqlite).repositories());
+        all.extend(MarketRouting::all(Backend::Sqlite).repositories());
+        let mut names: Vec<&str> = all.iter().map(|repository| repository.name).collect();
+        let mut tables: Vec<&str> = all
+            .iter()
+            .flat_map(|repository| repository.tables.iter().copied())
+            .collect();
+        for found in [&mut names, &mut tables] {
+            let count = found.len();
+            found.sort_unstable();
+            found.dedup();
+            assert_eq!(found.len(), count);
+        }
     }
 }

@@ -4,6 +4,7 @@ mod docs;
 mod error;
 mod health;
 mod lab;
+mod market;
 mod openapi;
 mod request;
 
@@ -24,6 +25,8 @@ use tracing::{Level, Span};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
+pub use market::{JobOverview, JobRunRead, MarketService, job_overview};
+
 use crate::config::ServerConfig;
 use crate::wiring::{Databases, Routing};
 
@@ -40,6 +43,8 @@ pub struct App {
     pub ids: Arc<dyn Ids>,
     /// The folder of the synths' avatars.
     pub avatars: Arc<Path>,
+    /// What the market needs besides its repositories.
+    pub market: MarketService,
 }
 
 impl std::fmt::Debug for App {
@@ -50,17 +55,22 @@ impl std::fmt::Debug for App {
     }
 }
 
-/// The operations of the service, each with its description.
-fn described() -> OpenApiRouter<App> {
-    openapi::root()
+/// The operations of the service, each with its description. The market's answer pages of this origin; none if it is off.
+fn described(market: Option<&str>) -> OpenApiRouter<App> {
+    let router = openapi::root()
         .routes(routes!(health::healthz))
         .routes(routes!(health::readyz))
-        .nest("/lab", lab::router())
+        .nest("/lab", lab::router());
+    match market {
+        Some(frontend_origin) => router.nest("/market", market::router(frontend_origin)),
+        None => router,
+    }
 }
 
 /// The service's routes.
 pub fn router(app: App, config: &ServerConfig) -> Router {
-    openapi::describe(described())
+    let market = app.market.enabled.then_some(app.market.frontend_origin.as_str());
+    openapi::describe(described(market))
         .fallback(error::unknown_path)
         .method_not_allowed_fallback(error::unknown_method)
         .with_state(app)

@@ -124,7 +124,7 @@ mod tests {
 
     /// The description of all that the service offers.
     fn document() -> Value {
-        let (_, document) = super::super::described().split_for_parts();
+        let (_, document) = super::super::described(Some("*")).split_for_parts();
         complete(serde_json::to_value(document).unwrap())
     }
 

@@ -1,23 +1,41 @@
 //! From a configuration to databases, and from databases and a routing to repositories.
 
+#[cfg(feature = "sqlite")]
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use cutover_migrations::Context;
+#[cfg(all(feature = "sqlite", feature = "postgres"))]
+use cutover_ports::ReferredRows;
 use cutover_ports::lab::LabRepositories;
-use cutover_ports::{ReferredRows, StoreError, StoreResult};
+use cutover_ports::market::MarketRepositories;
+use cutover_ports::{StoreError, StoreResult};
 
+#[cfg(all(feature = "sqlite", feature = "postgres"))]
 use super::foreign_keys::AcrossDatabases;
-use crate::config::{Backend, Config, LabRouting};
+#[cfg(feature = "sqlite")]
+use crate::config::ContextConfig;
+use crate::config::{Backend, Config, ContextRouting, LabRouting, MarketRouting, Repository};
 
 /// The databases that a configuration names, opened.
 #[derive(Debug, Clone, Default)]
 pub struct Databases {
-    /// The lab's SQLite file.
+    /// The SQLite file of each context, by its name; contexts that share a file and a zone share its connections.
     #[cfg(feature = "sqlite")]
-    pub sqlite: Option<cutover_sqlite::Database>,
+    pub files: BTreeMap<&'static str, cutover_sqlite::Database>,
     /// The PostgreSQL database.
     #[cfg(feature = "postgres")]
     pub postgres: Option<cutover_postgres::Database>,
+}
+
+/// The repositories of every context.
+#[derive(Debug, Clone)]
+pub struct Repositories {
+    /// synth-lab's.
+    pub lab: LabRepositories,
+    /// SPY-tracker's.
+    pub market: MarketRepositories,
 }
 
 /// Why databases or repositories could not be had.
@@ -40,29 +58,47 @@ pub enum WiringError {
 }
 
 impl Databases {
-    /// Opens what `config`'s routing uses. A SQLite file that does not exist is an error here: `migrate up` makes it.
+    /// Opens what the routing of `config`'s contexts uses. A SQLite file that does not exist is an error here:
+    /// `migrate up` makes it.
     pub fn open(config: &Config) -> Result<Self, WiringError> {
         let mut databases = Self::default();
-        let routing = &config.lab.routing;
-        #[cfg(feature = "sqlite")]
-        if routing.uses(Backend::Sqlite) {
-            databases.sqlite = Some(open_sqlite(config)?);
-        }
-        #[cfg(feature = "postgres")]
-        if routing.uses(Backend::Postgres) {
-            databases.postgres = Some(open_postgres(config)?);
+        let contexts = config.contexts();
+        for context in &contexts {
+            #[cfg(feature = "sqlite")]
+            if context.uses(Backend::Sqlite) {
+                let same = |other: &&ContextConfig| {
+                    (&other.sqlite_path, &other.legacy_zone) == (&context.sqlite_path, &context.legacy_zone)
+                };
+                let open = contexts
+                    .iter()
+                    .filter(same)
+                    .find_map(|other| databases.files.get(other.schema.name));
+                let file = match open {
+                    Some(file) => file.clone(),
+                    None => open_sqlite(config, context)?,
+                };
+                databases.files.insert(context.schema.name, file);
+            }
+            #[cfg(feature = "postgres")]
+            if context.uses(Backend::Postgres) && databases.postgres.is_none() {
+                databases.postgres = Some(open_postgres(config)?);
+            }
         }
         Ok(databases)
     }
 
-    /// Whether each open database answers within `patience`.
+    /// Whether each kind of database answers within `patience`: for the SQLite files, whether all of them do.
     pub async fn ping(&self, patience: Duration) -> Vec<(Backend, StoreResult<()>)> {
         let mut answers = Vec::new();
         let late = || Err(StoreError::Unavailable("no answer in time".into()));
         #[cfg(feature = "sqlite")]
-        if let Some(db) = &self.sqlite {
-            let answer = tokio::time::timeout(patience, db.ping()).await;
-            answers.push((Backend::Sqlite, answer.unwrap_or_else(|_| late())));
+        if !self.files.is_empty() {
+            let all = futures_util::future::try_join_all(self.files.values().map(|file| file.ping()));
+            let answer = tokio::time::timeout(patience, all).await;
+            answers.push((
+                Backend::Sqlite,
+                answer.map_or_else(|_| late(), |all| all.map(drop)),
+            ));
         }
         #[cfg(feature = "postgres")]
         if let Some(db) = &self.postgres {
@@ -79,8 +115,8 @@ impl Databases {
     )]
     pub async fn close(&self) {
         #[cfg(feature = "sqlite")]
-        if let Some(db) = &self.sqlite {
-            db.close().await;
+        for file in self.files.values() {
+            file.close().await;
         }
         #[cfg(feature = "postgres")]
         if let Some(db) = &self.postgres {
@@ -88,122 +124,196 @@ impl Databases {
         }
     }
 
+    /// Every repository of every context where the configuration says. Those of a context that is off are never asked; they stand
+    /// on whatever is open.
+    pub fn repositories(&self, config: &Config) -> Result<Repositories, WiringError> {
+        let (off, backend) = self.stand_in();
+        Ok(Repositories {
+            lab: if config.lab.enabled {
+                self.lab_repositories(&config.lab.routing)?
+            } else {
+                off.lab_repositories(&LabRouting::all(backend))?
+            },
+            market: if config.market.enabled {
+                self.market_repositories(&config.market.routing)?
+            } else {
+                off.market_repositories(&MarketRouting::all(backend))?
+            },
+        })
+    }
+
+    /// One of the open databases, for every context, and of which kind it is.
+    fn stand_in(&self) -> (Self, Backend) {
+        #[cfg(feature = "sqlite")]
+        if let Some(file) = self.files.values().next() {
+            let of = |context: &Context| (context.name, file.clone());
+            let files = Self {
+                files: Context::ALL.iter().map(of).collect(),
+                ..Self::default()
+            };
+            return (files, Backend::Sqlite);
+        }
+        (self.clone(), Backend::Postgres)
+    }
+
     /// Every repository of the lab where `routing` says.
     pub fn lab_repositories(&self, routing: &LabRouting) -> Result<LabRepositories, WiringError> {
-        let rows = (
-            self.referred_rows(Backend::Sqlite),
-            self.referred_rows(Backend::Postgres),
-        );
-        let keys = |here: Backend| match (&rows, here) {
-            ((Some(sqlite), Some(postgres)), Backend::Sqlite) => Some(Arc::new(AcrossDatabases::new(
-                here,
-                *routing,
-                Arc::clone(sqlite),
-                Arc::clone(postgres),
-            ))),
-            ((Some(sqlite), Some(postgres)), Backend::Postgres) => Some(Arc::new(AcrossDatabases::new(
-                here,
-                *routing,
-                Arc::clone(postgres),
-                Arc::clone(sqlite),
-            ))),
-            _ => None,
-        };
-        let hybrid = routing.uses(Backend::Sqlite) && routing.uses(Backend::Postgres);
-        let sqlite = self.lab_on(Backend::Sqlite, hybrid.then(|| keys(Backend::Sqlite)).flatten());
-        let postgres = self.lab_on(
-            Backend::Postgres,
-            hybrid.then(|| keys(Backend::Postgres)).flatten(),
-        );
-        route(routing, sqlite.as_ref(), postgres.as_ref())
-    }
-
-    fn referred_rows(&self, backend: Backend) -> Option<Arc<dyn ReferredRows>> {
-        match backend {
-            #[cfg(feature = "sqlite")]
-            Backend::Sqlite => self
-                .sqlite
-                .clone()
-                .map(|db| Arc::new(db) as Arc<dyn ReferredRows>),
-            #[cfg(feature = "postgres")]
-            Backend::Postgres => self
+        let of_context = self.of_context(&Context::LAB, &routing.repositories());
+        let mut on = Sides::none();
+        #[cfg(feature = "sqlite")]
+        {
+            on.sqlite = of_context.sqlite.as_ref().map(cutover_sqlite::lab::repositories);
+        }
+        #[cfg(feature = "postgres")]
+        {
+            on.postgres = of_context
                 .postgres
-                .clone()
-                .map(|db| Arc::new(db) as Arc<dyn ReferredRows>),
-            #[cfg(not(all(feature = "sqlite", feature = "postgres")))]
-            _ => None,
+                .as_ref()
+                .map(cutover_postgres::lab::repositories);
+        }
+        lab_routed(routing, &on)
+    }
+
+    /// Every repository of the market where `routing` says.
+    pub fn market_repositories(&self, routing: &MarketRouting) -> Result<MarketRepositories, WiringError> {
+        let of_context = self.of_context(&Context::MARKET, &routing.repositories());
+        let mut on = Sides::none();
+        #[cfg(feature = "sqlite")]
+        {
+            on.sqlite = of_context
+                .sqlite
+                .as_ref()
+                .map(cutover_sqlite::market::repositories);
+        }
+        #[cfg(feature = "postgres")]
+        {
+            on.postgres = of_context
+                .postgres
+                .as_ref()
+                .map(cutover_postgres::market::repositories);
+        }
+        market_routed(routing, &on)
+    }
+
+    /// The two databases of a context. If its `repositories` stand on both, each of the two asks the other
+    /// about foreign keys.
+    #[cfg_attr(
+        not(all(feature = "sqlite", feature = "postgres")),
+        expect(unused_variables, reason = "one database needs no routing")
+    )]
+    fn of_context(&self, context: &Context, repositories: &[Repository]) -> ContextDatabases {
+        let databases = ContextDatabases {
+            #[cfg(feature = "sqlite")]
+            sqlite: self.files.get(context.name).cloned(),
+            #[cfg(feature = "postgres")]
+            postgres: self.postgres.clone(),
+        };
+        #[cfg(all(feature = "sqlite", feature = "postgres"))]
+        if let ContextDatabases {
+            sqlite: Some(sqlite),
+            postgres: Some(postgres),
+        } = &databases
+        {
+            let uses = |backend| {
+                repositories
+                    .iter()
+                    .any(|repository| repository.backend == backend)
+            };
+            if uses(Backend::Sqlite) && uses(Backend::Postgres) {
+                let keys = |here, own: Arc<dyn ReferredRows>, other: Arc<dyn ReferredRows>| {
+                    Arc::new(AcrossDatabases::new(here, repositories.to_vec(), own, other))
+                };
+                let rows: (Arc<dyn ReferredRows>, Arc<dyn ReferredRows>) =
+                    (Arc::new(sqlite.clone()), Arc::new(postgres.clone()));
+                let on_sqlite = keys(Backend::Sqlite, Arc::clone(&rows.0), Arc::clone(&rows.1));
+                let on_postgres = keys(Backend::Postgres, rows.1, rows.0);
+                return ContextDatabases {
+                    sqlite: Some(sqlite.clone().with_foreign_keys(on_sqlite)),
+                    postgres: Some(postgres.clone().with_foreign_keys(on_postgres)),
+                };
+            }
+        }
+        databases
+    }
+}
+
+/// The databases of one context.
+struct ContextDatabases {
+    #[cfg(feature = "sqlite")]
+    sqlite: Option<cutover_sqlite::Database>,
+    #[cfg(feature = "postgres")]
+    postgres: Option<cutover_postgres::Database>,
+}
+
+/// A context's repositories on each database that is open.
+struct Sides<R> {
+    sqlite: Option<R>,
+    postgres: Option<R>,
+}
+
+impl<R> Sides<R> {
+    fn none() -> Self {
+        Self {
+            sqlite: None,
+            postgres: None,
         }
     }
 
-    fn lab_on(&self, backend: Backend, keys: Option<Arc<AcrossDatabases>>) -> Option<LabRepositories> {
-        match backend {
-            #[cfg(feature = "sqlite")]
-            Backend::Sqlite => {
-                let db = self.sqlite.clone()?;
-                let db = match keys {
-                    Some(keys) => db.with_foreign_keys(keys),
-                    None => db,
-                };
-                Some(cutover_sqlite::lab::repositories(&db))
-            }
-            #[cfg(feature = "postgres")]
-            Backend::Postgres => {
-                let db = self.postgres.clone()?;
-                let db = match keys {
-                    Some(keys) => db.with_foreign_keys(keys),
-                    None => db,
-                };
-                Some(cutover_postgres::lab::repositories(&db))
-            }
-            #[cfg(not(all(feature = "sqlite", feature = "postgres")))]
-            _ => None,
-        }
+    fn on(&self, backend: Backend) -> Result<&R, WiringError> {
+        let side = match backend {
+            Backend::Sqlite => &self.sqlite,
+            Backend::Postgres => &self.postgres,
+        };
+        side.as_ref().ok_or_else(|| {
+            WiringError::Configuration(format!("a repository is routed to {backend}, which is not open"))
+        })
     }
 }
 
 /// Takes each repository from the side that its route names.
-fn route(
-    routing: &LabRouting,
-    sqlite: Option<&LabRepositories>,
-    postgres: Option<&LabRepositories>,
-) -> Result<LabRepositories, WiringError> {
-    let side = |backend: Backend| {
-        let side = match backend {
-            Backend::Sqlite => sqlite,
-            Backend::Postgres => postgres,
-        };
-        side.ok_or_else(|| {
-            WiringError::Configuration(format!("a repository is routed to {backend}, which is not open"))
-        })
-    };
+fn lab_routed(routing: &LabRouting, sides: &Sides<LabRepositories>) -> Result<LabRepositories, WiringError> {
     Ok(LabRepositories {
-        analysis_cache: Arc::clone(&side(routing.analysis_cache)?.analysis_cache),
-        analysis_runs: Arc::clone(&side(routing.analysis_runs)?.analysis_runs),
-        chart_insights: Arc::clone(&side(routing.chart_insights)?.chart_insights),
-        experiment_documents: Arc::clone(&side(routing.experiment_documents)?.experiment_documents),
-        experiments: Arc::clone(&side(routing.experiments)?.experiments),
-        explorations: Arc::clone(&side(routing.explorations)?.explorations),
-        interview_guides: Arc::clone(&side(routing.interview_guides)?.interview_guides),
-        prfaqs: Arc::clone(&side(routing.prfaqs)?.prfaqs),
-        region_analyses: Arc::clone(&side(routing.region_analyses)?.region_analyses),
-        research_executions: Arc::clone(&side(routing.research_executions)?.research_executions),
-        scorecards: Arc::clone(&side(routing.scorecards)?.scorecards),
-        sensitivity_results: Arc::clone(&side(routing.sensitivity_results)?.sensitivity_results),
-        simulations: Arc::clone(&side(routing.simulations)?.simulations),
-        synth_groups: Arc::clone(&side(routing.synth_groups)?.synth_groups),
-        synth_outcomes: Arc::clone(&side(routing.synth_outcomes)?.synth_outcomes),
-        synths: Arc::clone(&side(routing.synths)?.synths),
+        analysis_cache: Arc::clone(&sides.on(routing.analysis_cache)?.analysis_cache),
+        analysis_runs: Arc::clone(&sides.on(routing.analysis_runs)?.analysis_runs),
+        chart_insights: Arc::clone(&sides.on(routing.chart_insights)?.chart_insights),
+        experiment_documents: Arc::clone(&sides.on(routing.experiment_documents)?.experiment_documents),
+        experiments: Arc::clone(&sides.on(routing.experiments)?.experiments),
+        explorations: Arc::clone(&sides.on(routing.explorations)?.explorations),
+        interview_guides: Arc::clone(&sides.on(routing.interview_guides)?.interview_guides),
+        prfaqs: Arc::clone(&sides.on(routing.prfaqs)?.prfaqs),
+        region_analyses: Arc::clone(&sides.on(routing.region_analyses)?.region_analyses),
+        research_executions: Arc::clone(&sides.on(routing.research_executions)?.research_executions),
+        scorecards: Arc::clone(&sides.on(routing.scorecards)?.scorecards),
+        sensitivity_results: Arc::clone(&sides.on(routing.sensitivity_results)?.sensitivity_results),
+        simulations: Arc::clone(&sides.on(routing.simulations)?.simulations),
+        synth_groups: Arc::clone(&sides.on(routing.synth_groups)?.synth_groups),
+        synth_outcomes: Arc::clone(&sides.on(routing.synth_outcomes)?.synth_outcomes),
+        synths: Arc::clone(&sides.on(routing.synths)?.synths),
+    })
+}
+
+/// Takes each repository from the side that its route names.
+fn market_routed(
+    routing: &MarketRouting,
+    sides: &Sides<MarketRepositories>,
+) -> Result<MarketRepositories, WiringError> {
+    Ok(MarketRepositories {
+        ai_predictions: Arc::clone(&sides.on(routing.ai_predictions)?.ai_predictions),
+        baseline_models: Arc::clone(&sides.on(routing.baseline_models)?.baseline_models),
+        daily_predictions: Arc::clone(&sides.on(routing.daily_predictions)?.daily_predictions),
+        job_runs: Arc::clone(&sides.on(routing.job_runs)?.job_runs),
+        model_performance: Arc::clone(&sides.on(routing.model_performance)?.model_performance),
     })
 }
 
 #[cfg(feature = "sqlite")]
-fn open_sqlite(config: &Config) -> Result<cutover_sqlite::Database, WiringError> {
-    let path = &config.lab.sqlite_path;
+fn open_sqlite(config: &Config, context: &ContextConfig) -> Result<cutover_sqlite::Database, WiringError> {
+    let path = &context.sqlite_path;
     let settings = cutover_sqlite::OpenSettings {
         create: false,
         busy_timeout: config.sqlite.busy_timeout,
         readers: config.sqlite.readers,
-        legacy_zone: config.lab.legacy_zone.clone(),
+        legacy_zone: context.legacy_zone.clone(),
     };
     cutover_sqlite::Database::open(path, &settings).map_err(|source| WiringError::Store {
         database: format!("the SQLite file {}", path.display()),

@@ -3,7 +3,7 @@
 use cutover_ports::diagnosis::{Finding, Severity};
 
 use super::WiringError;
-use crate::config::{Config, LAB_ROUTES};
+use crate::config::{Backend, Config, ContextConfig};
 
 /// A database and what was found in it.
 #[derive(Debug, Clone)]
@@ -29,29 +29,33 @@ impl Diagnosis {
 pub async fn diagnose(config: &Config) -> Result<Vec<Diagnosis>, WiringError> {
     let mut diagnoses = Vec::new();
     #[cfg(feature = "sqlite")]
-    diagnoses.push(diagnose_sqlite(config).await);
+    for path in config.sqlite_files() {
+        diagnoses.push(diagnose_sqlite(config, path).await);
+    }
     #[cfg(feature = "postgres")]
     if let Some(postgres) = &config.postgres {
-        diagnoses.push(diagnose_postgres(postgres).await?);
+        diagnoses.push(diagnose_postgres(config, postgres).await?);
     }
     Ok(diagnoses)
 }
 
-/// Every table of the lab that a fresh schema has on that side.
-fn tables(backend: crate::config::Backend) -> Vec<&'static str> {
-    let all = LAB_ROUTES.iter().flat_map(|route| route.tables.iter().copied());
-    // Fresh files do without the legacy table.
-    let without = (backend == crate::config::Backend::Sqlite).then_some("prfaq_metadata");
+/// Every table of these contexts that a fresh schema has on that side.
+fn tables<'a>(contexts: impl Iterator<Item = &'a ContextConfig>, backend: Backend) -> Vec<&'static str> {
+    let all = contexts.flat_map(ContextConfig::tables);
+    // Fresh files do without the lab's legacy table.
+    let without = (backend == Backend::Sqlite).then_some("prfaq_metadata");
     all.filter(|table| Some(*table) != without).collect()
 }
 
 #[cfg(feature = "sqlite")]
-async fn diagnose_sqlite(config: &Config) -> Diagnosis {
-    let path = config.lab.sqlite_path.clone();
+async fn diagnose_sqlite(config: &Config, path: std::path::PathBuf) -> Diagnosis {
+    let contexts = config.contexts();
+    let in_file = contexts.iter().filter(|context| context.sqlite_path == path);
+    let tables = tables(in_file, Backend::Sqlite);
     let database = format!("the SQLite file {}", path.display());
     let busy_timeout = config.sqlite.busy_timeout;
     let examination = tokio::task::spawn_blocking(move || {
-        cutover_sqlite::diagnosis::diagnose(&path, &tables(crate::config::Backend::Sqlite), busy_timeout)
+        cutover_sqlite::diagnosis::diagnose(&path, &tables, busy_timeout)
     });
     let findings = examination.await.unwrap_or_else(|error| {
         vec![Finding::problem(
@@ -64,12 +68,15 @@ async fn diagnose_sqlite(config: &Config) -> Diagnosis {
 }
 
 #[cfg(feature = "postgres")]
-async fn diagnose_postgres(config: &crate::config::PostgresConfig) -> Result<Diagnosis, WiringError> {
-    let server = cutover_postgres::PgServer::parse(config.url.expose())
+async fn diagnose_postgres(
+    config: &Config,
+    postgres: &crate::config::PostgresConfig,
+) -> Result<Diagnosis, WiringError> {
+    let server = cutover_postgres::PgServer::parse(postgres.url.expose())
         .map_err(|error| WiringError::Configuration(error.to_string()))?;
     let expectation = cutover_postgres::diagnosis::Expectation {
-        pool: &super::databases::pool_settings(config),
-        tables: &tables(crate::config::Backend::Postgres),
+        pool: &super::databases::pool_settings(postgres),
+        tables: &tables(config.contexts().iter(), Backend::Postgres),
     };
     let findings = cutover_postgres::diagnosis::diagnose(&server, &expectation, &super::SystemClock).await;
     Ok(Diagnosis {

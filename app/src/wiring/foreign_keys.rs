@@ -3,38 +3,42 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use cutover_domain::lab::relations::{self, OnDelete, RELATIONS, Relation};
+use cutover_domain::relations::{self, OnDelete, RELATIONS, Relation};
 use cutover_domain::stored::StoredValue;
 use cutover_ports::{ForeignKeys, Reference, ReferredRows, StoreError, StoreResult};
 
-use crate::config::{Backend, LabRouting};
+use crate::config::{Backend, Repository};
 
 /// The foreign keys of the repositories that run on `here`, seen from there.
 pub(super) struct AcrossDatabases {
     here: Backend,
-    routing: LabRouting,
+    repositories: Vec<Repository>,
     own: Arc<dyn ReferredRows>,
     other: Arc<dyn ReferredRows>,
 }
 
 impl AcrossDatabases {
-    /// For the repositories that `routing` runs on `here`, whose rows are `own`; the others' rows are `other`.
+    /// For those of a context's `repositories` that run on `here`, whose rows are `own`; the others' rows are `other`.
     pub(super) fn new(
         here: Backend,
-        routing: LabRouting,
+        repositories: Vec<Repository>,
         own: Arc<dyn ReferredRows>,
         other: Arc<dyn ReferredRows>,
     ) -> Self {
         Self {
             here,
-            routing,
+            repositories,
             own,
             other,
         }
     }
 
     fn lives_here(&self, table: &str) -> bool {
-        self.routing.backend_of_table(table) == Some(self.here)
+        let owner = |repository: &&Repository| repository.tables.contains(&table);
+        self.repositories
+            .iter()
+            .find(owner)
+            .is_some_and(|owner| owner.backend == self.here)
     }
 
     /// Copies the row `key` of `parent`, and first what that row itself refers to, into this database.
@@ -124,13 +128,19 @@ mod tests {
     use cutover_ports::foreign_keys::MockReferredRows;
 
     use super::*;
+    use crate::config::{ContextRouting as _, LabRouting};
 
     fn on_sqlite(own: MockReferredRows, other: MockReferredRows) -> AcrossDatabases {
         let routing = LabRouting::from_fn(|name| match name {
             "experiments" | "synth_groups" | "scorecards" => Backend::Sqlite,
             _ => Backend::Postgres,
         });
-        AcrossDatabases::new(Backend::Sqlite, routing, Arc::new(own), Arc::new(other))
+        AcrossDatabases::new(
+            Backend::Sqlite,
+            routing.repositories(),
+            Arc::new(own),
+            Arc::new(other),
+        )
     }
 
     fn reference(parent: &'static str) -> Reference {

@@ -6,27 +6,26 @@ use cutover_ports::inventory::{Inventory, TableRows};
 use cutover_ports::transfer::LedgerEntry;
 
 use super::WiringError;
-use crate::config::{Config, LAB_ROUTES};
-use crate::guard::LAB_SEEDS;
+use crate::config::{Config, ContextConfig};
+use crate::guard::SEEDS;
 
 /// Rows by table.
 pub type Counts = HashMap<&'static str, TableRows>;
 
-fn lab_tables() -> Vec<&'static str> {
-    LAB_ROUTES
-        .iter()
-        .flat_map(|route| route.tables.iter().copied())
-        .collect()
-}
-
-async fn count(inventory: &dyn Inventory, database: String) -> Result<Counts, WiringError> {
+/// The rows of these contexts' tables.
+async fn count(
+    inventory: &dyn Inventory,
+    contexts: &[ContextConfig],
+    database: String,
+) -> Result<Counts, WiringError> {
+    let tables: Vec<&'static str> = contexts.iter().flat_map(ContextConfig::tables).collect();
     inventory
-        .count(&lab_tables(), LAB_SEEDS)
+        .count(&tables, SEEDS)
         .await
         .map_err(|source| WiringError::Store { database, source })
 }
 
-/// The lab's rows in the configured SQLite file; `None` if there is no such file. The file is opened strictly to read.
+/// Every context's rows in its SQLite file; `None` if there is no such file. The files are opened strictly to read.
 #[cfg_attr(
     not(feature = "sqlite"),
     expect(
@@ -38,20 +37,25 @@ async fn count(inventory: &dyn Inventory, database: String) -> Result<Counts, Wi
 pub async fn sqlite_counts(config: &Config) -> Result<Option<Counts>, WiringError> {
     #[cfg(feature = "sqlite")]
     {
-        let path = &config.lab.sqlite_path;
-        if !path.exists() {
-            return Ok(None);
+        let mut counts = None;
+        for context in config.contexts() {
+            let path = &context.sqlite_path;
+            if !path.exists() {
+                continue;
+            }
+            let database = format!("the SQLite file {}", path.display());
+            let file = cutover_sqlite::transfer::open::SourceFile::new(path, config.sqlite.busy_timeout)
+                .map_err(|error| WiringError::Unreachable(error.to_string()))?;
+            let counted = count(&file, std::slice::from_ref(&context), database).await?;
+            counts.get_or_insert_with(Counts::new).extend(counted);
         }
-        let database = format!("the SQLite file {}", path.display());
-        let file = cutover_sqlite::transfer::open::SourceFile::new(path, config.sqlite.busy_timeout)
-            .map_err(|error| WiringError::Unreachable(error.to_string()))?;
-        count(&file, database).await.map(Some)
+        Ok(counts)
     }
     #[cfg(not(feature = "sqlite"))]
     Ok(None)
 }
 
-/// The lab's rows in the configured PostgreSQL database; `None` if none is configured.
+/// Every context's rows in the configured PostgreSQL database; `None` if none is configured.
 #[cfg_attr(
     not(feature = "postgres"),
     expect(
@@ -64,7 +68,9 @@ pub async fn postgres_counts(config: &Config) -> Result<Option<Counts>, WiringEr
     #[cfg(feature = "postgres")]
     if config.postgres.is_some() {
         let database = super::databases::open_postgres(config)?;
-        return count(&database, "PostgreSQL".to_owned()).await.map(Some);
+        return count(&database, &config.contexts(), "PostgreSQL".to_owned())
+            .await
+            .map(Some);
     }
     Ok(None)
 }

@@ -3,39 +3,44 @@
 use cutover_migrations::Target;
 
 use super::WiringError;
-use crate::config::{Backend, Config};
+use crate::config::{Backend, Config, ContextConfig};
 
 /// The databases of a configuration as the migrations know them.
 #[derive(Debug, Clone, Default)]
 pub struct MigrationTargets {
-    /// The lab's SQLite file.
-    pub sqlite: Option<Target>,
-    /// The PostgreSQL database.
-    pub postgres: Option<Target>,
+    postgres: Option<Target>,
 }
 
 impl MigrationTargets {
     /// Every database that is configured.
+    #[cfg_attr(
+        not(feature = "postgres"),
+        expect(unused_variables, reason = "files are in the contexts")
+    )]
     pub fn from_config(config: &Config) -> Result<Self, WiringError> {
-        let mut targets = Self::default();
-        #[cfg(feature = "sqlite")]
-        {
-            targets.sqlite = Some(Target::Sqlite {
-                path: config.lab.sqlite_path.clone(),
-            });
-        }
         #[cfg(feature = "postgres")]
         if let Some(postgres) = &config.postgres {
-            targets.postgres = Some(postgres_target(postgres.url.expose())?);
+            return Ok(Self {
+                postgres: Some(postgres_target(postgres.url.expose())?),
+            });
         }
-        Ok(targets)
+        Ok(Self::default())
     }
 
-    /// The database of `backend`.
-    pub fn on(&self, backend: Backend) -> Option<&Target> {
+    /// The database of `context` of the kind `backend`.
+    #[cfg_attr(
+        not(feature = "sqlite"),
+        expect(unused_variables, reason = "all share the one PostgreSQL database")
+    )]
+    pub fn on(&self, context: &ContextConfig, backend: Backend) -> Option<Target> {
         match backend {
-            Backend::Sqlite => self.sqlite.as_ref(),
-            Backend::Postgres => self.postgres.as_ref(),
+            #[cfg(feature = "sqlite")]
+            Backend::Sqlite => Some(Target::Sqlite {
+                path: context.sqlite_path.clone(),
+            }),
+            #[cfg(not(feature = "sqlite"))]
+            Backend::Sqlite => None,
+            Backend::Postgres => self.postgres.clone(),
         }
     }
 }

@@ -2,17 +2,20 @@
 
 mod databases;
 mod diagnosis;
+#[cfg(all(feature = "sqlite", feature = "postgres"))]
 mod foreign_keys;
 pub mod inventory;
 mod migrations;
+mod prices;
 mod routing;
 mod system;
 pub mod transfer;
 
-pub use databases::{Databases, WiringError};
+pub use databases::{Databases, Repositories, WiringError};
 pub use diagnosis::{Diagnosis, diagnose};
 pub use migrations::MigrationTargets;
 #[cfg(feature = "postgres")]
 pub use migrations::postgres_target;
+pub use prices::price_source;
 pub use routing::Routing;
 pub use system::{RandomIds, SystemClock};

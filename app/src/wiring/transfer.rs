@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use cutover_migrations::Context;
 use cutover_ports::transfer::{TransferError, TransferResult, TransferSource, TransferTarget, VerifySide};
 
 use crate::config::DatabaseUrl;
@@ -78,16 +79,14 @@ pub async fn verify_side(url: &DatabaseUrl, busy_timeout: Duration) -> TransferR
 
 /// The rows that the contexts' migrations put in, by table.
 pub fn seeds() -> Vec<(String, String)> {
-    let seeds = cutover_migrations::Context::ALL
-        .iter()
-        .flat_map(|context| context.seeds);
+    let seeds = Context::ALL.iter().flat_map(|context| context.seeds);
     seeds
         .map(|(table, condition)| ((*table).to_owned(), (*condition).to_owned()))
         .collect()
 }
 
-/// Makes the schema of the source's context in a SQLite file that is missing or has no tables, so that what is written there is a
-/// file of the original application again.
+/// Makes the schemas of the contexts that the source holds in a SQLite file that is missing or has no tables, so that what is
+/// written there is a file of the original applications again.
 pub async fn prepare(
     from: &DatabaseUrl,
     to: &DatabaseUrl,
@@ -98,17 +97,29 @@ pub async fn prepare(
     };
     let fresh = std::fs::metadata(path).map_or(true, |metadata| metadata.len() == 0);
     let catalog = source.catalog().await?;
-    let is_lab = ["experiments", "synth_groups", "synths"]
-        .iter()
-        .all(|name| catalog.table(name).is_some());
-    if !fresh || !is_lab {
+    if !fresh {
         return Ok(());
     }
     let target = cutover_migrations::Target::Sqlite { path: path.clone() };
-    cutover_migrations::up(&target, &cutover_migrations::Context::LAB, None)
-        .await
-        .map(drop)
-        .map_err(|error| {
-            TransferError::Failed(format!("cannot make the schema in {}: {error}", path.display()))
-        })
+    for (context, tables) in CONTEXT_TABLES {
+        if !tables.iter().all(|name| catalog.table(name).is_some()) {
+            continue;
+        }
+        cutover_migrations::up(&target, context, None)
+            .await
+            .map_err(|error| {
+                TransferError::Failed(format!("cannot make the schema in {}: {error}", path.display()))
+            })?;
+    }
+    Ok(())
 }
+
+/// By which tables a source is known to hold a context.
+const CONTEXT_TABLES: &[(Context, &[&str])] = &[
+    (Context::LAB, &["experiments", "synth_groups", "synths"]),
+    (Context::WRITER, &["conversations", "file_metadata", "messages"]),
+    (
+        Context::MARKET,
+        &["ai_predictions", "daily_predictions", "price_logs"],
+    ),
+];

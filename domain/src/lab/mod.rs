@@ -9,7 +9,6 @@ pub mod exploration;
 pub mod interview_guide;
 pub mod prfaq;
 pub mod region_analysis;
-pub mod relations;
 pub mod research_execution;
 pub mod scorecard;
 pub mod sensitivity;

@@ -68,11 +68,17 @@ async fn insert_then_list(store: &TestStore) {
     let bare = prediction("2025-08-11", Checkpoint::Open, 1.5);
     let predictions = &store.market.ai_predictions;
     assert_eq!(rows(store, "2025-08-11").await, []);
-    predictions.insert(&[full.clone(), bare.clone()], at(0)).await.unwrap();
+    predictions
+        .insert(&[full.clone(), bare.clone()], at(0))
+        .await
+        .unwrap();
     let stored = rows(store, "2025-08-11").await;
     let fields: Vec<&AiFields> = stored.iter().map(|row| &row.fields).collect();
     assert_eq!(fields, [&full, &bare]);
-    assert_eq!((&stored[0].created_at, &stored[0].updated_at), (&Some(at(0).into()), &None));
+    assert_eq!(
+        (&stored[0].created_at, &stored[0].updated_at),
+        (&Some(at(0).into()), &None)
+    );
     predictions.insert(&[], at(0)).await.unwrap();
 }
 
@@ -117,8 +123,14 @@ async fn the_newest_come_first(store: &TestStore) {
     ];
     predictions.insert(&later, at(5)).await.unwrap();
     let stored = rows(store, "2025-08-11").await;
-    let order: Vec<Checkpoint> = stored.iter().map(|row| *row.fields.checkpoint.known().unwrap()).collect();
-    assert_eq!(order, [Checkpoint::Close, Checkpoint::PreMarket, Checkpoint::Open]);
+    let order: Vec<Checkpoint> = stored
+        .iter()
+        .map(|row| *row.fields.checkpoint.known().unwrap())
+        .collect();
+    assert_eq!(
+        order,
+        [Checkpoint::Close, Checkpoint::PreMarket, Checkpoint::Open]
+    );
     let kept: Vec<f64> = one_per_checkpoint(&stored)
         .iter()
         .map(|row| *row.fields.predicted_price.known().unwrap())
@@ -147,9 +159,16 @@ async fn actuals_are_told_once_unless_forced(store: &TestStore) {
     assert_eq!(stored[0].fields.actual_price, Some(1.25.into()));
     assert_eq!(stored[0].fields.prediction_error, Some(0.25.into()));
     assert_eq!(stored[0].updated_at, Some(at(5).into()));
-    assert_eq!((&stored[1].fields.actual_price, &stored[1].updated_at), (&None, &None));
+    assert_eq!(
+        (&stored[1].fields.actual_price, &stored[1].updated_at),
+        (&None, &None)
+    );
     assert_eq!(stored[3].fields.prediction_error, Some(0.5.into()));
-    assert_eq!(set(prices(1.25, 4.5), true, 7).await, 1, "what is the same is no change");
+    assert_eq!(
+        set(prices(1.25, 4.5), true, 7).await,
+        1,
+        "what is the same is no change"
+    );
     assert_eq!(set(DayPrices::default(), true, 8).await, 0);
     let other = rows(store, "2025-08-12").await;
     assert!(other.iter().all(|row| row.fields.actual_price.is_none()));
@@ -157,7 +176,11 @@ async fn actuals_are_told_once_unless_forced(store: &TestStore) {
 
 async fn scored_rows_are_filtered(store: &TestStore) {
     let predictions = &store.market.ai_predictions;
-    for (text, source) in [("2025-08-11", None), ("2025-08-12", Some("llm")), ("2025-08-13", Some("baseline"))] {
+    for (text, source) in [
+        ("2025-08-11", None),
+        ("2025-08-12", Some("llm")),
+        ("2025-08-13", Some("baseline")),
+    ] {
         let rows: Vec<AiFields> = four(text)
             .into_iter()
             .map(|fields| AiFields {
@@ -171,12 +194,21 @@ async fn scored_rows_are_filtered(store: &TestStore) {
             noon: Some(2.0),
             ..DayPrices::default()
         };
-        predictions.set_actuals(day(text), &prices, false, at(1)).await.unwrap();
+        predictions
+            .set_actuals(day(text), &prices, false, at(1))
+            .await
+            .unwrap();
     }
     let found = async |filter: ScoredFilter| {
         let rows = predictions.scored(&filter).await.unwrap();
         rows.iter()
-            .map(|row| format!("{} {:?}", row.fields.day.known().unwrap(), row.fields.checkpoint.known().unwrap()))
+            .map(|row| {
+                format!(
+                    "{} {:?}",
+                    row.fields.day.known().unwrap(),
+                    row.fields.checkpoint.known().unwrap()
+                )
+            })
             .collect::<Vec<_>>()
     };
     assert_eq!(found(ScoredFilter::default()).await.len(), 6);
@@ -214,7 +246,10 @@ async fn a_new_store_has_no_duplicates(store: &TestStore) {
     let predictions = &store.market.ai_predictions;
     predictions.insert(&four("2025-08-11"), at(0)).await.unwrap();
     let analysis = predictions.duplicates().await.unwrap();
-    assert_eq!((analysis.total, analysis.distinct, analysis.groups.len()), (4, 4, 0));
+    assert_eq!(
+        (analysis.total, analysis.distinct, analysis.groups.len()),
+        (4, 4, 0)
+    );
     assert_eq!(predictions.remove_duplicates().await.unwrap(), 0);
     assert_eq!(rows(store, "2025-08-11").await.len(), 4);
 }
@@ -238,14 +273,24 @@ mod old_files {
         )
         .unwrap();
         let predictions = &store.market.ai_predictions;
-        let ids: Vec<i64> = rows(&store, "2025-08-11").await.iter().map(|row| row.id).collect();
+        let ids: Vec<i64> = rows(&store, "2025-08-11")
+            .await
+            .iter()
+            .map(|row| row.id)
+            .collect();
         assert_eq!(ids, [1, 2], "without a time is last");
         let analysis = predictions.duplicates().await.unwrap();
         assert_eq!((analysis.total, analysis.distinct), (5, 3));
         let groups: Vec<(&str, &str, &[i64])> = analysis
             .groups
             .iter()
-            .map(|group| (group.day.as_str(), group.checkpoint.as_str(), group.ids.as_slice()))
+            .map(|group| {
+                (
+                    group.day.as_str(),
+                    group.checkpoint.as_str(),
+                    group.ids.as_slice(),
+                )
+            })
             .collect();
         assert_eq!(
             groups,
@@ -259,7 +304,11 @@ mod old_files {
         assert!(predictions.insert(&[third], at(0)).await.is_err());
         assert_eq!(predictions.remove_duplicates().await.unwrap(), 2);
         assert_eq!(predictions.duplicates().await.unwrap().groups, []);
-        let ids: Vec<i64> = rows(&store, "2025-08-12").await.iter().map(|row| row.id).collect();
+        let ids: Vec<i64> = rows(&store, "2025-08-12")
+            .await
+            .iter()
+            .map(|row| row.id)
+            .collect();
         assert_eq!(ids, [4, 5]);
         assert!(raw.execute("INSERT INTO ai_predictions (date, checkpoint, predicted_price, confidence) VALUES ('2025-08-11', 'open', 1, 1)", []).is_err());
     }
@@ -283,20 +332,54 @@ mod old_files {
         .unwrap();
         let stored = rows(&store, "2025-08-11").await;
         assert_eq!(stored[0].fields.predicted_price, 637.536_985_534_667_9.into());
-        assert_eq!((&stored[0].fields.reasoning, &stored[0].fields.model), (&Some("because".to_owned()), &None));
+        assert_eq!(
+            (&stored[0].fields.reasoning, &stored[0].fields.model),
+            (&Some("because".to_owned()), &None)
+        );
         let predictions = &store.market.ai_predictions;
-        assert_eq!(predictions.scored(&ScoredFilter::default()).await.unwrap().len(), 1);
+        assert_eq!(
+            predictions.scored(&ScoredFilter::default()).await.unwrap().len(),
+            1
+        );
         assert_eq!(predictions.duplicates().await.unwrap().total, 1);
         let refused = predictions.insert(&four("2025-08-12"), at(0)).await.unwrap_err();
         assert!(refused.to_string().contains("cutover migrate up"), "{refused}");
-        let row = store.market.daily_predictions.get(day("2025-08-11")).await.unwrap().unwrap();
+        let row = store
+            .market
+            .daily_predictions
+            .get(day("2025-08-11"))
+            .await
+            .unwrap()
+            .unwrap();
         assert_eq!((row.fields.low(), row.fields.locked), (Some(580.5), None));
         raw.execute_batch("DROP TABLE ai_predictions").unwrap();
         assert_eq!(rows(&store, "2025-08-11").await, []);
         assert_eq!(predictions.duplicates().await.unwrap().total, 0);
         assert_eq!(predictions.delete_before(day("2025-08-12")).await.unwrap(), 0);
-        assert_eq!(predictions.set_actuals(day("2025-08-11"), &DayPrices { open: Some(1.0), ..DayPrices::default() }, true, at(0)).await.unwrap(), 0);
+        assert_eq!(
+            predictions
+                .set_actuals(
+                    day("2025-08-11"),
+                    &DayPrices {
+                        open: Some(1.0),
+                        ..DayPrices::default()
+                    },
+                    true,
+                    at(0)
+                )
+                .await
+                .unwrap(),
+            0
+        );
         assert_eq!(store.market.baseline_models.list().await.unwrap(), []);
-        assert_eq!(store.market.model_performance.history(day("2025-01-01"), day("2026-01-01"), None).await.unwrap(), []);
+        assert_eq!(
+            store
+                .market
+                .model_performance
+                .history(day("2025-01-01"), day("2026-01-01"), None)
+                .await
+                .unwrap(),
+            []
+        );
     }
 }

@@ -102,16 +102,27 @@ async fn replacing_forgets_what_is_not_given(store: &TestStore) {
     let first = change(store, "2025-08-11", replace(full), 0).await.after;
     let second = change(store, "2025-08-11", replace(DayFields::default()), 5).await;
     assert_eq!(second.before, Some(first.clone()));
-    assert_eq!(second.after.fields, DayFields::default(), "false becomes none as well");
-    assert_eq!((second.after.id, second.after.created_at), (first.id, first.created_at));
+    assert_eq!(
+        second.after.fields,
+        DayFields::default(),
+        "false becomes none as well"
+    );
+    assert_eq!(
+        (second.after.id, second.after.created_at),
+        (first.id, first.created_at)
+    );
     assert_eq!(second.after.updated_at, Some(at(5).into()));
 }
 
 async fn an_equal_payload_is_no_change(store: &TestStore) {
     change(store, "2025-08-11", replace(band(1.0, 2.0)), 0).await;
-    let changed = change(store, "2025-08-11", replace(band(1.0, 2.0)), 5).await.after;
+    let changed = change(store, "2025-08-11", replace(band(1.0, 2.0)), 5)
+        .await
+        .after;
     assert_eq!(changed.fields.locked, None, "the second time null is null");
-    let again = change(store, "2025-08-11", replace(band(1.0, 2.0)), 9).await.after;
+    let again = change(store, "2025-08-11", replace(band(1.0, 2.0)), 9)
+        .await
+        .after;
     assert_eq!(again, changed);
     assert_eq!(again.updated_at, Some(at(5).into()));
 }
@@ -123,22 +134,44 @@ async fn a_price_is_kept_and_logged_at_once(store: &TestStore) {
     assert_eq!(stored.after.fields.range_hit, Some(true.into()));
     assert_eq!(stored.after.fields.abs_error_to_close, Some(2.625.into()));
     change(store, "2025-08-11", close, 6).await;
-    change(store, "2025-08-12", DayChange::Record(log(Checkpoint::PreMarket, 1.0)), 7).await;
+    change(
+        store,
+        "2025-08-12",
+        DayChange::Record(log(Checkpoint::PreMarket, 1.0)),
+        7,
+    )
+    .await;
     let days = &store.market.daily_predictions;
     let logs = days.logs(day("2025-08-11")).await.unwrap();
-    assert_eq!(logs, [log(Checkpoint::Close, 585.75); 2], "each is logged, also the same again");
+    assert_eq!(
+        logs,
+        [log(Checkpoint::Close, 585.75); 2],
+        "each is logged, also the same again"
+    );
     assert_eq!(days.count_logs_since(day("2025-08-11")).await.unwrap(), 3);
     assert_eq!(days.count_logs_since(day("2025-08-12")).await.unwrap(), 1);
     assert_eq!(days.count_logs_since(day("2025-08-13")).await.unwrap(), 0);
 }
 
 async fn a_captured_price_derives_nothing(store: &TestStore) {
-    let captured = change(store, "2025-08-11", DayChange::Capture(log(Checkpoint::TwoPm, 584.2)), 3).await;
+    let captured = change(
+        store,
+        "2025-08-11",
+        DayChange::Capture(log(Checkpoint::TwoPm, 584.2)),
+        3,
+    )
+    .await;
     assert_eq!(captured.after.fields.two_pm, Some(584.2.into()));
     assert_eq!(captured.after.fields.range_hit, Some(false.into()));
     assert_eq!(captured.after.updated_at, Some(at(3).into()));
     change(store, "2025-08-12", replace(band(1.0, 2.0)), 0).await;
-    let captured = change(store, "2025-08-12", DayChange::Capture(log(Checkpoint::Close, 1.5)), 4).await;
+    let captured = change(
+        store,
+        "2025-08-12",
+        DayChange::Capture(log(Checkpoint::Close, 1.5)),
+        4,
+    )
+    .await;
     assert_eq!(captured.after.fields.abs_error_to_close, None);
     let derived = change(store, "2025-08-12", DayChange::Recompute, 5).await;
     assert_eq!(derived.after.fields.range_hit, Some(true.into()));
@@ -146,12 +179,20 @@ async fn a_captured_price_derives_nothing(store: &TestStore) {
 
 async fn a_refused_change_leaves_nothing(store: &TestStore) {
     let days = &store.market.daily_predictions;
-    let first = change(store, "2025-08-11", replace(band(1.0, 2.0)), 0).await.after;
+    let first = change(store, "2025-08-11", replace(band(1.0, 2.0)), 0)
+        .await
+        .after;
     for (refused, rule) in [
         (replace(band(-5.0, -10.0)), "chk_positive_prices"),
         (replace(band(2.0, 1.0)), "chk_prediction_range"),
-        (DayChange::Record(log(Checkpoint::Open, 0.0)), "chk_positive_prices"),
-        (DayChange::Record(log(Checkpoint::PreMarket, -1.0)), "chk_positive_price"),
+        (
+            DayChange::Record(log(Checkpoint::Open, 0.0)),
+            "chk_positive_prices",
+        ),
+        (
+            DayChange::Record(log(Checkpoint::PreMarket, -1.0)),
+            "chk_positive_price",
+        ),
     ] {
         let what = format!("daily_predictions: {rule}");
         assert_invalid(days.change(day("2025-08-11"), &refused, at(9)).await, &what);
@@ -200,11 +241,34 @@ async fn official_prices_are_logged_in_their_order(store: &TestStore) {
         two_pm: Some(581.5),
         close: Some(581.9),
     };
-    change(store, "2025-08-11", DayChange::Capture(log(Checkpoint::Noon, 9.0)), 0).await;
-    change(store, "2025-08-11", DayChange::Official { prices, force: false }, 1).await;
-    let forced = change(store, "2025-08-11", DayChange::Official { prices, force: true }, 2).await;
+    change(
+        store,
+        "2025-08-11",
+        DayChange::Capture(log(Checkpoint::Noon, 9.0)),
+        0,
+    )
+    .await;
+    change(
+        store,
+        "2025-08-11",
+        DayChange::Official { prices, force: false },
+        1,
+    )
+    .await;
+    let forced = change(
+        store,
+        "2025-08-11",
+        DayChange::Official { prices, force: true },
+        2,
+    )
+    .await;
     assert_eq!(forced.before.unwrap().fields.noon, Some(9.0.into()));
-    let logs = store.market.daily_predictions.logs(day("2025-08-11")).await.unwrap();
+    let logs = store
+        .market
+        .daily_predictions
+        .logs(day("2025-08-11"))
+        .await
+        .unwrap();
     let expected = [
         log(Checkpoint::Noon, 9.0),
         log(Checkpoint::Open, 580.5),
@@ -230,12 +294,20 @@ async fn a_band_locks_the_day(store: &TestStore) {
 }
 
 async fn pages_are_by_day(store: &TestStore) {
-    for text in ["2025-08-11", "0001-01-01", "9999-12-31", "2025-08-13", "2025-08-12"] {
+    for text in [
+        "2025-08-11",
+        "0001-01-01",
+        "9999-12-31",
+        "2025-08-13",
+        "2025-08-12",
+    ] {
         change(store, text, replace(band(1.0, 2.0)), 0).await;
     }
     let days = &store.market.daily_predictions;
     let texts = |rows: Vec<DailyPrediction>| -> Vec<String> {
-        rows.iter().map(|row| row.day.known().unwrap().to_string()).collect()
+        rows.iter()
+            .map(|row| row.day.known().unwrap().to_string())
+            .collect()
     };
     let first = texts(days.page(2, 0).await.unwrap());
     assert_eq!(first, ["9999-12-31", "2025-08-13"]);
@@ -256,7 +328,11 @@ async fn sweeping_deletes_both_ends(store: &TestStore) {
     }
     assert_eq!(days.delete_after(day("2025-08-11")).await.unwrap(), 1);
     assert_eq!(days.delete_after(day("2025-08-11")).await.unwrap(), 0);
-    assert_eq!(days.count_logs_since(day("2025-08-12")).await.unwrap(), 1, "its logs stay");
+    assert_eq!(
+        days.count_logs_since(day("2025-08-12")).await.unwrap(),
+        1,
+        "its logs stay"
+    );
     let swept = days.delete_before(day("2025-08-11")).await.unwrap();
     assert_eq!(
         swept,
@@ -265,7 +341,10 @@ async fn sweeping_deletes_both_ends(store: &TestStore) {
             price_logs: 1
         }
     );
-    assert_eq!(days.delete_before(day("2025-08-11")).await.unwrap(), Swept::default());
+    assert_eq!(
+        days.delete_before(day("2025-08-11")).await.unwrap(),
+        Swept::default()
+    );
     assert!(get(store, "2025-08-11").await.is_some());
 }
 
@@ -285,7 +364,12 @@ async fn many_changes_of_a_new_day_are_all_kept(store: &TestStore) {
     for checkpoint in Checkpoint::ALL {
         assert_eq!(row.fields.price(*checkpoint), Some(1.5), "{checkpoint:?}");
     }
-    let logs = store.market.daily_predictions.logs(day("2025-08-11")).await.unwrap();
+    let logs = store
+        .market
+        .daily_predictions
+        .logs(day("2025-08-11"))
+        .await
+        .unwrap();
     assert_eq!(logs.len(), 16);
 }
 
@@ -334,7 +418,10 @@ mod old_files {
         let row = get(&store, "2025-08-11").await.unwrap();
         assert_eq!((row.id, row.fields.low()), (7, Some(610.0)));
         let text = |text: &str| Stored::Other(StoredValue::Text(text.to_owned()));
-        assert_eq!(row.fields.pre_market, Some(Stored::Other(StoredValue::Text("high".to_owned()))));
+        assert_eq!(
+            row.fields.pre_market,
+            Some(Stored::Other(StoredValue::Text("high".to_owned())))
+        );
         assert_eq!(row.fields.range_hit, Some(Stored::Other(StoredValue::Integer(2))));
         assert_eq!(
             row.created_at.unwrap().known().unwrap().to_json_text(),
@@ -344,7 +431,10 @@ mod old_files {
         let all = days.page(10, 0).await.unwrap();
         assert_eq!(all[0].day, text("someday"));
         assert_eq!(all[0].fields.pre_market, Some(f64::INFINITY.into()));
-        assert_eq!(all[0].created_at, Some(Stored::Other(StoredValue::Text("then".to_owned()))));
+        assert_eq!(
+            all[0].created_at,
+            Some(Stored::Other(StoredValue::Text("then".to_owned())))
+        );
         // It cannot be changed into something that breaks a rule, but be mended.
         let refused = days.change(day("2025-08-11"), &DayChange::Recompute, at(0)).await;
         assert_invalid(refused, "daily_predictions: chk_positive_prices");
@@ -355,7 +445,13 @@ mod old_files {
     #[tokio::test]
     async fn times_are_written_as_the_original_reads_them() {
         let store = TestStore::sqlite().await;
-        change(&store, "2025-08-11", DayChange::Capture(log(Checkpoint::Open, 1.0)), 5).await;
+        change(
+            &store,
+            "2025-08-11",
+            DayChange::Capture(log(Checkpoint::Open, 1.0)),
+            5,
+        )
+        .await;
         let raw = store.file().unwrap().raw();
         let texts: (String, String, String) = raw
             .query_row(

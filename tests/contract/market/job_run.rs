@@ -50,7 +50,10 @@ async fn claim_finish_then_list(store: &TestStore) {
     let start = start(Job::CaptureNoon, 0);
     assert_eq!(runs.claim(&start, never()).await.unwrap(), Claim::Won);
     let running = &runs.list(None, 10).await.unwrap()[0];
-    assert_eq!((&running.ended_at, &running.outcome, running.seconds()), (&None, &None, None));
+    assert_eq!(
+        (&running.ended_at, &running.outcome, running.seconds()),
+        (&None, &None, None)
+    );
     let end = JobEnd {
         outcome: Outcome::PriceRejected,
         error: Some(TEXT.to_owned()),
@@ -72,10 +75,17 @@ async fn claim_finish_then_list(store: &TestStore) {
     assert_eq!(run.started_at, Stored::Known(start.started_at));
     assert_eq!(run.ended_at, Some(Stored::Known(at(2))));
     assert_eq!(run.outcome, Some(Stored::Known(Outcome::PriceRejected)));
-    assert_eq!((run.error.as_deref(), &run.price), (Some(TEXT), &Some(DIGITS.into())));
+    assert_eq!(
+        (run.error.as_deref(), &run.price),
+        (Some(TEXT), &Some(DIGITS.into()))
+    );
     assert_eq!(run.is_fallback, Some(true.into()));
     assert_eq!(
-        (&run.rows_daily_predictions, &run.rows_price_logs, &run.rows_ai_predictions),
+        (
+            &run.rows_daily_predictions,
+            &run.rows_price_logs,
+            &run.rows_ai_predictions
+        ),
         (&1.into(), &2.into(), &4.into())
     );
     assert_eq!(run.instance, "one");
@@ -84,10 +94,22 @@ async fn claim_finish_then_list(store: &TestStore) {
 
 async fn an_instant_is_claimed_once(store: &TestStore) {
     let runs = &store.market.job_runs;
-    assert_eq!(runs.claim(&start(Job::CaptureNoon, 0), never()).await.unwrap(), Claim::Won);
-    assert_eq!(runs.claim(&start(Job::CaptureNoon, 0), never()).await.unwrap(), Claim::Taken);
-    assert_eq!(runs.claim(&start(Job::CaptureOpen, 0), never()).await.unwrap(), Claim::Won);
-    assert_eq!(runs.claim(&start(Job::CaptureNoon, 1), never()).await.unwrap(), Claim::Won);
+    assert_eq!(
+        runs.claim(&start(Job::CaptureNoon, 0), never()).await.unwrap(),
+        Claim::Won
+    );
+    assert_eq!(
+        runs.claim(&start(Job::CaptureNoon, 0), never()).await.unwrap(),
+        Claim::Taken
+    );
+    assert_eq!(
+        runs.claim(&start(Job::CaptureOpen, 0), never()).await.unwrap(),
+        Claim::Won
+    );
+    assert_eq!(
+        runs.claim(&start(Job::CaptureNoon, 1), never()).await.unwrap(),
+        Claim::Won
+    );
 }
 
 async fn of_many_claims_one_wins(store: &TestStore) {
@@ -121,15 +143,24 @@ async fn a_dead_run_is_taken_over(store: &TestStore) {
     // Not before its time is over.
     assert_eq!(runs.claim(&heir, dead.started_at).await.unwrap(), Claim::Taken);
     let found = async |since, dead_before| {
-        runs.abandoned(Job::CaptureNoon, since, dead_before).await.unwrap()
+        runs.abandoned(Job::CaptureNoon, since, dead_before)
+            .await
+            .unwrap()
     };
     assert_eq!(found(at(0), dead.started_at).await, []);
     assert_eq!(found(at(1), at(50)).await, []);
     assert_eq!(found(at(0), at(50)).await, [at(0)]);
     assert_eq!(runs.claim(&heir, at(50)).await.unwrap(), Claim::Won);
-    assert!(!runs.finish(&dead, &ok(101)).await.unwrap(), "it is not the dead one's any more");
+    assert!(
+        !runs.finish(&dead, &ok(101)).await.unwrap(),
+        "it is not the dead one's any more"
+    );
     assert!(runs.finish(&heir, &ok(102)).await.unwrap());
-    assert_eq!(runs.claim(&dead, at(1000)).await.unwrap(), Claim::Taken, "what has ended is not dead");
+    assert_eq!(
+        runs.claim(&dead, at(1000)).await.unwrap(),
+        Claim::Taken,
+        "what has ended is not dead"
+    );
     let all = runs.list(None, 10).await.unwrap();
     assert_eq!((all.len(), all[0].instance.as_str()), (1, "two"));
 }
@@ -152,7 +183,9 @@ async fn the_latest_instant_does_not_count_runs_by_hand(store: &TestStore) {
     let runs = &store.market.job_runs;
     assert_eq!(runs.latest_scheduled(Job::CaptureNoon).await.unwrap(), None);
     for seconds in [5, 9, 7] {
-        runs.claim(&start(Job::CaptureNoon, seconds), never()).await.unwrap();
+        runs.claim(&start(Job::CaptureNoon, seconds), never())
+            .await
+            .unwrap();
     }
     let by_hand = JobStart {
         trigger: Trigger::Manual,
@@ -160,7 +193,10 @@ async fn the_latest_instant_does_not_count_runs_by_hand(store: &TestStore) {
     };
     runs.claim(&by_hand, never()).await.unwrap();
     runs.claim(&start(Job::CaptureOpen, 30), never()).await.unwrap();
-    assert_eq!(runs.latest_scheduled(Job::CaptureNoon).await.unwrap(), Some(at(9)));
+    assert_eq!(
+        runs.latest_scheduled(Job::CaptureNoon).await.unwrap(),
+        Some(at(9))
+    );
 }
 
 async fn runs_are_listed_latest_first(store: &TestStore) {

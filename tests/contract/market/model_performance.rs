@@ -15,26 +15,44 @@ async fn save_then_list(store: &TestStore) {
         interval_coverage: Some(1.0.into()),
     };
     let performance = &store.market.model_performance;
-    let saved = performance.save(day("2025-08-11"), "llm", &figures, at(0)).await.unwrap();
+    let saved = performance
+        .save(day("2025-08-11"), "llm", &figures, at(0))
+        .await
+        .unwrap();
     assert_eq!((saved.model_name.as_str(), &saved.figures), ("llm", &figures));
-    assert_eq!((&saved.created_at, &saved.updated_at), (&Some(at(0).into()), &None));
-    let listed = performance.history(day("2025-08-11"), day("2025-08-11"), None).await.unwrap();
+    assert_eq!(
+        (&saved.created_at, &saved.updated_at),
+        (&Some(at(0).into()), &None)
+    );
+    let listed = performance
+        .history(day("2025-08-11"), day("2025-08-11"), None)
+        .await
+        .unwrap();
     assert_eq!(listed, [saved]);
 }
 
 async fn saving_again_replaces(store: &TestStore) {
     let performance = &store.market.model_performance;
     let none = PerformanceFigures::default();
-    let first = performance.save(day("2025-08-11"), "llm", &none, at(0)).await.unwrap();
+    let first = performance
+        .save(day("2025-08-11"), "llm", &none, at(0))
+        .await
+        .unwrap();
     assert_eq!(
-        performance.save(day("2025-08-11"), "llm", &none, at(3)).await.unwrap(),
+        performance
+            .save(day("2025-08-11"), "llm", &none, at(3))
+            .await
+            .unwrap(),
         first
     );
     let some = PerformanceFigures {
         mae: Some(1.5.into()),
         ..none
     };
-    let second = performance.save(day("2025-08-11"), "llm", &some, at(5)).await.unwrap();
+    let second = performance
+        .save(day("2025-08-11"), "llm", &some, at(5))
+        .await
+        .unwrap();
     assert_eq!((second.id, &second.figures), (first.id, &some));
     assert_eq!(second.updated_at, Some(at(5).into()));
 }
@@ -43,7 +61,10 @@ async fn a_history_has_both_its_ends(store: &TestStore) {
     let performance = &store.market.model_performance;
     for text in ["2025-08-13", "2025-08-10", "2025-08-12", "2025-08-11"] {
         for model in ["llm", "baseline"] {
-            performance.save(day(text), model, &PerformanceFigures::default(), at(0)).await.unwrap();
+            performance
+                .save(day(text), model, &PerformanceFigures::default(), at(0))
+                .await
+                .unwrap();
         }
     }
     let found = async |model: Option<&str>| {
@@ -57,7 +78,12 @@ async fn a_history_has_both_its_ends(store: &TestStore) {
     };
     assert_eq!(
         found(None).await,
-        ["2025-08-11 baseline", "2025-08-11 llm", "2025-08-12 baseline", "2025-08-12 llm"]
+        [
+            "2025-08-11 baseline",
+            "2025-08-11 llm",
+            "2025-08-12 baseline",
+            "2025-08-12 llm"
+        ]
     );
     assert_eq!(found(Some("llm")).await, ["2025-08-11 llm", "2025-08-12 llm"]);
 }

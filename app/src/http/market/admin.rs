@@ -9,7 +9,7 @@ use cutover_domain::stored::TextEnum as _;
 use cutover_ports::market::TimeForm;
 use serde::Serialize;
 use serde_json::{Value, json};
-use utoipa::{IntoParams, ToSchema};
+use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
@@ -35,7 +35,7 @@ pub(super) fn router() -> OpenApiRouter<App> {
 }
 
 /// How many days back.
-#[derive(IntoParams)]
+#[derive(utoipa::IntoParams)]
 #[into_params(parameter_in = Query)]
 #[expect(dead_code, reason = "describes what `capture_status` reads")]
 struct MarketCaptureQuery {
@@ -326,7 +326,7 @@ async fn remove_duplicates(State(app): State<App>) -> Result<Json<MarketDuplicat
 }
 
 /// Whether known prices are replaced.
-#[derive(IntoParams)]
+#[derive(utoipa::IntoParams)]
 #[into_params(parameter_in = Query)]
 #[expect(dead_code, reason = "describes what the refreshes read")]
 struct MarketForceQuery {
@@ -406,7 +406,7 @@ async fn refresh_official(
 }
 
 /// Which days.
-#[derive(IntoParams)]
+#[derive(utoipa::IntoParams)]
 #[into_params(parameter_in = Query)]
 #[expect(dead_code, reason = "describes what `refresh_official_range` reads")]
 struct MarketRangeQuery {
@@ -459,12 +459,16 @@ async fn refresh_official_range(
     let to = parameters.needed_day("end_date", &mut mistakes);
     let force_overwrite = parameters.flag("force", &mut mistakes);
     let (from, to) = mistakes.finish(from.zip(to))?;
-    let updates = market(&app).refresh_official_range(from, to, force_overwrite).await?;
+    let updates = market(&app)
+        .refresh_official_range(from, to, force_overwrite)
+        .await?;
     let successful_updates = updates.iter().filter(|(_, update)| update.is_ok()).count();
     let results: Vec<Value> = updates
         .iter()
         .map(|(day, update)| match update {
-            Ok(update) => json!({ "date": day.to_string(), "status": "success", "updates_count": update.set.len() }),
+            Ok(update) => {
+                json!({ "date": day.to_string(), "status": "success", "updates_count": update.set.len() })
+            }
             Err(error) => json!({ "date": day.to_string(), "status": "error", "error": error.to_string() }),
         })
         .collect();

@@ -10,14 +10,14 @@ use cutover_domain::stored::TextEnum as _;
 use cutover_ports::market::TimeForm;
 use serde::Serialize;
 use serde_json::{Value, json};
-use utoipa::{IntoParams, ToSchema};
+use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::error::{MarketFailure, MarketHttpError};
+use super::market;
 use super::read::{BodyValues as _, QueryValues as _, path_day};
 use super::stored::{day, flag, number, real, time};
-use super::market;
 use crate::http::App;
 use crate::http::request::{Body, Fields, Key, Length, Mistakes, Parameters};
 
@@ -271,7 +271,8 @@ fn shown(app: &App, row: DailyPrediction) -> Json<MarketDay> {
 )]
 async fn write(State(app): State<App>, Body(body): Body) -> Result<Json<MarketDay>, MarketHttpError> {
     let mut mistakes = Mistakes::default();
-    let given = Fields::of_body(&body, &mut mistakes).map(|fields| MarketDayToWrite::read(&fields, &mut mistakes));
+    let given =
+        Fields::of_body(&body, &mut mistakes).map(|fields| MarketDayToWrite::read(&fields, &mut mistakes));
     let given = given.and_then(|given| Some((given.date?, given)));
     let (day, given) = mistakes.finish(given)?;
     let row = market(&app).replace(day, given.fields()).await?;
@@ -433,7 +434,7 @@ async fn recompute(State(app): State<App>, Key(date): Key) -> Result<Json<Market
 }
 
 /// Which part of the history. Below 0 a limit is none, and an offset 0.
-#[derive(IntoParams)]
+#[derive(utoipa::IntoParams)]
 #[into_params(parameter_in = Query)]
 #[expect(dead_code, reason = "describes what `history` reads")]
 struct MarketHistoryQuery {
@@ -539,13 +540,19 @@ impl From<DailyPrediction> for MarketHistoryItem {
     get, path = "/history", tag = TAG, params(MarketHistoryQuery),
     responses((status = 200, body = MarketHistory))
 )]
-async fn history(State(app): State<App>, parameters: Parameters) -> Result<Json<MarketHistory>, MarketHttpError> {
+async fn history(
+    State(app): State<App>,
+    parameters: Parameters,
+) -> Result<Json<MarketHistory>, MarketHttpError> {
     let mut mistakes = Mistakes::default();
     let limit = parameters.whole("limit", 20, &mut mistakes);
     let offset = parameters.whole("offset", 0, &mut mistakes);
     mistakes.finish(Some(()))?;
     let rows = market(&app)
-        .history(u32::try_from(limit).unwrap_or(u32::MAX), u64::try_from(offset).unwrap_or(0))
+        .history(
+            u32::try_from(limit).unwrap_or(u32::MAX),
+            u64::try_from(offset).unwrap_or(0),
+        )
         .await?;
     let items: Vec<MarketHistoryItem> = rows.into_iter().map(Into::into).collect();
     Ok(Json(MarketHistory {

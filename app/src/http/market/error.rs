@@ -76,9 +76,16 @@ impl From<MarketError> for MarketHttpError {
             MarketError::Refused(_) => Self::plain(StatusCode::BAD_REQUEST, message),
             MarketError::Locked(day) => {
                 let details = json!({ "date": day.to_string() });
-                Self::Failed(StatusCode::CONFLICT, "PredictionLockedException", message, details)
+                Self::Failed(
+                    StatusCode::CONFLICT,
+                    "PredictionLockedException",
+                    message,
+                    details,
+                )
             }
-            MarketError::NoModel(_) | MarketError::Prices(PriceError::NotConfigured) => Self::not_here(message),
+            MarketError::NoModel(_) | MarketError::Prices(PriceError::NotConfigured) => {
+                Self::not_here(message)
+            }
             MarketError::Prices(_) => Self::Failed(
                 StatusCode::SERVICE_UNAVAILABLE,
                 "MarketDataException",

@@ -33,6 +33,8 @@ pub use scheduler::{JobOverview, JobRunRead};
 /// What the market's handlers need besides the repositories.
 #[derive(Clone)]
 pub struct MarketService {
+    /// Whether it is served.
+    pub enabled: bool,
     /// The name that the interface's health tells.
     pub name: String,
     /// Where its web page comes from, or `*`.

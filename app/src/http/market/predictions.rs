@@ -7,7 +7,7 @@ use cutover_domain::market::ai_prediction::{AiPrediction, ScoredFilter};
 use cutover_domain::market::daily_prediction::DailyPrediction;
 use serde::Serialize;
 use serde_json::{Map, Value, json};
-use utoipa::{IntoParams, ToSchema};
+use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
@@ -119,7 +119,9 @@ impl From<&AiPrediction> for MarketPrediction {
 }
 
 fn context(predictions: &[AiPrediction]) -> String {
-    let first = predictions.first().and_then(|row| row.fields.market_context.clone());
+    let first = predictions
+        .first()
+        .and_then(|row| row.fields.market_context.clone());
     first.unwrap_or_default()
 }
 
@@ -152,7 +154,7 @@ async fn predictions(
 }
 
 /// How far back a model looks.
-#[derive(IntoParams)]
+#[derive(utoipa::IntoParams)]
 #[into_params(parameter_in = Query)]
 #[expect(dead_code, reason = "describes what `predict` reads")]
 struct MarketPredictQuery {
@@ -204,7 +206,12 @@ async fn predict(
     let target = path_day("date", &date, &mut mistakes);
     let lookback_days = parameters.whole("lookbackDays", 5, &mut mistakes);
     let target = mistakes.finish(target)?;
-    let (DailyPrediction { day: date, fields, .. }, predictions) = market(&app).lock_band(target).await?;
+    let (
+        DailyPrediction {
+            day: date, fields, ..
+        },
+        predictions,
+    ) = market(&app).lock_band(target).await?;
     Ok(Json(MarketBand {
         date: day(&date),
         pred_low: number(fields.pred_low.as_ref()),
@@ -271,9 +278,10 @@ async fn accuracy(State(app): State<App>) -> Result<Json<MarketAccuracy>, Market
             "avg_confidence": figures.confidence,
         })
     });
-    let by_confidence = members(overview.by_confidence, |figures| {
-        json!({ "mean_absolute_error": figures.mae, "count": figures.count })
-    });
+    let by_confidence = members(
+        overview.by_confidence,
+        |figures| json!({ "mean_absolute_error": figures.mae, "count": figures.count }),
+    );
     Ok(Json(MarketAccuracy {
         message: None,
         total_predictions: all.count,
@@ -284,7 +292,7 @@ async fn accuracy(State(app): State<App>) -> Result<Json<MarketAccuracy>, Market
 }
 
 /// Which predictions are meant.
-#[derive(IntoParams)]
+#[derive(utoipa::IntoParams)]
 #[into_params(parameter_in = Query)]
 #[expect(dead_code, reason = "describes what `accuracy_metrics` reads")]
 struct MarketAccuracyQuery {

@@ -39,7 +39,9 @@ fn flag(value: &Value, at: &[Value], mistakes: &mut Mistakes) -> Option<bool> {
     let spelled = match value {
         Value::Bool(flag) => return Some(*flag),
         Value::String(text) => text.to_lowercase(),
-        Value::Number(number) => number.as_f64().map_or_else(String::new, |number| number.to_string()),
+        Value::Number(number) => number
+            .as_f64()
+            .map_or_else(String::new, |number| number.to_string()),
         _ => {
             mistakes.add("bool_type", at, "Input should be a valid boolean", value, None);
             return None;
@@ -246,12 +248,15 @@ mod tests {
     fn read(value: Value) -> Result<String, Vec<String>> {
         let mut mistakes = Mistakes::default();
         let day = day(&value, &[], &mut mistakes);
-        mistakes.finish(day).map(|day| day.to_string()).map_err(|error| match error {
-            crate::http::error::HttpError::Invalid(mistakes) => {
-                mistakes.into_iter().map(|mistake| mistake.kind).collect()
-            }
-            _ => Vec::new(),
-        })
+        mistakes
+            .finish(day)
+            .map(|day| day.to_string())
+            .map_err(|error| match error {
+                crate::http::error::HttpError::Invalid(mistakes) => {
+                    mistakes.into_iter().map(|mistake| mistake.kind).collect()
+                }
+                _ => Vec::new(),
+            })
     }
 
     #[test]
@@ -297,7 +302,13 @@ mod tests {
         assert_eq!(number(&json!(" 1.5 "), &[], &mut mistakes), Some(1.5));
         assert_eq!(number(&json!(true), &[], &mut mistakes), Some(1.0));
         assert!(mistakes.finish(Some(())).is_ok());
-        for value in [json!("Infinity"), json!("nan"), json!("1e999"), json!("x"), json!({})] {
+        for value in [
+            json!("Infinity"),
+            json!("nan"),
+            json!("1e999"),
+            json!("x"),
+            json!({}),
+        ] {
             let mut mistakes = Mistakes::default();
             assert_eq!(number(&value, &[], &mut mistakes), None, "{value}");
             assert!(mistakes.finish(Some(())).is_err(), "{value}");

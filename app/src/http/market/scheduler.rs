@@ -25,7 +25,9 @@ const TAG: &str = "Market: jobs";
 const RUNS_SHOWN: u32 = 50;
 
 pub(super) fn router() -> OpenApiRouter<App> {
-    OpenApiRouter::new().routes(routes!(status)).routes(routes!(trigger))
+    OpenApiRouter::new()
+        .routes(routes!(status))
+        .routes(routes!(trigger))
 }
 
 /// The jobs, when they are due next, and their last runs.
@@ -146,7 +148,9 @@ fn trigger_text(job: Job) -> String {
 /// An instant on the wall clock of the jobs.
 fn on_the_wall(app: &App, at: Timestamp) -> Option<String> {
     let zone = app.market.rules.timetable.zone.clone();
-    let zoned = jiff::Timestamp::from_microsecond(at.as_micros()).ok()?.to_zoned(zone);
+    let zoned = jiff::Timestamp::from_microsecond(at.as_micros())
+        .ok()?
+        .to_zoned(zone);
     Some(zoned.strftime("%Y-%m-%dT%H:%M:%S%:z").to_string())
 }
 

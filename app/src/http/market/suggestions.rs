@@ -6,7 +6,7 @@ use axum::http::StatusCode;
 use cutover_domain::market::suggestion::{Strategy, Strikes, Suggestion};
 use serde::Serialize;
 use serde_json::Value;
-use utoipa::{IntoParams, ToSchema};
+use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
@@ -136,7 +136,10 @@ async fn suggested(app: &App, date: &str) -> Result<(String, Suggested), MarketH
         (status = 404, body = MarketFailure)
     )
 )]
-async fn suggestions(State(app): State<App>, Key(date): Key) -> Result<Json<MarketSuggestions>, MarketHttpError> {
+async fn suggestions(
+    State(app): State<App>,
+    Key(date): Key,
+) -> Result<Json<MarketSuggestions>, MarketHttpError> {
     let (date, suggested) = suggested(&app, &date).await?;
     Ok(Json(MarketSuggestions {
         date,
@@ -228,12 +231,15 @@ enum MarketStrikes {
 impl MarketProfitCurve {
     fn of(trade: &Suggestion, price: f64) -> Self {
         let strikes = trade.strikes;
-        let points = strikes.curve(trade.credit).into_iter().map(|point| MarketProfitPoint {
-            underlying_price: point.underlying,
-            total_pl: point.total,
-            put_spread_pl: point.puts,
-            call_spread_pl: point.calls,
-        });
+        let points = strikes
+            .curve(trade.credit)
+            .into_iter()
+            .map(|point| MarketProfitPoint {
+                underlying_price: point.underlying,
+                total_pl: point.total,
+                put_spread_pl: point.puts,
+                call_spread_pl: point.calls,
+            });
         Self {
             tenor: trade.tenor,
             strategy: trade.strategy.name(),
@@ -284,7 +290,7 @@ async fn profits(State(app): State<App>, Key(date): Key) -> Result<Json<MarketPr
 }
 
 /// A trade and a price.
-#[derive(IntoParams)]
+#[derive(utoipa::IntoParams)]
 #[into_params(parameter_in = Query)]
 #[expect(dead_code, reason = "describes what `current` reads")]
 struct MarketCurrentQuery {
@@ -340,9 +346,14 @@ async fn current(
     let mut mistakes = Mistakes::default();
     let price = parameters.needed_number("current_price", &mut mistakes);
     let strategy = parameters.needed_text("strategy_type", &mut mistakes);
-    let [put_long, put_short, call_short, call_long, center] =
-        ["put_long", "put_short", "call_short", "call_long", "center_strike"]
-            .map(|name| parameters.optional_number(name, &mut mistakes));
+    let [put_long, put_short, call_short, call_long, center] = [
+        "put_long",
+        "put_short",
+        "call_short",
+        "call_long",
+        "center_strike",
+    ]
+    .map(|name| parameters.optional_number(name, &mut mistakes));
     let credit = parameters.optional_number("credit_received", &mut mistakes);
     let (price, strategy) = mistakes.finish(price.zip(strategy))?;
     let bad = |message: String| MarketHttpError::plain(StatusCode::BAD_REQUEST, message);

@@ -146,7 +146,7 @@ impl Market {
             .retention_days
             .and_then(|days| day.plus_days(-i64::from(days)))
         else {
-            let text = "everything is kept: market.jobs.retention_days is not set";
+            let text = "everything is kept: market.jobs_retention_days is not set";
             return Ok(JobReport::because(Outcome::Ok, text));
         };
         let swept = self.repositories.daily_predictions.delete_before(cutoff).await?;

@@ -1,4 +1,4 @@
-//! The foreign keys of the lab's tables: which column refers to which table, and what deleting the parent does.
+//! The foreign keys of the contexts' tables: which column refers to which table, and what deleting the parent does.
 
 /// What deleting a parent does to the rows that refer to it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -42,8 +42,8 @@ const fn relation(
     }
 }
 
-/// Every foreign key of schema v15. `synths.synth_group_id` is NO ACTION there, but deleting a group empties the
-/// column first: that is its rule.
+/// Every foreign key. The lab's are those of its schema v15; `synths.synth_group_id` is NO ACTION there, but deleting a
+/// group empties the column first: that is its rule.
 pub const RELATIONS: &[Relation] = &[
     relation(
         "analysis_runs",
@@ -154,6 +154,13 @@ pub const RELATIONS: &[Relation] = &[
         "experiment_documents",
         "experiment_id",
         "experiments",
+        "id",
+        OnDelete::Cascade,
+    ),
+    relation(
+        "messages",
+        "conversation_id",
+        "conversations",
         "id",
         OnDelete::Cascade,
     ),
