@@ -10,10 +10,12 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use cutover::config::{DatabaseUrl, Secret};
-use cutover::transfer::copy::{CopyOptions, OnReject, copy};
+use cutover::transfer::copy::{CopyOptions, Extent, OnReject, copy};
 use cutover::transfer::progress::Silent;
 use cutover::wiring;
+use cutover::wiring::transfer::Access;
 use cutover_domain::time::LegacyZone;
+use cutover_domain::transfer::plan::{Scope, Wishes};
 use cutover_migrations::{Context, Target};
 use cutover_tests::lab_file::LabFile;
 use cutover_tests::postgres::{TestServer, TestServerOptions};
@@ -105,15 +107,24 @@ async fn copied(file: &TestFile, url: &str) -> (Duration, Vec<String>, Duration)
         replace: false,
         zone: LegacyZone::utc(),
         seeds: wiring::transfer::seeds(),
+        scope: Scope::default(),
+        wishes: Wishes::default(),
+        extent: Extent::Whole,
+        jobs: 1,
+        rehearsal: false,
     };
     let begun = Instant::now();
-    let wait = Duration::from_secs(5);
-    let source = wiring::transfer::source(&DatabaseUrl::Sqlite(file.path()), wait)
+    let access = Access {
+        busy_timeout: Duration::from_secs(5),
+        schema: None,
+        jobs: 1,
+    };
+    let source = wiring::transfer::source(&DatabaseUrl::Sqlite(file.path()), &access)
         .await
         .expect("the source");
     let target =
-        wiring::transfer::target(&DatabaseUrl::Postgres(Secret::new(url)), wait).expect("the target");
-    let report = copy(source.as_ref(), target.as_ref(), &options, Arc::new(Silent))
+        wiring::transfer::target(&DatabaseUrl::Postgres(Secret::new(url)), &access).expect("the target");
+    let report = copy(source, target.as_ref(), &options, Arc::new(Silent))
         .await
         .expect("copied");
     let elapsed = begun.elapsed();

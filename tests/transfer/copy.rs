@@ -6,11 +6,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use cutover::config::{DatabaseUrl, Secret};
-use cutover::transfer::copy::{CopyOptions, CopyReport, OnReject, copy};
+use cutover::transfer::copy::{CopyOptions, CopyReport, Extent, OnReject, copy};
 use cutover::transfer::progress::Silent;
 use cutover::wiring;
+use cutover::wiring::transfer::Access;
 use cutover_domain::time::LegacyZone;
 use cutover_domain::transfer::convert::Normalised;
+use cutover_domain::transfer::plan::{Scope, Wishes};
 use cutover_ports::transfer::{TransferError, TransferResult};
 use cutover_tests::lab_file::{LabFile, Oddity};
 use cutover_tests::postgres::{TestDatabase, TestServer, TestServerOptions};
@@ -34,14 +36,27 @@ fn options(on_reject: OnReject) -> CopyOptions {
         replace: false,
         zone: LegacyZone::utc(),
         seeds: wiring::transfer::seeds(),
+        scope: Scope::default(),
+        wishes: Wishes::default(),
+        extent: Extent::Whole,
+        jobs: 2,
+        rehearsal: false,
+    }
+}
+
+fn access() -> Access {
+    Access {
+        busy_timeout: BUSY,
+        schema: None,
+        jobs: 2,
     }
 }
 
 async fn run(from: &DatabaseUrl, to: &DatabaseUrl, options: &CopyOptions) -> TransferResult<CopyReport> {
-    let source = wiring::transfer::source(from, BUSY).await?;
+    let source = wiring::transfer::source(from, &access()).await?;
     wiring::transfer::prepare(from, to, source.as_ref()).await?;
-    let target = wiring::transfer::target(to, BUSY)?;
-    copy(source.as_ref(), target.as_ref(), options, Arc::new(Silent)).await
+    let target = wiring::transfer::target(to, &access())?;
+    copy(source, target.as_ref(), options, Arc::new(Silent)).await
 }
 
 /// A file with these oddities, closed with its last changes in the WAL.
@@ -607,11 +622,11 @@ async fn a_source_that_changed_meanwhile_is_not_mixed_in() {
     loop {
         tokio::time::sleep(Duration::from_millis(20)).await;
         let begun: bool = client
-            .query_one("SELECT to_regclass('cutover.copy_table') IS NOT NULL", &[])
+            .query_one("SELECT to_regclass('cutover.copy_part') IS NOT NULL", &[])
             .await
             .unwrap()
             .get(0);
-        if begun && count(&client, "cutover.copy_table WHERE done").await > 0 {
+        if begun && count(&client, "cutover.copy_part WHERE done").await > 0 {
             break;
         }
     }
@@ -678,11 +693,11 @@ async fn a_killed_server_is_told_and_the_copy_goes_on() {
     loop {
         tokio::time::sleep(Duration::from_millis(10)).await;
         let begun: bool = client
-            .query_one("SELECT to_regclass('cutover.copy_table') IS NOT NULL", &[])
+            .query_one("SELECT to_regclass('cutover.copy_part') IS NOT NULL", &[])
             .await
             .unwrap()
             .get(0);
-        if begun && count(&client, "cutover.copy_table WHERE done").await > 0 {
+        if begun && count(&client, "cutover.copy_part WHERE done").await > 0 {
             break;
         }
     }

@@ -9,6 +9,7 @@
     reason = "a test that cannot be set up must fail, and say why"
 )]
 
+mod verify_made;
 mod verify_model;
 
 use std::collections::BTreeMap;
@@ -38,15 +39,22 @@ fn options() -> VerifyOptions {
         exclude: vec![],
         rows_named: 100,
         zone: LegacyZone::utc(),
+        jobs: 2,
     }
 }
 
 async fn file(path: &Path) -> VerifyFile {
-    VerifyFile::open(path, Duration::from_secs(1)).await.unwrap()
+    VerifyFile::open(path, Duration::from_secs(1), 2).await.unwrap()
 }
 
 async fn database(database: &TestDatabase) -> VerifyDatabase {
-    VerifyDatabase::open(&PgServer::parse(&database.url()).unwrap())
+    VerifyDatabase::open(&PgServer::parse(&database.url()).unwrap(), None, 2)
+        .await
+        .unwrap()
+}
+
+async fn schema_of(database: &TestDatabase, schema: &str) -> VerifyDatabase {
+    VerifyDatabase::open(&PgServer::parse(&database.url()).unwrap(), Some(schema), 2)
         .await
         .unwrap()
 }

@@ -495,6 +495,7 @@ impl Copies {
             exclude: vec![],
             rows_named: 100,
             zone: LegacyZone::named(self.zone).unwrap(),
+            jobs: 2,
         }
     }
 

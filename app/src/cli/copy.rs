@@ -1,19 +1,21 @@
 //! `cutover copy`.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use clap::Args;
 use cutover_domain::time::LegacyZone;
+use cutover_domain::transfer::plan::{Scope, TypeWish, Wishes};
 use serde_json::{Map, Value, json};
 
 use super::{CliError, Exit, Output};
 use crate::config::{Config, DatabaseUrl};
-use crate::transfer::copy::{CopyOptions, CopyReport, OnReject, copy};
+use crate::transfer::copy::{CopyOptions, CopyReport, Extent, OnReject, copy};
 use crate::transfer::progress::{Progress, Silent, Terminal};
-use crate::wiring;
+use crate::wiring::{self, transfer::Access};
 
 /// Copy a database into another one
 #[derive(Debug, Clone, Args)]
@@ -28,9 +30,39 @@ pub(super) struct CopyArgs {
     /// What becomes of rows that the target cannot hold
     #[arg(long, value_enum, default_value_t = OnReject::Fail, value_name = "HOW")]
     on_reject: OnReject,
-    /// Delete what the target's tables hold
+    /// Delete what the target's tables hold, and make those anew that an earlier copy has made
     #[arg(long)]
     replace: bool,
+    /// These tables only, by their names in the source
+    #[arg(long, value_name = "NAMES", value_delimiter = ',')]
+    tables: Vec<String>,
+    /// Not these tables
+    #[arg(long, value_name = "NAMES", value_delimiter = ',')]
+    exclude: Vec<String>,
+    /// The schema of the PostgreSQL database; made if it is missing [default: the connection's]
+    #[arg(long, value_name = "NAME")]
+    schema: Option<String>,
+    /// Make the tables and leave them empty
+    #[arg(long, conflicts_with = "data_only")]
+    schema_only: bool,
+    /// Load rows into tables that are there; their types rule
+    #[arg(long)]
+    data_only: bool,
+    /// Do everything, constraints included, and take it all back
+    #[arg(long)]
+    dry_run: bool,
+    /// The type of a column that is made, as table.column=type (* for any table or column)
+    #[arg(long = "type", value_name = "COLUMN=TYPE", value_parser = TypeWish::parse)]
+    types: Vec<TypeWish>,
+    /// A file of such types: TOML with lines "table.column" = "type"
+    #[arg(long, value_name = "FILE")]
+    types_file: Option<PathBuf>,
+    /// Leave text as text, whatever its values look like
+    #[arg(long)]
+    keep_text: bool,
+    /// How many connections load and build at a time
+    #[arg(long, short, value_name = "N", default_value_t = 2, value_parser = clap::value_parser!(u8).range(1..=64))]
+    jobs: u8,
     /// Print one JSON document
     #[arg(long)]
     json: bool,
@@ -159,22 +191,60 @@ async fn copy_one(args: &CopyArgs, Places { from, to, zone }: Places) -> Result<
             "source and target are the same database",
         ));
     }
-    let busy_timeout = Duration::from_millis(args.busy_timeout);
-    let source = wiring::transfer::source(&from, busy_timeout).await?;
-    wiring::transfer::prepare(&from, &to, source.as_ref()).await?;
-    let target = wiring::transfer::target(&to, busy_timeout)?;
+    let jobs = if args.dry_run { 1 } else { usize::from(args.jobs) };
+    let access = Access {
+        busy_timeout: Duration::from_millis(args.busy_timeout),
+        schema: args.schema.clone(),
+        jobs,
+    };
+    let mut types = args.types.clone();
+    if let Some(path) = &args.types_file {
+        types.extend(types_of_file(path)?);
+    }
+    let source = wiring::transfer::source(&from, &access).await?;
+    if !args.dry_run {
+        wiring::transfer::prepare(&from, &to, source.as_ref()).await?;
+    }
+    let target = wiring::transfer::target(&to, &access)?;
     let options = CopyOptions {
         on_reject: args.on_reject,
         replace: args.replace,
         zone,
         seeds: wiring::transfer::seeds(),
+        scope: Scope {
+            tables: args.tables.clone(),
+            exclude: args.exclude.clone(),
+        },
+        wishes: Wishes {
+            keep_text: args.keep_text,
+            types,
+        },
+        extent: match (args.schema_only, args.data_only) {
+            (true, _) => Extent::SchemaOnly,
+            (_, true) => Extent::DataOnly,
+            _ => Extent::Whole,
+        },
+        jobs,
+        rehearsal: args.dry_run,
     };
     let progress: Arc<dyn Progress> = if args.quiet {
         Arc::new(Silent)
     } else {
         Arc::new(Terminal::new())
     };
-    Ok(copy(source.as_ref(), target.as_ref(), &options, progress).await?)
+    Ok(copy(source, target.as_ref(), &options, progress).await?)
+}
+
+/// The types of a file with lines `"table.column" = "type"`.
+fn types_of_file(path: &Path) -> Result<Vec<TypeWish>, CliError> {
+    let mistake = |what: String| CliError::new(Exit::Usage, format!("{}: {what}", path.display()));
+    let text = std::fs::read_to_string(path).map_err(|error| mistake(error.to_string()))?;
+    let lines: BTreeMap<String, String> =
+        toml::from_str(&text).map_err(|error| mistake(error.message().to_owned()))?;
+    let wishes = lines
+        .iter()
+        .map(|(column, kind)| TypeWish::parse(&format!("{column}={kind}")).map_err(mistake));
+    wishes.collect()
 }
 
 /// The machine's form.
@@ -199,7 +269,8 @@ fn document(report: &CopyReport, exit: Exit) -> Value {
         .weakened
         .iter()
         .map(|weak| {
-            json!({"table": weak.table, "constraint": weak.constraint, "sql": weak.sql, "rows": weak.rows, "keys": weak.keys})
+            json!({"table": weak.table, "constraint": weak.constraint, "sql": weak.sql, "rows": weak.rows, "keys": weak.keys,
+                   "reason": weak.reason})
         })
         .collect();
     let mut document = json!({
@@ -208,6 +279,8 @@ fn document(report: &CopyReport, exit: Exit) -> Value {
         "seconds": report.elapsed.as_secs_f64(),
         "not_carried": report.not_carried,
         "weakened": weakened,
+        "renamed": report.renamed,
+        "dry_run": report.rehearsal,
     });
     if !report.rejects.is_empty() {
         document["rejects"] = json!(report.rejects);
@@ -253,14 +326,21 @@ fn text(report: &CopyReport) -> String {
             }
         }
     }
-    for weak in &report.weakened {
+    for renamed in &report.renamed {
         line(format_args!(
-            "weakened: {}.{} {} is NOT VALID, because {} rows break it: {}",
-            weak.table,
-            weak.constraint,
-            weak.sql,
-            weak.rows,
-            weak.keys.join("; ")
+            "renamed: the {} {:?} of {} is called {:?}",
+            renamed.kind, renamed.from, renamed.table, renamed.to
+        ));
+    }
+    for weak in &report.weakened {
+        let broken = if weak.rows > 0 {
+            format!("; {} rows: {}", weak.rows, weak.keys.join("; "))
+        } else {
+            String::new()
+        };
+        line(format_args!(
+            "weakened: {}.{} {}: {}{broken}",
+            weak.table, weak.constraint, weak.sql, weak.reason
         ));
     }
     for left in &report.not_carried {
@@ -278,7 +358,11 @@ fn text(report: &CopyReport) -> String {
     let rejected: u64 = report.tables.iter().map(|table| table.rejected).sum();
     let rows: u64 = report.tables.iter().map(|table| table.rows_written).sum();
     let seconds = report.elapsed.as_secs_f64();
-    if !report.written {
+    if report.rehearsal && report.written {
+        line(format_args!(
+            "{rows} rows in {seconds:.1} s, and all of it taken back (--dry-run); {rejected} rows do not fit"
+        ));
+    } else if !report.written {
         line(format_args!(
             "nothing was written: {rejected} rows do not fit the target; mend them, or copy with --on-reject quarantine"
         ));

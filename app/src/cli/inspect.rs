@@ -1,23 +1,43 @@
 //! `cutover inspect`.
 
 use std::fmt::Write as _;
+use std::sync::Arc;
 use std::time::Duration;
 
 use clap::Args;
-use serde_json::{Value, json};
+use cutover_domain::transfer::convert::Converter;
+use cutover_domain::transfer::plan::{Scope, TypeWish, Wishes};
+use indicatif::{HumanBytes, HumanDuration};
+use serde_json::{Map, Value, json};
 
 use super::copy::{configured_files, zone_of};
 use super::output::{CliError, Exit, Output};
 use crate::config::{Config, DatabaseUrl};
-use crate::transfer::inspect::{InspectedTable, Inspection, class_name, inspect};
+use crate::transfer::inspect::{InspectedColumn, InspectedTable, Inspection, inspect};
 use crate::transfer::progress::{Progress, Silent, Terminal};
-use crate::wiring;
+use crate::transfer::survey::Question;
+use crate::wiring::{self, transfer::Access};
 
 /// Look at every value of a database and say what would become of it; writes nothing
 #[derive(Debug, Clone, Args)]
 pub(super) struct InspectArgs {
     /// A SQLite path, sqlite:… or postgres://… [default: the configured SQLite file]
     source: Option<String>,
+    /// The schema of a PostgreSQL database [default: the connection's]
+    #[arg(long, value_name = "NAME")]
+    schema: Option<String>,
+    /// These tables only
+    #[arg(long, value_name = "NAMES", value_delimiter = ',')]
+    tables: Vec<String>,
+    /// Not these tables
+    #[arg(long, value_name = "NAMES", value_delimiter = ',')]
+    exclude: Vec<String>,
+    /// The type of a column that would be made, as table.column=type (* for any table or column)
+    #[arg(long = "type", value_name = "COLUMN=TYPE", value_parser = TypeWish::parse)]
+    types: Vec<TypeWish>,
+    /// Leave text as text, whatever its values look like
+    #[arg(long)]
+    keep_text: bool,
     /// Print one JSON document
     #[arg(long)]
     json: bool,
@@ -44,13 +64,32 @@ pub(super) async fn run(args: &InspectArgs, config: &Config) -> Result<Exit, Cli
             return Err(CliError::new(Exit::Usage, text));
         }
     };
-    let source = wiring::transfer::source(&url, Duration::from_millis(args.busy_timeout)).await?;
-    let progress: Box<dyn Progress> = if args.quiet {
-        Box::new(Silent)
-    } else {
-        Box::new(Terminal::new())
+    let access = Access {
+        busy_timeout: Duration::from_millis(args.busy_timeout),
+        schema: args.schema.clone(),
+        jobs: 1,
     };
-    let inspection = inspect(source.as_ref(), zone_of(&[&url], config)?, progress.as_ref()).await?;
+    let source = wiring::transfer::source(&url, &access).await?;
+    let progress: Arc<dyn Progress> = if args.quiet {
+        Arc::new(Silent)
+    } else {
+        Arc::new(Terminal::new())
+    };
+    let question = Question {
+        scope: Scope {
+            tables: args.tables.clone(),
+            exclude: args.exclude.clone(),
+        },
+        wishes: Wishes {
+            keep_text: args.keep_text,
+            types: args.types.clone(),
+        },
+        converter: Converter {
+            zone: zone_of(&[&url], config)?,
+            proven: false,
+        },
+    };
+    let inspection = inspect(&source, &question, &progress).await?;
     let wrong = inspection.damage.is_some() || inspection.tables.iter().any(|table| table.rejected > 0);
     Output::from_flag(args.json).write(|| text(&inspection), || document(&inspection, !wrong));
     Ok(if wrong { Exit::Wrong } else { Exit::Done })
@@ -60,10 +99,13 @@ pub(super) async fn run(args: &InspectArgs, config: &Config) -> Result<Exit, Cli
 fn text(inspection: &Inspection) -> String {
     let mut text = String::new();
     let mut line = |what: std::fmt::Arguments<'_>| writeln!(text, "{what}").unwrap_or_default();
+    let rows: u64 = inspection.tables.iter().map(|table| table.rows).sum();
     line(format_args!(
-        "{}: {} tables",
+        "{}: {} tables, {rows} rows; in PostgreSQL about {}, copied in about {}",
         inspection.source,
-        inspection.tables.len()
+        inspection.tables.len(),
+        HumanBytes(inspection.estimate.bytes),
+        HumanDuration(inspection.estimate.time)
     ));
     if let Some(damage) = &inspection.damage {
         line(format_args!("damaged: {damage}"));
@@ -75,25 +117,43 @@ fn text(inspection: &Inspection) -> String {
             format!("key {}", table.key.join(", "))
         };
         line(format_args!(
-            "\n{}  {} rows, {} bytes, {key}",
-            table.name, table.rows, table.bytes
+            "\n{}  {} rows, {}, {key}",
+            table.name,
+            table.rows,
+            HumanBytes(table.bytes)
         ));
         for column in &table.columns {
-            let renamed = column
-                .renamed
-                .as_ref()
-                .map_or_else(String::new, |name| format!(", named {name:?}"));
-            let declared = if column.declared.is_empty() {
-                "(no type)"
-            } else {
-                &column.declared
-            };
-            line(format_args!(
-                "  {:<28} {declared:<14} -> {:<17} {}{renamed}",
-                column.name, column.chosen, column.why
-            ));
+            column_lines(column, &mut line);
         }
         rejects(table, &mut line);
+        for orphan in &table.oddities.orphans {
+            line(format_args!(
+                "  {} rows without a parent, {}: {}",
+                orphan.rows,
+                orphan.about,
+                orphan.first.join(", ")
+            ));
+        }
+        for alike in &table.oddities.alike {
+            line(format_args!(
+                "  {} rows whose {} differs by the case of letters only: {}",
+                alike.rows,
+                alike.about,
+                alike.first.join(", ")
+            ));
+        }
+    }
+    for renamed in &inspection.renamed {
+        line(format_args!(
+            "\nrenamed: the {} {:?} of {} would be called {:?}",
+            renamed.kind, renamed.from, renamed.table, renamed.to
+        ));
+    }
+    for weak in &inspection.weakened {
+        line(format_args!(
+            "\nweakened: {}.{} {}\n  {}",
+            weak.table, weak.constraint, weak.sql, weak.reason
+        ));
     }
     for left in &inspection.not_carried {
         line(format_args!(
@@ -102,6 +162,29 @@ fn text(inspection: &Inspection) -> String {
         ));
     }
     text
+}
+
+fn column_lines(column: &InspectedColumn, line: &mut impl FnMut(std::fmt::Arguments<'_>)) {
+    let declared = if column.declared.is_empty() {
+        "(no type)"
+    } else {
+        &column.declared
+    };
+    let computed = column
+        .computed
+        .as_ref()
+        .map_or_else(String::new, |expression| format!(", computed by {expression}"));
+    line(format_args!(
+        "  {:<28} {declared:<14} -> {:<17} {}{computed}",
+        column.name, column.chosen, column.why
+    ));
+    let (with_nul, not_utf8) = column.unfit_texts;
+    if with_nul + not_utf8 > 0 {
+        line(format_args!(
+            "  {:<28} {with_nul} texts with a NUL character, {not_utf8} that are not UTF-8",
+            ""
+        ));
+    }
 }
 
 fn rejects(table: &InspectedTable, line: &mut impl FnMut(std::fmt::Arguments<'_>)) {
@@ -120,23 +203,39 @@ fn rejects(table: &InspectedTable, line: &mut impl FnMut(std::fmt::Arguments<'_>
 fn document(inspection: &Inspection, ok: bool) -> Value {
     let tables = inspection.tables.iter().map(|table| {
         let columns = table.columns.iter().map(|column| {
+            let classes: Map<String, Value> = column
+                .classes
+                .iter()
+                .map(|(class, count)| (class.as_str().to_owned(), json!(count)))
+                .collect();
             json!({
                 "name": column.name,
                 "declared": column.declared,
                 "target": column.renamed.as_ref().unwrap_or(&column.name),
-                "classes": column.classes.iter().map(|class| class_name(*class)).collect::<Vec<_>>(),
+                "class_column": column.class_column,
+                "classes": classes,
+                "examples": column.examples,
+                "integers": column.integers,
+                "longest": column.longest,
+                "texts_with_nul": column.unfit_texts.0,
+                "texts_not_utf8": column.unfit_texts.1,
                 "type": column.chosen,
+                "rendering": column.rendering,
+                "computed": column.computed,
                 "why": column.why,
             })
         });
         json!({
             "name": table.name,
+            "target": table.target,
             "rows": table.rows,
             "bytes": table.bytes,
             "key": table.key,
             "columns": columns.collect::<Vec<_>>(),
             "rejected": table.rejected,
             "rejects": table.rejects,
+            "orphans": table.oddities.orphans,
+            "alike_keys": table.oddities.alike,
         })
     });
     json!({
@@ -145,5 +244,9 @@ fn document(inspection: &Inspection, ok: bool) -> Value {
         "damage": inspection.damage,
         "tables": tables.collect::<Vec<_>>(),
         "not_carried": inspection.not_carried,
+        "weakened": inspection.weakened,
+        "renamed": inspection.renamed,
+        "estimate": {"bytes": inspection.estimate.bytes, "seconds": inspection.estimate.time.as_secs_f64()},
+        "catalog": inspection.catalog,
     })
 }

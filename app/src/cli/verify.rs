@@ -14,7 +14,7 @@ use super::{CliError, Exit, Output};
 use crate::config::{Config, DatabaseUrl};
 use crate::transfer::progress::{Progress, Silent, Terminal};
 use crate::transfer::verify::{VerifyOptions, VerifyReport, ledger_entries, verify};
-use crate::wiring::transfer::{target, verify_side};
+use crate::wiring::transfer::{Access, target, verify_side};
 
 /// So many differing rows of a table are named, of each kind.
 const ROWS_NAMED: usize = 100;
@@ -39,6 +39,12 @@ pub(super) struct VerifyArgs {
     /// Leave these tables out
     #[arg(long, value_name = "NAME,…", value_delimiter = ',')]
     exclude: Vec<String>,
+    /// The schema of the PostgreSQL side [default: the connection's]
+    #[arg(long, value_name = "NAME")]
+    schema: Option<String>,
+    /// How many tables, and parts of a large table, to read at once
+    #[arg(long, value_name = "N", default_value_t = 2, value_parser = clap::value_parser!(u8).range(1..=64))]
+    jobs: u8,
     /// Show the values that differ, too; they may be private
     #[arg(long)]
     show_values: bool,
@@ -80,13 +86,18 @@ async fn verify_one(
     args: &VerifyArgs,
     Places { from, to, zone }: Places,
 ) -> Result<(String, VerifyReport), CliError> {
-    let timeout = Duration::from_millis(args.busy_timeout);
-    let (ours, theirs) = tokio::try_join!(verify_side(&from, timeout), verify_side(&to, timeout))?;
+    let access = Access {
+        busy_timeout: Duration::from_millis(args.busy_timeout),
+        schema: args.schema.clone(),
+        jobs: usize::from(args.jobs),
+    };
+    let (ours, theirs) = tokio::try_join!(verify_side(&from, &access), verify_side(&to, &access))?;
     let options = VerifyOptions {
         tables: args.tables.clone(),
         exclude: args.exclude.clone(),
         rows_named: ROWS_NAMED,
         zone,
+        jobs: access.jobs,
     };
     let progress: Arc<dyn Progress> = if args.quiet {
         Arc::new(Silent)
@@ -104,7 +115,7 @@ async fn verify_one(
     };
     // A snapshot of a file keeps others from writing it.
     drop((ours, theirs));
-    let target = target(&to, timeout)?;
+    let target = target(&to, &access)?;
     for entry in &entries {
         if let Err(error) = target.set_verified(entry).await {
             tracing::warn!("the tables are equal, but the target could not note it: {error}");
@@ -241,6 +252,7 @@ fn escaped(value: &Shown) -> String {
         Shown::Null => "NULL".to_owned(),
         Shown::Bool(value) => value.to_string(),
         Shown::Integer(number) => number.to_string(),
+        Shown::Real(number) => format!("{number:?}"),
         Shown::Text(text) => format!("{text:?}"),
     }
 }

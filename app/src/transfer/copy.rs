@@ -1,20 +1,27 @@
-//! `cutover copy`: survey, then load, in steps each of which can be the last before a crash.
+//! `cutover copy`: survey, then load, then keys and constraints, in steps each of which can be the last before a crash.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use cutover_domain::time::LegacyZone;
+use cutover_domain::transfer::catalog::{Catalog, Engine};
 use cutover_domain::transfer::convert::{Converter, Normalised};
-use cutover_domain::transfer::plan::{NotCarried, Plan, TablePlan, plan};
+use cutover_domain::transfer::plan::{NotCarried, Plan, Renamed, Scope, TablePlan, Wishes};
 use cutover_domain::transfer::rows::Fingerprint;
-use cutover_domain::transfer::survey::{RejectedRow, Surveyor, TableSurvey};
+use cutover_domain::transfer::schema::{Schema, Stage, Step, Weakened};
+use cutover_domain::transfer::survey::{RejectedRow, TableSurvey};
 use cutover_ports::transfer::{
-    CopySession, LedgerEntry, Position, RunStart, Scan, TableProgress, TransferError, TransferResult,
-    TransferSource, TransferTarget, UnfinishedRun, Weakened,
+    CopySession, LedgerEntry, Range, RunStart, TableProgress, TransferError, TransferResult, TransferSource,
+    TransferTarget, UnfinishedRun,
 };
 
-use super::progress::{Phase, Progress};
+use super::progress::{Phase, Progress, Work};
+use super::spread::spread;
+use super::survey::{Answer, Question, scan, survey};
+
+/// A part of a table that is loaded by itself holds about this many bytes.
+const PART_BYTES: u64 = 64 * 1024 * 1024;
 
 /// What becomes of rows that the target cannot hold.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -25,17 +32,38 @@ pub enum OnReject {
     Quarantine,
 }
 
+/// What is copied.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Extent {
+    /// Tables that the target lacks are made, and rows loaded.
+    Whole,
+    /// Tables are made and stay empty.
+    SchemaOnly,
+    /// Rows are loaded into tables that are there.
+    DataOnly,
+}
+
 /// How to copy.
 #[derive(Debug, Clone)]
 pub struct CopyOptions {
     /// What becomes of rejects.
     pub on_reject: OnReject,
-    /// Whether rows in the way are deleted.
+    /// Whether rows in the way are deleted, and tables that an earlier copy has made are made anew.
     pub replace: bool,
     /// The zone of times without one.
     pub zone: LegacyZone,
     /// Rows that a schema's migrations put in: a table, and the condition that tells such a row.
     pub seeds: Vec<(String, String)>,
+    /// Which tables.
+    pub scope: Scope,
+    /// Which types instead of the proven ones.
+    pub wishes: Wishes,
+    /// What of them.
+    pub extent: Extent,
+    /// How many connections load and build at a time.
+    pub jobs: usize,
+    /// Whether it is all taken back in the end.
+    pub rehearsal: bool,
 }
 
 /// What a copy did.
@@ -45,12 +73,16 @@ pub struct CopyReport {
     pub tables: Vec<TableReport>,
     /// What the source has and the target did not get.
     pub not_carried: Vec<NotCarried>,
-    /// Constraints that old rows break.
+    /// Rules that hold in a weaker form.
     pub weakened: Vec<Weakened>,
+    /// What has another name.
+    pub renamed: Vec<Renamed>,
     /// The first rejects of each table.
     pub rejects: Vec<RejectedRow>,
     /// Whether anything was written.
     pub written: bool,
+    /// Whether it was taken back, as asked for.
+    pub rehearsal: bool,
     /// The time it took.
     pub elapsed: Duration,
 }
@@ -76,7 +108,7 @@ pub struct TableReport {
     pub normalised: BTreeMap<String, BTreeMap<Normalised, u64>>,
     /// Bytes of values read.
     pub bytes: u64,
-    /// The time its load took.
+    /// The time its load took, all connections together.
     pub elapsed: Duration,
 }
 
@@ -87,107 +119,191 @@ impl CopyReport {
     }
 }
 
-/// Copies everything from `source` to `target`.
+/// Copies from `source` to `target`.
 pub async fn copy(
-    source: &dyn TransferSource,
+    source: Arc<dyn TransferSource>,
     target: &dyn TransferTarget,
     options: &CopyOptions,
     progress: Arc<dyn Progress>,
 ) -> TransferResult<CopyReport> {
     let begun = Instant::now();
+    let session = target.open(options.rehearsal).await?;
+    let unfinished = session.unfinished().await?;
+    if options.rehearsal && unfinished.is_some() && !options.replace {
+        return Err(TransferError::Refused(format!(
+            "a copy into {} was interrupted; finish it by the same command before a --dry-run, or add --replace",
+            target.describe()
+        )));
+    }
+    let catalog = source.catalog().await?;
+    let ground = Ground::new(target, &catalog, unfinished.as_ref(), options).await?;
     let job = Job {
         source,
+        session,
         options,
         progress,
+        target: target.describe(),
         converter: Converter {
             zone: options.zone.clone(),
             proven: false,
         },
     };
-    let session = target.open().await?;
-    let unfinished = session.unfinished().await?;
-    let catalog = source.catalog().await?;
-    let mut plan = plan(&catalog, &target.catalog().await?).map_err(TransferError::Usage)?;
-    if plan.tables.is_empty() {
-        return Err(TransferError::Usage(format!(
-            "{} has no tables",
-            source.describe()
-        )));
-    }
-    if unfinished.is_none() {
-        job.refuse_occupied(session.as_ref(), &plan, target).await?;
-    }
-    // The file is checked while its values are surveyed; both come before the target is touched.
-    let (surveys, ()) = tokio::try_join!(
-        survey(source, &mut plan, &job.converter, job.progress.as_ref()),
-        source.check()
-    )?;
-    let rejects: Vec<RejectedRow> = surveys.iter().flat_map(|survey| survey.rejects.clone()).collect();
-    let mut report = CopyReport {
-        tables: plan
-            .tables
-            .iter()
-            .zip(&surveys)
-            .map(|(plan, survey)| table_report(plan, survey))
-            .collect(),
-        not_carried: plan.not_carried.clone(),
-        weakened: vec![],
-        rejects,
-        written: false,
-        elapsed: begun.elapsed(),
+    job.refuse_early(&catalog, &ground, unfinished.as_ref()).await?;
+    let question = Question {
+        scope: options.scope.clone(),
+        wishes: options.wishes.clone(),
+        converter: job.converter.clone(),
     };
-    if options.on_reject == OnReject::Fail && surveys.iter().any(|survey| survey.rejected > 0) {
-        session.restore(&plan).await?;
+    // The file is checked while its values are surveyed; both come before the target is touched.
+    let (answer, ()) = tokio::try_join!(
+        survey(
+            &job.source,
+            &catalog,
+            &ground.catalog,
+            &ground.absent,
+            &question,
+            &job.progress
+        ),
+        job.source.check()
+    )?;
+    let mut report = job.report(&answer);
+    let start = job.run_start(&answer, &catalog, ground.dropped);
+    let Answer {
+        plan,
+        surveys,
+        schema,
+    } = answer;
+    let plan = Arc::new(plan);
+    let refused = surveys.iter().any(|survey| survey.rejected > 0) && options.on_reject == OnReject::Fail;
+    if refused && options.extent != Extent::SchemaOnly {
+        job.session.restore(&plan).await?;
+        report.elapsed = begun.elapsed();
         return Ok(report);
     }
-    let start = run_start(source, &plan, &surveys, options);
-    job.begin_or_go_on(session.as_ref(), &plan, &start, unfinished.as_ref(), target)
+    job.begin_or_go_on(&plan, &schema, &start, unfinished.as_ref())
         .await?;
-    for ((table, survey), report) in plan.tables.iter().zip(&surveys).zip(&mut report.tables) {
-        let begun = Instant::now();
-        let loaded = match job.load(session.as_ref(), table, survey).await {
-            // A row that the survey could not foresee: all or nothing, as for those that it did.
-            Err(TransferError::Data(message)) => {
-                session.undo(&plan).await?;
-                return Err(TransferError::Data(format!(
-                    "{message}; what had been written was taken back"
-                )));
-            }
-            other => other?,
-        };
-        report.rows_written = loaded.written;
-        report.elapsed = begun.elapsed();
+    if options.extent != Extent::SchemaOnly {
+        job.load(&plan, &surveys, &mut report).await?;
     }
-    report.weakened = session.restore(&plan).await?;
-    session.finish(&entries(&start, &plan, &surveys)).await?;
+    report.weakened.extend(job.build(&plan, &schema).await?);
+    report.weakened.extend(job.session.restore(&plan).await?);
+    let entries = match options.extent {
+        Extent::SchemaOnly => vec![],
+        Extent::Whole | Extent::DataOnly => entries(&start, &plan, &surveys),
+    };
+    report.weakened.extend(job.session.finish(&plan, &entries).await?);
     report.written = true;
     report.elapsed = begun.elapsed();
     Ok(report)
 }
 
+/// The target as the copy is planned against it.
+struct Ground {
+    catalog: Catalog,
+    /// Tables of the catalog that are not there yet.
+    absent: std::collections::HashSet<String>,
+    /// Tables that are there, and are made anew if a run begins.
+    dropped: Vec<String>,
+}
+
+impl Ground {
+    /// Tables that an unfinished run has made count as not being there, so that the same command comes to the same plan; those that an
+    /// earlier copy has made do if they are to be replaced.
+    async fn new(
+        target: &dyn TransferTarget,
+        source: &Catalog,
+        unfinished: Option<&UnfinishedRun>,
+        options: &CopyOptions,
+    ) -> TransferResult<Self> {
+        let (mut catalog, mut absent) = target.catalog(source.origin.as_ref()).await?;
+        let of_run = |name: &String| unfinished.is_some_and(|run| run.made.contains(name));
+        let replaced = |made_for: &Option<String>| {
+            let made_for = made_for
+                .as_ref()
+                .filter(|_| options.replace && options.extent != Extent::DataOnly);
+            made_for.is_some_and(|name| {
+                options.scope.includes(name) && source.tables.iter().any(|table| table.name == *name)
+            })
+        };
+        let dropped: Vec<String> = catalog
+            .tables
+            .iter()
+            .filter(|table| of_run(&table.name) || replaced(&table.made_for))
+            .map(|table| table.name.clone())
+            .collect();
+        match catalog.engine {
+            Engine::Postgres => catalog.tables.retain(|table| !dropped.contains(&table.name)),
+            Engine::Sqlite => absent.extend(dropped.iter().cloned()),
+        }
+        Ok(Self {
+            catalog,
+            absent,
+            dropped,
+        })
+    }
+}
+
 struct Job<'a> {
-    source: &'a dyn TransferSource,
+    source: Arc<dyn TransferSource>,
+    session: Arc<dyn CopySession>,
     options: &'a CopyOptions,
     progress: Arc<dyn Progress>,
+    /// For messages.
+    target: String,
     converter: Converter,
 }
 
+/// A part of a table to be loaded.
+#[derive(Clone)]
+struct Unit {
+    table: usize,
+    part: u32,
+    range: Range,
+    bytes: u64,
+}
+
 impl Job<'_> {
-    async fn refuse_occupied(
+    /// What can be refused before every value is looked at.
+    async fn refuse_early(
         &self,
-        session: &dyn CopySession,
-        plan: &Plan,
-        target: &dyn TransferTarget,
+        catalog: &Catalog,
+        ground: &Ground,
+        unfinished: Option<&UnfinishedRun>,
     ) -> TransferResult<()> {
-        if self.options.replace {
-            return Ok(());
+        let scope = &self.options.scope;
+        let plan = cutover_domain::transfer::plan::plan(catalog, &ground.catalog, &ground.absent, scope)
+            .map_err(TransferError::Usage)?;
+        if plan.tables.is_empty() {
+            return Err(TransferError::Usage(format!(
+                "{} has no tables{}",
+                self.source.describe(),
+                if catalog.tables.is_empty() {
+                    ""
+                } else {
+                    " but those that were left out"
+                }
+            )));
         }
-        let occupied = session.occupied(plan, &self.options.seeds).await?;
+        let missing = plan.tables.iter().find(|table| table.created);
+        if let Some(table) = missing.filter(|_| self.options.extent == Extent::DataOnly) {
+            return Err(TransferError::Usage(format!(
+                "the target has no table {}; make it first (--schema-only), or copy without --data-only",
+                table.source.name
+            )));
+        }
+        if unfinished.is_none() && !self.options.replace {
+            self.refuse_occupied(&plan).await?;
+        }
+        Ok(())
+    }
+
+    async fn refuse_occupied(&self, plan: &Plan) -> TransferResult<()> {
+        let occupied = self.session.occupied(plan, &self.options.seeds).await?;
         let Some((table, rows)) = occupied.first() else {
             return Ok(());
         };
         // Whatever a dead run of another source left behind is put right, even when this run goes no further.
-        session.restore(plan).await?;
+        self.session.restore(plan).await?;
         let others = match occupied.len() {
             1 => String::new(),
             count => format!(" and {} more tables", count - 1),
@@ -195,28 +311,28 @@ impl Job<'_> {
         Err(TransferError::Refused(format!(
             "the table {table} of {} has rows already ({rows}{others}); nothing was written. Empty it, or copy with --replace, which \
              deletes what is there",
-            target.describe()
+            self.target
         )))
     }
 
     /// Starts a run, or goes on with the one that did not come to its end if it was about the same source.
     async fn begin_or_go_on(
         &self,
-        session: &dyn CopySession,
         plan: &Plan,
+        schema: &Schema,
         start: &RunStart,
         unfinished: Option<&UnfinishedRun>,
-        target: &dyn TransferTarget,
     ) -> TransferResult<()> {
+        let session = &self.session;
         let Some(run) = unfinished else {
-            return session.start(plan, start).await;
+            return session.start(plan, schema, start).await;
         };
-        if run.fingerprint == start.fingerprint {
+        if run.fingerprint == start.fingerprint && !self.options.rehearsal {
             return Ok(());
         }
         session.restore(plan).await?;
         if self.options.replace {
-            return session.start(plan, start).await;
+            return session.start(plan, schema, start).await;
         }
         let changed = start
             .tables
@@ -232,24 +348,222 @@ impl Job<'_> {
         Err(TransferError::Refused(format!(
             "a copy into {} was interrupted, and its source was not as {} is now ({what}); copy with --replace to start from the \
              beginning, which deletes what was copied",
-            target.describe(),
+            self.target,
             self.source.describe()
         )))
     }
 
-    /// Loads a table; a constraint that refuses rows is set aside and the rest of the step done again.
+    /// Loads all tables: those that are there one after the other, because their foreign keys watch; then those that are made, several
+    /// parts at a time.
     async fn load(
         &self,
+        plan: &Arc<Plan>,
+        surveys: &[TableSurvey],
+        report: &mut CopyReport,
+    ) -> TransferResult<()> {
+        let mut watched = Vec::new();
+        let mut free = Vec::new();
+        let mut loads = Vec::new();
+        for (at, (table, survey)) in plan.tables.iter().zip(surveys).enumerate() {
+            let units = units(at, table, survey);
+            let mut done = 0;
+            for unit in &units {
+                done += self
+                    .session
+                    .progress(&table.target, unit.part)
+                    .await?
+                    .position
+                    .rows;
+            }
+            let work = self
+                .progress
+                .begin(Phase::Load, &table.target, Some(survey.rows), done);
+            loads.push(Arc::new(TableLoad {
+                table: table.clone(),
+                duplicates: survey.duplicates.clone(),
+                converter: Converter {
+                    // The survey has seen these very rows: they are looked at again only where some are refused.
+                    proven: survey.rejected == 0,
+                    ..self.converter.clone()
+                },
+                work,
+            }));
+            if table.created { &mut free } else { &mut watched }.extend(units);
+        }
+        let outcome = async {
+            let one = |unit: Unit| {
+                let load = loads.get(unit.table).map(Arc::clone);
+                let (source, session) = (Arc::clone(&self.source), Arc::clone(&self.session));
+                async move {
+                    let begun = Instant::now();
+                    let Some(load) = load else {
+                        return Ok((unit.table, TableProgress::default(), Duration::ZERO));
+                    };
+                    let progress = load.run(source.as_ref(), session.as_ref(), &unit).await?;
+                    Ok((unit.table, progress, begun.elapsed()))
+                }
+            };
+            let mut done = spread(1, watched, one).await?;
+            // A file has one writer.
+            let to_file = plan.tables.iter().any(|table| table.engine == Engine::Sqlite);
+            let jobs = if to_file { 1 } else { self.options.jobs };
+            // The largest first, so that no connection is left with the last one alone.
+            if jobs > 1 {
+                free.sort_by_key(|unit| std::cmp::Reverse(unit.bytes));
+            }
+            done.extend(spread(jobs, free, one).await?);
+            Ok(done)
+        };
+        match outcome.await {
+            Ok(done) => {
+                for (table, progress, elapsed) in done {
+                    if let Some(report) = report.tables.get_mut(table) {
+                        report.rows_written += progress.written;
+                        report.elapsed += elapsed;
+                    }
+                }
+                Ok(())
+            }
+            // A row that the survey could not foresee: all or nothing, as for those that it did.
+            Err(TransferError::Data(message)) => {
+                self.session.undo(plan).await?;
+                Err(TransferError::Data(format!(
+                    "{message}; what had been written was taken back"
+                )))
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Makes what is dearer while rows come.
+    async fn build(&self, plan: &Arc<Plan>, schema: &Schema) -> TransferResult<Vec<Weakened>> {
+        let mut weakened = Vec::new();
+        let count = u64::try_from(schema.steps.len() + plan.tables.len()).unwrap_or(0);
+        let work: Arc<dyn Work> = self
+            .progress
+            .begin(Phase::Build, "keys, indexes and constraints", Some(count), 0)
+            .into();
+        for stage in [
+            Stage::Index,
+            Stage::Key,
+            Stage::Constraint,
+            Stage::Validation,
+            Stage::Identity,
+        ] {
+            let steps = schema.steps.iter().filter(|step| step.stage == stage).cloned();
+            let jobs = match stage {
+                // These lock more than one table.
+                Stage::Key | Stage::Constraint => 1,
+                Stage::Index | Stage::Validation | Stage::Identity => self.options.jobs,
+            };
+            let made = spread(jobs, steps.collect::<Vec<Step>>(), |step| {
+                let (session, plan) = (Arc::clone(&self.session), Arc::clone(plan));
+                let work = Arc::clone(&work);
+                async move {
+                    let weakened = session.make(&step, &plan).await?;
+                    work.advance(1, 0);
+                    Ok(weakened)
+                }
+            })
+            .await?;
+            weakened.extend(made.into_iter().flatten());
+        }
+        let names: Vec<String> = plan.tables.iter().map(|table| table.target.clone()).collect();
+        spread(self.options.jobs, names, |table| {
+            let session = Arc::clone(&self.session);
+            let work = Arc::clone(&work);
+            async move {
+                session.analyze(&table).await?;
+                work.advance(1, 0);
+                Ok(())
+            }
+        })
+        .await?;
+        Ok(weakened)
+    }
+
+    fn report(&self, answer: &Answer) -> CopyReport {
+        let tables = answer.plan.tables.iter().zip(&answer.surveys);
+        CopyReport {
+            tables: tables.map(|(plan, survey)| table_report(plan, survey)).collect(),
+            not_carried: answer.plan.not_carried.clone(),
+            weakened: answer.schema.weakened.clone(),
+            renamed: answer.plan.renamed.clone(),
+            rejects: answer
+                .surveys
+                .iter()
+                .flat_map(|survey| survey.rejects.clone())
+                .collect(),
+            written: false,
+            rehearsal: self.options.rehearsal,
+            elapsed: Duration::ZERO,
+        }
+    }
+
+    /// What a run is known by. What a run that is gone on with was asked to do must be the same as well.
+    fn run_start(&self, answer: &Answer, catalog: &Catalog, dropped: Vec<String>) -> RunStart {
+        let mut whole = Fingerprint::default();
+        let mut tables = HashMap::new();
+        let mut parts = HashMap::new();
+        // By name: what the first run has made changes the order of loading in the next.
+        let mut named: Vec<(&TablePlan, &TableSurvey)> =
+            answer.plan.tables.iter().zip(&answer.surveys).collect();
+        named.sort_by(|(a, _), (b, _)| a.target.cmp(&b.target));
+        for (plan, survey) in named {
+            let mut fingerprint = Fingerprint::default();
+            fingerprint.add_bytes(&survey.content.to_bytes());
+            for column in &plan.columns {
+                fingerprint.add_bytes(column.source.as_bytes());
+                if let Some(rendering) = &column.rendering {
+                    fingerprint.add_bytes(rendering.to_string().as_bytes());
+                }
+            }
+            fingerprint.add_bytes(&survey.rows.to_le_bytes());
+            fingerprint.add_bytes(&survey.rejected.to_le_bytes());
+            whole.add_bytes(plan.target.as_bytes());
+            whole.add_bytes(fingerprint.to_string().as_bytes());
+            tables.insert(plan.target.clone(), fingerprint.to_string());
+            let units = units(0, plan, survey).len();
+            parts.insert(plan.target.clone(), u32::try_from(units).unwrap_or(u32::MAX));
+        }
+        RunStart {
+            source: self.source.describe(),
+            fingerprint: whole.to_string(),
+            tables,
+            parts,
+            replace: self.options.replace,
+            dropped,
+            origin: catalog
+                .origin
+                .clone()
+                .filter(|_| catalog.engine == Engine::Sqlite),
+            seeds: self.options.seeds.clone(),
+        }
+    }
+}
+
+/// The load of one table.
+struct TableLoad {
+    table: TablePlan,
+    duplicates: Vec<u64>,
+    converter: Converter,
+    work: Box<dyn Work>,
+}
+
+impl TableLoad {
+    /// Loads a part; a constraint that refuses rows is set aside and the rest of the step done again.
+    async fn run(
+        &self,
+        source: &dyn TransferSource,
         session: &dyn CopySession,
-        plan: &TablePlan,
-        survey: &TableSurvey,
+        unit: &Unit,
     ) -> TransferResult<TableProgress> {
         loop {
-            let at = session.progress(&plan.target).await?;
+            let at = session.progress(&self.table.target, unit.part).await?;
             if at.done {
                 return Ok(at);
             }
-            match self.load_from(session, plan, survey, at).await {
+            match self.run_from(source, session, unit, at).await {
                 Err(TransferError::Constraint {
                     table,
                     constraint,
@@ -268,80 +582,58 @@ impl Job<'_> {
         }
     }
 
-    async fn load_from(
+    async fn run_from(
         &self,
+        source: &dyn TransferSource,
         session: &dyn CopySession,
-        plan: &TablePlan,
-        survey: &TableSurvey,
+        unit: &Unit,
         at: TableProgress,
     ) -> TransferResult<TableProgress> {
-        self.progress
-            .begin(Phase::Load, &plan.target, Some(survey.rows), at.position.rows);
-        // The survey has seen these very rows: they are looked at again only where some are refused.
-        let converter = Converter {
-            proven: survey.rejected == 0,
-            ..self.converter.clone()
-        };
-        let mut loader = session.load(plan, converter, &survey.duplicates).await?;
-        let mut batches = self.source.scan(scan(plan, at.position)).await?;
+        let mut loader = session
+            .load(&self.table, unit.part, self.converter.clone(), &self.duplicates)
+            .await?;
+        let mut batches = source.scan(scan(&self.table, unit.range, at.position)).await?;
         while let Some(batch) = batches.next().await? {
             let (rows, bytes) = (u64::try_from(batch.len()).unwrap_or(0), batch.size());
             loader.write(batch).await?;
-            self.progress.advance(rows, bytes);
+            self.work.advance(rows, bytes);
         }
-        let done = loader.finish().await?;
-        self.progress.end();
-        Ok(done)
+        loader.finish().await
     }
 }
 
-/// Looks at every value of the plan's tables, and chooses the types of columns that the target lacks.
-pub(super) async fn survey(
-    source: &dyn TransferSource,
-    plan: &mut Plan,
-    converter: &Converter,
-    progress: &dyn Progress,
-) -> TransferResult<Vec<TableSurvey>> {
-    let mut surveys = Vec::with_capacity(plan.tables.len());
-    for table in &mut plan.tables {
-        let mut survey = survey_table(source, table, converter, progress).await?;
-        let left_out = table.leave_out_empty_columns(&survey);
-        plan.not_carried.extend(left_out.iter().cloned());
-        if table.choose_types(&survey) || !left_out.is_empty() {
-            survey = survey_table(source, table, converter, progress).await?;
+/// The parts in which a table is loaded: the same ones each time, for the same rows.
+fn units(table: usize, plan: &TablePlan, survey: &TableSurvey) -> Vec<Unit> {
+    let mut units = Vec::new();
+    let mut unit = Unit {
+        table,
+        part: 0,
+        range: Range::default(),
+        bytes: 0,
+    };
+    let divided = plan.created && plan.unproven_keys.is_empty() && plan.engine == Engine::Postgres;
+    let marks = if divided { survey.marks.as_slice() } else { &[] };
+    for (at, mark) in marks.iter().enumerate() {
+        unit.bytes += mark.bytes;
+        if unit.bytes >= PART_BYTES && at + 1 < marks.len() {
+            unit.range.up_to = Some(mark.rowid);
+            let next = Unit {
+                table,
+                part: unit.part + 1,
+                range: Range {
+                    after: Some(mark.rowid),
+                    up_to: None,
+                },
+                bytes: 0,
+            };
+            units.push(std::mem::replace(&mut unit, next));
         }
-        surveys.push(survey);
     }
-    let rows: Vec<u64> = surveys.iter().map(|survey| survey.rows).collect();
-    let kept = plan.leave_out_empty_tables(&rows);
-    let mut kept = kept.into_iter();
-    surveys.retain(|_| kept.next().unwrap_or(true));
-    Ok(surveys)
-}
-
-async fn survey_table(
-    source: &dyn TransferSource,
-    plan: &TablePlan,
-    converter: &Converter,
-    progress: &dyn Progress,
-) -> TransferResult<TableSurvey> {
-    progress.begin(Phase::Survey, &plan.source.name, None, 0);
-    let mut batches = source.scan(scan(plan, Position::default())).await?;
-    let mut surveyor = Surveyor::new(plan, converter.clone());
-    while let Some(batch) = batches.next().await? {
-        surveyor.add(&batch);
-        progress.advance(u64::try_from(batch.len()).unwrap_or(0), batch.size());
+    if marks.is_empty() {
+        unit.bytes = survey.bytes;
     }
-    progress.end();
-    Ok(surveyor.finish())
-}
-
-fn scan(plan: &TablePlan, after: Position) -> Scan {
-    Scan {
-        table: plan.source.clone(),
-        columns: plan.columns.iter().map(|column| column.source.clone()).collect(),
-        after,
-    }
+    units.push(unit);
+    units
 }
 
 fn table_report(plan: &TablePlan, survey: &TableSurvey) -> TableReport {
@@ -357,38 +649,6 @@ fn table_report(plan: &TablePlan, survey: &TableSurvey) -> TableReport {
         normalised: survey.normalised(plan),
         bytes: survey.bytes,
         elapsed: Duration::ZERO,
-    }
-}
-
-fn run_start(
-    source: &dyn TransferSource,
-    plan: &Plan,
-    surveys: &[TableSurvey],
-    options: &CopyOptions,
-) -> RunStart {
-    let mut whole = Fingerprint::default();
-    let mut tables = HashMap::new();
-    // By name: what the first run has made changes the order of loading in the next.
-    let mut named: Vec<(&TablePlan, &TableSurvey)> = plan.tables.iter().zip(surveys).collect();
-    named.sort_by(|(a, _), (b, _)| a.target.cmp(&b.target));
-    for (plan, survey) in named {
-        // What a run that is gone on with was asked to do must be the same as well.
-        let mut fingerprint = survey.fingerprint;
-        for column in &plan.columns {
-            fingerprint.add_bytes(column.source.as_bytes());
-        }
-        fingerprint.add_bytes(&survey.rows.to_le_bytes());
-        fingerprint.add_bytes(&survey.rejected.to_le_bytes());
-        whole.add_bytes(plan.target.as_bytes());
-        whole.add_bytes(fingerprint.to_string().as_bytes());
-        tables.insert(plan.target.clone(), fingerprint.to_string());
-    }
-    RunStart {
-        source: source.describe(),
-        fingerprint: whole.to_string(),
-        tables,
-        replace: options.replace,
-        seeds: options.seeds.clone(),
     }
 }
 

@@ -1,27 +1,47 @@
 //! `cutover inspect`: what a database holds and what would become of it, from a look at every value. Nothing is written.
 
-use cutover_domain::time::LegacyZone;
-use cutover_domain::transfer::catalog::{Catalog, Column, ColumnKind, Engine};
-use cutover_domain::transfer::convert::Converter;
-use cutover_domain::transfer::plan::{ColumnPlan, NotCarried, TablePlan, plan};
-use cutover_domain::transfer::rows::StorageClass;
-use cutover_domain::transfer::survey::{RejectedRow, TableSurvey};
-use cutover_ports::transfer::{TransferError, TransferResult, TransferSource};
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 
-use super::copy::survey;
+use cutover_domain::transfer::catalog::{Catalog, Column, ColumnKind, Engine};
+use cutover_domain::transfer::plan::{ColumnPlan, NotCarried, Renamed, TablePlan};
+use cutover_domain::transfer::rows::StorageClass;
+use cutover_domain::transfer::schema::Weakened;
+use cutover_domain::transfer::survey::{Oddities, RejectedRow, TableSurvey};
+use cutover_ports::transfer::{TransferResult, TransferSource};
+
 use super::progress::Progress;
+use super::survey::{Answer, Question, survey};
 
 /// A database looked at.
 #[derive(Debug, Clone)]
 pub struct Inspection {
     /// Which one, for people.
     pub source: String,
+    /// Its whole catalog.
+    pub catalog: Catalog,
     /// What is wrong with the file as a whole, if anything is; the tables were read all the same.
     pub damage: Option<String>,
     /// Its tables.
     pub tables: Vec<InspectedTable>,
     /// What a copy into an empty PostgreSQL database would leave out.
     pub not_carried: Vec<NotCarried>,
+    /// What would hold in a weaker form there.
+    pub weakened: Vec<Weakened>,
+    /// What would have another name there.
+    pub renamed: Vec<Renamed>,
+    /// What a copy would come to.
+    pub estimate: Estimate,
+}
+
+/// What a copy would come to, roughly.
+#[derive(Debug, Clone, Copy)]
+pub struct Estimate {
+    /// Bytes of PostgreSQL's tables, without indexes.
+    pub bytes: u64,
+    /// How long the copy would take.
+    pub time: Duration,
 }
 
 /// A table looked at.
@@ -29,6 +49,8 @@ pub struct Inspection {
 pub struct InspectedTable {
     /// Its name.
     pub name: String,
+    /// Its name in PostgreSQL.
+    pub target: String,
     /// Rows.
     pub rows: u64,
     /// Bytes of values.
@@ -41,6 +63,8 @@ pub struct InspectedTable {
     pub rejected: u64,
     /// The first of them.
     pub rejects: Vec<RejectedRow>,
+    /// What only a look at several rows tells.
+    pub oddities: Oddities,
 }
 
 /// A column looked at.
@@ -52,53 +76,95 @@ pub struct InspectedColumn {
     pub declared: String,
     /// Its name in PostgreSQL, if that differs.
     pub renamed: Option<String>,
-    /// The storage classes of its values, NULL aside.
-    pub classes: Vec<StorageClass>,
+    /// The column beside it for the storage class of each value.
+    pub class_column: Option<String>,
+    /// The storage classes of its values with their numbers, NULL included.
+    pub classes: Vec<(StorageClass, u64)>,
+    /// Some of the values: the first of each class, and the first of another form.
+    pub examples: Vec<String>,
+    /// The smallest and the largest integer.
+    pub integers: Option<(i64, i64)>,
+    /// The bytes of the longest text or blob.
+    pub longest: usize,
+    /// Texts with a NUL character, and texts that are not UTF-8.
+    pub unfit_texts: (u64, u64),
     /// The PostgreSQL type that a new table would get.
     pub chosen: String,
+    /// How its values would be written back.
+    pub rendering: String,
+    /// The expression by which PostgreSQL would compute it.
+    pub computed: Option<String>,
     /// What decided.
     pub why: String,
 }
 
 /// Looks at every value of `source`.
 pub async fn inspect(
-    source: &dyn TransferSource,
-    zone: LegacyZone,
-    progress: &dyn Progress,
+    source: &Arc<dyn TransferSource>,
+    question: &Question,
+    progress: &Arc<dyn Progress>,
 ) -> TransferResult<Inspection> {
+    let begun = Instant::now();
     let catalog = source.catalog().await?;
     let nothing = Catalog {
         engine: Engine::Postgres,
         schema: "public".to_owned(),
         tables: Vec::new(),
         others: Vec::new(),
+        origin: None,
     };
-    let mut plan = plan(&catalog, &nothing).map_err(TransferError::Usage)?;
     let damage = source.check().await.err().map(|error| error.to_string());
-    let converter = Converter { zone, proven: false };
-    let surveys = survey(source, &mut plan, &converter, progress).await?;
-    let tables = plan
-        .tables
-        .iter()
-        .zip(&surveys)
-        .map(|(plan, survey)| table(plan, survey))
-        .collect();
+    let answer = survey(source, &catalog, &nothing, &HashSet::new(), question, progress).await?;
+    let mut tables = Vec::new();
+    for (plan, survey) in answer.plan.tables.iter().zip(&answer.surveys) {
+        let oddities = source.oddities(&plan.source).await?;
+        tables.push(table(plan, survey, oddities));
+    }
+    let estimate = estimate(&answer, begun.elapsed());
     Ok(Inspection {
         source: source.describe(),
+        catalog,
         damage,
         tables,
-        not_carried: plan.not_carried,
+        not_carried: answer.plan.not_carried,
+        weakened: answer.schema.weakened,
+        renamed: answer.plan.renamed,
+        estimate,
     })
 }
 
-fn table(plan: &TablePlan, survey: &TableSurvey) -> InspectedTable {
+/// A row of PostgreSQL takes about 28 bytes beside its values. A load takes a few times as long as a look at all values here, and a
+/// server on a slow disk writes some 50 MB a second: the longer of the two.
+fn estimate(answer: &Answer, looked: Duration) -> Estimate {
+    let rows: u64 = answer.surveys.iter().map(|survey| survey.rows).sum();
+    let values: u64 = answer.surveys.iter().map(|survey| survey.bytes).sum();
+    let bytes = values + 28 * rows;
+    let written = Duration::from_secs_f64(bytes as f64 / 50e6);
+    Estimate {
+        bytes,
+        time: written.max(looked * 4),
+    }
+}
+
+fn table(plan: &TablePlan, survey: &TableSurvey, oddities: Oddities) -> InspectedTable {
     let from = &plan.source;
-    let columns = plan.columns.iter().enumerate().filter_map(|(at, planned)| {
-        let column = from.columns.iter().find(|column| column.name == planned.source)?;
-        Some(inspected(column, planned, survey.classes_of(at)))
+    let columns = from.columns.iter().filter_map(|column| {
+        let at = plan
+            .columns
+            .iter()
+            .position(|planned| planned.source == column.name);
+        if let Some(at) = at {
+            return Some(inspected(column, plan.columns.get(at)?, Some((survey, at)), None));
+        }
+        let (_, planned, expression) = plan
+            .computed
+            .iter()
+            .find(|(_, planned, _)| planned.source == column.name)?;
+        Some(inspected(column, planned, None, Some(expression)))
     });
     InspectedTable {
         name: from.name.clone(),
+        target: plan.target.clone(),
         rows: survey.rows,
         bytes: survey.bytes,
         key: from
@@ -109,10 +175,23 @@ fn table(plan: &TablePlan, survey: &TableSurvey) -> InspectedTable {
         columns: columns.collect(),
         rejected: survey.rejected,
         rejects: survey.rejects.clone(),
+        oddities,
     }
 }
 
-fn inspected(column: &Column, planned: &ColumnPlan, classes: Vec<StorageClass>) -> InspectedColumn {
+fn inspected(
+    column: &Column,
+    planned: &ColumnPlan,
+    seen: Option<(&TableSurvey, usize)>,
+    computed: Option<&String>,
+) -> InspectedColumn {
+    const CLASSES: [StorageClass; 5] = [
+        StorageClass::Null,
+        StorageClass::Integer,
+        StorageClass::Real,
+        StorageClass::Text,
+        StorageClass::Blob,
+    ];
     let declared = match &column.kind {
         ColumnKind::Sqlite { declared, .. } => declared.clone(),
         ColumnKind::Postgres(kind) => kind.name.clone(),
@@ -122,31 +201,31 @@ fn inspected(column: &Column, planned: &ColumnPlan, classes: Vec<StorageClass>) 
         Some(ColumnKind::Sqlite { declared, .. }) => declared.clone(),
         None => "text".to_owned(),
     };
-    let why = match classes.as_slice() {
-        [] => "no values; by the declared type".to_owned(),
-        [class] => format!("every value is {}", class_name(*class)),
-        several => {
-            let names: Vec<&str> = several.iter().map(|class| class_name(*class)).collect();
-            format!("values are {}", names.join(" and "))
-        }
-    };
+    let evidence = seen.and_then(|(survey, at)| survey.evidence(at));
+    let counts = evidence.map(|evidence| CLASSES.into_iter().zip(evidence.classes()));
     InspectedColumn {
         name: column.name.clone(),
         declared,
         renamed: (planned.target != planned.source).then(|| planned.target.clone()),
-        classes,
+        class_column: planned.class_column.clone(),
+        classes: counts.map_or_else(Vec::new, |counts| {
+            counts.filter(|(_, count)| *count > 0).collect()
+        }),
+        examples: evidence.map_or_else(Vec::new, |evidence| {
+            evidence.examples().into_iter().map(str::to_owned).collect()
+        }),
+        integers: evidence.and_then(cutover_domain::transfer::evidence::Evidence::integers),
+        longest: evidence.map_or(0, |evidence| evidence.longest_text().max(evidence.longest_blob())),
+        unfit_texts: evidence.map_or((0, 0), |evidence| {
+            (evidence.texts_with_nul(), evidence.texts_not_utf8())
+        }),
         chosen,
-        why,
-    }
-}
-
-/// A storage class as people say it.
-pub fn class_name(class: StorageClass) -> &'static str {
-    match class {
-        StorageClass::Null => "NULL",
-        StorageClass::Integer => "an integer",
-        StorageClass::Real => "a real",
-        StorageClass::Text => "text",
-        StorageClass::Blob => "a blob",
+        rendering: planned
+            .rendering
+            .as_ref()
+            .map(ToString::to_string)
+            .unwrap_or_default(),
+        computed: computed.cloned(),
+        why: planned.why.clone(),
     }
 }

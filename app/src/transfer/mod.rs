@@ -3,4 +3,6 @@
 pub mod copy;
 pub mod inspect;
 pub mod progress;
+mod spread;
+pub mod survey;
 pub mod verify;

@@ -4,7 +4,7 @@ use std::io::{IsTerminal, Write as _};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use indicatif::{HumanBytes, HumanCount, ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::{HumanBytes, HumanCount, HumanFloatCount, MultiProgress, ProgressBar, ProgressStyle};
 
 /// What is being done to a table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -13,6 +13,8 @@ pub enum Phase {
     Survey,
     /// Its rows are loaded.
     Load,
+    /// Its keys, indexes and constraints are made.
+    Build,
     /// Its rows are compared.
     Verify,
 }
@@ -22,6 +24,7 @@ impl Phase {
         match self {
             Self::Survey => "survey",
             Self::Load => "copy",
+            Self::Build => "build",
             Self::Verify => "verify",
         }
     }
@@ -29,12 +32,15 @@ impl Phase {
 
 /// Told what goes on.
 pub trait Progress: Send + Sync {
-    /// A table begins. `rows` is its size where that is known, `done` how many of them an earlier run has done.
-    fn begin(&self, phase: Phase, table: &str, rows: Option<u64>, done: u64);
+    /// Work on a table begins. `rows` is its size where that is known (of [`Phase::Build`]: the steps), `done` how many of them an earlier
+    /// run has done. The work ends when what is returned is dropped.
+    fn begin(&self, phase: Phase, table: &str, rows: Option<u64>, done: u64) -> Box<dyn Work>;
+}
+
+/// Work under way.
+pub trait Work: Send + Sync {
     /// More rows, and their bytes.
     fn advance(&self, rows: u64, bytes: u64);
-    /// The table is done.
-    fn end(&self);
 }
 
 /// Tells nobody.
@@ -42,9 +48,13 @@ pub trait Progress: Send + Sync {
 pub struct Silent;
 
 impl Progress for Silent {
-    fn begin(&self, _: Phase, _: &str, _: Option<u64>, _: u64) {}
+    fn begin(&self, _: Phase, _: &str, _: Option<u64>, _: u64) -> Box<dyn Work> {
+        Box::new(Self)
+    }
+}
+
+impl Work for Silent {
     fn advance(&self, _: u64, _: u64) {}
-    fn end(&self) {}
 }
 
 /// Between two plain lines about one table.
@@ -53,33 +63,15 @@ const LINE_INTERVAL: Duration = Duration::from_secs(5);
 /// Bars on a terminal, lines otherwise.
 #[derive(Debug)]
 pub struct Terminal {
-    bars: bool,
-    current: Mutex<Option<Current>>,
-}
-
-#[derive(Debug)]
-struct Current {
-    bar: ProgressBar,
-    phase: Phase,
-    table: String,
-    total: Option<u64>,
-    rows: u64,
-    bytes: u64,
-    begun: Instant,
-    told: Instant,
+    bars: Option<MultiProgress>,
 }
 
 impl Terminal {
     /// For standard error as it is.
     pub fn new() -> Self {
         Self {
-            bars: std::io::stderr().is_terminal(),
-            current: Mutex::new(None),
+            bars: std::io::stderr().is_terminal().then(MultiProgress::new),
         }
-    }
-
-    fn with(&self, change: impl FnOnce(&mut Option<Current>)) {
-        change(&mut self.current.lock().unwrap_or_else(PoisonError::into_inner));
     }
 }
 
@@ -90,80 +82,108 @@ impl Default for Terminal {
 }
 
 impl Progress for Terminal {
-    fn begin(&self, phase: Phase, table: &str, rows: Option<u64>, done: u64) {
-        let bar = if self.bars {
-            let template = if rows.is_some() {
-                "{prefix:>7} {wide_msg} {bar:24} {human_pos}/{human_len} rows, {per_sec}, {eta} left"
-            } else {
-                "{prefix:>7} {wide_msg} {human_pos} rows, {per_sec}"
+    fn begin(&self, phase: Phase, table: &str, rows: Option<u64>, done: u64) -> Box<dyn Work> {
+        let bar = self.bars.as_ref().map(|bars| {
+            let template = match (phase, rows) {
+                (Phase::Build, _) => "{prefix:>7} {wide_msg} {bar:24} {human_pos}/{human_len}",
+                (_, Some(_)) => {
+                    "{prefix:>7} {wide_msg} {bar:24} {human_pos}/{human_len} rows, {per_sec}, {eta} left"
+                }
+                (_, None) => "{prefix:>7} {wide_msg} {human_pos} rows, {per_sec}",
             };
             let style =
                 ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
-            let bar = ProgressBar::with_draw_target(rows, ProgressDrawTarget::stderr()).with_style(style);
+            let bar = bars.add(ProgressBar::new(rows.unwrap_or(0)).with_style(style));
             bar.set_prefix(phase.as_str());
             bar.set_message(table.to_owned());
             bar.set_position(done);
             bar.reset_eta();
             bar
-        } else {
-            ProgressBar::hidden()
-        };
+        });
         let now = Instant::now();
-        let table = table.to_owned();
-        self.with(|current| {
-            *current = Some(Current {
-                bar,
-                phase,
-                table,
-                total: rows,
+        Box::new(Shown {
+            bar,
+            phase,
+            table: table.to_owned(),
+            total: rows,
+            begun: now,
+            so_far: Mutex::new(SoFar {
                 rows: done,
                 bytes: 0,
-                begun: now,
                 told: now,
-            });
-        });
-    }
-
-    fn advance(&self, rows: u64, bytes: u64) {
-        self.with(|current| {
-            let Some(current) = current else { return };
-            current.rows += rows;
-            current.bytes += bytes;
-            current.bar.set_position(current.rows);
-            current
-                .bar
-                .set_message(format!("{} ({})", current.table, HumanBytes(current.bytes)));
-            if !self.bars && current.told.elapsed() >= LINE_INTERVAL {
-                current.told = Instant::now();
-                line(current, "");
-            }
-        });
-    }
-
-    fn end(&self) {
-        self.with(|current| {
-            let Some(current) = current.take() else { return };
-            current.bar.finish_and_clear();
-            if current.phase != Phase::Survey && current.rows > 0 {
-                line(&current, ", done");
-            }
-        });
+            }),
+        })
     }
 }
 
-fn line(current: &Current, end: &str) {
-    let of = current
-        .total
-        .map(|total| format!(" of {}", HumanCount(total)))
-        .unwrap_or_default();
-    let text = format!(
-        "{} {}: {}{of} rows, {}, {:.1} s{end}",
-        current.phase.as_str(),
-        current.table,
-        HumanCount(current.rows),
-        HumanBytes(current.bytes),
-        current.begun.elapsed().as_secs_f64()
-    );
-    // Nobody reads standard error: no reason to stop.
-    writeln!(std::io::stderr(), "{text}").unwrap_or_default();
+/// A bar, or what is told in lines.
+#[derive(Debug)]
+struct Shown {
+    bar: Option<ProgressBar>,
+    phase: Phase,
+    table: String,
+    total: Option<u64>,
+    begun: Instant,
+    so_far: Mutex<SoFar>,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct SoFar {
+    rows: u64,
+    bytes: u64,
+    told: Instant,
+}
+
+impl Work for Shown {
+    fn advance(&self, rows: u64, bytes: u64) {
+        let mut so_far = self.so_far.lock().unwrap_or_else(PoisonError::into_inner);
+        so_far.rows += rows;
+        so_far.bytes += bytes;
+        if let Some(bar) = &self.bar {
+            bar.set_position(so_far.rows);
+            if so_far.bytes > 0 {
+                let seconds = self.begun.elapsed().as_secs_f64().max(0.001);
+                let rate = HumanFloatCount(so_far.bytes as f64 / seconds / 1e6);
+                bar.set_message(format!(
+                    "{} ({}, {rate} MB/s)",
+                    self.table,
+                    HumanBytes(so_far.bytes)
+                ));
+            }
+        } else if so_far.told.elapsed() >= LINE_INTERVAL {
+            so_far.told = Instant::now();
+            self.line(*so_far, "");
+        }
+    }
+}
+
+impl Drop for Shown {
+    fn drop(&mut self) {
+        if let Some(bar) = &self.bar {
+            bar.finish_and_clear();
+        }
+        let so_far = *self.so_far.get_mut().unwrap_or_else(PoisonError::into_inner);
+        if matches!(self.phase, Phase::Load | Phase::Verify) && so_far.rows > 0 {
+            self.line(so_far, ", done");
+        }
+    }
+}
+
+impl Shown {
+    fn line(&self, so_far: SoFar, end: &str) {
+        let of = self
+            .total
+            .map(|total| format!(" of {}", HumanCount(total)))
+            .unwrap_or_default();
+        let text = format!(
+            "{} {}: {}{of} rows, {}, {:.1} s{end}",
+            self.phase.as_str(),
+            self.table,
+            HumanCount(so_far.rows),
+            HumanBytes(so_far.bytes),
+            self.begun.elapsed().as_secs_f64()
+        );
+        // Nobody reads standard error: no reason to stop.
+        writeln!(std::io::stderr(), "{text}").unwrap_or_default();
+    }
 }

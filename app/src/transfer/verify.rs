@@ -2,28 +2,35 @@
 //!
 //! A table is scanned once on both sides for the digests of its buckets. Only where those differ it is scanned again: for the rows
 //! of the differing buckets, as many at a time as memory is set aside for, and once more for the first differing rows in full.
-//! All scans of a side see one snapshot.
+//! All scans of a side see one snapshot. Several tables and parts of a table are scanned at the same time; digests are sums, so
+//! that those of the parts add up.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Instant;
 
 use cutover_domain::time::LegacyZone;
-use cutover_domain::transfer::canonical::Form;
-use cutover_domain::transfer::catalog::{Catalog, Column, Engine, Storage, Table};
-use cutover_domain::transfer::difference::{Columns, Details, Matched, TableReport, describe, match_rows};
+use cutover_domain::transfer::canonical::{Form, Rendering};
+use cutover_domain::transfer::catalog::{Catalog, Column, Engine, Key, Storage, Table};
+use cutover_domain::transfer::difference::{Columns, Details, Matched, TableReport, describe};
 use cutover_domain::transfer::digest::{
-    BUCKETS, Collector, Detail, Digest, Entry, RowReader, RowShape, Tally,
+    BUCKETS, Collector, Detail, Digest, Entries, Entry, RowReader, RowShape, Tally,
 };
 use cutover_ports::transfer::{
-    LedgerEntry, OwnNotes, RowScan, ScanColumn, TransferError, TransferResult, VerifySide,
+    LedgerEntry, OwnNotes, Part, RenderedColumn, RowScan, ScanColumn, TransferError, TransferResult,
+    VerifySide,
 };
+use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
 use serde_json::{Value, json};
+use tokio::sync::Semaphore;
 
-use super::progress::{Phase, Progress};
+use super::progress::{Phase, Progress, Work};
 
-/// So many rows of a side are held at once while differing buckets are looked at: 32 bytes each.
-const ROWS_AT_ONCE: u64 = 1_500_000;
+/// So many rows of a side are held at once while differing buckets are looked at: 40 bytes each, and as much again while they grow.
+const ROWS_AT_ONCE: u64 = 750_000;
+
+/// A table is divided into so many parts for each scan that can run at once: some hold more rows than others.
+const PARTS_OF_A_SCAN: usize = 8;
 
 /// What to verify.
 #[derive(Debug, Clone)]
@@ -36,6 +43,8 @@ pub struct VerifyOptions {
     pub rows_named: usize,
     /// The zone of times without one.
     pub zone: LegacyZone,
+    /// So many tables, and parts of a table, are read at once.
+    pub jobs: usize,
 }
 
 /// What a verification found.
@@ -82,25 +91,41 @@ pub async fn verify(
     let (ours, theirs) = tokio::try_join!(source.catalog(), target.catalog())?;
     let (our_notes, their_notes) = tokio::try_join!(source.own_notes(), target.own_notes())?;
     check_names(options, &ours, &theirs)?;
-    let mut report = VerifyReport::default();
-    for table in ours.tables.iter().filter(|table| options.wants(&table.name)) {
-        progress.begin(Phase::Verify, &table.name, None, 0);
-        let mut one = match theirs.table(&table.name) {
-            Some(other) => {
-                let pair = Pair::new(source, target, table, other, options);
-                pair.verify(&our_notes, &their_notes, &progress).await?
-            }
-            None => without_target(source, table).await?,
-        };
-        progress.end();
-        let quarantined = [&our_notes, &their_notes].map(|notes| notes.quarantined.get(&table.name));
-        note_quarantine(&mut one, quarantined.into_iter().flatten().sum());
-        report.tables.push(one);
-    }
+    let names = Names::new((&ours, &our_notes), (&theirs, &their_notes));
+    let count = ours.tables.iter().filter(|table| options.wants(&table.name)).count();
+    let work: Arc<dyn Work> = progress.begin(Phase::Verify, &format!("{count} tables"), None, 0).into();
+    let run = Run {
+        source,
+        target,
+        notes: (&our_notes, &their_notes),
+        names: &names,
+        options,
+        work: &work,
+        differing: Semaphore::new(1),
+    };
+    let pairs: Vec<(&Table, Option<&Table>)> = ours
+        .tables
+        .iter()
+        .map(|table| (table, theirs.table(names.table(&table.name))))
+        .collect();
+    let met: HashSet<&str> = pairs
+        .iter()
+        .filter_map(|(_, other)| Some(other.as_ref()?.name.as_str()))
+        .collect();
+    let wanted = pairs.iter().filter(|(table, _)| options.wants(&table.name));
+    let mut report = VerifyReport {
+        tables: stream::iter(wanted)
+            .map(|(table, other)| run.table(table, *other))
+            .buffered(options.jobs.max(1))
+            .try_collect()
+            .await?,
+        ..VerifyReport::default()
+    };
+    drop(work);
     for table in theirs
         .tables
         .iter()
-        .filter(|table| ours.table(&table.name).is_none())
+        .filter(|table| !met.contains(table.name.as_str()))
     {
         let rows = target.count_rows(&table.name).await?;
         if options.tables.contains(&table.name) {
@@ -118,6 +143,71 @@ pub async fn verify(
     }
     report.seconds = begun.elapsed().as_secs_f64();
     Ok(report)
+}
+
+/// A verification at work.
+struct Run<'a> {
+    source: &'a dyn VerifySide,
+    target: &'a dyn VerifySide,
+    notes: (&'a OwnNotes, &'a OwnNotes),
+    names: &'a Names<'a>,
+    options: &'a VerifyOptions,
+    work: &'a Arc<dyn Work>,
+    /// One table at a time has its differing rows in memory.
+    differing: Semaphore,
+}
+
+impl Run<'_> {
+    async fn table(&self, table: &Table, other: Option<&Table>) -> TransferResult<TableReport> {
+        let mut report = match other {
+            Some(other) => Pair::new(self, table, other).verify().await?,
+            None => without_target(self.source, table).await?,
+        };
+        let quarantined = [self.notes.0, self.notes.1].map(|notes| notes.quarantined.get(&table.name));
+        note_quarantine(&mut report, quarantined.into_iter().flatten().sum());
+        Ok(report)
+    }
+}
+
+/// What the tables and columns that a copy has made in PostgreSQL are called in SQLite, and how their values come back there.
+struct Names<'a> {
+    /// The columns of a made table, by its name in the source.
+    made: HashMap<&'a str, Vec<&'a RenderedColumn>>,
+    /// Whether the source is SQLite, and the target what was made.
+    forth: bool,
+}
+
+impl<'a> Names<'a> {
+    fn new(ours: (&Catalog, &'a OwnNotes), theirs: (&Catalog, &'a OwnNotes)) -> Self {
+        let (forth, notes) = match (ours.0.engine, theirs.0.engine) {
+            (Engine::Sqlite, Engine::Postgres) => (true, theirs.1.rendered.as_slice()),
+            (Engine::Postgres, Engine::Sqlite) => (false, ours.1.rendered.as_slice()),
+            _ => (true, &[][..]),
+        };
+        let mut made: HashMap<&str, Vec<&RenderedColumn>> = HashMap::new();
+        for column in notes {
+            let table = if forth {
+                &column.source_table
+            } else {
+                &column.table
+            };
+            made.entry(table).or_default().push(column);
+        }
+        Self { made, forth }
+    }
+
+    /// What a table of the source is called in the target.
+    fn table<'t>(&'t self, name: &'t str) -> &'t str {
+        match self.made.get(name).and_then(|columns| columns.first()) {
+            Some(column) if self.forth => &column.table,
+            Some(column) => &column.source_table,
+            None => name,
+        }
+    }
+
+    fn columns(&self, table: &str) -> &[&'a RenderedColumn] {
+        self.made.get(table).map_or(&[], Vec::as_slice)
+    }
 }
 
 /// What a target's ledger is to note of the tables that are equal.
@@ -218,6 +308,7 @@ fn note_quarantine(report: &mut TableReport, rows: u64) {
 
 /// Two tables that are to hold the same rows.
 struct Pair<'a> {
+    run: &'a Run<'a>,
     source: Side<'a>,
     target: Side<'a>,
     /// The columns that both have, by their names in the source.
@@ -226,7 +317,8 @@ struct Pair<'a> {
     /// Columns that one of them lacks.
     only_source: Vec<&'a Column>,
     only_target: Vec<&'a Column>,
-    options: &'a VerifyOptions,
+    /// What was found wrong with the columns themselves.
+    problems: Vec<String>,
 }
 
 /// One table of a pair.
@@ -236,71 +328,111 @@ struct Side<'a> {
     engine: Engine,
     columns: Vec<ScanColumn>,
     forms: Vec<Form>,
+    /// The compared column that a column of the table is, or holds the classes of.
+    places: HashMap<&'a str, usize>,
 }
 
 impl<'a> Pair<'a> {
-    fn new(
-        source: &'a dyn VerifySide,
-        target: &'a dyn VerifySide,
-        ours: &'a Table,
-        theirs: &'a Table,
-        options: &'a VerifyOptions,
-    ) -> Self {
+    fn new(run: &'a Run<'a>, ours: &'a Table, theirs: &'a Table) -> Self {
         let mut pair = Self {
-            source: Side::new(source, ours),
-            target: Side::new(target, theirs),
+            run,
+            source: Side::new(run.source, ours),
+            target: Side::new(run.target, theirs),
             names: Vec::new(),
             key: Vec::new(),
             only_source: Vec::new(),
             only_target: Vec::new(),
-            options,
+            problems: Vec::new(),
         };
-        let mut met = HashSet::new();
-        for column in &ours.columns {
-            let Some(other) = theirs
-                .column(&column.name)
-                .filter(|other| met.insert(other.name.as_str()))
-            else {
-                pair.only_source.push(column);
-                continue;
-            };
-            let (our_form, their_form) = Form::of_pair(&column.kind, &other.kind);
-            pair.names.push(column.name.clone());
-            pair.source.push(column, our_form);
-            pair.target.push(other, their_form);
+        let made = run.names.columns(&ours.name);
+        for column in made {
+            pair.add_made(column);
         }
-        pair.only_target = theirs
-            .columns
-            .iter()
-            .filter(|column| !met.contains(column.name.as_str()))
-            .collect();
+        for column in &ours.columns {
+            if pair.source.has(column) {
+                continue;
+            }
+            match theirs
+                .column(&column.name)
+                .filter(|other| !pair.target.has(other))
+            {
+                Some(other) => pair.add(column, other, Form::of_pair(&column.kind, &other.kind)),
+                None => pair.only_source.push(column),
+            }
+        }
+        let only_target = theirs.columns.iter().filter(|column| !pair.target.has(column));
+        pair.only_target = only_target.collect();
         pair.key = pair.key_columns().unwrap_or_default();
         pair
+    }
+
+    /// A column that a copy has made. One that is gone, or no longer what it was, is left to be compared by its name and type.
+    fn add_made(&mut self, noted: &RenderedColumn) {
+        let forth = self.run.names.forth;
+        let (stored, made) = if forth {
+            (self.source.table, self.target.table)
+        } else {
+            (self.target.table, self.source.table)
+        };
+        if made.name != noted.table || stored.name != noted.source_table {
+            return;
+        }
+        let named = |table: &'a Table, name: &str| table.columns.iter().find(|column| column.name == name);
+        let (Some(original), Some(column)) =
+            (named(stored, &noted.source_column), named(made, &noted.column))
+        else {
+            return;
+        };
+        if [original, column]
+            .iter()
+            .any(|column| self.source.has(column) || self.target.has(column))
+        {
+            return;
+        }
+        let class = noted.class_column.as_deref().map(|name| named(made, name));
+        let rendering = Rendering::parse(&noted.rendering);
+        let forms = rendering.and_then(|rendering| Form::of_rendering(rendering, &column.kind));
+        // A column of classes belongs to a mixed one, and to no other.
+        let forms = forms.filter(|(_, form)| form.has_class() == matches!(class, Some(Some(_))));
+        let Some((stored_form, made_form)) = forms else {
+            self.problems.push(format!(
+                "the column {:?} is noted in cutover.rendering as {:?}, which it no longer is, or which this version does not know",
+                noted.column, noted.rendering
+            ));
+            return;
+        };
+        if let Some(class) = class.flatten() {
+            let side = if forth { &mut self.target } else { &mut self.source };
+            side.push_class(class);
+        }
+        if forth {
+            self.add(original, column, (stored_form, made_form));
+        } else {
+            self.add(column, original, (made_form, stored_form));
+        }
+    }
+
+    fn add(&mut self, ours: &'a Column, theirs: &'a Column, (our_form, their_form): (Form, Form)) {
+        self.names.push(ours.name.clone());
+        self.source.push(ours, our_form);
+        self.target.push(theirs, their_form);
     }
 
     /// The columns that tell rows apart best. Whether they really do is of no consequence for what is found, only for how it is
     /// told.
     fn key_columns(&self) -> Option<Vec<usize>> {
-        let (ours, theirs) = (self.source.table, self.target.table);
-        let strict = [theirs.row_key(), ours.row_key()].into_iter().flatten();
-        let loose = [&theirs.primary_key, &ours.primary_key].into_iter().flatten();
-        let place = |name: &String| self.names.iter().position(|ours| ours.eq_ignore_ascii_case(name));
-        let mut keys = strict
-            .chain(loose)
-            .map(|key| key.columns.iter().map(place).collect::<Option<Vec<usize>>>());
-        keys.find_map(|key| key.filter(|columns| !columns.is_empty()))
+        let sides = [&self.target, &self.source];
+        let strict = sides.map(|side| side.key(side.table.row_key()));
+        let loose = sides.map(|side| side.key(side.table.primary_key.as_ref()));
+        strict.into_iter().chain(loose).flatten().next()
     }
 
-    async fn verify(
-        &self,
-        our_notes: &OwnNotes,
-        their_notes: &OwnNotes,
-        progress: &Arc<dyn Progress>,
-    ) -> TransferResult<TableReport> {
+    async fn verify(&self) -> TransferResult<TableReport> {
         let begun = Instant::now();
         let mut report = TableReport {
             name: self.source.table.name.clone(),
             target: Some(self.target.table.name.clone()),
+            problems: self.problems.clone(),
             ..TableReport::default()
         };
         self.look_at_lone_columns(&mut report).await?;
@@ -310,21 +442,7 @@ impl<'a> Pair<'a> {
                 .push("the two tables have no column in common".to_owned());
             return Ok(report);
         }
-        let told = Arc::clone(progress);
-        let scans = Scans {
-            pair: self,
-            tally: Tally(Arc::new(move |rows, bytes| told.advance(rows, bytes))),
-            our_planted: our_notes
-                .planted
-                .get(&self.source.table.name)
-                .cloned()
-                .unwrap_or_default(),
-            their_planted: their_notes
-                .planted
-                .get(&self.target.table.name)
-                .cloned()
-                .unwrap_or_default(),
-        };
+        let scans = Scans::new(self).await?;
         let planted = scans.our_planted.len() + scans.their_planted.len();
         if planted > 0 {
             report.notes.push(format!(
@@ -341,15 +459,16 @@ impl<'a> Pair<'a> {
         if differing.is_empty() {
             report.digest = Some(our_total.to_string());
         } else {
+            // The semaphore is never closed.
+            let _alone = self.run.differing.acquire().await.ok();
             let sizes = |at: usize| {
                 [&ours, &theirs]
                     .map(|side| side.get(at).map_or(0, Digest::rows))
                     .into_iter()
                     .max()
             };
-            let matched = scans
-                .differences(&mut report, &differing, |at| sizes(at).unwrap_or(0))
-                .await?;
+            let matched = scans.differences(&differing, |at| sizes(at).unwrap_or(0)).await?;
+            report.counts = matched.counts;
             scans.name_rows(&mut report, &matched).await?;
         }
         report.seconds = begun.elapsed().as_secs_f64();
@@ -399,16 +518,40 @@ impl<'a> Side<'a> {
             engine,
             columns: Vec::new(),
             forms: Vec::new(),
+            places: HashMap::new(),
         }
     }
 
-    fn push(&mut self, column: &Column, form: Form) {
+    fn has(&self, column: &Column) -> bool {
+        self.places.contains_key(column.name.as_str())
+    }
+
+    fn push(&mut self, column: &'a Column, form: Form) {
         let as_text = form.as_text(&column.kind);
         self.columns.push(ScanColumn {
             name: column.name.clone(),
             as_text,
         });
+        self.places.insert(&column.name, self.forms.len());
         self.forms.push(form);
+    }
+
+    /// The column of the classes of the mixed column that comes next.
+    fn push_class(&mut self, column: &'a Column) {
+        self.columns.push(ScanColumn {
+            name: column.name.clone(),
+            as_text: true,
+        });
+        self.places.insert(&column.name, self.forms.len());
+    }
+
+    /// The places of a key's columns, if all of them are compared.
+    fn key(&self, key: Option<&Key>) -> Option<Vec<usize>> {
+        let place = |name: &String| self.places.get(name.as_str()).copied();
+        let mut places: Vec<usize> = key?.columns.iter().map(place).collect::<Option<_>>()?;
+        let mut met = HashSet::new();
+        places.retain(|place| met.insert(*place));
+        (!places.is_empty()).then_some(places)
     }
 
     /// The name that reaches where a row is kept.
@@ -419,69 +562,113 @@ impl<'a> Side<'a> {
             (Engine::Sqlite, Storage::Clustered) => None,
         }
     }
-
-    async fn scan(&self, reader: RowReader, with_place: bool) -> TransferResult<Collector> {
-        let scan = RowScan {
-            table: self.table.name.clone(),
-            columns: self.columns.clone(),
-            place: self.place().filter(|_| with_place).map(str::to_owned),
-        };
-        Ok(self.database.scan(&scan, reader).await?.finish())
-    }
 }
 
 /// The scans of a pair.
 struct Scans<'a> {
     pair: &'a Pair<'a>,
     tally: Tally,
+    our_parts: Vec<Part>,
+    their_parts: Vec<Part>,
     our_planted: HashSet<String>,
     their_planted: HashSet<String>,
 }
 
-impl Scans<'_> {
+impl<'a> Scans<'a> {
+    async fn new(pair: &'a Pair<'a>) -> TransferResult<Self> {
+        let run = pair.run;
+        let (source, target) = (&pair.source, &pair.target);
+        // A single scan at a time may as well be a whole one.
+        let count = if run.options.jobs > 1 {
+            PARTS_OF_A_SCAN * run.options.jobs
+        } else {
+            1
+        };
+        let (our_parts, their_parts) = tokio::try_join!(
+            source.database.parts(source.table, count),
+            target.database.parts(target.table, count)
+        )?;
+        let planted =
+            |notes: &OwnNotes, table: &Table| notes.planted.get(&table.name).cloned().unwrap_or_default();
+        let told = Arc::clone(run.work);
+        Ok(Self {
+            pair,
+            tally: Tally(Arc::new(move |rows, bytes| told.advance(rows, bytes))),
+            our_parts,
+            their_parts,
+            our_planted: planted(run.notes.0, source.table),
+            their_planted: planted(run.notes.1, target.table),
+        })
+    }
+
     /// Both sides at once.
     async fn both(
         &self,
-        ours: Collector,
-        theirs: Collector,
+        ours: impl Fn() -> Collector,
+        theirs: impl Fn() -> Collector,
         with_place: bool,
     ) -> TransferResult<(Collector, Collector)> {
-        let reader = |side: &Side<'_>, skipped: &HashSet<String>, collector| {
-            let shape = RowShape {
-                forms: side.forms.clone(),
-                key: self.pair.key.clone(),
-                zone: self.pair.options.zone.clone(),
-            };
-            RowReader::new(&shape, skipped, collector)
-        };
         let (source, target) = (&self.pair.source, &self.pair.target);
+        let (our_shape, their_shape) = (self.shape(source), self.shape(target));
         tokio::try_join!(
-            source.scan(
-                reader(source, &self.our_planted, ours).with_tally(self.tally.clone()),
-                with_place
-            ),
-            target.scan(reader(target, &self.their_planted, theirs), with_place)
+            self.side(source, &self.our_parts, with_place, || {
+                RowReader::new(&our_shape, &self.our_planted, ours()).with_tally(self.tally.clone())
+            }),
+            self.side(target, &self.their_parts, with_place, || {
+                RowReader::new(&their_shape, &self.their_planted, theirs())
+            })
         )
     }
 
+    fn shape(&self, side: &Side<'_>) -> RowShape {
+        RowShape {
+            forms: side.forms.clone(),
+            key: self.pair.key.clone(),
+            zone: self.pair.run.options.zone.clone(),
+        }
+    }
+
+    /// The parts of one side, as many at once as there are jobs, and what was collected from them all.
+    async fn side(
+        &self,
+        side: &Side<'_>,
+        parts: &[Part],
+        with_place: bool,
+        reader: impl Fn() -> RowReader,
+    ) -> TransferResult<Collector> {
+        let place = side.place().filter(|_| with_place).map(str::to_owned);
+        let scans = parts.iter().map(|part| RowScan {
+            table: side.table.name.clone(),
+            columns: side.columns.clone(),
+            place: place.clone(),
+            part: *part,
+        });
+        let (reader, database) = (&reader, side.database);
+        let mut scanned = stream::iter(scans)
+            .map(|scan| async move { database.scan(&scan, reader()).await })
+            .buffer_unordered(self.pair.run.options.jobs.max(1));
+        let mut all: Option<Collector> = None;
+        while let Some(read) = scanned.try_next().await? {
+            let part = read.finish();
+            all = Some(match all {
+                None => part,
+                Some(all) => all.merged(part).ok_or_else(mixed_up)?,
+            });
+        }
+        // There is at least one part.
+        all.ok_or_else(mixed_up)
+    }
+
     async fn digests(&self) -> TransferResult<(Vec<Digest>, Vec<Digest>)> {
-        match self
-            .both(Collector::digests(), Collector::digests(), false)
-            .await?
-        {
+        match self.both(Collector::digests, Collector::digests, false).await? {
             (Collector::Digests(ours), Collector::Digests(theirs)) => Ok((ours, theirs)),
             _ => Err(mixed_up()),
         }
     }
 
     /// Counts the rows that differ, and picks the first ones of each kind.
-    async fn differences(
-        &self,
-        report: &mut TableReport,
-        differing: &[usize],
-        size: impl Fn(usize) -> u64,
-    ) -> TransferResult<Matched> {
-        let mut picked = Matched::default();
+    async fn differences(&self, differing: &[usize], size: impl Fn(usize) -> u64) -> TransferResult<Matched> {
+        let mut matched = Matched::default();
         let mut buckets = differing.iter().copied().peekable();
         while buckets.peek().is_some() {
             let mut wanted = vec![false; BUCKETS];
@@ -493,30 +680,16 @@ impl Scans<'_> {
             }
             let collector = || Collector::Entries {
                 wanted: wanted.clone(),
-                entries: Vec::new(),
+                entries: Entries::default(),
             };
             let (Collector::Entries { entries: ours, .. }, Collector::Entries { entries: theirs, .. }) =
-                self.both(collector(), collector(), false).await?
+                self.both(collector, collector, false).await?
             else {
                 return Err(mixed_up());
             };
-            let matched = match_rows(ours, theirs);
-            let count = |list: usize| u64::try_from(list).unwrap_or(u64::MAX);
-            report.counts.missing += count(matched.missing.len());
-            report.counts.extra += count(matched.extra.len());
-            report.counts.different += count(matched.different.len());
-            let room = |picked: usize| self.pair.options.rows_named.saturating_sub(picked);
-            picked
-                .missing
-                .extend(matched.missing.into_iter().take(room(picked.missing.len())));
-            picked
-                .extra
-                .extend(matched.extra.into_iter().take(room(picked.extra.len())));
-            picked
-                .different
-                .extend(matched.different.into_iter().take(room(picked.different.len())));
+            matched.add(ours, theirs, self.pair.run.options.rows_named);
         }
-        Ok(picked)
+        Ok(matched)
     }
 
     /// Fetches the picked rows and puts them into the report.
@@ -524,8 +697,8 @@ impl Scans<'_> {
         let wanted = |entries: &mut dyn Iterator<Item = Entry>| {
             let mut wanted: HashMap<Entry, u64> = HashMap::new();
             entries.for_each(|entry| *wanted.entry(entry).or_default() += 1);
-            Collector::Details {
-                wanted,
+            move || Collector::Details {
+                wanted: wanted.clone(),
                 rows: Vec::new(),
             }
         };
@@ -549,8 +722,8 @@ impl Scans<'_> {
                 _ => Err(mixed_up()),
             }
         };
-        let with_place = self.pair.key.is_empty();
-        let (ours, theirs) = self.both(ours, theirs, with_place).await?;
+        // Where a row is kept is its name if it has no key, or NULL in it.
+        let (ours, theirs) = self.both(ours, theirs, true).await?;
         let place = |side: &Side<'_>| side.place().unwrap_or("row").to_owned();
         let columns = Columns {
             names: self.pair.names.clone(),

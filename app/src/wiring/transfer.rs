@@ -1,5 +1,6 @@
 //! The two ends of a transfer, from the URLs that name them.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use cutover_migrations::Context;
@@ -7,46 +8,61 @@ use cutover_ports::transfer::{TransferError, TransferResult, TransferSource, Tra
 
 use crate::config::DatabaseUrl;
 
-/// How many scans of a SQLite source can run at once: the survey beside the check of the file.
-#[cfg(feature = "sqlite")]
-const READERS: usize = 2;
+/// How a database of a transfer is opened.
+#[derive(Debug, Clone)]
+pub struct Access {
+    /// How long a locked SQLite file is waited for.
+    pub busy_timeout: Duration,
+    /// The schema of a PostgreSQL database, if not the connection's own.
+    pub schema: Option<String>,
+    /// How many tables, or parts of them, are read at a time.
+    pub jobs: usize,
+}
 
 /// A database to be copied from: one snapshot, never written.
 #[cfg_attr(
     not(feature = "postgres"),
     expect(clippy::unused_async, reason = "a file needs no waiting for")
 )]
-pub async fn source(url: &DatabaseUrl, busy_timeout: Duration) -> TransferResult<Box<dyn TransferSource>> {
+pub async fn source(url: &DatabaseUrl, access: &Access) -> TransferResult<Arc<dyn TransferSource>> {
     match url {
         #[cfg(feature = "sqlite")]
-        DatabaseUrl::Sqlite(path) => Ok(Box::new(cutover_sqlite::transfer::SqliteSource::open(
-            path,
-            busy_timeout,
-            READERS,
-        )?)),
+        DatabaseUrl::Sqlite(path) => {
+            // Beside the scans the whole file is checked.
+            let readers = access.jobs.max(crate::transfer::survey::SCANS) + 1;
+            let source = cutover_sqlite::transfer::SqliteSource::open(path, access.busy_timeout, readers)?;
+            Ok(Arc::new(source))
+        }
         #[cfg(feature = "postgres")]
-        DatabaseUrl::Postgres(url) => Ok(Box::new(
-            cutover_postgres::transfer::PgSource::open(server(url.expose())?).await?,
-        )),
+        DatabaseUrl::Postgres(url) => {
+            let server = server(url.expose())?;
+            Ok(Arc::new(
+                cutover_postgres::transfer::PgSource::open(server, access.schema.clone()).await?,
+            ))
+        }
         #[cfg(not(all(feature = "sqlite", feature = "postgres")))]
-        _ => Err(not_built(busy_timeout)),
+        _ => Err(not_built(access.busy_timeout)),
     }
 }
 
 /// A database to be copied into.
-pub fn target(url: &DatabaseUrl, busy_timeout: Duration) -> TransferResult<Box<dyn TransferTarget>> {
+pub fn target(url: &DatabaseUrl, access: &Access) -> TransferResult<Box<dyn TransferTarget>> {
     match url {
         #[cfg(feature = "sqlite")]
         DatabaseUrl::Sqlite(path) => Ok(Box::new(cutover_sqlite::transfer::SqliteTarget::new(
             path,
-            busy_timeout,
+            access.busy_timeout,
         ))),
         #[cfg(feature = "postgres")]
-        DatabaseUrl::Postgres(url) => Ok(Box::new(cutover_postgres::transfer::PgTarget::new(server(
-            url.expose(),
-        )?))),
+        DatabaseUrl::Postgres(url) => {
+            let server = server(url.expose())?;
+            Ok(Box::new(cutover_postgres::transfer::PgTarget::new(
+                server,
+                access.schema.clone(),
+            )))
+        }
         #[cfg(not(all(feature = "sqlite", feature = "postgres")))]
-        _ => Err(not_built(busy_timeout)),
+        _ => Err(not_built(access.busy_timeout)),
     }
 }
 
@@ -60,20 +76,23 @@ fn not_built(_: Duration) -> TransferError {
     TransferError::Usage("this build has no adapter for one of the two databases".to_owned())
 }
 
-/// A database to be compared: one snapshot, never written.
-pub async fn verify_side(url: &DatabaseUrl, busy_timeout: Duration) -> TransferResult<Box<dyn VerifySide>> {
+/// A database to be compared: one snapshot, never written, in which so many scans can run at once. `schema` is PostgreSQL's.
+pub async fn verify_side(url: &DatabaseUrl, access: &Access) -> TransferResult<Box<dyn VerifySide>> {
     match url {
         #[cfg(feature = "sqlite")]
         DatabaseUrl::Sqlite(path) => {
-            let file = cutover_sqlite::transfer::verify::VerifyFile::open(path, busy_timeout).await?;
+            let (wait, scans) = (access.busy_timeout, access.jobs);
+            let file = cutover_sqlite::transfer::verify::VerifyFile::open(path, wait, scans).await?;
             Ok(Box::new(file))
         }
         #[cfg(feature = "postgres")]
-        DatabaseUrl::Postgres(url) => Ok(Box::new(
-            cutover_postgres::transfer::verify::VerifyDatabase::open(&server(url.expose())?).await?,
-        )),
+        DatabaseUrl::Postgres(url) => {
+            let (server, schema) = (server(url.expose())?, access.schema.as_deref());
+            let database = cutover_postgres::transfer::verify::VerifyDatabase::open(&server, schema, access.jobs);
+            Ok(Box::new(database.await?))
+        }
         #[cfg(not(all(feature = "sqlite", feature = "postgres")))]
-        _ => Err(not_built(busy_timeout)),
+        _ => Err(not_built(access.busy_timeout)),
     }
 }
 

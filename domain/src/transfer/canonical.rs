@@ -10,11 +10,13 @@
 
 mod json;
 mod number;
+mod rendering;
 mod time;
 
 use serde::Serialize;
 
 use self::json::JsonReader;
+pub use self::rendering::{Class, Precision, Rendering, Separator, Suffix};
 use super::catalog::{ColumnKind, PgKind};
 use crate::time::{LegacyZone, Timestamp};
 
@@ -22,7 +24,7 @@ use crate::time::{LegacyZone, Timestamp};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Logical {
-    /// The storage class and the bytes (both sides are SQLite).
+    /// The storage class and the bytes: both sides are SQLite, or the other one says how its values come back there.
     Stored,
     /// True and false.
     Bool,
@@ -82,6 +84,8 @@ pub struct Form {
     pub logical: Logical,
     /// The binary form in which PostgreSQL sends them; none for SQLite.
     pub postgres: Option<PgKind>,
+    /// How PostgreSQL's values come back in SQLite, if that is what is compared.
+    pub rendering: Option<Rendering>,
 }
 
 impl Form {
@@ -90,9 +94,37 @@ impl Form {
         matches!((self.postgres, column), (Some(PgKind::Text), ColumnKind::Postgres(ty)) if ty.kind != PgKind::Text)
     }
 
+    /// Whether the class of each value stands in a column of its own, and is read before it.
+    pub fn has_class(self) -> bool {
+        self.rendering == Some(Rendering::Mixed)
+    }
+
+    /// The forms of a column in SQLite and of the one in PostgreSQL that was made for it; none if the rendering is not one for
+    /// this type.
+    pub fn of_rendering(rendering: Rendering, made: &ColumnKind) -> Option<(Self, Self)> {
+        let ColumnKind::Postgres(ty) = made else {
+            return None;
+        };
+        let stored = Self {
+            logical: Logical::Stored,
+            postgres: None,
+            rendering: None,
+        };
+        let rendered = Self {
+            postgres: Some(ty.kind),
+            rendering: Some(rendering),
+            ..stored
+        };
+        rendering.fits(ty.kind).then_some((stored, rendered))
+    }
+
     /// The forms of a pair of columns.
     pub fn of_pair(one: &ColumnKind, other: &ColumnKind) -> (Self, Self) {
-        let form = |logical, postgres| Self { logical, postgres };
+        let form = |logical, postgres| Self {
+            logical,
+            postgres,
+            rendering: None,
+        };
         match (one, other) {
             (ColumnKind::Sqlite { .. }, ColumnKind::Sqlite { .. }) => {
                 (form(Logical::Stored, None), form(Logical::Stored, None))
@@ -139,6 +171,8 @@ pub enum Raw<'a> {
     Blob(&'a [u8]),
     /// PostgreSQL's binary form.
     Postgres(&'a [u8]),
+    /// PostgreSQL's binary form in a mixed column.
+    Mixed(Class, &'a [u8]),
 }
 
 /// The first byte of a canonical value. NULL is nothing but its tag.
@@ -172,6 +206,7 @@ const MICROS_TO_2000: i64 = 10_957 * time::DAY_MICROS;
 pub struct Canonicaliser {
     zone: LegacyZone,
     json: JsonReader,
+    scratch: Vec<u8>,
 }
 
 impl Canonicaliser {
@@ -180,6 +215,7 @@ impl Canonicaliser {
         Self {
             zone,
             json: JsonReader::default(),
+            scratch: Vec::new(),
         }
     }
 
@@ -192,7 +228,13 @@ impl Canonicaliser {
                 out.push(tag::NULL);
                 Some(())
             }
-            Raw::Postgres(bytes) => self.write_postgres(form, bytes, out),
+            Raw::Postgres(bytes) => match (form.rendering, form.postgres) {
+                (Some(rendering), Some(kind)) => rendering.write(kind, bytes, &mut self.scratch, out),
+                _ => self.write_postgres(form, bytes, out),
+            },
+            Raw::Mixed(class, bytes) => form
+                .postgres
+                .and_then(|kind| rendering::write_mixed(kind, class, bytes, out)),
             stored => self.write_sqlite(form.logical, stored, out),
         };
         if written.is_none() {
@@ -300,8 +342,13 @@ fn put_long(out: &mut Vec<u8>, tag: u8, bytes: &[u8]) {
     out.extend_from_slice(bytes);
 }
 
-fn put_length(out: &mut Vec<u8>, length: usize) {
-    out.extend_from_slice(&u64::try_from(length).unwrap_or(u64::MAX).to_le_bytes());
+/// Seven bits a byte, the lowest first; the last one is below 128. Most lengths take one byte, which is less to hash.
+fn put_length(out: &mut Vec<u8>, mut length: usize) {
+    while length > 0x7f {
+        out.push(length.to_le_bytes()[0] | 0x80);
+        length >>= 7;
+    }
+    out.push(length.to_le_bytes()[0]);
 }
 
 /// All NaNs are one value.
@@ -322,8 +369,13 @@ fn write_stored(raw: Raw<'_>, out: &mut Vec<u8>) {
         Raw::Real(n) => put(out, tag::STORED_REAL, &n.to_bits().to_le_bytes()),
         Raw::Text(bytes) => put_long(out, tag::STORED_TEXT, bytes),
         Raw::Blob(bytes) => put_long(out, tag::STORED_BLOB, bytes),
-        Raw::Postgres(bytes) => put_long(out, tag::STORED_POSTGRES, bytes),
+        Raw::Postgres(bytes) | Raw::Mixed(_, bytes) => put_long(out, tag::STORED_POSTGRES, bytes),
     }
+}
+
+/// Whether a canonical value is that of NULL.
+pub(super) fn is_null(canonical: &[u8]) -> bool {
+    canonical == [tag::NULL]
 }
 
 fn array<const N: usize>(raw: &[u8]) -> Option<[u8; N]> {
@@ -382,6 +434,8 @@ pub enum Shown {
     Bool(bool),
     /// A whole number.
     Integer(i64),
+    /// A finite double of SQLite.
+    Real(f64),
     /// Anything else, in words; long ones are cut.
     Text(String),
 }
@@ -402,6 +456,16 @@ impl Shown {
             tag::NULL => return Self::Null,
             tag::BOOL => return Self::Bool(rest == [1]),
             tag::INTEGER | tag::STORED_INTEGER => return number().map_or(Self::Null, Self::Integer),
+            // Of a rendered value this is the only place where it stands.
+            tag::STORED_REAL => {
+                let n = array(rest).map_or(f64::NAN, |bits| f64::from_bits(u64::from_le_bytes(bits)));
+                if n.is_finite() {
+                    return Self::Real(n);
+                }
+                Some(format!("{n:?}"))
+            }
+            tag::STORED_TEXT => Some(cut(&lossy(after_length(rest)))),
+            tag::STORED_BLOB => Some(cut(&hex(after_length(rest)))),
             tag::INSTANT => iso(number()),
             tag::DATE_TIME => part(number(), 0, 26),
             tag::DATE => part(
@@ -418,14 +482,6 @@ impl Shown {
 
 /// What has no shorter form: the value as its own database gives it.
 fn describe(raw: Raw<'_>, form: Form) -> String {
-    let hex = |bytes: &[u8]| {
-        let digits: Vec<String> = bytes
-            .iter()
-            .take(SHOWN_CHARS)
-            .map(|byte| format!("{byte:02x}"))
-            .collect();
-        format!("x'{}'", digits.concat())
-    };
     match (raw, form.postgres) {
         (Raw::Null, _) => "NULL".to_owned(),
         (Raw::Integer(n), _) => n.to_string(),
@@ -457,8 +513,24 @@ fn describe(raw: Raw<'_>, form: Form) -> String {
                 _ => hex(raw),
             }
         }
-        (Raw::Blob(raw) | Raw::Postgres(raw), _) => hex(raw),
+        (Raw::Mixed(_, raw), Some(PgKind::Text)) => lossy(raw),
+        (Raw::Blob(raw) | Raw::Postgres(raw) | Raw::Mixed(_, raw), _) => hex(raw),
     }
+}
+
+fn hex(bytes: &[u8]) -> String {
+    let digits: Vec<String> = bytes
+        .iter()
+        .take(SHOWN_CHARS)
+        .map(|byte| format!("{byte:02x}"))
+        .collect();
+    format!("x'{}'", digits.concat())
+}
+
+/// What stands behind a length.
+fn after_length(bytes: &[u8]) -> &[u8] {
+    let length = bytes.iter().take_while(|byte| **byte > 0x7f).count() + 1;
+    bytes.get(length..).unwrap_or_default()
 }
 
 fn lossy(text: &[u8]) -> String {

@@ -5,6 +5,8 @@
 
 use serde::Serialize;
 
+use super::rendering::Rendering;
+
 /// A database (PostgreSQL: one schema of it) as its own catalog describes it.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Catalog {
@@ -17,6 +19,32 @@ pub struct Catalog {
     pub tables: Vec<Table>,
     /// Everything that is no table: listed with its SQL, because a copy does not carry it.
     pub others: Vec<Other>,
+    /// The statements that make the SQLite file anew: of the file itself, or kept by the copy that it came with.
+    pub origin: Option<Origin>,
+}
+
+/// What makes a SQLite file as it was: a copy keeps it in its target, so that the way back leads to the same schema.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct Origin {
+    /// Tables, indexes, views and triggers, in the order in which they were made.
+    pub objects: Vec<OriginObject>,
+    /// Settings that are part of the file (`user_version`, `application_id`, `encoding`, …): a pragma and its value.
+    pub settings: Vec<(String, String)>,
+    /// What AUTOINCREMENT has given out, by table.
+    pub sequences: Vec<(String, i64)>,
+}
+
+/// An entry of SQLite's schema.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct OriginObject {
+    /// `table`, `index`, `view` or `trigger`.
+    pub kind: String,
+    /// Its name.
+    pub name: String,
+    /// The table that it is about; a table's own name.
+    pub table: String,
+    /// The statement.
+    pub sql: String,
 }
 
 /// Which database a catalog was read from.
@@ -55,6 +83,11 @@ pub struct Table {
     pub sequence: Option<i64>,
     /// The statement that made it (SQLite only; empty on PostgreSQL).
     pub sql: String,
+    /// The module behind a virtual table of SQLite, in lower case (`fts5`): it is read and written as a table whose first
+    /// column is its rowid.
+    pub module: Option<String>,
+    /// PostgreSQL: the SQLite table that it was made for.
+    pub made_for: Option<String>,
 }
 
 /// How SQLite stores a table's rows.
@@ -87,6 +120,20 @@ pub struct Column {
     pub identity: Identity,
     /// The collation, if it is not the database's own.
     pub collation: Option<String>,
+    /// PostgreSQL: the SQLite column that it was made for.
+    #[serde(skip)]
+    pub made_for: Option<MadeFor>,
+}
+
+/// A column of SQLite that a column of PostgreSQL was made for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MadeFor {
+    /// Its name.
+    pub column: String,
+    /// How values are written back.
+    pub rendering: Rendering,
+    /// The column beside it that holds the storage class of each value.
+    pub class_column: Option<String>,
 }
 
 /// A column's type in its own database.
@@ -146,6 +193,59 @@ pub struct PgType {
     pub name: String,
     /// What we know about it.
     pub kind: PgKind,
+}
+
+impl PgType {
+    /// Reads the name of a type that values are converted to, with its usual short forms.
+    pub fn parse(name: &str) -> Option<Self> {
+        let name = name.trim().to_ascii_lowercase();
+        let (word, arguments) = match name.split_once('(') {
+            Some((word, rest)) => (word.trim(), rest.strip_suffix(')')?),
+            None => (name.as_str(), ""),
+        };
+        let numbers: Vec<u32> = arguments
+            .split(',')
+            .filter(|number| !number.trim().is_empty())
+            .map(|number| number.trim().parse().ok())
+            .collect::<Option<_>>()?;
+        let (written, kind) = match (word, numbers.as_slice()) {
+            ("boolean" | "bool", []) => ("boolean".to_owned(), PgKind::Bool),
+            ("smallint" | "int2", []) => ("smallint".to_owned(), PgKind::Int2),
+            ("integer" | "int" | "int4", []) => ("integer".to_owned(), PgKind::Int4),
+            ("bigint" | "int8", []) => ("bigint".to_owned(), PgKind::Int8),
+            ("real" | "float4", []) => ("real".to_owned(), PgKind::Float4),
+            ("double precision" | "double" | "float8", []) => ("double precision".to_owned(), PgKind::Float8),
+            ("numeric" | "decimal", []) => ("numeric".to_owned(), PgKind::Numeric(None)),
+            ("numeric" | "decimal", [precision @ 1..=1000, rest @ ..]) if rest.len() < 2 => {
+                let scale = rest.first().copied().unwrap_or(0);
+                let kind = PgKind::Numeric(Some((
+                    u16::try_from(*precision).ok()?,
+                    i16::try_from(scale).ok()?,
+                )));
+                (format!("numeric({precision},{scale})"), kind)
+            }
+            ("text", []) => ("text".to_owned(), PgKind::Text),
+            ("varchar" | "character varying", []) => ("character varying".to_owned(), PgKind::Varchar(None)),
+            ("varchar" | "character varying", [limit]) if *limit > 0 => (
+                format!("character varying({limit})"),
+                PgKind::Varchar(Some(*limit)),
+            ),
+            ("bytea", []) => ("bytea".to_owned(), PgKind::Bytea),
+            ("json", []) => ("json".to_owned(), PgKind::Json),
+            ("jsonb", []) => ("jsonb".to_owned(), PgKind::Jsonb),
+            ("uuid", []) => ("uuid".to_owned(), PgKind::Uuid),
+            ("date", []) => ("date".to_owned(), PgKind::Date),
+            ("time" | "time without time zone", []) => ("time without time zone".to_owned(), PgKind::Time(6)),
+            ("timestamp" | "timestamp without time zone", []) => {
+                ("timestamp without time zone".to_owned(), PgKind::Timestamp(6))
+            }
+            ("timestamptz" | "timestamp with time zone", []) => {
+                ("timestamp with time zone".to_owned(), PgKind::Timestamptz(6))
+            }
+            _ => return None,
+        };
+        Some(Self { name: written, kind })
+    }
 }
 
 /// The PostgreSQL types that values are converted to and from; domains count as their base type.
@@ -259,8 +359,25 @@ pub struct Key {
     pub name: Option<String>,
     /// Its columns, in its order.
     pub columns: Vec<String>,
+    /// The collation of each column, none where it is the database's own (SQLite: BINARY, equality of the bytes).
+    pub collations: Vec<Option<String>>,
+}
+
+impl Key {
+    /// A key of these columns, in the database's own collation.
+    pub fn plain(name: Option<String>, columns: Vec<String>) -> Self {
+        let collations = vec![None; columns.len()];
+        Self {
+            name,
+            columns,
+            collations,
+        }
+    }
+
     /// Whether equality is that of the bytes; false with a collation such as NOCASE.
-    pub bytewise: bool,
+    pub fn bytewise(&self) -> bool {
+        self.collations.iter().all(Option::is_none)
+    }
 }
 
 /// A CHECK constraint.
@@ -361,8 +478,10 @@ pub struct Index {
 /// One part of an index.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct IndexPart {
-    /// The column, or none for an expression (see the index's SQL).
+    /// The column, or none for an expression.
     pub column: Option<String>,
+    /// The expression, as it is written in the index's SQL.
+    pub expression: Option<String>,
     /// Whether it is descending.
     pub descending: bool,
     /// The collation, if it is not the database's own (SQLite: BINARY).
@@ -410,6 +529,23 @@ impl Catalog {
     /// The table that `name` means: the one of exactly this name, else the only one that differs by ASCII case.
     pub fn table(&self, name: &str) -> Option<&Table> {
         by_name(&self.tables, name, |table| &table.name)
+    }
+
+    /// The names that tables, indexes and views have taken.
+    pub fn relation_names(&self) -> Vec<String> {
+        let mut names = Vec::new();
+        for table in &self.tables {
+            names.push(table.name.clone());
+            names.extend(table.indexes.iter().map(|index| index.name.clone()));
+            let keys = table.primary_key.iter().chain(&table.uniques);
+            names.extend(keys.filter_map(|key| key.name.clone()));
+        }
+        let others = self
+            .others
+            .iter()
+            .filter(|other| other.kind != OtherKind::Trigger);
+        names.extend(others.map(|other| other.name.clone()));
+        names
     }
 
     /// The tables, parents before children as far as foreign keys allow (a cycle is cut where it comes back), otherwise in
@@ -523,6 +659,8 @@ mod tests {
             indexes: vec![],
             sequence: None,
             sql: String::new(),
+            module: None,
+            made_for: None,
         }
     }
 
@@ -532,6 +670,7 @@ mod tests {
             schema: "main".to_owned(),
             tables,
             others: vec![],
+            origin: None,
         }
     }
 

@@ -53,6 +53,8 @@ pub enum Reject {
     UnknownType,
     /// A value of PostgreSQL that SQLite has no form for (NaN, infinity, a time before year 1 or after 9999).
     NoForm,
+    /// A value that the column's type would give back in another form.
+    Changed,
 }
 
 impl fmt::Display for Reject {
@@ -84,6 +86,7 @@ impl fmt::Display for Reject {
             Self::DuplicateKey => "a key that an earlier row has",
             Self::UnknownType => "a column type that values are not converted to",
             Self::NoForm => "a value that SQLite has no form for",
+            Self::Changed => "a value that the column's type would give back in another form",
         };
         f.write_str(text)
     }
@@ -151,10 +154,10 @@ impl Normalised {
 pub type Outcome = Result<Option<Normalised>, Reject>;
 
 /// Microseconds from 1970-01-01 to 2000-01-01, where PostgreSQL's time begins.
-const PG_EPOCH_MICROS: i64 = 946_684_800_000_000;
-const DAY_MICROS: i64 = 86_400_000_000;
+pub(super) const PG_EPOCH_MICROS: i64 = 946_684_800_000_000;
+pub(super) const DAY_MICROS: i64 = 86_400_000_000;
 /// A field of PostgreSQL is below 1 GiB; the rest is for the row around it.
-const FIELD_BYTES_MAX: usize = 0x3fff_0000;
+pub(super) const FIELD_BYTES_MAX: usize = 0x3fff_0000;
 
 /// How values become PostgreSQL's.
 #[derive(Debug, Clone)]
@@ -241,10 +244,12 @@ impl Converter {
 
     fn text(&self, text: &[u8], limit: Option<u32>, out: &mut Vec<u8>) -> Outcome {
         if !self.proven {
-            let text = checked_text(text)?;
+            check_text(text)?;
+            // Every byte but those that go on with a character begins one.
+            let characters = || text.iter().filter(|byte| **byte & 0xc0 != 0x80).count();
             if let Some(limit) = limit
                 && text.len() > usize::try_from(limit).unwrap_or(usize::MAX)
-                && text.chars().count() > usize::try_from(limit).unwrap_or(usize::MAX)
+                && characters() > usize::try_from(limit).unwrap_or(usize::MAX)
             {
                 return Err(Reject::TooLong(limit));
             }
@@ -258,7 +263,7 @@ impl Converter {
             return Err(Reject::TooLarge);
         }
         if !self.proven {
-            checked_text(text)?;
+            check_text(text)?;
             let verdict = json_text::judge(text).ok_or(Reject::NotJson)?;
             if !version.is_empty() {
                 if let Some(reason) = verdict.jsonb {
@@ -296,15 +301,15 @@ impl Converter {
     }
 }
 
-fn put(out: &mut Vec<u8>, bytes: &[u8]) {
+pub(super) fn put(out: &mut Vec<u8>, bytes: &[u8]) {
     out.extend_from_slice(bytes);
 }
 
-fn length(length: usize) -> [u8; 4] {
+pub(super) fn length(length: usize) -> [u8; 4] {
     i32::try_from(length).unwrap_or(i32::MAX).to_be_bytes()
 }
 
-fn field(out: &mut Vec<u8>, bytes: &[u8]) -> Outcome {
+pub(super) fn field(out: &mut Vec<u8>, bytes: &[u8]) -> Outcome {
     if bytes.len() > FIELD_BYTES_MAX {
         return Err(Reject::TooLarge);
     }
@@ -313,11 +318,34 @@ fn field(out: &mut Vec<u8>, bytes: &[u8]) -> Outcome {
     Ok(None)
 }
 
-fn checked_text(text: &[u8]) -> Result<&str, Reject> {
+/// Whether `text` can hold it: UTF-8 without NUL.
+pub(super) fn check_text(text: &[u8]) -> Result<(), Reject> {
+    if is_plain(text) {
+        return Ok(());
+    }
     if text.contains(&0) {
         return Err(Reject::NulInText);
     }
-    std::str::from_utf8(text).map_err(|_| Reject::NotUtf8)
+    std::str::from_utf8(text).map_err(|_| Reject::NotUtf8).map(|_| ())
+}
+
+/// Whether all bytes are ASCII and none is NUL: the common case, told at several bytes a step.
+pub(super) fn is_plain(text: &[u8]) -> bool {
+    const ONES: u64 = 0x0101_0101_0101_0101;
+    // A byte that is not ASCII has its high bit set. If there is none, one less sets the high bit of a byte that is 0, or of one
+    // above such a byte.
+    let unusual = |word: &[u8; 8]| {
+        let word = u64::from_le_bytes(*word);
+        word | word.wrapping_sub(ONES)
+    };
+    let Some(last) = text.last_chunk::<8>() else {
+        return text.iter().all(|byte| (1..0x80).contains(byte));
+    };
+    let (words, _) = text.as_chunks::<8>();
+    // Blocks, so that a long text which is not plain is left early.
+    let plain =
+        |words: &[[u8; 8]]| words.iter().fold(0, |seen, word| seen | unusual(word)) & (ONES << 7) == 0;
+    words.chunks(64).all(plain) && unusual(last) & (ONES << 7) == 0
 }
 
 fn narrow<T: TryFrom<i64>>(number: i64) -> Result<T, Reject> {
@@ -326,7 +354,7 @@ fn narrow<T: TryFrom<i64>>(number: i64) -> Result<T, Reject> {
 
 /// Both bounds of i64 are powers of two, which a double holds exactly.
 #[expect(clippy::cast_possible_truncation, reason = "checked to be whole and in range")]
-fn whole(number: f64) -> Result<i64, Reject> {
+pub(super) fn whole(number: f64) -> Result<i64, Reject> {
     if number.fract() != 0.0 || !number.is_finite() {
         return Err(Reject::Inexact);
     }
@@ -337,7 +365,7 @@ fn whole(number: f64) -> Result<i64, Reject> {
     }
 }
 
-fn exact(number: i64) -> Result<f64, Reject> {
+pub(super) fn exact(number: i64) -> Result<f64, Reject> {
     let real = number as f64;
     if whole(real) == Ok(number) {
         Ok(real)
@@ -388,10 +416,15 @@ fn canonical_time(text: &[u8]) -> Option<i64> {
 }
 
 /// Days since 1970-01-01 of `YYYY-MM-DD`, by the algorithm that counts from March so that the leap day comes last.
-fn days(text: &[u8]) -> Option<i64> {
+pub(super) fn days(text: &[u8]) -> Option<i64> {
     let text: &[u8; 10] = text.try_into().ok()?;
     (text[4] == b'-' && text[7] == b'-').then_some(())?;
-    let (year, month, day) = (number(&text[..4])?, number(&text[5..7])?, number(&text[8..])?);
+    let (century, year) = (two(text[0], text[1])?, two(text[2], text[3])?);
+    let (year, month, day) = (
+        century * 100 + year,
+        two(text[5], text[6])?,
+        two(text[8], text[9])?,
+    );
     let leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
     let longest = match month {
         1 | 3 | 5 | 7 | 8 | 10 | 12 => 31,
@@ -405,6 +438,11 @@ fn days(text: &[u8]) -> Option<i64> {
     let of_era = year % 400;
     let of_year = (153 * ((month + 9) % 12) + 2) / 5 + day - 1;
     Some(era * 146_097 + of_era * 365 + of_era / 4 - of_era / 100 + of_year - 719_468)
+}
+
+/// The number of two digits.
+pub(super) fn two(tens: u8, ones: u8) -> Option<i64> {
+    (tens.is_ascii_digit() && ones.is_ascii_digit()).then(|| i64::from((tens - b'0') * 10 + (ones - b'0')))
 }
 
 fn number(digits: &[u8]) -> Option<i64> {
@@ -465,26 +503,43 @@ fn time_of_day(text: &[u8], digits: u8, out: &mut Vec<u8>) -> Outcome {
 }
 
 fn uuid(text: &[u8], out: &mut Vec<u8>) -> Outcome {
-    let mut bytes = [0_u8; 16];
-    let dashes = text.len() == 36 && [8, 13, 18, 23].iter().all(|at| text[*at] == b'-');
-    let digits: Vec<u8> = text.iter().copied().filter(|byte| *byte != b'-').collect();
-    if !dashes || digits.len() != 32 {
-        return Err(Reject::NotAUuid);
-    }
-    for (byte, pair) in bytes.iter_mut().zip(digits.chunks_exact(2)) {
-        let nibble = |digit: u8| char::from(digit).to_digit(16).and_then(|n| u8::try_from(n).ok());
-        let (high, low) = (
-            nibble(pair[0]).ok_or(Reject::NotAUuid)?,
-            nibble(pair[1]).ok_or(Reject::NotAUuid)?,
-        );
-        *byte = high << 4 | low;
-    }
+    let (bytes, capitals) = uuid_bytes(text).ok_or(Reject::NotAUuid)?;
     field(out, &bytes)?;
-    Ok(text
-        .iter()
-        .any(u8::is_ascii_uppercase)
-        .then_some(Normalised::UuidSpelling))
+    Ok(capitals.then_some(Normalised::UuidSpelling))
 }
+
+const CAPITAL: u8 = 0x10;
+/// The value of each hexadecimal digit, with a mark for capitals; all bits of what is none.
+const NIBBLES: [u8; 256] = {
+    let mut nibbles = [u8::MAX; 256];
+    let mut value = 0;
+    while value < 16 {
+        nibbles[b"0123456789abcdef"[value as usize] as usize] = value;
+        if value > 9 {
+            nibbles[b"0123456789ABCDEF"[value as usize] as usize] = CAPITAL | value;
+        }
+        value += 1;
+    }
+    nibbles
+};
+
+/// A UUID with its four dashes, and whether it has capitals.
+pub(super) fn uuid_bytes(text: &[u8]) -> Option<([u8; 16], bool)> {
+    let text: &[u8; 36] = text.try_into().ok()?;
+    let dashes = [8, 13, 18, 23].iter().all(|at| text[*at] == b'-');
+    dashes.then_some(())?;
+    let mut bytes = [0_u8; 16];
+    let mut seen = 0;
+    for (byte, at) in bytes.iter_mut().zip(UUID_DIGITS) {
+        let (high, low) = (NIBBLES[usize::from(text[at])], NIBBLES[usize::from(text[at + 1])]);
+        seen |= high | low;
+        *byte = high << 4 | (low & 0xf);
+    }
+    (seen <= CAPITAL | 0xf).then_some((bytes, seen & CAPITAL != 0))
+}
+
+/// Where the digits of each byte begin.
+const UUID_DIGITS: [usize; 16] = [0, 2, 4, 6, 9, 11, 14, 16, 19, 21, 24, 26, 28, 30, 32, 34];
 
 fn numeric(value: Value<'_>, modifier: Option<(u16, i16)>, out: &mut Vec<u8>) -> Outcome {
     let (text, normalised) = match value {
@@ -498,16 +553,7 @@ fn numeric(value: Value<'_>, modifier: Option<(u16, i16)>, out: &mut Vec<u8>) ->
         }
         Value::Null | Value::Blob(_) => return Err(Reject::WrongClass(value.class())),
     };
-    let (negative, rest) = text
-        .strip_prefix('-')
-        .map_or((false, text.as_str()), |rest| (true, rest));
-    let (whole, fraction) = rest.split_once('.').map_or((rest, ""), |parts| parts);
-    let digits_only = |part: &str| part.bytes().all(|byte| byte.is_ascii_digit());
-    let shaped = !whole.is_empty() && digits_only(whole) && digits_only(fraction) && !rest.ends_with('.');
-    if !shaped {
-        return Err(Reject::NotANumber);
-    }
-    let whole = whole.trim_start_matches('0');
+    let (negative, whole, fraction) = decimal_parts(&text).ok_or(Reject::NotANumber)?;
     if let Some((precision, scale)) = modifier {
         let scale = usize::try_from(scale).map_err(|_| Reject::UnknownType)?;
         if fraction.trim_end_matches('0').len() > scale {
@@ -521,8 +567,22 @@ fn numeric(value: Value<'_>, modifier: Option<(u16, i16)>, out: &mut Vec<u8>) ->
     Ok(normalised)
 }
 
+/// The sign, and the digits before (without leading zeros) and behind the point.
+pub(super) fn decimal_parts(text: &str) -> Option<(bool, &str, &str)> {
+    let (negative, rest) = text.strip_prefix('-').map_or((false, text), |rest| (true, rest));
+    let (whole, fraction) = rest.split_once('.').map_or((rest, ""), |parts| parts);
+    let digits_only = |part: &str| part.bytes().all(|byte| byte.is_ascii_digit());
+    let shaped = !whole.is_empty() && digits_only(whole) && digits_only(fraction) && !rest.ends_with('.');
+    shaped.then(|| (negative, whole.trim_start_matches('0'), fraction))
+}
+
 /// Digits in groups of four from the point: count, power of the first group, sign, digits to show, groups.
-fn put_numeric(negative: bool, whole: &str, fraction: &str, out: &mut Vec<u8>) -> Result<(), Reject> {
+pub(super) fn put_numeric(
+    negative: bool,
+    whole: &str,
+    fraction: &str,
+    out: &mut Vec<u8>,
+) -> Result<(), Reject> {
     if whole.len() > 131_072 || fraction.len() > 16_383 {
         return Err(Reject::OutOfRange);
     }
@@ -550,10 +610,9 @@ fn put_numeric(negative: bool, whole: &str, fraction: &str, out: &mut Vec<u8>) -
     };
     let small = |number: i32| i16::try_from(number).map_err(|_| Reject::OutOfRange);
     put(out, &length(8 + 2 * kept.len()));
-    put(
-        out,
-        &small(i32::try_from(kept.len()).unwrap_or(i32::MAX))?.to_be_bytes(),
-    );
+    // The number of groups is read without a sign.
+    let count = u16::try_from(kept.len()).map_err(|_| Reject::OutOfRange)?;
+    put(out, &count.to_be_bytes());
     put(out, &small(weight)?.to_be_bytes());
     put(
         out,
@@ -619,7 +678,7 @@ fn decode_known(kind: PgKind, raw: &[u8], batch: &mut RowBatch) -> Option<()> {
                 .ok()?;
             batch.push_text(at.to_iso().get(11..26)?.as_bytes());
         }
-        PgKind::Uuid => batch.push_text(uuid_text(raw)?.as_bytes()),
+        PgKind::Uuid => batch.push_text(&uuid_text(raw)?),
         PgKind::Other => return None,
     }
     Some(())
@@ -631,21 +690,18 @@ fn instant(raw: &[u8]) -> Option<Timestamp> {
     Timestamp::from_micros(micros.checked_add(PG_EPOCH_MICROS)?).ok()
 }
 
-fn uuid_text(raw: &[u8]) -> Option<String> {
-    use fmt::Write as _;
+pub(super) fn uuid_text(raw: &[u8]) -> Option<[u8; 36]> {
     let bytes: &[u8; 16] = raw.try_into().ok()?;
-    let mut text = String::with_capacity(36);
-    for (at, byte) in bytes.iter().enumerate() {
-        if matches!(at, 4 | 6 | 8 | 10) {
-            text.push('-');
-        }
-        write!(text, "{byte:02x}").ok()?;
+    let mut text = [b'-'; 36];
+    for (byte, at) in bytes.iter().zip(UUID_DIGITS) {
+        text[at] = b"0123456789abcdef"[usize::from(byte >> 4)];
+        text[at + 1] = b"0123456789abcdef"[usize::from(byte & 0xf)];
     }
     Some(text)
 }
 
 /// An integer if it is one, a real if that shows the same digits, else text.
-fn push_decimal(text: &str, batch: &mut RowBatch) {
+pub(super) fn push_decimal(text: &str, batch: &mut RowBatch) {
     if let Ok(number) = text.parse::<i64>() {
         batch.push_integer(number);
         return;
@@ -657,7 +713,7 @@ fn push_decimal(text: &str, batch: &mut RowBatch) {
 }
 
 /// The digits of a `numeric`; none for NaN, the infinities, and bytes that are none.
-fn decimal_text(raw: &[u8]) -> Option<String> {
+pub(super) fn decimal_text(raw: &[u8]) -> Option<String> {
     use fmt::Write as _;
     let (head, groups) = raw.split_at_checked(8)?;
     let word = |at: usize| Some(i16::from_be_bytes([*head.get(at)?, *head.get(at + 1)?]));
@@ -937,6 +993,18 @@ mod tests {
 
     proptest! {
         #[test]
+        fn plain_text_is_told_at_any_length(mut text in proptest::collection::vec(1_u8..0x80, 0..1_100), at: proptest::sample::Index, odd: u8) {
+            prop_assert!(is_plain(&text));
+            if !text.is_empty() {
+                let at = at.index(text.len());
+                text[at] = odd;
+                prop_assert_eq!(is_plain(&text), (1..0x80).contains(&odd));
+            }
+            let long_way = !text.contains(&0) && std::str::from_utf8(&text).is_ok();
+            prop_assert_eq!(check_text(&text).is_ok(), long_way);
+        }
+
+        #[test]
         fn integers_return(number: i64) {
             for kind in [PgKind::Int8, PgKind::Numeric(None)] {
                 returned(kind, Value::Integer(number), |back| assert_eq!(back, Value::Integer(number)));
@@ -991,7 +1059,7 @@ mod tests {
         #[test]
         fn uuids_return(bytes: [u8; 16]) {
             let text = uuid_text(&bytes).unwrap();
-            let value = Value::Text(text.as_bytes());
+            let value = Value::Text(&text);
             returned(PgKind::Uuid, value, |back| assert_eq!(back, value));
         }
 

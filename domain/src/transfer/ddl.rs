@@ -5,6 +5,7 @@
 //! followed (a schema damaged on purpose) yields less, never a panic.
 
 use super::catalog::{Check, Deferrable};
+use super::translate::token::{Token, tokens};
 
 /// What a `CREATE TABLE` says beyond what the pragmas tell.
 #[derive(Debug, Default, Clone, PartialEq)]
@@ -40,18 +41,8 @@ pub fn parse(sql: &str) -> TableDdl {
         return ddl;
     };
     let close = matching(&tokens, open);
-    let mut start = open + 1;
-    while start < close {
-        let mut end = start;
-        while end < close && !tokens[end].is(",") {
-            end = if tokens[end].is("(") {
-                matching(&tokens, end)
-            } else {
-                end
-            } + 1;
-        }
-        definition(sql, &tokens[start..end.min(close)], &mut ddl);
-        start = end + 1;
+    for (from, to) in pieces(&tokens, open + 1, close) {
+        definition(sql, &tokens[from..to], &mut ddl);
     }
     ddl
 }
@@ -64,6 +55,113 @@ pub fn predicate(sql: &str) -> Option<String> {
     let from = tokens.get(close + 1).filter(|token| token.is("WHERE"))?;
     sql.get(from.start + "WHERE".len()..)
         .map(|text| text.trim().to_owned())
+}
+
+/// The parts of an index as they are written in its `CREATE INDEX`, without collation and direction.
+pub fn index_parts(sql: &str) -> Vec<String> {
+    let tokens = tokens(sql);
+    let Some(open) = tokens.iter().position(|token| token.is("(")) else {
+        return vec![];
+    };
+    let close = matching(&tokens, open);
+    pieces(&tokens, open + 1, close)
+        .into_iter()
+        .map(|(from, mut to)| {
+            loop {
+                let last = |back: usize| {
+                    to.checked_sub(back)
+                        .filter(|at| *at > from)
+                        .and_then(|at| tokens.get(at))
+                };
+                if last(1).is_some_and(|token| token.is("ASC") || token.is("DESC")) {
+                    to -= 1;
+                } else if last(2).is_some_and(|token| token.is("COLLATE")) {
+                    to -= 2;
+                } else {
+                    break;
+                }
+            }
+            text_of(sql, &tokens, from, to)
+        })
+        .collect()
+}
+
+/// Whether a constraint of a `CREATE TABLE` says what becomes of a row that breaks it.
+pub fn resolves_conflicts(sql: &str) -> bool {
+    let tokens = tokens(sql);
+    let mut pairs = tokens.iter().zip(tokens.iter().skip(1));
+    pairs.any(|(one, next)| one.is("ON") && next.is("CONFLICT"))
+}
+
+/// Whether a text is one statement that makes something, and nothing behind it.
+pub fn is_one_create(sql: &str) -> bool {
+    let tokens = tokens(sql);
+    tokens.first().is_some_and(|first| first.is("CREATE")) && !tokens.iter().any(|token| token.is(";"))
+        // The bodies of triggers have statements within.
+        || is_trigger(&tokens)
+}
+
+/// `CREATE TRIGGER … BEGIN …; END`: its statements end with the first END that stands alone behind a semicolon.
+fn is_trigger(tokens: &[Token<'_>]) -> bool {
+    let head: Vec<&Token<'_>> = tokens.iter().take(3).collect();
+    let word = |at: usize, word: &str| head.get(at).is_some_and(|token| token.is(word));
+    let temporary = word(1, "TEMP") || word(1, "TEMPORARY");
+    let trigger = word(0, "CREATE") && word(1 + usize::from(temporary), "TRIGGER");
+    let mut ends = tokens.windows(2).enumerate();
+    let end = ends
+        .find(|(_, pair)| pair[0].is(";") && pair[1].is("END"))
+        .map(|(at, _)| at + 2);
+    trigger && end == Some(tokens.len())
+}
+
+/// The module of a `CREATE VIRTUAL TABLE`.
+pub fn module(sql: &str) -> Option<String> {
+    let tokens = tokens(sql);
+    let using = tokens.iter().position(|token| token.is("USING"))?;
+    tokens.get(using + 1).map(Token::name)
+}
+
+/// The arguments of the module.
+pub fn module_arguments(sql: &str) -> Vec<String> {
+    let tokens = tokens(sql);
+    let Some(using) = tokens.iter().position(|token| token.is("USING")) else {
+        return vec![];
+    };
+    if tokens.get(using + 2).is_none_or(|token| !token.is("(")) {
+        return vec![];
+    }
+    let close = matching(&tokens, using + 2);
+    pieces(&tokens, using + 3, close)
+        .into_iter()
+        .map(|(from, to)| text_of(sql, &tokens, from, to))
+        .collect()
+}
+
+/// The places between commas that stand in no parentheses.
+fn pieces(tokens: &[Token<'_>], from: usize, to: usize) -> Vec<(usize, usize)> {
+    let mut pieces = Vec::new();
+    let mut start = from;
+    while start < to {
+        let mut end = start;
+        while end < to && !tokens[end].is(",") {
+            end = if tokens[end].is("(") {
+                matching(tokens, end)
+            } else {
+                end
+            } + 1;
+        }
+        pieces.push((start, end.min(to)));
+        start = end + 1;
+    }
+    pieces
+}
+
+/// The text from one token to before another one.
+fn text_of(sql: &str, tokens: &[Token<'_>], from: usize, to: usize) -> String {
+    let start = tokens.get(from).map_or(sql.len(), |token| token.start);
+    let last = to.checked_sub(1).and_then(|last| tokens.get(last));
+    let end = last.map_or(start, |token| token.start + token.text.len());
+    sql.get(start..end).unwrap_or_default().to_owned()
 }
 
 /// One column with its constraints, or one or more table constraints (SQLite lets the comma between those be left out).
@@ -173,92 +271,6 @@ fn matching(tokens: &[Token<'_>], open: usize) -> usize {
     tokens.len()
 }
 
-#[derive(Debug, Clone, Copy)]
-struct Token<'a> {
-    text: &'a str,
-    start: usize,
-}
-
-impl Token<'_> {
-    /// Whether it is this keyword or sign; quoted names are neither.
-    fn is(&self, word: &str) -> bool {
-        self.text.eq_ignore_ascii_case(word)
-    }
-
-    /// The name it writes, without its quotes.
-    fn name(&self) -> String {
-        let mut chars = self.text.chars();
-        match chars.next() {
-            Some('[') => self.text.trim_start_matches('[').trim_end_matches(']').to_owned(),
-            Some(quote @ ('"' | '`' | '\'')) => {
-                let inner = chars.as_str();
-                let inner = inner.strip_suffix(quote).unwrap_or(inner);
-                inner.replace(&format!("{quote}{quote}"), &quote.to_string())
-            }
-            _ => self.text.to_owned(),
-        }
-    }
-}
-
-/// Words, quoted names, strings and signs; blanks and comments are left out.
-fn tokens(sql: &str) -> Vec<Token<'_>> {
-    let bytes = sql.as_bytes();
-    let mut tokens = Vec::new();
-    let mut at = 0;
-    while let Some(&byte) = bytes.get(at) {
-        let start = at;
-        at = match byte {
-            b'-' if bytes.get(at + 1) == Some(&b'-') => {
-                at = end_of(bytes, at, |rest| rest.first() == Some(&b'\n'), 1);
-                continue;
-            }
-            b'/' if bytes.get(at + 1) == Some(&b'*') => {
-                at = end_of(bytes, at + 2, |rest| rest.starts_with(b"*/"), 2);
-                continue;
-            }
-            b'[' => end_of(bytes, at, |rest| rest.first() == Some(&b']'), 1),
-            b'"' | b'`' | b'\'' => end_of_quoted(bytes, at, byte),
-            byte if is_word(byte) => end_of(bytes, at, |rest| rest.first().is_some_and(|b| !is_word(*b)), 0),
-            byte if byte.is_ascii_whitespace() => {
-                at += 1;
-                continue;
-            }
-            _ => at + 1,
-        };
-        tokens.push(Token {
-            text: sql.get(start..at).unwrap_or_default(),
-            start,
-        });
-    }
-    tokens
-}
-
-fn is_word(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'$' || byte >= 0x80
-}
-
-/// Where `found` first holds at or after `from`, and `length` further; the end if it never does.
-fn end_of(bytes: &[u8], from: usize, found: impl Fn(&[u8]) -> bool, length: usize) -> usize {
-    (from..bytes.len())
-        .find(|at| found(&bytes[*at..]))
-        .map_or(bytes.len(), |at| at + length)
-}
-
-/// Behind the closing quote; a doubled quote is part of the name.
-fn end_of_quoted(bytes: &[u8], open: usize, quote: u8) -> usize {
-    let mut at = open + 1;
-    while let Some(&byte) = bytes.get(at) {
-        at += 1;
-        if byte == quote {
-            if bytes.get(at) != Some(&quote) {
-                return at;
-            }
-            at += 1;
-        }
-    }
-    bytes.len()
-}
-
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -322,10 +334,55 @@ mod tests {
         assert_eq!(predicate(""), None);
     }
 
+    #[test]
+    fn parts_of_an_index_are_read() {
+        let sql = "CREATE UNIQUE INDEX \"i (\" ON t (a COLLATE nocase DESC, lower(b, ','), \"c d\" ASC, e || 'x' COLLATE NOCASE) WHERE a";
+        assert_eq!(index_parts(sql), ["a", "lower(b, ',')", "\"c d\"", "e || 'x'"]);
+        assert_eq!(index_parts(""), Vec::<String>::new());
+    }
+
+    #[test]
+    fn one_statement_is_told_from_more() {
+        for sql in [
+            "CREATE TABLE t (a DEFAULT ';')",
+            "create view v AS SELECT 1",
+            "CREATE TRIGGER t AFTER INSERT ON a BEGIN UPDATE a SET b = CASE WHEN 1 THEN 2 END; DELETE FROM c; END",
+            "CREATE TEMP TRIGGER t AFTER INSERT ON a BEGIN SELECT 1; END",
+        ] {
+            assert!(is_one_create(sql), "{sql}");
+        }
+        for sql in [
+            "",
+            "DROP TABLE t",
+            "CREATE TABLE t (a); DROP TABLE u",
+            "CREATE TRIGGER t AFTER INSERT ON a BEGIN SELECT 1; END; DROP TABLE u",
+            "CREATE TABLE trigger (a); ATTACH 'x' AS y; END",
+        ] {
+            assert!(!is_one_create(sql), "{sql}");
+        }
+    }
+
+    #[test]
+    fn a_virtual_tables_module_is_read() {
+        let sql =
+            "CREATE VIRTUAL TABLE \"using\" USING FTS5(a, b UNINDEXED, content='', tokenize = 'porter (x)')";
+        assert_eq!(module(sql).as_deref(), Some("FTS5"));
+        assert_eq!(
+            module_arguments(sql),
+            ["a", "b UNINDEXED", "content=''", "tokenize = 'porter (x)'"]
+        );
+        assert_eq!(
+            module_arguments("CREATE VIRTUAL TABLE a USING dbstat"),
+            Vec::<String>::new()
+        );
+    }
+
     proptest! {
         #[test]
         fn no_text_panics(sql in r#"(CREATE TABLE|CHECK|AS|REFERENCES|[a-z é"'`\[\](),*/-]){0,40}"#) {
             parse(&sql);
+            index_parts(&sql);
+            module_arguments(&sql);
         }
     }
 }

@@ -6,7 +6,7 @@ use serde::Serialize;
 use serde_json::{Map, Value, json};
 
 use super::canonical::Shown;
-use super::digest::{Detail, Entry, Id};
+use super::digest::{Detail, Entries, Entry, Id};
 
 /// What is said of a pair of tables.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -121,9 +121,11 @@ impl RowReport {
     }
 }
 
-/// Rows of differing buckets, matched.
+/// Rows of differing buckets, matched: all are counted, the first ones kept.
 #[derive(Debug, Default, PartialEq)]
 pub struct Matched {
+    /// How many there are.
+    pub counts: Counts,
     /// Source rows whose key the target lacks.
     pub missing: Vec<Entry>,
     /// Target rows whose key the source lacks.
@@ -132,50 +134,79 @@ pub struct Matched {
     pub different: Vec<(Entry, Entry)>,
 }
 
-/// Matches the rows of both sides by key. Keys may come more than once (NULL keys of old files, doubled rows): equal rows are
-/// paired first, then what is left over, one with one.
-pub fn match_rows(mut source: Vec<Entry>, mut target: Vec<Entry>) -> Matched {
-    source.sort_unstable();
-    target.sort_unstable();
-    let mut matched = Matched::default();
-    let (mut source, mut target) = (source.as_slice(), target.as_slice());
-    while let Some(key) = [source.first(), target.first()]
-        .into_iter()
-        .flatten()
-        .map(|entry| entry.0)
-        .min()
-    {
-        let (ours, rest) = split_key(source, key);
-        source = rest;
-        let (theirs, rest) = split_key(target, key);
-        target = rest;
-        let (ours, theirs) = without_equal(ours, theirs);
-        let pairs = ours.len().min(theirs.len());
-        matched
-            .different
-            .extend(ours.iter().copied().zip(theirs.iter().copied()));
-        matched
-            .missing
-            .extend_from_slice(ours.get(pairs..).unwrap_or_default());
-        matched
-            .extra
-            .extend_from_slice(theirs.get(pairs..).unwrap_or_default());
+impl Matched {
+    /// Adds the rows of more buckets, of each kind only as many as `room` has place for.
+    ///
+    /// Rows are matched by key. Keys may come more than once (doubled rows): equal rows are paired first, then what is left over,
+    /// one with one.
+    pub fn add(&mut self, source: Entries, target: Entries, room: usize) {
+        let (source, target) = (source.into_sorted(), target.into_sorted());
+        let (mut source, mut target) = (source.as_slice(), target.as_slice());
+        while let Some(key) = [source.first(), target.first()]
+            .into_iter()
+            .flatten()
+            .map(|(entry, _)| entry.0)
+            .min()
+        {
+            let (ours, rest) = split_key(source, key);
+            source = rest;
+            let (theirs, rest) = split_key(target, key);
+            target = rest;
+            self.add_key(without_equal(ours, theirs), room);
+        }
     }
-    matched
+
+    /// Rows of one key.
+    fn add_key(&mut self, (ours, theirs): (Vec<Counted>, Vec<Counted>), room: usize) {
+        let count = |rows: &[Counted]| rows.iter().map(|row| row.1).sum::<u64>();
+        let (our_count, their_count) = (count(&ours), count(&theirs));
+        let pairs = our_count.min(their_count);
+        self.counts.different += pairs;
+        self.counts.missing += our_count - pairs;
+        self.counts.extra += their_count - pairs;
+        let mut ours = ours.into_iter().flat_map(each);
+        let mut theirs = theirs.into_iter().flat_map(each);
+        // Rows that are paired but no longer named are passed over, for they are not alone.
+        let mut paired = 0;
+        while paired < pairs && self.different.len() < room {
+            self.different.extend(ours.next().zip(theirs.next()));
+            paired += 1;
+        }
+        let passed = usize::try_from(pairs - paired).unwrap_or(usize::MAX);
+        let left = |kept: &[Entry]| room.saturating_sub(kept.len());
+        self.missing.extend(ours.skip(passed).take(left(&self.missing)));
+        self.extra.extend(theirs.skip(passed).take(left(&self.extra)));
+    }
 }
 
-fn split_key(entries: &[Entry], key: Id) -> (&[Entry], &[Entry]) {
-    entries.split_at(entries.iter().take_while(|entry| entry.0 == key).count())
+/// A row, and how often it is there.
+type Counted = (Entry, u64);
+
+fn each((entry, count): Counted) -> impl Iterator<Item = Entry> {
+    std::iter::repeat_n(entry, usize::try_from(count).unwrap_or(usize::MAX))
+}
+
+fn split_key(entries: &[Counted], key: Id) -> (&[Counted], &[Counted]) {
+    entries.split_at(entries.iter().take_while(|(entry, _)| entry.0 == key).count())
 }
 
 /// Two sorted lists without what they have in common.
-fn without_equal(ours: &[Entry], theirs: &[Entry]) -> (Vec<Entry>, Vec<Entry>) {
+fn without_equal(ours: &[Counted], theirs: &[Counted]) -> (Vec<Counted>, Vec<Counted>) {
     let (mut one, mut other) = (Vec::new(), Vec::new());
     let (mut ours, mut theirs) = (ours, theirs);
     loop {
         match (ours.split_first(), theirs.split_first()) {
-            (Some((a, rest)), Some((b, others))) if a == b => (ours, theirs) = (rest, others),
-            (Some((a, rest)), Some((b, _))) if a < b => {
+            (Some((a, rest)), Some((b, others))) if a.0 == b.0 => {
+                let common = a.1.min(b.1);
+                if a.1 > common {
+                    one.push((a.0, a.1 - common));
+                }
+                if b.1 > common {
+                    other.push((b.0, b.1 - common));
+                }
+                (ours, theirs) = (rest, others);
+            }
+            (Some((a, rest)), Some((b, _))) if a.0 < b.0 => {
                 one.push(*a);
                 ours = rest;
             }
@@ -245,9 +276,7 @@ pub fn describe(
         .iter()
         .filter_map(|entry| target.take(*entry))
         .collect();
-    if columns.key.is_empty() {
-        pair_alike(report, columns, &mut missing, &mut extra);
-    }
+    pair_alike(report, columns, &mut missing, &mut extra);
     report
         .missing
         .extend(missing.iter().map(|row| columns.alone(row, &columns.places.0)));
@@ -256,8 +285,8 @@ pub fn describe(
         .extend(extra.iter().map(|row| columns.alone(row, &columns.places.1)));
 }
 
-/// Without a key a changed value is a row missing and another one too many. Where such two agree in most of their columns they
-/// are told as one row that differs.
+/// Of rows without a key a changed value is a row missing and another one too many. Where such two agree in most of their columns
+/// they are told as one row that differs.
 fn pair_alike(
     report: &mut TableReport,
     columns: &Columns,
@@ -275,8 +304,9 @@ fn pair_alike(
     for ours in missing.drain(..) {
         let best = extra
             .iter()
-            .map(|theirs| alike(&ours, theirs))
             .enumerate()
+            .filter(|(_, theirs)| ours.is_keyless() && theirs.is_keyless())
+            .map(|(at, theirs)| (at, alike(&ours, theirs)))
             .max_by_key(|(_, count)| *count);
         match best {
             Some((at, count)) if count > 0 && 2 * count >= ours.cells.len() => {
@@ -314,9 +344,10 @@ impl Columns {
             .iter()
             .filter_map(|at| Some((self.names.get(*at)?.clone(), row.cells.get(*at)?.1.clone())));
         let mut key: Vec<(String, Shown)> = named.collect();
-        if key.is_empty()
+        if row.is_keyless()
             && let Some(at) = &row.place
         {
+            key.clear();
             let at = at
                 .parse()
                 .map_or_else(|_| Shown::Text(at.clone()), Shown::Integer);
@@ -337,34 +368,59 @@ mod tests {
         ([key; 16], [row; 16])
     }
 
+    fn entries(rows: &[(u8, u8)]) -> Entries {
+        let mut entries = Entries::default();
+        rows.iter().for_each(|(key, row)| entries.add(entry(*key, *row)));
+        entries
+    }
+
     #[test]
     fn rows_are_matched_by_key_and_counted_as_often_as_they_come() {
-        let matched = match_rows(
-            vec![
-                entry(5, 1),
-                entry(1, 1),
-                entry(2, 2),
-                entry(3, 3),
-                entry(3, 3),
-                entry(4, 1),
-                entry(4, 2),
-            ],
-            vec![
-                entry(1, 1),
-                entry(2, 9),
-                entry(3, 3),
-                entry(4, 2),
-                entry(4, 3),
-                entry(4, 4),
-                entry(6, 1),
-            ],
-        );
+        let ours = [(5, 1), (1, 1), (2, 2), (3, 3), (3, 3), (4, 1), (4, 2)];
+        let theirs = [(1, 1), (2, 9), (3, 3), (4, 2), (4, 3), (4, 4), (6, 1)];
+        let mut matched = Matched::default();
+        matched.add(entries(&ours), entries(&theirs), 100);
         assert_eq!(matched.missing, [entry(3, 3), entry(5, 1)]);
         assert_eq!(matched.extra, [entry(4, 4), entry(6, 1)]);
         assert_eq!(
             matched.different,
             [(entry(2, 2), entry(2, 9)), (entry(4, 1), entry(4, 3))]
         );
+        let counts = Counts {
+            missing: 2,
+            extra: 2,
+            different: 2,
+        };
+        assert_eq!(matched.counts, counts);
+        // With room for one of each kind the same are counted.
+        let mut matched = Matched::default();
+        matched.add(entries(&ours), entries(&theirs), 1);
+        assert_eq!(matched.counts, counts);
+        assert_eq!(matched.missing, [entry(3, 3)]);
+        assert_eq!(
+            matched.extra,
+            [entry(4, 4)],
+            "the third row of key 4, not the one that is paired"
+        );
+        assert_eq!(matched.different, [(entry(2, 2), entry(2, 9))]);
+    }
+
+    #[test]
+    fn one_row_many_times_takes_the_place_of_one() {
+        let (mut ours, mut theirs) = (Entries::default(), Entries::default());
+        for _ in 0..300_000 {
+            ours.add(entry(1, 1));
+            theirs.add(entry(1, 1));
+        }
+        ours.add(entry(2, 2));
+        theirs.add(entry(1, 1));
+        let mut matched = Matched::default();
+        matched.add(ours, theirs, 100);
+        assert_eq!(
+            (matched.missing, matched.extra),
+            (vec![entry(2, 2)], vec![entry(1, 1)])
+        );
+        assert_eq!(matched.different, []);
     }
 
     fn detail(row: u8, cells: &[u8]) -> Detail {
@@ -396,7 +452,7 @@ mod tests {
         let matched = Matched {
             missing: vec![entry(1, 1), entry(2, 2)],
             extra: vec![entry(3, 3), entry(4, 4)],
-            different: vec![],
+            ..Matched::default()
         };
         let source = Details::new(vec![detail(1, &[1, 2, 3]), detail(2, &[7, 8, 9])]);
         let target = Details::new(vec![detail(3, &[4, 4, 4]), detail(4, &[1, 2, 4])]);

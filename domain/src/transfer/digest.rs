@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 use sha2::{Digest as _, Sha256};
 
-use super::canonical::{Canonicaliser, Form, Raw, Shown};
+use super::canonical::{Canonicaliser, Class, Form, Logical, Raw, Shown, is_null};
 use crate::time::LegacyZone;
 
 /// A table is divided into so many buckets.
@@ -77,8 +77,54 @@ impl fmt::Debug for Digest {
 /// Half of a SHA-256: enough to tell rows and keys apart, and half the memory.
 pub type Id = [u8; 16];
 
-/// A row of a bucket that differs: its key and itself.
+/// A row of a bucket that differs: its key and itself. A row without a key is its own.
 pub type Entry = (Id, Id);
+
+/// Rows, equal ones once with their number: a table without a key may hold one row a million times.
+#[derive(Debug, Default)]
+pub struct Entries {
+    rows: Vec<(Entry, u64)>,
+    /// At so many rows it is worth looking for equal ones.
+    full: usize,
+}
+
+impl Entries {
+    /// Less is not worth the work.
+    const FULL: usize = 1 << 16;
+
+    pub(super) fn add(&mut self, entry: Entry) {
+        self.rows.push((entry, 1));
+        if self.rows.len() >= self.full.max(Self::FULL) {
+            self.compact();
+        }
+    }
+
+    /// Sorts, and makes one of equal rows.
+    fn compact(&mut self) {
+        self.rows.sort_unstable();
+        self.rows.dedup_by(|next, kept| {
+            let equal = next.0 == kept.0;
+            if equal {
+                kept.1 += next.1;
+            }
+            equal
+        });
+        self.full = 2 * self.rows.len();
+    }
+
+    fn merge(&mut self, other: Self) {
+        self.rows.extend(other.rows);
+        if self.rows.len() >= self.full.max(Self::FULL) {
+            self.compact();
+        }
+    }
+
+    /// The rows in order, each once with its number.
+    pub fn into_sorted(mut self) -> Vec<(Entry, u64)> {
+        self.compact();
+        self.rows
+    }
+}
 
 /// What a scan collects.
 #[derive(Debug)]
@@ -90,7 +136,7 @@ pub enum Collector {
         /// For each bucket whether its rows are wanted.
         wanted: Vec<bool>,
         /// Their rows.
-        entries: Vec<Entry>,
+        entries: Entries,
     },
     /// Some rows in full.
     Details {
@@ -106,6 +152,21 @@ impl Collector {
     pub fn digests() -> Self {
         Self::Digests(vec![Digest::default(); BUCKETS])
     }
+
+    /// With what was collected from another part of the table; none if that is of another kind.
+    pub fn merged(mut self, other: Self) -> Option<Self> {
+        match (&mut self, other) {
+            (Self::Digests(all), Self::Digests(part)) => {
+                for (digest, part) in all.iter_mut().zip(&part) {
+                    digest.merge(part);
+                }
+            }
+            (Self::Entries { entries: all, .. }, Self::Entries { entries, .. }) => all.merge(entries),
+            (Self::Details { rows: all, .. }, Self::Details { rows, .. }) => all.extend(rows),
+            _ => return None,
+        }
+        Some(self)
+    }
 }
 
 /// A row in full, for the report.
@@ -113,10 +174,17 @@ impl Collector {
 pub struct Detail {
     /// Which row it is.
     pub entry: Entry,
-    /// Where its database keeps it, if it has no key: SQLite's rowid, PostgreSQL's ctid.
+    /// Where its database keeps it: SQLite's rowid, PostgreSQL's ctid.
     pub place: Option<String>,
     /// Its values in the order of the compared columns: what they are compared by, and what a person is shown.
     pub cells: Vec<(Id, Shown)>,
+}
+
+impl Detail {
+    /// Whether only all its values together, or where it is kept, tell it apart.
+    pub fn is_keyless(&self) -> bool {
+        self.entry.0 == self.entry.1
+    }
 }
 
 /// Is told from time to time how many more rows have been read, and their bytes.
@@ -143,6 +211,9 @@ pub struct RowReader {
     /// The canonical values of the row so far, and where each ends.
     row: Vec<u8>,
     ends: Vec<usize>,
+    /// The class of the value that comes next, if that is one of a mixed column.
+    class: Option<Class>,
+    /// Empty if the row has no key.
     key_bytes: Vec<u8>,
     shown: Vec<Shown>,
     place: Option<String>,
@@ -173,12 +244,13 @@ impl RowReader {
             // The keys are written down as text, which is how SQLite's side of the pair is read.
             let written = Form {
                 postgres: None,
+                rendering: None,
                 ..*form
             };
             for key in skipped {
                 let mut bytes = Vec::new();
                 let raw = key.parse().map_or(Raw::Text(key.as_bytes()), Raw::Integer);
-                let raw = if form.logical == super::canonical::Logical::Integer {
+                let raw = if form.logical == Logical::Integer {
                     raw
                 } else {
                     Raw::Text(key.as_bytes())
@@ -195,6 +267,7 @@ impl RowReader {
             collector,
             row: Vec::new(),
             ends: Vec::new(),
+            class: None,
             key_bytes: Vec::new(),
             shown: Vec::new(),
             place: None,
@@ -219,14 +292,22 @@ impl RowReader {
 
     /// Takes the row's next value.
     pub fn value(&mut self, raw: Raw<'_>) {
-        let Some(form) = self.forms.get(self.ends.len()) else {
+        let Some(form) = self.forms.get(self.ends.len()).copied() else {
             return;
         };
+        let raw = match (form.has_class(), self.class.take(), raw) {
+            (true, None, class) => {
+                self.class = Some(Class::of(class));
+                return;
+            }
+            (_, Some(class), Raw::Postgres(bytes)) => Raw::Mixed(class, bytes),
+            (_, _, raw) => raw,
+        };
         let start = self.row.len();
-        self.canonicaliser.write(*form, raw, &mut self.row);
+        self.canonicaliser.write(form, raw, &mut self.row);
         if matches!(self.collector, Collector::Details { .. }) {
             self.shown
-                .push(Shown::of(raw, *form, self.row.get(start..).unwrap_or_default()));
+                .push(Shown::of(raw, form, self.row.get(start..).unwrap_or_default()));
         }
         self.ends.push(self.row.len());
     }
@@ -246,8 +327,13 @@ impl RowReader {
                 .copied()
                 .unwrap_or(0);
             let to = self.ends.get(*place).copied().unwrap_or(from);
-            self.key_bytes
-                .extend_from_slice(self.row.get(from..to).unwrap_or_default());
+            let value = self.row.get(from..to).unwrap_or_default();
+            // Any number of rows may have NULL in a key, so that it tells nothing apart.
+            if is_null(value) {
+                self.key_bytes.clear();
+                break;
+            }
+            self.key_bytes.extend_from_slice(value);
         }
         if self.skipped.is_empty() || !self.skipped.contains(&self.key_bytes) {
             self.collect();
@@ -269,7 +355,7 @@ impl RowReader {
         let key = &self.key_bytes;
         let entry = || {
             let row = half(&hash);
-            let key = if self.key.is_empty() {
+            let key = if key.is_empty() {
                 row
             } else {
                 half(&Sha256::digest(key).into())
@@ -284,7 +370,7 @@ impl RowReader {
             }
             Collector::Entries { wanted, entries } => {
                 if wanted.get(bucket) == Some(&true) {
-                    entries.push(entry());
+                    entries.add(entry());
                 }
             }
             Collector::Details { wanted, rows } => {
@@ -310,7 +396,7 @@ impl RowReader {
     }
 
     fn bucket(&self, hash: &[u8; 32]) -> usize {
-        let number = if self.key.is_empty() {
+        let number = if self.key_bytes.is_empty() {
             u64::from(u16::from_le_bytes([hash[30], hash[31]]))
         } else {
             // Fixed keys: both sides, and later scans, agree.
@@ -338,12 +424,12 @@ fn half(hash: &[u8; 32]) -> Id {
 mod tests {
     use proptest::prelude::*;
 
-    use super::super::canonical::Logical;
     use super::*;
 
     const TEXT: Form = Form {
         logical: Logical::Text,
         postgres: None,
+        rendering: None,
     };
 
     fn shape(key: &[usize]) -> RowShape {

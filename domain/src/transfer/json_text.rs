@@ -3,8 +3,8 @@
 
 use super::convert::Reject;
 
-/// `jsonb` is read by recursion on the server, whose stack is bounded; SQLite itself stops at 1,000 (2,000 before 3.42).
-const JSONB_DEPTH_MAX: usize = 3_000;
+/// JSON is read by recursion on the server, whose stack is bounded; SQLite itself stops at 1,000 (2,000 before 3.42).
+const DEPTH_MAX: usize = 3_000;
 /// A string or a container of `jsonb` holds at most so many bytes.
 const JSONB_PART_MAX: usize = 0x0fff_ffff;
 /// `numeric` has at most so many digits behind the point,
@@ -21,6 +21,8 @@ pub struct Verdict {
     pub duplicate_keys: bool,
     /// Whether `jsonb` writes it otherwise: blanks, order of keys, escapes, numbers.
     pub respelled: bool,
+    /// Whether it is nested deeper than the server reads, as `json` or as `jsonb`.
+    pub too_deep: bool,
 }
 
 /// Judges a document; none if it is not JSON. `text` is UTF-8 (that is checked elsewhere).
@@ -117,7 +119,8 @@ impl<'a> Scanner<'a> {
 
     fn enter(&mut self, keys: Option<usize>) {
         self.open.push(keys);
-        if self.open.len() > JSONB_DEPTH_MAX {
+        if self.open.len() > DEPTH_MAX {
+            self.verdict.too_deep = true;
             self.refuse(Reject::JsonDepth);
         }
     }
@@ -160,8 +163,7 @@ impl<'a> Scanner<'a> {
         let start = self.at;
         let mut escaped = false;
         loop {
-            let rest = self.text.get(self.at..)?;
-            self.at += rest.iter().position(|b| matches!(b, b'"' | b'\\' | 0..0x20))?;
+            self.at += until_special(self.text.get(self.at..)?)?;
             match self.next()? {
                 b'"' => {
                     let raw = self.text.get(start..self.at - 1)?;
@@ -300,6 +302,25 @@ impl<'a> Scanner<'a> {
     fn refuse(&mut self, reason: Reject) {
         self.verdict.jsonb.get_or_insert(reason);
     }
+}
+
+/// How many bytes of a string come before a quote, a backslash or a control character; eight are looked at in a step.
+fn until_special(text: &[u8]) -> Option<usize> {
+    const ONES: u64 = 0x0101_0101_0101_0101;
+    let special = |byte: &u8| matches!(byte, b'"' | b'\\' | 0..0x20);
+    let (words, rest) = text.as_chunks::<8>();
+    for (at, word) in words.iter().enumerate() {
+        let word = u64::from_le_bytes(*word);
+        // Sets the high bit of each byte below a limit; a byte above such a one may be marked in error, and the first never is.
+        let below = |word: u64, limit: u64| word.wrapping_sub(ONES * limit) & !word & (ONES << 7);
+        let quote = below(word ^ (ONES * u64::from(b'"')), 1);
+        let backslash = below(word ^ (ONES * u64::from(b'\\')), 1);
+        let marks = quote | backslash | below(word, 0x20);
+        if marks != 0 {
+            return Some(at * 8 + usize::try_from(marks.trailing_zeros() / 8).unwrap_or(0));
+        }
+    }
+    Some(words.len() * 8 + rest.iter().position(special)?)
 }
 
 fn hex(digits: &[u8]) -> Option<u32> {
@@ -510,6 +531,12 @@ mod tests {
         #[test]
         fn agrees_with_another_parser(text in r#"([\[\]{}:,"0-9.eE+\-]|true|null|"a"|"\\u00[0-9a-f]{2}"|\\ud8|[ \n]|é){0,24}"#) {
             prop_assert_eq!(judge(text.as_bytes()).is_some(), crate::json::Json::parse(text.as_str()).is_ok());
+        }
+
+        #[test]
+        fn special_bytes_are_found_wherever_they_are(text in proptest::collection::vec(prop_oneof![any::<u8>(), 0x20_u8..0x24, 0x5b_u8..0x5e, 0x1e_u8..0x22], 0..40)) {
+            let long_way = text.iter().position(|byte| matches!(byte, b'"' | b'\\' | 0..0x20));
+            prop_assert_eq!(until_special(&text), long_way);
         }
 
         #[test]

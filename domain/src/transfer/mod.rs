@@ -2,11 +2,14 @@
 //!
 //! - [`catalog`]: what a database is made of, in one form for SQLite and PostgreSQL.
 //! - [`plan`], [`survey`]: what goes where, and whether it can.
+//! - [`types`], [`schema`], [`translate`], [`naming`]: what is made in a target that lacks it.
 //! - [`rows`]: rows on their way.
 //! - [`convert`], [`json_text`]: values from one database's form to the other's.
+//! - [`rendering`], [`evidence`]: the type that a column's values prove, and how each comes back byte for byte.
 //! - [`name`]: names in SQL.
 //! - [`canonical`], [`digest`], [`difference`]: whether two databases hold the same, apart from how they came to.
 //! - [`ddl`]: what SQLite tells only in the text of `CREATE TABLE`.
+//! - [`translate`]: SQLite's expressions as PostgreSQL's.
 
 pub mod canonical;
 pub mod catalog;
@@ -14,8 +17,14 @@ pub mod convert;
 pub mod ddl;
 pub mod difference;
 pub mod digest;
+pub mod evidence;
 pub mod json_text;
 pub mod name;
+pub mod naming;
 pub mod plan;
+pub mod rendering;
 pub mod rows;
+pub mod schema;
 pub mod survey;
+pub mod translate;
+pub mod types;

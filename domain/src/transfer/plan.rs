@@ -1,7 +1,12 @@
 //! What goes where: the tables and columns of a source matched with those of a target.
 
-use super::catalog::{Affinity, Catalog, Column, ColumnKind, Engine, Key, PgKind, PgType, Table};
-use super::rows::StorageClass;
+use std::collections::HashSet;
+
+use super::catalog::{
+    Affinity, Catalog, Column, ColumnKind, Engine, Key, Origin, Other, OtherKind, PgKind, PgType, Table,
+};
+use super::naming::Names;
+use super::rendering::Rendering;
 use super::survey::TableSurvey;
 
 /// A copy, table by table.
@@ -11,6 +16,12 @@ pub struct Plan {
     pub tables: Vec<TablePlan>,
     /// What the source has and the copy leaves out.
     pub not_carried: Vec<NotCarried>,
+    /// What got another name, because PostgreSQL cannot hold its own.
+    pub renamed: Vec<Renamed>,
+    /// What makes the target's file as it once was, where that is known: what it lacks of it is made.
+    pub origin: Option<Origin>,
+    /// The names of the target's relations: what is still to be named must not meet them.
+    pub(super) relations: Names,
 }
 
 /// One table.
@@ -24,8 +35,12 @@ pub struct TablePlan {
     pub engine: Engine,
     /// The columns, in the order in which they are read.
     pub columns: Vec<ColumnPlan>,
+    /// Columns that the target computes: the place among all the table's columns, the column, and PostgreSQL's expression.
+    pub computed: Vec<(usize, ColumnPlan, String)>,
     /// Whether the target lacks the table.
     pub created: bool,
+    /// The statement that makes it, if the target lacks it and more is known than its columns and key.
+    pub definition: Option<String>,
     /// Keys of the target that the source does not guarantee, as places in `columns`.
     pub unproven_keys: Vec<Vec<usize>>,
 }
@@ -39,6 +54,12 @@ pub struct ColumnPlan {
     pub target: String,
     /// Its type in the target; none until the survey has seen the values of a column that the target lacks.
     pub kind: Option<ColumnKind>,
+    /// How values are written in a column that was made for them, and read back; none where the target's type rules.
+    pub rendering: Option<Rendering>,
+    /// The target's column for the storage class of each value, if the rendering needs one.
+    pub class_column: Option<String>,
+    /// What decided the type of a column that is made; for a person.
+    pub why: String,
     /// Whether the target refuses NULL.
     pub not_null: bool,
     /// Whether the target lacks the column.
@@ -55,50 +76,226 @@ pub struct NotCarried {
     /// Its SQL.
     pub sql: String,
     /// Why.
-    pub reason: &'static str,
+    pub reason: String,
 }
 
-/// Matches the tables of `source` with those of `target`. The error is a sentence for a person.
-pub fn plan(source: &Catalog, target: &Catalog) -> Result<Plan, String> {
-    let mut not_carried: Vec<NotCarried> = source
-        .others
-        .iter()
-        .map(|other| NotCarried {
-            kind: other.kind.as_str(),
-            name: other.name.clone(),
-            sql: other.sql.clone(),
-            reason: "only tables are copied",
-        })
-        .collect();
-    let mut tables = Vec::with_capacity(source.tables.len());
+/// Something that has another name in the target.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct Renamed {
+    /// What it is: `table`, `column`, `index`, `constraint`.
+    pub kind: &'static str,
+    /// The table it belongs to, by its name in the source.
+    pub table: String,
+    /// Its name in the source.
+    pub from: String,
+    /// Its name in the target.
+    pub to: String,
+}
+
+/// Which tables are meant.
+#[derive(Debug, Clone, Default)]
+pub struct Scope {
+    /// These only, by their names in the source; all if there are none.
+    pub tables: Vec<String>,
+    /// Not these.
+    pub exclude: Vec<String>,
+}
+
+impl Scope {
+    /// Whether a table of the source is meant.
+    pub fn includes(&self, table: &str) -> bool {
+        let among = |names: &[String]| names.iter().any(|name| name == table);
+        (self.tables.is_empty() || among(&self.tables)) && !among(&self.exclude)
+    }
+
+    /// A mistyped name must not look like a table that was copied.
+    fn check(&self, source: &Catalog) -> Result<(), String> {
+        let unknown = self.tables.iter().chain(&self.exclude);
+        let mut unknown = unknown.filter(|name| !source.tables.iter().any(|table| table.name == **name));
+        match unknown.next() {
+            Some(name) => Err(format!(
+                "the source has no table {name:?}; tables are named as they are there, capitals included"
+            )),
+            None => Ok(()),
+        }
+    }
+}
+
+/// The types that somebody wants instead of the proven ones.
+#[derive(Debug, Clone, Default)]
+pub struct Wishes {
+    /// Text stays text, whatever its values look like.
+    pub keep_text: bool,
+    /// Types by column.
+    pub types: Vec<TypeWish>,
+}
+
+/// A type for a column.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TypeWish {
+    /// The table's name in the source, or `*`.
+    pub table: String,
+    /// The column's name in the source, or `*`.
+    pub column: String,
+    /// The type.
+    pub kind: PgType,
+}
+
+impl TypeWish {
+    /// Reads `table.column=type`. A name with a dot in it stands in double quotes; `*` means any.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        let mistake = || format!("{text:?} is not of the form table.column=type");
+        let (place, kind) = text.rsplit_once('=').ok_or_else(mistake)?;
+        let (table, rest) = name_at_start(place).ok_or_else(mistake)?;
+        let rest = rest.strip_prefix('.').ok_or_else(mistake)?;
+        let column = match name_at_start(rest) {
+            Some((column, "")) => column,
+            _ => rest.to_owned(),
+        };
+        let kind = PgType::parse(kind.trim()).ok_or_else(|| {
+            format!("{kind:?} is no type that values are converted to (boolean, smallint, integer, bigint, real, double precision, \
+                     numeric, text, varchar, bytea, json, jsonb, uuid, date, time, timestamp, timestamptz)")
+        })?;
+        Ok(Self { table, column, kind })
+    }
+}
+
+/// A name at the beginning of a text, quoted or up to the first dot, and what comes behind it.
+fn name_at_start(text: &str) -> Option<(String, &str)> {
+    let Some(quoted) = text.strip_prefix('"') else {
+        let end = text.find('.').unwrap_or(text.len());
+        let (name, rest) = text.split_at(end);
+        return (!name.is_empty()).then(|| (name.to_owned(), rest));
+    };
+    let mut name = String::new();
+    let mut rest = quoted;
+    loop {
+        let end = rest.find('"')?;
+        name.push_str(rest.get(..end)?);
+        rest = rest.get(end + 1..)?;
+        match rest.strip_prefix('"') {
+            Some(more) => {
+                name.push('"');
+                rest = more;
+            }
+            None => return Some((name, rest)),
+        }
+    }
+}
+
+impl Wishes {
+    /// The most particular wish for a column: by both names, by the column, by the table, for all.
+    pub(super) fn of(&self, table: &str, column: &str) -> Option<&PgType> {
+        let rank = |wish: &&TypeWish| (wish.column != "*", wish.table != "*");
+        let meant = |wish: &&TypeWish| {
+            (wish.table == "*" || wish.table == table) && (wish.column == "*" || wish.column == column)
+        };
+        let found = self.types.iter().filter(meant).max_by_key(rank);
+        found.map(|wish| &wish.kind)
+    }
+
+    /// A wish that no column of the plan meets is a mistake.
+    pub(super) fn check(&self, plan: &Plan) -> Result<(), String> {
+        for wish in &self.types {
+            let meant = |table: &&TablePlan| wish.table == "*" || wish.table == table.source.name;
+            let met = plan.tables.iter().filter(meant).any(|table| {
+                let mut added = table.columns.iter().filter(|column| column.added);
+                added.any(|column| wish.column == "*" || wish.column == column.source)
+            });
+            if !met {
+                return Err(format!(
+                    "no column that is made is called {}.{}: a type can be chosen where the target has no such column yet",
+                    wish.table, wish.column
+                ));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Matches the tables of `source` with those of `target`. Of the latter those named in `absent` are not there yet: they are how the
+/// target will make them. The error is a sentence for a person.
+pub fn plan(
+    source: &Catalog,
+    target: &Catalog,
+    absent: &HashSet<String>,
+    scope: &Scope,
+) -> Result<Plan, String> {
+    scope.check(source)?;
+    let mut plan = Plan {
+        tables: Vec::with_capacity(source.tables.len()),
+        not_carried: source.others.iter().map(NotCarried::other).collect(),
+        renamed: vec![],
+        origin: source.origin.clone().filter(|_| target.engine == Engine::Sqlite),
+        relations: Names::with_taken(target.relation_names()),
+    };
     // The target's order comes first: its foreign keys are the ones that watch the load.
     for into in target.parents_first() {
-        if let Some(from) = source.table(&into.name) {
-            tables.push(matched(from, into, target.engine)?);
+        let Some(from) = counterpart(source, into).filter(|from| scope.includes(&from.name)) else {
+            continue;
+        };
+        let mut table = matched(from, into, target.engine)?;
+        if absent.contains(&into.name) {
+            table.created = true;
+            table.definition = Some(into.sql.clone());
         }
+        plan.tables.push(table);
     }
     for from in source.parents_first() {
-        if !tables.iter().any(|plan| plan.source.name == from.name) {
-            not_carried.extend(not_made(from));
-            tables.push(created(from, target.engine));
+        let planned = plan.tables.iter().any(|table| table.source.name == from.name);
+        if !planned && scope.includes(&from.name) {
+            let table = plan.created(from, target.engine);
+            plan.tables.push(table);
         }
     }
-    Ok(Plan { tables, not_carried })
+    Ok(plan)
+}
+
+/// The table of `source` that `into` is for: by what it was made for, else by its name.
+fn counterpart<'a>(source: &'a Catalog, into: &Table) -> Option<&'a Table> {
+    if let Some(name) = &into.made_for {
+        return source.tables.iter().find(|table| table.name == *name);
+    }
+    let made = source
+        .tables
+        .iter()
+        .find(|table| table.made_for.as_ref() == Some(&into.name));
+    made.or_else(|| source.table(&into.name).filter(|table| table.made_for.is_none()))
+}
+
+/// The column of `into` for a column of a source: by what either was made for, else by its name.
+fn column_for<'a>(column: &Column, into: &'a Table) -> Option<&'a Column> {
+    if let Some(made_for) = &column.made_for {
+        return into.column(&made_for.column);
+    }
+    let made = |other: &&Column| {
+        other
+            .made_for
+            .as_ref()
+            .is_some_and(|made| made.column == column.name)
+    };
+    match into.columns.iter().find(made) {
+        Some(found) => Some(found),
+        None => into.column(&column.name).filter(|other| other.made_for.is_none()),
+    }
 }
 
 fn matched(from: &Table, into: &Table, engine: Engine) -> Result<TablePlan, String> {
     let mut columns = Vec::with_capacity(from.columns.len());
     for column in &from.columns {
-        match into.column(&column.name) {
+        match column_for(column, into) {
             Some(found) if !found.writable() => {}
             Some(found) => columns.push(ColumnPlan {
                 source: column.name.clone(),
                 target: found.name.clone(),
                 kind: Some(found.kind.clone()),
+                rendering: found.made_for.as_ref().map(|made| made.rendering.clone()),
+                class_column: found.made_for.as_ref().and_then(|made| made.class_column.clone()),
+                why: String::new(),
                 not_null: found.not_null,
                 added: false,
             }),
-            None => columns.push(added(column, engine)),
+            None => columns.push(added(column, column.name.clone(), engine)),
         }
     }
     for column in &into.columns {
@@ -114,7 +311,7 @@ fn matched(from: &Table, into: &Table, engine: Engine) -> Result<TablePlan, Stri
     let place = |name: &String| columns.iter().position(|plan| plan.target == *name);
     let keys = into.primary_key.iter().chain(&into.uniques);
     let unproven_keys = keys
-        .filter(|key| !guaranteed(key, from))
+        .filter(|key| !guaranteed(key, from, &columns))
         .filter_map(|key| key.columns.iter().map(place).collect())
         .collect();
     Ok(TablePlan {
@@ -122,45 +319,25 @@ fn matched(from: &Table, into: &Table, engine: Engine) -> Result<TablePlan, Stri
         target: into.name.clone(),
         engine,
         columns,
+        computed: vec![],
         created: false,
+        definition: None,
         unproven_keys,
     })
 }
 
 /// Whether the source already refuses two rows that are alike in this key.
-fn guaranteed(key: &Key, from: &Table) -> bool {
-    let within = |other: &Key| {
-        other.bytewise
-            && other
-                .columns
-                .iter()
-                .all(|name| key.columns.iter().any(|column| column.eq_ignore_ascii_case(name)))
+fn guaranteed(key: &Key, from: &Table, columns: &[ColumnPlan]) -> bool {
+    let part_of_key = |name: &String| {
+        let plan = columns.iter().find(|plan| plan.source == *name);
+        let name = plan.map_or(name, |plan| &plan.target);
+        key.columns.iter().any(|column| column.eq_ignore_ascii_case(name))
     };
+    let within = |other: &Key| other.bytewise() && other.columns.iter().all(part_of_key);
     from.primary_key.iter().chain(&from.uniques).any(within)
 }
 
-fn created(from: &Table, engine: Engine) -> TablePlan {
-    let mut columns: Vec<ColumnPlan> = from.columns.iter().map(|column| added(column, engine)).collect();
-    for name in from
-        .row_key()
-        .map(|key| key.columns.as_slice())
-        .unwrap_or_default()
-    {
-        for column in columns.iter_mut().filter(|column| column.source == *name) {
-            column.not_null = true;
-        }
-    }
-    TablePlan {
-        source: from.clone(),
-        target: from.name.clone(),
-        engine,
-        columns,
-        created: true,
-        unproven_keys: vec![],
-    }
-}
-
-fn added(column: &Column, engine: Engine) -> ColumnPlan {
+fn added(column: &Column, target: String, engine: Engine) -> ColumnPlan {
     let kind = match (&column.kind, engine) {
         (ColumnKind::Sqlite { .. }, Engine::Postgres) => None,
         (ColumnKind::Postgres(kind), Engine::Sqlite) => Some(sqlite_kind(kind.kind)),
@@ -168,50 +345,83 @@ fn added(column: &Column, engine: Engine) -> ColumnPlan {
     };
     ColumnPlan {
         source: column.name.clone(),
-        target: column.name.clone(),
+        target,
         kind,
+        rendering: None,
+        class_column: None,
+        why: String::new(),
         not_null: false,
         added: true,
     }
 }
 
-/// What a table that is made does not get.
-fn not_made(from: &Table) -> Vec<NotCarried> {
-    let reason =
-        "the table is not part of the target's schema and is made with its columns and primary key only";
-    let indexes = from
-        .indexes
-        .iter()
-        .map(|index| ("index", index.name.clone(), index.sql.clone()));
-    let checks = from.checks.iter().map(|check| {
-        (
-            "check",
-            check.name.clone().unwrap_or_else(|| from.name.clone()),
-            check.expression.clone(),
-        )
-    });
-    let foreign_keys = from.foreign_keys.iter().map(|key| {
-        let sql = format!(
-            "FOREIGN KEY ({}) REFERENCES {}",
-            key.columns.join(", "),
-            key.parent
-        );
-        (
-            "foreign key",
-            key.name.clone().unwrap_or_else(|| from.name.clone()),
-            sql,
-        )
-    });
-    indexes
-        .chain(checks)
-        .chain(foreign_keys)
-        .map(|(kind, name, sql)| NotCarried {
-            kind,
-            name,
-            sql,
-            reason,
-        })
-        .collect()
+impl NotCarried {
+    fn other(other: &Other) -> Self {
+        Self {
+            kind: other.kind.as_str(),
+            name: other.name.clone(),
+            sql: other.sql.clone(),
+            reason: match other.kind {
+                OtherKind::VirtualTable => {
+                    "it holds no rows of its own, or its module is not known".to_owned()
+                }
+                OtherKind::View | OtherKind::Trigger | OtherKind::OtherTable => {
+                    "only tables are copied".to_owned()
+                }
+            },
+        }
+    }
+}
+
+impl Plan {
+    fn created(&mut self, from: &Table, engine: Engine) -> TablePlan {
+        let mut name = from.made_for.clone().unwrap_or_else(|| from.name.clone());
+        let mut columns = Vec::with_capacity(from.columns.len());
+        let mut names = Names::of_columns();
+        let mut rename = |kind: &'static str, from_name: &str, to: &str| {
+            if from_name != to {
+                self.renamed.push(Renamed {
+                    kind,
+                    table: from.name.clone(),
+                    from: from_name.to_owned(),
+                    to: to.to_owned(),
+                });
+            }
+        };
+        if engine == Engine::Postgres {
+            name = self.relations.give(&from.name);
+            rename("table", &from.name, &name);
+        }
+        for column in &from.columns {
+            let mut target = match &column.made_for {
+                Some(made_for) => made_for.column.clone(),
+                None => column.name.clone(),
+            };
+            if engine == Engine::Postgres {
+                target = names.give(&column.name);
+                rename("column", &column.name, &target);
+            }
+            columns.push(added(column, target, engine));
+        }
+        if let Some(key) = from.row_key() {
+            for column in columns
+                .iter_mut()
+                .filter(|column| key.columns.contains(&column.source))
+            {
+                column.not_null = true;
+            }
+        }
+        TablePlan {
+            source: from.clone(),
+            target: name,
+            engine,
+            columns,
+            computed: vec![],
+            created: true,
+            definition: None,
+            unproven_keys: vec![],
+        }
+    }
 }
 
 /// The declaration whose affinity keeps the values of a PostgreSQL type as they come from there.
@@ -250,7 +460,7 @@ impl Plan {
                 kind: "table",
                 name: table.source.name.clone(),
                 sql: table.source.sql.clone(),
-                reason: "the target lacks it, and it has no rows",
+                reason: "the target lacks it, and it has no rows".to_owned(),
             });
         }
         let mut next = kept.iter();
@@ -260,55 +470,27 @@ impl Plan {
 }
 
 impl TablePlan {
-    /// Leaves out columns that the table of the target lacks and in which no row has a value; they are returned. Another survey is
-    /// due then, for this one counts them.
-    pub fn leave_out_empty_columns(&mut self, survey: &TableSurvey) -> Vec<NotCarried> {
-        if self.created {
-            return vec![];
-        }
+    /// Leaves out columns that the table of the target lacks and in which no row has a value; they are returned.
+    pub fn leave_out_empty_columns(&mut self, survey: &mut TableSurvey) -> Vec<NotCarried> {
         let mut left_out = vec![];
         let mut at = 0;
-        let table = &self.source.name;
-        self.columns.retain(|column| {
-            let empty = column.added && survey.classes_of(at).is_empty();
-            at += 1;
-            if empty {
-                left_out.push(NotCarried {
-                    kind: "column",
-                    name: format!("{table}.{}", column.source),
-                    sql: String::new(),
-                    reason: "the target lacks it, and no row has a value in it",
-                });
+        while let Some(column) = self.columns.get(at).filter(|_| !self.created) {
+            if !column.added || !survey.classes_of(at).is_empty() {
+                at += 1;
+                continue;
             }
-            !empty
-        });
-        left_out
-    }
-
-    /// Chooses the types of added columns from the classes of their values. Whether a column has values of several classes: those
-    /// that are no text will be refused, which another survey has to count.
-    pub fn choose_types(&mut self, survey: &TableSurvey) -> bool {
-        let mut mixed = false;
-        for (at, column) in self
-            .columns
-            .iter_mut()
-            .enumerate()
-            .filter(|(_, column)| column.kind.is_none())
-        {
-            let source = self
-                .source
-                .columns
-                .iter()
-                .find(|source| source.name == column.source);
-            let affinity = match source.map(|source| &source.kind) {
-                Some(ColumnKind::Sqlite { affinity, .. }) => *affinity,
-                _ => Affinity::Text,
-            };
-            let (kind, several) = type_of_values(&survey.classes_of(at), affinity);
-            mixed |= several;
-            column.kind = Some(ColumnKind::Postgres(kind));
+            left_out.push(NotCarried {
+                kind: "column",
+                name: format!("{}.{}", self.source.name, column.source),
+                sql: String::new(),
+                reason: "the target lacks it, and no row has a value in it".to_owned(),
+            });
+            self.columns.remove(at);
+            survey.drop_column(at);
+            let places = self.unproven_keys.iter_mut().flatten();
+            places.filter(|place| **place > at).for_each(|place| *place -= 1);
         }
-        mixed
+        left_out
     }
 
     /// The names of the columns that are read.
@@ -316,24 +498,40 @@ impl TablePlan {
         self.columns.iter().map(|column| column.source.as_str()).collect()
     }
 
-    /// The names of the columns that are written.
+    /// The names of the columns that are written, in the order in which a row's values come: behind a value of a column with values of
+    /// several classes its class.
     pub fn target_columns(&self) -> Vec<&str> {
-        self.columns.iter().map(|column| column.target.as_str()).collect()
+        let mut names = Vec::with_capacity(self.columns.len());
+        for column in &self.columns {
+            names.push(column.target.as_str());
+            names.extend(column.class_column.as_deref());
+        }
+        names
     }
 }
 
-fn type_of_values(classes: &[StorageClass], affinity: Affinity) -> (PgType, bool) {
-    let (name, kind) = match (classes, affinity) {
-        ([StorageClass::Integer], _) | ([], Affinity::Integer) => ("bigint", PgKind::Int8),
-        ([StorageClass::Real], _) | ([], Affinity::Real) => ("double precision", PgKind::Float8),
-        ([StorageClass::Blob], _) => ("bytea", PgKind::Bytea),
-        _ => ("text", PgKind::Text),
-    };
-    (
-        PgType {
-            name: name.to_owned(),
-            kind,
-        },
-        classes.len() > 1,
-    )
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_wish_for_a_type_is_read() {
+        let read = |text| TypeWish::parse(text).map(|wish| (wish.table, wish.column, wish.kind.name));
+        let wish = |table: &str, column: &str, kind: &str| {
+            Ok((table.to_owned(), column.to_owned(), kind.to_owned()))
+        };
+        assert_eq!(read("t.c=text"), wish("t", "c", "text"));
+        assert_eq!(
+            read("*.created_at= timestamptz"),
+            wish("*", "created_at", "timestamp with time zone")
+        );
+        assert_eq!(
+            read("\"a.b\".\"c \"\"d\"=numeric(10,2)"),
+            wish("a.b", "c \"d", "numeric(10,2)")
+        );
+        assert_eq!(read("t.a=b=varchar(3)"), wish("t", "a=b", "character varying(3)"));
+        for wrong in ["t.c", "c=text", "=text", "t.c=money", "\"t.c=text"] {
+            assert!(read(wrong).is_err(), "{wrong}");
+        }
+    }
 }

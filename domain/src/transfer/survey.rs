@@ -4,21 +4,23 @@ use std::collections::{BTreeMap, HashSet};
 
 use super::catalog::{ColumnKind, Engine, Key, PgKind};
 use super::convert::{Converter, Normalised, Reject};
+use super::evidence::Evidence;
 use super::plan::TablePlan;
-use super::rows::{Fingerprint, Row, RowBatch, StorageClass, Value};
+use super::rendering::Rendering;
+use super::rows::{ContentSum, Fingerprint, Row, RowBatch, StorageClass, Value};
 
 /// How many rejects are named; all are counted.
 pub const NAMED_REJECTS: usize = 20;
 
-/// What a survey found in one table.
+/// What a survey found in one table, or in a part of it.
 #[derive(Debug, Clone, Default)]
 pub struct TableSurvey {
     /// Rows.
     pub rows: u64,
     /// Bytes of text and blobs, and eight for every other value.
     pub bytes: u64,
-    /// What tells whether the table has changed.
-    pub fingerprint: Fingerprint,
+    /// What tells whether the table has changed; the order in which its rows came plays no part.
+    pub content: ContentSum,
     /// Rows that the target cannot hold.
     pub rejected: u64,
     /// The first of them.
@@ -27,13 +29,28 @@ pub struct TableSurvey {
     pub duplicates: Vec<u64>,
     /// The largest rowid.
     pub max_rowid: Option<i64>,
+    /// Places in the scan, about every half megabyte, with what lies between.
+    pub marks: Vec<Mark>,
     columns: Vec<ColumnSurvey>,
+}
+
+/// A place in a scan of rows that are named by their rowid.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Mark {
+    /// The last row before it.
+    pub rowid: i64,
+    /// Rows since the mark before.
+    pub rows: u64,
+    /// Bytes since the mark before.
+    pub bytes: u64,
 }
 
 #[derive(Debug, Clone, Default)]
 struct ColumnSurvey {
     classes: [bool; 5],
     normalised: [u64; Normalised::ALL.len()],
+    /// Of a column whose type is still to be chosen.
+    evidence: Option<Evidence>,
 }
 
 /// A row that the target cannot hold.
@@ -49,6 +66,26 @@ pub struct RejectedRow {
     pub reason: String,
 }
 
+/// What a look at several rows tells of a table.
+#[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize)]
+pub struct Oddities {
+    /// Rows whose parents are missing, by foreign key.
+    pub orphans: Vec<Offence>,
+    /// Rows whose keys differ by the case of letters only.
+    pub alike: Vec<Offence>,
+}
+
+/// Rows that something can be said of.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct Offence {
+    /// The foreign key, or the key.
+    pub about: String,
+    /// How many.
+    pub rows: u64,
+    /// The first of them.
+    pub first: Vec<String>,
+}
+
 impl TableSurvey {
     /// The storage classes of a column's values, NULL aside.
     pub fn classes_of(&self, column: usize) -> Vec<StorageClass> {
@@ -62,8 +99,10 @@ impl TableSurvey {
         let seen = self
             .columns
             .get(column)
-            .map(|column| column.classes)
-            .unwrap_or_default();
+            .map_or([false; 5], |column| match &column.evidence {
+                Some(evidence) => evidence.classes().map(|count| count > 0),
+                None => column.classes,
+            });
         CLASSES
             .into_iter()
             .zip(seen)
@@ -71,6 +110,58 @@ impl TableSurvey {
             .filter(|(_, seen)| *seen)
             .map(|(class, _)| class)
             .collect()
+    }
+
+    /// What the values of a column prove, if its type is still to be chosen.
+    pub fn evidence(&self, column: usize) -> Option<&Evidence> {
+        self.columns.get(column)?.evidence.as_ref()
+    }
+
+    /// Whether a column holds a NULL.
+    pub fn has_null(&self, column: usize) -> bool {
+        let column = self.columns.get(column);
+        column.is_some_and(|column| match &column.evidence {
+            Some(evidence) => evidence.classes()[0] > 0,
+            None => column.classes[0],
+        })
+    }
+
+    /// Keeps what an earlier look at the same rows has shown of columns whose types were chosen since.
+    pub fn keep_evidence(&mut self, first: Self) {
+        for (column, first) in self.columns.iter_mut().zip(first.columns) {
+            column.evidence = first.evidence;
+        }
+    }
+
+    /// Forgets a column that is left out.
+    pub fn drop_column(&mut self, column: usize) {
+        if column < self.columns.len() {
+            self.columns.remove(column);
+        }
+    }
+
+    /// Adds the part of the table that comes behind this one.
+    pub fn append(&mut self, next: Self) {
+        self.rows += next.rows;
+        self.bytes += next.bytes;
+        self.content.merge(next.content);
+        self.rejected += next.rejected;
+        let room = NAMED_REJECTS.saturating_sub(self.rejects.len());
+        self.rejects.extend(next.rejects.into_iter().take(room));
+        self.duplicates.extend(next.duplicates);
+        self.max_rowid = self.max_rowid.max(next.max_rowid);
+        self.marks.extend(next.marks);
+        for (column, next) in self.columns.iter_mut().zip(next.columns) {
+            for (seen, next) in column.classes.iter_mut().zip(next.classes) {
+                *seen |= next;
+            }
+            for (count, next) in column.normalised.iter_mut().zip(next.normalised) {
+                *count += next;
+            }
+            if let (Some(evidence), Some(next)) = (&mut column.evidence, &next.evidence) {
+                evidence.merge(next);
+            }
+        }
     }
 
     /// The values stored in another spelling, by column and kind.
@@ -95,14 +186,17 @@ impl TableSurvey {
 #[derive(Debug)]
 pub struct RowJudge {
     columns: Vec<JudgedColumn>,
+    /// Fields of a row of binary COPY: one a column, and one for each class.
+    fields: i16,
     converter: Converter,
     engine: Engine,
 }
 
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 struct JudgedColumn {
     /// None: to be decided by the values, or not for PostgreSQL.
     kind: Option<PgKind>,
+    rendering: Option<Rendering>,
     not_null: bool,
 }
 
@@ -114,10 +208,13 @@ impl RowJudge {
                 Some(ColumnKind::Postgres(kind)) => Some(kind.kind),
                 Some(ColumnKind::Sqlite { .. }) | None => None,
             },
+            rendering: column.rendering.clone(),
             not_null: column.not_null,
         });
+        let fields = plan.target_columns().len();
         Self {
             columns: columns.collect(),
+            fields: i16::try_from(fields).unwrap_or(i16::MAX),
             converter,
             engine: plan.engine,
         }
@@ -137,14 +234,10 @@ impl RowJudge {
         }
         let start = out.len();
         if self.engine == Engine::Postgres {
-            out.extend_from_slice(
-                &i16::try_from(self.columns.len())
-                    .unwrap_or(i16::MAX)
-                    .to_be_bytes(),
-            );
+            out.extend_from_slice(&self.fields.to_be_bytes());
         }
         for (at, column) in self.columns.iter().enumerate() {
-            match self.field(*column, row.value(at), out) {
+            match self.field(column, row.value(at), out) {
                 Ok(None) => {}
                 Ok(Some(normalised)) => note(at, normalised),
                 Err(reject) => {
@@ -158,17 +251,17 @@ impl RowJudge {
 
     fn field(
         &self,
-        column: JudgedColumn,
+        column: &JudgedColumn,
         value: Value<'_>,
         out: &mut Vec<u8>,
     ) -> Result<Option<Normalised>, Reject> {
         if column.not_null && value == Value::Null {
             return Err(Reject::NullNotAllowed);
         }
-        match (self.engine, column.kind, value) {
-            (Engine::Postgres, Some(kind), value) => self.converter.encode(kind, value, out),
-            // A column yet to be made: text is judged, anything else waits for the column's type.
-            (Engine::Postgres, None, Value::Text(_)) => self.converter.encode(PgKind::Text, value, out),
+        match (self.engine, &column.rendering, column.kind) {
+            (Engine::Postgres, Some(rendering), _) => rendering.encode(value, out).map(|()| None),
+            (Engine::Postgres, None, Some(kind)) => self.converter.encode(kind, value, out),
+            // A column yet to be made waits for its type.
             _ => Ok(None),
         }
     }
@@ -179,6 +272,8 @@ impl RowJudge {
 pub struct Surveyor<'a> {
     plan: &'a TablePlan,
     judge: RowJudge,
+    /// Whether there is anything to judge: some column's type is known.
+    judges: bool,
     keys: Vec<UnprovenKey>,
     row: Vec<u8>,
     found: TableSurvey,
@@ -195,9 +290,22 @@ impl<'a> Surveyor<'a> {
     /// Begins.
     pub fn new(plan: &'a TablePlan, converter: Converter) -> Self {
         let keys = plan.unproven_keys.iter();
+        let columns = plan.columns.iter().map(|column| {
+            let undecided = column.kind.is_none() && plan.engine == Engine::Postgres;
+            let source = plan
+                .source
+                .columns
+                .iter()
+                .find(|source| source.name == column.source);
+            ColumnSurvey {
+                evidence: source.filter(|_| undecided).map(Evidence::new),
+                ..ColumnSurvey::default()
+            }
+        });
         Self {
             plan,
             judge: RowJudge::new(plan, converter),
+            judges: plan.columns.iter().any(|column| column.kind.is_some()) || !plan.unproven_keys.is_empty(),
             keys: keys
                 .map(|columns| UnprovenKey {
                     columns: columns.clone(),
@@ -206,7 +314,7 @@ impl<'a> Surveyor<'a> {
                 .collect(),
             row: Vec::new(),
             found: TableSurvey {
-                columns: vec![ColumnSurvey::default(); plan.columns.len()],
+                columns: columns.collect(),
                 ..TableSurvey::default()
             },
         }
@@ -214,28 +322,47 @@ impl<'a> Surveyor<'a> {
 
     /// Looks at the next rows.
     pub fn add(&mut self, batch: &RowBatch) {
-        self.found.rows += u64::try_from(batch.len()).unwrap_or(u64::MAX);
+        let rows = u64::try_from(batch.len()).unwrap_or(u64::MAX);
+        self.found.rows += rows;
         self.found.bytes += batch.size();
-        self.found.fingerprint.add(batch);
+        let mut last = None;
         for row in batch.rows() {
-            self.found.max_rowid = self.found.max_rowid.max(row.rowid());
-            self.row.clear();
-            let columns = &mut self.found.columns;
-            for (column, value) in columns.iter_mut().zip(row.values()) {
-                column.classes[class_index(value.class())] = true;
-            }
-            let note = |at: usize, normalised: Normalised| {
-                if let Some(column) = columns.get_mut(at) {
-                    column.normalised[normalised_index(normalised)] += 1;
+            last = row.rowid();
+            self.found.content.add(row);
+            for (column, value) in self.found.columns.iter_mut().zip(row.values()) {
+                match &mut column.evidence {
+                    Some(evidence) => evidence.observe(value),
+                    None => column.classes[class_index(value.class())] = true,
                 }
-            };
-            let outcome = self
-                .judge
-                .judge(batch, row, &mut self.row, note)
-                .and_then(|()| self.prove_keys(row));
-            if let Err((column, reject)) = outcome {
-                self.reject(row, column, reject);
             }
+            if self.judges || !batch.refused().is_empty() {
+                self.judge(batch, row);
+            }
+        }
+        if let Some(rowid) = last {
+            self.found.max_rowid = self.found.max_rowid.max(Some(rowid));
+            self.found.marks.push(Mark {
+                rowid,
+                rows,
+                bytes: batch.size(),
+            });
+        }
+    }
+
+    fn judge(&mut self, batch: &RowBatch, row: Row<'_>) {
+        self.row.clear();
+        let columns = &mut self.found.columns;
+        let note = |at: usize, normalised: Normalised| {
+            if let Some(column) = columns.get_mut(at) {
+                column.normalised[normalised_index(normalised)] += 1;
+            }
+        };
+        let outcome = self
+            .judge
+            .judge(batch, row, &mut self.row, note)
+            .and_then(|()| self.prove_keys(row));
+        if let Err((column, reject)) = outcome {
+            self.reject(row, column, reject);
         }
     }
 

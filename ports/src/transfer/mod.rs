@@ -6,9 +6,9 @@ pub mod target;
 pub mod verify;
 
 pub use error::{TransferError, TransferResult};
-pub use source::{Batches, Position, Scan, TransferSource};
+pub use source::{Batches, Position, Range, Scan, TransferSource};
 pub use target::{
     CopySession, LedgerEntry, QuarantinedRow, RunStart, TableLoader, TableProgress, TransferTarget,
-    UnfinishedRun, Weakened,
+    UnfinishedRun,
 };
-pub use verify::{OwnNotes, RowScan, ScanColumn, VerifySide};
+pub use verify::{OwnNotes, Part, RenderedColumn, RowScan, ScanColumn, VerifySide};

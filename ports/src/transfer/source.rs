@@ -3,6 +3,7 @@
 use async_trait::async_trait;
 use cutover_domain::transfer::catalog::{Catalog, Table};
 use cutover_domain::transfer::rows::RowBatch;
+use cutover_domain::transfer::survey::Oddities;
 
 use super::TransferResult;
 
@@ -18,6 +19,13 @@ pub trait TransferSource: Send + Sync {
     /// Whether the database is whole: `Unreachable` names what is not.
     async fn check(&self) -> TransferResult<()>;
 
+    /// Parts of a table that together are the whole, each after the other and each worth a scan of its own; the same ones each time. One
+    /// part if the table is small or its rows cannot be told apart by a number.
+    async fn ranges(&self, table: &Table) -> TransferResult<Vec<Range>>;
+
+    /// What only a look at several rows of a table tells.
+    async fn oddities(&self, table: &Table) -> TransferResult<Oddities>;
+
     /// The rows of a table in an order that is the same each time, from `scan.after` on. Rows that routing has planted (copies of
     /// rows whose truth is elsewhere) are left out.
     async fn scan(&self, scan: Scan) -> TransferResult<Box<dyn Batches>>;
@@ -32,6 +40,17 @@ pub struct Scan {
     pub columns: Vec<String>,
     /// Where an earlier scan had come to.
     pub after: Position,
+    /// The last rowid that is wanted, if not all are.
+    pub up_to: Option<i64>,
+}
+
+/// Rows by their rowid.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Range {
+    /// Behind this one; from the first if there is none.
+    pub after: Option<i64>,
+    /// To this one; to the last if there is none.
+    pub up_to: Option<i64>,
 }
 
 /// A place in a scan.

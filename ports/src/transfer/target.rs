@@ -1,12 +1,14 @@
 //! A database that rows are written to, in steps each of which can be the last before a crash.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
 
 use async_trait::async_trait;
-use cutover_domain::transfer::catalog::Catalog;
+use cutover_domain::transfer::catalog::{Catalog, Origin};
 use cutover_domain::transfer::convert::Converter;
 use cutover_domain::transfer::plan::{Plan, TablePlan};
 use cutover_domain::transfer::rows::RowBatch;
+use cutover_domain::transfer::schema::{Schema, Step, Weakened};
 
 use super::TransferResult;
 use super::source::Position;
@@ -17,12 +19,12 @@ pub trait TransferTarget: Send + Sync {
     /// For messages: a path, or a host and a database, never a password.
     fn describe(&self) -> String;
 
-    /// The catalog.
-    async fn catalog(&self) -> TransferResult<Catalog>;
+    /// The catalog, and the names of tables in it that are not there yet: those of `origin`, as they will be when it is made.
+    async fn catalog(&self, origin: Option<&Origin>) -> TransferResult<(Catalog, HashSet<String>)>;
 
     /// Begins to copy: no other copy can write here until the session is dropped, and what a killed one left running has ended.
-    /// `Refused` if another copy is at work. Nothing is written yet.
-    async fn open(&self) -> TransferResult<Box<dyn CopySession>>;
+    /// `Refused` if another copy is at work. Nothing is written yet. A rehearsal writes nothing that lasts.
+    async fn open(&self, rehearsal: bool) -> TransferResult<Arc<dyn CopySession>>;
 
     /// What is known about copied tables.
     async fn ledger(&self) -> TransferResult<Vec<LedgerEntry>>;
@@ -42,19 +44,23 @@ pub trait CopySession: Send + Sync {
     async fn occupied(&self, plan: &Plan, seeds: &[(String, String)]) -> TransferResult<Vec<(String, u64)>>;
 
     /// In one transaction: makes what the target lacks, empties the plan's tables if asked to, else takes out the seed rows, and
-    /// notes the run with all its tables at their beginning.
-    async fn start(&self, plan: &Plan, run: &RunStart) -> TransferResult<()>;
+    /// notes the run with all its parts at their beginning.
+    async fn start(&self, plan: &Plan, schema: &Schema, run: &RunStart) -> TransferResult<()>;
 
-    /// Where a table's load has come to.
-    async fn progress(&self, table: &str) -> TransferResult<TableProgress>;
+    /// Where the load of a part of a table has come to.
+    async fn progress(&self, table: &str, part: u32) -> TransferResult<TableProgress>;
 
-    /// Loads a table's rows from its progress on.
+    /// Loads the rows of a part of a table from its progress on. Several can be at work at once, on parts of their own.
     async fn load(
         &self,
         plan: &TablePlan,
+        part: u32,
         converter: Converter,
         duplicates: &[u64],
     ) -> TransferResult<Box<dyn TableLoader>>;
+
+    /// Does a step of the schema, unless an earlier run of the same copy has done it. What holds in a weaker form than meant is told.
+    async fn make(&self, step: &Step, plan: &Plan) -> TransferResult<Option<Weakened>>;
 
     /// Takes a constraint out of the way until [`CopySession::restore`], having noted its definition.
     async fn relax(&self, table: &str, constraint: &str) -> TransferResult<()>;
@@ -62,21 +68,24 @@ pub trait CopySession: Send + Sync {
     /// Puts all constraints back that any run took out: valid if they hold, else watching new rows only. The latter are returned.
     async fn restore(&self, plan: &Plan) -> TransferResult<Vec<Weakened>>;
 
-    /// Refreshes what the target's planner knows, notes the tables in the ledger and the run as finished.
-    async fn finish(&self, entries: &[LedgerEntry]) -> TransferResult<()>;
+    /// Refreshes what the target's planner knows of a table.
+    async fn analyze(&self, table: &str) -> TransferResult<()>;
+
+    /// Makes what is left of the plan's origin, notes the tables in the ledger and the run as finished.
+    async fn finish(&self, plan: &Plan, entries: &[LedgerEntry]) -> TransferResult<Vec<Weakened>>;
 
     /// Takes back what the run has written and made, and the run itself.
     async fn undo(&self, plan: &Plan) -> TransferResult<()>;
 }
 
-/// Writes the rows of one table.
+/// Writes rows of one table.
 #[async_trait]
 pub trait TableLoader: Send {
     /// Writes a batch; it is safe with the next commit, of which there is one every few megabytes. A refused row is quarantined. Every error
     /// undoes what was not committed.
     async fn write(&mut self, batch: RowBatch) -> TransferResult<()>;
 
-    /// Commits the rest and notes the table as done.
+    /// Commits the rest and notes the part as done.
     async fn finish(&mut self) -> TransferResult<TableProgress>;
 }
 
@@ -87,6 +96,8 @@ pub struct UnfinishedRun {
     pub fingerprint: String,
     /// The fingerprints of its tables.
     pub tables: HashMap<String, String>,
+    /// The tables that it has made.
+    pub made: HashSet<String>,
 }
 
 /// A run at its beginning.
@@ -98,13 +109,19 @@ pub struct RunStart {
     pub fingerprint: String,
     /// The fingerprints of the tables, by the name in the target.
     pub tables: HashMap<String, String>,
+    /// Into how many parts each table is divided, by the name in the target.
+    pub parts: HashMap<String, u32>,
     /// Whether rows in the way are deleted.
     pub replace: bool,
+    /// Tables that an earlier copy has made and this one makes anew.
+    pub dropped: Vec<String>,
+    /// What makes the source's file anew; kept for the way back.
+    pub origin: Option<Origin>,
     /// Rows that a schema's migrations put in: a table, and the condition that tells such a row.
     pub seeds: Vec<(String, String)>,
 }
 
-/// Where a table's load has come to.
+/// Where the load of a part of a table has come to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct TableProgress {
     /// The rows before this place are in the target or in the quarantine.
@@ -119,25 +136,10 @@ pub struct TableProgress {
     pub done: bool,
 }
 
-/// A constraint that old rows break: it watches new rows only.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Weakened {
-    /// The table.
-    pub table: String,
-    /// The constraint.
-    pub constraint: String,
-    /// Its definition.
-    pub sql: String,
-    /// How many rows break it.
-    pub rows: u64,
-    /// The keys of the first ones.
-    pub keys: Vec<String>,
-}
-
 /// A row that a target could not hold.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct QuarantinedRow {
-    /// Its place in the scan.
+    /// Its place in the scan of its part.
     pub position: u64,
     /// Its key, for a person.
     pub key: String,

@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet};
 
 use async_trait::async_trait;
-use cutover_domain::transfer::catalog::Catalog;
+use cutover_domain::transfer::catalog::{Catalog, Table};
 use cutover_domain::transfer::digest::RowReader;
 
 use super::TransferResult;
@@ -17,7 +17,11 @@ pub trait VerifySide: Send + Sync {
     /// The catalog.
     async fn catalog(&self) -> TransferResult<Catalog>;
 
-    /// Gives every row of a table to `reader`, in any order, and hands it back.
+    /// Parts of a table that can be read at the same time, at most `count`: together they are the table, and no row is in two.
+    async fn parts(&self, table: &Table, count: usize) -> TransferResult<Vec<Part>>;
+
+    /// Gives every row of a part of a table to `reader`, in any order, and hands it back. As many scans run at once as the
+    /// snapshot was opened for; others wait.
     async fn scan(&self, scan: &RowScan, reader: RowReader) -> TransferResult<RowReader>;
 
     /// How many rows a table has.
@@ -43,6 +47,40 @@ pub struct RowScan {
     /// The name that reaches the rowid, if the reader is to be told where each row is kept: SQLite's alias, PostgreSQL's
     /// `ctid`.
     pub place: Option<String>,
+    /// Which of its rows.
+    pub part: Part,
+}
+
+/// Some of a table's rows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Part {
+    /// All.
+    Whole,
+    /// Those that are kept in a range.
+    Range {
+        /// What tells where a row is kept: an alias of SQLite's rowid, PostgreSQL's `ctid`.
+        by: &'static str,
+        /// The first rowid or block; none from the beginning on.
+        from: Option<i64>,
+        /// The rowid or block behind the last; none to the end.
+        until: Option<i64>,
+    },
+}
+
+impl Part {
+    /// The parts of a table whose rows are kept between `first` and `last`, as far as is known: the outer ones reach beyond.
+    pub fn split(by: &'static str, first: i64, last: i64, count: usize) -> Vec<Self> {
+        let count = i128::try_from(count.max(1)).unwrap_or(1);
+        let span = i128::from(last) - i128::from(first) + 1;
+        let bound = |at: i128| i64::try_from(i128::from(first) + span * at / count).ok();
+        let mut bounds: Vec<i64> = (1..count).filter_map(bound).collect();
+        bounds.dedup();
+        let from = std::iter::once(None).chain(bounds.iter().copied().map(Some));
+        let until = bounds.iter().copied().map(Some).chain([None]);
+        from.zip(until)
+            .map(|(from, until)| Self::Range { by, from, until })
+            .collect()
+    }
 }
 
 /// A column to read.
@@ -63,4 +101,58 @@ pub struct OwnNotes {
     pub ledger: bool,
     /// How many rows a copy has put into quarantine.
     pub quarantined: HashMap<String, u64>,
+    /// The columns that a copy has made in PostgreSQL, and how their values come back.
+    pub rendered: Vec<RenderedColumn>,
+}
+
+/// A column of PostgreSQL that was made for one of SQLite.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RenderedColumn {
+    /// Its table in PostgreSQL.
+    pub table: String,
+    /// Its name in PostgreSQL.
+    pub column: String,
+    /// The table in SQLite.
+    pub source_table: String,
+    /// The column in SQLite.
+    pub source_column: String,
+    /// How its values are written back, in the words of the copy.
+    pub rendering: String,
+    /// The column beside it that holds the class of each value.
+    pub class_column: Option<String>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn bounds(first: i64, last: i64, count: usize) -> Vec<(Option<i64>, Option<i64>)> {
+        let parts = Part::split("rowid", first, last, count);
+        let range = |part| match part {
+            Part::Range { from, until, .. } => (from, until),
+            Part::Whole => panic!("a range"),
+        };
+        parts.into_iter().map(range).collect()
+    }
+
+    #[test]
+    fn parts_leave_nothing_out_and_nothing_is_in_two() {
+        assert_eq!(
+            bounds(1, 9, 3),
+            [(None, Some(4)), (Some(4), Some(7)), (Some(7), None)]
+        );
+        assert_eq!(bounds(1, 9, 1), [(None, None)]);
+        assert_eq!(
+            bounds(5, 5, 4).len(),
+            1 + 1,
+            "one bound at 5 is enough for a single row"
+        );
+        let all = bounds(i64::MIN, i64::MAX, 64);
+        assert_eq!(all.len(), 64);
+        for (one, next) in all.iter().zip(&all[1..]) {
+            assert_eq!(one.1, next.0);
+            assert!(one.0 < one.1);
+        }
+        assert_eq!((all[0].0, all[63].1), (None, None));
+    }
 }

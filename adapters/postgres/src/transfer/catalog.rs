@@ -1,11 +1,12 @@
 //! The catalog of a PostgreSQL schema, in a fixed number of queries however many tables there are.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use cutover_domain::transfer::catalog::{
     Action, Catalog, Check, Column, ColumnKind, Deferrable, Engine, ForeignKey, Generated, Identity, Index,
-    IndexPart, Key, Other, OtherKind, PgKind, PgType, Storage, Table,
+    IndexPart, Key, MadeFor, Other, OtherKind, PgKind, PgType, Storage, Table,
 };
+use cutover_domain::transfer::rendering::Rendering;
 use cutover_ports::transfer::{TransferError, TransferResult};
 use tokio_postgres::types::Oid;
 use tokio_postgres::{GenericClient, Row};
@@ -85,6 +86,62 @@ const OTHERS: &str = "
     WHERE c.relnamespace = $1::text::regnamespace AND c.relkind IN ('p', 'f')
     ORDER BY 1 DESC, 2";
 
+/// Reads the catalog of the connection's default schema, and what a copy has made in it and for what: the columns that hold the classes of
+/// other columns' values are left out.
+pub async fn read_with_origins(client: &impl GenericClient) -> TransferResult<Catalog> {
+    let mut catalog = read(client).await?;
+    let exists = "SELECT to_regclass('cutover.made_table') IS NOT NULL AND to_regclass('cutover.rendering') IS NOT NULL";
+    let row = client
+        .query_one(exists, &[])
+        .await
+        .map_err(|e| transfer_error(&e))?;
+    if !row.get::<_, bool>(0) {
+        return Ok(catalog);
+    }
+    let sql = "SELECT table_name, source_table FROM cutover.made_table WHERE schema_name = $1";
+    let made = client
+        .query(sql, &[&catalog.schema])
+        .await
+        .map_err(|e| transfer_error(&e))?;
+    let made: HashMap<String, String> = made.iter().map(|row| (row.get(0), row.get(1))).collect();
+    let sql = "SELECT table_name, column_name, source_column, rendering, class_column FROM cutover.rendering WHERE schema_name = $1";
+    let renderings = client
+        .query(sql, &[&catalog.schema])
+        .await
+        .map_err(|e| transfer_error(&e))?;
+    for table in &mut catalog.tables {
+        table.made_for = made.get(&table.name).cloned();
+        for row in renderings
+            .iter()
+            .filter(|row| row.get::<_, &str>(0) == table.name)
+        {
+            let name: &str = row.get(1);
+            let Some(column) = table.columns.iter_mut().find(|column| column.name == name) else {
+                continue;
+            };
+            let rendering: &str = row.get(3);
+            let rendering: Rendering = rendering.parse().map_err(|_| {
+                TransferError::Failed(format!(
+                    "cutover.rendering has an entry for {}.{name} that this version of Cutover does not know: {rendering:?}",
+                    table.name
+                ))
+            })?;
+            column.made_for = Some(MadeFor {
+                column: row.get(2),
+                rendering,
+                class_column: row.get(4),
+            });
+        }
+        let classes: HashSet<String> = table
+            .columns
+            .iter()
+            .filter_map(|column| column.made_for.as_ref()?.class_column.clone())
+            .collect();
+        table.columns.retain(|column| !classes.contains(&column.name));
+    }
+    Ok(catalog)
+}
+
 /// Reads the catalog of the connection's default schema.
 pub async fn read(client: &impl GenericClient) -> TransferResult<Catalog> {
     let row = client
@@ -134,6 +191,7 @@ pub async fn read(client: &impl GenericClient) -> TransferResult<Catalog> {
         schema,
         tables,
         others,
+        origin: None,
     })
 }
 
@@ -150,6 +208,8 @@ fn table(row: &Row) -> (Oid, Table) {
         indexes: vec![],
         sequence: None,
         sql: String::new(),
+        module: None,
+        made_for: None,
     };
     (row.get(0), table)
 }
@@ -176,6 +236,7 @@ fn column(row: &Row) -> Column {
             _ => Identity::No,
         },
         collation: row.get(9),
+        made_for: None,
     }
 }
 
@@ -184,17 +245,9 @@ fn constraint(table: &mut Table, row: &Row) {
     let columns: Vec<String> = row.get(6);
     match row.get::<_, &str>(2) {
         "p" => {
-            table.primary_key = Some(Key {
-                name,
-                columns,
-                bytewise: true,
-            });
+            table.primary_key = Some(Key::plain(name, columns));
         }
-        "u" => table.uniques.push(Key {
-            name,
-            columns,
-            bytewise: true,
-        }),
+        "u" => table.uniques.push(Key::plain(name, columns)),
         "c" => {
             let expression: Option<String> = row.get(5);
             table.checks.push(Check {
@@ -241,6 +294,7 @@ fn index(row: &Row) -> Index {
             .zip(descending)
             .map(|(column, descending)| IndexPart {
                 column,
+                expression: None,
                 descending,
                 collation: None,
             })

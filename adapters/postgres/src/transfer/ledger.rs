@@ -1,12 +1,12 @@
 //! `cutover.ledger`: which tables have been copied into this database, from what, and when they were verified equal.
 
+use cutover_domain::transfer::schema::literal;
 use cutover_ports::transfer::{LedgerEntry, TransferResult};
 use tokio_postgres::GenericClient;
 
 use super::error::transfer_error;
-use super::own_tables::literal;
 
-/// All entries; none if nothing was ever copied or verified.
+/// All entries of the connection's default schema; none if nothing was ever copied or verified.
 pub async fn read(client: &impl GenericClient) -> TransferResult<Vec<LedgerEntry>> {
     let exists = client
         .query_one("SELECT to_regclass('cutover.ledger') IS NOT NULL", &[])
@@ -17,7 +17,7 @@ pub async fn read(client: &impl GenericClient) -> TransferResult<Vec<LedgerEntry
     }
     let sql = "SELECT table_name, source, fingerprint, rows, max_rowid, (extract(epoch FROM copied_at) * 1000000)::bigint,
                       (extract(epoch FROM verified_at) * 1000000)::bigint, digest
-               FROM cutover.ledger ORDER BY table_name COLLATE \"C\"";
+               FROM cutover.ledger WHERE schema_name = current_schema() ORDER BY table_name COLLATE \"C\"";
     let rows = client
         .query(sql, &[])
         .await
@@ -39,9 +39,9 @@ pub async fn read(client: &impl GenericClient) -> TransferResult<Vec<LedgerEntry
 
 /// Notes that a table was verified equal just now.
 pub async fn set_verified(client: &impl GenericClient, entry: &LedgerEntry) -> TransferResult<()> {
-    let sql = "INSERT INTO cutover.ledger (table_name, source, fingerprint, rows, max_rowid, verified_at, digest)
-               VALUES ($1, $2, $3, $4, $5, now(), $6)
-               ON CONFLICT (table_name) DO UPDATE SET source = excluded.source, rows = excluded.rows, max_rowid = excluded.max_rowid,
+    let sql = "INSERT INTO cutover.ledger (schema_name, table_name, source, fingerprint, rows, max_rowid, verified_at, digest)
+               VALUES (current_schema(), $1, $2, $3, $4, $5, now(), $6)
+               ON CONFLICT (schema_name, table_name) DO UPDATE SET source = excluded.source, rows = excluded.rows, max_rowid = excluded.max_rowid,
                    verified_at = excluded.verified_at, digest = excluded.digest";
     let rows = i64::try_from(entry.rows).unwrap_or(i64::MAX);
     client
@@ -62,11 +62,13 @@ pub async fn set_verified(client: &impl GenericClient, entry: &LedgerEntry) -> T
 }
 
 /// The statement that notes a table as copied just now, and no longer as verified.
-pub(super) fn note_copied(entry: &LedgerEntry) -> String {
+pub(super) fn note_copied(schema: &str, entry: &LedgerEntry) -> String {
     format!(
-        "INSERT INTO cutover.ledger (table_name, source, fingerprint, rows, max_rowid, copied_at) VALUES ({}, {}, {}, {}, {}, now())
-         ON CONFLICT (table_name) DO UPDATE SET source = excluded.source, fingerprint = excluded.fingerprint, rows = excluded.rows,
+        "INSERT INTO cutover.ledger (schema_name, table_name, source, fingerprint, rows, max_rowid, copied_at)
+         VALUES ({}, {}, {}, {}, {}, {}, now())
+         ON CONFLICT (schema_name, table_name) DO UPDATE SET source = excluded.source, fingerprint = excluded.fingerprint, rows = excluded.rows,
              max_rowid = excluded.max_rowid, copied_at = excluded.copied_at, verified_at = NULL, digest = NULL",
+        literal(schema),
         literal(&entry.table),
         literal(&entry.source),
         literal(&entry.fingerprint),

@@ -3,6 +3,8 @@
 pub mod catalog;
 pub mod error;
 pub mod ledger;
+mod load;
+mod make;
 mod own_tables;
 pub mod source;
 pub mod target;

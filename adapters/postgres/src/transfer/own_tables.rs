@@ -1,37 +1,67 @@
-//! Cutover's own tables of a copy, in the schema `cutover`.
+//! Cutover's own tables of a copy, in the schema `cutover`. Every row says to which schema of the target it belongs.
 
+use std::collections::{HashMap, HashSet};
+
+use cutover_domain::transfer::catalog::{Origin, OriginObject};
 use cutover_domain::transfer::plan::{Plan, TablePlan};
-use cutover_ports::transfer::{Position, QuarantinedRow, RunStart, TableProgress, TransferResult};
+use cutover_domain::transfer::schema::{Weakened, literal};
+use cutover_ports::transfer::{
+    Position, QuarantinedRow, RunStart, TableProgress, TransferResult, UnfinishedRun,
+};
 use tokio_postgres::Client;
 
 use super::error::transfer_error;
-use super::target::run;
 
-/// Values are never part of these.
+/// Values are never part of these, but for the quarantine.
 const TABLES: &str = "
 CREATE TABLE IF NOT EXISTS cutover.copy_run (
-    source text NOT NULL, fingerprint text NOT NULL, started_at timestamptz NOT NULL, finished_at timestamptz
+    schema_name text PRIMARY KEY, source text NOT NULL, fingerprint text NOT NULL, started_at timestamptz NOT NULL, finished_at timestamptz
 );
 CREATE TABLE IF NOT EXISTS cutover.copy_table (
-    table_name text PRIMARY KEY, fingerprint text NOT NULL, position_rows bigint NOT NULL, position_rowid bigint,
-    written bigint NOT NULL, rejected bigint NOT NULL, bytes bigint NOT NULL, done boolean NOT NULL
+    schema_name text, table_name text, fingerprint text NOT NULL, made boolean NOT NULL, PRIMARY KEY (schema_name, table_name)
 );
+CREATE TABLE IF NOT EXISTS cutover.copy_part (
+    schema_name text, table_name text, part integer, position_rows bigint NOT NULL, position_rowid bigint,
+    written bigint NOT NULL, rejected bigint NOT NULL, bytes bigint NOT NULL, done boolean NOT NULL,
+    PRIMARY KEY (schema_name, table_name, part)
+);
+CREATE TABLE IF NOT EXISTS cutover.copy_step (
+    schema_name text, name text, weakened text, PRIMARY KEY (schema_name, name)
+);
+COMMENT ON TABLE cutover.copy_step IS 'Indexes, keys and constraints that the unfinished run has made, and which of them hold in a weaker form.';
 CREATE TABLE IF NOT EXISTS cutover.dropped_constraint (
     schema_name text, table_name text, constraint_name text, definition text NOT NULL,
     PRIMARY KEY (schema_name, table_name, constraint_name)
 );
+CREATE TABLE IF NOT EXISTS cutover.made_table (
+    schema_name text, table_name text, source_table text NOT NULL, PRIMARY KEY (schema_name, table_name)
+);
+COMMENT ON TABLE cutover.made_table IS 'Tables that a copy has made, and for which tables of SQLite.';
+CREATE TABLE IF NOT EXISTS cutover.rendering (
+    schema_name text, table_name text, column_name text, source_table text NOT NULL, source_column text NOT NULL,
+    rendering text NOT NULL, class_column text, PRIMARY KEY (schema_name, table_name, column_name)
+);
+COMMENT ON TABLE cutover.rendering IS 'How the values of columns that a copy has made are written back as the values that SQLite had.';
+CREATE TABLE IF NOT EXISTS cutover.source_object (
+    schema_name text, kind text, name text, table_name text NOT NULL, sql text NOT NULL, position integer NOT NULL,
+    PRIMARY KEY (schema_name, kind, name)
+);
+COMMENT ON TABLE cutover.source_object IS 'What makes the SQLite file anew: its schema, its settings, and the numbers that AUTOINCREMENT has given out.';
 CREATE TABLE IF NOT EXISTS cutover.quarantine (
-    table_name text, position bigint, key text NOT NULL, column_name text NOT NULL, reason text NOT NULL,
+    schema_name text, table_name text, part integer, position bigint, key text NOT NULL, column_name text NOT NULL, reason text NOT NULL,
     columns text[] NOT NULL, classes text[] NOT NULL, \"values\" bytea[] NOT NULL, quarantined_at timestamptz NOT NULL,
-    PRIMARY KEY (table_name, position)
+    PRIMARY KEY (schema_name, table_name, part, position)
 );
 COMMENT ON TABLE cutover.quarantine IS
     'Rows that this database cannot hold: per column the storage class and the exact bytes (an integer as its digits, a real as its eight bytes, big-endian).';
 CREATE TABLE IF NOT EXISTS cutover.ledger (
-    table_name text PRIMARY KEY, source text NOT NULL, fingerprint text NOT NULL, rows bigint NOT NULL, max_rowid bigint,
-    copied_at timestamptz, verified_at timestamptz, digest text
+    schema_name text, table_name text, source text NOT NULL, fingerprint text NOT NULL, rows bigint NOT NULL, max_rowid bigint,
+    copied_at timestamptz, verified_at timestamptz, digest text, PRIMARY KEY (schema_name, table_name)
 );
 COMMENT ON TABLE cutover.ledger IS 'Which tables have been copied here and verified equal.'";
+
+/// The tables that hold something of a run.
+const OF_A_RUN: [&str; 5] = ["copy_run", "copy_table", "copy_part", "copy_step", "quarantine"];
 
 /// Whether they have been made.
 pub(super) async fn exist(client: &Client) -> TransferResult<bool> {
@@ -44,10 +74,10 @@ pub(super) async fn exist(client: &Client) -> TransferResult<bool> {
     Ok(row.get(0))
 }
 
-/// Makes them. Where they exist, no right to make any is needed.
-pub(super) async fn create(client: &Client) -> TransferResult<()> {
+/// The statements that make them; none where they exist, so that no right to make any is needed then.
+pub(super) async fn missing(client: &Client) -> TransferResult<Option<String>> {
     if exist(client).await? {
-        return Ok(());
+        return Ok(None);
     }
     let sql = "SELECT to_regnamespace('cutover') IS NULL";
     let row = client
@@ -55,38 +85,157 @@ pub(super) async fn create(client: &Client) -> TransferResult<()> {
         .await
         .map_err(|error| transfer_error(&error))?;
     let schema = if row.get(0) { "CREATE SCHEMA cutover;" } else { "" };
-    run(client, &format!("BEGIN; {schema} {TABLES}; COMMIT")).await
+    Ok(Some(format!("{schema} {TABLES}")))
 }
 
-/// A string literal: quotes doubled, and backslashes safe under any setting.
-pub(super) fn literal(text: &str) -> String {
-    format!(" E'{}'", text.replace('\\', "\\\\").replace('\'', "''"))
+/// The statements that forget a run.
+pub(super) fn forget_run(schema: &str) -> Vec<String> {
+    let of_table = |table: &&str| {
+        format!(
+            "DELETE FROM cutover.{table} WHERE schema_name = {}",
+            literal(schema)
+        )
+    };
+    OF_A_RUN.iter().map(of_table).collect()
 }
 
 /// The statements that note a run at its beginning. They run as one with what the run makes.
-pub(super) fn start_run(plan: &Plan, run: &RunStart) -> Vec<String> {
-    let mut statements = vec![
-        "DELETE FROM cutover.copy_run; DELETE FROM cutover.copy_table; DELETE FROM cutover.quarantine"
-            .to_owned(),
-        format!(
-            "INSERT INTO cutover.copy_run (source, fingerprint, started_at) VALUES ({}, {}, now())",
-            literal(&run.source),
-            literal(&run.fingerprint)
-        ),
-    ];
-    statements.extend(plan.tables.iter().map(|table| {
-        let fingerprint = run
-            .tables
-            .get(&table.target)
-            .map(String::as_str)
-            .unwrap_or_default();
-        format!(
-            "INSERT INTO cutover.copy_table VALUES ({}, {}, 0, NULL, 0, 0, 0, false)",
-            literal(&table.target),
-            literal(fingerprint)
-        )
-    }));
+pub(super) fn start_run(schema: &str, plan: &Plan, run: &RunStart) -> Vec<String> {
+    let schema_name = literal(schema);
+    let mut statements = forget_run(schema);
+    statements.push(format!(
+        "INSERT INTO cutover.copy_run (schema_name, source, fingerprint, started_at) VALUES ({schema_name}, {}, {}, now())",
+        literal(&run.source),
+        literal(&run.fingerprint)
+    ));
+    for table in &plan.tables {
+        let name = literal(&table.target);
+        let fingerprint = run.tables.get(&table.target).map(String::as_str);
+        statements.push(format!(
+            "INSERT INTO cutover.copy_table VALUES ({schema_name}, {name}, {}, {})",
+            literal(fingerprint.unwrap_or_default()),
+            table.created
+        ));
+        let parts = run.parts.get(&table.target).copied().unwrap_or(1);
+        statements.push(format!(
+            "INSERT INTO cutover.copy_part SELECT {schema_name}, {name}, part, 0, NULL, 0, 0, 0, false
+             FROM generate_series(0, {}) AS part",
+            i64::from(parts) - 1
+        ));
+    }
     statements
+}
+
+/// The statements that note what was made for what.
+pub(super) fn note_made(schema: &str, plan: &Plan, origin: Option<&Origin>) -> Vec<String> {
+    let schema_name = literal(schema);
+    let mut statements = Vec::new();
+    for table in &plan.tables {
+        let name = literal(&table.target);
+        let source = literal(&table.source.name);
+        if table.created {
+            statements.push(format!(
+                "INSERT INTO cutover.made_table VALUES ({schema_name}, {name}, {source})"
+            ));
+        }
+        let computed = table.computed.iter().map(|(_, column, _)| column);
+        for column in table.columns.iter().chain(computed).filter(|column| column.added) {
+            let Some(rendering) = &column.rendering else {
+                continue;
+            };
+            let class = column.class_column.as_ref();
+            statements.push(format!(
+                "INSERT INTO cutover.rendering VALUES ({schema_name}, {name}, {}, {source}, {}, {}, {})",
+                literal(&column.target),
+                literal(&column.source),
+                literal(&rendering.to_string()),
+                class.map_or_else(|| "NULL".to_owned(), |class| literal(class))
+            ));
+        }
+    }
+    statements.extend(
+        origin
+            .into_iter()
+            .flat_map(|origin| note_origin(&schema_name, plan, origin)),
+    );
+    statements
+}
+
+/// Of the source's schema all that belongs to tables that are made; the rest of it too, if all are.
+fn note_origin(schema_name: &str, plan: &Plan, origin: &Origin) -> Vec<String> {
+    let made: HashSet<&str> = plan
+        .tables
+        .iter()
+        .filter(|table| table.created)
+        .map(|table| table.source.name.as_str())
+        .collect();
+    if made.is_empty() {
+        return vec![];
+    }
+    let whole = made.len() == plan.tables.len();
+    let object = |kind: &str, name: &str, table: &str, sql: &str, position: usize| {
+        format!(
+            "INSERT INTO cutover.source_object VALUES ({schema_name}, {}, {}, {}, {}, {position})
+             ON CONFLICT (schema_name, kind, name)
+             DO UPDATE SET table_name = excluded.table_name, sql = excluded.sql, position = excluded.position",
+            literal(kind),
+            literal(name),
+            literal(table),
+            literal(sql)
+        )
+    };
+    let of_made = |table: &str| made.contains(table);
+    let objects = origin.objects.iter().enumerate();
+    let objects = objects
+        .filter(|(_, one)| whole || (of_made(&one.table) && one.kind != "view"))
+        .map(|(at, one)| object(&one.kind, &one.name, &one.table, &one.sql, at));
+    let settings = origin.settings.iter().filter(|_| whole);
+    let settings = settings.map(|(name, value)| object("setting", name, "", value, 0));
+    let sequences = origin.sequences.iter().filter(|(table, _)| of_made(table));
+    let sequences = sequences.map(|(table, last)| object("sequence", table, table, &last.to_string(), 0));
+    objects.chain(settings).chain(sequences).collect()
+}
+
+/// What makes the SQLite file anew that tables of this schema came from, if it is known.
+pub(super) async fn origin(client: &Client, schema: &str) -> TransferResult<Option<Origin>> {
+    let exists = "SELECT to_regclass('cutover.source_object') IS NOT NULL";
+    let row = client
+        .query_one(exists, &[])
+        .await
+        .map_err(|error| transfer_error(&error))?;
+    if !row.get::<_, bool>(0) {
+        return Ok(None);
+    }
+    let sql = "SELECT kind, name, table_name, sql FROM cutover.source_object WHERE schema_name = $1 ORDER BY position, name COLLATE \"C\"";
+    let rows = client
+        .query(sql, &[&schema])
+        .await
+        .map_err(|error| transfer_error(&error))?;
+    let mut origin = Origin::default();
+    for row in &rows {
+        let (kind, name, table, sql): (String, String, String, String) =
+            (row.get(0), row.get(1), row.get(2), row.get(3));
+        match kind.as_str() {
+            "setting" => origin.settings.push((name, sql)),
+            "sequence" => origin.sequences.extend(sql.parse().ok().map(|last| (name, last))),
+            _ => origin.objects.push(OriginObject {
+                kind,
+                name,
+                table,
+                sql,
+            }),
+        }
+    }
+    Ok((!rows.is_empty()).then_some(origin))
+}
+
+/// The statements that forget what a table was made for.
+pub(super) fn forget_made(schema: &str, table: &str) -> Vec<String> {
+    let (schema, table) = (literal(schema), literal(table));
+    let of = |own: &str| {
+        format!("DELETE FROM cutover.{own} WHERE schema_name = {schema} AND table_name = {table}")
+    };
+    vec![of("rendering"), of("made_table"), of("ledger")]
 }
 
 /// Whether routing notes here which rows it has planted.
@@ -108,10 +257,43 @@ pub(super) fn forget_planted(plan: &Plan) -> String {
     )
 }
 
-pub(super) async fn progress(client: &Client, table: &str) -> TransferResult<TableProgress> {
-    let sql = "SELECT position_rows, position_rowid, written, rejected, bytes, done FROM cutover.copy_table WHERE table_name = $1";
+pub(super) async fn unfinished(client: &Client, schema: &str) -> TransferResult<Option<UnfinishedRun>> {
+    if !exist(client).await? {
+        return Ok(None);
+    }
+    let sql = "SELECT fingerprint FROM cutover.copy_run WHERE finished_at IS NULL AND schema_name = $1";
+    let runs = client
+        .query(sql, &[&schema])
+        .await
+        .map_err(|error| transfer_error(&error))?;
+    let Some(run) = runs.first() else { return Ok(None) };
+    let sql = "SELECT table_name, fingerprint, made FROM cutover.copy_table WHERE schema_name = $1";
+    let rows = client
+        .query(sql, &[&schema])
+        .await
+        .map_err(|error| transfer_error(&error))?;
+    let made = rows.iter().filter(|row| row.get(2)).map(|row| row.get(0));
+    Ok(Some(UnfinishedRun {
+        fingerprint: run.get(0),
+        made: made.collect(),
+        tables: rows
+            .iter()
+            .map(|row| (row.get(0), row.get(1)))
+            .collect::<HashMap<_, _>>(),
+    }))
+}
+
+pub(super) async fn progress(
+    client: &Client,
+    schema: &str,
+    table: &str,
+    part: u32,
+) -> TransferResult<TableProgress> {
+    let sql = "SELECT position_rows, position_rowid, written, rejected, bytes, done FROM cutover.copy_part
+               WHERE schema_name = $1 AND table_name = $2 AND part = $3";
+    let part = i32::try_from(part).unwrap_or(i32::MAX);
     let row = client
-        .query_one(sql, &[&table])
+        .query_one(sql, &[&schema, &table, &part])
         .await
         .map_err(|error| transfer_error(&error))?;
     let number = |at: usize| u64::try_from(row.get::<_, i64>(at)).unwrap_or(0);
@@ -129,11 +311,15 @@ pub(super) async fn progress(client: &Client, table: &str) -> TransferResult<Tab
 
 pub(super) async fn set_progress(
     client: &Client,
+    schema: &str,
     table: &str,
+    part: u32,
     progress: &TableProgress,
 ) -> TransferResult<()> {
-    let sql = "UPDATE cutover.copy_table SET position_rows = $2, position_rowid = $3, written = $4, rejected = $5, bytes = $6, done = $7
-               WHERE table_name = $1";
+    let sql = "UPDATE cutover.copy_part
+               SET position_rows = $4, position_rowid = $5, written = $6, rejected = $7, bytes = $8, done = $9
+               WHERE schema_name = $1 AND table_name = $2 AND part = $3";
+    let part = i32::try_from(part).unwrap_or(i32::MAX);
     let number = |value: u64| i64::try_from(value).unwrap_or(i64::MAX);
     let (rows, written, rejected, bytes) = (
         number(progress.position.rows),
@@ -145,7 +331,9 @@ pub(super) async fn set_progress(
         .execute(
             sql,
             &[
+                &schema,
                 &table,
+                &part,
                 &rows,
                 &progress.position.rowid,
                 &written,
@@ -161,10 +349,13 @@ pub(super) async fn set_progress(
 
 pub(super) async fn quarantine(
     client: &Client,
+    schema: &str,
     plan: &TablePlan,
+    part: u32,
     rows: &[QuarantinedRow],
 ) -> TransferResult<()> {
-    let sql = "INSERT INTO cutover.quarantine VALUES ($1, $2, $3, $4, $5, $6, $7, $8, now())";
+    let sql = "INSERT INTO cutover.quarantine VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, now())";
+    let part = i32::try_from(part).unwrap_or(i32::MAX);
     for row in rows {
         let position = i64::try_from(row.position).unwrap_or(i64::MAX);
         // A key is shown, so that what cannot be shown is escaped in it already.
@@ -172,7 +363,9 @@ pub(super) async fn quarantine(
             .execute(
                 sql,
                 &[
+                    &schema,
                     &plan.target,
+                    &part,
                     &position,
                     &row.key,
                     &row.column,
@@ -186,6 +379,39 @@ pub(super) async fn quarantine(
             .map_err(|error| transfer_error(&error))?;
     }
     Ok(())
+}
+
+/// What became of a step that an earlier run of the same copy has done; none if it is still to do.
+#[expect(
+    clippy::option_option,
+    reason = "none: to do; some none: done, and nothing is weaker"
+)]
+pub(super) async fn step(
+    client: &Client,
+    schema: &str,
+    name: &str,
+) -> TransferResult<Option<Option<Weakened>>> {
+    let sql = "SELECT weakened FROM cutover.copy_step WHERE schema_name = $1 AND name = $2";
+    let rows = client
+        .query(sql, &[&schema, &name])
+        .await
+        .map_err(|error| transfer_error(&error))?;
+    let told = |row: &tokio_postgres::Row| {
+        let weakened: Option<String> = row.get(0);
+        weakened.and_then(|text| serde_json::from_str(&text).ok())
+    };
+    Ok(rows.first().map(told))
+}
+
+/// The statement that notes a step as done.
+pub(super) fn note_step(schema: &str, name: &str, weakened: Option<&Weakened>) -> String {
+    let weakened = weakened.and_then(|weakened| serde_json::to_string(weakened).ok());
+    format!(
+        "INSERT INTO cutover.copy_step VALUES ({}, {}, {})",
+        literal(schema),
+        literal(name),
+        weakened.map_or_else(|| "NULL".to_owned(), |text| literal(&text))
+    )
 }
 
 /// A constraint that is out of the way.

@@ -7,14 +7,16 @@ use bytes::{Buf, BytesMut};
 use cutover_domain::transfer::catalog::{Catalog, PgKind, Table};
 use cutover_domain::transfer::convert::decode;
 use cutover_domain::transfer::name::{quoted, quoted_list};
+use cutover_domain::transfer::rendering::Rendering;
 use cutover_domain::transfer::rows::RowBatch;
-use cutover_ports::transfer::{Batches, Scan, TransferError, TransferResult, TransferSource};
+use cutover_domain::transfer::survey::Oddities;
+use cutover_ports::transfer::{Batches, Range, Scan, TransferError, TransferResult, TransferSource};
 use futures_util::StreamExt;
 use tokio::sync::{Mutex, mpsc};
 use tokio_postgres::Client;
 
-use super::catalog;
-use super::error::{connect_error, transfer_error};
+use super::error::transfer_error;
+use super::{catalog, own_tables, target};
 use crate::PgServer;
 
 /// Batches read ahead.
@@ -34,9 +36,9 @@ pub struct PgSource {
 }
 
 impl PgSource {
-    /// Connects and takes the snapshot.
-    pub async fn open(server: PgServer) -> TransferResult<Self> {
-        let client = connect(&server).await?;
+    /// Connects and takes the snapshot. Tables are read in `schema`, or in the default schema of the connection.
+    pub async fn open(server: PgServer, schema: Option<String>) -> TransferResult<Self> {
+        let client = connect(&server, schema.as_deref()).await?;
         client
             .batch_execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
             .await
@@ -56,15 +58,12 @@ impl PgSource {
     }
 }
 
-async fn connect(server: &PgServer) -> TransferResult<Client> {
-    let client = server
-        .connect("cutover copy")
-        .await
-        .map_err(|error| connect_error(&error))?;
+async fn connect(server: &PgServer, schema: Option<&str>) -> TransferResult<Client> {
+    let client = target::connect(server, schema).await?;
     // Rows in the order in which they lie, however often they are read; no limits meant for other programs.
     client
         .batch_execute(
-            "SET statement_timeout = 0; SET idle_in_transaction_session_timeout = 0; SET client_encoding = 'UTF8';
+            "SET statement_timeout = 0; SET idle_in_transaction_session_timeout = 0;
              SET synchronize_seqscans = off; SET max_parallel_workers_per_gather = 0; SET enable_indexscan = off;
              SET enable_indexonlyscan = off; SET enable_bitmapscan = off",
         )
@@ -104,15 +103,37 @@ impl TransferSource for PgSource {
     }
 
     async fn catalog(&self) -> TransferResult<Catalog> {
-        catalog::read(&*self.keeper.lock().await).await
+        let keeper = self.keeper.lock().await;
+        let mut catalog = catalog::read_with_origins(&*keeper).await?;
+        catalog.origin = own_tables::origin(&keeper, &self.schema).await?;
+        if let Some(origin) = &mut catalog.origin {
+            for table in &catalog.tables {
+                // What was given out since then counts as well.
+                let name = table.made_for.as_ref();
+                let mut known = origin.sequences.iter_mut();
+                if let Some((_, last)) = known.find(|(of, _)| Some(of) == name) {
+                    *last = table.sequence.unwrap_or(*last).max(*last);
+                }
+            }
+        }
+        Ok(catalog)
     }
 
     async fn check(&self) -> TransferResult<()> {
         Ok(())
     }
 
+    async fn ranges(&self, _: &Table) -> TransferResult<Vec<Range>> {
+        Ok(vec![Range::default()])
+    }
+
+    async fn oddities(&self, _: &Table) -> TransferResult<Oddities> {
+        // Its constraints allow none, and its own catalog tells which of them are not valid.
+        Ok(Oddities::default())
+    }
+
     async fn scan(&self, scan: Scan) -> TransferResult<Box<dyn Batches>> {
-        let client = connect(&self.server).await?;
+        let client = connect(&self.server, Some(&self.schema)).await?;
         client
             .batch_execute(&format!(
                 "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET TRANSACTION SNAPSHOT '{}'",
@@ -121,9 +142,15 @@ impl TransferSource for PgSource {
             .await
             .map_err(|error| transfer_error(&error))?;
         let (sender, receiver) = mpsc::channel(BATCHES_AHEAD);
+        let forms: Vec<Form> = scan
+            .columns
+            .iter()
+            .map(|name| Form::of(&scan.table, name))
+            .collect();
+        let classes = forms.iter().filter_map(|form| form.class_column.as_ref());
         let sql = format!(
             "COPY (SELECT {} FROM ONLY {}.{} OFFSET {}) TO STDOUT (FORMAT binary)",
-            quoted_list(&scan.columns),
+            quoted_list(scan.columns.iter().chain(classes)),
             quoted(&self.schema),
             quoted(&scan.table.name),
             // Planted rows are counted by nobody, so that a place among the others is found by reading.
@@ -133,9 +160,19 @@ impl TransferSource for PgSource {
                 scan.after.rows
             }
         );
-        let decoder = Decoder::new(&scan, self.planted.get(&scan.table.name));
+        let decoder = Decoder::new(&scan, forms, self.planted.get(&scan.table.name));
+        let schema = self.schema.clone();
         tokio::spawn(async move {
-            if let Err(error) = read(&client, &sql, decoder, &sender).await {
+            let outcome = async {
+                let Some(decoder) = read(&client, &sql, decoder, &sender).await? else {
+                    return Ok(());
+                };
+                if scan.table.made_for.is_some() {
+                    quarantined(&client, &schema, &scan, decoder, &sender).await?;
+                }
+                Ok(())
+            };
+            if let Err(error) = outcome.await {
                 sender.send(Err(error)).await.unwrap_or_default();
             }
         });
@@ -152,12 +189,13 @@ impl Batches for PgBatches {
     }
 }
 
+/// Sends the table's rows; gives the decoder back unless nobody listens any more.
 async fn read(
     client: &Client,
     sql: &str,
     mut decoder: Decoder,
     sender: &mpsc::Sender<TransferResult<RowBatch>>,
-) -> TransferResult<()> {
+) -> TransferResult<Option<Decoder>> {
     let stream = client
         .copy_out(sql)
         .await
@@ -167,8 +205,65 @@ async fn read(
         decoder.feed(&message.map_err(|error| transfer_error(&error))?);
         while decoder.row()? {
             if decoder.batch.is_full() && sender.send(Ok(decoder.take())).await.is_err() {
-                return Ok(());
+                return Ok(None);
             }
+        }
+    }
+    if !decoder.batch.is_empty() && sender.send(Ok(decoder.take())).await.is_err() {
+        return Ok(None);
+    }
+    Ok(Some(decoder))
+}
+
+/// Behind the rows of a table that a copy has made come those that it could not hold, from the quarantine: they are part of what the
+/// source had.
+async fn quarantined(
+    client: &Client,
+    schema: &str,
+    scan: &Scan,
+    mut decoder: Decoder,
+    sender: &mpsc::Sender<TransferResult<RowBatch>>,
+) -> TransferResult<()> {
+    let sql = "SELECT columns, classes, \"values\" FROM cutover.quarantine WHERE schema_name = $1 AND table_name = $2
+               ORDER BY part, position";
+    let rows = client
+        .query(sql, &[&schema, &scan.table.name])
+        .await
+        .map_err(|error| transfer_error(&error))?;
+    if rows.is_empty() {
+        return Ok(());
+    }
+    let mut skip = 0;
+    if scan.after.rows > 0 {
+        let sql = format!(
+            "SELECT count(*) FROM ONLY {}.{}",
+            quoted(schema),
+            quoted(&scan.table.name)
+        );
+        let row = client
+            .query_one(&sql, &[])
+            .await
+            .map_err(|error| transfer_error(&error))?;
+        let in_table = u64::try_from(row.get::<_, i64>(0)).unwrap_or(0);
+        skip = usize::try_from(scan.after.rows.saturating_sub(in_table)).unwrap_or(usize::MAX);
+    }
+    for row in rows.iter().skip(skip) {
+        let columns: Vec<&str> = row.get(0);
+        let classes: Vec<&str> = row.get(1);
+        let values: Vec<Option<&[u8]>> = row.get(2);
+        for name in &scan.columns {
+            let made_for = scan
+                .table
+                .column(name)
+                .and_then(|column| column.made_for.as_ref());
+            let name = made_for.map_or(name.as_str(), |made_for| &made_for.column);
+            let at = columns.iter().position(|column| *column == name);
+            let value = at.and_then(|at| Some((*classes.get(at)?, (*values.get(at)?)?)));
+            push_exact(value, &mut decoder.batch);
+        }
+        decoder.next += 1;
+        if decoder.batch.is_full() && sender.send(Ok(decoder.take())).await.is_err() {
+            return Ok(());
         }
     }
     if !decoder.batch.is_empty() {
@@ -178,9 +273,45 @@ async fn read(
     Ok(())
 }
 
-/// Turns the bytes of a binary COPY into rows. The server sends a row a message, which nothing here relies on.
+/// Adds a value as the quarantine keeps it: its class, and its exact bytes.
+fn push_exact(value: Option<(&str, &[u8])>, batch: &mut RowBatch) {
+    let integer = |bytes: &[u8]| std::str::from_utf8(bytes).ok()?.parse().ok();
+    match value {
+        None => batch.push_null(),
+        Some(("integer", bytes)) => batch.push_integer(integer(bytes).unwrap_or_default()),
+        Some(("real", bytes)) => batch.push_real(f64::from_be_bytes(bytes.try_into().unwrap_or_default())),
+        Some(("text", bytes)) => batch.push_text(bytes),
+        Some((_, bytes)) => batch.push_blob(bytes),
+    }
+}
+
+/// How a column is read.
+struct Form {
+    kind: PgKind,
+    rendering: Option<Rendering>,
+    class_column: Option<String>,
+}
+
+impl Form {
+    fn of(table: &Table, name: &str) -> Self {
+        let column = table.columns.iter().find(|column| column.name == name);
+        let made_for = column.and_then(|column| column.made_for.as_ref());
+        Self {
+            kind: column
+                .and_then(|column| column.pg_type())
+                .map_or(PgKind::Other, |kind| kind.kind),
+            rendering: made_for.map(|made_for| made_for.rendering.clone()),
+            class_column: made_for.and_then(|made_for| made_for.class_column.clone()),
+        }
+    }
+}
+
+/// Turns the bytes of a binary COPY into rows: the columns' values, then the classes of those that have some. The server sends a row a
+/// message, which nothing here relies on.
 struct Decoder {
-    kinds: Vec<PgKind>,
+    forms: Vec<Form>,
+    /// How many fields a row has.
+    width: usize,
     /// The place of the key and the keys of planted rows.
     planted: Option<(usize, HashSet<Vec<u8>>)>,
     /// Rows still to be passed over, because an earlier scan gave them.
@@ -192,13 +323,7 @@ struct Decoder {
 }
 
 impl Decoder {
-    fn new(scan: &Scan, planted: Option<&HashSet<Vec<u8>>>) -> Self {
-        let kind = |name: &String| {
-            scan.table
-                .column(name)
-                .and_then(|column| column.pg_type())
-                .map_or(PgKind::Other, |kind| kind.kind)
-        };
+    fn new(scan: &Scan, forms: Vec<Form>, planted: Option<&HashSet<Vec<u8>>>) -> Self {
         let key = |table: &Table| {
             let key = table.primary_key.as_ref().filter(|key| key.columns.len() == 1)?;
             scan.columns
@@ -206,7 +331,8 @@ impl Decoder {
                 .position(|column| Some(column) == key.columns.first())
         };
         Self {
-            kinds: scan.columns.iter().map(kind).collect(),
+            width: forms.len() + forms.iter().filter(|form| form.class_column.is_some()).count(),
+            forms,
             skip: if planted.is_some() { scan.after.rows } else { 0 },
             planted: planted.and_then(|keys| Some((key(&scan.table)?, keys.clone()))),
             buffer: BytesMut::new(),
@@ -221,7 +347,7 @@ impl Decoder {
     }
 
     fn take(&mut self) -> RowBatch {
-        std::mem::replace(&mut self.batch, RowBatch::new(self.kinds.len(), self.next))
+        std::mem::replace(&mut self.batch, RowBatch::new(self.forms.len(), self.next))
     }
 
     /// Decodes a row if a whole one is there.
@@ -234,7 +360,7 @@ impl Decoder {
             self.buffer.advance(HEADER_BYTES);
             self.at_start = false;
         }
-        let Some((fields, length)) = fields(&self.buffer, self.kinds.len()).ok_or_else(broken)? else {
+        let Some((fields, length)) = fields(&self.buffer, self.width).ok_or_else(broken)? else {
             return Ok(false);
         };
         let planted = self.planted.as_ref().is_some_and(|(at, keys)| {
@@ -248,8 +374,19 @@ impl Decoder {
             if self.skip > 0 {
                 self.skip -= 1;
             } else {
-                for (kind, field) in self.kinds.iter().zip(fields) {
-                    decode(*kind, field, &mut self.batch);
+                let (values, mut classes) = fields.split_at(self.forms.len());
+                for (form, field) in self.forms.iter().zip(values) {
+                    match &form.rendering {
+                        Some(rendering) => {
+                            let class = form.class_column.as_ref().and_then(|_| {
+                                let (first, rest) = classes.split_first()?;
+                                classes = rest;
+                                *first
+                            });
+                            rendering.decode(*field, class, &mut self.batch);
+                        }
+                        None => decode(form.kind, *field, &mut self.batch),
+                    }
                 }
                 self.next += 1;
             }
@@ -315,7 +452,14 @@ mod tests {
         stream.extend_from_slice(&(-1_i16).to_be_bytes());
         for size in 1..stream.len() {
             let mut decoder = Decoder {
-                kinds: vec![PgKind::Int8, PgKind::Text],
+                forms: [PgKind::Int8, PgKind::Text]
+                    .map(|kind| Form {
+                        kind,
+                        rendering: None,
+                        class_column: None,
+                    })
+                    .into(),
+                width: 2,
                 planted: None,
                 skip: 0,
                 buffer: BytesMut::new(),

@@ -1,62 +1,169 @@
 //! A PostgreSQL database that is read to be compared. Nothing here is shared with the copy but the catalog.
 
 use std::collections::HashSet;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
 use cutover_domain::transfer::canonical::Raw;
-use cutover_domain::transfer::catalog::Catalog;
+use cutover_domain::transfer::catalog::{Catalog, Table};
 use cutover_domain::transfer::digest::RowReader;
 use cutover_domain::transfer::name::quoted;
-use cutover_ports::transfer::{OwnNotes, RowScan, TransferError, TransferResult, VerifySide};
+use cutover_ports::transfer::{
+    OwnNotes, Part, RenderedColumn, RowScan, TransferError, TransferResult, VerifySide,
+};
 use futures_util::{StreamExt as _, pin_mut};
-use tokio_postgres::Client;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::task::JoinHandle;
+use tokio_postgres::types::ToSql;
+use tokio_postgres::{Client, Row};
 
 use super::catalog;
 use super::error::{connect_error, transfer_error};
 use crate::PgServer;
 
-/// One snapshot of a database: a transaction that lasts as long as this value.
+/// One snapshot of a database, seen by several connections: a transaction on each that lasts as long as this value.
 #[derive(Debug)]
 pub struct VerifyDatabase {
-    client: Client,
+    pool: Arc<Pool>,
+    schema: String,
+    /// Blocks of a table can be read by number since PostgreSQL 14.
+    reads_ranges: bool,
     description: String,
 }
 
 /// Timeouts of the server are for the service's short statements. Without row security the server says so if it would hide rows.
+/// Workers of the server's own would only send their rows through one process.
 const BEGIN: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY;
-    SET LOCAL statement_timeout = 0; SET LOCAL idle_in_transaction_session_timeout = 0; SET LOCAL row_security = off";
+    SET LOCAL statement_timeout = 0; SET LOCAL idle_in_transaction_session_timeout = 0; SET LOCAL row_security = off;
+    SET LOCAL max_parallel_workers_per_gather = 0;";
+
+/// Less than this many blocks (of 8 kB, as a rule) are not worth a statement of their own.
+const BLOCKS_OF_A_PART: i64 = 512;
 
 impl VerifyDatabase {
-    /// Connects and begins the snapshot.
-    pub async fn open(server: &PgServer) -> TransferResult<Self> {
-        let client = server
-            .connect("cutover verify")
-            .await
-            .map_err(|error| connect_error(&error))?;
-        client
-            .batch_execute(BEGIN)
+    /// Connects as often as that many scans are to run at once, and begins the snapshot. Tables are those of `schema`, or of the
+    /// connection's default one.
+    pub async fn open(server: &PgServer, schema: Option<&str>, scans: usize) -> TransferResult<Self> {
+        let begin = async |snapshot: &str| {
+            let client = server
+                .connect("cutover verify")
+                .await
+                .map_err(|error| connect_error(&error))?;
+            // The catalog is that of the default schema.
+            let path = schema.map_or_else(String::new, |schema| {
+                format!("SET LOCAL search_path = {};", quoted(schema))
+            });
+            client
+                .batch_execute(&format!("{BEGIN} {snapshot} {path}"))
+                .await
+                .map_err(|error| transfer_error(&error))?;
+            TransferResult::Ok(client)
+        };
+        let first = begin("").await?;
+        let sql =
+            "SELECT pg_export_snapshot(), current_schema()::text, current_setting('server_version_num')::int";
+        let row = first
+            .query_one(sql, &[])
             .await
             .map_err(|error| transfer_error(&error))?;
+        let no_schema = || {
+            TransferError::Usage(match schema {
+                Some(name) => format!("the PostgreSQL database has no schema {name:?} that can be read"),
+                None => "the connection has no default schema".to_owned(),
+            })
+        };
+        let found: Option<String> = row.get(1);
+        let (snapshot, schema) = (row.get::<_, String>(0), found.ok_or_else(no_schema)?);
+        let adopt = format!("SET TRANSACTION SNAPSHOT '{snapshot}';");
+        let mut clients = vec![first];
+        for _ in 1..scans {
+            clients.push(begin(&adopt).await?);
+        }
         Ok(Self {
-            client,
+            pool: Pool::new(clients),
+            schema,
+            reads_ranges: row.get::<_, i32>(2) >= 140_000,
             description: server.to_string(),
         })
     }
 
-    async fn exists(&self, table: &str) -> TransferResult<bool> {
-        let sql = "SELECT to_regclass($1) IS NOT NULL";
-        let row = self
+    async fn query(&self, sql: &str, values: &[&(dyn ToSql + Sync)]) -> TransferResult<Vec<Row>> {
+        let lease = self.pool.take().await?;
+        lease
             .client
-            .query_one(sql, &[&table])
+            .query(sql, values)
             .await
-            .map_err(|error| transfer_error(&error))?;
+            .map_err(|error| transfer_error(&error))
+    }
+
+    async fn query_one(&self, sql: &str, values: &[&(dyn ToSql + Sync)]) -> TransferResult<Row> {
+        let lease = self.pool.take().await?;
+        lease
+            .client
+            .query_one(sql, values)
+            .await
+            .map_err(|error| transfer_error(&error))
+    }
+
+    async fn exists(&self, table: &str) -> TransferResult<bool> {
+        let row = self
+            .query_one("SELECT to_regclass($1) IS NOT NULL", &[&table])
+            .await?;
         Ok(row.get(0))
     }
 
-    async fn schema(&self) -> TransferResult<String> {
-        let row = self.client.query_one("SELECT current_schema()::text", &[]).await;
-        let schema: Option<String> = row.map_err(|error| transfer_error(&error))?.get(0);
-        schema.ok_or_else(|| TransferError::Usage("the connection has no default schema".to_owned()))
+    /// With its schema, for SQL.
+    fn quoted(&self, table: &str) -> String {
+        format!("{}.{}", quoted(&self.schema), quoted(table))
+    }
+}
+
+/// The connections of the snapshot.
+#[derive(Debug)]
+struct Pool {
+    free: Mutex<Vec<Arc<Client>>>,
+    permits: Arc<Semaphore>,
+}
+
+impl Pool {
+    fn new(clients: Vec<Client>) -> Arc<Self> {
+        Arc::new(Self {
+            permits: Arc::new(Semaphore::new(clients.len())),
+            free: Mutex::new(clients.into_iter().map(Arc::new).collect()),
+        })
+    }
+
+    /// Waits for a connection that nobody uses.
+    async fn take(self: &Arc<Self>) -> TransferResult<Lease> {
+        let lost = || TransferError::Failed("a connection of the snapshot was lost".to_owned());
+        let permit = Arc::clone(&self.permits)
+            .acquire_owned()
+            .await
+            .map_err(|_| lost())?;
+        let client = self.free.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        Ok(Lease {
+            client: client.ok_or_else(lost)?,
+            pool: Arc::clone(self),
+            _permit: permit,
+        })
+    }
+}
+
+/// A connection that goes back to its pool, and then the permit for it.
+#[derive(Debug)]
+struct Lease {
+    client: Arc<Client>,
+    pool: Arc<Pool>,
+    _permit: OwnedSemaphorePermit,
+}
+
+impl Drop for Lease {
+    fn drop(&mut self) {
+        self.pool
+            .free
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .push(Arc::clone(&self.client));
     }
 }
 
@@ -67,10 +174,23 @@ impl VerifySide for VerifyDatabase {
     }
 
     async fn catalog(&self) -> TransferResult<Catalog> {
-        catalog::read(&self.client).await
+        let lease = self.pool.take().await?;
+        catalog::read(&*lease.client).await
     }
 
-    async fn scan(&self, scan: &RowScan, mut reader: RowReader) -> TransferResult<RowReader> {
+    async fn parts(&self, table: &Table, count: usize) -> TransferResult<Vec<Part>> {
+        if !self.reads_ranges || count < 2 {
+            return Ok(vec![Part::Whole]);
+        }
+        let sql = "SELECT pg_relation_size($1::text::regclass) / current_setting('block_size')::bigint";
+        let row = self.query_one(sql, &[&self.quoted(&table.name)]).await?;
+        let blocks: i64 = row.get(0);
+        let worth = usize::try_from(blocks / BLOCKS_OF_A_PART).unwrap_or(0);
+        // What is written from now on lies in the last part, and is not seen by the snapshot.
+        Ok(Part::split("ctid", 0, blocks - 1, count.min(worth.max(1))))
+    }
+
+    async fn scan(&self, scan: &RowScan, reader: RowReader) -> TransferResult<RowReader> {
         let place = scan.place.iter().map(|place| format!("{}::text", quoted(place)));
         let columns = scan.columns.iter().map(|column| {
             let cast = if column.as_text { "::text" } else { "" };
@@ -78,52 +198,29 @@ impl VerifySide for VerifyDatabase {
         });
         let columns: Vec<String> = place.chain(columns).collect();
         let sql = format!(
-            "COPY (SELECT {} FROM ONLY {}.{}) TO STDOUT (FORMAT binary)",
+            "COPY (SELECT {} FROM ONLY {}{}) TO STDOUT (FORMAT binary)",
             columns.join(", "),
-            quoted(&self.schema().await?),
-            quoted(&scan.table)
+            self.quoted(&scan.table),
+            condition(scan.part)
         );
-        let stream = self
-            .client
-            .copy_out(&sql)
-            .await
-            .map_err(|error| transfer_error(&error))?;
-        pin_mut!(stream);
-        let mut rows = BinaryRows {
+        let lease = self.pool.take().await?;
+        let rows = BinaryRows {
             with_place: scan.place.is_some(),
             ..BinaryRows::default()
         };
-        while let Some(chunk) = stream.next().await {
-            let chunk = chunk.map_err(|error| transfer_error(&error))?;
-            rows.feed(&chunk, &mut reader).ok_or_else(|| {
-                TransferError::Failed(format!(
-                    "PostgreSQL sent the table {:?} in a form that is not understood",
-                    scan.table
-                ))
-            })?;
-        }
-        // The end is marked; without the mark the last rows may be missing.
-        if !rows.ended {
-            return Err(TransferError::Unreachable(format!(
-                "PostgreSQL broke off while sending the table {:?}",
-                scan.table
-            )));
-        }
-        Ok(reader)
+        // On a thread of its own choice: the rows of several scans are hashed at the same time.
+        let table = scan.table.clone();
+        let reading = AbortOnDrop(tokio::spawn(async move {
+            let outcome = read(&lease.client, &sql, &table, rows, reader).await;
+            drop(lease);
+            outcome
+        }));
+        reading.join().await
     }
 
     async fn count_rows(&self, table: &str) -> TransferResult<u64> {
-        let sql = format!(
-            "SELECT count(*) FROM ONLY {}.{}",
-            quoted(&self.schema().await?),
-            quoted(table)
-        );
-        let row = self
-            .client
-            .query_one(&sql, &[])
-            .await
-            .map_err(|error| transfer_error(&error))?;
-        Ok(u64::try_from(row.get::<_, i64>(0)).unwrap_or(0))
+        let sql = format!("SELECT count(*) FROM ONLY {}", self.quoted(table));
+        Ok(count(&self.query_one(&sql, &[]).await?, 0))
     }
 
     async fn count_values(&self, table: &str, columns: &[String]) -> TransferResult<Vec<u64>> {
@@ -131,20 +228,9 @@ impl VerifySide for VerifyDatabase {
             .iter()
             .map(|name| format!("count({})", quoted(name)))
             .collect();
-        let schema = quoted(&self.schema().await?);
-        let sql = format!(
-            "SELECT {} FROM ONLY {schema}.{}",
-            counts.join(", "),
-            quoted(table)
-        );
-        let row = self
-            .client
-            .query_one(&sql, &[])
-            .await
-            .map_err(|error| transfer_error(&error))?;
-        Ok((0..counts.len())
-            .map(|at| u64::try_from(row.get::<_, i64>(at)).unwrap_or(0))
-            .collect())
+        let sql = format!("SELECT {} FROM ONLY {}", counts.join(", "), self.quoted(table));
+        let row = self.query_one(&sql, &[]).await?;
+        Ok((0..counts.len()).map(|at| count(&row, at)).collect())
     }
 
     async fn largest_rowid(&self, _: &str, _: &str) -> TransferResult<Option<i64>> {
@@ -157,29 +243,101 @@ impl VerifySide for VerifyDatabase {
             ..OwnNotes::default()
         };
         if self.exists("cutover.planted_rows").await? {
-            let rows = self
-                .client
-                .query("SELECT table_name, key FROM cutover.planted_rows", &[])
-                .await;
-            for row in rows.map_err(|error| transfer_error(&error))? {
+            let sql = "SELECT table_name, key FROM cutover.planted_rows";
+            for row in self.query(sql, &[]).await? {
                 let keys: &mut HashSet<String> = notes.planted.entry(row.get(0)).or_default();
                 keys.insert(row.get(1));
             }
         }
         if self.exists("cutover.quarantine").await? {
             let sql = "SELECT table_name, count(*) FROM cutover.quarantine GROUP BY table_name";
-            let rows = self
-                .client
-                .query(sql, &[])
-                .await
-                .map_err(|error| transfer_error(&error))?;
-            let counts = rows
-                .iter()
-                .map(|row| (row.get(0), u64::try_from(row.get::<_, i64>(1)).unwrap_or(0)));
-            notes.quarantined = counts.collect();
+            let rows = self.query(sql, &[]).await?;
+            notes.quarantined = rows.iter().map(|row| (row.get(0), count(row, 1))).collect();
+        }
+        if self.exists("cutover.rendering").await? {
+            let sql = "SELECT table_name, column_name, source_table, source_column, rendering, class_column
+                       FROM cutover.rendering WHERE schema_name = $1 ORDER BY table_name, column_name";
+            let rows = self.query(sql, &[&self.schema]).await?;
+            notes.rendered = rows.iter().map(rendered).collect();
         }
         Ok(notes)
     }
+}
+
+fn count(row: &Row, at: usize) -> u64 {
+    u64::try_from(row.get::<_, i64>(at)).unwrap_or(0)
+}
+
+fn rendered(row: &Row) -> RenderedColumn {
+    RenderedColumn {
+        table: row.get(0),
+        column: row.get(1),
+        source_table: row.get(2),
+        source_column: row.get(3),
+        rendering: row.get(4),
+        class_column: row.get(5),
+    }
+}
+
+/// Which rows of a table are a part of it.
+fn condition(part: Part) -> String {
+    let Part::Range { by, from, until } = part else {
+        return String::new();
+    };
+    let bound = |operator: &str, block: i64| format!("{} {operator} '({block},0)'::tid", quoted(by));
+    let bounds = from.map(|block| bound(">=", block)).into_iter();
+    let bounds: Vec<String> = bounds.chain(until.map(|block| bound("<", block))).collect();
+    if bounds.is_empty() {
+        String::new()
+    } else {
+        format!(" WHERE {}", bounds.join(" AND "))
+    }
+}
+
+/// A task that ends when nobody waits for it any more.
+struct AbortOnDrop<T>(JoinHandle<TransferResult<T>>);
+
+impl<T> AbortOnDrop<T> {
+    async fn join(mut self) -> TransferResult<T> {
+        (&mut self.0)
+            .await
+            .unwrap_or_else(|error| Err(TransferError::Failed(format!("reading was broken off: {error}"))))
+    }
+}
+
+impl<T> Drop for AbortOnDrop<T> {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+async fn read(
+    client: &Client,
+    sql: &str,
+    table: &str,
+    mut rows: BinaryRows,
+    mut reader: RowReader,
+) -> TransferResult<RowReader> {
+    let stream = client
+        .copy_out(sql)
+        .await
+        .map_err(|error| transfer_error(&error))?;
+    pin_mut!(stream);
+    while let Some(chunk) = stream.next().await {
+        let chunk = chunk.map_err(|error| transfer_error(&error))?;
+        rows.feed(&chunk, &mut reader).ok_or_else(|| {
+            TransferError::Failed(format!(
+                "PostgreSQL sent the table {table:?} in a form that is not understood"
+            ))
+        })?;
+    }
+    // The end is marked; without the mark the last rows may be missing.
+    if !rows.ended {
+        return Err(TransferError::Unreachable(format!(
+            "PostgreSQL broke off while sending the table {table:?}"
+        )));
+    }
+    Ok(reader)
 }
 
 /// What a binary COPY begins with: a signature, four bytes of flags, and the length of a further header.
@@ -295,6 +453,7 @@ mod tests {
         let text = Form {
             logical: Logical::Text,
             postgres: Some(PgKind::Text),
+            rendering: None,
         };
         let shape = RowShape {
             forms: vec![text, text],

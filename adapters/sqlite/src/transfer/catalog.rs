@@ -4,9 +4,10 @@ use std::collections::HashMap;
 
 use cutover_domain::transfer::catalog::{
     Action, Affinity, Catalog, Column, ColumnKind, Deferrable, Engine, ForeignKey, Generated, Identity,
-    Index, IndexPart, Key, Other, OtherKind, Storage, Table,
+    Index, IndexPart, Key, Origin, OriginObject, Other, OtherKind, Storage, Table,
 };
 use cutover_domain::transfer::ddl::{self, TableDdl};
+use rusqlite::types::ValueRef;
 use rusqlite::{Connection, Row};
 
 /// The prefix of Cutover's own tables in a SQLite file.
@@ -22,13 +23,14 @@ pub fn read(connection: &Connection) -> rusqlite::Result<Catalog> {
             "table" if !listed.name.starts_with(OWN_PREFIX) => {
                 tables.push(table(connection, listed, &sequences)?);
             }
-            "virtual" => {
-                others.push(Other {
+            "virtual" => match virtual_table(connection, &listed) {
+                Some(table) => tables.push(table),
+                None => others.push(Other {
                     kind: OtherKind::VirtualTable,
                     name: listed.name,
                     sql: listed.sql,
-                });
-            }
+                }),
+            },
             _ => {}
         }
     }
@@ -37,6 +39,7 @@ pub fn read(connection: &Connection) -> rusqlite::Result<Catalog> {
         schema: "main".to_owned(),
         tables,
         others,
+        origin: Some(origin(connection, &sequences)?),
     };
     name_parent_columns(&mut catalog);
     Ok(catalog)
@@ -83,6 +86,110 @@ fn schema_objects(connection: &Connection) -> rusqlite::Result<Vec<Other>> {
     })
 }
 
+/// What makes the file anew. What SQLite makes by itself (indexes of constraints, shadow tables, its own tables) is left out.
+fn origin(connection: &Connection, sequences: &HashMap<String, i64>) -> rusqlite::Result<Origin> {
+    let sql = r"SELECT s.type, s.name, s.tbl_name, s.sql FROM sqlite_schema AS s
+                WHERE s.sql IS NOT NULL AND s.name NOT LIKE 'sqlite\_%' ESCAPE '\' AND substr(s.tbl_name, 1, 9) <> '_cutover_'
+                  AND NOT EXISTS (SELECT 1 FROM pragma_table_list AS l
+                                  WHERE l.schema = 'main' AND l.type = 'shadow' AND l.name = s.tbl_name)
+                ORDER BY s.rowid";
+    let objects = collect(connection, sql, [], |row| {
+        Ok(OriginObject {
+            kind: row.get(0)?,
+            name: row.get(1)?,
+            table: row.get(2)?,
+            sql: row.get(3)?,
+        })
+    })?;
+    let mut settings = Vec::new();
+    for pragma in [
+        "encoding",
+        "page_size",
+        "auto_vacuum",
+        "user_version",
+        "application_id",
+    ] {
+        let value = connection.query_row(&format!("PRAGMA {pragma}"), [], |row| {
+            Ok(match row.get_ref(0)? {
+                ValueRef::Integer(number) => number.to_string(),
+                other => String::from_utf8_lossy(other.as_bytes().unwrap_or_default()).into_owned(),
+            })
+        })?;
+        settings.push((pragma.to_owned(), value));
+    }
+    let mut sequences: Vec<(String, i64)> = sequences
+        .iter()
+        .map(|(name, last)| (name.clone(), *last))
+        .collect();
+    sequences.sort();
+    Ok(Origin {
+        objects,
+        settings,
+        sequences,
+    })
+}
+
+/// Modules whose tables hold rows of their own, and whether the rowid is one of their columns.
+const MODULES: [(&str, bool); 5] = [
+    ("fts3", false),
+    ("fts4", false),
+    ("fts5", false),
+    ("rtree", true),
+    ("rtree_i32", true),
+];
+
+/// A virtual table as a table: its rowid and its columns. None if its module is not known here or not there, or if it holds nothing of its
+/// own (a full-text index over another table, or one without its texts).
+fn virtual_table(connection: &Connection, listed: &Listed) -> Option<Table> {
+    let module = ddl::module(&listed.sql)?.to_ascii_lowercase();
+    let (_, has_rowid) = *MODULES.iter().find(|(name, _)| *name == module)?;
+    if ddl::module_arguments(&listed.sql)
+        .iter()
+        .any(|argument| argument.trim_start().to_ascii_lowercase().starts_with("content"))
+    {
+        return None;
+    }
+    let (mut columns, _) = columns(connection, &listed.name, &TableDdl::default()).ok()?;
+    if !has_rowid {
+        columns.insert(0, rowid_column());
+    }
+    let key = columns.first_mut()?;
+    key.identity = Identity::ByDefault;
+    key.not_null = true;
+    let key = key.name.clone();
+    Some(Table {
+        name: listed.name.clone(),
+        storage: Storage::Rowid { alias: Some("rowid") },
+        strict: false,
+        columns,
+        primary_key: Some(Key::plain(None, vec![key])),
+        uniques: vec![],
+        checks: vec![],
+        foreign_keys: vec![],
+        indexes: vec![],
+        sequence: None,
+        sql: listed.sql.clone(),
+        module: Some(module),
+        made_for: None,
+    })
+}
+
+fn rowid_column() -> Column {
+    Column {
+        name: "rowid".to_owned(),
+        kind: ColumnKind::Sqlite {
+            declared: "INTEGER".to_owned(),
+            affinity: Affinity::Integer,
+        },
+        not_null: true,
+        default: None,
+        generated: Generated::No,
+        identity: Identity::ByDefault,
+        collation: None,
+        made_for: None,
+    }
+}
+
 fn sequences(connection: &Connection) -> rusqlite::Result<HashMap<String, i64>> {
     let sql = "SELECT 1 FROM sqlite_schema WHERE name = 'sqlite_sequence'";
     if collect(connection, sql, [], |_| Ok(()))?.is_empty() {
@@ -123,11 +230,7 @@ fn table(
     let primary_key = match primary {
         Some(key) => Some(key),
         None if key_columns.is_empty() => None,
-        None => Some(Key {
-            name: key_name(&ddl, &key_columns),
-            columns: key_columns,
-            bytewise: true,
-        }),
+        None => Some(Key::plain(key_name(&ddl, &key_columns), key_columns)),
     };
     let storage = if listed.clustered {
         Storage::Clustered
@@ -157,6 +260,8 @@ fn table(
         checks: ddl.checks,
         indexes,
         sql: listed.sql,
+        module: None,
+        made_for: None,
     })
 }
 
@@ -198,6 +303,7 @@ fn columns(
             generated,
             identity: Identity::No,
             collation: collation.filter(|collation| !collation.eq_ignore_ascii_case("BINARY")),
+            made_for: None,
             name,
         })
     })?;
@@ -218,7 +324,7 @@ fn indexes(connection: &Connection, table: &str, ddl: &TableDdl) -> rusqlite::Re
     let mut keys = Vec::new();
     let mut indexes = Vec::new();
     for (name, unique, origin, sql) in listed {
-        let parts = index_parts(connection, &name)?;
+        let parts = index_parts(connection, &name, &sql)?;
         if origin == "c" {
             indexes.push(Index {
                 predicate: ddl::predicate(&sql),
@@ -229,14 +335,14 @@ fn indexes(connection: &Connection, table: &str, ddl: &TableDdl) -> rusqlite::Re
             });
             continue;
         }
-        let bytewise = parts.iter().all(|part| part.collation.is_none());
+        let collations = parts.iter().map(|part| part.collation.clone()).collect();
         let columns: Vec<String> = parts.into_iter().filter_map(|part| part.column).collect();
         keys.push((
             origin,
             Key {
                 name: key_name(ddl, &columns),
                 columns,
-                bytewise,
+                collations,
             },
         ));
     }
@@ -254,12 +360,24 @@ fn key_name(ddl: &TableDdl, columns: &[String]) -> Option<String> {
         .map(|(name, _)| name.clone())
 }
 
-fn index_parts(connection: &Connection, index: &str) -> rusqlite::Result<Vec<IndexPart>> {
-    let sql = r#"SELECT name, "desc", coll FROM pragma_index_xinfo(?1) WHERE key = 1 ORDER BY seqno"#;
+/// The parts of the key; `written` is the index's SQL, which alone tells expressions.
+fn index_parts(connection: &Connection, index: &str, written: &str) -> rusqlite::Result<Vec<IndexPart>> {
+    let sql =
+        r#"SELECT name, "desc", coll, cid, seqno FROM pragma_index_xinfo(?1) WHERE key = 1 ORDER BY seqno"#;
+    let expressions = ddl::index_parts(written);
     collect(connection, sql, [index], |row| {
         let collation: Option<String> = row.get(2)?;
+        let column: Option<String> = row.get(0)?;
+        let place = usize::try_from(row.get::<_, i64>(4)?).unwrap_or(usize::MAX);
+        // -1 is the rowid, which has no name here; -2 an expression.
+        let expression = if column.is_none() {
+            expressions.get(place).cloned()
+        } else {
+            None
+        };
         Ok(IndexPart {
-            column: row.get(0)?,
+            column,
+            expression,
             descending: row.get(1)?,
             collation: collation.filter(|name| !name.eq_ignore_ascii_case("BINARY")),
         })
@@ -365,9 +483,30 @@ mod tests {
                CREATE VIRTUAL TABLE f USING fts5(body);",
         );
         let names: Vec<_> = catalog.tables.iter().map(|t| t.name.as_str()).collect();
-        assert_eq!(names, ["child", "parent"]);
+        assert_eq!(names, ["child", "f", "parent"]);
         let others: Vec<_> = catalog.others.iter().map(|o| (o.kind, o.name.as_str())).collect();
-        assert_eq!(others, [(OtherKind::View, "v"), (OtherKind::VirtualTable, "f")]);
+        assert_eq!(others, [(OtherKind::View, "v")]);
+        let origin = catalog.origin.as_ref().unwrap();
+        let objects: Vec<_> = origin
+            .objects
+            .iter()
+            .map(|o| (o.kind.as_str(), o.name.as_str()))
+            .collect();
+        assert_eq!(
+            objects,
+            [
+                ("table", "parent"),
+                ("table", "child"),
+                ("index", "part"),
+                ("view", "v"),
+                ("table", "f")
+            ]
+        );
+        assert_eq!(origin.sequences, [("parent".to_owned(), 7)]);
+        let full_text = catalog.table("f").unwrap();
+        assert_eq!(full_text.module.as_deref(), Some("fts5"));
+        let columns: Vec<_> = full_text.columns.iter().map(|c| c.name.as_str()).collect();
+        assert_eq!(columns, ["rowid", "body"]);
 
         let parent = catalog.table("parent").unwrap();
         assert_eq!(parent.sequence, Some(7));
@@ -399,7 +538,7 @@ mod tests {
         );
         assert_eq!(child.columns[1].default.as_deref(), Some("'it''s'"));
         assert_eq!(child.uniques.len(), 1);
-        assert!(!child.uniques[0].bytewise);
+        assert!(!child.uniques[0].bytewise());
         assert_eq!(child.checks[0].expression, "b > 0");
         let key = &child.foreign_keys[0];
         assert_eq!(
@@ -414,5 +553,6 @@ mod tests {
             (Some("b"), true)
         );
         assert_eq!(index.parts[1].column, None);
+        assert_eq!(index.parts[1].expression.as_deref(), Some("lower(a)"));
     }
 }

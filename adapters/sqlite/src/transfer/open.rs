@@ -14,6 +14,9 @@ use rusqlite::{Connection, ErrorCode, OpenFlags, ffi};
 /// The first bytes of every SQLite file.
 const MAGIC: &[u8] = b"SQLite format 3\0";
 
+/// How often a snapshot is tried again when a writer commits while its connections begin.
+const SNAPSHOT_TRIES: usize = 100;
+
 /// A SQLite file that is read and never written: no checkpoint, no rollback, no change of the file. (SQLite itself may make the
 /// side files `-wal` and `-shm` of a file in WAL mode, without which no reader can take part in its locking.)
 #[derive(Debug, Clone)]
@@ -202,6 +205,36 @@ impl SourceFile {
              PRAGMA temp_store = MEMORY; SELECT count(*) FROM sqlite_schema;",
         )?;
         Ok(connection)
+    }
+
+    /// Connections that see the same state: none commits between the first and the last beginning, as a witness tells.
+    pub fn snapshot(&self, count: usize) -> TransferResult<Vec<Connection>> {
+        let witness = self.connect()?;
+        let connections: Vec<Connection> = (0..count.max(1))
+            .map(|_| self.connect())
+            .collect::<Result<_, _>>()?;
+        let version = || witness.query_row("PRAGMA data_version", [], |row| row.get::<_, i64>(0));
+        let attempt = || -> rusqlite::Result<bool> {
+            let before = version()?;
+            for connection in &connections {
+                // A deferred transaction begins with its first read.
+                connection.execute_batch("BEGIN; SELECT count(*) FROM sqlite_schema;")?;
+            }
+            if version()? == before {
+                return Ok(true);
+            }
+            for connection in &connections {
+                connection.execute_batch("ROLLBACK")?;
+            }
+            Ok(false)
+        };
+        for _ in 0..SNAPSHOT_TRIES {
+            if attempt().map_err(|error| self.error(&error))? {
+                return Ok(connections);
+            }
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        Err(self.unreachable("another program writes to it without a pause"))
     }
 
     /// What an error of SQLite means for reading this file.

@@ -1,7 +1,5 @@
 //! Cutover's own tables of a copy, in a SQLite file that is a target.
 
-use std::collections::HashMap;
-
 use cutover_domain::transfer::plan::{Plan, TablePlan};
 use cutover_domain::transfer::rows::Row;
 use cutover_domain::transfer::survey::RejectedRow;
@@ -14,7 +12,7 @@ use super::target::Bound;
 pub(super) const TABLES: &str = "
 CREATE TABLE IF NOT EXISTS _cutover_copy_run (source TEXT NOT NULL, fingerprint TEXT NOT NULL, started_at INTEGER NOT NULL, finished_at INTEGER);
 CREATE TABLE IF NOT EXISTS _cutover_progress (
-    table_name TEXT PRIMARY KEY NOT NULL, fingerprint TEXT NOT NULL, position_rows INTEGER NOT NULL, position_rowid INTEGER,
+    table_name TEXT PRIMARY KEY NOT NULL, fingerprint TEXT NOT NULL, made INTEGER NOT NULL, position_rows INTEGER NOT NULL, position_rowid INTEGER,
     written INTEGER NOT NULL, rejected INTEGER NOT NULL, bytes INTEGER NOT NULL, done INTEGER NOT NULL
 );
 CREATE TABLE IF NOT EXISTS _cutover_quarantine (
@@ -59,9 +57,10 @@ pub(super) fn start_run(plan: &Plan, run: &RunStart) -> Vec<String> {
             .map(String::as_str)
             .unwrap_or_default();
         format!(
-            "INSERT INTO _cutover_progress VALUES ({}, {}, 0, NULL, 0, 0, 0, 0)",
+            "INSERT INTO _cutover_progress VALUES ({}, {}, {}, 0, NULL, 0, 0, 0, 0)",
             literal(&table.target),
-            literal(fingerprint)
+            literal(fingerprint),
+            u8::from(table.created)
         )
     }));
     statements
@@ -87,10 +86,21 @@ pub(super) fn unfinished(connection: &Connection) -> rusqlite::Result<Option<Unf
     let Some(fingerprint) = statement.query_map([], |row| row.get(0))?.next().transpose()? else {
         return Ok(None);
     };
-    let mut statement = connection.prepare("SELECT table_name, fingerprint FROM _cutover_progress")?;
-    let tables = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
-    let tables: HashMap<String, String> = tables.collect::<Result<_, _>>()?;
-    Ok(Some(UnfinishedRun { fingerprint, tables }))
+    let mut statement = connection.prepare("SELECT table_name, fingerprint, made FROM _cutover_progress")?;
+    let listed = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
+    let listed: Vec<(String, String, bool)> = listed.collect::<Result<_, _>>()?;
+    Ok(Some(UnfinishedRun {
+        fingerprint,
+        made: listed
+            .iter()
+            .filter(|(_, _, made)| *made)
+            .map(|(name, _, _)| name.clone())
+            .collect(),
+        tables: listed
+            .into_iter()
+            .map(|(name, fingerprint, _)| (name, fingerprint))
+            .collect(),
+    }))
 }
 
 pub(super) fn progress(connection: &Connection, table: &str) -> rusqlite::Result<TableProgress> {

@@ -10,7 +10,10 @@ use async_trait::async_trait;
 use cutover_domain::transfer::catalog::{Catalog, Storage, Table};
 use cutover_domain::transfer::name::{quoted, quoted_list};
 use cutover_domain::transfer::rows::RowBatch;
-use cutover_ports::transfer::{Batches, Position, Scan, TransferError, TransferResult, TransferSource};
+use cutover_domain::transfer::survey::{Oddities, Offence};
+use cutover_ports::transfer::{
+    Batches, Position, Range, Scan, TransferError, TransferResult, TransferSource,
+};
 use rusqlite::Connection;
 use rusqlite::types::ValueRef;
 use tokio::sync::mpsc;
@@ -153,6 +156,38 @@ impl TransferSource for SqliteSource {
         }
     }
 
+    async fn ranges(&self, table: &Table) -> TransferResult<Vec<Range>> {
+        let whole = vec![Range::default()];
+        let Storage::Rowid { alias: Some(alias) } = table.storage else {
+            return Ok(whole);
+        };
+        if table.module.is_some() {
+            return Ok(whole);
+        }
+        let sql = format!(
+            "SELECT min({alias}), max({alias}) FROM {} NOT INDEXED",
+            quoted(&table.name)
+        );
+        let ends: (Option<i64>, Option<i64>) = self
+            .run(move |connection| connection.query_row(&sql, [], |row| Ok((row.get(0)?, row.get(1)?))))
+            .await?;
+        Ok(match ends {
+            (Some(first), Some(last)) => ranges(first, last),
+            _ => whole,
+        })
+    }
+
+    async fn oddities(&self, table: &Table) -> TransferResult<Oddities> {
+        let table = table.clone();
+        self.run(move |connection| {
+            Ok(Oddities {
+                orphans: orphans(connection, &table)?,
+                alike: alike_keys(connection, &table)?,
+            })
+        })
+        .await
+    }
+
     async fn scan(&self, scan: Scan) -> TransferResult<Box<dyn Batches>> {
         let (sender, receiver) = mpsc::channel(BATCHES_AHEAD);
         let file = Arc::clone(&self.file);
@@ -172,6 +207,99 @@ impl TransferSource for SqliteSource {
         }));
         Ok(Box::new(SqliteBatches(receiver)))
     }
+}
+
+/// So many rows are named.
+const NAMED: usize = 10;
+
+/// Rows whose parents are missing. A foreign key that SQLite itself cannot check (no such parent, no such key) has none.
+fn orphans(connection: &Connection, table: &Table) -> rusqlite::Result<Vec<Offence>> {
+    let mut orphans: Vec<Offence> = Vec::new();
+    if table.foreign_keys.is_empty() {
+        return Ok(orphans);
+    }
+    let mut statement = connection.prepare("SELECT rowid, parent, fkid FROM pragma_foreign_key_check(?1)")?;
+    let Ok(mut rows) = statement.query([&table.name]) else {
+        return Ok(orphans);
+    };
+    // An error in between is one of the schema (a parent without a key), which the schema's maker tells.
+    while let Ok(Some(row)) = rows.next() {
+        let number = usize::try_from(row.get::<_, i64>(2)?).unwrap_or(usize::MAX - 1);
+        // Numbered from the last written to the first.
+        let key = table.foreign_keys.len().checked_sub(number + 1);
+        let key = key.and_then(|at| table.foreign_keys.get(at));
+        let columns = key.map(|key| key.columns.join(", ")).unwrap_or_default();
+        let about = format!("({columns}) REFERENCES {}", row.get::<_, String>(1)?);
+        let known = orphans.iter().position(|orphan| orphan.about == about);
+        let at = known.unwrap_or(orphans.len());
+        if known.is_none() {
+            orphans.push(Offence {
+                about,
+                rows: 0,
+                first: vec![],
+            });
+        }
+        if let Some(orphan) = orphans.get_mut(at) {
+            orphan.rows += 1;
+            let rowid: Option<i64> = row.get(0)?;
+            if orphan.first.len() < NAMED {
+                orphan.first.extend(rowid.map(|rowid| format!("rowid {rowid}")));
+            }
+        }
+    }
+    Ok(orphans)
+}
+
+/// Keys of one column whose texts differ by the case of A to Z only: two rows here, and to a program that folds case one.
+fn alike_keys(connection: &Connection, table: &Table) -> rusqlite::Result<Vec<Offence>> {
+    let mut alike = Vec::new();
+    for key in table.primary_key.iter().chain(&table.uniques) {
+        let [column] = key.columns.as_slice() else {
+            continue;
+        };
+        let (name, column) = (quoted(&table.name), quoted(column));
+        let sql = format!(
+            "SELECT lower({column}), count(*) FROM main.{name} NOT INDEXED WHERE typeof({column}) = 'text'
+             GROUP BY 1 HAVING count(*) > 1 ORDER BY 1"
+        );
+        let mut statement = connection.prepare(&sql)?;
+        let mut rows = statement.query([])?;
+        let mut offence = Offence {
+            about: key.columns.join(", "),
+            rows: 0,
+            first: vec![],
+        };
+        while let Some(row) = rows.next()? {
+            offence.rows += u64::try_from(row.get::<_, i64>(1)?).unwrap_or(0);
+            if offence.first.len() < NAMED {
+                let text = row.get_ref(0)?.as_bytes().unwrap_or_default();
+                offence.first.push(String::from_utf8_lossy(text).into_owned());
+            }
+        }
+        if offence.rows > 0 {
+            alike.push(offence);
+        }
+    }
+    Ok(alike)
+}
+
+/// A table is divided into so many ranges, if it may have this many rows.
+const RANGES: i128 = 8;
+const ROWS_DIVIDED: i128 = 100_000;
+
+fn ranges(first: i64, last: i64) -> Vec<Range> {
+    let span = i128::from(last) - i128::from(first);
+    if span < ROWS_DIVIDED {
+        return vec![Range::default()];
+    }
+    // Within the span, so within 64 bits.
+    let end = |number: i128| i64::try_from(i128::from(first) + span * number / RANGES).unwrap_or(last);
+    (0..RANGES)
+        .map(|number| Range {
+            after: (number > 0).then(|| end(number)),
+            up_to: (number + 1 < RANGES).then(|| end(number + 1)),
+        })
+        .collect()
 }
 
 struct SqliteBatches(mpsc::Receiver<TransferResult<RowBatch>>);
@@ -207,19 +335,23 @@ fn damage(connection: &Connection) -> rusqlite::Result<Vec<String>> {
 }
 
 /// The statement of a scan, and whether its last column is the rowid.
-fn statement(table: &Table, columns: &[String], after: Position) -> (String, bool) {
+fn statement(table: &Table, columns: &[String], after: Position, up_to: Option<i64>) -> (String, bool) {
     let list = quoted_list(columns);
     let name = quoted(&table.name);
     // NOT INDEXED: an index may lack rows that the table has.
     match &table.storage {
         Storage::Rowid { alias: Some(alias) } => {
-            let from = if after.rowid.is_some() {
-                format!("WHERE {alias} > ?1 ")
-            } else {
+            // Numbers of our own, not text of somebody else's.
+            let from = after.rowid.map(|after| format!("{alias} > {after}"));
+            let to = up_to.map(|up_to| format!("{alias} <= {up_to}"));
+            let ends: Vec<String> = from.into_iter().chain(to).collect();
+            let ends = if ends.is_empty() {
                 String::new()
+            } else {
+                format!("WHERE {} ", ends.join(" AND "))
             };
             (
-                format!("SELECT {list}, {alias} FROM {name} NOT INDEXED {from}ORDER BY {alias}"),
+                format!("SELECT {list}, {alias} FROM {name} NOT INDEXED {ends}ORDER BY {alias}"),
                 true,
             )
         }
@@ -242,13 +374,10 @@ fn read(
     mut take: impl FnMut(RowBatch) -> bool,
 ) -> rusqlite::Result<()> {
     let planted = planted(connection, &scan.table)?;
-    let (sql, named) = statement(&scan.table, &scan.columns, scan.after);
+    let (sql, named) = statement(&scan.table, &scan.columns, scan.after, scan.up_to);
     let mut statement = connection.prepare(&sql)?;
     let seek = scan.after.rowid.filter(|_| named);
-    let mut rows = match seek {
-        Some(rowid) => statement.query([rowid])?,
-        None => statement.query([])?,
-    };
+    let mut rows = statement.query([])?;
     let width = scan.columns.len();
     let mut skip = if seek.is_some() { 0 } else { scan.after.rows };
     let mut next = scan.after.rows;
@@ -313,4 +442,22 @@ fn planted(connection: &Connection, table: &Table) -> rusqlite::Result<Option<Pl
         column: column.clone(),
         keys,
     }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ranges_are_the_whole_table_without_gap_or_overlap() {
+        for (first, last) in [(0, 5), (1, 1_000_000), (-3, 999_999), (i64::MIN, i64::MAX)] {
+            let ranges = ranges(first, last);
+            assert_eq!(ranges[0].after, None);
+            assert_eq!(ranges[ranges.len() - 1].up_to, None);
+            for pair in ranges.windows(2) {
+                assert_eq!(pair[0].up_to, pair[1].after);
+                assert!(pair[0].up_to.is_some_and(|end| (first..last).contains(&end)));
+            }
+        }
+    }
 }

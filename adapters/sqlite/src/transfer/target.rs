@@ -1,19 +1,22 @@
 //! A SQLite file as a target.
 
+use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use cutover_domain::transfer::catalog::{Catalog, ColumnKind};
+use cutover_domain::transfer::catalog::{Catalog, ColumnKind, Origin, Table};
 use cutover_domain::transfer::convert::{Converter, Reject};
+use cutover_domain::transfer::ddl;
 use cutover_domain::transfer::name::{quoted, quoted_list};
 use cutover_domain::transfer::plan::{Plan, TablePlan};
 use cutover_domain::transfer::rows::{Row, RowBatch, Value};
+use cutover_domain::transfer::schema::{Schema, Step, Weakened};
 use cutover_domain::transfer::survey::{RowJudge, rejected_row};
 use cutover_ports::transfer::{
     CopySession, LedgerEntry, Position, RunStart, TableLoader, TableProgress, TransferError, TransferResult,
-    TransferTarget, UnfinishedRun, Weakened,
+    TransferTarget, UnfinishedRun,
 };
 use rusqlite::config::DbConfig;
 use rusqlite::types::{ToSqlOutput, ValueRef};
@@ -62,9 +65,24 @@ impl SqliteTarget {
         &self,
         work: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
     ) -> TransferResult<T> {
+        self.run_on(false, work).await
+    }
+
+    /// Runs `work` on the file, or on an empty database that is none of it.
+    async fn run_on<T: Send + 'static>(
+        &self,
+        nothing: bool,
+        work: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
+    ) -> TransferResult<T> {
         let this = self.clone();
-        let result =
-            tokio::task::spawn_blocking(move || this.open().and_then(|connection| work(&connection)));
+        let open = move || {
+            if nothing {
+                Connection::open_in_memory()
+            } else {
+                this.open()
+            }
+        };
+        let result = tokio::task::spawn_blocking(move || open().and_then(|connection| work(&connection)));
         self.told(result.await)
     }
 
@@ -104,17 +122,42 @@ impl TransferTarget for SqliteTarget {
         self.path.display().to_string()
     }
 
-    async fn catalog(&self) -> TransferResult<Catalog> {
-        self.run(catalog::read).await
+    async fn catalog(&self, origin: Option<&Origin>) -> TransferResult<(Catalog, HashSet<String>)> {
+        let origin = origin.cloned();
+        let path = self.path.clone();
+        // Looking must not leave an empty file behind.
+        let missing = !path.exists();
+        self.run_on(missing, move |connection| {
+            let mut catalog = catalog::read(connection)?;
+            let mut absent = HashSet::new();
+            for table in origin.iter().flat_map(|origin| as_it_will_be(origin)) {
+                if catalog.table(&table.name).is_none() {
+                    absent.insert(table.name.clone());
+                    catalog.tables.push(table);
+                }
+            }
+            Ok((catalog, absent))
+        })
+        .await
     }
 
-    async fn open(&self) -> TransferResult<Box<dyn CopySession>> {
+    async fn open(&self, rehearsal: bool) -> TransferResult<Arc<dyn CopySession>> {
         let lock = self.lock()?;
         let this = self.clone();
-        let connection = self.told(tokio::task::spawn_blocking(move || this.open()).await)?;
-        Ok(Box::new(SqliteSession {
+        let made = !self.path.exists();
+        let open = move || {
+            let connection = this.open()?;
+            if rehearsal {
+                connection.execute_batch("BEGIN IMMEDIATE")?;
+            }
+            Ok(connection)
+        };
+        let connection = self.told(tokio::task::spawn_blocking(open).await)?;
+        Ok(Arc::new(SqliteSession {
             target: self.clone(),
             connection: Arc::new(Mutex::new(connection)),
+            bracket: if rehearsal { REHEARSAL } else { TRANSACTION },
+            trace: (rehearsal && made).then(|| Trace(self.path.clone())),
             _lock: lock,
         }))
     }
@@ -185,9 +228,44 @@ impl Drop for FileLock {
     }
 }
 
+/// How statements are held together: as a transaction, or within the one transaction of a rehearsal, which is never committed.
+#[derive(Debug, Clone, Copy)]
+struct Bracket {
+    begin: &'static str,
+    commit: &'static str,
+    rollback: &'static str,
+}
+
+const TRANSACTION: Bracket = Bracket {
+    begin: "BEGIN IMMEDIATE",
+    commit: "COMMIT",
+    rollback: "ROLLBACK",
+};
+
+const REHEARSAL: Bracket = Bracket {
+    begin: "SAVEPOINT cutover",
+    commit: "RELEASE cutover",
+    rollback: "ROLLBACK TO cutover; RELEASE cutover",
+};
+
+/// The file that a rehearsal has made by opening it: it goes again if nothing was written to it.
+struct Trace(PathBuf);
+
+impl Drop for Trace {
+    fn drop(&mut self) {
+        if std::fs::metadata(&self.0).is_ok_and(|metadata| metadata.len() == 0) {
+            std::fs::remove_file(&self.0).unwrap_or_default();
+        }
+    }
+}
+
 struct SqliteSession {
     target: SqliteTarget,
+    /// Closed before the trace of a rehearsal is looked for, and both before the lock is released.
     connection: Arc<Mutex<Connection>>,
+    bracket: Bracket,
+    #[expect(dead_code, reason = "does its work when it is dropped")]
+    trace: Option<Trace>,
     _lock: FileLock,
 }
 
@@ -204,16 +282,46 @@ impl SqliteSession {
     }
 
     async fn together(&self, statements: Vec<String>) -> TransferResult<()> {
+        let bracket = self.bracket;
         self.run(move |connection| {
-            let transaction =
-                connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
-            for statement in statements {
-                transaction.execute_batch(&statement)?;
-            }
-            transaction.commit()
+            bracketed(connection, bracket, |connection| {
+                statements
+                    .iter()
+                    .try_for_each(|statement| connection.execute_batch(statement))
+            })
         })
         .await
     }
+}
+
+/// Runs `work` as one.
+fn bracketed<T>(
+    connection: &Connection,
+    bracket: Bracket,
+    work: impl FnOnce(&Connection) -> rusqlite::Result<T>,
+) -> rusqlite::Result<T> {
+    connection.execute_batch(bracket.begin)?;
+    let outcome = work(connection).and_then(|done| connection.execute_batch(bracket.commit).map(|()| done));
+    if outcome.is_err() && !connection.is_autocommit() {
+        // The first error is the one to tell.
+        drop(connection.execute_batch(bracket.rollback));
+    }
+    outcome
+}
+
+/// The tables that an origin will make, as their own catalog describes them. What cannot be made here (a module that is not there) is
+/// left out.
+fn as_it_will_be(origin: &Origin) -> Vec<Table> {
+    let Ok(connection) = Connection::open_in_memory() else {
+        return vec![];
+    };
+    for object in origin.objects.iter().filter(|object| object.kind == "table") {
+        if ddl::is_one_create(&object.sql) {
+            // One that cannot be made is none that will be.
+            drop(connection.execute_batch(&object.sql));
+        }
+    }
+    catalog::read(&connection).map_or_else(|_| vec![], |catalog| catalog.tables)
 }
 
 #[async_trait]
@@ -247,8 +355,15 @@ impl CopySession for SqliteSession {
         .await
     }
 
-    async fn start(&self, plan: &Plan, run: &RunStart) -> TransferResult<()> {
+    async fn start(&self, plan: &Plan, _: &Schema, run: &RunStart) -> TransferResult<()> {
+        if let Some(origin) = &plan.origin {
+            let settings = origin.settings.clone();
+            self.run(move |connection| shape_file(connection, &settings))
+                .await?;
+        }
         let mut statements = vec![own_tables::TABLES.to_owned()];
+        let dropped = run.dropped.iter();
+        statements.extend(dropped.map(|table| format!("DROP TABLE IF EXISTS {}", quoted(table))));
         statements.extend(additions(plan));
         for table in plan.tables.iter().rev().filter(|table| !table.created) {
             let condition = if run.replace {
@@ -268,7 +383,7 @@ impl CopySession for SqliteSession {
         self.together(statements).await
     }
 
-    async fn progress(&self, table: &str) -> TransferResult<TableProgress> {
+    async fn progress(&self, table: &str, _: u32) -> TransferResult<TableProgress> {
         let table = table.to_owned();
         self.run(move |connection| own_tables::progress(connection, &table))
             .await
@@ -277,10 +392,11 @@ impl CopySession for SqliteSession {
     async fn load(
         &self,
         plan: &TablePlan,
+        part: u32,
         converter: Converter,
         duplicates: &[u64],
     ) -> TransferResult<Box<dyn TableLoader>> {
-        let progress = self.progress(&plan.target).await?;
+        let progress = self.progress(&plan.target, part).await?;
         let marks = vec!["?"; plan.columns.len()].join(", ");
         let insert = format!(
             "INSERT INTO {} ({}) VALUES ({marks})",
@@ -297,9 +413,15 @@ impl CopySession for SqliteSession {
                 duplicates: duplicates.to_vec(),
                 progress,
                 uncommitted: 0,
+                bracket: self.bracket,
                 open: false,
             })),
         }))
+    }
+
+    async fn make(&self, _: &Step, _: &Plan) -> TransferResult<Option<Weakened>> {
+        // What a table of SQLite has is made with it, the rest when the run ends.
+        Ok(None)
     }
 
     async fn relax(&self, table: &str, constraint: &str) -> TransferResult<()> {
@@ -315,13 +437,31 @@ impl CopySession for SqliteSession {
             .await
     }
 
-    async fn finish(&self, entries: &[LedgerEntry]) -> TransferResult<()> {
+    async fn analyze(&self, _: &str) -> TransferResult<()> {
+        // SQLite plans without figures unless somebody asks for them.
+        Ok(())
+    }
+
+    async fn finish(&self, plan: &Plan, entries: &[LedgerEntry]) -> TransferResult<Vec<Weakened>> {
+        let mut weakened = Vec::new();
+        if let Some(origin) = plan.origin.clone() {
+            let planned = plan.tables.iter().map(|table| table.target.clone()).collect();
+            let bracket = self.bracket;
+            weakened = self
+                .run(move |connection| {
+                    bracketed(connection, bracket, |connection| {
+                        complete(connection, &origin, &planned)
+                    })
+                })
+                .await?;
+        }
         let mut statements: Vec<String> = entries.iter().map(own_tables::note_copied).collect();
         statements.push(
             "UPDATE _cutover_copy_run SET finished_at = unixepoch() * 1000000 WHERE finished_at IS NULL"
                 .to_owned(),
         );
-        self.together(statements).await
+        self.together(statements).await?;
+        Ok(weakened)
     }
 
     async fn undo(&self, plan: &Plan) -> TransferResult<()> {
@@ -343,9 +483,90 @@ impl CopySession for SqliteSession {
     }
 }
 
+/// Gives a file that holds nothing yet the form that can only be given then.
+fn shape_file(connection: &Connection, settings: &[(String, String)]) -> rusqlite::Result<()> {
+    let pages: i64 = connection.query_row("PRAGMA page_count", [], |row| row.get(0))?;
+    if pages > 0 || !connection.is_autocommit() {
+        return Ok(());
+    }
+    for (name, value) in settings {
+        if matches!(name.as_str(), "encoding" | "page_size" | "auto_vacuum") && is_word(value) {
+            connection.execute_batch(&format!("PRAGMA {name} = '{value}'"))?;
+        }
+    }
+    Ok(())
+}
+
+fn is_word(text: &str) -> bool {
+    text.bytes()
+        .all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
+}
+
+/// Makes what an origin has beside tables of rows: indexes, views, triggers, full-text indexes over other tables; and sets what
+/// AUTOINCREMENT goes on from. `planned` are the tables that were copied.
+fn complete(
+    connection: &Connection,
+    origin: &Origin,
+    planned: &HashSet<String>,
+) -> rusqlite::Result<Vec<Weakened>> {
+    let mut weakened = Vec::new();
+    let there = |kind: &str, name: &str| {
+        let sql = "SELECT count(*) FROM sqlite_schema WHERE type = ?1 AND name = ?2";
+        connection.query_row(sql, [kind, name], |row| Ok(row.get::<_, i64>(0)? > 0))
+    };
+    let rows = origin.objects.iter().filter(|object| object.kind == "table");
+    let whole = rows
+        .filter(|object| ddl::module(&object.sql).is_none())
+        .all(|object| planned.contains(&object.name));
+    for object in &origin.objects {
+        let wanted = match object.kind.as_str() {
+            "index" | "trigger" => planned.contains(&object.table) || whole,
+            // Tables of rows were made before; what is left are virtual ones that hold none of their own.
+            "table" => whole && ddl::module(&object.sql).is_some(),
+            _ => whole,
+        };
+        if !wanted || there(&object.kind, &object.name)? || !ddl::is_one_create(&object.sql) {
+            continue;
+        }
+        if let Err(error) = connection.execute_batch(&object.sql) {
+            weakened.push(Weakened {
+                table: object.table.clone(),
+                constraint: object.name.clone(),
+                sql: object.sql.clone(),
+                reason: format!("not made: {error}"),
+                ..Weakened::default()
+            });
+        } else if object.kind == "table" {
+            // One over another table's rows is filled from them; one without texts has nothing to be filled from.
+            let name = quoted(&object.name);
+            drop(connection.execute_batch(&format!("INSERT INTO {name} ({name}) VALUES ('rebuild')")));
+        }
+    }
+    for (table, last) in &origin.sequences {
+        if planned.contains(table) && there("table", "sqlite_sequence")? {
+            connection.execute("DELETE FROM sqlite_sequence WHERE name = ?1", [table])?;
+            connection.execute(
+                "INSERT INTO sqlite_sequence (name, seq) VALUES (?1, ?2)",
+                rusqlite::params![table, last],
+            )?;
+        }
+    }
+    for (name, value) in origin.settings.iter().filter(|_| whole) {
+        if matches!(name.as_str(), "user_version" | "application_id") && value.parse::<i32>().is_ok() {
+            connection.execute_batch(&format!("PRAGMA {name} = {value}"))?;
+        }
+    }
+    Ok(weakened)
+}
+
 fn additions(plan: &Plan) -> Vec<String> {
     let mut statements = Vec::new();
-    for table in &plan.tables {
+    // In the order in which they once were made.
+    let objects = plan.origin.iter().flat_map(|origin| &origin.objects);
+    let order: Vec<&str> = objects.map(|object| object.name.as_str()).collect();
+    let mut tables: Vec<&TablePlan> = plan.tables.iter().collect();
+    tables.sort_by_key(|table| order.iter().position(|name| *name == table.target));
+    for table in tables {
         let name = quoted(&table.target);
         let columns = table
             .columns
@@ -358,7 +579,10 @@ fn additions(plan: &Plan) -> Vec<String> {
                 let not_null = if column.not_null { " NOT NULL" } else { "" };
                 Some(format!("{} {declared}{not_null}", quoted(&column.target)))
             });
-        if table.created {
+        if let Some(definition) = table.definition.as_ref().filter(|sql| ddl::is_one_create(sql)) {
+            statements.push(definition.clone());
+            statements.extend(columns.map(|column| format!("ALTER TABLE {name} ADD COLUMN {column}")));
+        } else if table.created {
             let mut parts: Vec<String> = columns.collect();
             if let Some(key) = table.source.row_key() {
                 parts.push(format!("PRIMARY KEY ({})", quoted_list(&key.columns)));
@@ -422,6 +646,7 @@ fn broken_foreign_keys(connection: &Connection, tables: &[String]) -> rusqlite::
                     sql,
                     rows: 0,
                     keys: vec![],
+                    reason: "rows break it: their parents are missing".to_owned(),
                 });
             }
             let Some(entry) = weakened.get_mut(at) else {
@@ -451,6 +676,7 @@ struct LoadWork {
     duplicates: Vec<u64>,
     progress: TableProgress,
     uncommitted: u64,
+    bracket: Bracket,
     open: bool,
 }
 
@@ -468,7 +694,7 @@ impl SqliteLoader {
             let outcome = step(&mut work, &connection);
             if outcome.is_err() && !connection.is_autocommit() {
                 // The first error is the one to tell.
-                drop(connection.execute_batch("ROLLBACK"));
+                drop(connection.execute_batch(work.bracket.rollback));
             }
             outcome.map(|()| work)
         });
@@ -507,7 +733,7 @@ impl TableLoader for SqliteLoader {
 impl LoadWork {
     fn begin(&mut self, connection: &Connection) -> rusqlite::Result<()> {
         if !self.open {
-            connection.execute_batch("BEGIN IMMEDIATE")?;
+            connection.execute_batch(self.bracket.begin)?;
             self.open = true;
         }
         Ok(())
@@ -562,7 +788,7 @@ impl LoadWork {
 
     fn commit(&mut self, connection: &Connection) -> rusqlite::Result<()> {
         own_tables::set_progress(connection, &self.plan.target, &self.progress)?;
-        connection.execute_batch("COMMIT")?;
+        connection.execute_batch(self.bracket.commit)?;
         self.uncommitted = 0;
         self.open = false;
         Ok(())

@@ -7,54 +7,64 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use cutover_domain::transfer::canonical::Raw;
-use cutover_domain::transfer::catalog::Catalog;
+use cutover_domain::transfer::catalog::{Catalog, Storage, Table};
 use cutover_domain::transfer::digest::RowReader;
 use cutover_domain::transfer::name::quoted;
-use cutover_ports::transfer::{OwnNotes, RowScan, TransferError, TransferResult, VerifySide};
+use cutover_ports::transfer::{OwnNotes, Part, RowScan, TransferError, TransferResult, VerifySide};
 use rusqlite::Connection;
 use rusqlite::types::ValueRef;
+use tokio::sync::Semaphore;
 
 use super::catalog;
 use super::open::SourceFile;
 
-/// One snapshot of a file: a read transaction that lasts as long as this value.
+/// One snapshot of a file, seen by several connections: a read transaction on each that lasts as long as this value.
 #[derive(Debug)]
 pub struct VerifyFile {
     file: SourceFile,
-    connection: Arc<Mutex<Connection>>,
+    free: Arc<Mutex<Vec<Connection>>>,
+    permits: Arc<Semaphore>,
 }
 
+/// Less than this many rowids are not worth a statement of their own.
+const ROWIDS_OF_A_PART: i64 = 4_096;
+
 impl VerifyFile {
-    /// Opens the file for reading and begins the snapshot.
-    pub async fn open(path: &Path, busy_timeout: Duration) -> TransferResult<Self> {
+    /// Opens the file for reading as often as that many scans are to run at once, and begins the snapshot.
+    pub async fn open(path: &Path, busy_timeout: Duration, scans: usize) -> TransferResult<Self> {
         let path = path.to_owned();
         blocking(move || {
             let file = SourceFile::new(&path, busy_timeout)?;
-            let connection = file.connect()?;
-            // A deferred transaction begins with its first read.
-            connection
-                .execute_batch("BEGIN; SELECT count(*) FROM sqlite_schema;")
-                .map_err(|error| file.error(&error))?;
+            let connections = file.snapshot(scans)?;
             Ok(Self {
                 file,
-                connection: Arc::new(Mutex::new(connection)),
+                permits: Arc::new(Semaphore::new(connections.len())),
+                free: Arc::new(Mutex::new(connections)),
             })
         })
         .await
     }
 
-    /// Runs `work` off the async threads; `table` is named if it fails.
+    /// Runs `work` off the async threads, as soon as a connection is free; `table` is named if it fails.
     async fn read<T: Send + 'static>(
         &self,
         table: Option<&str>,
         work: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
     ) -> TransferResult<T> {
-        let (file, connection) = (self.file.clone(), Arc::clone(&self.connection));
+        let lost = || TransferError::Failed("a connection to the SQLite file was lost".to_owned());
+        let permit = Arc::clone(&self.permits)
+            .acquire_owned()
+            .await
+            .map_err(|_| lost())?;
+        let (file, free) = (self.file.clone(), Arc::clone(&self.free));
         let table = table.map(str::to_owned);
         blocking(move || {
-            // A panic elsewhere leaves the connection as usable as before: it only reads.
-            let connection = connection.lock().unwrap_or_else(PoisonError::into_inner);
-            work(&connection).map_err(|error| match (file.error(&error), table) {
+            let connections = || free.lock().unwrap_or_else(PoisonError::into_inner);
+            let connection = connections().pop().ok_or_else(lost)?;
+            let outcome = work(&connection);
+            connections().push(connection);
+            drop(permit);
+            outcome.map_err(|error| match (file.error(&error), table) {
                 (TransferError::Unreachable(text), Some(table)) => {
                     TransferError::Unreachable(format!("{text} (in the table {table:?})"))
                 }
@@ -85,32 +95,73 @@ impl VerifySide for VerifyFile {
         self.read(None, catalog::read).await
     }
 
-    async fn scan(&self, scan: &RowScan, mut reader: RowReader) -> TransferResult<RowReader> {
-        let with_place = scan.place.is_some();
-        let places = scan.place.iter().map(|place| quoted(place));
-        let columns: Vec<String> = places
-            .chain(scan.columns.iter().map(|column| quoted(&column.name)))
-            .collect();
-        // An index may lack entries of a damaged file; the table is what is to be read.
-        let sql = format!(
-            "SELECT {} FROM main.{} NOT INDEXED",
-            columns.join(", "),
-            quoted(&scan.table)
+    async fn parts(&self, table: &Table, count: usize) -> TransferResult<Vec<Part>> {
+        let Storage::Rowid { alias: Some(alias) } = table.storage else {
+            return Ok(vec![Part::Whole]);
+        };
+        let is_virtual =
+            "SELECT count(*) FROM pragma_table_list WHERE schema = 'main' AND name = ?1 AND type = 'virtual'";
+        let bounds = format!(
+            "SELECT (SELECT min({alias}) FROM {0}), (SELECT max({alias}) FROM {0})",
+            from(&table.name)
         );
-        self.read(Some(&scan.table), move |connection| {
+        let name = table.name.clone();
+        self.read(Some(&table.name), move |connection| {
+            // Not every virtual table finds a rowid without reading all of them.
+            if count < 2 || connection.query_row(is_virtual, [name], |row| row.get::<_, i64>(0))? > 0 {
+                return Ok(vec![Part::Whole]);
+            }
+            let (first, last): (Option<i64>, Option<i64>) =
+                connection.query_row(&bounds, [], |row| Ok((row.get(0)?, row.get(1)?)))?;
+            let (Some(first), Some(last)) = (first, last) else {
+                return Ok(vec![Part::Whole]);
+            };
+            let worth = last.saturating_sub(first) / ROWIDS_OF_A_PART;
+            let count = count.min(usize::try_from(worth).unwrap_or(1).max(1));
+            Ok(Part::split(alias, first, last, count))
+        })
+        .await
+    }
+
+    async fn scan(&self, scan: &RowScan, mut reader: RowReader) -> TransferResult<RowReader> {
+        let scan = scan.clone();
+        let table = scan.table.clone();
+        self.read(Some(&table), move |connection| {
+            let encoding = Encoding::of(connection, scan.columns.len())?;
+            let with_place = usize::from(scan.place.is_some());
+            let names: Vec<String> = scan.columns.iter().map(|column| quoted(&column.name)).collect();
+            let mut selected: Vec<String> = scan.place.iter().map(|place| quoted(place)).collect();
+            selected.extend_from_slice(&names);
+            if encoding.is_some() {
+                let bytes = |name| format!("CASE typeof({name}) WHEN 'text' THEN CAST({name} AS BLOB) END");
+                selected.extend(names.iter().map(bytes));
+            }
+            let (condition, bounds) = condition(scan.part);
+            let sql = format!(
+                "SELECT {} FROM {}{condition}",
+                selected.join(", "),
+                from(&scan.table)
+            );
             let mut statement = connection.prepare(&sql)?;
-            let mut rows = statement.query([])?;
+            let mut rows = statement.query(rusqlite::params_from_iter(bounds))?;
+            let mut text = Vec::new();
             while let Some(row) = rows.next()? {
-                if with_place {
+                if with_place == 1 {
                     reader.place(row.get::<_, i64>(0)?.to_string());
                 }
-                for at in usize::from(with_place)..columns.len() {
+                for at in with_place..with_place + names.len() {
                     reader.value(match row.get_ref(at)? {
                         ValueRef::Null => Raw::Null,
                         ValueRef::Integer(n) => Raw::Integer(n),
                         ValueRef::Real(n) => Raw::Real(n),
-                        ValueRef::Text(bytes) => Raw::Text(bytes),
                         ValueRef::Blob(bytes) => Raw::Blob(bytes),
+                        ValueRef::Text(bytes) => match (encoding, row.get_ref(at + names.len())) {
+                            (Some(encoding), Ok(ValueRef::Blob(units))) => {
+                                encoding.read(units, &mut text);
+                                Raw::Text(&text)
+                            }
+                            _ => Raw::Text(bytes),
+                        },
                     });
                 }
                 reader.end_row();
@@ -121,8 +172,7 @@ impl VerifySide for VerifyFile {
     }
 
     async fn count_rows(&self, table: &str) -> TransferResult<u64> {
-        // Counting by an index would count the index.
-        let sql = format!("SELECT count(*) FROM main.{} NOT INDEXED", quoted(table));
+        let sql = format!("SELECT count(*) FROM {}", from(table));
         self.read(Some(table), move |connection| {
             connection.query_row(&sql, [], |row| count(row, 0))
         })
@@ -134,11 +184,7 @@ impl VerifySide for VerifyFile {
             .iter()
             .map(|name| format!("count({})", quoted(name)))
             .collect();
-        let sql = format!(
-            "SELECT {} FROM main.{} NOT INDEXED",
-            counts.join(", "),
-            quoted(table)
-        );
+        let sql = format!("SELECT {} FROM {}", counts.join(", "), from(table));
         self.read(Some(table), move |connection| {
             connection.query_row(&sql, [], |row| {
                 (0..counts.len()).map(|at| count(row, at)).collect()
@@ -148,11 +194,7 @@ impl VerifySide for VerifyFile {
     }
 
     async fn largest_rowid(&self, table: &str, rowid: &str) -> TransferResult<Option<i64>> {
-        let sql = format!(
-            "SELECT max({}) FROM main.{} NOT INDEXED",
-            quoted(rowid),
-            quoted(table)
-        );
+        let sql = format!("SELECT max({}) FROM {}", quoted(rowid), from(table));
         self.read(Some(table), move |connection| {
             connection.query_row(&sql, [], |row| row.get(0))
         })
@@ -185,6 +227,76 @@ impl VerifySide for VerifyFile {
     }
 }
 
+/// How a file that is not in UTF-8 stores text. SQLite's own conversion makes one letter of half a surrogate pair and whatever follows
+/// it; a copy that relied on it would have lost both, and nobody would see it.
+#[derive(Debug, Clone, Copy)]
+enum Encoding {
+    Utf16Le,
+    Utf16Be,
+}
+
+impl Encoding {
+    /// SQLite's limit for the columns of a query; the bytes of a text are read in a column of their own.
+    const MOST_COLUMNS: usize = 2_000;
+
+    fn of(connection: &Connection, columns: usize) -> rusqlite::Result<Option<Self>> {
+        let encoding: String = connection.query_row("PRAGMA encoding", [], |row| row.get(0))?;
+        Ok(match encoding.as_str() {
+            _ if 2 * columns + 1 > Self::MOST_COLUMNS => None,
+            "UTF-16le" => Some(Self::Utf16Le),
+            "UTF-16be" => Some(Self::Utf16Be),
+            _ => None,
+        })
+    }
+
+    /// As UTF-8. Half a pair is written in the three bytes that UTF-8 would give it if it could, half a unit as a byte, neither of which any
+    /// valid text has.
+    fn read(self, bytes: &[u8], text: &mut Vec<u8>) {
+        text.clear();
+        let (units, half) = bytes.as_chunks::<2>();
+        let units = units.iter().map(|unit| match self {
+            Self::Utf16Le => u16::from_le_bytes(*unit),
+            Self::Utf16Be => u16::from_be_bytes(*unit),
+        });
+        for letter in char::decode_utf16(units) {
+            match letter {
+                Ok(letter) => text.extend_from_slice(letter.encode_utf8(&mut [0; 4]).as_bytes()),
+                Err(half) => {
+                    let [high, low] = half.unpaired_surrogate().to_be_bytes();
+                    text.extend_from_slice(&[0xed, 0x80 | (high & 0x0f) << 2 | low >> 6, 0x80 | low & 0x3f]);
+                }
+            }
+        }
+        if !half.is_empty() {
+            text.push(0xff);
+        }
+    }
+}
+
+/// The table itself: an index may lack entries of a damaged file.
+fn from(table: &str) -> String {
+    format!("main.{} NOT INDEXED", quoted(table))
+}
+
+/// Which rows of a table are a part of it.
+fn condition(part: Part) -> (String, Vec<i64>) {
+    let Part::Range { by, from, until } = part else {
+        return (String::new(), vec![]);
+    };
+    let bounds = from.map(|from| (">=", from)).into_iter();
+    let bounds: Vec<(&str, i64)> = bounds.chain(until.map(|until| ("<", until))).collect();
+    let text: Vec<String> = bounds
+        .iter()
+        .map(|(operator, _)| format!("{by} {operator} ?"))
+        .collect();
+    let values = bounds.iter().map(|(_, value)| *value).collect();
+    if text.is_empty() {
+        (String::new(), values)
+    } else {
+        (format!(" WHERE {}", text.join(" AND ")), values)
+    }
+}
+
 fn exists(connection: &Connection, table: &str) -> rusqlite::Result<bool> {
     let sql = "SELECT count(*) FROM sqlite_schema WHERE type = 'table' AND name = ?1";
     connection.query_row(sql, [table], |row| Ok(row.get::<_, i64>(0)? > 0))
@@ -192,4 +304,32 @@ fn exists(connection: &Connection, table: &str) -> rusqlite::Result<bool> {
 
 fn count(row: &rusqlite::Row<'_>, at: usize) -> rusqlite::Result<u64> {
     Ok(u64::try_from(row.get::<_, i64>(at)?).unwrap_or(0))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn half_a_surrogate_pair_stays_half_a_pair() {
+        let read = |encoding: Encoding, bytes: &[u8]| {
+            let mut text = Vec::new();
+            encoding.read(bytes, &mut text);
+            text
+        };
+        let of = |text: &str| {
+            text.encode_utf16()
+                .flat_map(u16::to_le_bytes)
+                .collect::<Vec<u8>>()
+        };
+        for text in ["", "a", "é€", "\u{1f600}x", "a\0b"] {
+            assert_eq!(read(Encoding::Utf16Le, &of(text)), text.as_bytes());
+        }
+        assert_eq!(
+            read(Encoding::Utf16Be, &[0, b'a', 0xd8, 0x3d, 0xde, 0]),
+            "a\u{1f600}".as_bytes()
+        );
+        assert_eq!(read(Encoding::Utf16Le, &[0x3d, 0xd8, b'a', 0]), b"\xed\xa0\xbda");
+        assert_eq!(read(Encoding::Utf16Be, &[0xde, 0, 0]), b"\xed\xb8\x80\xff");
+    }
 }

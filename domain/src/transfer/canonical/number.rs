@@ -150,11 +150,10 @@ fn before_zeros(digits: &[u8]) -> &[u8] {
     digits.get(..kept).unwrap_or_default()
 }
 
-/// The four words before the digits of a `numeric`.
+/// What the words before the digits of a `numeric` say of its value.
 struct Head {
     weight: i64,
     sign: u16,
-    scale: usize,
 }
 
 const NEGATIVE: u16 = 0x4000;
@@ -180,7 +179,6 @@ fn split_postgres(raw: &[u8]) -> Option<(Head, Vec<u8>)> {
     let head = Head {
         weight: i64::from(word(2)?.cast_signed()),
         sign: word(4)?,
-        scale: usize::from(word(6)?),
     };
     Some((head, digits))
 }
@@ -206,29 +204,56 @@ pub(super) fn write_postgres(raw: &[u8], out: &mut Vec<u8>) -> Option<()> {
     Some(())
 }
 
+/// Appends the digits of a `numeric` as PostgreSQL prints it; none if it is no number (NaN, an infinity).
+pub(super) fn write_printed(raw: &[u8], out: &mut Vec<u8>) -> Option<()> {
+    let (head, groups) = raw.split_at_checked(8)?;
+    let word = |at: usize| Some(u16::from_be_bytes([*head.get(at)?, *head.get(at + 1)?]));
+    let groups = groups.as_chunks::<2>().0;
+    // Four digits each; those that are not sent are zeros.
+    let group = |at: i64| {
+        let sent = usize::try_from(at).ok().and_then(|at| groups.get(at));
+        sent.map_or(0, |group| u16::from_be_bytes(*group))
+    };
+    let digit = |group: u16, power: u32| b'0' + u8::try_from(group / 10_u16.pow(power) % 10).unwrap_or(0);
+    match word(4)? {
+        0 => {}
+        NEGATIVE => out.push(b'-'),
+        _ => return None,
+    }
+    let weight = i64::from(word(2)?.cast_signed());
+    let begin = out.len();
+    for at in 0..=weight {
+        for power in (0..4).rev() {
+            let digit = digit(group(at), power);
+            if digit != b'0' || out.len() > begin {
+                out.push(digit);
+            }
+        }
+    }
+    if out.len() == begin {
+        out.push(b'0');
+    }
+    let scale = i64::from(word(6)?);
+    if scale > 0 {
+        out.push(b'.');
+    }
+    let powers = [3, 2, 1, 0].into_iter().cycle();
+    for (place, power) in (0..scale).zip(powers) {
+        out.push(digit(group(weight + 1 + place / 4), power));
+    }
+    Some(())
+}
+
 /// A `numeric` in words, for a report.
 pub(super) fn text_of_postgres(raw: &[u8]) -> Option<String> {
-    let (head, digits) = split_postgres(raw)?;
-    let sign = match head.sign {
-        0 => "",
-        NEGATIVE => "-",
-        0xc000 => return Some("NaN".to_owned()),
-        0xd000 => return Some("Infinity".to_owned()),
-        0xf000 => return Some("-Infinity".to_owned()),
-        _ => return None,
-    };
-    let point = (head.weight + 1) * 4;
-    let digit = |place: i64| -> char {
-        let at = usize::try_from(place).ok().and_then(|place| digits.get(place));
-        at.map_or('0', |digit| char::from(*digit))
-    };
-    let whole: String = (0.min(point)..point).map(digit).collect();
-    let whole = match whole.trim_start_matches('0') {
-        "" => "0",
-        whole => whole,
-    };
-    let scale = i64::try_from(head.scale).unwrap_or(0);
-    let fraction: String = (point..point + scale).map(digit).collect();
-    let dot = if fraction.is_empty() { "" } else { "." };
-    Some(format!("{sign}{whole}{dot}{fraction}"))
+    let mut digits = Vec::new();
+    if write_printed(raw, &mut digits).is_some() {
+        return String::from_utf8(digits).ok();
+    }
+    match split_postgres(raw)?.0.sign {
+        0xc000 => Some("NaN".to_owned()),
+        0xd000 => Some("Infinity".to_owned()),
+        0xf000 => Some("-Infinity".to_owned()),
+        _ => None,
+    }
 }

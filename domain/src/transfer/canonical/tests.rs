@@ -6,6 +6,7 @@ fn form(logical: Logical) -> Form {
     Form {
         logical,
         postgres: None,
+        rendering: None,
     }
 }
 
@@ -13,6 +14,7 @@ fn pg(kind: PgKind) -> Form {
     Form {
         logical: Logical::of_postgres(kind),
         postgres: Some(kind),
+        rendering: None,
     }
 }
 
@@ -631,4 +633,300 @@ proptest! {
             }
         }
     }
+}
+
+/// What a value comes back as, as SQLite's own value.
+fn rendered(rendering: &str, kind: PgKind, sent: &[u8]) -> Vec<u8> {
+    let rendering = Rendering::parse(rendering).unwrap();
+    let made = ColumnKind::Postgres(super::super::catalog::PgType {
+        name: String::new(),
+        kind,
+    });
+    let (_, form) = Form::of_rendering(rendering, &made).unwrap();
+    canonical(form, Raw::Postgres(sent))
+}
+
+fn stored(raw: Raw<'_>) -> Vec<u8> {
+    canonical(form(Logical::Stored), raw)
+}
+
+fn no_form(rendering: &str, kind: PgKind, sent: &[u8]) {
+    assert_eq!(
+        rendered(rendering, kind, sent)[0],
+        tag::STORED_POSTGRES,
+        "{rendering} {sent:?}"
+    );
+}
+
+#[test]
+fn renderings_are_read_as_they_are_agreed() {
+    for text in [
+        "integer",
+        "boolean",
+        "real",
+        "number",
+        "decimal",
+        "text",
+        "blob",
+        "uuid",
+        "uuid-blob",
+        "json",
+        "json-number",
+        "jsonb",
+        "date",
+        "time minutes",
+        "time fixed6",
+        "timestamp T seconds",
+        "timestamp space six-or-none",
+        "timestamptz T trimmed Z",
+        "timestamptz space fixed1 +00:00",
+        "timestamptz T seconds +00",
+        "timestamptz T seconds -0330",
+        "mixed",
+        "mixed text",
+        "mixed bytea",
+    ] {
+        assert!(Rendering::parse(text).is_some(), "{text}");
+    }
+    for text in [
+        "",
+        "Integer",
+        "time",
+        "time fixed0",
+        "time fixed7",
+        "time fixed",
+        "time six",
+        "timestamp seconds T",
+        "timestamp T",
+        "timestamp _ seconds",
+        "timestamp T seconds Z",
+        "timestamptz T seconds",
+        "timestamptz T seconds CET",
+        "timestamptz T seconds +25:00",
+        "timestamptz T seconds ",
+        "mixed json",
+        "date ",
+        " date",
+    ] {
+        assert_eq!(Rendering::parse(text), None, "{text}");
+    }
+}
+
+#[test]
+fn times_come_back_in_the_spelling_that_is_noted_or_not_at_all() {
+    let clock = PgKind::Time(6);
+    let micros = |text: &str| time::time_of_day(text.as_bytes()).unwrap().to_be_bytes();
+    for (precision, of, spelled) in [
+        ("minutes", "23:59", "23:59"),
+        ("seconds", "00:00", "00:00:00"),
+        ("fixed1", "01:02:03.4", "01:02:03.4"),
+        ("fixed3", "01:02:03.4", "01:02:03.400"),
+        ("fixed6", "01:02:03", "01:02:03.000000"),
+        ("six-or-none", "01:02:03", "01:02:03"),
+        ("six-or-none", "01:02:03.1", "01:02:03.100000"),
+        ("trimmed", "01:02:03", "01:02:03"),
+        ("trimmed", "01:02:03.000010", "01:02:03.00001"),
+        ("trimmed", "01:02:03.999999", "01:02:03.999999"),
+    ] {
+        let rendering = format!("time {precision}");
+        assert_eq!(
+            rendered(&rendering, clock, &micros(of)),
+            stored(Raw::Text(spelled.as_bytes()))
+        );
+    }
+    for (precision, of) in [
+        ("minutes", "23:59:01"),
+        ("minutes", "23:59:00.000001"),
+        ("seconds", "23:59:00.000001"),
+        ("fixed1", "23:59:00.01"),
+        ("fixed5", "23:59:00.000001"),
+    ] {
+        no_form(&format!("time {precision}"), clock, &micros(of));
+    }
+    // PostgreSQL's 24:00:00.
+    no_form("time minutes", clock, &time::DAY_MICROS.to_be_bytes());
+    no_form("time seconds", clock, &(-1_i64).to_be_bytes());
+}
+
+#[test]
+fn dates_have_four_digits_and_zones_their_offset() {
+    let date = |days: i32| rendered("date", PgKind::Date, &days.to_be_bytes());
+    let text = |text: &str| stored(Raw::Text(text.as_bytes()));
+    for (days, spelled) in [
+        (0, "2000-01-01"),
+        (59, "2000-02-29"),
+        (60, "2000-03-01"),
+        (-1, "1999-12-31"),
+        (-730_119, "0001-01-01"),
+        (2_921_939, "9999-12-31"),
+        (36_524, "2099-12-31"),
+        (36_583, "2100-02-28"),
+        (36_584, "2100-03-01"),
+    ] {
+        assert_eq!(date(days), text(spelled), "{spelled}");
+        // The reader and the writer agree.
+        let read = time::date(spelled.as_bytes()).unwrap();
+        assert_eq!(read, i64::from(days) + MICROS_TO_2000 / time::DAY_MICROS);
+    }
+    for days in [-730_120, 2_921_940, i32::MAX, i32::MIN] {
+        no_form("date", PgKind::Date, &days.to_be_bytes());
+    }
+    let at =
+        |rendering: &str, micros: i64| rendered(rendering, PgKind::Timestamptz(6), &micros.to_be_bytes());
+    assert_eq!(
+        at("timestamptz T seconds -03:30", 0),
+        text("1999-12-31T20:30:00-03:30")
+    );
+    assert_eq!(
+        at("timestamptz space minutes +0545", 0),
+        text("2000-01-01 05:45+0545")
+    );
+    assert_eq!(
+        at("timestamptz T trimmed +00", -1),
+        text("1999-12-31T23:59:59.999999+00")
+    );
+    let last = 252_455_616_000_000_000 - 1_000_000;
+    assert_eq!(at("timestamptz T seconds Z", last), text("9999-12-31T23:59:59Z"));
+    no_form(
+        "timestamptz T seconds +00:01",
+        PgKind::Timestamptz(6),
+        &last.to_be_bytes(),
+    );
+    for micros in [i64::MAX, i64::MIN, last + 1_000_000] {
+        no_form(
+            "timestamptz T trimmed Z",
+            PgKind::Timestamptz(6),
+            &micros.to_be_bytes(),
+        );
+        no_form(
+            "timestamptz T trimmed -03:00",
+            PgKind::Timestamptz(6),
+            &i64::MIN.to_be_bytes(),
+        );
+        no_form("timestamp T trimmed", PgKind::Timestamp(6), &micros.to_be_bytes());
+    }
+}
+
+#[test]
+fn numbers_come_back_in_their_class() {
+    let number = |n: f64| rendered("number", PgKind::Float8, &n.to_be_bytes());
+    assert_eq!(number(0.0), stored(Raw::Integer(0)));
+    assert_eq!(
+        number(-9_223_372_036_854_775_808.0),
+        stored(Raw::Integer(i64::MIN))
+    );
+    assert_eq!(
+        number(9_223_372_036_854_775_808.0),
+        stored(Raw::Real(9_223_372_036_854_775_808.0))
+    );
+    assert_eq!(number(0.5), stored(Raw::Real(0.5)));
+    assert_eq!(number(f64::INFINITY), stored(Raw::Real(f64::INFINITY)));
+    // As 0 it would come back without its sign.
+    no_form("number", PgKind::Float8, &(-0.0_f64).to_be_bytes());
+    no_form("number", PgKind::Float8, &f64::NAN.to_be_bytes());
+    let real = |n: f64| rendered("real", PgKind::Float8, &n.to_be_bytes());
+    assert_eq!(real(-0.0), stored(Raw::Real(-0.0)));
+    assert_ne!(real(-0.0), stored(Raw::Real(0.0)));
+    assert_eq!(real(5e-324), stored(Raw::Real(5e-324)));
+    no_form("real", PgKind::Float8, &f64::NAN.to_be_bytes());
+
+    let document = |text: &str| rendered("json-number", PgKind::Json, text.as_bytes());
+    for (text, value) in [
+        ("0", Raw::Integer(0)),
+        ("-1", Raw::Integer(-1)),
+        ("9223372036854775808", Raw::Text(b"9223372036854775808")),
+        ("-0", Raw::Text(b"-0")),
+        ("-0.0", Raw::Real(-0.0)),
+        ("1.0", Raw::Real(1.0)),
+        ("1.50", Raw::Text(b"1.50")),
+        ("1e2", Raw::Text(b"1e2")),
+        ("1e300", Raw::Real(1e300)),
+        ("1e400", Raw::Text(b"1e400")),
+        (" 1", Raw::Text(b" 1")),
+        ("\"1\"", Raw::Text(b"\"1\"")),
+    ] {
+        assert_eq!(document(text), stored(value), "{text}");
+    }
+
+    // Groups of four digits, the power of the first, the sign, the digits behind the point.
+    let decimal = |groups: &[u16], weight: i16, sign: u16, scale: u16| {
+        let mut sent = Vec::new();
+        let words = [
+            u16::try_from(groups.len()).unwrap(),
+            weight.cast_unsigned(),
+            sign,
+            scale,
+        ];
+        words
+            .iter()
+            .chain(groups)
+            .for_each(|word| sent.extend(word.to_be_bytes()));
+        rendered("decimal", PgKind::Numeric(None), &sent)
+    };
+    assert_eq!(decimal(&[], 0, 0, 0), stored(Raw::Integer(0)));
+    assert_eq!(decimal(&[], 0, 0, 1), stored(Raw::Text(b"0.0")));
+    assert_eq!(decimal(&[1], 0, 0x4000, 0), stored(Raw::Integer(-1)));
+    assert_eq!(decimal(&[1, 5000], 0, 0, 1), stored(Raw::Real(1.5)));
+    assert_eq!(decimal(&[1, 5000], 0, 0, 2), stored(Raw::Text(b"1.50")));
+    assert_eq!(decimal(&[1], 0, 0, 1), stored(Raw::Text(b"1.0")));
+    assert_eq!(decimal(&[1], 5, 0, 0), stored(Raw::Real(1e20)));
+    assert_eq!(
+        decimal(&[922, 3372, 368, 5477, 5807], 4, 0, 0),
+        stored(Raw::Integer(i64::MAX))
+    );
+    assert_eq!(
+        decimal(&[922, 3372, 368, 5477, 5809], 4, 0, 0),
+        stored(Raw::Text(b"9223372036854775809"))
+    );
+    for sign in [0xc000, 0xd000, 0xf000] {
+        assert_eq!(decimal(&[], 0, sign, 0)[0], tag::STORED_POSTGRES);
+    }
+}
+
+#[test]
+fn a_mixed_value_is_what_its_class_says() {
+    let mixed = |kind: PgKind, class: Raw<'_>, sent: &[u8]| {
+        let form = Form {
+            logical: Logical::Stored,
+            postgres: Some(kind),
+            rendering: Some(Rendering::Mixed),
+        };
+        canonical(form, Raw::Mixed(Class::of(class), sent))
+    };
+    let class = |class: &'static str| Raw::Postgres(class.as_bytes());
+    for kind in [PgKind::Text, PgKind::Bytea] {
+        assert_eq!(mixed(kind, class("integer"), b"1"), stored(Raw::Integer(1)));
+        assert_eq!(mixed(kind, class("text"), b"1"), stored(Raw::Text(b"1")));
+        assert_eq!(mixed(kind, class("real"), b"1.0"), stored(Raw::Real(1.0)));
+        assert_eq!(mixed(kind, class("real"), b"-0.0"), stored(Raw::Real(-0.0)));
+        assert_eq!(
+            mixed(kind, class("real"), b"-inf"),
+            stored(Raw::Real(f64::NEG_INFINITY))
+        );
+        for (word, sent) in [
+            ("integer", "1.0"),
+            ("integer", "+1"),
+            ("integer", "01"),
+            ("integer", " 1"),
+            ("integer", "9223372036854775808"),
+            ("real", "1"),
+            ("real", "1.00"),
+            ("real", "Infinity"),
+            ("real", "NaN"),
+            ("real", "1e2"),
+            ("null", "1"),
+            ("TEXT", "1"),
+            ("", "1"),
+        ] {
+            assert_eq!(
+                mixed(kind, class(word), sent.as_bytes())[0],
+                tag::STORED_POSTGRES,
+                "{word} {sent}"
+            );
+        }
+    }
+    assert_eq!(mixed(PgKind::Bytea, class("blob"), b"1"), stored(Raw::Blob(b"1")));
+    assert_eq!(mixed(PgKind::Text, class("blob"), b"1")[0], tag::STORED_POSTGRES);
+    assert_eq!(mixed(PgKind::Text, Raw::Null, b"1"), stored(Raw::Text(b"1")));
+    assert_eq!(mixed(PgKind::Bytea, Raw::Null, b"1"), stored(Raw::Blob(b"1")));
 }

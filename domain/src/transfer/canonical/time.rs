@@ -141,7 +141,7 @@ fn read_clock(text: &[u8]) -> Option<(i64, &[u8])> {
 
 /// None: not an offset. Some of none: nothing is written.
 #[expect(clippy::option_option, reason = "not readable and not written are two things")]
-fn read_offset(text: &[u8]) -> Option<Option<i64>> {
+pub(super) fn read_offset(text: &[u8]) -> Option<Option<i64>> {
     let (sign, rest) = match text.split_first() {
         None => return Some(None),
         Some((b'Z' | b'z', rest)) => return rest.is_empty().then_some(Some(0)),

@@ -1,0 +1,246 @@
+//! Rows into a table, by binary COPY, a few megabytes a transaction.
+
+use std::pin::Pin;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use cutover_domain::transfer::convert::Reject;
+use cutover_domain::transfer::name::{quoted, quoted_list};
+use cutover_domain::transfer::plan::TablePlan;
+use cutover_domain::transfer::rows::{Row, RowBatch, Value};
+use cutover_domain::transfer::survey::{RowJudge, rejected_row};
+use cutover_ports::transfer::{Position, QuarantinedRow, TableLoader, TableProgress, TransferResult};
+use futures_util::SinkExt;
+use tokio_postgres::{Client, CopyInSink};
+
+use super::error::transfer_error;
+use super::own_tables;
+use super::target::{Bracket, run};
+
+/// Sent to the server at once.
+const CHUNK_BYTES: usize = 256 * 1024;
+/// Committed at once.
+const COMMIT_BYTES: u64 = 32 * 1024 * 1024;
+/// Refused rows kept until the next commit.
+const QUARANTINE_BYTES: usize = 8 * 1024 * 1024;
+/// Before the first row: a signature, no flags, no extension.
+const COPY_HEADER: &[u8] = b"PGCOPY\n\xff\r\n\0\0\0\0\0\0\0\0\0";
+/// Behind the last row.
+const COPY_TRAILER: [u8; 2] = (-1_i16).to_be_bytes();
+
+/// A COPY at work within a transaction.
+struct OpenCopy {
+    sink: Pin<Box<CopyInSink<Bytes>>>,
+    chunk: Vec<u8>,
+    bytes: u64,
+}
+
+/// Loads a part of a table.
+pub(super) struct PgLoader {
+    into: Into,
+    judge: RowJudge,
+    plan: TablePlan,
+    /// Rows to be quarantined because their key came before, ascending.
+    duplicates: Vec<u64>,
+    /// What has been written, committed or not.
+    progress: TableProgress,
+    open: Option<OpenCopy>,
+    quarantine: Vec<QuarantinedRow>,
+    quarantine_bytes: usize,
+}
+
+/// Where a loader writes.
+pub(super) struct Into {
+    pub(super) client: Arc<Client>,
+    pub(super) bracket: Bracket,
+    pub(super) schema: String,
+    pub(super) part: u32,
+}
+
+impl PgLoader {
+    /// Goes on from where the part's load has come to.
+    pub(super) async fn new(
+        into: Into,
+        plan: &TablePlan,
+        judge: RowJudge,
+        duplicates: &[u64],
+    ) -> TransferResult<Self> {
+        let progress = own_tables::progress(&into.client, &into.schema, &plan.target, into.part).await?;
+        Ok(Self {
+            into,
+            judge,
+            plan: plan.clone(),
+            duplicates: duplicates.to_vec(),
+            progress,
+            open: None,
+            quarantine: Vec::new(),
+            quarantine_bytes: 0,
+        })
+    }
+
+    async fn begin(&mut self) -> TransferResult<OpenCopy> {
+        run(&self.into.client, self.into.bracket.begin).await?;
+        let copy = format!(
+            "COPY {}.{} ({}) FROM STDIN (FORMAT binary)",
+            quoted(&self.into.schema),
+            quoted(&self.plan.target),
+            quoted_list(self.plan.target_columns())
+        );
+        let sink = self
+            .into
+            .client
+            .copy_in(&copy)
+            .await
+            .map_err(|error| transfer_error(&error))?;
+        let mut chunk = Vec::with_capacity(CHUNK_BYTES + CHUNK_BYTES / 4);
+        chunk.extend_from_slice(COPY_HEADER);
+        Ok(OpenCopy {
+            sink: Box::pin(sink),
+            chunk,
+            bytes: 0,
+        })
+    }
+
+    fn add(&mut self, batch: &RowBatch, row: Row<'_>, chunk: &mut Vec<u8>) {
+        let outcome = match self.duplicates.binary_search(&row.ordinal()) {
+            Ok(_) => {
+                let column = self
+                    .plan
+                    .unproven_keys
+                    .iter()
+                    .flatten()
+                    .next()
+                    .copied()
+                    .unwrap_or(0);
+                Err((column, Reject::DuplicateKey))
+            }
+            Err(_) => self.judge.judge(batch, row, chunk, |_, _| {}),
+        };
+        match outcome {
+            Ok(()) => self.progress.written += 1,
+            Err((column, reject)) => {
+                self.progress.rejected += 1;
+                self.quarantine_bytes += row
+                    .values()
+                    .map(|value| match value {
+                        Value::Text(bytes) | Value::Blob(bytes) => bytes.len(),
+                        Value::Null | Value::Integer(_) | Value::Real(_) => 16,
+                    })
+                    .sum::<usize>();
+                self.quarantine.push(quarantined(&self.plan, row, column, reject));
+            }
+        }
+        self.progress.position = Position {
+            rows: row.ordinal() + 1,
+            rowid: row.rowid(),
+        };
+    }
+
+    /// Ends the COPY and commits its rows, the refused ones and the progress as one.
+    async fn commit(&mut self, mut open: OpenCopy) -> TransferResult<()> {
+        open.chunk.extend_from_slice(&COPY_TRAILER);
+        open.send().await?;
+        open.sink
+            .as_mut()
+            .finish()
+            .await
+            .map_err(|error| transfer_error(&error))?;
+        self.progress.bytes += open.bytes;
+        let into = &self.into;
+        own_tables::quarantine(
+            &into.client,
+            &into.schema,
+            &self.plan,
+            into.part,
+            &self.quarantine,
+        )
+        .await?;
+        self.quarantine.clear();
+        self.quarantine_bytes = 0;
+        let progress = &self.progress;
+        own_tables::set_progress(&into.client, &into.schema, &self.plan.target, into.part, progress).await?;
+        run(&into.client, into.bracket.commit).await
+    }
+
+    async fn write_rows(&mut self, batch: &RowBatch) -> TransferResult<()> {
+        let mut open = match self.open.take() {
+            Some(open) => open,
+            None => self.begin().await?,
+        };
+        for row in batch.rows() {
+            self.add(batch, row, &mut open.chunk);
+            if open.chunk.len() >= CHUNK_BYTES {
+                open.send().await?;
+            }
+        }
+        if open.bytes >= COMMIT_BYTES || self.quarantine_bytes >= QUARANTINE_BYTES {
+            return self.commit(open).await;
+        }
+        self.open = Some(open);
+        Ok(())
+    }
+
+    async fn finish_rows(&mut self) -> TransferResult<()> {
+        self.progress.done = true;
+        let open = match self.open.take() {
+            Some(open) => open,
+            None => self.begin().await?,
+        };
+        self.commit(open).await
+    }
+
+    /// Undoes what was not committed, where the connection goes on to be used.
+    async fn settle<T>(&self, outcome: TransferResult<T>) -> TransferResult<T> {
+        if outcome.is_err() {
+            // The first error is the one to tell.
+            drop(run(&self.into.client, self.into.bracket.rollback).await);
+        }
+        outcome
+    }
+}
+
+impl OpenCopy {
+    async fn send(&mut self) -> TransferResult<()> {
+        let chunk = std::mem::replace(&mut self.chunk, Vec::with_capacity(CHUNK_BYTES + CHUNK_BYTES / 4));
+        self.bytes += u64::try_from(chunk.len()).unwrap_or(0);
+        self.sink
+            .send(Bytes::from(chunk))
+            .await
+            .map_err(|error| transfer_error(&error))
+    }
+}
+
+#[async_trait]
+impl TableLoader for PgLoader {
+    async fn write(&mut self, batch: RowBatch) -> TransferResult<()> {
+        let outcome = self.write_rows(&batch).await;
+        self.settle(outcome).await
+    }
+
+    async fn finish(&mut self) -> TransferResult<TableProgress> {
+        let outcome = self.finish_rows().await;
+        self.settle(outcome).await?;
+        Ok(self.progress)
+    }
+}
+
+fn quarantined(plan: &TablePlan, row: Row<'_>, column: usize, reject: Reject) -> QuarantinedRow {
+    let named = rejected_row(plan, row, column, reject);
+    QuarantinedRow {
+        position: row.ordinal(),
+        key: named.key,
+        column: named.column,
+        reason: named.reason,
+        classes: row.values().map(|value| value.class().as_str()).collect(),
+        values: row
+            .values()
+            .map(|value| match value {
+                Value::Null => None,
+                Value::Integer(number) => Some(number.to_string().into_bytes()),
+                Value::Real(number) => Some(number.to_be_bytes().to_vec()),
+                Value::Text(bytes) | Value::Blob(bytes) => Some(bytes.to_vec()),
+            })
+            .collect(),
+    }
+}

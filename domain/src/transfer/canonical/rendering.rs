@@ -1,0 +1,432 @@
+//! Renderings, read and carried out a second time: what a column of a made table comes back as in SQLite.
+//!
+//! A copy notes for each column that it makes in PostgreSQL how its values are written back. Here PostgreSQL's binary form is
+//! turned into the very value, by storage class and bytes, that the note promises, so that it can be compared with what SQLite
+//! holds. A value that the rendering does not write has no form, and so equals nothing.
+
+use std::fmt::{self, Write as _};
+
+use super::super::catalog::PgKind;
+use super::time::{self, DAY_MICROS};
+use super::{MICROS_TO_2000, Raw, array, number, write_stored};
+
+/// How the values of a column are written back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Rendering {
+    /// INTEGER.
+    Integer,
+    /// INTEGER 0 or 1.
+    Boolean,
+    /// REAL, by its bits.
+    Real,
+    /// INTEGER where the double is a whole number of 64 bits, else REAL.
+    Number,
+    /// INTEGER, REAL or TEXT, whichever has the digits of the decimal.
+    Decimal,
+    /// TEXT.
+    Text,
+    /// BLOB.
+    Blob,
+    /// TEXT of a UUID, lower case with dashes.
+    Uuid,
+    /// BLOB of a UUID's 16 bytes.
+    UuidBlob,
+    /// TEXT of a document.
+    Json,
+    /// A document that is a lone number comes back as that number, any other as TEXT.
+    JsonNumber,
+    /// TEXT of a document as PostgreSQL prints it.
+    Jsonb,
+    /// TEXT `YYYY-MM-DD`.
+    Date,
+    /// TEXT of a time of day.
+    Time(Precision),
+    /// TEXT of a date and a time of day.
+    Timestamp(Separator, Precision),
+    /// TEXT of a date and a time of day with a zone.
+    Timestamptz(Separator, Precision, Suffix),
+    /// Any class; that of each value stands in a column beside.
+    Mixed,
+}
+
+/// What stands between a date and a time of day.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Separator {
+    /// `T`
+    T,
+    /// A blank.
+    Space,
+}
+
+/// What stands behind hours and minutes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Precision {
+    /// Nothing.
+    Minutes,
+    /// Seconds.
+    Seconds,
+    /// Seconds, and so many digits of a fraction.
+    Fixed(u8),
+    /// Seconds, and six digits of a fraction unless all are zero.
+    SixOrNone,
+    /// Seconds, and a fraction without zeros at its end.
+    Trimmed,
+}
+
+/// The zone as it is written (`Z`, `+02:00`), and the offset that it means.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Suffix {
+    text: [u8; LONGEST_SUFFIX],
+    length: usize,
+    micros_east: i64,
+}
+
+const LONGEST_SUFFIX: usize = "+00:00:00".len();
+
+/// The storage class that stands beside a value of a mixed column.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Class {
+    /// INTEGER.
+    Integer,
+    /// REAL.
+    Real,
+    /// TEXT.
+    Text,
+    /// BLOB.
+    Blob,
+    /// NULL: TEXT in a column of text, BLOB in one of bytes.
+    Unsaid,
+    /// Anything else.
+    Unknown,
+}
+
+impl Class {
+    /// Of what PostgreSQL sent as text.
+    pub fn of(raw: Raw<'_>) -> Self {
+        match raw {
+            Raw::Null => Self::Unsaid,
+            Raw::Postgres(b"integer") => Self::Integer,
+            Raw::Postgres(b"real") => Self::Real,
+            Raw::Postgres(b"text") => Self::Text,
+            Raw::Postgres(b"blob") => Self::Blob,
+            _ => Self::Unknown,
+        }
+    }
+}
+
+impl Rendering {
+    /// From the words that a copy has noted; none if they are not understood.
+    pub fn parse(text: &str) -> Option<Self> {
+        let words: Vec<&str> = text.split(' ').collect();
+        Some(match *words.as_slice() {
+            ["integer"] => Self::Integer,
+            ["boolean"] => Self::Boolean,
+            ["real"] => Self::Real,
+            ["number"] => Self::Number,
+            ["decimal"] => Self::Decimal,
+            ["text"] => Self::Text,
+            ["blob"] => Self::Blob,
+            ["uuid"] => Self::Uuid,
+            ["uuid-blob"] => Self::UuidBlob,
+            ["json"] => Self::Json,
+            ["json-number"] => Self::JsonNumber,
+            ["jsonb"] => Self::Jsonb,
+            ["date"] => Self::Date,
+            ["time", precision] => Self::Time(Precision::parse(precision)?),
+            ["timestamp", separator, precision] => {
+                Self::Timestamp(Separator::parse(separator)?, Precision::parse(precision)?)
+            }
+            ["timestamptz", separator, precision, suffix] => Self::Timestamptz(
+                Separator::parse(separator)?,
+                Precision::parse(precision)?,
+                Suffix::parse(suffix)?,
+            ),
+            ["mixed"] | ["mixed", "text" | "bytea"] => Self::Mixed,
+            _ => return None,
+        })
+    }
+
+    /// Whether it is one for columns of this type.
+    pub fn fits(self, kind: PgKind) -> bool {
+        match self {
+            Self::Integer => matches!(kind, PgKind::Int2 | PgKind::Int4 | PgKind::Int8),
+            Self::Boolean => kind == PgKind::Bool,
+            Self::Real | Self::Number => kind == PgKind::Float8,
+            Self::Decimal => matches!(kind, PgKind::Numeric(_)),
+            Self::Text => matches!(kind, PgKind::Text | PgKind::Varchar(_)),
+            Self::Blob => kind == PgKind::Bytea,
+            Self::Uuid | Self::UuidBlob => kind == PgKind::Uuid,
+            Self::Json | Self::JsonNumber => kind == PgKind::Json,
+            Self::Jsonb => kind == PgKind::Jsonb,
+            Self::Date => kind == PgKind::Date,
+            Self::Time(_) => matches!(kind, PgKind::Time(_)),
+            Self::Timestamp(..) => matches!(kind, PgKind::Timestamp(_)),
+            Self::Timestamptz(..) => matches!(kind, PgKind::Timestamptz(_)),
+            Self::Mixed => matches!(kind, PgKind::Text | PgKind::Bytea),
+        }
+    }
+
+    /// Appends the canonical form of what a value comes back as; none if it has no form. `scratch` is overwritten.
+    pub(super) fn write(
+        self,
+        kind: PgKind,
+        raw: &[u8],
+        scratch: &mut Vec<u8>,
+        out: &mut Vec<u8>,
+    ) -> Option<()> {
+        scratch.clear();
+        let stored = match self {
+            Self::Integer => Raw::Integer(match kind {
+                PgKind::Int2 => i16::from_be_bytes(array(raw)?).into(),
+                PgKind::Int4 => i32::from_be_bytes(array(raw)?).into(),
+                _ => i64::from_be_bytes(array(raw)?),
+            }),
+            Self::Boolean => match raw {
+                [byte @ (0 | 1)] => Raw::Integer((*byte).into()),
+                _ => return None,
+            },
+            Self::Real => Raw::Real(double(raw)?),
+            Self::Number => {
+                let n = double(raw)?;
+                // A negative zero is no number that a copy writes here, for it would come back as 0.
+                if n == 0.0 && n.is_sign_negative() {
+                    return None;
+                }
+                number::whole(n).map_or(Raw::Real(n), Raw::Integer)
+            }
+            Self::Decimal => decimal(raw, scratch)?,
+            Self::Text | Self::Json => Raw::Text(raw),
+            Self::Blob => Raw::Blob(raw),
+            Self::Uuid => {
+                write_uuid(&array::<16>(raw)?, scratch);
+                Raw::Text(scratch)
+            }
+            Self::UuidBlob if raw.len() == 16 => Raw::Blob(raw),
+            Self::UuidBlob => return None,
+            Self::JsonNumber => integer(raw)
+                .map(Raw::Integer)
+                .or_else(|| real(raw).filter(|n| n.is_finite()).map(Raw::Real))
+                .unwrap_or(Raw::Text(raw)),
+            // The first byte is the version of the form.
+            Self::Jsonb => Raw::Text(raw.strip_prefix(&[1])?),
+            Self::Date => {
+                let days = i64::from(i32::from_be_bytes(array(raw)?));
+                write_date(days + MICROS_TO_2000 / DAY_MICROS, scratch)?;
+                Raw::Text(scratch)
+            }
+            Self::Time(precision) => {
+                precision.write(i64::from_be_bytes(array(raw)?), scratch)?;
+                Raw::Text(scratch)
+            }
+            Self::Timestamp(separator, precision) => {
+                let micros = i64::from_be_bytes(array(raw)?);
+                write_date_time(micros, separator, precision, scratch)?;
+                Raw::Text(scratch)
+            }
+            Self::Timestamptz(separator, precision, suffix) => {
+                let micros = i64::from_be_bytes(array(raw)?);
+                let local = micros.checked_add(suffix.micros_east)?;
+                write_date_time(local, separator, precision, scratch)?;
+                scratch.extend_from_slice(suffix.as_bytes());
+                Raw::Text(scratch)
+            }
+            // Without its class it is no value.
+            Self::Mixed => return None,
+        };
+        write_stored(stored, out);
+        Some(())
+    }
+}
+
+/// Appends the canonical form of a value of a mixed column; none if it has no form.
+pub(super) fn write_mixed(kind: PgKind, class: Class, raw: &[u8], out: &mut Vec<u8>) -> Option<()> {
+    let text = kind == PgKind::Text;
+    let stored = match class {
+        Class::Integer => Raw::Integer(integer(raw)?),
+        Class::Real => Raw::Real(real(raw)?),
+        Class::Text => Raw::Text(raw),
+        Class::Unsaid if text => Raw::Text(raw),
+        // A column of text holds no bytes.
+        Class::Blob if text => return None,
+        Class::Blob | Class::Unsaid => Raw::Blob(raw),
+        Class::Unknown => return None,
+    };
+    write_stored(stored, out);
+    Some(())
+}
+
+/// A double that SQLite can hold.
+fn double(raw: &[u8]) -> Option<f64> {
+    let n = f64::from_be_bytes(array(raw)?);
+    (!n.is_nan()).then_some(n)
+}
+
+/// The integer that is written exactly so.
+fn integer(text: &[u8]) -> Option<i64> {
+    let n: i64 = std::str::from_utf8(text).ok()?.parse().ok()?;
+    is_written(format_args!("{n}"), text).then_some(n)
+}
+
+/// The double that is written exactly so: `1.0`, `-0.0`, `1e300`, `inf`.
+fn real(text: &[u8]) -> Option<f64> {
+    let n: f64 = std::str::from_utf8(text).ok()?.parse().ok()?;
+    (!n.is_nan() && is_written(format_args!("{n:?}"), text)).then_some(n)
+}
+
+/// Whether this is how something is written.
+fn is_written(value: fmt::Arguments<'_>, text: &[u8]) -> bool {
+    /// What is still to come.
+    struct Expected<'a>(&'a [u8]);
+    impl fmt::Write for Expected<'_> {
+        fn write_str(&mut self, part: &str) -> fmt::Result {
+            self.0 = self.0.strip_prefix(part.as_bytes()).ok_or(fmt::Error)?;
+            Ok(())
+        }
+    }
+    let mut expected = Expected(text);
+    expected.write_fmt(value).is_ok() && expected.0.is_empty()
+}
+
+fn decimal<'a>(raw: &[u8], scratch: &'a mut Vec<u8>) -> Option<Raw<'a>> {
+    number::write_printed(raw, scratch)?;
+    let digits = scratch.as_slice();
+    if let Some(n) = integer(digits) {
+        return Some(Raw::Integer(n));
+    }
+    let n: f64 = std::str::from_utf8(digits).ok()?.parse().ok()?;
+    let is_real = is_written(format_args!("{n}"), digits);
+    Some(if is_real { Raw::Real(n) } else { Raw::Text(digits) })
+}
+
+fn write_uuid(bytes: &[u8; 16], out: &mut Vec<u8>) {
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    for (at, byte) in bytes.iter().enumerate() {
+        if matches!(at, 4 | 6 | 8 | 10) {
+            out.push(b'-');
+        }
+        out.push(DIGITS[usize::from(byte >> 4)]);
+        out.push(DIGITS[usize::from(byte & 15)]);
+    }
+}
+
+/// Of microseconds since 2000 on a clock without zone.
+fn write_date_time(micros: i64, separator: Separator, precision: Precision, out: &mut Vec<u8>) -> Option<()> {
+    let days = micros.div_euclid(DAY_MICROS) + MICROS_TO_2000 / DAY_MICROS;
+    write_date(days, out)?;
+    out.push(match separator {
+        Separator::T => b'T',
+        Separator::Space => b' ',
+    });
+    precision.write(micros.rem_euclid(DAY_MICROS), out)
+}
+
+/// Of days since 1970, in the years 1 to 9999.
+fn write_date(days: i64, out: &mut Vec<u8>) -> Option<()> {
+    const DAYS_OF_400_YEARS: i64 = 146_097;
+    // Counted from March of the year 0, so that a leap day is the last one of its year. An infinity is far outside.
+    let days = days + 719_468;
+    if !(306..3_652_365).contains(&days) {
+        return None;
+    }
+    let (era, day) = (days / DAYS_OF_400_YEARS, days % DAYS_OF_400_YEARS);
+    // Without the leap days that have passed: one in four years, none in a hundred, the last day of the 400 years.
+    let year = (day - day / 1_460 + day / 36_524 - day / 146_096) / 365;
+    let day = day - (365 * year + year / 4 - year / 100);
+    // The months from March on have 31, 30, 31, 30, 31 days, and again.
+    let month = (5 * day + 2) / 153;
+    let day = day - (153 * month + 2) / 5 + 1;
+    let (year, month) = if month < 10 {
+        (year, month + 3)
+    } else {
+        (year + 1, month - 9)
+    };
+    write_digits(era * 400 + year, 4, out);
+    out.push(b'-');
+    write_digits(month, 2, out);
+    out.push(b'-');
+    write_digits(day, 2, out);
+    Some(())
+}
+
+fn write_digits(n: i64, count: u32, out: &mut Vec<u8>) {
+    for place in (0..count).rev() {
+        let digit = n / 10_i64.pow(place) % 10;
+        out.push(b'0' + u8::try_from(digit).unwrap_or(0));
+    }
+}
+
+impl Separator {
+    fn parse(word: &str) -> Option<Self> {
+        match word {
+            "T" => Some(Self::T),
+            "space" => Some(Self::Space),
+            _ => None,
+        }
+    }
+}
+
+impl Precision {
+    fn parse(word: &str) -> Option<Self> {
+        Some(match word {
+            "minutes" => Self::Minutes,
+            "seconds" => Self::Seconds,
+            "six-or-none" => Self::SixOrNone,
+            "trimmed" => Self::Trimmed,
+            _ => match word.strip_prefix("fixed")?.as_bytes() {
+                [digits @ b'1'..=b'6'] => Self::Fixed(digits - b'0'),
+                _ => return None,
+            },
+        })
+    }
+
+    /// Of microseconds since midnight; none if it is too coarse for them, or there is no such time.
+    fn write(self, micros: i64, out: &mut Vec<u8>) -> Option<()> {
+        if !(0..DAY_MICROS).contains(&micros) {
+            return None;
+        }
+        let (seconds, fraction) = (micros / 1_000_000, micros % 1_000_000);
+        write_digits(seconds / 3600, 2, out);
+        out.push(b':');
+        write_digits(seconds / 60 % 60, 2, out);
+        if self == Self::Minutes {
+            return (micros % 60_000_000 == 0).then_some(());
+        }
+        out.push(b':');
+        write_digits(seconds % 60, 2, out);
+        let digits = match self {
+            Self::Minutes | Self::Seconds => 0,
+            Self::Fixed(digits) => u32::from(digits),
+            Self::SixOrNone if fraction == 0 => 0,
+            Self::SixOrNone => 6,
+            Self::Trimmed => (0..6)
+                .find(|digits| fraction % 10_i64.pow(6 - digits) == 0)
+                .unwrap_or(6),
+        };
+        let unit = 10_i64.pow(6 - digits);
+        if fraction % unit != 0 {
+            return None;
+        }
+        if digits > 0 {
+            out.push(b'.');
+            write_digits(fraction / unit, digits, out);
+        }
+        Some(())
+    }
+}
+
+impl Suffix {
+    fn parse(word: &str) -> Option<Self> {
+        let seconds = time::read_offset(word.as_bytes())??;
+        let mut text = [0; LONGEST_SUFFIX];
+        text.get_mut(..word.len())?.copy_from_slice(word.as_bytes());
+        Some(Self {
+            text,
+            length: word.len(),
+            micros_east: seconds * 1_000_000,
+        })
+    }
+
+    fn as_bytes(&self) -> &[u8] {
+        self.text.get(..self.length).unwrap_or_default()
+    }
+}

@@ -1,0 +1,121 @@
+//! Names in PostgreSQL for what SQLite has named: the same ones, but for those that PostgreSQL cannot hold.
+
+use std::collections::HashSet;
+
+use super::rows::Fingerprint;
+
+/// PostgreSQL cuts longer names without an error, and then two may be one.
+pub const NAME_BYTES_MAX: usize = 63;
+
+/// What every table of PostgreSQL has already.
+const SYSTEM_COLUMNS: [&str; 6] = ["tableoid", "xmin", "cmin", "xmax", "cmax", "ctid"];
+
+/// The names of one namespace: the relations of a schema, the columns or the constraints of a table. Asked for the same names in the same
+/// order it gives the same answers.
+#[derive(Debug, Clone, Default)]
+pub struct Names {
+    taken: HashSet<String>,
+}
+
+impl Names {
+    /// A namespace in which these names are taken.
+    pub fn with_taken(taken: impl IntoIterator<Item = String>) -> Self {
+        Self {
+            taken: taken.into_iter().collect(),
+        }
+    }
+
+    /// A namespace of columns.
+    pub fn of_columns() -> Self {
+        Self::with_taken(SYSTEM_COLUMNS.map(str::to_owned))
+    }
+
+    /// The name itself if it fits and is free; else one that is made from it: cut with a hash of the whole, or with `_` and a number behind
+    /// it.
+    pub fn give(&mut self, wanted: &str) -> String {
+        let base = if wanted.is_empty() {
+            "unnamed".to_owned()
+        } else {
+            fit(wanted)
+        };
+        let mut name = base.clone();
+        let mut number = 1;
+        while self.taken.contains(&name) {
+            let suffix = if number == 1 {
+                "_".to_owned()
+            } else {
+                format!("_{number}")
+            };
+            name = format!("{}{suffix}", cut(&base, NAME_BYTES_MAX - suffix.len()));
+            number += 1;
+        }
+        self.taken.insert(name.clone());
+        name
+    }
+}
+
+fn fit(name: &str) -> String {
+    if name.len() <= NAME_BYTES_MAX {
+        return name.to_owned();
+    }
+    let mut hash = Fingerprint::default();
+    hash.add_bytes(name.as_bytes());
+    let hash = hash.to_string();
+    let hash = hash.get(..8).unwrap_or(&hash);
+    format!("{}_{hash}", cut(name, NAME_BYTES_MAX - 9))
+}
+
+/// At most so many bytes of whole characters.
+fn cut(name: &str, bytes: usize) -> &str {
+    let mut end = bytes.min(name.len());
+    while !name.is_char_boundary(end) {
+        end -= 1;
+    }
+    name.get(..end).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_that_fits_stays() {
+        let mut names = Names::default();
+        for name in ["Order Item", "select", "a\"b\n", "é", "E\u{301}", &"x".repeat(63)] {
+            assert_eq!(names.give(name), *name);
+        }
+    }
+
+    #[test]
+    fn names_that_do_not_fit_are_made_apart_and_the_same_each_time() {
+        let long = "é".repeat(40);
+        let (one, other) = (format!("{long}1"), format!("{long}2"));
+        let give = || {
+            let mut names = Names::of_columns();
+            [
+                one.as_str(),
+                &other,
+                "",
+                "",
+                "xmin",
+                "xmin_",
+                "xmin",
+                "a",
+                "a",
+                "a",
+            ]
+            .map(|name| names.give(name))
+        };
+        let given = give();
+        assert_eq!(given, give());
+        assert!(
+            given
+                .iter()
+                .all(|name| name.len() <= NAME_BYTES_MAX && !name.is_empty())
+        );
+        assert_eq!(given.iter().collect::<HashSet<_>>().len(), given.len());
+        assert_eq!(given[4], "xmin_");
+        assert_eq!(&given[7..], ["a", "a_", "a_2"]);
+        assert!(given[0].starts_with("éé") && given[0] != given[1]);
+    }
+}

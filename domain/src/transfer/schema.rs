@@ -1,0 +1,925 @@
+//! The PostgreSQL schema of what a target lacks: tables before the load, everything that is dearer while rows come (keys, indexes, checks,
+//! foreign keys, identities) behind it, in steps that can each be the last before a crash.
+//!
+//! What has no equal in PostgreSQL is listed, never given another meaning.
+
+use std::collections::HashSet;
+
+use serde::{Deserialize, Serialize};
+
+use super::catalog::{
+    Catalog, Column, ColumnKind, Deferrable, Engine, ForeignKey, Generated, Identity, Index, IndexPart, Key,
+    PgKind, Table,
+};
+use super::ddl;
+use super::name::{quoted, quoted_list};
+use super::naming::Names;
+use super::plan::{ColumnPlan, NotCarried, Plan, Renamed, TablePlan};
+use super::survey::TableSurvey;
+use super::translate::{self, ExprColumn};
+
+/// PostgreSQL's limit.
+const COLUMNS_MAX: usize = 1600;
+
+/// The schema of the tables that a copy makes.
+#[derive(Debug, Clone, Default)]
+pub struct Schema {
+    /// Statements that make the tables; they run as one with the note that the run has begun.
+    pub tables: Vec<String>,
+    /// What is made when the rows are there, in the order of its stages.
+    pub steps: Vec<Step>,
+    /// What is known to be weaker than in the source before anything runs.
+    pub weakened: Vec<Weakened>,
+}
+
+/// A rule that holds in a weaker form than in the source.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Weakened {
+    /// The table.
+    pub table: String,
+    /// The constraint, or what it is about.
+    pub constraint: String,
+    /// Its definition.
+    pub sql: String,
+    /// How many rows break it.
+    pub rows: u64,
+    /// The keys of the first ones.
+    pub keys: Vec<String>,
+    /// Why it is weaker, and what holds instead.
+    pub reason: String,
+}
+
+/// Something that is made when the rows are there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Step {
+    /// What it is called in the notes of the run; no two steps are called alike.
+    pub name: String,
+    /// The table in the target.
+    pub table: String,
+    /// When it is its turn.
+    pub stage: Stage,
+    /// What is done.
+    pub work: Work,
+}
+
+/// Steps of one stage can run at the same time, but for those of [`Stage::Key`] and [`Stage::Constraint`], which lock more than one table.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Stage {
+    /// Indexes are built.
+    Index,
+    /// Indexes become primary keys and UNIQUE constraints.
+    Key,
+    /// Checks and foreign keys begin to watch new rows.
+    Constraint,
+    /// They are held against the rows that are there.
+    Validation,
+    /// Identities go on above the largest key.
+    Identity,
+}
+
+/// What a step does.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Work {
+    /// Builds an index.
+    Index {
+        /// Its name.
+        name: String,
+        /// The statement.
+        sql: String,
+        /// The same over hashes, for a unique index over values that are too large for one: its statement.
+        hashed: Option<String>,
+        /// SQLite's definition.
+        original: String,
+    },
+    /// Makes an index a key; nothing if the index could not be made as it was meant.
+    Key {
+        /// The index.
+        index: String,
+        /// The statement.
+        sql: String,
+    },
+    /// Adds a constraint that only watches new rows.
+    Constraint {
+        /// Its name.
+        name: String,
+        /// Its definition.
+        definition: String,
+    },
+    /// Holds a constraint against all rows. If some break it they stay, and it goes on to watch new ones.
+    Validation {
+        /// Its name.
+        name: String,
+        /// Its definition.
+        definition: String,
+    },
+    /// Sets what an identity gives out next.
+    Identity {
+        /// Its column.
+        column: String,
+        /// The next value; none if there is none left.
+        next: Option<i64>,
+    },
+}
+
+/// Makes the schema of the tables that the plan creates in PostgreSQL, and adds to the plan's lists what has no equal or another name.
+/// Columns that PostgreSQL will compute leave the plan and the surveys. The error is a sentence for a person.
+pub fn make(
+    plan: &mut Plan,
+    source: &Catalog,
+    target: &Catalog,
+    surveys: &mut [TableSurvey],
+) -> Result<Schema, String> {
+    let mut schema = Schema::default();
+    for (table, survey) in plan.tables.iter_mut().zip(surveys.iter_mut()) {
+        if table.is_made() {
+            table.compute_columns(survey, &mut schema.weakened);
+        }
+    }
+    let mut maker = Maker {
+        schema_name: &target.schema,
+        relations: plan.relations.clone(),
+        schema,
+        not_carried: Vec::new(),
+        renamed: Vec::new(),
+        keys: Vec::new(),
+    };
+    let made = || {
+        plan.tables
+            .iter()
+            .zip(surveys.iter())
+            .filter(|(table, _)| table.is_made())
+    };
+    for (table, survey) in made() {
+        maker.table(table, survey)?;
+    }
+    for (table, _) in made() {
+        maker.foreign_keys(table, plan, source, target);
+    }
+    let Maker {
+        mut schema,
+        not_carried,
+        renamed,
+        ..
+    } = maker;
+    schema.steps.sort_by_key(|step| step.stage);
+    plan.not_carried.extend(not_carried);
+    plan.renamed.extend(renamed);
+    Ok(schema)
+}
+
+struct Maker<'a> {
+    schema_name: &'a str,
+    relations: Names,
+    schema: Schema,
+    not_carried: Vec<NotCarried>,
+    renamed: Vec<Renamed>,
+    /// Per table in the target the sets of columns that are keys foreign keys can point to.
+    keys: Vec<(String, HashSet<String>)>,
+}
+
+impl TablePlan {
+    /// Whether the copy makes this table in PostgreSQL from what it knows of SQLite's.
+    fn is_made(&self) -> bool {
+        self.created && self.engine == Engine::Postgres && self.definition.is_none()
+    }
+
+    fn source_column(&self, plan: &ColumnPlan) -> Option<&Column> {
+        self.source
+            .columns
+            .iter()
+            .find(|column| column.name == plan.source)
+    }
+
+    /// The columns as expressions see them. One with values of several classes is none that an expression of PostgreSQL could speak of.
+    fn expression_columns(&self) -> Vec<ExprColumn> {
+        let computed = self.computed.iter().map(|(_, column, _)| column);
+        let each = self.columns.iter().chain(computed);
+        each.filter_map(|plan| self.expression_column(plan)).collect()
+    }
+
+    fn expression_column(&self, plan: &ColumnPlan) -> Option<ExprColumn> {
+        let column = self.source_column(plan)?;
+        let (ColumnKind::Postgres(kind), ColumnKind::Sqlite { affinity, .. }) =
+            (plan.kind.as_ref()?, &column.kind)
+        else {
+            return None;
+        };
+        let kind = if plan.class_column.is_some() {
+            PgKind::Other
+        } else {
+            kind.kind
+        };
+        Some(ExprColumn {
+            source: plan.source.clone(),
+            target: plan.target.clone(),
+            kind,
+            affinity: *affinity,
+            collation: column.collation.clone(),
+            not_null: column.not_null,
+        })
+    }
+
+    /// Takes out the columns that PostgreSQL can compute to the same values. What it cannot stays a column with values.
+    fn compute_columns(&mut self, survey: &mut TableSurvey, weakened: &mut Vec<Weakened>) {
+        let generated: Vec<String> = self
+            .source
+            .columns
+            .iter()
+            .filter(|column| column.generated != Generated::No)
+            .map(|column| column.name.to_ascii_lowercase())
+            .collect();
+        let columns = self.expression_columns();
+        for (place, column) in self.source.columns.iter().enumerate() {
+            let (Generated::Stored(sql) | Generated::Virtual(sql)) = &column.generated else {
+                continue;
+            };
+            let Some(at) = self.columns.iter().position(|plan| plan.source == column.name) else {
+                continue;
+            };
+            let on_another = translate::names(sql)
+                .iter()
+                .any(|name| generated.contains(&name.to_ascii_lowercase()));
+            let expression = match self.columns.get(at).and_then(|plan| self.expression_column(plan)) {
+                _ if on_another => Err("it is computed from another generated column".to_owned()),
+                Some(into) if into.kind != PgKind::Other => {
+                    translate::value(sql, &columns, &into).map_err(|reason| reason.0)
+                }
+                _ => Err("its values are of several classes".to_owned()),
+            };
+            match expression {
+                Ok(expression) => {
+                    let plan = self.columns.remove(at);
+                    survey.drop_column(at);
+                    self.computed.push((place, plan, expression));
+                }
+                Err(reason) => weakened.push(Weakened {
+                    table: self.target.clone(),
+                    constraint: column.name.clone(),
+                    sql: format!("GENERATED ALWAYS AS ({sql})"),
+                    reason: format!("made a plain column with the values it has, because {reason}"),
+                    ..Weakened::default()
+                }),
+            }
+        }
+    }
+}
+
+impl Maker<'_> {
+    fn qualified(&self, table: &str) -> String {
+        format!("{}.{}", quoted(self.schema_name), quoted(table))
+    }
+
+    fn weaken(&mut self, table: &TablePlan, constraint: &str, sql: &str, reason: &str) {
+        self.schema.weakened.push(Weakened {
+            table: table.target.clone(),
+            constraint: constraint.to_owned(),
+            sql: sql.to_owned(),
+            reason: reason.to_owned(),
+            ..Weakened::default()
+        });
+    }
+
+    fn leave_out(&mut self, kind: &'static str, name: String, sql: &str, reason: impl Into<String>) {
+        self.not_carried.push(NotCarried {
+            kind,
+            name,
+            sql: sql.to_owned(),
+            reason: reason.into(),
+        });
+    }
+
+    fn step(&mut self, table: &TablePlan, stage: Stage, name: String, work: Work) {
+        self.schema.steps.push(Step {
+            name,
+            table: table.target.clone(),
+            stage,
+            work,
+        });
+    }
+
+    fn table(&mut self, table: &TablePlan, survey: &TableSurvey) -> Result<(), String> {
+        let columns = table.target_columns().len() + table.computed.len();
+        if columns > COLUMNS_MAX {
+            return Err(format!(
+                "the table {} has {columns} columns, and PostgreSQL's tables have at most {COLUMNS_MAX}; nothing was written. Leave it out \
+                 with --exclude, or split it",
+                table.source.name
+            ));
+        }
+        let expressions = table.expression_columns();
+        let key = self.usable_primary_key(table, survey);
+        let mut definitions = Vec::with_capacity(columns);
+        for (place, column) in table.source.columns.iter().enumerate() {
+            let computed = table.computed.iter().find(|(at, _, _)| *at == place);
+            if let Some((_, plan, expression)) = computed {
+                definitions.push(self.column(table, column, plan, Some(expression), false));
+            } else if let Some(at) = table.columns.iter().position(|plan| plan.source == column.name)
+                && let Some(plan) = table.columns.get(at)
+            {
+                let in_key = key.is_some_and(|key| key.columns.contains(&column.name));
+                let not_null = self.not_null(table, column, survey.has_null(at), in_key);
+                definitions.push(self.column(table, column, plan, None, not_null));
+                let in_mixed_key = if in_key { " NOT NULL" } else { "" };
+                definitions.extend(
+                    plan.class_column
+                        .iter()
+                        .map(|class| format!("{} text COLLATE \"C\"{in_mixed_key}", quoted(class))),
+                );
+            }
+        }
+        let name = self.qualified(&table.target);
+        self.schema
+            .tables
+            .push(format!("CREATE TABLE {name} ({})", definitions.join(", ")));
+        self.comments(table);
+        self.oddities(table);
+        self.keys(table, key, &expressions);
+        for index in &table.source.indexes {
+            self.index(table, index, &expressions);
+        }
+        self.checks(table, &expressions);
+        self.identity(table, survey);
+        Ok(())
+    }
+
+    /// The primary key, unless rows have a NULL in it, as SQLite allows.
+    fn usable_primary_key<'t>(&mut self, table: &'t TablePlan, survey: &TableSurvey) -> Option<&'t Key> {
+        let key = table.source.primary_key.as_ref()?;
+        let null = key.columns.iter().find(|name| {
+            let place = table.place_of(name);
+            place.is_some_and(|place| survey.has_null(place))
+        });
+        let Some(null) = null else { return Some(key) };
+        let sql = format!("PRIMARY KEY ({})", key.columns.join(", "));
+        let reason = format!("made a unique index, because rows have NULL in {null}");
+        self.weaken(table, key.name.as_deref().unwrap_or("PRIMARY KEY"), &sql, &reason);
+        None
+    }
+
+    fn not_null(&mut self, table: &TablePlan, column: &Column, has_null: bool, in_key: bool) -> bool {
+        if column.not_null && has_null {
+            self.weaken(
+                table,
+                &column.name,
+                "NOT NULL",
+                "left out, because rows have NULL there all the same",
+            );
+        }
+        (column.not_null || in_key) && !has_null
+    }
+
+    /// A column's definition.
+    fn column(
+        &mut self,
+        table: &TablePlan,
+        column: &Column,
+        plan: &ColumnPlan,
+        computed: Option<&str>,
+        not_null: bool,
+    ) -> String {
+        let Some(ColumnKind::Postgres(kind)) = &plan.kind else {
+            return String::new();
+        };
+        let mut sql = format!("{} {}", quoted(&plan.target), kind.name);
+        // The order and the equality of bytes, which are SQLite's.
+        if matches!(kind.kind, PgKind::Text | PgKind::Varchar(_) | PgKind::Char(_)) {
+            sql.push_str(" COLLATE \"C\"");
+        }
+        if let Some(expression) = computed {
+            return format!("{sql} GENERATED ALWAYS AS ({expression}) STORED");
+        }
+        if column.identity != Identity::No && kind.kind == PgKind::Int8 {
+            sql.push_str(" GENERATED BY DEFAULT AS IDENTITY");
+        } else if let Some(default) = &column.default {
+            let into = table
+                .expression_column(plan)
+                .filter(|_| plan.class_column.is_none());
+            let translated = match into {
+                Some(into) => translate::default(default, &into).map_err(|reason| reason.0),
+                None => Err("the column's values are of several classes".to_owned()),
+            };
+            match translated {
+                Ok(default) => sql = format!("{sql} DEFAULT {default}"),
+                Err(reason) => self.leave_out(
+                    "default",
+                    format!("{}.{}", table.source.name, column.name),
+                    default,
+                    reason,
+                ),
+            }
+        }
+        if not_null {
+            sql.push_str(" NOT NULL");
+        }
+        sql
+    }
+
+    /// Old names, where PostgreSQL has new ones.
+    fn comments(&mut self, table: &TablePlan) {
+        let name = self.qualified(&table.target);
+        if table.target != table.source.name {
+            let comment = literal(&format!("SQLite: {}", table.source.name));
+            self.schema
+                .tables
+                .push(format!("COMMENT ON TABLE {name} IS {comment}"));
+        }
+        let computed = table.computed.iter().map(|(_, column, _)| column);
+        for column in table.columns.iter().chain(computed) {
+            if column.target != column.source {
+                let comment = literal(&format!("SQLite: {}", column.source));
+                let statement = format!("COMMENT ON COLUMN {name}.{} IS {comment}", quoted(&column.target));
+                self.schema.tables.push(statement);
+            }
+        }
+    }
+
+    /// What a table has that is told and has no equal.
+    fn oddities(&mut self, table: &TablePlan) {
+        if table.source.module.is_some() {
+            self.leave_out(
+                "virtual table",
+                table.source.name.clone(),
+                &table.source.sql,
+                "its rows are carried as an ordinary table; its searches have no equal",
+            );
+        }
+        for column in &table.source.columns {
+            if let Some(collation) = &column.collation {
+                let sql = format!("COLLATE {collation}");
+                self.weaken(
+                    table,
+                    &column.name,
+                    &sql,
+                    "PostgreSQL compares this column by its bytes; keys and indexes over it heed the collation",
+                );
+            }
+        }
+        if table.source.module.is_none() && ddl::resolves_conflicts(&table.source.sql) {
+            self.weaken(
+                table,
+                "ON CONFLICT",
+                &table.source.sql,
+                "PostgreSQL refuses a row that breaks a constraint; name the resolution in the INSERT",
+            );
+        }
+    }
+
+    fn keys(&mut self, table: &TablePlan, primary: Option<&Key>, expressions: &[ExprColumn]) {
+        let declared = table.source.primary_key.iter().map(|key| (key, true));
+        let uniques = table.source.uniques.iter().map(|key| (key, false));
+        for (key, is_primary) in declared.chain(uniques) {
+            let usual = if is_primary {
+                format!("{}_pkey", table.source.name)
+            } else {
+                format!("{}_{}_key", table.source.name, key.columns.join("_"))
+            };
+            let wanted = key.name.as_ref().unwrap_or(&usual);
+            let name = self.relations.give(wanted);
+            if key.name.is_some() {
+                self.rename("constraint", table, wanted, &name);
+            }
+            let parts: Vec<IndexPart> = key
+                .columns
+                .iter()
+                .zip(&key.collations)
+                .map(|(column, collation)| IndexPart {
+                    column: Some(column.clone()),
+                    expression: None,
+                    descending: false,
+                    collation: collation.clone(),
+                })
+                .collect();
+            let word = if is_primary { "PRIMARY KEY" } else { "UNIQUE" };
+            let original = format!("{word} ({})", key.columns.join(", "));
+            let Some(plain) = self.build(table, &name, true, &parts, None, &original, expressions) else {
+                continue;
+            };
+            let usable = !is_primary || primary.is_some();
+            if plain && usable {
+                self.keys
+                    .push((table.target.clone(), target_names(table, &key.columns)));
+                let sql = format!(
+                    "ALTER TABLE {} ADD CONSTRAINT {} {word} USING INDEX {}",
+                    self.qualified(&table.target),
+                    quoted(&name),
+                    quoted(&name)
+                );
+                let step_name = format!("key {name}");
+                self.step(table, Stage::Key, step_name, Work::Key { index: name, sql });
+            } else if usable {
+                self.weaken(
+                    table,
+                    &name,
+                    &original,
+                    "made a unique index that heeds collation and class, which no constraint can",
+                );
+            }
+        }
+    }
+
+    fn index(&mut self, table: &TablePlan, index: &Index, expressions: &[ExprColumn]) {
+        let name = self.relations.give(&index.name);
+        self.rename("index", table, &index.name, &name);
+        let condition = match &index.predicate {
+            None => None,
+            Some(predicate) => match translate::condition(predicate, expressions) {
+                Ok(condition) => Some(condition),
+                Err(reason) => {
+                    self.leave_out("index", index.name.clone(), &index.sql, reason.0);
+                    return;
+                }
+            },
+        };
+        let condition = condition.as_deref();
+        let plain = self.build(
+            table,
+            &name,
+            index.unique,
+            &index.parts,
+            condition,
+            &index.sql,
+            expressions,
+        );
+        if plain == Some(true) && index.unique && condition.is_none() {
+            let columns: Vec<String> = index
+                .parts
+                .iter()
+                .filter_map(|part| part.column.clone())
+                .collect();
+            self.keys
+                .push((table.target.clone(), target_names(table, &columns)));
+        }
+    }
+
+    /// The step that builds an index. Told is whether it is one over columns and nothing else; none if it has no equal.
+    #[expect(clippy::too_many_arguments, reason = "all that an index is")]
+    fn build(
+        &mut self,
+        table: &TablePlan,
+        name: &str,
+        unique: bool,
+        parts: &[IndexPart],
+        condition: Option<&str>,
+        original: &str,
+        expressions: &[ExprColumn],
+    ) -> Option<bool> {
+        let mut plain = true;
+        let mut list = Vec::new();
+        let mut hashes = Vec::new();
+        for part in parts {
+            match index_part(table, part, expressions) {
+                Ok(made) => {
+                    plain &= made.plain;
+                    let order = if part.descending { " DESC" } else { "" };
+                    list.extend(made.sql.iter().map(|sql| format!("{sql}{order}")));
+                    hashes.extend(made.hashed);
+                }
+                Err(reason) => {
+                    self.leave_out("index", name.to_owned(), original, reason);
+                    return None;
+                }
+            }
+        }
+        let word = if unique { "UNIQUE INDEX" } else { "INDEX" };
+        let place = self.qualified(&table.target);
+        let condition = condition.map_or_else(String::new, |condition| format!(" WHERE {condition}"));
+        let statement = |list: &[String]| {
+            format!(
+                "CREATE {word} {} ON {place} ({}){condition}",
+                quoted(name),
+                list.join(", ")
+            )
+        };
+        let work = Work::Index {
+            name: name.to_owned(),
+            sql: statement(&list),
+            hashed: unique.then(|| statement(&hashes)),
+            original: original.to_owned(),
+        };
+        self.step(table, Stage::Index, format!("index {name}"), work);
+        Some(plain)
+    }
+
+    fn checks(&mut self, table: &TablePlan, expressions: &[ExprColumn]) {
+        let mut names = Names::with_taken(self.constraint_names(table));
+        for check in &table.source.checks {
+            let usual = format!("{}_check", table.source.name);
+            let wanted = check.name.as_ref().unwrap_or(&usual);
+            match translate::condition(&check.expression, expressions) {
+                Ok(condition) => {
+                    let name = names.give(wanted);
+                    if check.name.is_some() {
+                        self.rename("constraint", table, wanted, &name);
+                    }
+                    self.constraint(table, name, format!("CHECK ({condition})"));
+                }
+                Err(reason) => {
+                    let sql = format!("CHECK ({})", check.expression);
+                    self.leave_out("check", format!("{}.{wanted}", table.source.name), &sql, reason.0);
+                }
+            }
+        }
+    }
+
+    /// The names that keys of a table have.
+    fn constraint_names(&self, table: &TablePlan) -> Vec<String> {
+        let of_table = self.schema.steps.iter().filter(|step| step.table == table.target);
+        of_table
+            .filter_map(|step| match &step.work {
+                Work::Index { name, .. } | Work::Constraint { name, .. } => Some(name.clone()),
+                Work::Key { .. } | Work::Validation { .. } | Work::Identity { .. } => None,
+            })
+            .collect()
+    }
+
+    fn constraint(&mut self, table: &TablePlan, name: String, definition: String) {
+        let add = Work::Constraint {
+            name: name.clone(),
+            definition: definition.clone(),
+        };
+        self.step(
+            table,
+            Stage::Constraint,
+            format!("constraint {}.{name}", table.target),
+            add,
+        );
+        let step_name = format!("validation {}.{name}", table.target);
+        self.step(
+            table,
+            Stage::Validation,
+            step_name,
+            Work::Validation { name, definition },
+        );
+    }
+
+    fn identity(&mut self, table: &TablePlan, survey: &TableSurvey) {
+        let identity = table
+            .source
+            .columns
+            .iter()
+            .find(|column| column.identity != Identity::No);
+        let Some(column) = identity.and_then(|column| table.place_of(&column.name)) else {
+            return;
+        };
+        let Some(column) = table.columns.get(column) else {
+            return;
+        };
+        if !matches!(&column.kind, Some(ColumnKind::Postgres(kind)) if kind.kind == PgKind::Int8) {
+            return;
+        }
+        let last = survey.max_rowid.max(table.source.sequence).unwrap_or(0);
+        let next = last.checked_add(1).map(|next| next.max(1));
+        if next.is_none() {
+            self.weaken(
+                table,
+                &column.target,
+                "INTEGER PRIMARY KEY",
+                "no number is left behind the largest key: rows need a key of their own (SQLite would look for a free one)",
+            );
+        }
+        let work = Work::Identity {
+            column: column.target.clone(),
+            next,
+        };
+        self.step(table, Stage::Identity, format!("identity {}", table.target), work);
+    }
+
+    fn foreign_keys(&mut self, table: &TablePlan, plan: &Plan, source: &Catalog, target: &Catalog) {
+        for key in &table.source.foreign_keys {
+            let original = format!(
+                "FOREIGN KEY ({}) REFERENCES {} ({})",
+                key.columns.join(", "),
+                key.parent,
+                key.parent_columns.join(", ")
+            );
+            match self.foreign_key(table, key, plan, source, target) {
+                Ok(definition) => {
+                    let usual = format!("{}_{}_fkey", table.source.name, key.columns.join("_"));
+                    let wanted = key.name.as_ref().unwrap_or(&usual);
+                    let name = Names::with_taken(self.constraint_names(table)).give(wanted);
+                    if key.name.is_some() {
+                        self.rename("constraint", table, wanted, &name);
+                    }
+                    self.constraint(table, name, definition);
+                }
+                Err(reason) => {
+                    let name = key.name.clone().unwrap_or_else(|| table.source.name.clone());
+                    self.leave_out("foreign key", name, &original, reason);
+                }
+            }
+        }
+    }
+
+    fn foreign_key(
+        &self,
+        table: &TablePlan,
+        key: &ForeignKey,
+        plan: &Plan,
+        source: &Catalog,
+        target: &Catalog,
+    ) -> Result<String, String> {
+        if source.table(&key.parent).is_none() {
+            return Err(format!("there is no table {}", key.parent));
+        }
+        let parent = match plan
+            .position_of(source, &key.parent)
+            .and_then(|at| plan.tables.get(at))
+        {
+            Some(parent) => Parent::of_plan(parent, key),
+            None => target
+                .table(&key.parent)
+                .map(|parent| Parent::of_target(parent, key)),
+        };
+        let parent = parent.ok_or_else(|| format!("the table {} is not copied", key.parent))?;
+        if parent.columns.len() != key.columns.len() || key.columns.is_empty() {
+            return Err(format!(
+                "{} has no primary key, or no such columns, to refer to",
+                key.parent
+            ));
+        }
+        let mut columns = Vec::new();
+        for (name, (_, parent_kind)) in key.columns.iter().zip(&parent.columns) {
+            let plan = table.place_of(name).and_then(|place| table.columns.get(place));
+            let plan = plan.ok_or_else(|| format!("{name} is a computed column"))?;
+            let kind = plan.kind.as_ref().and_then(kind_of);
+            if plan.class_column.is_some() {
+                return Err(format!("the values of {name} are of several classes"));
+            }
+            if kind != *parent_kind {
+                return Err(format!(
+                    "{name} and what it refers to have values of different types"
+                ));
+            }
+            columns.push(plan.target.as_str());
+        }
+        let parent_columns: HashSet<String> = parent.columns.iter().map(|(name, _)| name.clone()).collect();
+        let is_key = parent.is_key
+            || self
+                .keys
+                .iter()
+                .any(|(table, columns)| *table == parent.name && *columns == parent_columns);
+        if !is_key {
+            return Err(format!(
+                "the columns of {} that it refers to are not unique there by their bytes",
+                key.parent
+            ));
+        }
+        let timing = match key.deferrable {
+            Deferrable::No => "",
+            Deferrable::Immediate => " DEFERRABLE",
+            Deferrable::Deferred => " DEFERRABLE INITIALLY DEFERRED",
+        };
+        Ok(format!(
+            "FOREIGN KEY ({}) REFERENCES {} ({}) ON UPDATE {} ON DELETE {}{timing}",
+            quoted_list(columns),
+            self.qualified(&parent.name),
+            quoted_list(parent.columns.iter().map(|(name, _)| name)),
+            key.on_update.as_sql(),
+            key.on_delete.as_sql()
+        ))
+    }
+
+    fn rename(&mut self, kind: &'static str, table: &TablePlan, from: &str, to: &str) {
+        if from != to {
+            self.renamed.push(Renamed {
+                kind,
+                table: table.source.name.clone(),
+                from: from.to_owned(),
+                to: to.to_owned(),
+            });
+        }
+    }
+}
+
+/// A table that a foreign key points to, as it is in the target.
+struct Parent {
+    name: String,
+    columns: Vec<(String, Option<PgKind>)>,
+    /// Whether it is known that the columns are a key.
+    is_key: bool,
+}
+
+impl Parent {
+    fn of_plan(parent: &TablePlan, key: &ForeignKey) -> Option<Self> {
+        let column = |name: &String| {
+            let plan = parent.columns.get(parent.place_of(name)?)?;
+            let kind = plan.kind.as_ref().and_then(kind_of);
+            let kind = kind.filter(|_| plan.class_column.is_none());
+            Some((plan.target.clone(), kind))
+        };
+        let columns: Option<Vec<_>> = key.parent_columns.iter().map(column).collect();
+        Some(Self {
+            name: parent.target.clone(),
+            columns: columns.unwrap_or_default(),
+            is_key: false,
+        })
+    }
+
+    fn of_target(parent: &Table, key: &ForeignKey) -> Self {
+        let column = |name: &String| {
+            let column = parent.column(name)?;
+            Some((column.name.clone(), kind_of(&column.kind)))
+        };
+        let columns: Option<Vec<_>> = key.parent_columns.iter().map(column).collect();
+        let columns = columns.unwrap_or_default();
+        let names: HashSet<&String> = columns.iter().map(|(name, _)| name).collect();
+        let mut keys = parent.primary_key.iter().chain(&parent.uniques);
+        let is_key = keys.any(|key| key.columns.iter().collect::<HashSet<_>>() == names);
+        Self {
+            name: parent.name.clone(),
+            columns,
+            is_key,
+        }
+    }
+}
+
+fn kind_of(kind: &ColumnKind) -> Option<PgKind> {
+    match kind {
+        ColumnKind::Postgres(kind) => Some(kind.kind),
+        ColumnKind::Sqlite { .. } => None,
+    }
+}
+
+/// One part of an index in PostgreSQL.
+struct MadePart {
+    /// What stands in the list: the column, or two of them where the class is part of the key.
+    sql: Vec<String>,
+    /// The same as hashes.
+    hashed: Vec<String>,
+    /// Whether it is one column and nothing else.
+    plain: bool,
+}
+
+fn index_part(table: &TablePlan, part: &IndexPart, expressions: &[ExprColumn]) -> Result<MadePart, String> {
+    let made = |sql: String, hashed: String, plain: bool| MadePart {
+        sql: vec![sql],
+        hashed: vec![hashed],
+        plain,
+    };
+    let Some(name) = &part.column else {
+        let Some(expression) = &part.expression else {
+            return Err("it is over the rowid, which is no column".to_owned());
+        };
+        let sql = translate::index_part(expression, expressions).map_err(|reason| reason.0)?;
+        return Ok(made(sql.clone(), sql, false));
+    };
+    let computed = || {
+        let mut computed = table.computed.iter().map(|(_, column, _)| column);
+        computed.find(|column| column.source == *name)
+    };
+    let plan = table.columns.iter().find(|column| column.source == *name);
+    let plan = plan
+        .or_else(computed)
+        .ok_or_else(|| format!("{name} is no column of the target"))?;
+    let column = quoted(&plan.target);
+    let kind = plan.kind.as_ref().and_then(kind_of);
+    if let Some(class) = &plan.class_column {
+        if part.collation.is_some() {
+            return Err(format!("{name} has values of several classes and a collation"));
+        }
+        return Ok(MadePart {
+            hashed: vec![hash(&column, kind), quoted(class)],
+            sql: vec![column, quoted(class)],
+            plain: false,
+        });
+    }
+    let textual = matches!(kind, Some(PgKind::Text | PgKind::Varchar(_) | PgKind::Char(_)));
+    match part.collation.as_deref().filter(|_| textual) {
+        None => Ok(made(column.clone(), hash(&column, kind), true)),
+        Some(collation) if collation.eq_ignore_ascii_case("NOCASE") => {
+            let sql = format!("(translate({column}, '{UPPER}', '{LOWER}'))");
+            Ok(made(sql.clone(), hash(&sql, kind), false))
+        }
+        Some(collation) if collation.eq_ignore_ascii_case("RTRIM") => {
+            let sql = format!("(rtrim({column}, ' '))");
+            Ok(made(sql.clone(), hash(&sql, kind), false))
+        }
+        Some(collation) => Err(format!(
+            "the collation {collation} belongs to the program that made the file"
+        )),
+    }
+}
+
+/// NOCASE folds these and no others.
+const UPPER: &str = "ABCDEFGHIJKLMNOPQRSTUVWXYZ";
+const LOWER: &str = "abcdefghijklmnopqrstuvwxyz";
+
+/// What stands for a value that may be too large for an index.
+fn hash(sql: &str, kind: Option<PgKind>) -> String {
+    match kind {
+        Some(PgKind::Text | PgKind::Varchar(_) | PgKind::Char(_) | PgKind::Bytea) => format!("(md5({sql}))"),
+        _ => sql.to_owned(),
+    }
+}
+
+fn target_names(table: &TablePlan, columns: &[String]) -> HashSet<String> {
+    let place = columns.iter().filter_map(|name| table.place_of(name));
+    place
+        .filter_map(|place| Some(table.columns.get(place)?.target.clone()))
+        .collect()
+}
+
+/// A string literal: quotes doubled, and backslashes safe under any setting.
+pub fn literal(text: &str) -> String {
+    format!(" E'{}'", text.replace('\\', "\\\\").replace('\'', "''"))
+}
