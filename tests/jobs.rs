@@ -159,10 +159,20 @@ impl World {
         let mut lines: Vec<(Timestamp, &str, String)> = runs
             .iter()
             .map(|run| {
-                let (job, instant) = (run.job.known().unwrap().as_str(), *run.scheduled_at.known().unwrap());
-                let outcome = run.outcome.as_ref().map_or("running", |outcome| outcome.known().unwrap().as_str());
+                let (job, instant) = (
+                    run.job.known().unwrap().as_str(),
+                    *run.scheduled_at.known().unwrap(),
+                );
+                let outcome = run
+                    .outcome
+                    .as_ref()
+                    .map_or("running", |outcome| outcome.known().unwrap().as_str());
                 let trigger = run.trigger.known().unwrap().as_str();
-                (instant, job, format!("{job} {} {outcome} {trigger}", instant.to_json_text()))
+                (
+                    instant,
+                    job,
+                    format!("{job} {} {outcome} {trigger}", instant.to_json_text()),
+                )
             })
             .collect();
         lines.sort();
@@ -170,20 +180,40 @@ impl World {
     }
 
     async fn run_of(&self, job: Job) -> JobRun {
-        self.store.market.job_runs.list(Some(job), 1).await.unwrap().remove(0)
+        self.store
+            .market
+            .job_runs
+            .list(Some(job), 1)
+            .await
+            .unwrap()
+            .remove(0)
     }
 
     /// The day has all of its prices, four predictions, and a locked band of them.
     async fn assert_complete(&self, text: &str) {
-        let row = self.store.market.daily_predictions.get(day(text)).await.unwrap().unwrap();
+        let row = self
+            .store
+            .market
+            .daily_predictions
+            .get(day(text))
+            .await
+            .unwrap()
+            .unwrap();
         for checkpoint in Checkpoint::ALL {
-            assert_eq!(row.fields.price(*checkpoint), Some(price(day(text), *checkpoint)), "{text} {checkpoint:?}");
+            assert_eq!(
+                row.fields.price(*checkpoint),
+                Some(price(day(text), *checkpoint)),
+                "{text} {checkpoint:?}"
+            );
         }
         assert_eq!(row.fields.source.as_deref(), Some("ai"));
         assert_eq!(row.fields.locked, Some(true.into()));
         let rows = self.store.market.ai_predictions.for_day(day(text)).await.unwrap();
         assert_eq!((rows.len(), one_per_checkpoint(&rows).len()), (4, 4));
-        let predicted: Vec<f64> = rows.iter().map(|row| *row.fields.predicted_price.known().unwrap()).collect();
+        let predicted: Vec<f64> = rows
+            .iter()
+            .map(|row| *row.fields.predicted_price.known().unwrap())
+            .collect();
         let low = predicted.iter().copied().reduce(f64::min);
         assert_eq!(row.fields.low(), low);
         let logs = self.store.market.daily_predictions.logs(day(text)).await.unwrap();
@@ -214,17 +244,29 @@ fn cleanup(date: &str, hour: u32) -> String {
 
 async fn three_days_with_three_instances(store: TestStore) {
     let world = World::new(store, "2025-08-11T23:00:00");
-    let (one, two, three) = (world.instance("one"), world.instance("two"), world.instance("three"));
+    let (one, two, three) = (
+        world.instance("one"),
+        world.instance("two"),
+        world.instance("three"),
+    );
     world.go_on("2025-08-14T23:00:00", &[&one, &two, &three]).await;
-    let expected = ["2025-08-12", "2025-08-13", "2025-08-14"].map(|date| full_day(date, 13)).concat();
+    let expected = ["2025-08-12", "2025-08-13", "2025-08-14"]
+        .map(|date| full_day(date, 13))
+        .concat();
     assert_eq!(world.runs().await, expected);
     for date in ["2025-08-12", "2025-08-13", "2025-08-14"] {
         world.assert_complete(date).await;
     }
     let run = world.run_of(Job::CaptureClose).await;
-    assert_eq!(run.price, Some(price(day("2025-08-14"), Checkpoint::Close).into()));
+    assert_eq!(
+        run.price,
+        Some(price(day("2025-08-14"), Checkpoint::Close).into())
+    );
     assert_eq!((run.is_fallback, run.error), (Some(false.into()), None));
-    assert_eq!((run.rows_daily_predictions, run.rows_price_logs), (1.into(), 1.into()));
+    assert_eq!(
+        (run.rows_daily_predictions, run.rows_price_logs),
+        (1.into(), 1.into())
+    );
     assert_eq!(world.run_of(Job::AiPredict).await.rows_ai_predictions, 4.into());
 }
 
@@ -263,8 +305,17 @@ async fn holidays_have_no_runs_and_half_days_no_afternoon(store: TestStore) {
     world.go_on("2025-11-28T23:00:00", &[&one]).await;
     let mut friday = full_day("2025-11-28", 14);
     friday.retain(|line| !line.starts_with("capture_2pm"));
-    assert_eq!(world.runs().await, [vec![cleanup("2025-11-27", 6)], friday].concat());
-    let thanksgiving = world.store.market.daily_predictions.get(day("2025-11-27")).await.unwrap();
+    assert_eq!(
+        world.runs().await,
+        [vec![cleanup("2025-11-27", 6)], friday].concat()
+    );
+    let thanksgiving = world
+        .store
+        .market
+        .daily_predictions
+        .get(day("2025-11-27"))
+        .await
+        .unwrap();
     assert_eq!(thanksgiving, None);
 }
 
@@ -334,13 +385,30 @@ async fn a_dead_instances_run_is_taken_over(store: TestStore) {
     assert_eq!(runs.claim(&start, Timestamp::EPOCH).await.unwrap(), Claim::Won);
     let heir = world.instance("heir");
     heir.tick().await;
-    assert_eq!(world.run_of(Job::CaptureNoon).await.instance, "dead", "it may still be running");
+    assert_eq!(
+        world.run_of(Job::CaptureNoon).await.instance,
+        "dead",
+        "it may still be running"
+    );
     world.set(at("2025-08-12T12:10:00"));
     heir.tick().await;
     let run = world.run_of(Job::CaptureNoon).await;
-    assert_eq!((run.instance.as_str(), run.outcome), ("heir", Some(Outcome::Ok.into())));
-    let row = world.store.market.daily_predictions.get(day("2025-08-12")).await.unwrap().unwrap();
-    assert_eq!(row.fields.price(Checkpoint::Noon), Some(price(day("2025-08-12"), Checkpoint::Noon)));
+    assert_eq!(
+        (run.instance.as_str(), run.outcome),
+        ("heir", Some(Outcome::Ok.into()))
+    );
+    let row = world
+        .store
+        .market
+        .daily_predictions
+        .get(day("2025-08-12"))
+        .await
+        .unwrap()
+        .unwrap();
+    assert_eq!(
+        row.fields.price(Checkpoint::Noon),
+        Some(price(day("2025-08-12"), Checkpoint::Noon))
+    );
 }
 
 async fn every_outcome_is_noted(store: TestStore) {
@@ -371,11 +439,41 @@ async fn every_outcome_is_noted(store: TestStore) {
             "capture_2pm 2025-08-12T19:00:00Z error cron",
         ]
     );
-    assert_eq!(world.run_of(Job::CapturePremarket).await.is_fallback, Some(true.into()));
-    assert!(world.run_of(Job::CaptureNoon).await.error.unwrap().contains("cannot be a price"));
-    assert!(world.run_of(Job::CaptureTwoPm).await.error.unwrap().contains("down"));
-    let row = world.store.market.daily_predictions.get(day("2025-08-12")).await.unwrap().unwrap();
-    assert_eq!((row.fields.price(Checkpoint::Open), row.fields.price(Checkpoint::Noon)), (None, None));
+    assert_eq!(
+        world.run_of(Job::CapturePremarket).await.is_fallback,
+        Some(true.into())
+    );
+    assert!(
+        world
+            .run_of(Job::CaptureNoon)
+            .await
+            .error
+            .unwrap()
+            .contains("cannot be a price")
+    );
+    assert!(
+        world
+            .run_of(Job::CaptureTwoPm)
+            .await
+            .error
+            .unwrap()
+            .contains("down")
+    );
+    let row = world
+        .store
+        .market
+        .daily_predictions
+        .get(day("2025-08-12"))
+        .await
+        .unwrap()
+        .unwrap();
+    assert_eq!(
+        (
+            row.fields.price(Checkpoint::Open),
+            row.fields.price(Checkpoint::Noon)
+        ),
+        (None, None)
+    );
 }
 
 async fn a_current_price_does_not_stand_in_for_a_past_one(store: TestStore) {
@@ -406,7 +504,14 @@ async fn the_day_is_predicted_by_a_start_after_eight(store: TestStore) {
     let world = World::new(world.store, "2025-08-16T10:17:00");
     world.instance("three").tick().await;
     assert!(
-        world.store.market.ai_predictions.for_day(day("2025-08-16")).await.unwrap().is_empty(),
+        world
+            .store
+            .market
+            .ai_predictions
+            .for_day(day("2025-08-16"))
+            .await
+            .unwrap()
+            .is_empty(),
         "not on a Saturday"
     );
 }
@@ -427,12 +532,22 @@ async fn the_cleanup_keeps_what_it_is_told_to(store: TestStore) {
         };
         let next = format!("{}T00:00:00", day(&now[..10]).plus_days(1).unwrap());
         world.go_on(&next, &[&world.instance("two")]).await;
-        let row = world.store.market.daily_predictions.get(day("2025-08-12")).await.unwrap();
+        let row = world
+            .store
+            .market
+            .daily_predictions
+            .get(day("2025-08-12"))
+            .await
+            .unwrap();
         assert_eq!(row.is_some(), kept, "{now}");
     }
     let run = world.run_of(Job::DailyCleanup).await;
     assert_eq!(
-        (run.rows_daily_predictions, run.rows_price_logs, run.rows_ai_predictions),
+        (
+            run.rows_daily_predictions,
+            run.rows_price_logs,
+            run.rows_ai_predictions
+        ),
         (1.into(), 5.into(), 4.into())
     );
 }

@@ -12,6 +12,7 @@ mod configuration;
 mod hostile;
 mod http;
 mod interface;
+mod market;
 mod outage;
 mod program;
 mod routing;

@@ -92,8 +92,14 @@ pub async fn verify(
     let (our_notes, their_notes) = tokio::try_join!(source.own_notes(), target.own_notes())?;
     check_names(options, &ours, &theirs)?;
     let names = Names::new((&ours, &our_notes), (&theirs, &their_notes));
-    let count = ours.tables.iter().filter(|table| options.wants(&table.name)).count();
-    let work: Arc<dyn Work> = progress.begin(Phase::Verify, &format!("{count} tables"), None, 0).into();
+    let count = ours
+        .tables
+        .iter()
+        .filter(|table| options.wants(&table.name))
+        .count();
+    let work: Arc<dyn Work> = progress
+        .begin(Phase::Verify, &format!("{count} tables"), None, 0)
+        .into();
     let run = Run {
         source,
         target,

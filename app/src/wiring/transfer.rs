@@ -88,7 +88,8 @@ pub async fn verify_side(url: &DatabaseUrl, access: &Access) -> TransferResult<B
         #[cfg(feature = "postgres")]
         DatabaseUrl::Postgres(url) => {
             let (server, schema) = (server(url.expose())?, access.schema.as_deref());
-            let database = cutover_postgres::transfer::verify::VerifyDatabase::open(&server, schema, access.jobs);
+            let database =
+                cutover_postgres::transfer::verify::VerifyDatabase::open(&server, schema, access.jobs);
             Ok(Box::new(database.await?))
         }
         #[cfg(not(all(feature = "sqlite", feature = "postgres")))]
