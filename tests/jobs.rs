@@ -142,13 +142,16 @@ impl World {
         *self.clock.0.lock().unwrap() = now;
     }
 
-    /// Goes on in steps of half an hour; all instances look around at each.
+    /// Goes on in steps of half an hour; all instances look around at each, the first and the last included.
     async fn go_on(&self, until: &str, instances: &[&Scheduler]) {
         let until = at(until);
-        while self.clock.now() < until {
+        loop {
+            futures_util::future::join_all(instances.iter().map(|one| one.tick())).await;
+            if self.clock.now() >= until {
+                return;
+            }
             let next = self.clock.now().as_micros() + 1_800_000_000;
             self.set(Timestamp::from_micros(next).unwrap());
-            futures_util::future::join_all(instances.iter().map(|one| one.tick())).await;
         }
     }
 
@@ -243,7 +246,7 @@ fn cleanup(date: &str, hour: u32) -> String {
 }
 
 async fn three_days_with_three_instances(store: TestStore) {
-    let world = World::new(store, "2025-08-11T23:00:00");
+    let world = World::new(store, "2025-08-12T00:00:00");
     let (one, two, three) = (
         world.instance("one"),
         world.instance("two"),
@@ -271,7 +274,7 @@ async fn three_days_with_three_instances(store: TestStore) {
 }
 
 async fn the_clocks_go_forward(store: TestStore) {
-    let world = World::new(store, "2025-03-06T23:00:00");
+    let world = World::new(store, "2025-03-07T00:00:00");
     let one = world.instance("one");
     // The night to Sunday, 2025-03-09, has an hour less.
     world.go_on("2025-03-11T23:00:00", &[&one]).await;
@@ -286,7 +289,7 @@ async fn the_clocks_go_forward(store: TestStore) {
 }
 
 async fn the_clocks_go_back(store: TestStore) {
-    let world = World::new(store, "2025-10-30T23:00:00");
+    let world = World::new(store, "2025-10-31T00:00:00");
     let one = world.instance("one");
     // The night to Sunday, 2025-11-02, has an hour more.
     world.go_on("2025-11-03T23:00:00", &[&one]).await;
@@ -300,7 +303,7 @@ async fn the_clocks_go_back(store: TestStore) {
 }
 
 async fn holidays_have_no_runs_and_half_days_no_afternoon(store: TestStore) {
-    let world = World::new(store, "2025-11-26T23:00:00");
+    let world = World::new(store, "2025-11-27T00:00:00");
     let one = world.instance("one");
     world.go_on("2025-11-28T23:00:00", &[&one]).await;
     let mut friday = full_day("2025-11-28", 14);
@@ -320,7 +323,7 @@ async fn holidays_have_no_runs_and_half_days_no_afternoon(store: TestStore) {
 }
 
 async fn what_passed_meanwhile_is_made_up_for_by_the_policy(store: TestStore) {
-    let mut world = World::new(store, "2025-08-11T23:00:00");
+    let mut world = World::new(store, "2025-08-12T00:00:00");
     world.settings.catch_up_window = Duration::from_hours(48);
     let before = world.instance("before");
     world.go_on("2025-08-12T09:00:00", &[&before]).await;
@@ -517,7 +520,7 @@ async fn the_day_is_predicted_by_a_start_after_eight(store: TestStore) {
 }
 
 async fn the_cleanup_keeps_what_it_is_told_to(store: TestStore) {
-    let mut world = World::new(store, "2025-08-11T23:30:00");
+    let mut world = World::new(store, "2025-08-12T00:00:00");
     let one = world.instance("one");
     world.go_on("2025-08-12T15:00:00", &[&one]).await;
     world.retention_days = Some(30);

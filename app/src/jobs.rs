@@ -178,13 +178,24 @@ impl Scheduler {
         {
             tracing::warn!(%error, "the warm-up could not look at today");
         }
+        let known = if dealt_with.len() < Job::ALL.len() {
+            match self.last_known().await {
+                Ok(known) => known,
+                Err(error) => {
+                    tracing::warn!(%error, "the runs of the jobs cannot be read now");
+                    return;
+                }
+            }
+        } else {
+            None
+        };
         let since: Vec<(Job, Option<Timestamp>)> = Job::ALL
             .iter()
             .map(|job| (*job, dealt_with.get(job).copied()))
             .collect();
         let jobs = since
             .into_iter()
-            .map(async |(job, since)| (job, self.deal_with(job, since, now).await));
+            .map(async |(job, since)| (job, self.deal_with(job, since, known, now).await));
         for (job, outcome) in join_all(jobs).await {
             match outcome {
                 Ok(()) => {
@@ -195,6 +206,14 @@ impl Scheduler {
                 }
             }
         }
+    }
+
+    /// The latest instant of any job that somebody dealt with: since then, jobs that never ran could have.
+    async fn last_known(&self) -> StoreResult<Option<Timestamp>> {
+        let runs = (self.repositories)().job_runs;
+        let latest = join_all(Job::ALL.iter().map(|job| runs.latest_scheduled(*job))).await;
+        let latest: Vec<Option<Timestamp>> = latest.into_iter().collect::<StoreResult<_>>()?;
+        Ok(latest.into_iter().flatten().max())
     }
 
     /// What the original does when it starts: on a trading day after eight, the day's prediction is made if it is missing.
@@ -218,7 +237,13 @@ impl Scheduler {
     }
 
     /// Deals with the instants of a job after `since`, or after the last one that anybody dealt with.
-    async fn deal_with(&self, job: Job, since: Option<Timestamp>, now: Timestamp) -> StoreResult<()> {
+    async fn deal_with(
+        &self,
+        job: Job,
+        since: Option<Timestamp>,
+        known: Option<Timestamp>,
+        now: Timestamp,
+    ) -> StoreResult<()> {
         let runs = (self.repositories)().job_runs;
         let window = earlier(now, self.settings.catch_up_window);
         for abandoned in runs.abandoned(job, window, self.dead_before(now)).await? {
@@ -235,10 +260,11 @@ impl Scheduler {
         }
         let since = match since {
             Some(since) => since,
-            // Nobody ever ran it: there is nothing to make up for.
+            // Nobody ever ran any: there is nothing to make up for.
             None => runs
                 .latest_scheduled(job)
                 .await?
+                .or(known)
                 .unwrap_or_else(|| earlier(now, GRACE)),
         };
         let due = self.rules.timetable.due_between(job, since.max(window), now);

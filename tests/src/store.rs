@@ -140,6 +140,19 @@ impl TestStore {
     /// Each repository where `routing` says, on a fresh SQLite file and a fresh PostgreSQL database.
     #[cfg(all(feature = "sqlite", feature = "postgres"))]
     pub async fn routed(routing: &cutover::config::LabRouting) -> Self {
+        // The market's repositories refer to nothing of each other: where one of them is says nothing of the others.
+        Self::all_routed(routing, &alternating()).await
+    }
+
+    /// The market's repositories where `routing` says, the lab's on SQLite.
+    #[cfg(all(feature = "sqlite", feature = "postgres"))]
+    pub async fn market_routed(routing: &cutover::config::MarketRouting) -> Self {
+        use cutover::config::{Backend, ContextRouting as _, LabRouting};
+        Self::all_routed(&LabRouting::all(Backend::Sqlite), routing).await
+    }
+
+    #[cfg(all(feature = "sqlite", feature = "postgres"))]
+    async fn all_routed(lab: &cutover::config::LabRouting, market: &cutover::config::MarketRouting) -> Self {
         let file = TestFile::with_lab_schema().await;
         let database = lab_database().await;
         let db = open(&file.path());
@@ -150,12 +163,9 @@ impl TestStore {
                 .collect(),
             postgres: Some(pool(&database)),
         };
-        let lab = databases
-            .lab_repositories(routing)
-            .expect("both databases are open");
-        // The market's repositories refer to nothing of each other: where one of them is says nothing of the others.
+        let lab = databases.lab_repositories(lab).expect("both databases are open");
         let market = databases
-            .market_repositories(&alternating())
+            .market_repositories(market)
             .expect("both databases are open");
         Self {
             lab,

@@ -59,6 +59,12 @@ pub(super) fn market_from(settings: &mut Settings, sqlite_path: &Path, backend: 
     let text = |settings: &mut Settings, key, default: &str| {
         settings.text(key).unwrap_or_else(|| default.to_owned())
     };
+    let prices = prices(settings);
+    let retention_days = settings
+        .is_set("market.jobs_retention_days")
+        .then(|| settings.number("market.jobs_retention_days", 1..=36_500, 30));
+    // Without prices and with nothing to delete there is nothing to do, and nothing is noted either.
+    let has_work = prices != PriceConfig::None || retention_days.is_some();
     MarketConfig {
         enabled: settings.flag("market.enabled", true),
         sqlite_path: path(settings, "market.sqlite_path", sqlite_path),
@@ -66,11 +72,9 @@ pub(super) fn market_from(settings: &mut Settings, sqlite_path: &Path, backend: 
         frontend_origin: text(settings, "market.frontend_origin", "*"),
         symbol: text(settings, "market.symbol", "SPY"),
         timetable: timetable(settings),
-        prices: prices(settings),
-        jobs: jobs(settings),
-        retention_days: settings
-            .is_set("market.jobs_retention_days")
-            .then(|| settings.number("market.jobs_retention_days", 1..=36_500, 30)),
+        prices,
+        jobs: jobs(settings, has_work),
+        retention_days,
         legacy_zone,
         legacy_timezone,
         routing: routing_from(settings, backend),
@@ -116,11 +120,11 @@ fn prices(settings: &mut Settings) -> PriceConfig {
     }
 }
 
-fn jobs(settings: &mut Settings) -> JobSettings {
+fn jobs(settings: &mut Settings, has_work: bool) -> JobSettings {
     let default = JobSettings::default();
     let hours = settings.number("market.jobs_catch_up_hours", 0..=8_760, 24);
     JobSettings {
-        enabled: settings.flag("market.jobs_enabled", default.enabled),
+        enabled: settings.flag("market.jobs_enabled", has_work),
         catch_up: settings
             .parsed(
                 "market.jobs_catch_up",
