@@ -177,7 +177,7 @@ async fn the_real_file_is_served_copied_verified_and_served_from_postgres() {
 /// The service on either database, and what to compare.
 async fn on_both(test: impl AsyncFn(&Service) -> Vec<String>) {
     let place = Place::new();
-    place.write("cutover.toml", &format!("{QUIET}prices_file = 'prices.json'\n"));
+    place.write("cutover.toml", &format!("{QUIET}prices = 'prices.json'\n"));
     place.write("prices.json", PRICES);
     let service = place.serve(&["--sqlite", "spy.db"]).await;
     let on_sqlite = test(&service).await;

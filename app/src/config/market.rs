@@ -105,18 +105,15 @@ fn timetable(settings: &mut Settings) -> Timetable {
     }
 }
 
+/// A URL, or the path of a file.
 fn prices(settings: &mut Settings) -> PriceConfig {
-    let url = settings.text("market.prices_url");
-    let file = settings.text("market.prices_file");
     let timeout = milliseconds(settings, "market.prices_timeout_ms", 10_000);
-    match (url, file) {
-        (Some(_), Some(_)) => {
-            settings.mistake("market.prices_url and market.prices_file: set one of them".to_owned());
-            PriceConfig::None
+    match settings.text("market.prices") {
+        None => PriceConfig::None,
+        Some(url) if url.starts_with("http://") || url.starts_with("https://") => {
+            PriceConfig::Http(url, timeout)
         }
-        (Some(url), None) => PriceConfig::Http(url, timeout),
-        (None, Some(file)) => PriceConfig::File(PathBuf::from(file)),
-        (None, None) => PriceConfig::None,
+        Some(file) => PriceConfig::File(PathBuf::from(file)),
     }
 }
 

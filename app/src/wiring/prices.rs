@@ -14,7 +14,7 @@ pub fn price_source(config: &PriceConfig) -> Result<Arc<dyn PriceSource>, Wiring
         PriceConfig::File(path) => Arc::new(cutover_prices::FilePrices::new(path)),
         PriceConfig::Http(url, timeout) => {
             let prices = cutover_prices::HttpPrices::new(url, *timeout)
-                .map_err(|error| WiringError::Configuration(format!("market.prices_url: {error}")))?;
+                .map_err(|error| WiringError::Configuration(format!("market.prices: {error}")))?;
             Arc::new(prices)
         }
     })

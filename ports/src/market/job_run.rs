@@ -27,7 +27,8 @@ pub trait JobRunRepository: Send + Sync {
     /// Notes how a run ended; `false` if it is not this instance's, or has ended already.
     async fn finish(&self, start: &JobStart, end: &JobEnd) -> StoreResult<bool>;
 
-    /// The latest instant of a job that was taken, by whatever trigger but by hand; `None` if there is none.
+    /// The latest instant of a job that was taken because it was due; runs by hand and of a warm-up do not count. `None` if there
+    /// is none.
     async fn latest_scheduled(&self, job: Job) -> StoreResult<Option<Timestamp>>;
 
     /// The instants, not before `since`, whose run has not ended and began before `dead_before`; oldest first.

@@ -18,7 +18,7 @@ pub struct Quote {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum PriceError {
     /// None is configured.
-    #[error("no price source is configured; set market.prices_url or market.prices_file")]
+    #[error("no price source is configured; set market.prices")]
     NotConfigured,
     /// It cannot be reached, or does not answer in time.
     #[error("the price source cannot be reached: {0}")]

@@ -192,6 +192,11 @@ async fn the_latest_instant_does_not_count_runs_by_hand(store: &TestStore) {
         ..start(Job::CaptureNoon, 20)
     };
     runs.claim(&by_hand, never()).await.unwrap();
+    let warm_up = JobStart {
+        trigger: Trigger::WarmUp,
+        ..start(Job::CaptureNoon, 25)
+    };
+    runs.claim(&warm_up, never()).await.unwrap();
     runs.claim(&start(Job::CaptureOpen, 30), never()).await.unwrap();
     assert_eq!(
         runs.latest_scheduled(Job::CaptureNoon).await.unwrap(),

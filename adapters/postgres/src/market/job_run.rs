@@ -110,8 +110,7 @@ impl JobRunRepository for PgJobRunRepository {
     }
 
     async fn latest_scheduled(&self, job: Job) -> StoreResult<Option<Timestamp>> {
-        const SQL: &str =
-            "SELECT max(scheduled_at) FROM job_runs WHERE job = $1 AND triggered_by <> 'manual'";
+        const SQL: &str = "SELECT max(scheduled_at) FROM job_runs WHERE job = $1 AND triggered_by NOT IN ('manual', 'warm_up')";
         let lease = self.db.lease("job_runs.latest_scheduled").await?;
         let row = lease.query_one(SQL, &[(&job.as_str(), Type::TEXT)]).await?;
         let latest: Option<PgTime> = Columns::new(TABLE, &row).get()?;

@@ -113,8 +113,7 @@ impl JobRunRepository for SqliteJobRunRepository {
     }
 
     async fn latest_scheduled(&self, job: Job) -> StoreResult<Option<Timestamp>> {
-        const SQL: &str =
-            "SELECT max(scheduled_at) FROM job_runs WHERE job = ?1 AND triggered_by <> 'manual'";
+        const SQL: &str = "SELECT max(scheduled_at) FROM job_runs WHERE job = ?1 AND triggered_by NOT IN ('manual', 'warm_up')";
         self.db
             .read("job_runs.latest_scheduled", move |session| {
                 Ok(session.query_opt(SQL, [job.as_str()], known_time)?.flatten())
