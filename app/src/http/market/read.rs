@@ -245,9 +245,9 @@ impl QueryValues for Parameters {
 mod tests {
     use super::*;
 
-    fn read(value: Value) -> Result<String, Vec<String>> {
+    fn read(value: &Value) -> Result<String, Vec<String>> {
         let mut mistakes = Mistakes::default();
-        let day = day(&value, &[], &mut mistakes);
+        let day = day(value, &[], &mut mistakes);
         mistakes
             .finish(day)
             .map(|day| day.to_string())
@@ -271,7 +271,7 @@ mod tests {
             json!("1755216000"),
             json!(1_755_216_000_000_i64),
         ] {
-            assert_eq!(read(value.clone()).as_deref(), Ok("2025-08-15"), "{value}");
+            assert_eq!(read(&value).as_deref(), Ok("2025-08-15"), "{value}");
         }
         for (value, kind) in [
             (json!("2025-08-15T00:00:01"), "date_from_datetime_inexact"),
@@ -284,7 +284,7 @@ mod tests {
             (json!(true), "date_type"),
             (json!([]), "date_type"),
         ] {
-            assert_eq!(read(value.clone()), Err(vec![kind.to_owned()]), "{value}");
+            assert_eq!(read(&value), Err(vec![kind.to_owned()]), "{value}");
         }
     }
 

@@ -94,12 +94,11 @@ impl Market {
             return Ok(None);
         };
         let bars = self.prices.bars(symbol, from, to).await?;
-        let pre_market = match pre_market {
-            Some(price) => Some(price),
-            None => {
-                let quote = self.prices.price(symbol, Checkpoint::PreMarket, day).await?;
-                quote.map(|quote| quote.price)
-            }
+        let pre_market = if pre_market.is_some() {
+            pre_market
+        } else {
+            let quote = self.prices.price(symbol, Checkpoint::PreMarket, day).await?;
+            quote.map(|quote| quote.price)
         };
         let pre_market = pre_market.filter(|price| price.is_finite() && *price > 0.0);
         let Some(basis) = Basis::from_bars(&bars, pre_market) else {
