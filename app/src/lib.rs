@@ -6,6 +6,7 @@ pub mod guard;
 pub mod http;
 pub mod integrity;
 pub mod job_status;
+pub mod jobs;
 pub mod observe;
 pub mod readiness;
 pub mod startup;

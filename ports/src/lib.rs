@@ -10,10 +10,11 @@ pub mod foreign_keys;
 pub mod integrity;
 pub mod inventory;
 pub mod lab;
+pub mod market;
 pub mod page;
 pub mod transfer;
-pub mod writer;
 pub mod watch;
+pub mod writer;
 
 pub use cutover_domain as domain;
 pub use error::{StoreError, StoreResult};

@@ -13,6 +13,7 @@ mod described;
 mod hostile;
 mod http;
 mod interface;
+mod market;
 mod operations;
 mod outage;
 mod page;

@@ -9,6 +9,7 @@ mod foreign_keys;
 mod integrity;
 mod inventory;
 pub mod lab;
+pub mod market;
 pub mod row;
 pub mod tls;
 pub mod transfer;

@@ -460,6 +460,17 @@ impl Session {
         Ok(self.query_opt(sql, [table, column], |_| Ok(()))?.is_some())
     }
 
+    /// The table's columns; none if there is no such table.
+    pub(crate) fn columns(&self, table: &str) -> StoreResult<Vec<String>> {
+        let sql = "SELECT name FROM pragma_table_info(?1)";
+        self.query(sql, [table], |columns| columns.text())
+    }
+
+    /// The zone that times without one are meant in.
+    pub(crate) fn zone(&self) -> &LegacyZone {
+        &self.zone
+    }
+
     fn read_row<T>(
         &self,
         row: &Row<'_>,

@@ -8,6 +8,7 @@ mod integrity;
 mod inventory;
 pub mod lab;
 mod lane;
+pub mod market;
 pub mod row;
 pub mod transfer;
 pub mod writer;

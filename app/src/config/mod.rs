@@ -1,6 +1,7 @@
 //! Configuration: flags over environment over `cutover.toml` over defaults, checked as a whole.
 
 mod database_url;
+mod market;
 mod operations;
 mod routing;
 mod settings;
@@ -15,8 +16,9 @@ use cutover_migrations::Context;
 use toml::Value;
 
 pub use database_url::{DatabaseUrl, is_postgres_url};
+pub use market::{MarketConfig, PriceConfig};
 pub use operations::{OpsConfig, TracesConfig};
-pub use routing::{Backend, ContextRouting, LabRouting, Repository, Route, WriterRouting};
+pub use routing::{Backend, ContextRouting, LabRouting, MarketRouting, Repository, Route, WriterRouting};
 use settings::Settings;
 pub use settings::{ConfigError, Secret};
 
@@ -38,6 +40,8 @@ pub struct Config {
     pub lab: LabConfig,
     /// The context silmari-writer.
     pub writer: WriterConfig,
+    /// The context SPY-tracker.
+    pub market: MarketConfig,
     /// The HTTP service.
     pub server: ServerConfig,
     /// The endpoints under `/ops`.
@@ -187,13 +191,14 @@ const SECTIONS: &[&str] = &[
     "repositories",
     "lab",
     "writer",
+    "market",
     "server",
     "ops",
     "traces",
 ];
 
 /// The settings that name a context's SQLite file.
-pub const SQLITE_PATHS: &[&str] = &["lab.sqlite_path", "writer.sqlite_path"];
+pub const SQLITE_PATHS: &[&str] = &["lab.sqlite_path", "writer.sqlite_path", "market.sqlite_path"];
 
 impl Config {
     /// Reads and checks everything; the error holds every mistake.
@@ -254,6 +259,7 @@ impl Config {
         let sqlite_path = sqlite_path.unwrap_or_else(|| PathBuf::from(DEFAULT_SQLITE));
         let lab = lab_from(settings, &sqlite_path, backend);
         let writer = writer_from(settings, &sqlite_path, backend);
+        let market = market::market_from(settings, &sqlite_path, backend);
         let listen = settings
             .parsed(
                 "server.listen",
@@ -278,6 +284,7 @@ impl Config {
             postgres,
             lab,
             writer,
+            market,
             server,
             ops: OpsConfig::from_settings(settings),
             traces: TracesConfig::from_settings(settings),
@@ -289,7 +296,7 @@ impl Config {
 
     /// The contexts that are served, migrated and copied.
     pub fn contexts(&self) -> Vec<ContextConfig> {
-        let (lab, writer) = (&self.lab, &self.writer);
+        let (lab, writer, market) = (&self.lab, &self.writer, &self.market);
         let lab = lab.enabled.then(|| ContextConfig {
             schema: Context::LAB,
             sqlite_path: lab.sqlite_path.clone(),
@@ -302,7 +309,13 @@ impl Config {
             legacy_zone: writer.legacy_zone.clone(),
             repositories: writer.routing.repositories(),
         });
-        [lab, writer].into_iter().flatten().collect()
+        let market = market.enabled.then(|| ContextConfig {
+            schema: Context::MARKET,
+            sqlite_path: market.sqlite_path.clone(),
+            legacy_zone: market.legacy_zone.clone(),
+            repositories: market.routing.repositories(),
+        });
+        [lab, writer, market].into_iter().flatten().collect()
     }
 
     /// Whether any repository runs on `backend`.

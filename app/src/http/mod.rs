@@ -6,6 +6,7 @@ mod health;
 mod integrity;
 mod lab;
 mod limits;
+mod market;
 mod metrics;
 mod openapi;
 mod ops;
@@ -34,6 +35,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use self::limits::{Room, wait_for_room};
+pub use self::market::MarketService;
 use crate::config::{Config, OpsConfig};
 use crate::integrity::Examinations;
 use crate::observe::{Metrics, REQUEST_SPAN, RecentErrors};
@@ -56,6 +58,8 @@ pub struct App {
     pub ids: Arc<dyn Ids>,
     /// The folder of the synths' avatars.
     pub avatars: Arc<Path>,
+    /// What the market needs besides its repositories.
+    pub market: MarketService,
     /// The folder of the writer's uploaded files.
     pub uploads: Arc<Path>,
     /// The largest file that can be uploaded, in bytes.
@@ -91,8 +95,8 @@ impl std::fmt::Debug for App {
     }
 }
 
-/// The operations of the service with these contexts, each with its description.
-fn described(contexts: &[&str], ops: &OpsConfig) -> OpenApiRouter<App> {
+/// The operations of the service with these contexts, each with its description. The market's answer pages of this origin.
+fn described(contexts: &[&str], market_origin: &str, ops: &OpsConfig) -> OpenApiRouter<App> {
     let mut router = openapi::root()
         .routes(routes!(page::page))
         .routes(routes!(health::healthz))
@@ -101,11 +105,12 @@ fn described(contexts: &[&str], ops: &OpsConfig) -> OpenApiRouter<App> {
         .routes(routes!(integrity::integrity))
         .nest("/ops", ops::router(ops));
     for (name, context) in [
-        ("lab", lab::router as fn() -> OpenApiRouter<App>),
-        ("writer", writer::router),
+        ("lab", lab::router()),
+        ("writer", writer::router()),
+        ("market", market::router(market_origin)),
     ] {
         if contexts.contains(&name) {
-            router = router.nest(&format!("/{name}"), context());
+            router = router.nest(&format!("/{name}"), context);
         }
     }
     router
@@ -114,26 +119,30 @@ fn described(contexts: &[&str], ops: &OpsConfig) -> OpenApiRouter<App> {
 /// The service's routes.
 pub fn router(app: App) -> Router {
     let config = app.observed.config.server.clone();
-    openapi::describe(described(&app.contexts, &app.observed.config.ops))
-        .fallback(error::unknown_path)
-        .method_not_allowed_fallback(error::unknown_method)
-        .with_state(app)
-        .layer(DefaultBodyLimit::max(config.body_limit))
-        .layer(from_fn_with_state(Room::new(config.body_limit), wait_for_room))
-        .layer(TimeoutLayer::with_status_code(
-            StatusCode::SERVICE_UNAVAILABLE,
-            config.request_timeout,
-        ))
-        .layer(CatchPanicLayer::new())
-        .layer(from_fn(metrics::measure))
-        .layer(PropagateRequestIdLayer::x_request_id())
-        .layer(
-            TraceLayer::new_for_http()
-                .make_span_with(request_span)
-                // An outage is no error of this service, and what failed has said more about it before.
-                .on_failure(DefaultOnFailure::new().level(Level::WARN)),
-        )
-        .layer(SetRequestIdLayer::x_request_id(MakeRequestUuid))
+    openapi::describe(described(
+        &app.contexts,
+        &app.market.frontend_origin,
+        &app.observed.config.ops,
+    ))
+    .fallback(error::unknown_path)
+    .method_not_allowed_fallback(error::unknown_method)
+    .with_state(app)
+    .layer(DefaultBodyLimit::max(config.body_limit))
+    .layer(from_fn_with_state(Room::new(config.body_limit), wait_for_room))
+    .layer(TimeoutLayer::with_status_code(
+        StatusCode::SERVICE_UNAVAILABLE,
+        config.request_timeout,
+    ))
+    .layer(CatchPanicLayer::new())
+    .layer(from_fn(metrics::measure))
+    .layer(PropagateRequestIdLayer::x_request_id())
+    .layer(
+        TraceLayer::new_for_http()
+            .make_span_with(request_span)
+            // An outage is no error of this service, and what failed has said more about it before.
+            .on_failure(DefaultOnFailure::new().level(Level::WARN)),
+    )
+    .layer(SetRequestIdLayer::x_request_id(MakeRequestUuid))
 }
 
 /// A request's span: method, path without its query (which may hold private data), id.

@@ -98,10 +98,17 @@ async fn verification(State(app): State<App>) -> Json<Value> {
     Json(app.observed.verification.json())
 }
 
-/// The background jobs and their last runs.
+/// How many runs of a context's jobs are shown.
+const RUNS_SHOWN: u32 = 200;
+
+/// The background jobs and their last runs; of the market's the whole record.
 #[utoipa::path(get, path = "/jobs", tag = "Operations", responses((status = 200, body = Value)))]
 async fn jobs(State(app): State<App>) -> Result<Json<Value>, HttpError> {
     let jobs = job_status::statuses(&app).await?;
     let jobs: Vec<Value> = jobs.iter().map(JobStatus::json).collect();
-    Ok(Json(json!({ "jobs": jobs })))
+    let mut document = json!({ "jobs": jobs });
+    if app.market.scheduler.is_some() {
+        document["market"] = json!(super::market::job_overview(&app, RUNS_SHOWN).await?);
+    }
+    Ok(Json(document))
 }

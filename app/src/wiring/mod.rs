@@ -8,6 +8,7 @@ mod integrity;
 pub mod inventory;
 mod migrations;
 mod pools;
+mod prices;
 mod routing;
 mod system;
 pub mod transfer;
@@ -19,5 +20,6 @@ pub use migrations::MigrationTargets;
 #[cfg(feature = "postgres")]
 pub use migrations::postgres_target;
 pub use pools::Pool;
+pub use prices::price_source;
 pub use routing::Routing;
 pub use system::{RandomIds, SystemClock};
