@@ -85,7 +85,7 @@ const USE_CASE_CRATES: &[&str] = &[
 ];
 
 /// The contexts.
-const CONTEXTS: &[&str] = &["lab"];
+const CONTEXTS: &[&str] = &["lab", "writer"];
 
 /// Where a file of a context must have its namesake: the folder of the context's name in each of these.
 const LAYER_FOLDERS: &[&str] = &[
@@ -96,8 +96,15 @@ const LAYER_FOLDERS: &[&str] = &[
     "tests/contract",
 ];
 
-/// Files of a context that belong to no repository, each with the one folder it may stand in.
-const WITHOUT_NAMESAKES: &[(&str, &str)] = &[];
+/// Files that belong to no repository, each with the one folder it may stand in.
+const WITHOUT_NAMESAKES: &[(&str, &str)] = &[
+    // Which table refers to which: rules about the lab as a whole.
+    ("domain/src/lab", "relations.rs"),
+    // The language in which synths are searched, and what each database makes of it.
+    ("domain/src/lab", "synth_filter.rs"),
+    ("adapters/sqlite/src/lab", "synth_filter.rs"),
+    ("adapters/postgres/src/lab", "synth_filter.rs"),
+];
 
 #[derive(Debug)]
 struct Package {

@@ -1,7 +1,8 @@
 //! Entities, values and rules of Cutover: no I/O, no async, no driver.
 //!
 //! - [`time`], [`json`], [`stored`]: values that all contexts share.
-//! - [`lab`]: synth-lab's entities and rules.
+//! - [`lab`], [`writer`]: the entities and rules of synth-lab and silmari-writer.
+//! - [`relations`]: which table refers to which.
 //! - [`transfer`]: catalog, conversions, canonical values, reports.
 
 pub mod json;
@@ -10,3 +11,4 @@ pub mod relations;
 pub mod stored;
 pub mod time;
 pub mod transfer;
+pub mod writer;

@@ -118,6 +118,17 @@ impl Timestamp {
         )
     }
 
+    /// The text that SQLAlchemy writes into a file: `2026-01-01 12:00:00.123456`, in UTC.
+    pub fn to_sqlalchemy(self) -> String {
+        let text = self.to_iso();
+        text.trim_end_matches("+00:00").replacen('T', " ", 1)
+    }
+
+    /// The JSON form of interfaces whose times name no zone: as [`Timestamp::to_json_text`] without its `Z`.
+    pub fn to_naive_json_text(self) -> String {
+        self.to_json_text().trim_end_matches('Z').to_owned()
+    }
+
     /// The JSON form of the original HTTP interfaces: `…Z`, the fraction left out when it is zero.
     pub fn to_json_text(self) -> String {
         let (dt, micros) = self.civil();

@@ -46,3 +46,4 @@ macro_rules! contract {
 mod lab;
 #[cfg(all(feature = "sqlite", feature = "postgres"))]
 mod splits;
+mod writer;

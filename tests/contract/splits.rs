@@ -30,6 +30,8 @@ const SUITES: &[&[Case]] = &[
     crate::lab::synth::CASES,
     crate::lab::synth_group::CASES,
     crate::lab::synth_outcome::CASES,
+    crate::writer::conversation::CASES,
+    crate::writer::file::CASES,
 ];
 
 /// Every second repository on PostgreSQL.

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use cutover_migrations::{Context, Target};
 use cutover_ports::lab::LabRepositories;
+use cutover_ports::writer::WriterRepositories;
 
 #[cfg(feature = "postgres")]
 use crate::postgres::TestDatabase;
@@ -13,8 +14,10 @@ use crate::postgres::TestDatabase;
 /// The repositories under test, and what keeps their databases alive.
 #[derive(Debug, Clone)]
 pub struct TestStore {
-    /// The repositories.
+    /// The lab's repositories.
     pub lab: LabRepositories,
+    /// The writer's.
+    pub writer: WriterRepositories,
     #[cfg(feature = "sqlite")]
     file: Option<Arc<TestFile>>,
     #[cfg(feature = "postgres")]
@@ -110,9 +113,10 @@ impl TestStore {
     #[cfg(feature = "sqlite")]
     pub async fn sqlite() -> Self {
         let file = TestFile::with_lab_schema().await;
-        let lab = cutover_sqlite::lab::repositories(&open(&file.path()));
+        let open = open(&file.path());
         Self {
-            lab,
+            lab: cutover_sqlite::lab::repositories(&open),
+            writer: cutover_sqlite::writer::repositories(&open),
             file: Some(Arc::new(file)),
             #[cfg(feature = "postgres")]
             database: None,
@@ -123,29 +127,43 @@ impl TestStore {
     #[cfg(feature = "postgres")]
     pub async fn postgres() -> Self {
         let database = lab_database().await;
-        let lab = cutover_postgres::lab::repositories(&pool(&database));
+        let pool = pool(&database);
         Self {
-            lab,
+            lab: cutover_postgres::lab::repositories(&pool),
+            writer: cutover_postgres::writer::repositories(&pool),
             #[cfg(feature = "sqlite")]
             file: None,
             database: Some(Arc::new(database)),
         }
     }
 
-    /// Each repository where `routing` says, on a fresh SQLite file and a fresh PostgreSQL database.
+    /// Each repository of the lab where `routing` says, on a fresh SQLite file and a fresh PostgreSQL database; the other contexts'
+    /// repositories each with one of the lab's.
     #[cfg(all(feature = "sqlite", feature = "postgres"))]
     pub async fn routed(routing: &cutover::config::LabRouting) -> Self {
         let file = TestFile::with_lab_schema().await;
         let database = lab_database().await;
+        let open = open(&file.path());
         let databases = cutover::wiring::Databases {
-            files: [(Context::LAB.name, open(&file.path()))].into(),
+            files: Context::ALL
+                .iter()
+                .map(|context| (context.name, open.clone()))
+                .collect(),
             postgres: Some(pool(&database)),
         };
         let lab = databases
             .lab_repositories(routing)
             .expect("both databases are open");
+        let writer = cutover::config::WriterRouting {
+            conversations: routing.experiments,
+            files: routing.synths,
+        };
+        let writer = databases
+            .writer_repositories(&writer)
+            .expect("both databases are open");
         Self {
             lab,
+            writer,
             file: Some(Arc::new(file)),
             database: Some(Arc::new(database)),
         }

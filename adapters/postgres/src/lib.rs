@@ -6,6 +6,7 @@ pub mod database;
 pub mod diagnosis;
 pub mod error;
 mod foreign_keys;
+mod integrity;
 mod inventory;
 pub mod lab;
 pub mod row;
@@ -13,6 +14,7 @@ pub mod tls;
 pub mod transfer;
 pub mod types;
 pub mod url;
+pub mod writer;
 
 pub use connect::PgServer;
 pub use database::{Database, PoolSettings, PoolStatus};

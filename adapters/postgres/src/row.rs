@@ -22,6 +22,11 @@ impl<'r> Columns<'r> {
         Self { table, row, next: 0 }
     }
 
+    /// From another than the first column on.
+    pub(crate) fn starting_at(table: &'static str, row: &'r Row, next: usize) -> Self {
+        Self { table, row, next }
+    }
+
     /// The next column, as any type the driver can read.
     pub(crate) fn get<T: FromSql<'r>>(&mut self) -> StoreResult<T> {
         let index = self.next;

@@ -3,13 +3,18 @@
 use std::sync::Arc;
 
 use clap::Args;
+use cutover_ports::clock::Clock;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 
+use super::logging::{self, Observers};
 use super::output::{CliError, Exit};
 use crate::config::Config;
-use crate::http::{self, App};
+use crate::http::{self, App, Observed};
+use crate::integrity::Examinations;
+use crate::readiness::Readiness;
 use crate::startup;
+use crate::verification::Verification;
 use crate::wiring::{RandomIds, Routing, SystemClock};
 
 /// Serve the repositories over HTTP until SIGTERM or SIGINT.
@@ -39,14 +44,39 @@ impl ServeArgs {
 
 /// Opens the databases, listens, serves.
 pub(super) async fn run(config: &Config) -> Result<Exit, CliError> {
+    let Observers {
+        metrics,
+        recent,
+        traces,
+    } = logging::start_service(config)?;
     let databases = startup::open(config).await?;
     let routing = Arc::new(Routing::new(databases.repositories(config)?));
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let shared = Arc::new(config.clone());
+    let examinations = Examinations::new(Arc::clone(&shared), Arc::clone(&clock));
+    let verification = Verification::new(Arc::clone(&shared), Arc::clone(&clock));
     let app = App {
         routing,
         databases: databases.clone(),
-        clock: Arc::new(SystemClock),
+        observed: Observed {
+            metrics: metrics.clone(),
+            recent,
+            readiness: Readiness::new(Arc::clone(&shared), databases.clone()),
+            examinations: examinations.clone(),
+            verification: verification.clone(),
+            config: shared,
+            started: clock.now(),
+        },
+        clock,
         ids: Arc::new(RandomIds),
         avatars: config.lab.avatars.clone().into(),
+        uploads: config.writer.uploads.clone().into(),
+        upload_limit: config.writer.upload_limit,
+        contexts: config
+            .contexts()
+            .iter()
+            .map(|context| context.schema.name)
+            .collect(),
     };
     let cannot_listen = |error: std::io::Error| {
         let address = config.server.listen;
@@ -61,16 +91,23 @@ pub(super) async fn run(config: &Config) -> Result<Exit, CliError> {
     // With port 0 the system chooses one, and it is the chosen one that somebody needs to know.
     let address = listener.local_addr().map_err(cannot_listen)?;
     let stop = stop_signal().map_err(|error| CliError::new(Exit::Wrong, format!("no signals: {error}")))?;
+    let upkeep = [
+        tokio::spawn(metrics.keep_up()),
+        tokio::spawn(examinations.clone().keep_up()),
+    ];
     tracing::info!(%address, "serving");
-    http::serve(
-        listener,
-        http::router(app, &config.server),
-        stop,
-        config.server.shutdown_timeout,
-    )
-    .await
-    .map_err(|error| CliError::new(Exit::Wrong, format!("the service ended: {error}")))?;
+    http::serve(listener, http::router(app), stop, config.server.shutdown_timeout)
+        .await
+        .map_err(|error| CliError::new(Exit::Wrong, format!("the service ended: {error}")))?;
+    // Whoever reads a file holds it open, and only the last one to close it brings the log into it.
+    tokio::join!(verification.close(), examinations.close());
+    for task in upkeep {
+        task.abort();
+    }
     databases.close().await;
+    if let Some(traces) = traces {
+        traces.finish().await;
+    }
     tracing::info!("stopped");
     Ok(Exit::Done)
 }

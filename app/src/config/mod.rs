@@ -1,6 +1,7 @@
 //! Configuration: flags over environment over `cutover.toml` over defaults, checked as a whole.
 
 mod database_url;
+mod operations;
 mod routing;
 mod settings;
 
@@ -14,6 +15,7 @@ use cutover_migrations::Context;
 use toml::Value;
 
 pub use database_url::{DatabaseUrl, is_postgres_url};
+pub use operations::{OpsConfig, TracesConfig};
 pub use routing::{Backend, ContextRouting, LabRouting, Repository, Route, WriterRouting};
 use settings::Settings;
 pub use settings::{ConfigError, Secret};
@@ -38,6 +40,10 @@ pub struct Config {
     pub writer: WriterConfig,
     /// The HTTP service.
     pub server: ServerConfig,
+    /// The endpoints under `/ops`.
+    pub ops: OpsConfig,
+    /// Where traces go, if anywhere.
+    pub traces: Option<TracesConfig>,
     /// Start although a repository is routed to tables that were never copied and verified.
     pub accept_empty: bool,
 }
@@ -169,6 +175,8 @@ const ENVIRONMENT: &[(&str, &str)] = &[
     ("CUTOVER_LOG", "log.filter"),
     ("CUTOVER_LOG_JSON", "log.json"),
     ("CUTOVER_ACCEPT_EMPTY", "accept_empty"),
+    ("OTEL_EXPORTER_OTLP_ENDPOINT", "traces.endpoint"),
+    ("OTEL_SERVICE_NAME", "traces.service_name"),
 ];
 
 /// The sections whose keys the environment can set.
@@ -180,6 +188,8 @@ const SECTIONS: &[&str] = &[
     "lab",
     "writer",
     "server",
+    "ops",
+    "traces",
 ];
 
 /// The settings that name a context's SQLite file.
@@ -269,6 +279,8 @@ impl Config {
             lab,
             writer,
             server,
+            ops: OpsConfig::from_settings(settings),
+            traces: TracesConfig::from_settings(settings),
             accept_empty: settings.flag("accept_empty", false),
         };
         config.check(settings);

@@ -9,13 +9,14 @@ use cutover_migrations::Context;
 #[cfg(all(feature = "sqlite", feature = "postgres"))]
 use cutover_ports::ReferredRows;
 use cutover_ports::lab::LabRepositories;
+use cutover_ports::writer::WriterRepositories;
 use cutover_ports::{StoreError, StoreResult};
 
 #[cfg(all(feature = "sqlite", feature = "postgres"))]
 use super::foreign_keys::AcrossDatabases;
 #[cfg(feature = "sqlite")]
 use crate::config::ContextConfig;
-use crate::config::{Backend, Config, ContextRouting, LabRouting, Repository};
+use crate::config::{Backend, Config, ContextRouting, LabRouting, Repository, WriterRouting};
 
 /// The databases that a configuration names, opened.
 #[derive(Debug, Clone, Default)]
@@ -33,6 +34,8 @@ pub struct Databases {
 pub struct Repositories {
     /// synth-lab's.
     pub lab: LabRepositories,
+    /// silmari-writer's.
+    pub writer: WriterRepositories,
 }
 
 /// Why databases or repositories could not be had.
@@ -131,6 +134,11 @@ impl Databases {
             } else {
                 off.lab_repositories(&LabRouting::all(backend))?
             },
+            writer: if config.writer.enabled {
+                self.writer_repositories(&config.writer.routing)?
+            } else {
+                off.writer_repositories(&WriterRouting::all(backend))?
+            },
         })
     }
 
@@ -164,6 +172,27 @@ impl Databases {
                 .map(cutover_postgres::lab::repositories);
         }
         lab_routed(routing, &on)
+    }
+
+    /// Every repository of the writer where `routing` says.
+    pub fn writer_repositories(&self, routing: &WriterRouting) -> Result<WriterRepositories, WiringError> {
+        let of_context = self.of_context(&Context::WRITER, &routing.repositories());
+        let mut on = Sides::none();
+        #[cfg(feature = "sqlite")]
+        {
+            on.sqlite = of_context
+                .sqlite
+                .as_ref()
+                .map(cutover_sqlite::writer::repositories);
+        }
+        #[cfg(feature = "postgres")]
+        {
+            on.postgres = of_context
+                .postgres
+                .as_ref()
+                .map(cutover_postgres::writer::repositories);
+        }
+        writer_routed(routing, &on)
     }
 
     /// The two databases of a context. If its `repositories` stand on both, each of the two asks the other
@@ -260,6 +289,17 @@ fn lab_routed(routing: &LabRouting, sides: &Sides<LabRepositories>) -> Result<La
         synth_groups: Arc::clone(&sides.on(routing.synth_groups)?.synth_groups),
         synth_outcomes: Arc::clone(&sides.on(routing.synth_outcomes)?.synth_outcomes),
         synths: Arc::clone(&sides.on(routing.synths)?.synths),
+    })
+}
+
+/// Takes each repository from the side that its route names.
+fn writer_routed(
+    routing: &WriterRouting,
+    sides: &Sides<WriterRepositories>,
+) -> Result<WriterRepositories, WiringError> {
+    Ok(WriterRepositories {
+        conversations: Arc::clone(&sides.on(routing.conversations)?.conversations),
+        files: Arc::clone(&sides.on(routing.files)?.files),
     })
 }
 

@@ -3,6 +3,7 @@
 use std::sync::{PoisonError, RwLock};
 
 use cutover_ports::lab::LabRepositories;
+use cutover_ports::writer::WriterRepositories;
 
 use super::Repositories;
 
@@ -11,6 +12,7 @@ use super::Repositories;
 #[derive(Debug)]
 pub struct Routing {
     lab: RwLock<LabRepositories>,
+    writer: RwLock<WriterRepositories>,
 }
 
 impl Routing {
@@ -18,6 +20,7 @@ impl Routing {
     pub fn new(repositories: Repositories) -> Self {
         Self {
             lab: RwLock::new(repositories.lab),
+            writer: RwLock::new(repositories.writer),
         }
     }
 
@@ -26,8 +29,18 @@ impl Routing {
         self.lab.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
+    /// The writer's repositories as they are routed now.
+    pub fn writer(&self) -> WriterRepositories {
+        self.writer.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
     /// Routes the lab anew.
     pub fn replace_lab(&self, lab: LabRepositories) {
         *self.lab.write().unwrap_or_else(PoisonError::into_inner) = lab;
+    }
+
+    /// Routes the writer anew.
+    pub fn replace_writer(&self, writer: WriterRepositories) {
+        *self.writer.write().unwrap_or_else(PoisonError::into_inner) = writer;
     }
 }
