@@ -339,7 +339,7 @@ async fn a_run_that_has_lost_its_lock_doubles_no_row() {
     let from = source(&DatabaseUrl::Sqlite(place.path("source.db")), &access)
         .await
         .unwrap();
-    let to = target(&DatabaseUrl::Postgres(Secret::new(&database.url())), &access).unwrap();
+    let to = target(&DatabaseUrl::Postgres(Secret::new(database.url())), &access).unwrap();
     let (there, absent) = to.catalog(None).await.unwrap();
     let scope = Scope {
         tables: vec!["u".to_owned()],
