@@ -343,7 +343,8 @@ async fn what_sqlalchemy_makes() {
             "SELECT count(*) FROM posts",
         ])
         .await;
-    copied.comes_back().await;
+    // SQLAlchemy writes microseconds, and CURRENT_TIMESTAMP has none: the row with that default comes back as all others.
+    copied.lists(&["users", "created_at", "CURRENT_TIMESTAMP"]);
 }
 
 #[tokio::test]

@@ -559,10 +559,10 @@ async fn next_key(file: &Connection, table: &Table, losses: &mut Losses<'_>) {
         .max()
         .unwrap_or(0)
         .max(0);
-    let sql = "SELECT pg_get_serial_sequence($1, $2)";
+    let sql = "SELECT pg_get_serial_sequence('public.' || quote_ident($1), $2)";
     let row = copied
         .client()
-        .query_one(sql, &[&identifier(&copied.target(name)), &target])
+        .query_one(sql, &[&copied.target(name), &target])
         .await
         .unwrap();
     let sequence: String = row.get(0);

@@ -375,3 +375,61 @@ async fn a_schema_that_was_altered_often() {
         ])
         .await;
 }
+
+const UNCARRIED: &str = "
+    CREATE TABLE t (id INTEGER PRIMARY KEY, v TEXT, n INTEGER CONSTRAINT positive CHECK (n > 0)); CREATE TABLE other (x TEXT);
+    CREATE VIEW odd_view AS SELECT v, sqlite_version() FROM t; CREATE TRIGGER odd_trigger AFTER INSERT ON t BEGIN INSERT INTO other VALUES (NEW.v); END;
+    PRAGMA ignore_check_constraints = ON; INSERT INTO t VALUES (1, 'a', 1), (7, 'b', -1);";
+
+#[tokio::test]
+async fn what_is_not_carried_is_told_on_the_terminal_too() {
+    let theme = Theme::new(UNCARRIED);
+    let told = theme.copy_on_a_terminal(&[]).await.with(0, "copy");
+    let told = format!("{}{}", told.stdout, told.stderr);
+    for what in [
+        "odd_view",
+        "sqlite_version()",
+        "odd_trigger",
+        "INSERT INTO other",
+        "positive",
+        "> 0",
+    ] {
+        assert!(told.contains(what), "{what} is not told: {told}");
+    }
+    let strict = Theme::new(UNCARRIED);
+    strict
+        .copy_on_a_terminal(&["--strict"])
+        .await
+        .with(1, "copy --strict");
+    let whole =
+        Theme::new("CREATE TABLE t (id INTEGER PRIMARY KEY, v TEXT UNIQUE); INSERT INTO t VALUES (1, 'a');");
+    whole
+        .copy_on_a_terminal(&["--strict"])
+        .await
+        .with(0, "copy --strict of what can be carried");
+}
+
+#[tokio::test]
+async fn a_rehearsal_leaves_nothing() {
+    let theme = Theme::new(UNCARRIED);
+    let before = theme.files();
+    let rehearsed = theme
+        .command("copy", &["--dry-run".to_owned()])
+        .await
+        .with(0, "copy --dry-run")
+        .json();
+    assert_eq!(
+        rehearsed["tables"].as_array().map(Vec::len),
+        Some(2),
+        "{rehearsed}"
+    );
+    theme.untouched().await;
+    assert!(before == theme.files());
+    let rejecting = Theme::new("CREATE TABLE t (s TEXT); INSERT INTO t VALUES (CAST(x'00' AS TEXT));");
+    rejecting
+        .command("copy", &["--dry-run".to_owned()])
+        .await
+        .with(1, "copy --dry-run of a reject");
+    rejecting.untouched().await;
+    theme.equal().await;
+}

@@ -119,6 +119,14 @@ impl Theme {
         self.run(&arguments).await
     }
 
+    /// `cutover copy FILE DATABASE`, as a person runs it.
+    pub(crate) async fn copy_on_a_terminal(&self, flags: &[&str]) -> Ended {
+        let url = self.database().await.url();
+        let mut arguments = vec![OsStr::new("copy"), self.file.as_os_str(), OsStr::new(&url)];
+        arguments.extend(flags.iter().map(OsStr::new));
+        self.run(&arguments).await
+    }
+
     /// `cutover inspect FILE --json`
     pub(crate) async fn inspect(&self, flags: &[String]) -> Ended {
         let mut arguments = vec![OsStr::new("inspect"), self.file.as_os_str(), OsStr::new("--json")];
@@ -337,7 +345,11 @@ impl Copied {
             for apart in if set_apart.is_empty() { &there } else { &set_apart } {
                 let table = back.tables.get_mut(&apart.table).unwrap();
                 let row = apart.row_of(&table.columns).unwrap();
-                *table.rows.entry(row).or_insert(0) += 1;
+                let there = table.rows.entry(row.clone()).or_insert(0);
+                // A file takes some of what the database could not.
+                if source.tables[&apart.table].rows.get(&row) > Some(there) {
+                    *there += 1;
+                }
             }
         }
         let found = differences(&source, &back, &copied.theme.rewritten);
@@ -526,8 +538,11 @@ impl Copied {
 
     /// What an index or a constraint is called in the database.
     pub(crate) fn renamed<'a>(&'a self, kind: &str, name: &'a str) -> &'a str {
-        let mut renamed = self.report["renamed"].as_array().unwrap().iter();
-        let found = renamed.find(|renamed| renamed["kind"] == kind && renamed["from"] == name);
+        let renamed = self.report["renamed"].as_array();
+        let found = renamed
+            .into_iter()
+            .flatten()
+            .find(|renamed| renamed["kind"] == kind && renamed["from"] == name);
         found.map_or(name, |renamed| renamed["to"].as_str().unwrap())
     }
 

@@ -244,6 +244,30 @@ impl PgSession {
         format!("{}.{}", quoted(&self.schema), quoted(name))
     }
 
+    /// What sets a table's sequences above what was copied: new rows must not be given old numbers.
+    async fn sequences(&self, name: &str) -> TransferResult<Vec<String>> {
+        const SQL: &str = "SELECT attname::text, pg_get_serial_sequence($1, attname::text)
+            FROM pg_attribute
+            WHERE attrelid = $1::text::regclass AND attnum > 0 AND NOT attisdropped
+                AND pg_get_serial_sequence($1, attname::text) IS NOT NULL";
+        let table = self.table(name);
+        let rows = self
+            .client
+            .query(SQL, &[&table])
+            .await
+            .map_err(|error| transfer_error(&error))?;
+        let set = rows.iter().map(|row| {
+            let (column, sequence): (String, String) = (row.get(0), row.get(1));
+            let (column, literal) = (quoted(&column), cutover_domain::transfer::schema::literal(&sequence));
+            // An empty table's sequence stays where it is.
+            format!(
+                "SELECT setval({literal}, greatest(max({column}), (SELECT last_value FROM {sequence}))) FROM {table} \
+                 HAVING max({column}) IS NOT NULL"
+            )
+        });
+        Ok(set.collect())
+    }
+
     /// Runs statements as one.
     async fn together(&self, statements: &[String]) -> TransferResult<()> {
         make::together(&self.client, self.bracket, statements).await
@@ -434,6 +458,9 @@ impl CopySession for PgSession {
     async fn finish(&self, _: &Plan, entries: &[LedgerEntry]) -> TransferResult<Vec<Weakened>> {
         let note = |entry| ledger::note_copied(&self.schema, entry);
         let mut statements: Vec<String> = entries.iter().map(note).collect();
+        for entry in entries {
+            statements.extend(self.sequences(&entry.table).await?);
+        }
         statements.push(format!(
             "UPDATE cutover.copy_run SET finished_at = now() WHERE finished_at IS NULL AND schema_name = {}",
             cutover_domain::transfer::schema::literal(&self.schema)
