@@ -153,7 +153,7 @@ async fn looked_at_and_copied(seed: u64) -> Vec<String> {
             },
         );
     }
-    if seed % 2 == 0 {
+    if seed.is_multiple_of(2) {
         let mut bytes = std::fs::read(&path).unwrap();
         damaged(&mut random, &mut bytes);
         std::fs::write(&path, bytes).unwrap();

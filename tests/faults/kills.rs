@@ -510,3 +510,27 @@ async fn two_at_once_do_no_harm_and_a_changed_source_is_refused() {
     let row = client.query_one(sql, &[]).await.unwrap();
     assert_eq!((row.get::<_, i64>(0), row.get::<_, i64>(1)), (50_000, 1));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_index_that_a_dead_run_has_begun_does_not_hold_up_the_next() {
+    let world = World::new(&CASES[4], 9).await;
+    world.anew("slow").await;
+    let client = world.client("slow").await;
+    client
+        .batch_execute(
+            "CREATE FUNCTION slow() RETURNS event_trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM pg_sleep(600); END $$;
+             CREATE EVENT TRIGGER slow ON ddl_command_start WHEN TAG IN ('CREATE INDEX') EXECUTE FUNCTION slow()",
+        )
+        .await
+        .unwrap();
+    let arguments = world.there("slow", &[]);
+    let mut child = world.spawn(&arguments);
+    let at_work = "EXISTS (SELECT FROM pg_stat_activity WHERE application_name = 'cutover copy' AND query LIKE '%CREATE%INDEX%' AND wait_event = 'PgSleep')";
+    come_to(&world, "slow", at_work).await;
+    child.kill().await.unwrap();
+    client
+        .batch_execute("DROP EVENT TRIGGER slow; DROP FUNCTION slow")
+        .await
+        .unwrap();
+    world.finish(&arguments, 0).await;
+}

@@ -447,7 +447,7 @@ fn table(random: &mut Random, name: String, before: &[Table]) -> Table {
     let mut key = Vec::new();
     let whole_number = !clustered && random.chance(45);
     if whole_number {
-        columns[0].declared = "INTEGER".to_owned();
+        "INTEGER".clone_into(&mut columns[0].declared);
         columns[0].shape = Shape::Small;
         key.push(0);
     } else if clustered || random.chance(60) {

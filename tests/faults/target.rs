@@ -1,10 +1,18 @@
 //! A target that refuses, runs full, goes away, is set up oddly, or is no session of its own: one clear sentence, the right exit code,
 //! and nothing half-done that is not told.
 
+use std::collections::HashMap;
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use cutover::config::{DatabaseUrl, Secret};
+use cutover::wiring::transfer::{Access, source, target};
+use cutover_domain::time::LegacyZone;
+use cutover_domain::transfer::convert::Converter;
+use cutover_domain::transfer::plan::{Scope, plan};
+use cutover_domain::transfer::schema::Schema;
+use cutover_ports::transfer::{Position, RunStart, Scan, TableLoader, TransferError, TransferSource};
 use cutover_tests::bouncer::Bouncer;
 use cutover_tests::postgres::{TestDatabase, TestServer, TestServerOptions};
 use cutover_tests::rusqlite::Connection;
@@ -304,4 +312,79 @@ async fn a_pooler_that_shares_sessions_is_refused() {
     let bouncer = Bouncer::start(&server, "session", 20).await;
     let verify = ["verify", "source.db", &bouncer.url()];
     place.run(&verify).await.with(0, "through a pool of sessions");
+}
+
+/// Reads the table `u` into `loader`, all of it.
+async fn load(source: &dyn TransferSource, scan: &Scan, loader: &mut dyn TableLoader) {
+    let mut batches = source.scan(scan.clone()).await.unwrap();
+    while let Some(batch) = batches.next().await.unwrap() {
+        loader.write(batch).await.unwrap();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_run_that_has_lost_its_lock_doubles_no_row() {
+    let place = Place::new();
+    let database = TestDatabase::create().await;
+    let client = database.connect().await;
+    client
+        .batch_execute("CREATE TABLE u (id bigint, t bigint)")
+        .await
+        .unwrap();
+    let access = Access {
+        busy_timeout: Duration::from_secs(1),
+        schema: None,
+        jobs: 2,
+    };
+    let from = source(&DatabaseUrl::Sqlite(place.path("source.db")), &access)
+        .await
+        .unwrap();
+    let to = target(&DatabaseUrl::Postgres(Secret::new(database.url())), &access).unwrap();
+    let (there, absent) = to.catalog(None).await.unwrap();
+    let scope = Scope {
+        tables: vec!["u".to_owned()],
+        ..Scope::default()
+    };
+    let plan = plan(&from.catalog().await.unwrap(), &there, &absent, &scope).unwrap();
+    let table = &plan.tables[0];
+    let converter = Converter {
+        zone: LegacyZone::utc(),
+        proven: false,
+    };
+    let scan = Scan {
+        table: table.source.clone(),
+        columns: table.columns.iter().map(|column| column.source.clone()).collect(),
+        after: Position::default(),
+        up_to: None,
+    };
+
+    let first = to.open(false).await.unwrap();
+    let run = RunStart {
+        source: "source.db".to_owned(),
+        fingerprint: "the same".to_owned(),
+        tables: HashMap::new(),
+        parts: HashMap::new(),
+        replace: false,
+        dropped: vec![],
+        origin: None,
+        seeds: vec![],
+    };
+    first.start(&plan, &Schema::default(), &run).await.unwrap();
+    // A firewall, say, forgets a connection that says nothing for long, and with it goes the lock.
+    let drop_lock = "SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory' AND database = (SELECT oid FROM pg_database WHERE datname = current_database())";
+    client.batch_execute(drop_lock).await.unwrap();
+    let second = to.open(false).await.unwrap();
+    let mut one = first.load(table, 0, converter.clone(), &[]).await.unwrap();
+    let mut other = second.load(table, 0, converter, &[]).await.unwrap();
+    load(from.as_ref(), &scan, one.as_mut()).await;
+    load(from.as_ref(), &scan, other.as_mut()).await;
+    assert_eq!(one.finish().await.unwrap().written, 99);
+    let refused = other.finish().await;
+    assert!(matches!(refused, Err(TransferError::Refused(_))), "{refused:?}");
+    let rows: i64 = client
+        .query_one("SELECT count(*) FROM u", &[])
+        .await
+        .unwrap()
+        .get(0);
+    assert_eq!(rows, 99);
 }

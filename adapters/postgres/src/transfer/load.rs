@@ -45,6 +45,8 @@ pub(super) struct PgLoader {
     duplicates: Vec<u64>,
     /// What has been written, committed or not.
     progress: TableProgress,
+    /// What has been committed.
+    committed: Position,
     open: Option<OpenCopy>,
     quarantine: Vec<QuarantinedRow>,
     quarantine_bytes: usize,
@@ -72,6 +74,7 @@ impl PgLoader {
             judge,
             plan: plan.clone(),
             duplicates: duplicates.to_vec(),
+            committed: progress.position,
             progress,
             open: None,
             quarantine: Vec::new(),
@@ -160,8 +163,18 @@ impl PgLoader {
         self.quarantine.clear();
         self.quarantine_bytes = 0;
         let progress = &self.progress;
-        own_tables::set_progress(&into.client, &into.schema, &self.plan.target, into.part, progress).await?;
-        run(&into.client, into.bracket.commit).await
+        own_tables::set_progress(
+            &into.client,
+            &into.schema,
+            &self.plan.target,
+            into.part,
+            self.committed,
+            progress,
+        )
+        .await?;
+        run(&into.client, into.bracket.commit).await?;
+        self.committed = self.progress.position;
+        Ok(())
     }
 
     async fn write_rows(&mut self, batch: &RowBatch) -> TransferResult<()> {
