@@ -192,7 +192,7 @@ impl Databases {
                 .as_ref()
                 .map(cutover_postgres::writer::repositories);
         }
-        writer_routed(routing, &on)
+        writer_routed(*routing, &on)
     }
 
     /// The two databases of a context. If its `repositories` stand on both, each of the two asks the other
@@ -294,7 +294,7 @@ fn lab_routed(routing: &LabRouting, sides: &Sides<LabRepositories>) -> Result<La
 
 /// Takes each repository from the side that its route names.
 fn writer_routed(
-    routing: &WriterRouting,
+    routing: WriterRouting,
     sides: &Sides<WriterRepositories>,
 ) -> Result<WriterRepositories, WiringError> {
     Ok(WriterRepositories {
