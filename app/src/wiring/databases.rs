@@ -221,7 +221,7 @@ impl Databases {
                 .as_ref()
                 .map(cutover_postgres::market::repositories);
         }
-        market_routed(routing, &on)
+        market_routed(*routing, &on)
     }
 
     /// The two databases of a context. If its `repositories` stand on both, each of the two asks the other
@@ -333,7 +333,7 @@ fn writer_routed(
 }
 
 fn market_routed(
-    routing: &MarketRouting,
+    routing: MarketRouting,
     sides: &Sides<MarketRepositories>,
 ) -> Result<MarketRepositories, WiringError> {
     Ok(MarketRepositories {
