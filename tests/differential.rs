@@ -1,4 +1,4 @@
-//! One random sequence of calls on every repository of the lab, made on SQLite and on PostgreSQL step by step: both
+//! One random sequence of calls on every repository, made on SQLite and on PostgreSQL step by step: both
 //! must give the same values and the same errors.
 //!
 //! A difference is reported with its seed and step, and the same seed makes the same sequence again.
@@ -20,11 +20,14 @@
 mod calls;
 #[path = "differential/random.rs"]
 mod random;
+#[path = "differential/writer.rs"]
+mod writer;
 
 use std::fmt::Debug;
 use std::ops::Range;
 
 use cutover_ports::lab::LabRepositories;
+use cutover_ports::writer::WriterRepositories;
 use cutover_ports::{StoreError, StoreResult};
 use cutover_tests::store::TestStore;
 use random::Random;
@@ -33,6 +36,8 @@ use random::Random;
 struct Pair {
     sqlite: LabRepositories,
     postgres: LabRepositories,
+    /// The writer's, on SQLite and on PostgreSQL.
+    writer: (WriterRepositories, WriterRepositories),
     random: Random,
     seed: u64,
     step: usize,
@@ -111,6 +116,7 @@ async fn both_databases_answer_alike() {
         let mut pair = Pair {
             sqlite: sqlite.lab.clone(),
             postgres: postgres.lab.clone(),
+            writer: (sqlite.writer.clone(), postgres.writer.clone()),
             random: Random::new(seed),
             seed,
             step: 0,
@@ -119,9 +125,14 @@ async fn both_databases_answer_alike() {
         calls::populate(&mut pair).await;
         while pair.step < steps {
             pair.step += 1;
-            calls::any(&mut pair).await;
+            if pair.random.once_in(6) {
+                writer::any(&mut pair).await;
+            } else {
+                calls::any(&mut pair).await;
+            }
         }
         calls::read_all(&mut pair).await;
+        writer::read_all(&mut pair).await;
         assert!(
             pair.succeeded > steps / 2,
             "seed {seed}: only {} calls succeeded",

@@ -57,6 +57,29 @@ impl Service {
             .unwrap_or_else(|error| panic!("{error}; the log:\n{}", self.log()))
     }
 
+    /// The body of an answer that comes in chunks.
+    pub(crate) async fn get_chunked(&self, path: &str) -> Vec<u8> {
+        let mut stream = TcpStream::connect(self.address()).await.unwrap();
+        stream.write_all(&request("GET", path, "", b"")).await.unwrap();
+        let mut answer = Vec::new();
+        let read = tokio::time::timeout(PATIENCE, stream.read_to_end(&mut answer));
+        read.await.expect("the service answers in time").unwrap();
+        let start = answer.windows(4).position(|four| four == b"\r\n\r\n").unwrap() + 4;
+        let head = String::from_utf8_lossy(&answer[..start]).to_lowercase();
+        assert!(head.contains("transfer-encoding: chunked"), "{head}");
+        let (mut rest, mut body) = (&answer[start..], Vec::new());
+        loop {
+            let end = rest.windows(2).position(|two| two == b"\r\n").unwrap();
+            let size = std::str::from_utf8(&rest[..end]).unwrap();
+            let size = usize::from_str_radix(size, 16).unwrap();
+            if size == 0 {
+                return body;
+            }
+            body.extend_from_slice(&rest[end + 2..end + 2 + size]);
+            rest = &rest[end + 2 + size + 2..];
+        }
+    }
+
     /// As [`Service::send`], but for a service that may be gone.
     pub(crate) async fn try_ask(&self, method: &str, path: &str, body: &str) -> std::io::Result<Answer> {
         let bytes = request(

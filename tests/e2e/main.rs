@@ -9,13 +9,18 @@
 )]
 
 mod configuration;
+mod described;
 mod hostile;
 mod http;
 mod interface;
+mod market;
+mod operations;
 mod outage;
+mod page;
 mod program;
 mod routing;
 mod service;
 mod story;
 mod together;
 mod world;
+mod writer;

@@ -6,6 +6,8 @@ use std::sync::Arc;
 
 use cutover_migrations::{Context, Target};
 use cutover_ports::lab::LabRepositories;
+use cutover_ports::market::MarketRepositories;
+use cutover_ports::writer::WriterRepositories;
 
 #[cfg(feature = "postgres")]
 use crate::postgres::TestDatabase;
@@ -13,8 +15,12 @@ use crate::postgres::TestDatabase;
 /// The repositories under test, and what keeps their databases alive.
 #[derive(Debug, Clone)]
 pub struct TestStore {
-    /// The repositories.
+    /// The lab's repositories.
     pub lab: LabRepositories,
+    /// The writer's.
+    pub writer: WriterRepositories,
+    /// SPY-tracker's.
+    pub market: MarketRepositories,
     #[cfg(feature = "sqlite")]
     file: Option<Arc<TestFile>>,
     #[cfg(feature = "postgres")]
@@ -110,9 +116,11 @@ impl TestStore {
     #[cfg(feature = "sqlite")]
     pub async fn sqlite() -> Self {
         let file = TestFile::with_lab_schema().await;
-        let lab = cutover_sqlite::lab::repositories(&open(&file.path()));
+        let db = open(&file.path());
         Self {
-            lab,
+            lab: cutover_sqlite::lab::repositories(&db),
+            writer: cutover_sqlite::writer::repositories(&db),
+            market: cutover_sqlite::market::repositories(&db),
             file: Some(Arc::new(file)),
             #[cfg(feature = "postgres")]
             database: None,
@@ -123,29 +131,59 @@ impl TestStore {
     #[cfg(feature = "postgres")]
     pub async fn postgres() -> Self {
         let database = lab_database().await;
-        let lab = cutover_postgres::lab::repositories(&pool(&database));
+        let db = pool(&database);
         Self {
-            lab,
+            lab: cutover_postgres::lab::repositories(&db),
+            writer: cutover_postgres::writer::repositories(&db),
+            market: cutover_postgres::market::repositories(&db),
             #[cfg(feature = "sqlite")]
             file: None,
             database: Some(Arc::new(database)),
         }
     }
 
-    /// Each repository where `routing` says, on a fresh SQLite file and a fresh PostgreSQL database.
+    /// Each repository of the lab where `routing` says, on a fresh SQLite file and a fresh PostgreSQL database; the other contexts'
+    /// repositories each with one of the lab's.
     #[cfg(all(feature = "sqlite", feature = "postgres"))]
     pub async fn routed(routing: &cutover::config::LabRouting) -> Self {
+        // The market's repositories refer to nothing of each other: where one of them is says nothing of the others.
+        Self::all_routed(routing, &alternating()).await
+    }
+
+    /// The market's repositories where `routing` says, the lab's on SQLite.
+    #[cfg(all(feature = "sqlite", feature = "postgres"))]
+    pub async fn market_routed(routing: &cutover::config::MarketRouting) -> Self {
+        use cutover::config::{Backend, ContextRouting as _, LabRouting};
+        Self::all_routed(&LabRouting::all(Backend::Sqlite), routing).await
+    }
+
+    #[cfg(all(feature = "sqlite", feature = "postgres"))]
+    async fn all_routed(lab: &cutover::config::LabRouting, market: &cutover::config::MarketRouting) -> Self {
         let file = TestFile::with_lab_schema().await;
         let database = lab_database().await;
+        let db = open(&file.path());
         let databases = cutover::wiring::Databases {
-            files: [(Context::LAB.name, open(&file.path()))].into(),
+            files: Context::ALL
+                .iter()
+                .map(|context| (context.name, db.clone()))
+                .collect(),
             postgres: Some(pool(&database)),
         };
-        let lab = databases
-            .lab_repositories(routing)
+        let writer = cutover::config::WriterRouting {
+            conversations: lab.experiments,
+            files: lab.synths,
+        };
+        let lab = databases.lab_repositories(lab).expect("both databases are open");
+        let market = databases
+            .market_repositories(market)
+            .expect("both databases are open");
+        let writer = databases
+            .writer_repositories(&writer)
             .expect("both databases are open");
         Self {
             lab,
+            writer,
+            market,
             file: Some(Arc::new(file)),
             database: Some(Arc::new(database)),
         }
@@ -162,6 +200,20 @@ impl TestStore {
     pub fn database(&self) -> Option<&TestDatabase> {
         self.database.as_deref()
     }
+}
+
+/// Every second repository on PostgreSQL.
+#[cfg(all(feature = "sqlite", feature = "postgres"))]
+fn alternating<R: cutover::config::ContextRouting>() -> R {
+    use cutover::config::Backend;
+    let mut next = Backend::Sqlite;
+    R::from_fn(|_| {
+        next = match next {
+            Backend::Sqlite => Backend::Postgres,
+            Backend::Postgres => Backend::Sqlite,
+        };
+        next
+    })
 }
 
 /// The SQLite adapter on `path`.

@@ -9,6 +9,7 @@
     reason = "a test that cannot be set up must fail, and say why"
 )]
 
+mod verify_copied;
 mod verify_made;
 mod verify_model;
 

@@ -511,7 +511,7 @@ impl Cell {
 }
 
 /// Another value of SQLite: a bit, a blank, a separator, a class.
-fn changed_value(value: &Value, random: &mut Random) -> Value {
+pub(crate) fn changed_value(value: &Value, random: &mut Random) -> Value {
     match (value, random.below(3)) {
         (Value::Null, 0) => Value::Text(String::new()),
         (Value::Null, 1) => Value::Integer(0),
@@ -598,7 +598,7 @@ fn changed_literal(made: &str, column: &Column, class: Option<&str>, random: &mu
     }
 }
 
-fn quoted(name: &str) -> String {
+pub(crate) fn quoted(name: &str) -> String {
     format!("\"{}\"", name.replace('"', "\"\""))
 }
 
@@ -615,8 +615,22 @@ struct Made {
     rows: Vec<Vec<Vec<Cell>>>,
 }
 
+/// A file of all classes and spellings.
+pub(crate) fn made_file(seed: u64, count: usize) -> TestFile {
+    let made = Made::without_schema(seed, count);
+    made.fill_file();
+    made.file
+}
+
 impl Made {
     async fn new(database: &TestDatabase, seed: u64, count: usize) -> Self {
+        let made = Self::without_schema(seed, count);
+        made.fill_file();
+        made.fill_schema(database).await;
+        made
+    }
+
+    fn without_schema(seed: u64, count: usize) -> Self {
         let mut random = Random::new(seed);
         let rows = MODELS.iter().map(|model| {
             let row = |row| {
@@ -633,14 +647,11 @@ impl Made {
             }
             rows
         });
-        let made = Self {
+        Self {
             rows: rows.collect(),
             file: TestFile::empty(),
             schema: format!("Made {seed}"),
-        };
-        made.fill_file();
-        made.fill_schema(database).await;
-        made
+        }
     }
 
     fn fill_file(&self) {

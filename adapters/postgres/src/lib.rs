@@ -6,13 +6,16 @@ pub mod database;
 pub mod diagnosis;
 pub mod error;
 mod foreign_keys;
+mod integrity;
 mod inventory;
 pub mod lab;
+pub mod market;
 pub mod row;
 pub mod tls;
 pub mod transfer;
 pub mod types;
 pub mod url;
+pub mod writer;
 
 pub use connect::PgServer;
 pub use database::{Database, PoolSettings, PoolStatus};

@@ -20,6 +20,7 @@ use cutover_ports::transfer::{
     LedgerEntry, OwnNotes, Part, RenderedColumn, RowScan, ScanColumn, TransferError, TransferResult,
     VerifySide,
 };
+use futures_util::FutureExt as _;
 use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
 use serde_json::{Value, json};
 use tokio::sync::Semaphore;
@@ -111,9 +112,12 @@ pub async fn verify(
         .filter_map(|(_, other)| Some(other.as_ref()?.name.as_str()))
         .collect();
     let wanted = pairs.iter().filter(|(table, _)| options.wants(&table.name));
+    // Made before they are waited for: a closure within the stream would bind this function to one task.
+    let comparisons: Vec<_> = wanted
+        .map(|(table, other)| run.table(table, *other).boxed())
+        .collect();
     let mut report = VerifyReport {
-        tables: stream::iter(wanted)
-            .map(|(table, other)| run.table(table, *other))
+        tables: stream::iter(comparisons)
             .buffered(options.jobs.max(1))
             .try_collect()
             .await?,
@@ -653,10 +657,14 @@ impl<'a> Scans<'a> {
             place: place.clone(),
             part: *part,
         });
-        let (reader, database) = (&reader, side.database);
-        let mut scanned = stream::iter(scans)
-            .map(|scan| async move { database.scan(&scan, reader()).await })
-            .buffer_unordered(self.pair.run.options.jobs.max(1));
+        let database = side.database;
+        let scans: Vec<_> = scans
+            .map(|scan| {
+                let reader = reader();
+                async move { database.scan(&scan, reader).await }.boxed()
+            })
+            .collect();
+        let mut scanned = stream::iter(scans).buffer_unordered(self.pair.run.options.jobs.max(1));
         let mut all: Option<Collector> = None;
         while let Some(read) = scanned.try_next().await? {
             let part = read.finish();

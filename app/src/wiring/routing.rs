@@ -3,6 +3,8 @@
 use std::sync::{PoisonError, RwLock};
 
 use cutover_ports::lab::LabRepositories;
+use cutover_ports::market::MarketRepositories;
+use cutover_ports::writer::WriterRepositories;
 
 use super::Repositories;
 
@@ -11,6 +13,8 @@ use super::Repositories;
 #[derive(Debug)]
 pub struct Routing {
     lab: RwLock<LabRepositories>,
+    writer: RwLock<WriterRepositories>,
+    market: RwLock<MarketRepositories>,
 }
 
 impl Routing {
@@ -18,6 +22,8 @@ impl Routing {
     pub fn new(repositories: Repositories) -> Self {
         Self {
             lab: RwLock::new(repositories.lab),
+            writer: RwLock::new(repositories.writer),
+            market: RwLock::new(repositories.market),
         }
     }
 
@@ -26,8 +32,28 @@ impl Routing {
         self.lab.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
+    /// The writer's repositories as they are routed now.
+    pub fn writer(&self) -> WriterRepositories {
+        self.writer.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
     /// Routes the lab anew.
     pub fn replace_lab(&self, lab: LabRepositories) {
         *self.lab.write().unwrap_or_else(PoisonError::into_inner) = lab;
+    }
+
+    /// Routes the writer anew.
+    pub fn replace_writer(&self, writer: WriterRepositories) {
+        *self.writer.write().unwrap_or_else(PoisonError::into_inner) = writer;
+    }
+
+    /// The market's repositories as they are routed now.
+    pub fn market(&self) -> MarketRepositories {
+        self.market.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Routes the market anew.
+    pub fn replace_market(&self, market: MarketRepositories) {
+        *self.market.write().unwrap_or_else(PoisonError::into_inner) = market;
     }
 }

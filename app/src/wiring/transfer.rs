@@ -138,4 +138,8 @@ pub async fn prepare(
 const CONTEXT_TABLES: &[(Context, &[&str])] = &[
     (Context::LAB, &["experiments", "synth_groups", "synths"]),
     (Context::WRITER, &["conversations", "file_metadata", "messages"]),
+    (
+        Context::MARKET,
+        &["ai_predictions", "daily_predictions", "price_logs"],
+    ),
 ];

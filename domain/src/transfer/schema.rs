@@ -16,6 +16,7 @@ use super::name::{quoted, quoted_list};
 use super::naming::Names;
 use super::plan::{ColumnPlan, NotCarried, Plan, Renamed, TablePlan};
 use super::rendering::Rendering;
+use super::rows::Value;
 use super::survey::TableSurvey;
 use super::translate::{self, ExprColumn};
 
@@ -151,6 +152,7 @@ pub fn make(
             .filter(|(table, _)| table.is_made())
     };
     for (table, survey) in made() {
+        table.check_width()?;
         maker.table(table, survey)?;
     }
     for (table, _) in made() {
@@ -261,6 +263,21 @@ impl TablePlan {
             }
         }
     }
+}
+
+/// Whether what a default gives would come back in another spelling: a time, in that of the column's other times.
+fn respelt(default: &str, plan: &ColumnPlan) -> bool {
+    let (Some(rendering), Some(example)) = (&plan.rendering, translate::default_example(default)) else {
+        return false;
+    };
+    let is_time = matches!(
+        rendering,
+        Rendering::Date | Rendering::Time(_) | Rendering::Timestamp { .. } | Rendering::Timestamptz { .. }
+    );
+    is_time
+        && rendering
+            .encode(Value::Text(example.as_bytes()), &mut Vec::new())
+            .is_err()
 }
 
 impl Maker<'_> {
@@ -398,7 +415,14 @@ impl Maker<'_> {
                 None => Err("the column's values are of several classes".to_owned()),
             };
             match translated {
-                Ok(default) => sql = format!("{sql} DEFAULT {default}"),
+                Ok(translated) => {
+                    sql = format!("{sql} DEFAULT {translated}");
+                    if respelt(default, plan) {
+                        let what = format!("DEFAULT {default}");
+                        let reason = "what it gives has the spelling of the column's values on the way back, not its own";
+                        self.weaken(table, &column.name, &what, reason);
+                    }
+                }
                 Err(reason) => self.leave_out(
                     "default",
                     format!("{}.{}", table.source.name, column.name),

@@ -128,7 +128,8 @@ impl PgLoader {
                         Value::Null | Value::Integer(_) | Value::Real(_) => 16,
                     })
                     .sum::<usize>();
-                self.quarantine.push(quarantined(&self.plan, row, column, reject));
+                self.quarantine
+                    .push(quarantined(&self.plan, batch, row, column, reject));
             }
         }
         self.progress.position = Position {
@@ -225,14 +226,25 @@ impl TableLoader for PgLoader {
     }
 }
 
-fn quarantined(plan: &TablePlan, row: Row<'_>, column: usize, reject: Reject) -> QuarantinedRow {
+fn quarantined(
+    plan: &TablePlan,
+    batch: &RowBatch,
+    row: Row<'_>,
+    column: usize,
+    reject: Reject,
+) -> QuarantinedRow {
     let named = rejected_row(plan, row, column, reject);
+    // A text that the source could not express is in the bytes of its file.
+    let class = |(column, value): (usize, Value<'_>)| match value {
+        Value::Text(_) if batch.refuses(row, column) => "utf16",
+        value => value.class().as_str(),
+    };
     QuarantinedRow {
         position: row.ordinal(),
         key: named.key,
         column: named.column,
         reason: named.reason,
-        classes: row.values().map(|value| value.class().as_str()).collect(),
+        classes: row.values().enumerate().map(class).collect(),
         values: row
             .values()
             .map(|value| match value {

@@ -53,7 +53,7 @@ CREATE TABLE IF NOT EXISTS cutover.quarantine (
     PRIMARY KEY (schema_name, table_name, part, position)
 );
 COMMENT ON TABLE cutover.quarantine IS
-    'Rows that this database cannot hold: per column the storage class and the exact bytes (an integer as its digits, a real as its eight bytes, big-endian).';
+    'Rows that this database cannot hold: per column the storage class and the exact bytes (an integer as its digits, a real as its eight bytes, big-endian; utf16 is text as a file in UTF-16 stores it).';
 CREATE TABLE IF NOT EXISTS cutover.ledger (
     schema_name text, table_name text, source text NOT NULL, fingerprint text NOT NULL, rows bigint NOT NULL, max_rowid bigint,
     copied_at timestamptz, verified_at timestamptz, digest text, PRIMARY KEY (schema_name, table_name)

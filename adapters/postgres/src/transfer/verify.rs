@@ -19,6 +19,7 @@ use tokio_postgres::{Client, Row};
 
 use super::catalog;
 use super::error::{connect_error, transfer_error};
+use super::target::refuse_pooled;
 use crate::PgServer;
 
 /// One snapshot of a database, seen by several connections: a transaction on each that lasts as long as this value.
@@ -44,6 +45,7 @@ impl VerifyDatabase {
     /// Connects as often as that many scans are to run at once, and begins the snapshot. Tables are those of `schema`, or of the
     /// connection's default one.
     pub async fn open(server: &PgServer, schema: Option<&str>, scans: usize) -> TransferResult<Self> {
+        refuse_pooled(server).await?;
         let begin = async |snapshot: &str| {
             let client = server
                 .connect("cutover verify")

@@ -16,13 +16,13 @@ use rusqlite::types::ValueRef;
 use tokio::sync::Semaphore;
 
 use super::catalog;
-use super::open::SourceFile;
+use super::open::{Reader, SourceFile};
 
 /// One snapshot of a file, seen by several connections: a read transaction on each that lasts as long as this value.
 #[derive(Debug)]
 pub struct VerifyFile {
     file: SourceFile,
-    free: Arc<Mutex<Vec<Connection>>>,
+    free: Arc<Mutex<Vec<Reader>>>,
     permits: Arc<Semaphore>,
 }
 

@@ -1,0 +1,255 @@
+//! Conversations and their messages.
+
+use async_trait::async_trait;
+use cutover_domain::time::Timestamp;
+use cutover_domain::writer::conversation::{
+    Conversation, ConversationSummary, Message, read_attachments, stored_attachments,
+};
+use cutover_ports::writer::ConversationRepository;
+use cutover_ports::{Page, PageRequest, StoreError, StoreResult};
+use postgres_types::Type;
+use tokio_postgres::Row;
+
+use crate::Database;
+use crate::database::Lease;
+use crate::row::{Columns, opt_pg_time, pg_enum};
+use crate::types::{PgJson, PgTime};
+
+/// [`ConversationRepository`] on PostgreSQL.
+#[derive(Debug, Clone)]
+pub struct PgConversationRepository {
+    db: Database,
+}
+
+impl PgConversationRepository {
+    /// The repository on `db`.
+    pub fn new(db: Database) -> Self {
+        Self { db }
+    }
+}
+
+/// A conversation out of `c` and one of its messages, if it has any. The title, which may be long, comes once. Rows copied from a
+/// file without positions have none, and their times must do.
+macro_rules! conversation_sql {
+    ($conversations:literal) => {
+        concat!(
+            "SELECT c.id, CASE WHEN row_number() OVER message = 1 THEN c.title END, c.created_at, c.updated_at,
+                m.id, m.role, m.content, m.created_at, m.attachments
+            FROM ",
+            $conversations,
+            " AS c LEFT JOIN messages AS m ON m.conversation_id = c.id
+            WHERE c.id = $1
+            WINDOW message AS (ORDER BY m.position NULLS LAST, m.created_at NULLS FIRST, m.id)
+            ORDER BY m.position NULLS LAST, m.created_at NULLS FIRST, m.id"
+        )
+    };
+}
+
+fn conversation_from_rows(rows: &[Row]) -> StoreResult<Option<Conversation>> {
+    let Some(first) = rows.first() else {
+        return Ok(None);
+    };
+    let mut columns = Columns::new("conversations", first);
+    Ok(Some(Conversation {
+        id: columns.text()?,
+        title: columns.text()?,
+        created_at: columns.opt_time()?,
+        updated_at: columns.opt_time()?,
+        messages: rows
+            .iter()
+            .filter_map(|row| message_from_row(row).transpose())
+            .collect::<StoreResult<_>>()?,
+    }))
+}
+
+/// Reads the columns behind the conversation's.
+fn message_from_row(row: &Row) -> StoreResult<Option<Message>> {
+    let mut columns = Columns::starting_at("messages", row, 4);
+    let Some(id) = columns.opt_text()? else {
+        return Ok(None);
+    };
+    Ok(Some(Message {
+        id,
+        role: columns.text_enum()?,
+        content: columns.text()?,
+        created_at: columns.opt_time()?,
+        attachments: read_attachments(columns.opt_json()?.as_ref()),
+    }))
+}
+
+/// The columns of messages, as arrays.
+struct MessageColumns {
+    ids: Vec<String>,
+    roles: Vec<String>,
+    contents: Vec<String>,
+    created_at: Vec<Option<PgTime>>,
+    attachments: Vec<Option<PgJson>>,
+}
+
+impl MessageColumns {
+    fn of(messages: &[Message]) -> StoreResult<Self> {
+        let attachments = |message: &Message| {
+            let stored = stored_attachments(&message.attachments).map_err(|other| {
+                StoreError::invalid("messages.attachments", format!("{other:?} is no document"))
+            })?;
+            Ok(stored.map(PgJson))
+        };
+        Ok(Self {
+            ids: messages.iter().map(|message| message.id.clone()).collect(),
+            roles: messages
+                .iter()
+                .map(|message| pg_enum("messages.role", &message.role))
+                .collect::<StoreResult<_>>()?,
+            contents: messages.iter().map(|message| message.content.clone()).collect(),
+            created_at: messages
+                .iter()
+                .map(|message| opt_pg_time("messages.created_at", message.created_at.as_ref()))
+                .collect::<StoreResult<_>>()?,
+            attachments: messages.iter().map(attachments).collect::<StoreResult<_>>()?,
+        })
+    }
+
+    /// Stores them behind all others. Of two that are stored at once either may be the first.
+    async fn insert(&self, lease: &Lease, conversation_id: &str) -> StoreResult<()> {
+        const SQL: &str = "INSERT INTO messages
+                (id, conversation_id, role, content, created_at, attachments, position)
+            SELECT m.id, $1, m.role, m.content, m.created_at, m.attachments,
+                m.ordinality + (SELECT coalesce(max(position), 0) FROM messages)
+            FROM unnest($2::text[], $3::text[], $4::text[], $5::timestamptz[], $6::jsonb[]) WITH ORDINALITY
+                AS m (id, role, content, created_at, attachments, ordinality)";
+        let binds: [(&(dyn postgres_types::ToSql + Sync), Type); 6] = [
+            (&conversation_id, Type::TEXT),
+            (&self.ids, Type::TEXT_ARRAY),
+            (&self.roles, Type::TEXT_ARRAY),
+            (&self.contents, Type::TEXT_ARRAY),
+            (&self.created_at, Type::TIMESTAMPTZ_ARRAY),
+            (&self.attachments, Type::JSONB_ARRAY),
+        ];
+        lease.execute(SQL, &binds).await.map(drop)
+    }
+}
+
+#[async_trait]
+impl ConversationRepository for PgConversationRepository {
+    async fn insert(&self, conversation: &Conversation) -> StoreResult<()> {
+        const SQL: &str = "WITH made AS (
+                INSERT INTO conversations (id, title, created_at, updated_at, position)
+                SELECT $1, $2, $3, $4, 1 + (SELECT coalesce(max(position), 0) FROM conversations)
+            )
+            INSERT INTO messages (id, conversation_id, role, content, created_at, attachments, position)
+            SELECT m.id, $1, m.role, m.content, m.created_at, m.attachments,
+                m.ordinality + (SELECT coalesce(max(position), 0) FROM messages)
+            FROM unnest($5::text[], $6::text[], $7::text[], $8::timestamptz[], $9::jsonb[]) WITH ORDINALITY
+                AS m (id, role, content, created_at, attachments, ordinality)";
+        let created_at = opt_pg_time("conversations.created_at", conversation.created_at.as_ref())?;
+        let updated_at = opt_pg_time("conversations.updated_at", conversation.updated_at.as_ref())?;
+        let messages = MessageColumns::of(&conversation.messages)?;
+        let lease = self.db.lease("conversations.insert").await?;
+        lease
+            .execute(
+                SQL,
+                &[
+                    (&conversation.id, Type::TEXT),
+                    (&conversation.title, Type::TEXT),
+                    (&created_at, Type::TIMESTAMPTZ),
+                    (&updated_at, Type::TIMESTAMPTZ),
+                    (&messages.ids, Type::TEXT_ARRAY),
+                    (&messages.roles, Type::TEXT_ARRAY),
+                    (&messages.contents, Type::TEXT_ARRAY),
+                    (&messages.created_at, Type::TIMESTAMPTZ_ARRAY),
+                    (&messages.attachments, Type::JSONB_ARRAY),
+                ],
+            )
+            .await
+            .map(drop)
+    }
+
+    async fn get(&self, id: &str) -> StoreResult<Option<Conversation>> {
+        const SQL: &str = conversation_sql!("conversations");
+        let lease = self.db.lease("conversations.get").await?;
+        conversation_from_rows(&lease.query(SQL, &[(&id, Type::TEXT)]).await?)
+    }
+
+    async fn list(&self, page: PageRequest) -> StoreResult<Page<ConversationSummary>> {
+        const SQL: &str = "SELECT id, title, created_at, updated_at,
+                (SELECT count(*) FROM messages WHERE conversation_id = conversations.id)
+            FROM conversations ORDER BY position NULLS LAST, created_at NULLS FIRST, id LIMIT $1 OFFSET $2";
+        const COUNT: &str = "SELECT count(*) FROM conversations";
+        let lease = self.db.lease("conversations.list").await?;
+        lease
+            .page(SQL, COUNT, &[], page, |row| {
+                let mut columns = Columns::new("conversations", row);
+                Ok(ConversationSummary {
+                    id: columns.text()?,
+                    title: columns.text()?,
+                    created_at: columns.opt_time()?,
+                    updated_at: columns.opt_time()?,
+                    message_count: columns.count()?,
+                })
+            })
+            .await
+    }
+
+    async fn update_title<'a>(
+        &self,
+        id: &str,
+        title: Option<&'a str>,
+        updated_at: Timestamp,
+    ) -> StoreResult<Option<Conversation>> {
+        const SQL: &str = concat!(
+            "WITH changed AS (
+                UPDATE conversations SET title = coalesce($2, title), updated_at = $3 WHERE id = $1
+                RETURNING id, title, created_at, updated_at
+            ) ",
+            conversation_sql!("changed")
+        );
+        let lease = self.db.lease("conversations.update_title").await?;
+        let rows = lease
+            .write(
+                SQL,
+                &[
+                    (&id, Type::TEXT),
+                    (&title, Type::TEXT),
+                    (&PgTime(updated_at), Type::TIMESTAMPTZ),
+                ],
+            )
+            .await?;
+        conversation_from_rows(&rows)
+    }
+
+    async fn update(&self, conversation: &Conversation) -> StoreResult<bool> {
+        const SQL: &str = "UPDATE conversations SET title = $2, updated_at = $3 WHERE id = $1";
+        const FORGET: &str = "DELETE FROM messages WHERE conversation_id = $1";
+        let updated_at = opt_pg_time("conversations.updated_at", conversation.updated_at.as_ref())?;
+        let messages = MessageColumns::of(&conversation.messages)?;
+        let id = &conversation.id;
+        let transaction = self.db.begin("conversations.update").await?;
+        let work = async {
+            let row: [(&(dyn postgres_types::ToSql + Sync), Type); 3] = [
+                (id, Type::TEXT),
+                (&conversation.title, Type::TEXT),
+                (&updated_at, Type::TIMESTAMPTZ),
+            ];
+            if transaction.execute(SQL, &row).await? == 0 {
+                return Ok(false);
+            }
+            transaction.execute(FORGET, &[(id, Type::TEXT)]).await?;
+            messages.insert(&transaction, id).await?;
+            Ok(true)
+        };
+        let outcome = work.await;
+        transaction.finish(outcome).await
+    }
+
+    async fn append(&self, conversation_id: &str, message: &Message) -> StoreResult<()> {
+        let messages = MessageColumns::of(std::slice::from_ref(message))?;
+        let lease = self.db.lease("conversations.append").await?;
+        messages.insert(&lease, conversation_id).await
+    }
+
+    async fn delete(&self, id: &str) -> StoreResult<bool> {
+        const SQL: &str = "DELETE FROM conversations WHERE id = $1";
+        let lease = self.db.lease("conversations.delete").await?;
+        Ok(lease.execute(SQL, &[(&id, Type::TEXT)]).await? > 0)
+    }
+}

@@ -1,0 +1,103 @@
+//! What is known of uploaded files.
+
+use std::collections::HashSet;
+
+use async_trait::async_trait;
+use cutover_domain::writer::file::FileMetadata;
+use cutover_ports::StoreResult;
+use cutover_ports::writer::FileRepository;
+use rusqlite::params;
+
+use super::opt_sql_time;
+use crate::Database;
+use crate::row::{Columns, json_array, sql_number};
+
+/// [`FileRepository`] on SQLite.
+#[derive(Debug, Clone)]
+pub struct SqliteFileRepository {
+    db: Database,
+}
+
+impl SqliteFileRepository {
+    /// The repository on `db`.
+    pub fn new(db: Database) -> Self {
+        Self { db }
+    }
+}
+
+/// Reads `id, filename, content_type, size, created_at`.
+fn file_from_row(columns: &mut Columns<'_>) -> StoreResult<FileMetadata> {
+    Ok(FileMetadata {
+        id: columns.text()?,
+        filename: columns.text()?,
+        content_type: columns.text()?,
+        size: columns.integer()?,
+        created_at: columns.opt_time()?,
+    })
+}
+
+#[async_trait]
+impl FileRepository for SqliteFileRepository {
+    async fn insert(&self, file: &FileMetadata) -> StoreResult<()> {
+        const SQL: &str = "INSERT INTO file_metadata (id, filename, content_type, size, created_at)
+            VALUES (?1, ?2, ?3, ?4, ?5)";
+        let file = file.clone();
+        self.db
+            .write("files.insert", move |session| {
+                let row = params![
+                    file.id,
+                    file.filename,
+                    file.content_type,
+                    sql_number(&file.size),
+                    opt_sql_time(file.created_at.as_ref()),
+                ];
+                session.execute(SQL, row).map(drop)
+            })
+            .await
+    }
+
+    async fn get(&self, id: &str) -> StoreResult<Option<FileMetadata>> {
+        const SQL: &str =
+            "SELECT id, filename, content_type, size, created_at FROM file_metadata WHERE id = ?1";
+        let id = id.to_owned();
+        self.db
+            .read("files.get", move |session| {
+                session.query_opt(SQL, [id], file_from_row)
+            })
+            .await
+    }
+
+    async fn list<'a>(&self, after: Option<&'a str>, limit: u32) -> StoreResult<Vec<FileMetadata>> {
+        const FIRST: &str = "SELECT id, filename, content_type, size, created_at FROM file_metadata
+            ORDER BY id LIMIT ?1";
+        const AFTER: &str = "SELECT id, filename, content_type, size, created_at FROM file_metadata
+            WHERE id > ?2 ORDER BY id LIMIT ?1";
+        let after = after.map(str::to_owned);
+        self.db
+            .read("files.list", move |session| match after {
+                None => session.query(FIRST, [limit], file_from_row),
+                Some(after) => session.query(AFTER, params![limit, after], file_from_row),
+            })
+            .await
+    }
+
+    async fn known(&self, ids: &[String]) -> StoreResult<HashSet<String>> {
+        const SQL: &str = "SELECT id FROM file_metadata WHERE id IN (SELECT value FROM json_each(?1))";
+        let ids = json_array(ids);
+        let known = self
+            .db
+            .read("files.known", move |session| {
+                session.query(SQL, [ids], |columns| columns.text())
+            })
+            .await?;
+        Ok(known.into_iter().collect())
+    }
+
+    async fn delete(&self, id: &str) -> StoreResult<bool> {
+        const SQL: &str = "DELETE FROM file_metadata WHERE id = ?1";
+        let id = id.to_owned();
+        self.db
+            .write("files.delete", move |session| Ok(session.execute(SQL, [id])? > 0))
+            .await
+    }
+}

@@ -1,0 +1,168 @@
+//! The writer's interface, as its clients know it.
+
+mod body;
+mod conversations;
+mod files;
+mod integrity;
+mod model;
+mod stored;
+mod uploads;
+
+use axum::Json;
+use axum::extract::OriginalUri;
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Redirect, Response};
+use axum::routing::get;
+use cutover_ports::StoreError;
+use serde::Serialize;
+use utoipa::ToSchema;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use super::App;
+use super::error::{HttpError, unknown_method, unknown_path};
+use crate::usecase::UseCaseError;
+
+const TAG: &str = "Writer";
+
+/// Every route beneath `/writer`.
+pub(super) fn router() -> OpenApiRouter<App> {
+    let (routes, document) = OpenApiRouter::new()
+        .routes(routes!(about))
+        .routes(routes!(health))
+        .routes(routes!(integrity::integrity))
+        .merge(conversations::router())
+        .merge(files::router())
+        .merge(model::router())
+        .split_for_parts();
+    let routes = routes
+        // Described with everything else.
+        .route("/docs", get(async || Redirect::temporary("/docs")))
+        .route("/redoc", get(async || Redirect::temporary("/docs")))
+        .route(
+            "/openapi.json",
+            get(async || Redirect::temporary("/openapi.json")),
+        )
+        .fallback(unknown)
+        .method_not_allowed_fallback(unknown_method);
+    let mut router = OpenApiRouter::from(routes);
+    *router.get_openapi_mut() = document;
+    router
+}
+
+/// That the interface answers.
+#[derive(Serialize, ToSchema)]
+struct WriterHealth {
+    /// Always `healthy`.
+    status: &'static str,
+}
+
+/// Whether the interface answers.
+#[utoipa::path(get, path = "/health", tag = TAG, responses((status = 200, body = WriterHealth)))]
+async fn health() -> Json<WriterHealth> {
+    Json(WriterHealth { status: "healthy" })
+}
+
+/// What this interface is.
+#[derive(Serialize, ToSchema)]
+struct WriterAbout {
+    /// Its name.
+    message: &'static str,
+}
+
+/// What this interface is.
+#[utoipa::path(get, path = "/", tag = TAG, responses((status = 200, body = WriterAbout)))]
+async fn about() -> Json<WriterAbout> {
+    Json(WriterAbout {
+        message: "Silmari Writer API",
+    })
+}
+
+/// There is no such path; if there is one without the slash at the end, that is where to go, as the original says.
+async fn unknown(OriginalUri(uri): OriginalUri) -> Response {
+    let path = uri.path();
+    let target = path.strip_suffix('/').filter(|path| is_known(path)).map(|path| {
+        let query = uri.query().map_or_else(String::new, |query| format!("?{query}"));
+        HeaderValue::try_from(format!("{path}{query}"))
+    });
+    match target {
+        Some(Ok(target)) => (StatusCode::TEMPORARY_REDIRECT, [(header::LOCATION, target)]).into_response(),
+        _ => unknown_path().await.into_response(),
+    }
+}
+
+/// Whether a path below `/writer` has operations.
+fn is_known(path: &str) -> bool {
+    let Some((_, path)) = path.split_once("/writer/") else {
+        return false;
+    };
+    let parts: Vec<&str> = path.split('/').collect();
+    matches!(
+        parts.as_slice(),
+        ["health" | "integrity"]
+            | ["api", "conversations" | "transcribe" | "generate"]
+            | ["api", "themes", "extract"]
+    ) || matches!(parts.as_slice(), ["api", "conversations" | "files", id] if !id.is_empty())
+}
+
+/// Refusals and failures in the original's one envelope.
+fn refuse(error: UseCaseError) -> HttpError {
+    match error {
+        UseCaseError::Invalid { field: "id", message } => {
+            HttpError::Detail(StatusCode::UNPROCESSABLE_ENTITY, message)
+        }
+        UseCaseError::Invalid { message, .. } => HttpError::Detail(StatusCode::BAD_REQUEST, message),
+        UseCaseError::NotFound { .. } => {
+            HttpError::Detail(StatusCode::NOT_FOUND, "Resource not found".to_owned())
+        }
+        UseCaseError::Store(error) => match error {
+            StoreError::Unavailable(_) | StoreError::Indeterminate(_) | StoreError::Moved(_) => {
+                tracing::warn!(category = error.category(), %error, "the store did not answer");
+                let text = "The database is not available, try again";
+                HttpError::Detail(StatusCode::SERVICE_UNAVAILABLE, text.to_owned())
+            }
+            StoreError::Corrupt { .. } | StoreError::Backend(_) => {
+                tracing::error!(category = error.category(), %error, "request failed");
+                internal()
+            }
+            StoreError::Conflict(_) | StoreError::Missing(_) | StoreError::Invalid { .. } => {
+                HttpError::Store(error)
+            }
+        },
+    }
+}
+
+fn internal() -> HttpError {
+    HttpError::Detail(
+        StatusCode::INTERNAL_SERVER_ERROR,
+        "Internal Server Error".to_owned(),
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn only_paths_with_operations_are_known() {
+        for known in [
+            "/writer/api/conversations",
+            "/writer/api/conversations/x",
+            "/writer/api/files/x",
+            "/writer/health",
+            "/writer/api/themes/extract",
+        ] {
+            assert!(super::is_known(known), "{known}");
+        }
+        for other in [
+            "/writer",
+            "/writer/",
+            "/writer/api",
+            "/writer/api/files",
+            "/writer/api/files/",
+            "/writer/api/themes",
+            "/writer/api/conversations/x/y",
+            "//evil/api",
+        ] {
+            assert!(!super::is_known(other), "{other}");
+        }
+    }
+}

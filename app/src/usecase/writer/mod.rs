@@ -1,0 +1,4 @@
+//! The writer's use cases.
+
+pub mod conversations;
+pub mod files;

@@ -1,0 +1,735 @@
+//! The writer's interface, as the original's own suite asks for it, on both databases.
+
+use cutover_tests::store::lab_database;
+use serde_json::{Value, json};
+
+use crate::http::{Answer, request};
+use crate::program::{Place, Service};
+use crate::world;
+
+const CONVERSATIONS: &str = "/writer/api/conversations";
+const UPLOAD: &str = "/writer/api/files/upload";
+const UNKNOWN: &str = "00000000-0000-4000-8000-00000000ffff";
+
+/// Runs a test on SQLite, then on PostgreSQL, each time in a fresh place.
+async fn on_both(test: impl AsyncFn(&Place, &Service)) {
+    let place = Place::new();
+    let service = place.serve(&[]).await;
+    test(&place, &service).await;
+    service.stop().await;
+    let (place, database) = (Place::new(), lab_database().await);
+    let service = place.serve(&["--postgres", &database.url()]).await;
+    test(&place, &service).await;
+    service.stop().await;
+}
+
+/// One part of a form, its headers as they are given.
+fn form(parts: &[(&str, &[u8])]) -> Vec<u8> {
+    let mut body = Vec::new();
+    for (headers, content) in parts {
+        body.extend_from_slice(format!("--edge\r\n{headers}\r\n\r\n").as_bytes());
+        body.extend_from_slice(content);
+        body.extend_from_slice(b"\r\n");
+    }
+    body.extend_from_slice(b"--edge--\r\n");
+    body
+}
+
+async fn send_form(service: &Service, path: &str, parts: &[(&str, &[u8])]) -> Answer {
+    let kind = "content-type: multipart/form-data; boundary=edge\r\n";
+    service.send(&request("POST", path, kind, &form(parts))).await
+}
+
+async fn send_file(service: &Service, path: &str, name: &str, kind: &str, content: &[u8]) -> Answer {
+    let headers =
+        format!("Content-Disposition: form-data; name=\"file\"; filename=\"{name}\"\r\nContent-Type: {kind}");
+    send_form(service, path, &[(&headers, content)]).await
+}
+
+async fn make(service: &Service, title: &str) -> Value {
+    let body = json!({ "title": title });
+    service.post(CONVERSATIONS, &body).await.with(201).json()
+}
+
+#[track_caller]
+fn keys(value: &Value) -> Vec<&str> {
+    value.as_object().unwrap().keys().map(String::as_str).collect()
+}
+
+#[track_caller]
+fn assert_detail(answer: &Answer, text: &str) {
+    assert!(
+        answer.headers.contains("content-type: application/json"),
+        "{}",
+        answer.headers
+    );
+    assert_eq!(answer.json(), json!({ "detail": text }));
+}
+
+/// Microseconds since 1970 of a time without a zone.
+#[track_caller]
+fn micros(time: &Value) -> i64 {
+    use cutover_domain::time::{LegacyZone, Timestamp};
+    let text = time.as_str().unwrap();
+    assert!(!text.ends_with('Z') && text.contains('T'), "{text}");
+    Timestamp::parse(text, &LegacyZone::utc()).unwrap().as_micros()
+}
+
+fn now() -> i64 {
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+    i64::try_from(now.unwrap().as_micros()).unwrap()
+}
+
+/// The files in the folder of the uploads.
+fn uploaded(place: &Place) -> Vec<String> {
+    let entries = std::fs::read_dir(place.path("uploads")).into_iter().flatten();
+    entries
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect()
+}
+
+#[tokio::test]
+async fn health_and_about_are_the_originals() {
+    on_both(async |_, service| {
+        assert_eq!(
+            service.get("/writer/health").await.with(200).text(),
+            r#"{"status":"healthy"}"#
+        );
+        let about = service.get("/writer").await;
+        let about = if about.status == 200 {
+            about
+        } else {
+            service.get("/writer/").await
+        };
+        assert_eq!(about.with(200).text(), r#"{"message":"Silmari Writer API"}"#);
+        assert_detail(&service.get("/writer/nothing").await.with(404), "Not Found");
+        let wrong = service.ask("PATCH", CONVERSATIONS, None).await.with(405);
+        assert_detail(&wrong, "Method Not Allowed");
+        assert!(wrong.headers.contains("allow: "), "{}", wrong.headers);
+        let moved = service.get("/writer/api/conversations/?a=1").await.with(307);
+        assert!(
+            moved.headers.contains("location: /writer/api/conversations?a=1"),
+            "{}",
+            moved.headers
+        );
+        service.get("/writer/api/nothing/").await.with(404);
+        for path in ["/writer/docs", "/writer/redoc", "/writer/openapi.json"] {
+            service.get(path).await.with(307);
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_conversation_lives_from_post_to_delete() {
+    on_both(async |_, service| {
+        let empty = service.get(CONVERSATIONS).await.with(200);
+        assert_eq!(empty.text(), "[]");
+        assert!(empty.headers.contains("content-type: application/json"));
+        let before = now();
+        let made = make(service, "Título 😀").await;
+        let after = now();
+        assert_eq!(
+            keys(&made),
+            ["id", "title", "created_at", "updated_at", "messages"]
+        );
+        let id = made["id"].as_str().unwrap();
+        assert_eq!((id.len(), &id[14..15]), (36, "4"), "{id}");
+        assert_eq!(
+            (&made["title"], &made["messages"]),
+            (&json!("Título 😀"), &json!([]))
+        );
+        for key in ["created_at", "updated_at"] {
+            let time = micros(&made[key]);
+            assert!(before <= time && time <= after, "{before} {} {after}", made[key]);
+        }
+        let path = format!("{CONVERSATIONS}/{id}");
+        assert_eq!(service.get(&path).await.with(200).json(), made);
+        let second = make(service, " ").await;
+
+        tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+        let renamed = service
+            .ask("PUT", &path, Some(r#"{"title": "new"}"#))
+            .await
+            .with(200)
+            .json();
+        assert_eq!(renamed["title"], "new");
+        assert_eq!(renamed["created_at"], made["created_at"]);
+        assert!(micros(&renamed["updated_at"]) > micros(&made["updated_at"]));
+        for kept in [
+            r#"{"title": null}"#,
+            "{}",
+            r#"{"messages": [{"role": "nobody"}], "id": "x"}"#,
+        ] {
+            let touched = service.ask("PUT", &path, Some(kept)).await.with(200).json();
+            assert_eq!(touched["title"], "new", "{kept}");
+            assert!(
+                micros(&touched["updated_at"]) > micros(&renamed["updated_at"]),
+                "{kept}"
+            );
+        }
+
+        // A change moves nothing.
+        let list = service.get(CONVERSATIONS).await.with(200).json();
+        assert_eq!(
+            keys(&list[0]),
+            ["id", "title", "created_at", "updated_at", "message_count"]
+        );
+        assert_eq!((&list[0]["id"], &list[0]["title"]), (&made["id"], &json!("new")));
+        assert_eq!(
+            (&list[1]["id"], &list[1]["message_count"]),
+            (&second["id"], &json!(0))
+        );
+
+        let gone = service.ask("DELETE", &path, None).await.with(204);
+        assert!(
+            gone.body.is_empty() && !gone.headers.contains("content-type"),
+            "{}",
+            gone.headers
+        );
+        for method in ["GET", "DELETE"] {
+            assert_detail(
+                &service.ask(method, &path, None).await.with(404),
+                "Resource not found",
+            );
+        }
+        assert_eq!(
+            service.get(CONVERSATIONS).await.json().as_array().unwrap().len(),
+            1
+        );
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn requests_are_checked_in_the_originals_order() {
+    on_both(async |_, service| {
+        let made = make(service, "t").await;
+        let path = format!("{CONVERSATIONS}/{}", made["id"].as_str().unwrap());
+        let unknown = format!("{CONVERSATIONS}/{UNKNOWN}");
+        let bad = format!("{CONVERSATIONS}/not-a-uuid");
+        let put = async |path: &str, body: &str| service.ask("PUT", path, Some(body)).await;
+
+        assert_detail(
+            &service.post(CONVERSATIONS, &json!({"title": ""})).await.with(400),
+            "Title cannot be empty",
+        );
+        assert_detail(
+            &put(&path, r#"{"title": ""}"#).await.with(400),
+            "Title cannot be empty",
+        );
+        assert_detail(
+            &put(&unknown, r#"{"title": ""}"#).await.with(404),
+            "Resource not found",
+        );
+        assert_detail(
+            &put(&unknown, r#"{"title": "x"}"#).await.with(404),
+            "Resource not found",
+        );
+        assert_detail(
+            &put(&bad, r#"{"title": ""}"#).await.with(422),
+            "Invalid UUID format",
+        );
+        for method in ["GET", "DELETE"] {
+            assert_detail(
+                &service.ask(method, &bad, None).await.with(422),
+                "Invalid UUID format",
+            );
+            assert_detail(
+                &service.ask(method, &unknown, None).await.with(404),
+                "Resource not found",
+            );
+        }
+        // Other spellings of a UUID are UUIDs, and nobody's.
+        let upper = made["id"].as_str().unwrap().to_uppercase();
+        let braced = format!("%7B{}%7D", made["id"].as_str().unwrap());
+        for other in [upper, braced, "f".repeat(32)] {
+            service.get(&format!("{CONVERSATIONS}/{other}")).await.with(404);
+        }
+
+        for (path, body, kind, at, input) in [
+            (
+                CONVERSATIONS,
+                "{}",
+                "missing",
+                json!(["body", "title"]),
+                json!({}),
+            ),
+            (
+                CONVERSATIONS,
+                r#"{"title": null}"#,
+                "string_type",
+                json!(["body", "title"]),
+                json!(null),
+            ),
+            (
+                CONVERSATIONS,
+                r#"{"title": 5}"#,
+                "string_type",
+                json!(["body", "title"]),
+                json!(5),
+            ),
+            (CONVERSATIONS, "", "missing", json!(["body"]), json!(null)),
+            (
+                CONVERSATIONS,
+                "[]",
+                "model_attributes_type",
+                json!(["body"]),
+                json!([]),
+            ),
+            (
+                CONVERSATIONS,
+                "null",
+                "model_attributes_type",
+                json!(["body"]),
+                json!(null),
+            ),
+            (
+                bad.as_str(),
+                r#"{"title": 5}"#,
+                "string_type",
+                json!(["body", "title"]),
+                json!(5),
+            ),
+        ] {
+            let method = if path == CONVERSATIONS { "POST" } else { "PUT" };
+            let answer = service.ask(method, path, Some(body)).await.with(422).json();
+            let mistake = &answer["detail"][0];
+            assert_eq!(mistake["type"], kind, "{body}: {answer}");
+            assert_eq!((&mistake["loc"], &mistake["input"]), (&at, &input), "{body}");
+            assert!(mistake["msg"].is_string());
+        }
+        let broken = service
+            .ask("POST", CONVERSATIONS, Some("{\"title\": "))
+            .await
+            .with(422)
+            .json();
+        assert_eq!(broken["detail"][0]["type"], "json_invalid");
+        assert!(broken["detail"][0]["ctx"]["error"].is_string());
+        service.ask("PUT", &path, Some("")).await.with(422);
+        let text = request(
+            "POST",
+            CONVERSATIONS,
+            "content-type: text/plain\r\n",
+            br#"{"title": "t"}"#,
+        );
+        let answer = service.send(&text).await.with(422).json();
+        assert_eq!(answer["detail"][0]["type"], "model_attributes_type");
+        let api = request(
+            "POST",
+            CONVERSATIONS,
+            "content-type: application/x+json\r\n",
+            br#"{"title": "t"}"#,
+        );
+        service.send(&api).await.with(201);
+        let latin = request(
+            "POST",
+            CONVERSATIONS,
+            "content-type: application/json\r\n",
+            b"{\"title\": \"\xe9\"}",
+        );
+        assert!(service.send(&latin).await.with(400).json()["detail"].is_string());
+        let nul = service
+            .ask("POST", CONVERSATIONS, Some(r#"{"title": "a\u0000b"}"#))
+            .await
+            .with(422)
+            .json();
+        assert_eq!(nul["detail"][0]["type"], "value_error");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn messages_are_shown_in_their_order() {
+    let place = Place::new();
+    let service = place.serve(&[]).await;
+    let made = make(&service, "t").await;
+    let id = made["id"].as_str().unwrap();
+    let sql = format!(
+        "INSERT INTO messages (id, conversation_id, role, content, created_at, attachments, position) VALUES
+            ('m2', '{id}', 'user', 'Hello', '2026-01-01 12:00:00.000001', '[\"id1\", \"file-id-1\"]', 1),
+            ('m1', '{id}', 'assistant', '', '2026-01-01 11:00:00', NULL, 2)"
+    );
+    world::file(&place.path("cutover.db"))
+        .execute_batch(&sql)
+        .unwrap();
+    let shown = service
+        .get(&format!("{CONVERSATIONS}/{id}"))
+        .await
+        .with(200)
+        .json();
+    assert_eq!(
+        shown["messages"].to_string(),
+        r#"[{"id":"m2","role":"user","content":"Hello","created_at":"2026-01-01T12:00:00.000001","attachments":["id1","file-id-1"]},{"id":"m1","role":"assistant","content":"","created_at":"2026-01-01T11:00:00","attachments":[]}]"#
+    );
+    assert_eq!(service.get(CONVERSATIONS).await.json()[0]["message_count"], 2);
+    service.stop().await;
+}
+
+#[tokio::test]
+async fn uploads_are_stored_and_told_again() {
+    on_both(async |place, service| {
+        let content = b"Test content 16B";
+        let made = send_file(service, UPLOAD, "notes é.txt", "text/plain", content)
+            .await
+            .with(201);
+        assert!(made.headers.contains("content-type: application/json"));
+        let made = made.json();
+        assert_eq!(keys(&made), ["id", "filename", "content_type", "size"]);
+        assert_eq!(
+            (&made["filename"], &made["content_type"], &made["size"]),
+            (&json!("notes é.txt"), &json!("text/plain"), &json!(16))
+        );
+        let id = made["id"].as_str().unwrap().to_owned();
+        assert_eq!(
+            std::fs::read(place.path(format!("uploads/{id}"))).unwrap(),
+            content
+        );
+        for _ in 0..2 {
+            assert_eq!(
+                service
+                    .get(&format!("/writer/api/files/{id}"))
+                    .await
+                    .with(200)
+                    .json(),
+                made
+            );
+        }
+        for kind in [
+            "audio/webm",
+            "audio/mpeg",
+            "audio/mp3",
+            "audio/wav",
+            "audio/ogg",
+            "audio/flac",
+            "application/json",
+            "application/pdf",
+        ] {
+            let answer = send_file(service, UPLOAD, "a", kind, b"x").await.with(201).json();
+            assert_eq!(answer["content_type"], kind);
+        }
+        // The folder may go while the service runs.
+        std::fs::remove_dir_all(place.path("uploads")).unwrap();
+        let again = send_file(service, UPLOAD, "", "text/plain", b"again")
+            .await
+            .with(201)
+            .json();
+        assert_eq!(again["filename"], "unknown");
+        assert_eq!(uploaded(place), [again["id"].as_str().unwrap()]);
+        for unknown in [UNKNOWN, "upload", "%00", "..%2f..%2fcutover.db", "a%27--"] {
+            let answer = service
+                .get(&format!("/writer/api/files/{unknown}"))
+                .await
+                .with(404);
+            assert_detail(&answer, "Resource not found");
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn uploads_that_are_refused_leave_nothing() {
+    on_both(async |place, service| {
+        let disposition = "Content-Disposition: form-data; name=\"file\"; filename=\"virus.txt\"";
+        let allowed = "application/json, application/pdf, audio/flac, audio/mp3, audio/mpeg, audio/ogg, audio/wav, \
+             audio/webm, text/plain";
+        for kind in ["text/plain", "application/x-msdownload"] {
+            let empty = send_file(service, UPLOAD, "a.txt", kind, b"").await.with(400);
+            assert_detail(&empty, "Empty file not allowed");
+        }
+        for kind in [
+            "application/x-msdownload",
+            "text/plain; charset=utf-8",
+            "Text/Plain",
+            "audio/webm;codecs=opus",
+        ] {
+            let answer = send_file(service, UPLOAD, "a.txt", kind, b"x").await.with(400);
+            assert_detail(&answer, &format!("Invalid content type: {kind}. Allowed types: {allowed}"));
+        }
+        let answer = send_form(service, UPLOAD, &[(disposition, b"x")]).await.with(400);
+        let text = format!("Invalid content type: application/octet-stream. Allowed types: {allowed}");
+        assert_detail(&answer, &text);
+
+        let other = "Content-Disposition: form-data; name=\"other\"; filename=\"a\"\r\nContent-Type: text/plain";
+        let none = send_form(service, UPLOAD, &[(other, b"x")]).await.with(422).json();
+        assert_eq!(none["detail"][0]["type"], "missing");
+        assert_eq!(none["detail"][0]["loc"], json!(["body", "file"]));
+        let text = "Content-Disposition: form-data; name=\"file\"";
+        let text = send_form(service, UPLOAD, &[(text, b"x")]).await.with(422).json();
+        assert_eq!(text["detail"][0]["type"], "value_error");
+        service.ask("POST", UPLOAD, None).await.with(422);
+        service.post(UPLOAD, &json!({"file": "x"})).await.with(422);
+        for (kind, body) in [
+            ("multipart/form-data", &b"--edge\r\n"[..]),
+            ("multipart/form-data; boundary=edge", b"--edge\r\nContent-Disposition: form-data; name=\"file\"; filename=\"a\"\r\nContent-Type: text/plain\r\n\r\ncut"),
+        ] {
+            let kind = format!("content-type: {kind}\r\n");
+            let answer = service.send(&request("POST", UPLOAD, &kind, body)).await.with(400);
+            assert!(answer.json()["detail"].is_string());
+        }
+        assert_eq!(uploaded(place), [""; 0]);
+        let report = service.get("/writer/integrity").await.with(200).json();
+        assert_eq!((&report["ok"], &report["files"]), (&json!(true), &json!(0)));
+
+        // Of two files the last one counts.
+        let named = |name| {
+            format!("Content-Disposition: form-data; name=\"file\"; filename=\"{name}\"\r\nContent-Type: text/plain")
+        };
+        let (first, last) = (named("first"), named("../../last"));
+        let parts: [(&str, &[u8]); 2] = [(&first, b"first"), (&last, b"the last")];
+        let made = send_form(service, UPLOAD, &parts).await.with(201).json();
+        assert_eq!((&made["filename"], &made["size"]), (&json!("../../last"), &json!(8)));
+        let id = made["id"].as_str().unwrap();
+        assert_eq!(std::fs::read(place.path(format!("uploads/{id}"))).unwrap(), b"the last");
+        assert_eq!(uploaded(place), [id]);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn an_upload_has_a_limit_and_so_has_its_frame() {
+    let place = Place::new();
+    place.write(
+        "cutover.toml",
+        "[writer]\nupload_limit_bytes = 100000\nuploads = \"here/and there\"\n",
+    );
+    let service = place.serve(&[]).await;
+    let made = send_file(&service, UPLOAD, "a", "text/plain", &[b'x'; 100_000])
+        .await
+        .with(201)
+        .json();
+    assert!(
+        place
+            .path("here/and there")
+            .join(made["id"].as_str().unwrap())
+            .exists()
+    );
+    let refused = send_file(&service, UPLOAD, "a", "text/plain", &[b'x'; 100_001])
+        .await
+        .with(413);
+    assert!(refused.json()["detail"].is_string());
+    // Nothing but the beginning of a part's headers: all of it would have to be kept.
+    let mut endless = b"--edge\r\nContent-Disposition: form-data; name=\"".to_vec();
+    endless.resize(1_500_000, b'x');
+    let kind = "content-type: multipart/form-data; boundary=edge\r\n";
+    let answer = service.send(&request("POST", UPLOAD, kind, &endless)).await;
+    assert!(matches!(answer.status, 400 | 413), "{answer:?}");
+    assert_eq!(
+        std::fs::read_dir(place.path("here/and there")).unwrap().count(),
+        1
+    );
+    // JSON bodies have the limit of all others.
+    let long = json!({"title": "x".repeat(11_000_000)}).to_string();
+    service.ask("POST", CONVERSATIONS, Some(&long)).await.with(413);
+    service.stop().await;
+}
+
+#[tokio::test]
+async fn rows_and_files_are_compared() {
+    on_both(async |place, service| {
+        let mut made = Vec::new();
+        for name in ["sound", "gone", "cut"] {
+            let file = send_file(service, UPLOAD, name, "text/plain", b"content")
+                .await
+                .with(201)
+                .json();
+            made.push(file["id"].as_str().unwrap().to_owned());
+        }
+        let folder = place.path("uploads");
+        std::fs::remove_file(folder.join(&made[1])).unwrap();
+        std::fs::write(folder.join(&made[2]), "cont").unwrap();
+        std::fs::write(folder.join("stray"), "x").unwrap();
+        std::fs::write(folder.join("x.part"), "x").unwrap();
+        let report = service.get("/writer/integrity").await.with(200).json();
+        assert_eq!(
+            report,
+            json!({
+                "ok": false,
+                "files": 3,
+                "missing": {"count": 1, "names": [made[1]]},
+                "wrong_size": {"count": 1, "names": [made[2]]},
+                "orphans": {"count": 1, "names": ["stray"]},
+                "unfinished": {"count": 1, "names": ["x.part"]},
+            })
+        );
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_needs_a_model_is_checked_and_then_refused() {
+    on_both(async |place, service| {
+        let transcribe = "/writer/api/transcribe";
+        assert_detail(
+            &send_file(service, transcribe, "a.mp3", "audio/mpeg", b"").await.with(400),
+            "Empty file not allowed",
+        );
+        let wrong = send_file(service, transcribe, "a.txt", "text/plain", b"x").await.with(400);
+        assert_detail(
+            &wrong,
+            "Invalid content type: text/plain. Allowed types: audio/flac, audio/mp3, audio/mpeg, audio/ogg, audio/wav, audio/webm",
+        );
+        service.ask("POST", transcribe, None).await.with(422);
+        for kind in ["audio/mpeg", "AUDIO/Wav"] {
+            let answer = send_file(service, transcribe, "a", kind, b"x").await.with(501);
+            assert!(answer.json()["detail"].as_str().unwrap().contains("transcription"));
+        }
+        assert_eq!(uploaded(place), [""; 0]);
+
+        let extract = async |body| service.post("/writer/api/themes/extract", &body).await;
+        for empty in [json!({}), json!({"text": ""}), json!({"text": null})] {
+            assert_detail(&extract(empty).await.with(400), "Text content cannot be empty");
+        }
+        extract(json!({"text": 5})).await.with(422);
+        extract(json!({"text": "t"})).await.with(501);
+
+        let generate = async |body| service.post("/writer/api/generate", &body).await;
+        let theme = json!({"name": "n", "confidence": 1.0});
+        for none in [json!({"prompt": "p"}), json!({"themes": [], "prompt": ""}), json!({"themes": []})] {
+            assert_detail(&generate(none).await.with(400), "At least one theme is required");
+        }
+        for none in [json!({"themes": [theme]}), json!({"themes": [theme], "prompt": ""})] {
+            assert!(generate(none).await.with(400).json()["detail"].is_string());
+        }
+        for confidence in [json!(1.5), json!(-0.1), json!("much"), json!(null)] {
+            let themes = json!({"themes": [{"name": "n", "confidence": confidence}], "prompt": "p"});
+            let answer = generate(themes).await.with(422).json();
+            assert_eq!(answer["detail"][0]["loc"], json!(["body", "themes", 0, "confidence"]));
+        }
+        generate(json!({"themes": [theme], "prompt": "p"})).await.with(501);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_long_list_comes_whole_and_in_order() {
+    let (place, database) = (Place::new(), lab_database().await);
+    let sql = "INSERT INTO conversations (id, title, position)
+        SELECT 'c' || n, 'Título \"' || n, n FROM generate_series(1, 2500) AS n";
+    database.connect().await.batch_execute(sql).await.unwrap();
+    let service = place.serve(&["--postgres", &database.url()]).await;
+    let list = service.get_chunked(CONVERSATIONS).await;
+    let list: Value = serde_json::from_slice(&list).unwrap();
+    let list = list.as_array().unwrap();
+    assert_eq!(list.len(), 2500);
+    for (index, item) in list.iter().enumerate() {
+        assert_eq!(item["title"], format!("Título \"{}", index + 1));
+    }
+    service.stop().await;
+}
+
+#[tokio::test]
+async fn a_context_that_is_off_is_neither_served_nor_made() {
+    let place = Place::new();
+    place.write("cutover.toml", "[writer]\nenabled = false\n");
+    let service = place.serve(&[]).await;
+    service.get("/writer/health").await.with(404);
+    service.get("/lab/synth-groups/list").await.with(200);
+    service.stop().await;
+    let tables = "SELECT count(*) FROM sqlite_schema WHERE name IN ('conversations', 'file_metadata')";
+    assert_eq!(world::sqlite_value(&place.path("cutover.db"), tables), "0");
+    place.write(
+        "cutover.toml",
+        "[lab]\nenabled = false\n[writer]\nsqlite_path = \"writer.db\"\n",
+    );
+    let service = place.serve(&[]).await;
+    service.get("/lab/synth-groups/list").await.with(404);
+    make(&service, "t").await;
+    service.stop().await;
+    let rows = world::sqlite_rows(
+        &place.path("writer.db"),
+        "SELECT title, position FROM conversations",
+    );
+    assert_eq!(rows, ["t|1"]);
+}
+
+#[tokio::test]
+async fn an_old_file_is_served_taken_over_copied_and_proven() {
+    let (place, database) = (Place::new(), lab_database().await);
+    place.write("cutover.toml", &format!(
+        "[lab]\nenabled = false\n[writer]\nsqlite_path = \"dev.db\"\n[postgres]\nurl = \"{}\"\n[repositories]\ndefault = \"sqlite\"\n",
+        database.url()
+    ));
+    // As the models of the original's plan make it.
+    world::file(&place.path("dev.db"))
+        .execute_batch(
+            "CREATE TABLE file_metadata (id VARCHAR NOT NULL, filename VARCHAR NOT NULL, content_type VARCHAR NOT NULL, size INTEGER NOT NULL, created_at DATETIME DEFAULT (CURRENT_TIMESTAMP), PRIMARY KEY (id));
+            CREATE TABLE conversations (id VARCHAR NOT NULL, title VARCHAR NOT NULL, created_at DATETIME DEFAULT (CURRENT_TIMESTAMP), updated_at DATETIME DEFAULT (CURRENT_TIMESTAMP), PRIMARY KEY (id));
+            CREATE TABLE messages (id VARCHAR NOT NULL, conversation_id VARCHAR NOT NULL, role VARCHAR NOT NULL, content TEXT NOT NULL, created_at DATETIME DEFAULT (CURRENT_TIMESTAMP), attachments JSON, PRIMARY KEY (id), FOREIGN KEY(conversation_id) REFERENCES conversations (id));
+            CREATE INDEX ix_messages_conversation_id ON messages (conversation_id);
+            CREATE TABLE alembic_version (version_num VARCHAR(32) NOT NULL);
+            INSERT INTO file_metadata VALUES ('test-id', 'a b.txt', 'text/plain', 3000000000, '2026-01-01 12:00:00');
+            INSERT INTO conversations (id, title, created_at) VALUES ('ffffffff-0000-4000-8000-000000000001', 'first', '2026-01-01 12:00:00.123456'), ('00000000-0000-4000-8000-000000000002', 'second', NULL);
+            INSERT INTO messages (id, conversation_id, role, content, attachments) VALUES ('m9', 'ffffffff-0000-4000-8000-000000000001', 'user', 'one', NULL), ('m1', 'ffffffff-0000-4000-8000-000000000001', 'assistant', 'two', '[\"id1\"]'), ('m5', 'ffffffff-0000-4000-8000-000000000001', 'system', 'three', 'null');",
+        )
+        .unwrap();
+    let service = place.serve(&[]).await;
+    let path = format!("{CONVERSATIONS}/ffffffff-0000-4000-8000-000000000001");
+    let shown = service.get(&path).await.with(200).json();
+    assert_eq!(shown["created_at"], "2026-01-01T12:00:00.123456");
+    let contents = |shown: &Value| {
+        let messages = shown["messages"].as_array().unwrap().iter();
+        messages
+            .map(|message| message["content"].as_str().unwrap().to_owned())
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(contents(&shown), ["one", "two", "three"]);
+    service.stop().await;
+
+    let taken = place
+        .run(["migrate", "up", "--on", "sqlite", "--json"])
+        .await
+        .with(0)
+        .json();
+    let adopted = &taken["databases"][0]["adopted"];
+    assert!(
+        std::path::Path::new(adopted["backup"].as_str().unwrap()).exists(),
+        "{taken}"
+    );
+    let checked = place
+        .run(["migrate", "check", "--on", "sqlite", "--json"])
+        .await
+        .with(0)
+        .json();
+    assert_eq!(checked["databases"][0]["differences"], json!([]), "{checked}");
+    place.run(["copy"]).await.with(0);
+    place.run(["verify"]).await.with(0);
+    let configured = std::fs::read_to_string(place.path("cutover.toml")).unwrap();
+    place.write(
+        "cutover.toml",
+        &configured.replace("default = \"sqlite\"", "default = \"postgres\""),
+    );
+    let service = place.serve(&[]).await;
+    assert_eq!(
+        service.get(&path).await.with(200).json(),
+        shown,
+        "the same on PostgreSQL"
+    );
+    let list = service.get(CONVERSATIONS).await.json();
+    assert_eq!(
+        (&list[0]["title"], &list[1]["title"]),
+        (&json!("first"), &json!("second"))
+    );
+    assert_eq!(list[1]["created_at"], json!(null));
+    assert_eq!(
+        service.get("/writer/api/files/test-id").await.json()["size"],
+        3_000_000_000_i64
+    );
+    make(&service, "third").await;
+    service.stop().await;
+
+    // And back into a new file, which is one of the original's again.
+    let url = database.url();
+    place.run(["copy", &url, "back.db"]).await.with(0);
+    place.run(["verify", &url, "back.db"]).await.with(0);
+    let order = "SELECT content FROM messages ORDER BY position";
+    assert_eq!(
+        world::sqlite_rows(&place.path("back.db"), order),
+        ["one", "two", "three"]
+    );
+    let titles = "SELECT title FROM conversations ORDER BY position";
+    assert_eq!(
+        world::sqlite_rows(&place.path("back.db"), titles),
+        ["first", "second", "third"]
+    );
+}
