@@ -1,6 +1,10 @@
 //! Taking over SPY-tracker's files of every variant.
 #![cfg(feature = "sqlite")]
-#![expect(clippy::unwrap_used, reason = "a test fails where its preparation fails")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a test that cannot go on must fail, and say why"
+)]
 
 use std::path::{Path, PathBuf};
 
@@ -62,7 +66,7 @@ fn spy_tracker(variant: char) -> String {
         } else {
             format!(", CONSTRAINT{constraint}")
         };
-        sql += &format!(
+        let tables = format!(
             "CREATE TABLE ai_predictions ({AI}{columns}, PRIMARY KEY (id){constraint});
             CREATE INDEX ix_ai_predictions_id ON ai_predictions (id);
             CREATE INDEX ix_ai_predictions_date ON ai_predictions (date);
@@ -70,6 +74,7 @@ fn spy_tracker(variant: char) -> String {
             INSERT INTO ai_predictions (date, checkpoint, predicted_price, confidence)
                 VALUES ('2025-08-11', 'open', 637.5369855346679, 0.7);"
         );
+        sql += &tables;
     }
     if ('E'..'H').contains(&variant) {
         sql += "CREATE UNIQUE INDEX idx_ai_predictions_date_checkpoint ON ai_predictions (date, checkpoint);";
