@@ -1,11 +1,7 @@
 //! The market's jobs in virtual time, on both databases: whole days, both changes of the clocks, several instances,
 //! downtime, dead runs.
 #![cfg(all(feature = "sqlite", feature = "postgres"))]
-#![expect(
-    clippy::unwrap_used,
-    clippy::panic,
-    reason = "a test fails where its preparation fails"
-)]
+#![expect(clippy::unwrap_used, reason = "a test fails where its preparation fails")]
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};

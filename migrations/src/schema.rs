@@ -81,6 +81,7 @@ pub(crate) struct Legacy {
     pub(crate) other_columns: &'static [(&'static str, &'static str)],
 }
 
+#[cfg(feature = "sqlite")]
 impl Legacy {
     /// Old files are as new ones.
     pub(crate) const NONE: Self = Self {

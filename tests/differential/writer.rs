@@ -77,7 +77,7 @@ pub(crate) async fn any(pair: &mut Pair) {
         }
         4 => {
             let (title, at) = (random.opt_text(), random.time());
-            both!(pair, conversations.update_title(&id, title.as_deref(), at), Alike);
+            both!(pair, conversations.update_title(&id, title.clone(), at), Alike);
         }
         5 => {
             let changed = conversation(random);
@@ -97,7 +97,7 @@ pub(crate) async fn any(pair: &mut Pair) {
             let (id, limit) = (random.id("fil_"), random.below(4));
             match random.below(4) {
                 0 => both!(pair, files.get(&id), Alike),
-                1 => both!(pair, files.list(Some(&id), limit), Alike),
+                1 => both!(pair, files.list(Some(id.clone()), limit), Alike),
                 2 => {
                     let ids = random.some(4, |random| random.id("fil_"));
                     both!(pair, files.known(&ids), Alike);
@@ -112,7 +112,7 @@ pub(crate) async fn any(pair: &mut Pair) {
 pub(crate) async fn read_all(pair: &mut Pair) {
     let page = cutover_ports::PageRequest::first(u32::MAX);
     both!(pair, conversations.list(page), Alike);
-    both!(pair, files.list(None, u32::MAX), Alike);
+    both!(pair, files.list(None::<String>, u32::MAX), Alike);
     let stored = pair.writer.0.conversations.list(page).await.unwrap();
     for item in stored.items {
         both!(pair, conversations.get(&item.id), Alike);

@@ -28,7 +28,6 @@ pub(crate) struct Theme {
     file: PathBuf,
     database: OnceCell<TestDatabase>,
     flags: Vec<String>,
-    rewritten: Vec<&'static str>,
     /// How many rows a file cannot be given back.
     refused_back: Option<u64>,
     uid: Option<u32>,
@@ -68,7 +67,6 @@ impl Theme {
             directory,
             database: OnceCell::const_new(),
             flags: vec![],
-            rewritten: vec![],
             refused_back: None,
             uid: None,
         }
@@ -77,12 +75,6 @@ impl Theme {
     /// Copies with these flags.
     pub(crate) fn with(mut self, flags: &[&str]) -> Self {
         self.flags.extend(flags.iter().map(|flag| (*flag).to_owned()));
-        self
-    }
-
-    /// On the way back the SQL of these objects may be another.
-    pub(crate) fn rewritten(mut self, objects: &[&'static str]) -> Self {
-        self.rewritten.extend(objects);
         self
     }
 
@@ -352,7 +344,7 @@ impl Copied {
                 }
             }
         }
-        let found = differences(&source, &back, &copied.theme.rewritten);
+        let found = differences(&source, &back);
         assert!(
             found.is_empty(),
             "the way back:\n{}",
@@ -605,7 +597,7 @@ impl Copied {
     /// What `behaves` has written comes back as SQLite has written it.
     pub(crate) async fn comes_back(&self) -> &Self {
         let used = Contents::of(&self.used_source);
-        let mut found = differences(&used, &Contents::of(&self.again().await), &self.theme.rewritten);
+        let mut found = differences(&used, &Contents::of(&self.again().await));
         // PostgreSQL gives no number twice, SQLite does unless it is told not to.
         found.retain(|difference| !difference.starts_with("sqlite_sequence"));
         assert!(

@@ -358,13 +358,13 @@ impl Cell {
                     let n = pick(random, &[0.1, -2.5, 1e20, 0.000_001, 123_456.789]);
                     Self::of(Value::Real(n), n.to_string())
                 }
-                // More digits than a double, or a zero at the end.
+                // More digits than a double, or a zero at the end (of no zero with a sign, which `numeric` has not).
                 2 => {
                     let digits = format!("{}.{:030}", random.below(1000), random.below(1 << 40));
                     Self::text(digits.clone(), digits)
                 }
                 _ => {
-                    let digits = format!("-{}.{}0", random.below(1000), random.below(1000));
+                    let digits = format!("-{}.{}0", 1 + random.below(1000), random.below(1000));
                     Self::text(digits.clone(), digits)
                 }
             },

@@ -7,6 +7,7 @@ use axum::body::Bytes;
 use axum::extract::{FromRequest, FromRequestParts, Path, Query, Request};
 use axum::http::StatusCode;
 use axum::http::request::Parts;
+use serde::de::IgnoredAny;
 use serde_json::{Map, Value, json};
 
 use super::error::{HttpError, Mistake};
@@ -69,27 +70,34 @@ fn json_of(bytes: &[u8]) -> Result<Option<Value>, HttpError> {
     if bytes.iter().all(u8::is_ascii_whitespace) {
         return Ok(None);
     }
+    // What is no JSON is told as such, however much of it there is; reading it without keeping it takes no room.
+    serde_json::from_slice::<IgnoredAny>(bytes).map_err(|error| no_json(&error))?;
     if values(bytes) > VALUES_MAX {
         let text = format!("The body has more than {VALUES_MAX} values");
         return Err(HttpError::Detail(StatusCode::PAYLOAD_TOO_LARGE, text));
     }
-    serde_json::from_slice(bytes).map(Some).map_err(|error| {
-        let cause = json!({ "error": error.to_string() });
-        let at = [Value::from("body"), error.column().into()];
-        HttpError::Invalid(vec![mistake(
-            "json_invalid",
-            &at,
-            "JSON decode error",
-            &json!({}),
-            Some(cause),
-        )])
-    })
+    serde_json::from_slice(bytes)
+        .map(Some)
+        .map_err(|error| no_json(&error))
+}
+
+fn no_json(error: &serde_json::Error) -> HttpError {
+    let cause = json!({ "error": error.to_string() });
+    let at = [Value::from("body"), error.column().into()];
+    HttpError::Invalid(vec![mistake(
+        "json_invalid",
+        &at,
+        "JSON decode error",
+        &json!({}),
+        Some(cause),
+    )])
 }
 
 /// The most values that a body may hold. A parsed value takes many times the room of its two or three bytes.
-const VALUES_MAX: usize = 100_000;
+const VALUES_MAX: usize = 200_000;
 
-/// How many values there are at most in a JSON text: one, and one for each sign that another follows.
+/// How many values there are at most in a JSON text: one, and one for each sign that another may follow. Names of members
+/// count as well, as they take room too.
 fn values(json: &[u8]) -> usize {
     let (mut count, mut in_text, mut escaped) = (1, false, false);
     for byte in json {

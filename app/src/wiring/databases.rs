@@ -200,7 +200,7 @@ impl Databases {
                 .as_ref()
                 .map(cutover_postgres::writer::repositories);
         }
-        writer_routed(routing, &on)
+        writer_routed(*routing, &on)
     }
 
     /// Every repository of the market where `routing` says.
@@ -221,7 +221,7 @@ impl Databases {
                 .as_ref()
                 .map(cutover_postgres::market::repositories);
         }
-        market_routed(routing, &on)
+        market_routed(*routing, &on)
     }
 
     /// The two databases of a context. If its `repositories` stand on both, each of the two asks the other
@@ -323,7 +323,7 @@ fn lab_routed(routing: &LabRouting, sides: &Sides<LabRepositories>) -> Result<La
 
 /// Takes each repository from the side that its route names.
 fn writer_routed(
-    routing: &WriterRouting,
+    routing: WriterRouting,
     sides: &Sides<WriterRepositories>,
 ) -> Result<WriterRepositories, WiringError> {
     Ok(WriterRepositories {
@@ -333,7 +333,7 @@ fn writer_routed(
 }
 
 fn market_routed(
-    routing: &MarketRouting,
+    routing: MarketRouting,
     sides: &Sides<MarketRepositories>,
 ) -> Result<MarketRepositories, WiringError> {
     Ok(MarketRepositories {

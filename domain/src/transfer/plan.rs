@@ -218,7 +218,7 @@ impl Wishes {
 pub fn plan(
     source: &Catalog,
     target: &Catalog,
-    absent: &HashSet<String>,
+    absent: &HashSet<String, impl std::hash::BuildHasher>,
     scope: &Scope,
 ) -> Result<Plan, String> {
     scope.check(source)?;

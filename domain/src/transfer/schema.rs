@@ -748,7 +748,7 @@ impl Maker<'_> {
             .position_of(source, &key.parent)
             .and_then(|at| plan.tables.get(at))
         {
-            Some(parent) => Parent::of_plan(parent, key),
+            Some(parent) => Some(Parent::of_plan(parent, key)),
             None => target
                 .table(&key.parent)
                 .map(|parent| Parent::of_target(parent, key)),
@@ -823,7 +823,7 @@ struct Parent {
 }
 
 impl Parent {
-    fn of_plan(parent: &TablePlan, key: &ForeignKey) -> Option<Self> {
+    fn of_plan(parent: &TablePlan, key: &ForeignKey) -> Self {
         let column = |name: &String| {
             let plan = parent.columns.get(parent.place_of(name)?)?;
             let kind = plan.kind.as_ref().and_then(kind_of);
@@ -831,11 +831,11 @@ impl Parent {
             Some((plan.target.clone(), kind))
         };
         let columns: Option<Vec<_>> = key.parent_columns.iter().map(column).collect();
-        Some(Self {
+        Self {
             name: parent.target.clone(),
             columns: columns.unwrap_or_default(),
             is_key: false,
-        })
+        }
     }
 
     fn of_target(parent: &Table, key: &ForeignKey) -> Self {

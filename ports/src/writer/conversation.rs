@@ -22,10 +22,10 @@ pub trait ConversationRepository: Send + Sync {
 
     /// Gives the conversation this title, if there is one, and this time of the last change; the conversation as it is now,
     /// `None` if there is none.
-    async fn update_title<'a>(
+    async fn update_title(
         &self,
         id: &str,
-        title: Option<&'a str>,
+        title: Option<String>,
         updated_at: Timestamp,
     ) -> StoreResult<Option<Conversation>>;
 

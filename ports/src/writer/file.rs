@@ -18,7 +18,7 @@ pub trait FileRepository: Send + Sync {
     async fn get(&self, id: &str) -> StoreResult<Option<FileMetadata>>;
 
     /// At most `limit` files behind the id `after`, or from the first, by id.
-    async fn list<'a>(&self, after: Option<&'a str>, limit: u32) -> StoreResult<Vec<FileMetadata>>;
+    async fn list(&self, after: Option<String>, limit: u32) -> StoreResult<Vec<FileMetadata>>;
 
     /// Those of `ids` that are files.
     async fn known(&self, ids: &[String]) -> StoreResult<HashSet<String>>;

@@ -1,5 +1,7 @@
 //! Contract cases of the days and their prices.
 
+use std::sync::Arc;
+
 use cutover_domain::market::Checkpoint;
 use cutover_domain::market::daily_prediction::{DailyPrediction, DayChange, DayFields, DayPrices, PriceLog};
 use cutover_domain::stored::Stored;
@@ -350,7 +352,7 @@ async fn sweeping_deletes_both_ends(store: &TestStore) {
 
 async fn many_changes_of_a_new_day_are_all_kept(store: &TestStore) {
     let writers = (0..16).map(|number| {
-        let days = store.market.daily_predictions.clone();
+        let days = Arc::clone(&store.market.daily_predictions);
         let checkpoint = Checkpoint::ALL[number % 5];
         tokio::spawn(async move {
             let change = DayChange::Record(log(checkpoint, 1.5));

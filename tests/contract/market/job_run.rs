@@ -1,5 +1,7 @@
 //! Contract cases of the runs of jobs.
 
+use std::sync::Arc;
+
 use cutover_domain::market::job_run::{Job, JobEnd, JobStart, Outcome, RowsWritten, Trigger};
 use cutover_domain::stored::Stored;
 use cutover_domain::time::Timestamp;
@@ -114,7 +116,7 @@ async fn an_instant_is_claimed_once(store: &TestStore) {
 
 async fn of_many_claims_one_wins(store: &TestStore) {
     let claims = (0..20).map(|number| {
-        let runs = store.market.job_runs.clone();
+        let runs = Arc::clone(&store.market.job_runs);
         tokio::spawn(async move {
             let start = JobStart {
                 instance: number.to_string(),

@@ -193,7 +193,7 @@ async fn a_change_of_the_title_moves_nothing_in_the_list(store: &TestStore) {
         conversations.insert(&conversation(id, messages)).await.unwrap();
     }
     let changed = conversations
-        .update_title("a", Some("new"), instant(77))
+        .update_title("a", Some("new".to_owned()), instant(77))
         .await
         .unwrap()
         .unwrap();
@@ -209,7 +209,7 @@ async fn a_change_of_the_title_moves_nothing_in_the_list(store: &TestStore) {
     assert_eq!(titles, ["new", "Título 😀"]);
     assert_eq!(
         conversations
-            .update_title("c", Some("t"), instant(0))
+            .update_title("c", Some("t".to_owned()), instant(0))
             .await
             .unwrap(),
         None

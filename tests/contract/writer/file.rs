@@ -70,7 +70,7 @@ async fn the_list_goes_by_id_and_on_behind_one(store: &TestStore) {
     }
     let mut seen: Vec<String> = Vec::new();
     loop {
-        let page = files.list(seen.last().map(String::as_str), 2).await.unwrap();
+        let page = files.list(seen.last().cloned(), 2).await.unwrap();
         assert!(page.len() <= 2);
         if page.is_empty() {
             break;

@@ -391,10 +391,6 @@ pub(super) async fn quarantine(
 }
 
 /// What became of a step that an earlier run of the same copy has done; none if it is still to do.
-#[expect(
-    clippy::option_option,
-    reason = "none: to do; some none: done, and nothing is weaker"
-)]
 pub(super) async fn step(
     client: &Client,
     schema: &str,

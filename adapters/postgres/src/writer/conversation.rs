@@ -190,10 +190,10 @@ impl ConversationRepository for PgConversationRepository {
             .await
     }
 
-    async fn update_title<'a>(
+    async fn update_title(
         &self,
         id: &str,
-        title: Option<&'a str>,
+        title: Option<String>,
         updated_at: Timestamp,
     ) -> StoreResult<Option<Conversation>> {
         const SQL: &str = concat!(

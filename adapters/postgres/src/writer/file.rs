@@ -70,7 +70,7 @@ impl FileRepository for PgFileRepository {
         row.as_ref().map(file_from_row).transpose()
     }
 
-    async fn list<'a>(&self, after: Option<&'a str>, limit: u32) -> StoreResult<Vec<FileMetadata>> {
+    async fn list(&self, after: Option<String>, limit: u32) -> StoreResult<Vec<FileMetadata>> {
         const FIRST: &str = "SELECT id, filename, content_type, size, created_at FROM file_metadata
             ORDER BY id LIMIT $1";
         const AFTER: &str = "SELECT id, filename, content_type, size, created_at FROM file_metadata

@@ -100,7 +100,12 @@ impl Pool {
 
 /// The error, and in which table it was met.
 fn within(error: TransferError, table: &str) -> TransferError {
-    TransferError::Unreachable(format!("{error} (while reading the table {table})"))
+    match error {
+        TransferError::Unreachable(text) => {
+            TransferError::Unreachable(format!("{text} (while reading the table {table})"))
+        }
+        other => other,
+    }
 }
 
 fn stopped() -> TransferError {

@@ -130,7 +130,7 @@ impl TransferTarget for SqliteTarget {
         self.run_on(missing, move |connection| {
             let mut catalog = catalog::read(connection)?;
             let mut absent = HashSet::new();
-            for table in origin.iter().flat_map(|origin| as_it_will_be(origin)) {
+            for table in origin.iter().flat_map(as_it_will_be) {
                 if catalog.table(&table.name).is_none() {
                     absent.insert(table.name.clone());
                     catalog.tables.push(table);

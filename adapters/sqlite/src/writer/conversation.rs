@@ -174,15 +174,15 @@ impl ConversationRepository for SqliteConversationRepository {
             .await
     }
 
-    async fn update_title<'a>(
+    async fn update_title(
         &self,
         id: &str,
-        title: Option<&'a str>,
+        title: Option<String>,
         updated_at: Timestamp,
     ) -> StoreResult<Option<Conversation>> {
         const SQL: &str =
             "UPDATE conversations SET title = coalesce(?2, title), updated_at = ?3 WHERE id = ?1";
-        let (id, title) = (id.to_owned(), title.map(str::to_owned));
+        let id = id.to_owned();
         self.db
             .atomic("conversations.update_title", move |session| {
                 session.execute(SQL, params![id, title, updated_at.to_sqlalchemy()])?;

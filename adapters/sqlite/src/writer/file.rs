@@ -67,12 +67,11 @@ impl FileRepository for SqliteFileRepository {
             .await
     }
 
-    async fn list<'a>(&self, after: Option<&'a str>, limit: u32) -> StoreResult<Vec<FileMetadata>> {
+    async fn list(&self, after: Option<String>, limit: u32) -> StoreResult<Vec<FileMetadata>> {
         const FIRST: &str = "SELECT id, filename, content_type, size, created_at FROM file_metadata
             ORDER BY id LIMIT ?1";
         const AFTER: &str = "SELECT id, filename, content_type, size, created_at FROM file_metadata
             WHERE id > ?2 ORDER BY id LIMIT ?1";
-        let after = after.map(str::to_owned);
         self.db
             .read("files.list", move |session| match after {
                 None => session.query(FIRST, [limit], file_from_row),

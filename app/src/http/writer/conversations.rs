@@ -243,10 +243,7 @@ async fn rename(
         title: fields.optional_text("title", Length::default(), &mut mistakes),
     });
     let change = mistakes.finish(change)?;
-    let changed = use_case(&app)
-        .rename(&id, change.title.as_deref())
-        .await
-        .map_err(refuse)?;
+    let changed = use_case(&app).rename(&id, change.title).await.map_err(refuse)?;
     Ok(Json(changed.into()))
 }
 

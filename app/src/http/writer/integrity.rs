@@ -69,7 +69,7 @@ pub(super) async fn integrity(State(app): State<App>) -> Result<Json<Integrity>,
 async fn rows(files: &Files, folder: Uploads<'_>, found: &mut Integrity) -> Result<(), HttpError> {
     let mut after: Option<String> = None;
     loop {
-        let page = files.list(after.as_deref(), AT_ONCE).await.map_err(refuse)?;
+        let page = files.list(after.clone(), AT_ONCE).await.map_err(refuse)?;
         for file in &page {
             found.files += 1;
             let noted = file.size.known().and_then(|size| u64::try_from(*size).ok());

@@ -75,7 +75,7 @@ impl Explorations {
             .ok_or_else(|| UseCaseError::not_found("Experiment", &new.experiment_id))?;
         let scorecard = experiment
             .scorecard()
-            .and_then(typed::<ScorecardData>)
+            .and_then(|document| document.canonical_view::<ScorecardData>().ok())
             .ok_or_else(|| {
                 UseCaseError::invalid(
                     "experiment_id",
@@ -90,8 +90,8 @@ impl Explorations {
             id: String::new(),
             experiment_id: experiment.id,
             baseline_analysis_id,
-            goal: document(&goal)?,
-            config: document(&new.config)?,
+            goal: Json::of(&goal).map_err(|error| unwritable(&error))?,
+            config: Json::of(&new.config).map_err(|error| unwritable(&error))?,
             status: if reached {
                 ExplorationStatus::GoalAchieved
             } else {
@@ -114,17 +114,21 @@ impl Explorations {
             action_category: None,
             rationale: None,
             short_action: None,
-            scorecard_params: document(&ScorecardParams {
+            scorecard_params: Json::of(&ScorecardParams {
                 complexity: scorecard.complexity.score,
                 initial_effort: scorecard.initial_effort.score,
                 perceived_risk: scorecard.perceived_risk.score,
                 time_to_value: scorecard.time_to_value.score,
-            })?,
-            simulation_results: Some(document(&ScenarioResults {
-                success_rate: rates.success_rate,
-                fail_rate: rates.failed_rate,
-                did_not_try_rate: rates.did_not_try_rate,
-            })?),
+            })
+            .map_err(|error| unwritable(&error))?,
+            simulation_results: Some(
+                Json::of(&ScenarioResults {
+                    success_rate: rates.success_rate,
+                    fail_rate: rates.failed_rate,
+                    did_not_try_rate: rates.did_not_try_rate,
+                })
+                .map_err(|error| unwritable(&error))?,
+            ),
             execution_time_seconds: None,
             node_status: if reached {
                 NodeStatus::Winner
@@ -159,7 +163,7 @@ impl Explorations {
         let rates: Rates = run
             .aggregated_outcomes
             .as_ref()
-            .and_then(typed)
+            .and_then(|outcomes| outcomes.canonical_view().ok())
             .filter(|rates: &Rates| rates.check().is_ok())
             .ok_or_else(missing)?;
         Ok((id, rates))
@@ -202,13 +206,6 @@ impl Explorations {
     }
 }
 
-/// A document in its shape, whichever database it comes from.
-fn typed<T: serde::de::DeserializeOwned>(document: &Json) -> Option<T> {
-    serde_json::from_value(document.canonical()).ok()
-}
-
-fn document(value: &impl serde::Serialize) -> Result<Json, UseCaseError> {
-    serde_json::to_value(value)
-        .map(|value| Json::from_value(&value))
-        .map_err(|error| UseCaseError::invalid("exploration", JsonError::from(error).to_string()))
+fn unwritable(error: &JsonError) -> UseCaseError {
+    UseCaseError::invalid("exploration", error.to_string())
 }

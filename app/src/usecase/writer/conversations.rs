@@ -13,7 +13,7 @@ use crate::usecase::UseCaseError;
 /// What can be done with conversations.
 #[derive(Clone)]
 pub struct Conversations {
-    conversations: Arc<dyn ConversationRepository>,
+    store: Arc<dyn ConversationRepository>,
     clock: Arc<dyn Clock>,
     ids: Arc<dyn Ids>,
 }
@@ -28,7 +28,7 @@ impl Conversations {
     /// On these repositories.
     pub fn new(writer: &WriterRepositories, clock: Arc<dyn Clock>, ids: Arc<dyn Ids>) -> Self {
         Self {
-            conversations: Arc::clone(&writer.conversations),
+            store: Arc::clone(&writer.conversations),
             clock,
             ids,
         }
@@ -36,7 +36,7 @@ impl Conversations {
 
     /// A page of conversations, in the order in which they were made.
     pub async fn list(&self, page: PageRequest) -> Result<Page<ConversationSummary>, UseCaseError> {
-        Ok(self.conversations.list(page).await?)
+        Ok(self.store.list(page).await?)
     }
 
     /// Makes a conversation without messages.
@@ -50,34 +50,34 @@ impl Conversations {
             updated_at: Some(now.into()),
             messages: Vec::new(),
         };
-        self.conversations.insert(&made).await?;
+        self.store.insert(&made).await?;
         Ok(made)
     }
 
     /// The conversation and its messages.
     pub async fn get(&self, id: &str) -> Result<Conversation, UseCaseError> {
         check_id(id)?;
-        let found = self.conversations.get(id).await?;
+        let found = self.store.get(id).await?;
         found.ok_or_else(|| unknown(id))
     }
 
     /// Gives the conversation another title, if there is one; that it was changed is noted in any case.
-    pub async fn rename(&self, id: &str, title: Option<&str>) -> Result<Conversation, UseCaseError> {
+    pub async fn rename(&self, id: &str, title: Option<String>) -> Result<Conversation, UseCaseError> {
         check_id(id)?;
         // The original looks for the conversation before it looks at the title.
-        if title == Some("") {
+        if title.as_deref() == Some("") {
             self.get(id).await?;
         }
-        title.map_or(Ok(()), check_title)?;
+        title.as_deref().map_or(Ok(()), check_title)?;
         let now = self.clock.now();
-        let changed = self.conversations.update_title(id, title, now).await?;
+        let changed = self.store.update_title(id, title, now).await?;
         changed.ok_or_else(|| unknown(id))
     }
 
     /// Deletes the conversation and its messages.
     pub async fn delete(&self, id: &str) -> Result<(), UseCaseError> {
         check_id(id)?;
-        if self.conversations.delete(id).await? {
+        if self.store.delete(id).await? {
             Ok(())
         } else {
             Err(unknown(id))
@@ -150,7 +150,10 @@ mod tests {
         };
         assert_eq!(field(use_case.create(String::new()).await.unwrap_err()), "title");
         assert_eq!(field(use_case.get("x").await.unwrap_err()), "id");
-        assert_eq!(field(use_case.rename("x", Some("")).await.unwrap_err()), "id");
+        assert_eq!(
+            field(use_case.rename("x", Some(String::new())).await.unwrap_err()),
+            "id"
+        );
         assert_eq!(field(use_case.delete("x").await.unwrap_err()), "id");
     }
 
@@ -158,7 +161,7 @@ mod tests {
     async fn an_empty_title_of_an_unknown_conversation_is_an_unknown_conversation() {
         let mut store = MockConversationRepository::new();
         store.expect_get().times(1).returning(|_| Ok(None));
-        let error = on(store).rename(ID, Some("")).await.unwrap_err();
+        let error = on(store).rename(ID, Some(String::new())).await.unwrap_err();
         assert!(matches!(error, UseCaseError::NotFound { .. }), "{error:?}");
     }
 

@@ -13,7 +13,7 @@ use crate::usecase::UseCaseError;
 /// What can be done with files.
 #[derive(Clone)]
 pub struct Files {
-    files: Arc<dyn FileRepository>,
+    store: Arc<dyn FileRepository>,
     clock: Arc<dyn Clock>,
     ids: Arc<dyn Ids>,
 }
@@ -28,7 +28,7 @@ impl Files {
     /// On these repositories.
     pub fn new(writer: &WriterRepositories, clock: Arc<dyn Clock>, ids: Arc<dyn Ids>) -> Self {
         Self {
-            files: Arc::clone(&writer.files),
+            store: Arc::clone(&writer.files),
             clock,
             ids,
         }
@@ -54,7 +54,7 @@ impl Files {
             size: size.into(),
             created_at: Some(self.clock.now().into()),
         };
-        self.files.insert(&file).await?;
+        self.store.insert(&file).await?;
         Ok(file)
     }
 
@@ -64,18 +64,18 @@ impl Files {
         let found = if id.contains('\0') {
             None
         } else {
-            self.files.get(id).await?
+            self.store.get(id).await?
         };
         found.ok_or_else(|| UseCaseError::not_found("File", id))
     }
 
     /// At most `limit` files behind the id `after`, or from the first, by id.
-    pub async fn list(&self, after: Option<&str>, limit: u32) -> Result<Vec<FileMetadata>, UseCaseError> {
-        Ok(self.files.list(after, limit).await?)
+    pub async fn list(&self, after: Option<String>, limit: u32) -> Result<Vec<FileMetadata>, UseCaseError> {
+        Ok(self.store.list(after, limit).await?)
     }
 
     /// Those of `ids` that are files.
     pub async fn known(&self, ids: &[String]) -> Result<HashSet<String>, UseCaseError> {
-        Ok(self.files.known(ids).await?)
+        Ok(self.store.known(ids).await?)
     }
 }
