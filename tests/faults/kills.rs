@@ -90,12 +90,12 @@ fn make(case: &Case, path: &Path) {
         .execute_batch("PRAGMA foreign_keys = OFF; BEGIN")
         .unwrap();
     if case.sql.is_empty() {
-        for number in 0..40 {
+        for number in 0..25 {
             let sql = format!(
                 "CREATE TABLE \"table {number}\" (id INTEGER PRIMARY KEY, t TEXT UNIQUE, up INTEGER REFERENCES \"table {}\");
                  INSERT INTO \"table {number}\" SELECT i, 't' || i, i FROM (WITH RECURSIVE r(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM r WHERE i < 50) SELECT i FROM r);
                  CREATE INDEX \"index {number}\" ON \"table {number}\" (up, t DESC)",
-                (number + 1) % 40
+                (number + 1) % 25
             );
             connection.execute_batch(&sql).unwrap();
         }

@@ -28,6 +28,8 @@ async fn any_file_comes_back_bit_for_bit() {
                 .unwrap_or_else(|panic| vec![format!("seed {seed}: {panic}")])
         })
         .buffered(AT_A_TIME)
+        // A long run tells at once (with --nocapture).
+        .inspect(|wrong| wrong.iter().for_each(|what| eprintln!("{what}")))
         .concat()
         .await;
     let count = wrong.len();

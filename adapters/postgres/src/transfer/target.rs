@@ -259,10 +259,9 @@ impl PgSession {
         let set = rows.iter().map(|row| {
             let (column, sequence): (String, String) = (row.get(0), row.get(1));
             let (column, literal) = (quoted(&column), cutover_domain::transfer::schema::literal(&sequence));
-            // An empty table's sequence stays where it is.
+            // One that is beyond all rows stays where it is: what it gives next may have been given by nobody.
             format!(
-                "SELECT setval({literal}, greatest(max({column}), (SELECT last_value FROM {sequence}))) FROM {table} \
-                 HAVING max({column}) IS NOT NULL"
+                "SELECT setval({literal}, max({column})) FROM {table} HAVING max({column}) >= (SELECT last_value FROM {sequence})"
             )
         });
         Ok(set.collect())
