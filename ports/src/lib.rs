@@ -12,8 +12,8 @@ pub mod inventory;
 pub mod lab;
 pub mod page;
 pub mod transfer;
-pub mod writer;
 pub mod watch;
+pub mod writer;
 
 pub use cutover_domain as domain;
 pub use error::{StoreError, StoreResult};

@@ -113,7 +113,9 @@ pub async fn verify(
         .collect();
     let wanted = pairs.iter().filter(|(table, _)| options.wants(&table.name));
     // Made before they are waited for: a closure within the stream would bind this function to one task.
-    let comparisons: Vec<_> = wanted.map(|(table, other)| run.table(table, *other).boxed()).collect();
+    let comparisons: Vec<_> = wanted
+        .map(|(table, other)| run.table(table, *other).boxed())
+        .collect();
     let mut report = VerifyReport {
         tables: stream::iter(comparisons)
             .buffered(options.jobs.max(1))
