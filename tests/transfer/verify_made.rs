@@ -360,7 +360,7 @@ impl Cell {
                 }
                 // More digits than a double, or a zero at the end (of no zero with a sign, which `numeric` has not).
                 2 => {
-                    let digits = format!("{}.{:030}", random.below(1000), random.below(1 << 40));
+                    let digits = format!("{}.{:030}", 1 + random.below(1000), random.below(1 << 40));
                     Self::text(digits.clone(), digits)
                 }
                 _ => {
