@@ -247,7 +247,7 @@ impl Random {
     }
 
     fn bytes(&mut self, length: i64) -> Vec<u8> {
-        let words = (0..length / 8 + 1).flat_map(|_| self.next().to_le_bytes());
+        let words = (0..=length / 8).flat_map(|_| self.next().to_le_bytes());
         words.collect()
     }
 }

@@ -12,6 +12,7 @@
 
 mod file;
 
+use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::thread;
@@ -113,7 +114,7 @@ async fn main() {
         let mut line = format!("round {round} (load {load}):");
         for (subject, costs) in &mut costs {
             let cost = bench.run(*subject).await;
-            line += &format!(" {} {:.1} s,", subject.name(), cost.seconds);
+            write!(line, " {} {:.1} s,", subject.name(), cost.seconds).expect("a string takes it");
             costs.push(cost);
         }
         println!("{}", line.trim_end_matches(','));
