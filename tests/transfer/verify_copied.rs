@@ -99,7 +99,7 @@ fn other(kind: &str, column: &str, random: &mut Random) -> String {
         "float8" => vec![
             format!("-{column}"),
             format!(
-                "CASE WHEN {column} IN ('Infinity', '-Infinity', 0) THEN 1.25 ELSE {column} * (1 + 2.3e-16) END"
+                "CASE WHEN abs({column}) NOT BETWEEN 1e-300 AND 1e300 THEN 1.25 ELSE {column} * (1 + 2.3e-16) END"
             ),
         ],
         "bool" => vec![format!("NOT {column}")],

@@ -518,7 +518,7 @@ pub(crate) fn changed_value(value: &Value, random: &mut Random) -> Value {
         (Value::Null, _) => Value::Blob(vec![]),
         (_, 0) if random.below(4) == 0 => Value::Null,
         (Value::Integer(n), 0) => Value::Text(n.to_string()),
-        (Value::Integer(n), 1) if *n as f64 as i64 == *n => Value::Real(*n as f64),
+        (Value::Integer(n), 1) => Value::Real(*n as f64),
         (Value::Integer(n), _) => Value::Integer(n ^ (1 << random.below(8))),
         (Value::Real(n), 0) => Value::Text(format!("{n:?}")),
         (Value::Real(n), 1) => Value::Real(-n),
@@ -530,14 +530,14 @@ pub(crate) fn changed_value(value: &Value, random: &mut Random) -> Value {
         (Value::Text(text), 1) => Value::Text(format!(" {text}")),
         (Value::Text(text), _) => Value::Text(format!("{text} ")),
         (Value::Blob(bytes), 0) => Value::Blob([bytes.as_slice(), &[0]].concat()),
-        (Value::Blob(bytes), _) => match std::str::from_utf8(bytes) {
-            Ok(text) => Value::Text(text.to_owned()),
-            Err(_) => {
-                let mut bytes = bytes.clone();
-                bytes[0] ^= 1;
-                Value::Blob(bytes)
+        (Value::Blob(bytes), _) => {
+            if let Ok(text) = std::str::from_utf8(bytes) {
+                return Value::Text(text.to_owned());
             }
-        },
+            let mut bytes = bytes.clone();
+            bytes[0] ^= 1;
+            Value::Blob(bytes)
+        }
     }
 }
 
@@ -990,13 +990,8 @@ fn stored(rendering: &str, printed: &str) -> Value {
         "real" => Value::Real(printed.parse().unwrap()),
         "number" => {
             let n: f64 = printed.parse().unwrap();
-            // Cast to an integer and back: a whole number stays what it is.
-            let whole = n as i64;
-            if whole as f64 == n && whole != i64::MAX {
-                Value::Integer(whole)
-            } else {
-                Value::Real(n)
-            }
+            let whole = format!("{n:.0}").parse().ok().filter(|_| n.fract() == 0.0);
+            whole.map_or(Value::Real(n), Value::Integer)
         }
         "decimal" if !printed.contains('.') => {
             printed.parse().map_or_else(|_| decimal(printed), Value::Integer)
