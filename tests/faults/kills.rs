@@ -360,7 +360,7 @@ async fn copies_under_fire(case: &Case, kills: u64, seed: u64) {
         case.name
     );
     let returned = Contents::read(&world.path("back.db"));
-    let found = differences(&source, &returned, &[]);
+    let found = differences(&source, &returned);
     assert!(
         found.is_empty(),
         "{}: {:#?}",

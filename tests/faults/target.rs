@@ -64,7 +64,7 @@ impl Place {
             .await
             .with(0, "back");
         let (source, back) = (Contents::read(&self.path("source.db")), Contents::read(&back));
-        assert_eq!(differences(&source, &back, &[]), [] as [String; 0]);
+        assert_eq!(differences(&source, &back), [] as [String; 0]);
     }
 }
 
