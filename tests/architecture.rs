@@ -18,6 +18,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("cutover-ports", &["cutover-domain"]),
     ("cutover-sqlite", &["cutover-domain", "cutover-ports"]),
     ("cutover-postgres", &["cutover-domain", "cutover-ports"]),
+    ("cutover-prices", &["cutover-domain", "cutover-ports"]),
     ("cutover-migrations", &[]),
     (
         "cutover",
@@ -26,6 +27,7 @@ const LAYERS: &[(&str, &[&str])] = &[
             "cutover-ports",
             "cutover-sqlite",
             "cutover-postgres",
+            "cutover-prices",
             "cutover-migrations",
             // For its end-to-end tests; for anything else it would be a circle, which cargo refuses.
             "cutover-tests",
@@ -85,7 +87,7 @@ const USE_CASE_CRATES: &[&str] = &[
 ];
 
 /// The contexts.
-const CONTEXTS: &[&str] = &["lab", "writer"];
+const CONTEXTS: &[&str] = &["lab", "writer", "market"];
 
 /// Where a file of a context must have its namesake: the folder of the context's name in each of these.
 const LAYER_FOLDERS: &[&str] = &[
@@ -97,7 +99,22 @@ const LAYER_FOLDERS: &[&str] = &[
 ];
 
 /// Files of a context that belong to no repository, each with the one folder it may stand in.
-const WITHOUT_NAMESAKES: &[(&str, &str)] = &[];
+const WITHOUT_NAMESAKES: &[(&str, &str)] = &[
+    // Which table refers to which: rules about the lab as a whole.
+    ("domain/src/lab", "relations.rs"),
+    // The language in which synths are searched, and what each database makes of it.
+    ("domain/src/lab", "synth_filter.rs"),
+    ("adapters/sqlite/src/lab", "synth_filter.rs"),
+    ("adapters/postgres/src/lab", "synth_filter.rs"),
+    // Rules about the market as a whole: its calendar, and what is computed from what is stored.
+    ("domain/src/market", "accuracy.rs"),
+    ("domain/src/market", "calendar.rs"),
+    ("domain/src/market", "day.rs"),
+    ("domain/src/market", "forecast.rs"),
+    ("domain/src/market", "suggestion.rs"),
+    // Where prices come from; its adapters are a crate of their own.
+    ("ports/src/market", "price_source.rs"),
+];
 
 #[derive(Debug)]
 struct Package {
@@ -155,7 +172,7 @@ fn app_source_mistakes(path: &str, text: &str, dependencies: &BTreeSet<String>) 
     for (number, line) in code_lines(text) {
         let place = format!("{path}:{number}");
         if !path.starts_with("app/src/wiring") {
-            for adapter in ["cutover_sqlite", "cutover_postgres"] {
+            for adapter in ["cutover_sqlite", "cutover_postgres", "cutover_prices"] {
                 if identifiers(line).any(|(word, _)| word == adapter) {
                     mistakes.push(format!(
                         "{place} names {adapter}: only app/src/wiring may, pass it a port instead"

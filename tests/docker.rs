@@ -247,7 +247,7 @@ fn every_variable_of_the_example_is_accepted() {
 
 #[test]
 fn the_example_has_every_setting() {
-    let sources = ["mod.rs", "routing.rs", "settings.rs"]
+    let sources = ["mod.rs", "market.rs", "routing.rs", "settings.rs"]
         .map(|name| std::fs::read_to_string(repository().join("app/src/config").join(name)).unwrap());
     let is_key = |text: &&str| {
         let section = text.split_once('.').map_or("", |(section, _)| section);
@@ -258,6 +258,7 @@ fn the_example_has_every_setting() {
             "repositories",
             "lab",
             "writer",
+            "market",
             "server",
         ];
         known.contains(&section)

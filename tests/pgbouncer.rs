@@ -8,11 +8,6 @@
     reason = "a test that cannot go on must fail, and say why"
 )]
 
-use std::io::Write as _;
-use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
-use std::os::unix::process::CommandExt;
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -22,119 +17,17 @@ use cutover_domain::time::Timestamp;
 use cutover_migrations::{Context, Target};
 use cutover_ports::{PageRequest, ReferredRows, StoreError};
 use cutover_postgres::{Database, PgServer, PoolSettings};
+use cutover_tests::bouncer::Bouncer;
 use cutover_tests::postgres::{TestServer, TestServerOptions};
 use cutover_tests::store::postgres_target;
 
-/// A PgBouncer in front of `server`, in transaction mode over very few sessions. It ends with the value, or with the
-/// test's process: its standard input is a pipe that closes then.
-struct Bouncer {
-    guard: Child,
-    directory: tempfile::TempDir,
-}
-
-/// `$@` is PgBouncer's command line.
-const GUARD: &str = r#""$@" </dev/null & bouncer=$!; read -r _; kill -TERM $bouncer; wait $bouncer"#;
-
-impl Bouncer {
-    async fn start(server: &TestServer) -> Self {
-        let directory = tempfile::Builder::new()
-            .prefix("cutover-bouncer")
-            .tempdir_in("/tmp")
-            .unwrap();
-        let path = directory.path();
-        let sockets = server.directory().display().to_string();
-        let port = server
-            .url()
-            .parse::<tokio_postgres::Config>()
-            .unwrap()
-            .get_ports()[0];
-        let ini = format!(
-            "[databases]\n* = host={sockets} port={port}\n[pgbouncer]\nlisten_addr =\nlisten_port = 6432\n\
-             unix_socket_dir = {0}\nauth_type = any\nauth_file =\npool_mode = transaction\ndefault_pool_size = 3\n\
-             max_client_conn = 100\nlogfile = {0}/log\npidfile = {0}/pid\n",
-            path.display()
-        );
-        let ini = ini.replace("* = ", "postgres = user=postgres ");
-        std::fs::File::create(path.join("pgbouncer.ini"))
-            .unwrap()
-            .write_all(ini.as_bytes())
-            .unwrap();
-        std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o700)).unwrap();
-
-        let mut command = Command::new("sh");
-        command
-            .args(["-c", GUARD, "guard"])
-            .arg(program())
-            .arg("-q")
-            .arg(path.join("pgbouncer.ini"));
-        // It refuses to be root, like PostgreSQL: it becomes whoever the server is.
-        let owner = std::fs::metadata(server.directory()).unwrap();
-        if std::fs::metadata("/proc/self").unwrap().uid() == 0 {
-            for entry in [path.to_owned(), path.join("pgbouncer.ini")] {
-                chown(entry, Some(owner.uid()), Some(owner.gid())).unwrap();
-            }
-            command.uid(owner.uid()).gid(owner.gid());
-        }
-        let guard = command
-            .current_dir("/")
-            .process_group(0)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
-        let bouncer = Self { guard, directory };
-        // The socket is there before anyone listens on it.
-        let deadline = Instant::now() + Duration::from_secs(20);
-        while tokio_postgres::connect(&bouncer.url(), tokio_postgres::NoTls)
-            .await
-            .is_err()
-        {
-            assert!(
-                Instant::now() < deadline,
-                "PgBouncer does not start; its log:\n{}",
-                bouncer.log()
-            );
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
-        bouncer
-    }
-
-    fn url(&self) -> String {
-        let directory = self.directory.path().display().to_string().replace('/', "%2F");
-        format!("postgres://postgres@{directory}:6432/postgres")
-    }
-
-    fn log(&self) -> String {
-        std::fs::read_to_string(self.directory.path().join("log")).unwrap_or_default()
-    }
-
-    /// A pool on it, without prepared statements.
-    fn database(&self, settings: &PoolSettings) -> Database {
-        let settings = PoolSettings {
-            prepared_statements: false,
-            ..settings.clone()
-        };
-        Database::new(&PgServer::parse(&self.url()).unwrap(), &settings).unwrap()
-    }
-}
-
-impl Drop for Bouncer {
-    fn drop(&mut self) {
-        drop(self.guard.stdin.take());
-        self.guard.wait().unwrap();
-    }
-}
-
-/// The program, looked for where Debian puts it as well.
-fn program() -> PathBuf {
-    let path = std::env::var("PATH").unwrap_or_default();
-    let found = path
-        .split(':')
-        .chain(["/usr/sbin", "/usr/local/sbin", "/sbin"])
-        .map(|directory| Path::new(directory).join("pgbouncer"))
-        .find(|program| program.is_file());
-    found.expect("THIS TEST NEEDS PgBouncer AND DID NOT RUN: install it (apt-get install pgbouncer), or run tests/run, which does")
+/// A pool on it, without prepared statements.
+fn database(bouncer: &Bouncer, settings: &PoolSettings) -> Database {
+    let settings = PoolSettings {
+        prepared_statements: false,
+        ..settings.clone()
+    };
+    Database::new(&PgServer::parse(&bouncer.url()).unwrap(), &settings).unwrap()
 }
 
 async fn server() -> TestServer {
@@ -158,11 +51,14 @@ fn group(task: usize, number: usize) -> SynthGroup {
 #[tokio::test(flavor = "multi_thread")]
 async fn twenty_tasks_over_three_sessions() {
     let server = server().await;
-    let bouncer = Bouncer::start(&server).await;
-    let database = bouncer.database(&PoolSettings {
-        size: 10,
-        ..Default::default()
-    });
+    let bouncer = Bouncer::start(&server, "transaction", 3).await;
+    let database = database(
+        &bouncer,
+        &PoolSettings {
+            size: 10,
+            ..Default::default()
+        },
+    );
     let groups = cutover_postgres::lab::repositories(&database).synth_groups;
     let tasks = (0..20).map(|task| {
         let (groups, database) = (Arc::clone(&groups), database.clone());
@@ -214,13 +110,13 @@ async fn a_statement_that_takes_too_long_does_not_hurt_the_pooler() {
                 EXECUTE FUNCTION take_a_while();",
         )
         .await;
-    let bouncer = Bouncer::start(&server).await;
+    let bouncer = Bouncer::start(&server, "transaction", 3).await;
     let settings = PoolSettings {
         size: 4,
         statement_timeout: Duration::from_millis(1500),
         ..Default::default()
     };
-    let database = bouncer.database(&settings);
+    let database = database(&bouncer, &settings);
     let groups = cutover_postgres::lab::repositories(&database).synth_groups;
     for _ in 0..4 {
         // Nobody tells the server to stop here, so what became of it is not known.
@@ -254,7 +150,7 @@ async fn a_statement_that_takes_too_long_does_not_hurt_the_pooler() {
 #[tokio::test(flavor = "multi_thread")]
 async fn with_prepared_statements_on_the_refusal_says_what_to_do() {
     let server = server().await;
-    let bouncer = Bouncer::start(&server).await;
+    let bouncer = Bouncer::start(&server, "transaction", 3).await;
     let database = Database::new(
         &PgServer::parse(&bouncer.url()).unwrap(),
         &PoolSettings::default(),

@@ -1,6 +1,7 @@
 //! How things stand: which repository runs where, at which version each schema is, what each side holds, and what was
 //! copied and verified.
 
+use cutover_domain::time::Timestamp;
 use cutover_migrations::State;
 use cutover_ports::inventory::TableRows;
 use cutover_ports::transfer::LedgerEntry;
@@ -242,17 +243,23 @@ impl Status {
 }
 
 impl TableStatus {
+    /// When its rows were last copied to PostgreSQL.
+    pub fn copied_at(&self) -> Option<Timestamp> {
+        Timestamp::from_micros(self.ledger.as_ref()?.copied_at?).ok()
+    }
+
+    /// When they were last found equal there.
+    pub fn verified_at(&self) -> Option<Timestamp> {
+        Timestamp::from_micros(self.ledger.as_ref()?.verified_at?).ok()
+    }
+
     fn json(&self) -> Value {
-        let time = |micros: Option<i64>| {
-            let time = micros.and_then(|micros| cutover_domain::time::Timestamp::from_micros(micros).ok());
-            time.map(cutover_domain::time::Timestamp::to_json_text)
-        };
         json!({
             "name": self.name,
             "rows_sqlite": self.sqlite.map(|rows| rows.truth()),
             "rows_postgres": self.postgres.map(|rows| rows.truth()),
-            "copied_at": time(self.ledger.as_ref().and_then(|entry| entry.copied_at)),
-            "verified_at": time(self.ledger.as_ref().and_then(|entry| entry.verified_at)),
+            "copied_at": self.copied_at().map(Timestamp::to_json_text),
+            "verified_at": self.verified_at().map(Timestamp::to_json_text),
             "sqlite_rows_in_postgres": self.carried.describe(),
         })
     }

@@ -37,6 +37,11 @@ impl Json {
         Self(text.into())
     }
 
+    /// The document of something that has one.
+    pub fn of(document: &impl serde::Serialize) -> Result<Self, JsonError> {
+        Ok(Self::from_value(&serde_json::to_value(document)?))
+    }
+
     /// As [`Json::from_value`], with characters beyond ASCII left as they are (transcripts are written so).
     pub fn from_value_raw_text(value: &Value) -> Self {
         let mut text = String::new();
@@ -59,6 +64,11 @@ impl Json {
     /// shown must not depend on them.
     pub fn canonical(&self) -> Value {
         canonical(self.value())
+    }
+
+    /// A typed view of [`Json::canonical`]: the same, whichever database the document comes from.
+    pub fn canonical_view<T: serde::de::DeserializeOwned>(&self) -> Result<T, JsonError> {
+        Ok(serde_json::from_value(self.canonical())?)
     }
 
     /// A typed view of the document, or why it has none.

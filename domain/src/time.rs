@@ -124,9 +124,31 @@ impl Timestamp {
         text.trim_end_matches("+00:00").replacen('T', " ", 1)
     }
 
-    /// The JSON form of interfaces whose times name no zone: as [`Timestamp::to_json_text`] without its `Z`.
+    /// The text that SQLite's own clock writes, `2026-01-01 12:00:00`: whole seconds, no zone, meant in `zone`.
+    pub fn to_naive(self, zone: &LegacyZone) -> String {
+        // jiff's own instants end a day before the year 9999 does; that day is written in UTC.
+        let local = jiff::Timestamp::from_microsecond(self.0)
+            .ok()
+            .filter(|_| zone.0 != TimeZone::UTC)
+            .map(|at| zone.0.to_datetime(at));
+        let dt = local.unwrap_or_else(|| self.civil().0);
+        format!(
+            "{:04}-{:02}-{:02} {:02}:{:02}:{:02}",
+            dt.year(),
+            dt.month(),
+            dt.day(),
+            dt.hour(),
+            dt.minute(),
+            dt.second()
+        )
+    }
+
+    /// The JSON form of an instant whose store knows no zones: `2026-01-01T12:00:00`, in UTC, the fraction left out when
+    /// it is zero.
     pub fn to_naive_json_text(self) -> String {
-        self.to_json_text().trim_end_matches('Z').to_owned()
+        let mut text = self.to_json_text();
+        text.pop();
+        text
     }
 
     /// The JSON form of the original HTTP interfaces: `…Z`, the fraction left out when it is zero.
@@ -318,6 +340,21 @@ mod tests {
         assert_eq!(at.to_json_text(), "2026-01-01T12:00:00Z");
         let at = Timestamp::from_micros(at.as_micros() + 5).unwrap();
         assert_eq!(at.to_json_text(), "2026-01-01T12:00:00.000005Z");
+    }
+
+    #[test]
+    fn a_text_without_zone_is_written_in_the_zone_it_is_read_in() {
+        let at = Timestamp::parse("2026-07-01T17:00:00.9Z", &LegacyZone::utc()).unwrap();
+        assert_eq!(at.to_naive(&LegacyZone::utc()), "2026-07-01 17:00:00");
+        assert_eq!(at.to_naive_json_text(), "2026-07-01T17:00:00.900000");
+        let chicago = LegacyZone::named("America/Chicago").unwrap();
+        assert_eq!(at.to_naive(&chicago), "2026-07-01 12:00:00");
+        assert_eq!(
+            Timestamp::parse(&at.to_naive(&chicago), &chicago)
+                .unwrap()
+                .to_iso(),
+            "2026-07-01T17:00:00.000000+00:00"
+        );
     }
 
     proptest! {

@@ -4,6 +4,7 @@
 //! context's first version and recorded as that: nothing that is there is changed.
 
 mod lab;
+mod market;
 mod writer;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -32,12 +33,14 @@ pub(crate) struct Original {
     too_old: fn(&Objects) -> Option<(&'static str, &'static str)>,
     /// The version of one that can, in words.
     version: fn(&Objects) -> String,
+    /// Rules that rows of old files may break: a table, the rule, and the condition that is true of a row that breaks it.
+    broken: &'static [(&'static str, &'static str, &'static str)],
 }
 
 impl Original {
     /// Of a context with legacy files.
     pub(crate) fn of(context: &Context) -> Option<&'static Self> {
-        let original = [&lab::ORIGINAL, &writer::ORIGINAL]
+        let original = [&lab::ORIGINAL, &writer::ORIGINAL, &market::ORIGINAL]
             .into_iter()
             .find(|(name, _)| *name == context.name);
         original.filter(|_| context.legacy).map(|(_, original)| original)
@@ -142,12 +145,13 @@ pub(crate) async fn adopt(
     let backup = back_up(file, path).await?;
     file.batch("BEGIN IMMEDIATE").await?;
     match take_over(file, context, original).await {
-        Ok(added) => {
+        Ok((added, broken)) => {
             file.batch("COMMIT").await?;
             Ok(Adopted {
                 recognised,
                 backup,
                 added,
+                broken,
             })
         }
         Err(error) => {
@@ -204,7 +208,10 @@ async fn back_up(file: &mut SqliteFile, path: &Path) -> Result<PathBuf> {
     Ok(backup)
 }
 
-async fn take_over(file: &mut SqliteFile, context: &Context, original: &Original) -> Result<Vec<String>> {
+/// What was added, and the rules that rows break.
+type TakenOver = (Vec<String>, Vec<String>);
+
+async fn take_over(file: &mut SqliteFile, context: &Context, original: &Original) -> Result<TakenOver> {
     // Looked at again, now that nobody else can write.
     recognise(file, context, original).await?;
     let found = objects(file).await?;
@@ -227,8 +234,13 @@ async fn take_over(file: &mut SqliteFile, context: &Context, original: &Original
         let known = "SELECT 1 FROM sqlite_schema WHERE type = $1 AND name = $2 COLLATE NOCASE";
         let name = [Value::Text(object.string(0)), Value::Text(object.string(1))];
         if file.rows(known, &name).await?.is_empty() {
-            file.batch(&object.string(2)).await?;
-            added.push(format!("{} {}", object.string(0), object.string(1)));
+            let name = object.string(1);
+            match file.batch(&object.string(2)).await {
+                Ok(()) => added.push(format!("{} {name}", object.string(0))),
+                // Rows are in its way, and they stay.
+                Err(_) if original.legacy.missing_indexes.contains(&name.as_str()) => {}
+                Err(error) => return Err(error),
+            }
         }
     }
     for (table, _) in context.seeds {
@@ -240,7 +252,23 @@ async fn take_over(file: &mut SqliteFile, context: &Context, original: &Original
     if let Some(first) = context.versions.first() {
         record(file, context, first).await?;
     }
-    Ok(added)
+    Ok((added, broken_rules(file, original).await?))
+}
+
+/// The rules that rows break, with their numbers.
+async fn broken_rules(file: &mut SqliteFile, original: &Original) -> Result<Vec<String>> {
+    let mut broken = Vec::new();
+    for (table, rule, condition) in original.broken {
+        let sql = format!(
+            "SELECT count(*), group_concat(rowid, ', ') FROM (SELECT rowid FROM {} WHERE {condition} LIMIT 20)",
+            quoted(table)
+        );
+        let rows = file.rows(&sql, &[]).await?;
+        if let Some(row) = rows.first().filter(|row| row.integer(0) > Some(0)) {
+            broken.push(format!("{table}: {rule}; not so in rows {}", row.string(1)));
+        }
+    }
+    Ok(broken)
 }
 
 /// Puts in the rows that a table starts with, where they are not there. Its first column is the key.

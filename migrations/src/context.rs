@@ -107,9 +107,17 @@ impl Context {
         legacy: true,
     };
 
+    /// SPY-tracker.
+    pub const MARKET: Self = Self {
+        name: "market",
+        versions: versions!("market": "0001" "initial", "0002" "spec_indexes", "0003" "job_runs"),
+        seeds: &[],
+        legacy: true,
+    };
+
     /// All of them. A new one is its folder, its constant above and its place here, and if there are files of the original
     /// application, what these are like (`adopt`).
-    pub const ALL: &'static [Self] = &[Self::LAB, Self::WRITER];
+    pub const ALL: &'static [Self] = &[Self::LAB, Self::WRITER, Self::MARKET];
 
     /// The one of that name.
     pub fn named(name: &str) -> Option<Self> {

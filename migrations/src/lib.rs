@@ -108,6 +108,22 @@ pub async fn check(target: &Target, context: &Context) -> Result<Drift> {
     }
 }
 
+/// The checks of the newest schema's tables on SQLite: the table and the condition of each. A file of the original application is
+/// served as it was made, and may have been made with fewer.
+#[cfg(feature = "sqlite")]
+pub async fn sqlite_checks(context: &Context) -> Result<Vec<(String, String)>> {
+    let schema = sqlite::head(context).await?;
+    let mut checks = Vec::new();
+    for (name, table) in schema.tables {
+        let conditions = table.constraints.into_keys().filter_map(|text| {
+            let inner = text.strip_prefix("CHECK (")?.strip_suffix(')')?;
+            Some((name.clone(), inner.to_owned()))
+        });
+        checks.extend(conditions);
+    }
+    Ok(checks)
+}
+
 #[cfg(not(all(feature = "sqlite", feature = "postgres")))]
 fn not_built(target: &Target) -> MigrateError {
     MigrateError::Usage(format!(

@@ -42,6 +42,8 @@ pub struct Adopted {
     pub backup: std::path::PathBuf,
     /// What it lacked and was given.
     pub added: Vec<String>,
+    /// Rules that rows of it break, and how many rows. They stay as they are.
+    pub broken: Vec<String>,
 }
 
 /// How far down.

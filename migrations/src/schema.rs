@@ -73,6 +73,25 @@ pub(crate) struct Legacy {
     pub(crate) missing_checks: &'static [(&'static str, &'static str)],
     /// Indexes that may be there.
     pub(crate) extra_indexes: &'static [&'static str],
+    /// Indexes that may be missing, because rows are in their way.
+    pub(crate) missing_indexes: &'static [&'static str],
+    /// Constraints that may be there: their tables, and what they say.
+    pub(crate) extra_constraints: &'static [(&'static str, &'static str)],
+    /// Columns that may be declared otherwise, with another type, default or NULL; `*` for all of a table.
+    pub(crate) other_columns: &'static [(&'static str, &'static str)],
+}
+
+#[cfg(feature = "sqlite")]
+impl Legacy {
+    /// Old files are as new ones.
+    pub(crate) const NONE: Self = Self {
+        missing_columns: &[],
+        missing_checks: &[],
+        extra_indexes: &[],
+        missing_indexes: &[],
+        extra_constraints: &[],
+        other_columns: &[],
+    };
 }
 
 /// Compares what is there with what the migrations make up to the database's version. `head` is what they make in the
@@ -168,6 +187,11 @@ impl TableComparison<'_> {
     }
 
     fn column(&mut self, name: &str, expected: &Column, found: &Column) {
+        let others = self.legacy.other_columns;
+        if expected != found && (others.contains(&(self.name, name)) || others.contains(&(self.name, "*"))) {
+            self.notes(name, "the column is declared otherwise, as in some old files");
+            return;
+        }
         if expected.kind != found.kind {
             self.differs(name, format!("the type is {}, not {}", found.kind, expected.kind));
         }
@@ -226,6 +250,12 @@ impl TableComparison<'_> {
                 .any(|column| !expected.columns.contains_key(column));
             if foreign {
                 self.notes(text, "an additional constraint on an additional column");
+            } else if self
+                .legacy
+                .extra_constraints
+                .contains(&(self.name, text.as_str()))
+            {
+                self.notes(text, "an additional constraint, as in some old files");
             } else {
                 self.differs(text, "an additional constraint");
             }
@@ -249,6 +279,12 @@ impl TableComparison<'_> {
                     self.differs(name, format!("the index is {other}, not {text}"));
                 }
                 Some(_) => {}
+                None if self.legacy.missing_indexes.contains(&name.as_str()) => {
+                    self.notes(
+                        name,
+                        "the index is missing, as rows of an old file are in its way",
+                    );
+                }
                 None => self.differs(name, "the index is missing"),
             }
         }

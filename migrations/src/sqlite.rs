@@ -153,14 +153,24 @@ impl Connection for SqliteFile {
     }
 
     async fn reference(&mut self, context: &Context, version: i64) -> Result<Schema> {
-        let mut scratch = Self::scratch().await?;
-        for step in context.versions.iter().filter(|step| step.number <= version) {
-            scratch.batch(step.sqlite.up).await?;
-        }
-        let schema = scratch.schema().await?;
-        scratch.close().await?;
-        Ok(schema)
+        made_by(context, version).await
     }
+}
+
+/// What the scripts make up to a version.
+async fn made_by(context: &Context, version: i64) -> Result<Schema> {
+    let mut scratch = SqliteFile::scratch().await?;
+    for step in context.versions.iter().filter(|step| step.number <= version) {
+        scratch.batch(step.sqlite.up).await?;
+    }
+    let schema = scratch.schema().await?;
+    scratch.close().await?;
+    Ok(schema)
+}
+
+/// What all of them make.
+pub(crate) async fn head(context: &Context) -> Result<Schema> {
+    made_by(context, context.head()).await
 }
 
 /// Brings a file up; one of the original application's is taken over first.

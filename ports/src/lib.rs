@@ -7,10 +7,13 @@ pub mod clock;
 pub mod diagnosis;
 pub mod error;
 pub mod foreign_keys;
+pub mod integrity;
 pub mod inventory;
 pub mod lab;
+pub mod market;
 pub mod page;
 pub mod transfer;
+pub mod watch;
 pub mod writer;
 
 pub use cutover_domain as domain;

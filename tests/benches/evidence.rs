@@ -176,6 +176,7 @@ fn main() {
             generated: Generated::No,
             identity: Identity::No,
             collation: None,
+            made_for: None,
         };
         let mut evidence = Evidence::new(&column);
         let observe = nanoseconds(|| {

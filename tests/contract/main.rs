@@ -44,6 +44,7 @@ macro_rules! contract {
 }
 
 mod lab;
+mod market;
 #[cfg(all(feature = "sqlite", feature = "postgres"))]
 mod splits;
 mod writer;

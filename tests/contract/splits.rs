@@ -2,7 +2,7 @@
 
 use std::pin::Pin;
 
-use cutover::config::{Backend, ContextRouting as _, LabRouting};
+use cutover::config::{Backend, ContextRouting as _, LabRouting, MarketRouting};
 use cutover_tests::store::TestStore;
 use futures_util::FutureExt as _;
 
@@ -33,6 +33,34 @@ const SUITES: &[&[Case]] = &[
     crate::writer::conversation::CASES,
     crate::writer::file::CASES,
 ];
+
+/// Every case of the market's repositories.
+const MARKET: &[&[Case]] = &[
+    crate::market::ai_prediction::CASES,
+    crate::market::baseline_model::CASES,
+    crate::market::daily_prediction::CASES,
+    crate::market::job_run::CASES,
+    crate::market::model_performance::CASES,
+];
+
+/// The other way round than in the suites themselves.
+#[tokio::test]
+async fn every_other_repository_of_the_market_on_postgres() {
+    let mut next = Backend::Postgres;
+    let routing = MarketRouting::from_fn(|_| {
+        next = other(next);
+        next
+    });
+    let mut failed = Vec::new();
+    for (name, case) in MARKET.iter().copied().flatten() {
+        let store = TestStore::market_routed(&routing).await;
+        let run = std::panic::AssertUnwindSafe(case(&store)).catch_unwind();
+        if run.await.is_err() {
+            failed.push(*name);
+        }
+    }
+    assert!(failed.is_empty(), "{failed:?}");
+}
 
 /// Every second repository on PostgreSQL.
 pub(crate) fn alternating() -> LabRouting {

@@ -475,6 +475,7 @@ async fn read_executions(pair: &mut Pair) {
     both!(pair, research_executions.counts_by_experiment(&experiments));
     both!(pair, research_executions.with_summary(&executions));
     both!(pair, research_executions.additional_contexts(&executions));
+    both!(pair, research_executions.topics(&executions));
     both!(pair, research_executions.total_turns(&executions));
 }
 

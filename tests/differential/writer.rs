@@ -112,8 +112,7 @@ pub(crate) async fn any(pair: &mut Pair) {
 pub(crate) async fn read_all(pair: &mut Pair) {
     let page = cutover_ports::PageRequest::first(u32::MAX);
     both!(pair, conversations.list(page), Alike);
-    let all: Option<String> = None;
-    both!(pair, files.list(all.clone(), u32::MAX), Alike);
+    both!(pair, files.list(None::<String>, u32::MAX), Alike);
     let stored = pair.writer.0.conversations.list(page).await.unwrap();
     for item in stored.items {
         both!(pair, conversations.get(&item.id), Alike);

@@ -9,10 +9,14 @@
 )]
 
 mod configuration;
+mod described;
 mod hostile;
 mod http;
 mod interface;
+mod market;
+mod operations;
 mod outage;
+mod page;
 mod program;
 mod routing;
 mod service;

@@ -1,6 +1,7 @@
 //! PostgreSQL away: at the start, and killed under the running service.
 
 use std::collections::BTreeMap;
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
@@ -174,6 +175,8 @@ async fn killed_under_the_service_it_costs_errors_only_while_it_is_away() {
 
     // Eight clients write without a pause; what they are told is held against the database afterwards.
     let (next, stop, failed) = (AtomicU32::new(1), AtomicBool::new(false), AtomicU32::new(0));
+    // When the first and the last of them were told that it is away.
+    let told = Mutex::new(None::<(Instant, Instant)>);
     let client = async || {
         let mut fates = BTreeMap::new();
         while !stop.load(Ordering::Relaxed) {
@@ -192,6 +195,9 @@ async fn killed_under_the_service_it_costs_errors_only_while_it_is_away() {
                         json!({"error": {"code": "DATABASE_ERROR", "message": "The database is not available, try again"}})
                     );
                     failed.fetch_add(1, Ordering::Relaxed);
+                    let mut told = told.lock().unwrap();
+                    let first = told.map_or_else(Instant::now, |(first, _)| first);
+                    *told = Some((first, Instant::now()));
                     Fate::Unknown
                 }
                 status => panic!("{status} {}", answer.text()),
@@ -202,6 +208,7 @@ async fn killed_under_the_service_it_costs_errors_only_while_it_is_away() {
     };
     let drama = async {
         wait_until(|| async { next.load(Ordering::Relaxed) > 100 }).await;
+        let away = Instant::now();
         server.kill_9().await;
         wait_until(|| async { failed.load(Ordering::Relaxed) > 0 }).await;
         let asked = Instant::now();
@@ -214,13 +221,20 @@ async fn killed_under_the_service_it_costs_errors_only_while_it_is_away() {
         let back = Instant::now();
         wait_until(|| async { service.get("/readyz").await.status == 200 }).await;
         assert!(
-            back.elapsed() < Duration::from_secs(10),
+            back.elapsed() < Duration::from_secs(2),
             "it took {:?} to come back",
             back.elapsed()
         );
         let before = next.load(Ordering::Relaxed);
         wait_until(|| async { next.load(Ordering::Relaxed) > before + 100 }).await;
         stop.store(true, Ordering::Relaxed);
+        let (first, last) = told.lock().unwrap().unwrap();
+        assert!(first >= away, "an error while it was there");
+        let late = last.saturating_duration_since(back);
+        assert!(
+            late < Duration::from_secs(2),
+            "still an error {late:?} after it was back"
+        );
     };
     let (fates, ()) = tokio::join!(join_all((0..8).map(|_| client())), drama);
     let fates: BTreeMap<String, Fate> = fates.into_iter().flatten().collect();

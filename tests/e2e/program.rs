@@ -165,6 +165,8 @@ impl Service {
             while let Ok(Some(line)) = lines.next_line().await {
                 if let Some((_, address)) = line.split_once(" serving address=") {
                     found.send_replace(address.to_owned());
+                } else if let Some((_, rest)) = line.split_once(r#""serving","address":""#) {
+                    found.send_replace(rest.split('"').next().unwrap().to_owned());
                 }
                 let mut kept = kept.lock().unwrap();
                 kept.push_str(&line);

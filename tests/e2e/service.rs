@@ -21,7 +21,9 @@ async fn with_nothing_set_it_makes_a_file_and_keeps_what_it_is_told() {
     );
     assert_eq!(
         service.get("/readyz").await.with(200).json(),
-        json!({"status": "ready", "databases": {"sqlite": {"status": "ok"}}})
+        json!({"status": "ready", "databases": {"sqlite": {"status": "ok", "schemas": {
+            "lab": {"version": 2, "head": 2}, "writer": {"version": 2, "head": 2},
+        }}}})
     );
     let told = json!({"id": "grp_0000abcd", "name": "  Grupo 🦜  ", "description": ""});
     let made = service.post("/lab/synth-groups", &told).await.with(201).json();

@@ -494,7 +494,7 @@ async fn an_upload_has_a_limit_and_so_has_its_frame() {
         "[writer]\nupload_limit_bytes = 100000\nuploads = \"here/and there\"\n",
     );
     let service = place.serve(&[]).await;
-    let made = send_file(&service, UPLOAD, "a", "text/plain", &[b'x'; 100_000])
+    let made = send_file(&service, UPLOAD, "a", "text/plain", &vec![b'x'; 100_000])
         .await
         .with(201)
         .json();
@@ -504,7 +504,7 @@ async fn an_upload_has_a_limit_and_so_has_its_frame() {
             .join(made["id"].as_str().unwrap())
             .exists()
     );
-    let refused = send_file(&service, UPLOAD, "a", "text/plain", &[b'x'; 100_001])
+    let refused = send_file(&service, UPLOAD, "a", "text/plain", &vec![b'x'; 100_001])
         .await
         .with(413);
     assert!(refused.json()["detail"].is_string());

@@ -1,6 +1,6 @@
 //! Contract cases on every adapter, fidelity, faults, end to end, benches; and the PostgreSQL they run on.
 //!
-//! This library holds what several test targets need: [`lab_file`] makes files of the original application, [`postgres`] starts servers, [`store`] makes stores.
+//! This library holds what several test targets need: [`bouncer`] starts PgBouncer, [`lab_file`] makes files of the original application, [`postgres`] starts servers, [`store`] makes stores.
 #![expect(
     clippy::expect_used,
     clippy::missing_panics_doc,
@@ -11,6 +11,7 @@
 pub use rusqlite;
 pub use tokio_postgres;
 
+pub mod bouncer;
 #[cfg(feature = "sqlite")]
 pub mod lab_file;
 pub mod postgres;

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use cutover_migrations::{Context, Target};
 use cutover_ports::lab::LabRepositories;
+use cutover_ports::market::MarketRepositories;
 use cutover_ports::writer::WriterRepositories;
 
 #[cfg(feature = "postgres")]
@@ -18,6 +19,8 @@ pub struct TestStore {
     pub lab: LabRepositories,
     /// The writer's.
     pub writer: WriterRepositories,
+    /// SPY-tracker's.
+    pub market: MarketRepositories,
     #[cfg(feature = "sqlite")]
     file: Option<Arc<TestFile>>,
     #[cfg(feature = "postgres")]
@@ -113,10 +116,11 @@ impl TestStore {
     #[cfg(feature = "sqlite")]
     pub async fn sqlite() -> Self {
         let file = TestFile::with_lab_schema().await;
-        let open = open(&file.path());
+        let db = open(&file.path());
         Self {
-            lab: cutover_sqlite::lab::repositories(&open),
-            writer: cutover_sqlite::writer::repositories(&open),
+            lab: cutover_sqlite::lab::repositories(&db),
+            writer: cutover_sqlite::writer::repositories(&db),
+            market: cutover_sqlite::market::repositories(&db),
             file: Some(Arc::new(file)),
             #[cfg(feature = "postgres")]
             database: None,
@@ -127,10 +131,11 @@ impl TestStore {
     #[cfg(feature = "postgres")]
     pub async fn postgres() -> Self {
         let database = lab_database().await;
-        let pool = pool(&database);
+        let db = pool(&database);
         Self {
-            lab: cutover_postgres::lab::repositories(&pool),
-            writer: cutover_postgres::writer::repositories(&pool),
+            lab: cutover_postgres::lab::repositories(&db),
+            writer: cutover_postgres::writer::repositories(&db),
+            market: cutover_postgres::market::repositories(&db),
             #[cfg(feature = "sqlite")]
             file: None,
             database: Some(Arc::new(database)),
@@ -141,29 +146,44 @@ impl TestStore {
     /// repositories each with one of the lab's.
     #[cfg(all(feature = "sqlite", feature = "postgres"))]
     pub async fn routed(routing: &cutover::config::LabRouting) -> Self {
+        // The market's repositories refer to nothing of each other: where one of them is says nothing of the others.
+        Self::all_routed(routing, &alternating()).await
+    }
+
+    /// The market's repositories where `routing` says, the lab's on SQLite.
+    #[cfg(all(feature = "sqlite", feature = "postgres"))]
+    pub async fn market_routed(routing: &cutover::config::MarketRouting) -> Self {
+        use cutover::config::{Backend, ContextRouting as _, LabRouting};
+        Self::all_routed(&LabRouting::all(Backend::Sqlite), routing).await
+    }
+
+    #[cfg(all(feature = "sqlite", feature = "postgres"))]
+    async fn all_routed(lab: &cutover::config::LabRouting, market: &cutover::config::MarketRouting) -> Self {
         let file = TestFile::with_lab_schema().await;
         let database = lab_database().await;
-        let open = open(&file.path());
+        let db = open(&file.path());
         let databases = cutover::wiring::Databases {
             files: Context::ALL
                 .iter()
-                .map(|context| (context.name, open.clone()))
+                .map(|context| (context.name, db.clone()))
                 .collect(),
             postgres: Some(pool(&database)),
         };
-        let lab = databases
-            .lab_repositories(routing)
-            .expect("both databases are open");
         let writer = cutover::config::WriterRouting {
-            conversations: routing.experiments,
-            files: routing.synths,
+            conversations: lab.experiments,
+            files: lab.synths,
         };
+        let lab = databases.lab_repositories(lab).expect("both databases are open");
+        let market = databases
+            .market_repositories(market)
+            .expect("both databases are open");
         let writer = databases
             .writer_repositories(&writer)
             .expect("both databases are open");
         Self {
             lab,
             writer,
+            market,
             file: Some(Arc::new(file)),
             database: Some(Arc::new(database)),
         }
@@ -180,6 +200,20 @@ impl TestStore {
     pub fn database(&self) -> Option<&TestDatabase> {
         self.database.as_deref()
     }
+}
+
+/// Every second repository on PostgreSQL.
+#[cfg(all(feature = "sqlite", feature = "postgres"))]
+fn alternating<R: cutover::config::ContextRouting>() -> R {
+    use cutover::config::Backend;
+    let mut next = Backend::Sqlite;
+    R::from_fn(|_| {
+        next = match next {
+            Backend::Sqlite => Backend::Postgres,
+            Backend::Postgres => Backend::Sqlite,
+        };
+        next
+    })
 }
 
 /// The SQLite adapter on `path`.

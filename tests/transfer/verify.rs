@@ -9,6 +9,7 @@
     reason = "a test that cannot be set up must fail, and say why"
 )]
 
+mod verify_copied;
 mod verify_made;
 mod verify_model;
 
@@ -563,7 +564,8 @@ async fn planted_rows_are_left_out_and_quarantined_ones_named() {
         ["1 rows planted for foreign keys across databases are left out"]
     );
 
-    let sql = "CREATE TABLE cutover.quarantine (table_name text, position bigint); INSERT INTO cutover.quarantine VALUES ('t', 1);
+    let sql = "CREATE TABLE cutover.quarantine (schema_name text, table_name text, position bigint);
+        INSERT INTO cutover.quarantine VALUES ('public', 't', 1), ('other', 't', 1);
         DELETE FROM t WHERE id = '2'";
     client.batch_execute(sql).await.unwrap();
     let report = compare(&file(&made.path()).await, &database(&there).await, &options())

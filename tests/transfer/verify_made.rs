@@ -219,9 +219,9 @@ fn mixed_cell(stored: Value, in_bytes: bool, random: &mut Random) -> Cell {
         Value::Text(text) => (Some("text"), Some(text.clone().into_bytes())),
         Value::Blob(bytes) => (Some("blob"), Some(bytes.clone())),
     };
-    // The class that most values have may be left out.
-    let usual = if in_bytes { Some("blob") } else { Some("text") };
-    let unsaid = class == usual && random.below(2) == 0;
+    // NULL has the class that the column's type holds as it is, or whatever.
+    let own = if in_bytes { "blob" } else { "text" };
+    let class = class.or_else(|| pick(random, &[Some(own), None, Some("integer")]));
     let made = content.map(|content| {
         if in_bytes {
             bytea(&content)
@@ -229,11 +229,7 @@ fn mixed_cell(stored: Value, in_bytes: bool, random: &mut Random) -> Cell {
             String::from_utf8(content).unwrap()
         }
     });
-    Cell {
-        stored,
-        made,
-        class: class.filter(|_| !unsaid),
-    }
+    Cell { stored, made, class }
 }
 
 /// `HH:MM` and what a rendering's precision has behind it.
@@ -323,6 +319,9 @@ impl Cell {
                 };
                 return mixed_cell(stored, true, random);
             }
+            _ if random.below(6) == 0 && column.class.is_some() => {
+                return mixed_cell(Value::Null, column.kind == "bytea", random);
+            }
             _ if random.below(6) == 0 => return Self::null(),
             _ => {}
         }
@@ -359,13 +358,13 @@ impl Cell {
                     let n = pick(random, &[0.1, -2.5, 1e20, 0.000_001, 123_456.789]);
                     Self::of(Value::Real(n), n.to_string())
                 }
-                // More digits than a double, or a zero at the end.
+                // More digits than a double, or a zero at the end (of no zero with a sign, which `numeric` has not).
                 2 => {
-                    let digits = format!("{}.{:030}", random.below(1000), random.below(1 << 40));
+                    let digits = format!("{}.{:030}", 1 + random.below(1000), random.below(1 << 40));
                     Self::text(digits.clone(), digits)
                 }
                 _ => {
-                    let digits = format!("-{}.{}0", random.below(1000), random.below(1000));
+                    let digits = format!("-{}.{}0", 1 + random.below(1000), random.below(1000));
                     Self::text(digits.clone(), digits)
                 }
             },
@@ -478,7 +477,7 @@ impl Cell {
                 }
                 Some(_) if random.below(8) == 0 => (changed.made, changed.class) = (None, None),
                 Some(made) => match (column.class, random.below(2)) {
-                    (Some(_), 0) => changed.class = self.other_class(column, random),
+                    (Some(_), 0) => changed.class = self.other_class(random),
                     _ => changed.made = Some(changed_literal(made, column, self.class, random)),
                 },
             },
@@ -486,7 +485,7 @@ impl Cell {
         changed
     }
 
-    fn other_class(&self, column: &Column, random: &mut Random) -> Option<&'static str> {
+    fn other_class(&self, random: &mut Random) -> Option<&'static str> {
         let own = match &self.stored {
             Value::Integer(_) => "integer",
             Value::Real(_) => "real",
@@ -494,7 +493,6 @@ impl Cell {
             Value::Blob(_) => "blob",
             Value::Null => panic!("NULL has no class"),
         };
-        let usual = if column.kind == "text" { "text" } else { "blob" };
         let others = [
             Some("integer"),
             Some("real"),
@@ -505,7 +503,7 @@ impl Cell {
         ];
         loop {
             let class = pick(random, &others);
-            if class.unwrap_or(usual) != own {
+            if class != Some(own) {
                 return class;
             }
         }
@@ -513,7 +511,7 @@ impl Cell {
 }
 
 /// Another value of SQLite: a bit, a blank, a separator, a class.
-fn changed_value(value: &Value, random: &mut Random) -> Value {
+pub(crate) fn changed_value(value: &Value, random: &mut Random) -> Value {
     match (value, random.below(3)) {
         (Value::Null, 0) => Value::Text(String::new()),
         (Value::Null, 1) => Value::Integer(0),
@@ -600,7 +598,7 @@ fn changed_literal(made: &str, column: &Column, class: Option<&str>, random: &mu
     }
 }
 
-fn quoted(name: &str) -> String {
+pub(crate) fn quoted(name: &str) -> String {
     format!("\"{}\"", name.replace('"', "\"\""))
 }
 
@@ -617,8 +615,22 @@ struct Made {
     rows: Vec<Vec<Vec<Cell>>>,
 }
 
+/// A file of all classes and spellings.
+pub(crate) fn made_file(seed: u64, count: usize) -> TestFile {
+    let made = Made::without_schema(seed, count);
+    made.fill_file();
+    made.file
+}
+
 impl Made {
     async fn new(database: &TestDatabase, seed: u64, count: usize) -> Self {
+        let made = Self::without_schema(seed, count);
+        made.fill_file();
+        made.fill_schema(database).await;
+        made
+    }
+
+    fn without_schema(seed: u64, count: usize) -> Self {
         let mut random = Random::new(seed);
         let rows = MODELS.iter().map(|model| {
             let row = |row| {
@@ -635,14 +647,11 @@ impl Made {
             }
             rows
         });
-        let made = Self {
+        Self {
             rows: rows.collect(),
             file: TestFile::empty(),
             schema: format!("Made {seed}"),
-        };
-        made.fill_file();
-        made.fill_schema(database).await;
-        made
+        }
     }
 
     fn fill_file(&self) {

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
+use cutover_ports::watch::Watch;
 use cutover_ports::{ForeignKeys, Page, PageRequest, Reference, StoreError, StoreResult};
 use deadpool::Runtime;
 use deadpool::managed::{Manager as _, Metrics, PoolError, QueueMode, RecycleError, RecycleResult};
@@ -237,9 +238,16 @@ impl Database {
 
     /// A connection for statements that commit one by one. `operation` is `repository.method`, for traces.
     pub(crate) async fn lease(&self, operation: &'static str) -> StoreResult<Lease> {
-        let client = self.shared.connection().await?;
+        let mut watch = Watch::begin("postgres", operation);
+        let client = self
+            .shared
+            .connection()
+            .await
+            .inspect_err(|error| watch.failed(error))?;
+        watch.start("connections");
         Ok(Lease {
             operation,
+            watch,
             shared: Arc::clone(&self.shared),
             client: Some(client),
             replacement: OnceCell::new(),
@@ -302,6 +310,7 @@ impl Shared {
 /// instead of going back: whoever borrowed it next would wait behind that statement.
 pub(crate) struct Lease {
     operation: &'static str,
+    watch: Watch,
     shared: Arc<Shared>,
     /// Only empty once the lease ends.
     client: Option<Object>,
@@ -456,14 +465,20 @@ impl Lease {
             .get()
             .is_some_and(|fresh| std::ptr::eq(fresh, client));
         if !failure.may_repeat || self.in_transaction || is_replacement {
+            self.watch.failed(&failure.error);
             return Err(failure.error);
         }
+        self.watch.retried();
         tracing::debug!(operation = self.operation, error = %failure.error, "trying again on a fresh connection");
         // Statements of one lease may run side by side; they share the replacement. It is not asked of the pool, where
         // everyone might wait for a replacement while holding the last dead connections.
         let manager = self.shared.pool.manager();
-        let fresh = self.replacement.get_or_try_init(|| manager.create()).await?;
-        Ok(fresh)
+        let fresh = self.replacement.get_or_try_init(|| manager.create()).await;
+        fresh.map_err(|error| {
+            let error = error.into();
+            self.watch.failed(&error);
+            error
+        })
     }
 
     fn client(&self) -> StoreResult<&ClientWrapper> {

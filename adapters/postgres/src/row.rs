@@ -1,13 +1,14 @@
 //! Reading rows and binding values: from PostgreSQL's columns to the domain's fields and back.
 
 use cutover_domain::json::Json;
+use cutover_domain::market::day::Day;
 use cutover_domain::stored::{Stored, StoredValue, TextEnum};
 use cutover_domain::time::Timestamp;
 use cutover_ports::{StoreError, StoreResult};
 use postgres_types::FromSql;
 use tokio_postgres::Row;
 
-use crate::types::{PgJson, PgTime};
+use crate::types::{PgDay, PgJson, PgTime};
 
 /// A row's columns from left to right, in the order of the statement's column list.
 #[derive(Debug)]
@@ -83,6 +84,14 @@ impl<'r> Columns<'r> {
         Ok(self.get::<Option<f64>>()?.map(Stored::Known))
     }
 
+    pub(crate) fn day(&mut self) -> StoreResult<Stored<Day>> {
+        Ok(Stored::Known(self.get::<PgDay>()?.0))
+    }
+
+    pub(crate) fn opt_bool(&mut self) -> StoreResult<Option<Stored<bool>>> {
+        Ok(self.get::<Option<bool>>()?.map(Stored::Known))
+    }
+
     /// A text enumeration; a value outside the rule stays readable.
     pub(crate) fn text_enum<T: TextEnum>(&mut self) -> StoreResult<Stored<T>> {
         let text: String = self.get()?;
@@ -117,6 +126,11 @@ pub(crate) fn known<T: Copy>(what: &str, value: &Stored<T>) -> StoreResult<T> {
 /// An optional stored value for a typed column.
 pub(crate) fn opt_known<T: Copy>(what: &str, value: Option<&Stored<T>>) -> StoreResult<Option<T>> {
     value.map(|value| known(what, value)).transpose()
+}
+
+/// A day for a `date` column.
+pub(crate) fn pg_day(what: &str, value: &Stored<Day>) -> StoreResult<PgDay> {
+    known(what, value).map(PgDay)
 }
 
 /// An instant for a `timestamptz` column.

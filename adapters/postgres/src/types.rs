@@ -4,6 +4,7 @@ use std::error::Error;
 
 use bytes::{BufMut, BytesMut};
 use cutover_domain::json::Json;
+use cutover_domain::market::day::Day;
 use cutover_domain::time::Timestamp;
 use postgres_types::{FromSql, IsNull, ToSql, Type, accepts, to_sql_checked};
 
@@ -31,6 +32,30 @@ impl ToSql for PgTime {
         Ok(IsNull::No)
     }
     accepts!(TIMESTAMPTZ);
+    to_sql_checked!();
+}
+
+/// Days from 1970-01-01 to 2000-01-01.
+const PG_EPOCH_DAYS: i64 = 10_957;
+
+/// A day as `date`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PgDay(pub Day);
+
+impl<'a> FromSql<'a> for PgDay {
+    fn from_sql(_: &Type, raw: &'a [u8]) -> Result<Self, Box<dyn Error + Sync + Send>> {
+        let days = i64::from(i32::from_be_bytes(raw.try_into()?));
+        Ok(Self(Day::from_epoch_days(days + PG_EPOCH_DAYS)?))
+    }
+    accepts!(DATE);
+}
+
+impl ToSql for PgDay {
+    fn to_sql(&self, _: &Type, out: &mut BytesMut) -> Result<IsNull, Box<dyn Error + Sync + Send>> {
+        out.put_i32(i32::try_from(self.0.epoch_days() - PG_EPOCH_DAYS)?);
+        Ok(IsNull::No)
+    }
+    accepts!(DATE);
     to_sql_checked!();
 }
 

@@ -8,12 +8,13 @@ use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use cutover_domain::time::LegacyZone;
+use cutover_ports::watch::Watch;
 use cutover_ports::{ForeignKeys, Page, PageRequest, Reference, StoreError, StoreResult};
 use rusqlite::{Connection, OpenFlags, Params, Row, ToSql};
 use tokio::sync::oneshot;
 
 use crate::error::{is_unnamed_foreign_key, restricting_children, store_error};
-use crate::lane::{Lane, Queue};
+use crate::lane::{Lane, LaneStatus, Queue};
 use crate::row::Columns;
 
 /// How a file is opened.
@@ -127,6 +128,16 @@ impl Database {
         &self.path
     }
 
+    /// How the connections that read are used at this moment.
+    pub fn readers(&self) -> LaneStatus {
+        self.readers.status()
+    }
+
+    /// How the connection that writes is used at this moment.
+    pub fn writer(&self) -> LaneStatus {
+        self.writer.status()
+    }
+
     /// The same connections, for repositories some of whose parents or children live in the other database.
     #[must_use]
     pub fn with_foreign_keys(mut self, foreign_keys: Arc<dyn ForeignKeys>) -> Self {
@@ -176,7 +187,7 @@ impl Database {
         operation: &'static str,
         work: impl FnOnce(&Session) -> StoreResult<T> + Send + 'static,
     ) -> StoreResult<T> {
-        run(&self.readers, operation, work).await
+        run(&self.readers, "readers", operation, work).await
     }
 
     /// Runs `work`, which is one statement that writes and commits by itself.
@@ -185,7 +196,7 @@ impl Database {
         operation: &'static str,
         work: impl FnOnce(&Session) -> StoreResult<T> + Send + 'static,
     ) -> StoreResult<T> {
-        run(&self.writer, operation, work).await
+        run(&self.writer, "writer", operation, work).await
     }
 
     /// Runs `work` in one transaction, which holds the file's write lock from its start.
@@ -194,7 +205,7 @@ impl Database {
         operation: &'static str,
         work: impl FnOnce(&Session) -> StoreResult<T> + Send + 'static,
     ) -> StoreResult<T> {
-        run(&self.writer, operation, |session| session.atomic(work)).await
+        run(&self.writer, "writer", operation, |session| session.atomic(work)).await
     }
 
     /// Whether a statement can run now.
@@ -208,15 +219,20 @@ impl Database {
 
 async fn run<T: Send + 'static>(
     lane: &Lane,
+    pool: &'static str,
     operation: &'static str,
     work: impl FnOnce(&Session) -> StoreResult<T> + Send + 'static,
 ) -> StoreResult<T> {
     let (answer, result) = oneshot::channel();
+    let mut watch = Watch::begin("sqlite", operation);
     let job: Job = Box::new(move |session| {
+        watch.start(pool);
         let outcome = work(session);
         if let Err(error) = &outcome {
+            watch.failed(error);
             tracing::debug!(operation, %error, "statement failed");
         }
+        drop(watch);
         // A caller that went away does not need the answer; the work is done all the same.
         answer.send(outcome).unwrap_or_default();
     });
@@ -442,6 +458,17 @@ impl Session {
     pub(crate) fn has_column(&self, table: &str, column: &str) -> StoreResult<bool> {
         let sql = "SELECT 1 FROM pragma_table_info(?1) WHERE name = ?2";
         Ok(self.query_opt(sql, [table, column], |_| Ok(()))?.is_some())
+    }
+
+    /// The table's columns; none if there is no such table.
+    pub(crate) fn columns(&self, table: &str) -> StoreResult<Vec<String>> {
+        let sql = "SELECT name FROM pragma_table_info(?1)";
+        self.query(sql, [table], |columns| columns.text())
+    }
+
+    /// The zone that times without one are meant in.
+    pub(crate) fn zone(&self) -> &LegacyZone {
+        &self.zone
     }
 
     fn read_row<T>(

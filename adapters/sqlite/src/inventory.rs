@@ -36,10 +36,10 @@ impl Inventory for SourceFile {
     ) -> StoreResult<HashMap<&'static str, TableRows>> {
         let (file, tables) = (self.clone(), tables.to_vec());
         let counting = tokio::task::spawn_blocking(move || {
-            let connection = file
+            let reader = file
                 .connect()
                 .map_err(|error| StoreError::Unavailable(error.into()))?;
-            count_all(&Session::on(connection), &tables, seeds)
+            count_all(&Session::on(reader.into_connection()), &tables, seeds)
         });
         counting
             .await

@@ -5,6 +5,17 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 use crate::database::Job;
 
+/// How the connections of a lane are used, for metrics.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LaneStatus {
+    /// Connections, all of them open.
+    pub connections: usize,
+    /// Those of them at work.
+    pub in_use: usize,
+    /// Jobs that wait for one.
+    pub waiting: usize,
+}
+
 /// Jobs for one or more threads, first come, first served. Dropping it closes it.
 #[derive(Default)]
 pub(crate) struct Lane(Arc<Queue>);
@@ -22,14 +33,17 @@ pub(crate) struct Queue {
 #[derive(Default)]
 struct State {
     jobs: VecDeque<Job>,
+    /// Threads that take jobs.
+    threads: usize,
     /// Threads that wait for a job.
     idle: usize,
     closed: bool,
 }
 
 impl Lane {
-    /// The end that the threads take jobs from.
+    /// The end that one more thread takes jobs from.
     pub(crate) fn queue(&self) -> Arc<Queue> {
+        self.0.state().threads += 1;
         Arc::clone(&self.0)
     }
 
@@ -46,6 +60,16 @@ impl Lane {
             self.0.wake.notify_one();
         }
         true
+    }
+
+    /// How the threads are used at this moment.
+    pub(crate) fn status(&self) -> LaneStatus {
+        let state = self.0.state();
+        LaneStatus {
+            connections: state.threads,
+            in_use: state.threads - state.idle,
+            waiting: state.jobs.len(),
+        }
     }
 
     /// Takes no more jobs; the threads end once those that are there are done.

@@ -4,11 +4,14 @@ pub mod database;
 pub mod diagnosis;
 pub mod error;
 mod foreign_keys;
+mod integrity;
 mod inventory;
 pub mod lab;
 mod lane;
+pub mod market;
 pub mod row;
 pub mod transfer;
 pub mod writer;
 
 pub use database::{Database, OpenSettings};
+pub use lane::LaneStatus;

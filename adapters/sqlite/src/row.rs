@@ -1,6 +1,7 @@
 //! Reading rows and binding values: from what a file really holds to the domain's fields and back.
 
 use cutover_domain::json::Json;
+use cutover_domain::market::day::Day;
 use cutover_domain::stored::{Stored, StoredValue, TextEnum};
 use cutover_domain::time::{LegacyZone, Timestamp};
 use cutover_ports::{PortableRow, StoreError, StoreResult};
@@ -93,6 +94,22 @@ impl<'r> Columns<'r> {
         Ok(Some(self.real()?).filter(|number| *number != Stored::Other(StoredValue::Null)))
     }
 
+    /// A day, as text.
+    pub(crate) fn day(&mut self) -> StoreResult<Stored<Day>> {
+        let value = self.value()?;
+        let known = value.as_str().ok().and_then(|text| Day::parse(text).ok());
+        Ok(known.map_or_else(|| Stored::Other(stored_value(value)), Stored::Known))
+    }
+
+    /// An optional truth value: 0, 1 or NULL.
+    pub(crate) fn opt_bool(&mut self) -> StoreResult<Option<Stored<bool>>> {
+        Ok(match self.value()? {
+            ValueRef::Null => None,
+            ValueRef::Integer(number @ 0..=1) => Some(Stored::Known(number == 1)),
+            other => Some(Stored::Other(stored_value(other))),
+        })
+    }
+
     /// A text enumeration; a value outside the rule stays readable.
     pub(crate) fn text_enum<T: TextEnum>(&mut self) -> StoreResult<Stored<T>> {
         let value = self.value()?;
@@ -157,6 +174,14 @@ pub(crate) fn sql_time(value: &Stored<Timestamp>) -> Value {
 /// An optional instant.
 pub(crate) fn opt_sql_time(value: Option<&Stored<Timestamp>>) -> Value {
     value.map_or(Value::Null, sql_time)
+}
+
+/// A day, or what an old file held in its place.
+pub(crate) fn sql_day(value: &Stored<Day>) -> Value {
+    match value {
+        Stored::Known(day) => Value::Text(day.to_string()),
+        Stored::Other(other) => sql_value(other),
+    }
 }
 
 /// A number, or what an old file held in its place.

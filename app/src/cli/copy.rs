@@ -279,9 +279,13 @@ fn document(report: &CopyReport, exit: Exit) -> Value {
         "seconds": report.elapsed.as_secs_f64(),
         "not_carried": report.not_carried,
         "weakened": weakened,
-        "renamed": report.renamed,
-        "dry_run": report.rehearsal,
     });
+    if !report.renamed.is_empty() {
+        document["renamed"] = json!(report.renamed);
+    }
+    if report.rehearsal {
+        document["dry_run"] = json!(true);
+    }
     if !report.rejects.is_empty() {
         document["rejects"] = json!(report.rejects);
     }

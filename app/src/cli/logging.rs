@@ -1,31 +1,68 @@
-//! Logs: to standard error, as text or JSON, by a filter.
+//! Logs: to standard error, as text or JSON, by a filter. The service also keeps its last errors, and sends traces if it is told where.
 
 use std::io::IsTerminal as _;
+use std::sync::Arc;
 
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::filter_fn;
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::util::SubscriberInitExt;
+use tracing_subscriber::{EnvFilter, Layer, Registry};
 
 use super::output::{CliError, Exit};
-use crate::config::LogConfig;
+use crate::config::{Config, LogConfig};
+use crate::observe::traces::{self, TraceExport, Traces};
+use crate::observe::{Metrics, RecentErrors};
+use crate::wiring::SystemClock;
 
 /// Starts logging. A second start in one process keeps the first.
 pub(super) fn start(config: &LogConfig) -> Result<(), CliError> {
+    init(tracing_subscriber::registry().with(writer(config)?));
+    Ok(())
+}
+
+/// What the service shows of itself.
+pub(super) struct Observers {
+    pub(super) metrics: Metrics,
+    pub(super) recent: RecentErrors,
+    pub(super) traces: Option<TraceExport>,
+}
+
+/// Starts logging, and all that a service is watched by.
+pub(super) fn start_service(config: &Config) -> Result<Observers, CliError> {
+    let recent = RecentErrors::new(Arc::new(SystemClock));
+    let (layer, traces) = config.traces.as_ref().map(traces::start).unzip();
+    let subscriber = tracing_subscriber::registry()
+        .with(writer(&config.log)?)
+        .with(recent.clone().with_filter(filter_fn(RecentErrors::wants)))
+        .with(layer.map(|traces| traces.with_filter(filter_fn(Traces::wants))));
+    init(subscriber);
+    Ok(Observers {
+        metrics: Metrics::install(),
+        recent,
+        traces,
+    })
+}
+
+fn writer(config: &LogConfig) -> Result<impl Layer<Registry> + use<>, CliError> {
     let mut filter = EnvFilter::try_new(&config.filter)
         .map_err(|error| CliError::new(Exit::Usage, format!("log.filter {:?}: {error}", config.filter)))?;
     // More than this and the driver logs the values that it binds, which are private.
     if let Ok(quiet) = "tokio_postgres=info".parse() {
         filter = filter.add_directive(quiet);
     }
-    let builder = tracing_subscriber::fmt()
-        .with_env_filter(filter)
+    let layer = tracing_subscriber::fmt::layer()
         .with_writer(std::io::stderr)
         .with_ansi(std::io::stderr().is_terminal());
-    let started = if config.json {
-        builder.json().try_init()
+    let layer = if config.json {
+        layer.json().boxed()
     } else {
-        builder.try_init()
+        layer.boxed()
     };
-    if let Err(error) = started {
+    Ok(layer.with_filter(filter))
+}
+
+fn init(subscriber: impl SubscriberInitExt) {
+    if let Err(error) = subscriber.try_init() {
         tracing::debug!(%error, "logging was started before");
     }
-    Ok(())
 }

@@ -329,6 +329,9 @@ impl Report {
                 adopted.recognised,
                 adopted.backup.display()
             ));
+            for broken in &adopted.broken {
+                self.line(format!("    kept although a rule is broken: {broken}"));
+            }
             for added in &adopted.added {
                 self.line(format!("  added {added}"));
             }
@@ -350,7 +353,7 @@ impl Report {
             .collect();
         let adopted = outcome.adopted.as_ref().map(|adopted| {
             json!({"recognised": adopted.recognised, "backup": adopted.backup.display().to_string(),
-                   "added": adopted.added})
+                   "added": adopted.added, "broken": adopted.broken})
         });
         let result = json!({"version": outcome.version, "steps": steps, "adopted": adopted});
         self.add(target, context, result);

@@ -18,6 +18,7 @@ use clap::{Args, CommandFactory, Parser, Subcommand};
 
 use crate::config::{Config, ConfigError, Flags, SQLITE_PATHS};
 pub use output::{CliError, Exit, Output};
+pub use verify::verify_configured;
 
 /// Moves a live application from SQLite to PostgreSQL, one repository at a time, with nothing lost and a way back at
 /// every step.
@@ -86,7 +87,8 @@ async fn dispatch(cli: Cli, environment: &BTreeMap<String, String>) -> Result<Ex
         Ok(config)
     };
     match cli.command {
-        Command::Serve(args) => serve::run(&configure(&args.settings())?).await,
+        // The service is watched in more ways than a command.
+        Command::Serve(args) => serve::run(&cli.config.load(environment, &args.settings())?).await,
         Command::Migrate(args) if args.is_offline() => migrate::run_offline(&args),
         Command::Migrate(args) => {
             let config = configure(&[])?;

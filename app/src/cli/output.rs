@@ -83,7 +83,7 @@ impl Output {
     /// Writes the result: `text` or `document`, whichever was asked for.
     pub fn write(self, text: impl FnOnce() -> String, document: impl FnOnce() -> serde_json::Value) {
         let mut result = match self {
-            Self::Text => text(),
+            Self::Text => printable(&text()),
             Self::Json => document().to_string(),
         };
         if !result.is_empty() && !result.ends_with('\n') {
@@ -108,4 +108,36 @@ pub(super) fn usage(error: &clap::Error) -> Exit {
 pub(super) fn failure(error: &CliError) -> Exit {
     writeln!(std::io::stderr(), "cutover: {error}").unwrap_or_default();
     error.exit
+}
+
+/// Text with names and SQL of somebody else's, for a terminal: what would move its cursor or set its colours is spelled out.
+fn printable(text: &str) -> String {
+    let mut printable = String::with_capacity(text.len());
+    for character in text.chars() {
+        if character.is_control() && !matches!(character, '\n' | '\t') {
+            printable.extend(character.escape_default());
+        } else {
+            printable.push(character);
+        }
+    }
+    printable
+}
+
+/// The same as one line.
+pub(super) fn one_line(text: &str) -> String {
+    printable(text).replace('\n', "\\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_hostile_name_moves_no_cursor() {
+        assert_eq!(
+            printable("a\u{1b}[2J\r é😀\n\tb\0"),
+            "a\\u{1b}[2J\\r é😀\n\tb\\u{0}"
+        );
+        assert_eq!(one_line("a\nb"), "a\\nb");
+    }
 }

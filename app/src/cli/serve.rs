@@ -3,14 +3,22 @@
 use std::sync::Arc;
 
 use clap::Args;
+use cutover_ports::clock::{Clock, Ids as _};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
+use tokio_util::sync::CancellationToken;
 
+use super::logging::{self, Observers};
 use super::output::{CliError, Exit};
 use crate::config::Config;
-use crate::http::{self, App};
+use crate::http::{self, App, MarketService, Observed};
+use crate::integrity::Examinations;
+use crate::jobs::Scheduler;
+use crate::readiness::Readiness;
 use crate::startup;
-use crate::wiring::{RandomIds, Routing, SystemClock};
+use crate::usecase::market::MarketRules;
+use crate::verification::Verification;
+use crate::wiring::{RandomIds, Routing, SystemClock, price_source};
 
 /// Serve the repositories over HTTP until SIGTERM or SIGINT.
 #[derive(Debug, Clone, Args)]
@@ -39,12 +47,33 @@ impl ServeArgs {
 
 /// Opens the databases, listens, serves.
 pub(super) async fn run(config: &Config) -> Result<Exit, CliError> {
+    let Observers {
+        metrics,
+        recent,
+        traces,
+    } = logging::start_service(config)?;
     let databases = startup::open(config).await?;
     let routing = Arc::new(Routing::new(databases.repositories(config)?));
+    let market = market_service(config, &routing).await?;
+    let scheduler = market.scheduler.clone();
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let shared = Arc::new(config.clone());
+    let examinations = Examinations::new(Arc::clone(&shared), Arc::clone(&clock));
+    let verification = Verification::new(Arc::clone(&shared), Arc::clone(&clock));
     let app = App {
         routing,
+        market,
         databases: databases.clone(),
-        clock: Arc::new(SystemClock),
+        observed: Observed {
+            metrics: metrics.clone(),
+            recent,
+            readiness: Readiness::new(Arc::clone(&shared), databases.clone()),
+            examinations: examinations.clone(),
+            verification: verification.clone(),
+            config: shared,
+            started: clock.now(),
+        },
+        clock,
         ids: Arc::new(RandomIds),
         avatars: config.lab.avatars.clone().into(),
         uploads: config.writer.uploads.clone().into(),
@@ -68,18 +97,77 @@ pub(super) async fn run(config: &Config) -> Result<Exit, CliError> {
     // With port 0 the system chooses one, and it is the chosen one that somebody needs to know.
     let address = listener.local_addr().map_err(cannot_listen)?;
     let stop = stop_signal().map_err(|error| CliError::new(Exit::Wrong, format!("no signals: {error}")))?;
+    let upkeep = [
+        tokio::spawn(metrics.keep_up()),
+        tokio::spawn(examinations.clone().keep_up()),
+    ];
     tracing::info!(%address, "serving");
-    http::serve(
-        listener,
-        http::router(app, &config.server),
-        stop,
-        config.server.shutdown_timeout,
-    )
-    .await
-    .map_err(|error| CliError::new(Exit::Wrong, format!("the service ended: {error}")))?;
+    let stop_jobs = CancellationToken::new();
+    let jobs = scheduler.map(|scheduler| {
+        let stop = stop_jobs.clone();
+        tokio::spawn(async move { scheduler.run(stop).await })
+    });
+    let served = http::serve(listener, http::router(app), stop, config.server.shutdown_timeout).await;
+    stop_jobs.cancel();
+    if let Some(jobs) = jobs
+        && tokio::time::timeout(config.server.shutdown_timeout, jobs)
+            .await
+            .is_err()
+    {
+        tracing::warn!("a job did not end in time; another instance will take it over");
+    }
+    // Whoever reads a file holds it open, and only the last one to close it brings the log into it.
+    tokio::join!(verification.close(), examinations.close());
+    for task in upkeep {
+        task.abort();
+    }
+    served.map_err(|error| CliError::new(Exit::Wrong, format!("the service ended: {error}")))?;
     databases.close().await;
+    if let Some(traces) = traces {
+        traces.finish().await;
+    }
     tracing::info!("stopped");
     Ok(Exit::Done)
+}
+
+/// What the market's interface needs besides its repositories. Without the table of runs there are no jobs: a file of the
+/// original application is served as it is.
+async fn market_service(config: &Config, routing: &Arc<Routing>) -> Result<MarketService, CliError> {
+    let market = &config.market;
+    let prices = price_source(&market.prices)?;
+    let rules = Arc::new(MarketRules {
+        symbol: market.symbol.clone(),
+        timetable: market.timetable.clone(),
+        retention_days: market.retention_days,
+    });
+    let scheduler = match routing.market().job_runs.list(None, 1).await {
+        Ok(_) if market.enabled => {
+            let routing = Arc::clone(routing);
+            Some(Arc::new(Scheduler::new(
+                Arc::new(move || routing.market()),
+                Arc::clone(&prices),
+                Arc::new(SystemClock),
+                Arc::clone(&rules),
+                market.jobs.clone(),
+                format!("{}-{}", std::process::id(), RandomIds.hex(8)),
+            )))
+        }
+        Ok(_) => None,
+        Err(error) => {
+            if market.enabled {
+                tracing::warn!(%error, "no jobs: their runs cannot be noted; run `cutover migrate up` first");
+            }
+            None
+        }
+    };
+    Ok(MarketService {
+        enabled: market.enabled,
+        name: market.app_name.clone(),
+        frontend_origin: market.frontend_origin.clone(),
+        prices,
+        rules,
+        scheduler,
+    })
 }
 
 /// Resolves when the process is asked to stop.

@@ -10,6 +10,7 @@ use cutover_domain::transfer::difference::{RowReport, TableReport};
 use cutover_ports::transfer::TransferError;
 
 use super::copy::{Places, places};
+use super::output::one_line;
 use super::{CliError, Exit, Output};
 use crate::config::{Config, DatabaseUrl};
 use crate::transfer::progress::{Progress, Silent, Terminal};
@@ -22,7 +23,7 @@ const ROWS_NAMED: usize = 100;
 const ROWS_PRINTED: usize = 20;
 
 /// What to compare.
-#[derive(Debug, Clone, Args)]
+#[derive(Debug, Clone, Default, Args)]
 pub(super) struct VerifyArgs {
     /// The source: a SQLite file, sqlite:… or postgres://… [default: the configured SQLite file]
     #[arg(value_name = "SRC", requires = "target")]
@@ -58,11 +59,33 @@ pub(super) struct VerifyArgs {
 
 /// Compares, notes in the target what is equal, prints what was found, and says how to exit.
 pub(super) async fn run(args: VerifyArgs, config: &Config) -> Result<Exit, CliError> {
+    let (headings, all) = compare(&args, config).await?;
+    Output::from_flag(args.json).write(
+        || text(&headings.join("\n"), &all, args.show_values),
+        || all.to_json(args.show_values),
+    );
+    Ok(if all.ok() { Exit::Done } else { Exit::Wrong })
+}
+
+/// Compares the configured databases for the running service: the report, without values.
+pub async fn verify_configured(config: &Config) -> Result<serde_json::Value, CliError> {
+    let busy_timeout = config.sqlite.busy_timeout.as_millis();
+    let args = VerifyArgs {
+        quiet: true,
+        busy_timeout: u64::try_from(busy_timeout).unwrap_or(u64::MAX),
+        ..VerifyArgs::default()
+    };
+    let (_, report) = compare(&args, config).await?;
+    Ok(report.to_json(false))
+}
+
+/// Compares, and notes in the targets what is equal.
+async fn compare(args: &VerifyArgs, config: &Config) -> Result<(Vec<String>, VerifyReport), CliError> {
     let mut all = VerifyReport::default();
     let mut headings = Vec::new();
     let mut only_in_target = Vec::new();
     for places in places(args.source.as_deref(), args.target.as_deref(), config)? {
-        let (heading, report) = verify_one(&args, places).await?;
+        let (heading, report) = verify_one(args, places).await?;
         headings.push(heading);
         all.tables.extend(report.tables);
         only_in_target.push(report.only_in_target);
@@ -74,11 +97,7 @@ pub(super) async fn run(args: VerifyArgs, config: &Config) -> Result<Exit, CliEr
         .first()
         .map(|first| first.iter().filter(in_all).cloned().collect())
         .unwrap_or_default();
-    Output::from_flag(args.json).write(
-        || text(&headings.join("\n"), &all, args.show_values),
-        || all.to_json(args.show_values),
-    );
-    Ok(if all.ok() { Exit::Done } else { Exit::Wrong })
+    Ok((headings, all))
 }
 
 /// Compares two databases, and notes in the target what is equal.
@@ -135,7 +154,7 @@ impl From<TransferError> for CliError {
                 Exit::Wrong
             }
         };
-        Self::new(exit, error.to_string())
+        Self::new(exit, one_line(&error.to_string()))
     }
 }
 

@@ -1,6 +1,8 @@
 //! Configuration: flags over environment over `cutover.toml` over defaults, checked as a whole.
 
 mod database_url;
+mod market;
+mod operations;
 mod routing;
 mod settings;
 
@@ -14,7 +16,9 @@ use cutover_migrations::Context;
 use toml::Value;
 
 pub use database_url::{DatabaseUrl, is_postgres_url};
-pub use routing::{Backend, ContextRouting, LabRouting, Repository, Route, WriterRouting};
+pub use market::{MarketConfig, PriceConfig};
+pub use operations::{OpsConfig, TracesConfig};
+pub use routing::{Backend, ContextRouting, LabRouting, MarketRouting, Repository, Route, WriterRouting};
 use settings::Settings;
 pub use settings::{ConfigError, Secret};
 
@@ -36,8 +40,14 @@ pub struct Config {
     pub lab: LabConfig,
     /// The context silmari-writer.
     pub writer: WriterConfig,
+    /// The context SPY-tracker.
+    pub market: MarketConfig,
     /// The HTTP service.
     pub server: ServerConfig,
+    /// The endpoints under `/ops`.
+    pub ops: OpsConfig,
+    /// Where traces go, if anywhere.
+    pub traces: Option<TracesConfig>,
     /// Start although a repository is routed to tables that were never copied and verified.
     pub accept_empty: bool,
 }
@@ -169,6 +179,8 @@ const ENVIRONMENT: &[(&str, &str)] = &[
     ("CUTOVER_LOG", "log.filter"),
     ("CUTOVER_LOG_JSON", "log.json"),
     ("CUTOVER_ACCEPT_EMPTY", "accept_empty"),
+    ("OTEL_EXPORTER_OTLP_ENDPOINT", "traces.endpoint"),
+    ("OTEL_SERVICE_NAME", "traces.service_name"),
 ];
 
 /// The sections whose keys the environment can set.
@@ -179,11 +191,14 @@ const SECTIONS: &[&str] = &[
     "repositories",
     "lab",
     "writer",
+    "market",
     "server",
+    "ops",
+    "traces",
 ];
 
 /// The settings that name a context's SQLite file.
-pub const SQLITE_PATHS: &[&str] = &["lab.sqlite_path", "writer.sqlite_path"];
+pub const SQLITE_PATHS: &[&str] = &["lab.sqlite_path", "writer.sqlite_path", "market.sqlite_path"];
 
 impl Config {
     /// Reads and checks everything; the error holds every mistake.
@@ -244,6 +259,7 @@ impl Config {
         let sqlite_path = sqlite_path.unwrap_or_else(|| PathBuf::from(DEFAULT_SQLITE));
         let lab = lab_from(settings, &sqlite_path, backend);
         let writer = writer_from(settings, &sqlite_path, backend);
+        let market = market::market_from(settings, &sqlite_path, backend);
         let listen = settings
             .parsed(
                 "server.listen",
@@ -268,7 +284,10 @@ impl Config {
             postgres,
             lab,
             writer,
+            market,
             server,
+            ops: OpsConfig::from_settings(settings),
+            traces: TracesConfig::from_settings(settings),
             accept_empty: settings.flag("accept_empty", false),
         };
         config.check(settings);
@@ -277,7 +296,7 @@ impl Config {
 
     /// The contexts that are served, migrated and copied.
     pub fn contexts(&self) -> Vec<ContextConfig> {
-        let (lab, writer) = (&self.lab, &self.writer);
+        let (lab, writer, market) = (&self.lab, &self.writer, &self.market);
         let lab = lab.enabled.then(|| ContextConfig {
             schema: Context::LAB,
             sqlite_path: lab.sqlite_path.clone(),
@@ -290,7 +309,13 @@ impl Config {
             legacy_zone: writer.legacy_zone.clone(),
             repositories: writer.routing.repositories(),
         });
-        [lab, writer].into_iter().flatten().collect()
+        let market = market.enabled.then(|| ContextConfig {
+            schema: Context::MARKET,
+            sqlite_path: market.sqlite_path.clone(),
+            legacy_zone: market.legacy_zone.clone(),
+            repositories: market.routing.repositories(),
+        });
+        [lab, writer, market].into_iter().flatten().collect()
     }
 
     /// Whether any repository runs on `backend`.

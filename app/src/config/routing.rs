@@ -24,12 +24,19 @@ impl Backend {
     }
 }
 
-impl fmt::Display for Backend {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
+impl Backend {
+    /// `sqlite` or `postgres`.
+    pub fn name(self) -> &'static str {
+        match self {
             Self::Sqlite => "sqlite",
             Self::Postgres => "postgres",
-        })
+        }
+    }
+}
+
+impl fmt::Display for Backend {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
     }
 }
 
@@ -266,6 +273,61 @@ impl ContextRouting for WriterRouting {
     }
 }
 
+/// The market's routing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct MarketRouting {
+    /// What models predicted.
+    pub ai_predictions: Backend,
+    /// Models that predictions are compared with.
+    pub baseline_models: Backend,
+    /// The days with the logs of their prices.
+    pub daily_predictions: Backend,
+    /// Runs of the jobs.
+    pub job_runs: Backend,
+    /// How good models were.
+    pub model_performance: Backend,
+}
+
+impl ContextRouting for MarketRouting {
+    const ROUTES: &'static [Route<Self>] = &[
+        Route {
+            name: "ai_predictions",
+            tables: &["ai_predictions"],
+            backend: |r| r.ai_predictions,
+        },
+        Route {
+            name: "baseline_models",
+            tables: &["baseline_models"],
+            backend: |r| r.baseline_models,
+        },
+        Route {
+            name: "daily_predictions",
+            tables: &["daily_predictions", "price_logs"],
+            backend: |r| r.daily_predictions,
+        },
+        Route {
+            name: "job_runs",
+            tables: &["job_runs"],
+            backend: |r| r.job_runs,
+        },
+        Route {
+            name: "model_performance",
+            tables: &["model_performance"],
+            backend: |r| r.model_performance,
+        },
+    ];
+
+    fn from_fn(mut backend: impl FnMut(&'static str) -> Backend) -> Self {
+        Self {
+            ai_predictions: backend("ai_predictions"),
+            baseline_models: backend("baseline_models"),
+            daily_predictions: backend("daily_predictions"),
+            job_runs: backend("job_runs"),
+            model_performance: backend("model_performance"),
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -306,9 +368,15 @@ mod tests {
     }
 
     #[test]
+    fn every_repository_of_the_market_has_a_route_and_a_key() {
+        every_repository_has_a_route_and_a_key::<MarketRouting>();
+    }
+
+    #[test]
     fn no_two_contexts_share_a_name_or_a_table() {
         let mut all = LabRouting::all(Backend::Sqlite).repositories();
         all.extend(WriterRouting::all(Backend::Sqlite).repositories());
+        all.extend(MarketRouting::all(Backend::Sqlite).repositories());
         let mut names: Vec<&str> = all.iter().map(|repository| repository.name).collect();
         let mut tables: Vec<&str> = all
             .iter()

@@ -5,7 +5,7 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use cutover_ports::StoreError;
 use serde::Serialize;
-use serde_json::Value;
+use serde_json::{Value, json};
 use utoipa::ToSchema;
 
 use crate::usecase::UseCaseError;
@@ -82,6 +82,13 @@ pub(super) enum HttpError {
     Detail(StatusCode, String),
     /// `{"error": {"code", "message"}}`, the envelope of the domain's own errors.
     Domain(StatusCode, &'static str, String),
+    /// A search that is not understood: 422, `{"error": {"code": "INVALID_QUERY", "message", "details"}}`.
+    InvalidQuery {
+        /// Why.
+        reason: String,
+        /// The search.
+        query: String,
+    },
     /// A store failed.
     Store(StoreError),
 }
@@ -102,12 +109,39 @@ impl From<UseCaseError> for HttpError {
     }
 }
 
+impl HttpError {
+    /// What the original does and this service does not.
+    pub(super) fn not_implemented(reason: &str) -> Self {
+        Self::Domain(StatusCode::NOT_IMPLEMENTED, "NOT_IMPLEMENTED", reason.to_owned())
+    }
+
+    /// What does not exist has a code of its own in the domain's envelope; other errors are as ever.
+    pub(super) fn coded(error: UseCaseError, code: &'static str) -> Self {
+        match error {
+            UseCaseError::NotFound { .. } => Self::Domain(StatusCode::NOT_FOUND, code, error.to_string()),
+            other => other.into(),
+        }
+    }
+}
+
 impl IntoResponse for HttpError {
     fn into_response(self) -> Response {
         match self {
             Self::Invalid(errors) => refused(StatusCode::UNPROCESSABLE_ENTITY, Detail::Mistakes(errors)),
             Self::Detail(status, text) => refused(status, Detail::Text(text)),
-            Self::Domain(status, code, message) => domain(status, code, &message),
+            Self::Domain(status, code, message) => domain(status, code, &message, None),
+            Self::InvalidQuery { reason, query } => {
+                let message = format!("Invalid query: {reason}");
+                // What is too long to be a search is too long to be repeated.
+                let query: String = query.chars().take(1000).collect();
+                let details = json!({ "reason": reason, "query": query });
+                domain(
+                    StatusCode::UNPROCESSABLE_ENTITY,
+                    "INVALID_QUERY",
+                    &message,
+                    Some(details),
+                )
+            }
             Self::Store(error) => store(&error),
         }
     }
@@ -134,6 +168,7 @@ fn store(error: &StoreError) -> Response {
                 StatusCode::SERVICE_UNAVAILABLE,
                 "DATABASE_ERROR",
                 "The database is not available, try again",
+                None,
             )
         }
         StoreError::Corrupt { .. } | StoreError::Backend(_) => {
@@ -142,6 +177,7 @@ fn store(error: &StoreError) -> Response {
                 StatusCode::INTERNAL_SERVER_ERROR,
                 "INTERNAL_ERROR",
                 "An unexpected error occurred",
+                None,
             )
         }
     }
@@ -161,11 +197,11 @@ fn refused(status: StatusCode, detail: Detail) -> Response {
     (status, Json(Failure::Refused(Refused { detail }))).into_response()
 }
 
-fn domain(status: StatusCode, code: &str, message: &str) -> Response {
+fn domain(status: StatusCode, code: &str, message: &str, details: Option<Value>) -> Response {
     let error = FailureReason {
         code: code.to_owned(),
         message: message.to_owned(),
-        details: None,
+        details,
     };
     (status, Json(Failure::Failed(Failed { error }))).into_response()
 }

@@ -3,8 +3,14 @@
 mod docs;
 mod error;
 mod health;
+mod integrity;
 mod lab;
+mod limits;
+mod market;
+mod metrics;
 mod openapi;
+mod ops;
+mod page;
 mod request;
 mod writer;
 
@@ -15,17 +21,26 @@ use std::time::Duration;
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::http::StatusCode;
+use axum::middleware::{from_fn, from_fn_with_state};
+use cutover_domain::time::Timestamp;
 use cutover_ports::clock::{Clock, Ids};
 use tokio::net::TcpListener;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::request_id::{MakeRequestUuid, PropagateRequestIdLayer, SetRequestIdLayer};
 use tower_http::timeout::TimeoutLayer;
 use tower_http::trace::{DefaultOnFailure, TraceLayer};
+use tracing::field::Empty;
 use tracing::{Level, Span};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use crate::config::ServerConfig;
+use self::limits::{Room, wait_for_room};
+pub use self::market::MarketService;
+use crate::config::{Config, OpsConfig};
+use crate::integrity::Examinations;
+use crate::observe::{Metrics, REQUEST_SPAN, RecentErrors};
+use crate::readiness::Readiness;
+use crate::verification::Verification;
 use crate::wiring::{Databases, Routing};
 
 /// What every handler has at hand.
@@ -35,18 +50,41 @@ pub struct App {
     pub routing: Arc<Routing>,
     /// The databases beneath them, for health.
     pub databases: Databases,
+    /// What is shown of the service itself.
+    pub observed: Observed,
     /// Where time comes from.
     pub clock: Arc<dyn Clock>,
     /// Where ids come from.
     pub ids: Arc<dyn Ids>,
     /// The folder of the synths' avatars.
     pub avatars: Arc<Path>,
+    /// What the market needs besides its repositories.
+    pub market: MarketService,
     /// The folder of the writer's uploaded files.
     pub uploads: Arc<Path>,
     /// The largest file that can be uploaded, in bytes.
     pub upload_limit: usize,
     /// The contexts that are served.
     pub contexts: Arc<[&'static str]>,
+}
+
+/// What is shown of the service itself.
+#[derive(Debug, Clone)]
+pub struct Observed {
+    /// What was measured.
+    pub metrics: Metrics,
+    /// The errors of late.
+    pub recent: RecentErrors,
+    /// Whether it can do its work.
+    pub readiness: Readiness,
+    /// Whether what the databases hold holds together.
+    pub examinations: Examinations,
+    /// The verification on demand.
+    pub verification: Verification,
+    /// The configuration that it runs with.
+    pub config: Arc<Config>,
+    /// When it was started.
+    pub started: Timestamp,
 }
 
 impl std::fmt::Debug for App {
@@ -57,52 +95,68 @@ impl std::fmt::Debug for App {
     }
 }
 
-/// The operations of the service with these contexts, each with its description.
-fn described(contexts: &[&str]) -> OpenApiRouter<App> {
+/// The operations of the service with these contexts, each with its description. The market's answer pages of this origin.
+fn described(contexts: &[&str], market_origin: &str, ops: &OpsConfig) -> OpenApiRouter<App> {
     let mut router = openapi::root()
+        .routes(routes!(page::page))
         .routes(routes!(health::healthz))
-        .routes(routes!(health::readyz));
+        .routes(routes!(health::readyz))
+        .routes(routes!(metrics::metrics))
+        .routes(routes!(integrity::integrity))
+        .nest("/ops", ops::router(ops));
     for (name, context) in [
-        ("lab", lab::router as fn() -> OpenApiRouter<App>),
-        ("writer", writer::router),
+        ("lab", lab::router()),
+        ("writer", writer::router()),
+        ("market", market::router(market_origin)),
     ] {
         if contexts.contains(&name) {
-            router = router.nest(&format!("/{name}"), context());
+            router = router.nest(&format!("/{name}"), context);
         }
     }
     router
 }
 
 /// The service's routes.
-pub fn router(app: App, config: &ServerConfig) -> Router {
-    openapi::describe(described(&app.contexts))
-        .fallback(error::unknown_path)
-        .method_not_allowed_fallback(error::unknown_method)
-        .with_state(app)
-        .layer(DefaultBodyLimit::max(config.body_limit))
-        .layer(TimeoutLayer::with_status_code(
-            StatusCode::SERVICE_UNAVAILABLE,
-            config.request_timeout,
-        ))
-        .layer(CatchPanicLayer::new())
-        .layer(PropagateRequestIdLayer::x_request_id())
-        .layer(
-            TraceLayer::new_for_http()
-                .make_span_with(request_span)
-                // An outage is no error of this service, and what failed has said more about it before.
-                .on_failure(DefaultOnFailure::new().level(Level::WARN)),
-        )
-        .layer(SetRequestIdLayer::x_request_id(MakeRequestUuid))
+pub fn router(app: App) -> Router {
+    let config = app.observed.config.server.clone();
+    openapi::describe(described(
+        &app.contexts,
+        &app.market.frontend_origin,
+        &app.observed.config.ops,
+    ))
+    .fallback(error::unknown_path)
+    .method_not_allowed_fallback(error::unknown_method)
+    .with_state(app)
+    .layer(DefaultBodyLimit::max(config.body_limit))
+    .layer(from_fn_with_state(Room::new(config.body_limit), wait_for_room))
+    .layer(TimeoutLayer::with_status_code(
+        StatusCode::SERVICE_UNAVAILABLE,
+        config.request_timeout,
+    ))
+    .layer(CatchPanicLayer::new())
+    .layer(from_fn(metrics::measure))
+    .layer(PropagateRequestIdLayer::x_request_id())
+    .layer(
+        TraceLayer::new_for_http()
+            .make_span_with(request_span)
+            // An outage is no error of this service, and what failed has said more about it before.
+            .on_failure(DefaultOnFailure::new().level(Level::WARN)),
+    )
+    .layer(SetRequestIdLayer::x_request_id(MakeRequestUuid))
 }
 
 /// A request's span: method, path without its query (which may hold private data), id.
 fn request_span(request: &axum::http::Request<axum::body::Body>) -> Span {
-    let id = request
-        .headers()
-        .get("x-request-id")
-        .and_then(|id| id.to_str().ok())
-        .unwrap_or_default();
-    tracing::info_span!("request", method = %request.method(), path = request.uri().path(), id)
+    let header = |name| request.headers().get(name).and_then(|value| value.to_str().ok());
+    tracing::info_span!(
+        REQUEST_SPAN,
+        method = %request.method(),
+        path = request.uri().path(),
+        id = header("x-request-id"),
+        traceparent = header("traceparent"),
+        route = Empty,
+        status = Empty,
+    )
 }
 
 /// Serves until `stop` resolves, then lets requests in flight finish for at most `patience`.

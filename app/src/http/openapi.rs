@@ -121,10 +121,12 @@ mod tests {
     use std::collections::HashSet;
 
     use super::*;
+    use crate::config::OpsConfig;
 
     /// The description of all that the service offers.
     fn document() -> Value {
-        let (_, document) = super::super::described(&["lab", "writer"]).split_for_parts();
+        let (_, document) = super::super::described(&["lab", "writer", "market"], "*", &OpsConfig::default())
+            .split_for_parts();
         complete(serde_json::to_value(document).unwrap())
     }
 

@@ -7,58 +7,109 @@ use axum::body::Bytes;
 use axum::extract::{FromRequest, FromRequestParts, Path, Query, Request};
 use axum::http::StatusCode;
 use axum::http::request::Parts;
+use serde::de::IgnoredAny;
 use serde_json::{Map, Value, json};
 
 use super::error::{HttpError, Mistake};
 
-/// A JSON object in a request's body.
+/// The JSON in a request's body.
 #[derive(Debug)]
 pub(super) struct Body(pub(super) Value);
+
+/// The JSON in a request's body, if it has one; `null` is none.
+#[derive(Debug)]
+pub(super) struct OptionalBody(pub(super) Option<Value>);
 
 impl<S: Send + Sync> FromRequest<S> for Body {
     type Rejection = HttpError;
 
     async fn from_request(request: Request, state: &S) -> Result<Self, HttpError> {
-        let bytes = Bytes::from_request(request, state).await.map_err(|rejection| {
-            let status = rejection.status();
-            let text = if status == StatusCode::PAYLOAD_TOO_LARGE {
-                "The body is larger than this service accepts".to_owned()
-            } else {
-                rejection.body_text()
-            };
-            HttpError::Detail(status, text)
-        })?;
-        Self::read(&bytes)
+        Self::read(&bytes(request, state).await?)
+    }
+}
+
+impl<S: Send + Sync> FromRequest<S> for OptionalBody {
+    type Rejection = HttpError;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, HttpError> {
+        let value = json_of(&bytes(request, state).await?)?;
+        Ok(Self(value.filter(|value| !value.is_null())))
     }
 }
 
 impl Body {
     /// Reads the bytes of a body.
     pub(super) fn read(bytes: &[u8]) -> Result<Self, HttpError> {
-        if bytes.iter().all(u8::is_ascii_whitespace) {
-            return Err(HttpError::Invalid(vec![mistake(
+        match json_of(bytes)? {
+            Some(value) => Ok(Self(value)),
+            None => Err(HttpError::Invalid(vec![mistake(
                 "missing",
                 &["body".into()],
                 "Field required",
                 &Value::Null,
                 None,
-            )]));
-        }
-        match serde_json::from_slice(bytes) {
-            Ok(value) => Ok(Self(value)),
-            Err(error) => {
-                let cause = json!({ "error": error.to_string() });
-                let at = [Value::from("body"), error.column().into()];
-                Err(HttpError::Invalid(vec![mistake(
-                    "json_invalid",
-                    &at,
-                    "JSON decode error",
-                    &json!({}),
-                    Some(cause),
-                )]))
-            }
+            )])),
         }
     }
+}
+
+async fn bytes<S: Send + Sync>(request: Request, state: &S) -> Result<Bytes, HttpError> {
+    Bytes::from_request(request, state).await.map_err(|rejection| {
+        let status = rejection.status();
+        let text = if status == StatusCode::PAYLOAD_TOO_LARGE {
+            "The body is larger than this service accepts".to_owned()
+        } else {
+            rejection.body_text()
+        };
+        HttpError::Detail(status, text)
+    })
+}
+
+/// A body as JSON; `None` if it is empty.
+fn json_of(bytes: &[u8]) -> Result<Option<Value>, HttpError> {
+    if bytes.iter().all(u8::is_ascii_whitespace) {
+        return Ok(None);
+    }
+    // What is no JSON is told as such, however much of it there is; reading it without keeping it takes no room.
+    serde_json::from_slice::<IgnoredAny>(bytes).map_err(|error| no_json(&error))?;
+    if values(bytes) > VALUES_MAX {
+        let text = format!("The body has more than {VALUES_MAX} values");
+        return Err(HttpError::Detail(StatusCode::PAYLOAD_TOO_LARGE, text));
+    }
+    serde_json::from_slice(bytes)
+        .map(Some)
+        .map_err(|error| no_json(&error))
+}
+
+fn no_json(error: &serde_json::Error) -> HttpError {
+    let cause = json!({ "error": error.to_string() });
+    let at = [Value::from("body"), error.column().into()];
+    HttpError::Invalid(vec![mistake(
+        "json_invalid",
+        &at,
+        "JSON decode error",
+        &json!({}),
+        Some(cause),
+    )])
+}
+
+/// The most values that a body may hold. A parsed value takes many times the room of its two or three bytes.
+const VALUES_MAX: usize = 200_000;
+
+/// How many values there are at most in a JSON text: one, and one for each sign that another may follow. Names of members
+/// count as well, as they take room too.
+fn values(json: &[u8]) -> usize {
+    let (mut count, mut in_text, mut escaped) = (1, false, false);
+    for byte in json {
+        match byte {
+            _ if escaped => escaped = false,
+            b'\\' if in_text => escaped = true,
+            b'"' => in_text = !in_text,
+            b',' | b'[' | b'{' | b':' if !in_text => count += 1,
+            _ => {}
+        }
+    }
+    count
 }
 
 /// A key in a path. No stored key holds U+0000, which PostgreSQL could not even be asked about.
@@ -76,6 +127,24 @@ impl<S: Send + Sync> FromRequestParts<S> for Key {
             return Err(HttpError::Detail(StatusCode::NOT_FOUND, "Not Found".to_owned()));
         }
         Ok(Self(key))
+    }
+}
+
+/// Two keys in a path.
+#[derive(Debug)]
+pub(super) struct Keys(pub(super) String, pub(super) String);
+
+impl<S: Send + Sync> FromRequestParts<S> for Keys {
+    type Rejection = HttpError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, HttpError> {
+        let Path((first, second)) = Path::<(String, String)>::from_request_parts(parts, state)
+            .await
+            .map_err(|rejection| HttpError::Detail(rejection.status(), rejection.body_text()))?;
+        if first.contains('\0') || second.contains('\0') {
+            return Err(HttpError::Detail(StatusCode::NOT_FOUND, "Not Found".to_owned()));
+        }
+        Ok(Self(first, second))
     }
 }
 
@@ -121,34 +190,42 @@ impl Parameters {
         let input = Value::from(text);
         let Ok(number) = text.trim().parse::<i64>() else {
             let message = "Input should be a valid integer, unable to parse string as an integer";
-            mistakes
-                .0
-                .push(mistake("int_parsing", &at, message, &input, None));
+            mistakes.add("int_parsing", &at, message, &input, None);
             return default;
         };
         if number < *range.start() {
             let message = format!("Input should be greater than or equal to {}", range.start());
             let context = json!({ "ge": range.start() });
-            mistakes.0.push(mistake(
-                "greater_than_equal",
-                &at,
-                &message,
-                &input,
-                Some(context),
-            ));
+            mistakes.add("greater_than_equal", &at, &message, &input, Some(context));
         } else if number > *range.end() {
             let message = format!("Input should be less than or equal to {}", range.end());
-            mistakes.0.push(mistake(
-                "less_than_equal",
-                &at,
-                &message,
-                &input,
-                Some(json!({ "le": range.end() })),
-            ));
+            let context = json!({ "le": range.end() });
+            mistakes.add("less_than_equal", &at, &message, &input, Some(context));
         }
         number
     }
 }
+
+impl Parameters {
+    /// A number.
+    pub(super) fn number(&self, name: &'static str, default: f64, mistakes: &mut Mistakes) -> f64 {
+        let Some(text) = self.text(name) else {
+            return default;
+        };
+        text.trim().parse().unwrap_or_else(|_| {
+            let message = "Input should be a valid number, unable to parse string as a number";
+            let at = ["query".into(), name.into()];
+            mistakes.add("float_parsing", &at, message, &text.into(), None);
+            default
+        })
+    }
+}
+
+/// The most mistakes that are told of one request.
+const MISTAKES_MAX: usize = 100;
+
+/// The most parts and bytes of an input that are repeated to its sender.
+const INPUT_MAX: usize = 10_000;
 
 /// The mistakes found so far in one request.
 #[derive(Debug, Default)]
@@ -170,7 +247,10 @@ impl Mistakes {
         input: &Value,
         context: Option<Value>,
     ) {
-        self.0.push(mistake(kind, at, message, input, context));
+        // A body of nothing but mistakes must not become an answer many times its size.
+        if self.0.len() < MISTAKES_MAX {
+            self.0.push(mistake(kind, at, message, input, context));
+        }
     }
 }
 
@@ -179,8 +259,33 @@ fn mistake(kind: &str, at: &[Value], message: &str, input: &Value, ctx: Option<V
         kind: kind.to_owned(),
         loc: at.to_vec(),
         msg: message.to_owned(),
-        input: input.clone(),
+        input: if size(input, INPUT_MAX) <= INPUT_MAX {
+            input.clone()
+        } else {
+            "(too large to repeat)".into()
+        },
         ctx,
+    }
+}
+
+/// About how large a value is; counting ends beyond `enough`.
+fn size(value: &Value, enough: usize) -> usize {
+    let sum = |sizes: &mut dyn Iterator<Item = &Value>, keys: usize| {
+        let mut total = 1 + keys;
+        for value in sizes {
+            if total > enough {
+                break;
+            }
+            total += size(value, enough - total);
+        }
+        total
+    };
+    match value {
+        Value::String(text) => 1 + text.len(),
+        Value::Array(items) => sum(&mut items.iter(), 0),
+        Value::Object(members) => sum(&mut members.values(), members.keys().map(String::len).sum()),
+        Value::Number(number) => number.as_str().len(),
+        _ => 1,
     }
 }
 
@@ -296,6 +401,41 @@ impl<'a> Fields<'a> {
             .collect()
     }
 
+    /// A whole number in a range; `default` if it is missing.
+    pub(super) fn integer(
+        &self,
+        name: &str,
+        range: std::ops::RangeInclusive<i64>,
+        default: i64,
+        mistakes: &mut Mistakes,
+    ) -> Option<i64> {
+        let Some(value) = self.object.get(name) else {
+            return Some(default);
+        };
+        let at = self.at(name);
+        let number = integer(value, &at, mistakes)?;
+        if number < *range.start() {
+            let message = format!("Input should be greater than or equal to {}", range.start());
+            let context = json!({ "ge": range.start() });
+            mistakes.add("greater_than_equal", &at, &message, value, Some(context));
+        } else if number > *range.end() {
+            let message = format!("Input should be less than or equal to {}", range.end());
+            mistakes.add(
+                "less_than_equal",
+                &at,
+                &message,
+                value,
+                Some(json!({ "le": range.end() })),
+            );
+        }
+        Some(number)
+    }
+
+    /// A whole number that may be missing or null.
+    pub(super) fn optional_integer(&self, name: &str, mistakes: &mut Mistakes) -> Option<i64> {
+        integer(self.present(name)?, &self.at(name), mistakes)
+    }
+
     /// A number from 0 to 1 that must be there.
     pub(super) fn fraction(&self, name: &str, mistakes: &mut Mistakes) -> Option<f64> {
         let value = self.required(name, mistakes)?;
@@ -389,4 +529,32 @@ fn fraction(value: &Value, at: &[Value], mistakes: &mut Mistakes) -> Option<f64>
         mistakes.add("less_than_equal", at, message, value, Some(json!({ "le": 1.0 })));
     }
     Some(number)
+}
+
+fn integer(value: &Value, at: &[Value], mistakes: &mut Mistakes) -> Option<i64> {
+    // As with other numbers: texts, true and false, and numbers whose fraction is zero count too.
+    let whole = |number: f64| (number.fract() == 0.0 && number.abs() < 9e15).then(|| number.to_string());
+    let number = match value {
+        Value::Number(number) if number.is_f64() => number.as_f64().and_then(whole),
+        Value::Number(number) => Some(number.to_string()),
+        Value::Bool(flag) => Some(u8::from(*flag).to_string()),
+        Value::String(text) => {
+            let number = text.trim().parse().ok();
+            if number.is_none() {
+                let message = "Input should be a valid integer, unable to parse string as an integer";
+                mistakes.add("int_parsing", at, message, value, None);
+            }
+            return number;
+        }
+        _ => {
+            mistakes.add("int_type", at, "Input should be a valid integer", value, None);
+            return None;
+        }
+    };
+    let number = number.and_then(|number| number.parse().ok());
+    if number.is_none() {
+        let message = "Input should be a valid integer, got a number with a fractional part";
+        mistakes.add("int_from_float", at, message, value, None);
+    }
+    number
 }

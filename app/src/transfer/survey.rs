@@ -43,7 +43,7 @@ pub async fn survey(
     source: &Arc<dyn TransferSource>,
     catalog: &Catalog,
     target: &Catalog,
-    absent: &HashSet<String>,
+    absent: &HashSet<String, impl std::hash::BuildHasher>,
     question: &Question,
     progress: &Arc<dyn Progress>,
 ) -> TransferResult<Answer> {

@@ -20,6 +20,7 @@ use cutover_ports::transfer::{
     LedgerEntry, OwnNotes, Part, RenderedColumn, RowScan, ScanColumn, TransferError, TransferResult,
     VerifySide,
 };
+use futures_util::FutureExt as _;
 use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
 use serde_json::{Value, json};
 use tokio::sync::Semaphore;
@@ -92,21 +93,13 @@ pub async fn verify(
     let (our_notes, their_notes) = tokio::try_join!(source.own_notes(), target.own_notes())?;
     check_names(options, &ours, &theirs)?;
     let names = Names::new((&ours, &our_notes), (&theirs, &their_notes));
-    let count = ours
-        .tables
-        .iter()
-        .filter(|table| options.wants(&table.name))
-        .count();
-    let work: Arc<dyn Work> = progress
-        .begin(Phase::Verify, &format!("{count} tables"), None, 0)
-        .into();
     let run = Run {
         source,
         target,
         notes: (&our_notes, &their_notes),
         names: &names,
         options,
-        work: &work,
+        progress: &progress,
         differing: Semaphore::new(1),
     };
     let pairs: Vec<(&Table, Option<&Table>)> = ours
@@ -119,15 +112,17 @@ pub async fn verify(
         .filter_map(|(_, other)| Some(other.as_ref()?.name.as_str()))
         .collect();
     let wanted = pairs.iter().filter(|(table, _)| options.wants(&table.name));
+    // Made before they are waited for: a closure within the stream would bind this function to one task.
+    let comparisons: Vec<_> = wanted
+        .map(|(table, other)| run.table(table, *other).boxed())
+        .collect();
     let mut report = VerifyReport {
-        tables: stream::iter(wanted)
-            .map(|(table, other)| run.table(table, *other))
+        tables: stream::iter(comparisons)
             .buffered(options.jobs.max(1))
             .try_collect()
             .await?,
         ..VerifyReport::default()
     };
-    drop(work);
     for table in theirs
         .tables
         .iter()
@@ -158,7 +153,7 @@ struct Run<'a> {
     notes: (&'a OwnNotes, &'a OwnNotes),
     names: &'a Names<'a>,
     options: &'a VerifyOptions,
-    work: &'a Arc<dyn Work>,
+    progress: &'a Arc<dyn Progress>,
     /// One table at a time has its differing rows in memory.
     differing: Semaphore,
 }
@@ -166,10 +161,16 @@ struct Run<'a> {
 impl Run<'_> {
     async fn table(&self, table: &Table, other: Option<&Table>) -> TransferResult<TableReport> {
         let mut report = match other {
-            Some(other) => Pair::new(self, table, other).verify().await?,
+            Some(other) => {
+                let work = self.progress.begin(Phase::Verify, &table.name, None, 0);
+                Pair::new(self, table, other).verify(&work.into()).await?
+            }
             None => without_target(self.source, table).await?,
         };
-        let quarantined = [self.notes.0, self.notes.1].map(|notes| notes.quarantined.get(&table.name));
+        let quarantined = [
+            self.notes.0.quarantined.get(&table.name),
+            other.and_then(|other| self.notes.1.quarantined.get(&other.name)),
+        ];
         note_quarantine(&mut report, quarantined.into_iter().flatten().sum());
         Ok(report)
     }
@@ -177,8 +178,10 @@ impl Run<'_> {
 
 /// What the tables and columns that a copy has made in PostgreSQL are called in SQLite, and how their values come back there.
 struct Names<'a> {
+    /// What a made table of the source is called in the target.
+    tables: HashMap<&'a str, &'a str>,
     /// The columns of a made table, by its name in the source.
-    made: HashMap<&'a str, Vec<&'a RenderedColumn>>,
+    columns: HashMap<&'a str, Vec<&'a RenderedColumn>>,
     /// Whether the source is SQLite, and the target what was made.
     forth: bool,
 }
@@ -186,33 +189,38 @@ struct Names<'a> {
 impl<'a> Names<'a> {
     fn new(ours: (&Catalog, &'a OwnNotes), theirs: (&Catalog, &'a OwnNotes)) -> Self {
         let (forth, notes) = match (ours.0.engine, theirs.0.engine) {
-            (Engine::Sqlite, Engine::Postgres) => (true, theirs.1.rendered.as_slice()),
-            (Engine::Postgres, Engine::Sqlite) => (false, ours.1.rendered.as_slice()),
-            _ => (true, &[][..]),
+            (Engine::Sqlite, Engine::Postgres) => (true, Some(theirs.1)),
+            (Engine::Postgres, Engine::Sqlite) => (false, Some(ours.1)),
+            _ => (true, None),
         };
-        let mut made: HashMap<&str, Vec<&RenderedColumn>> = HashMap::new();
-        for column in notes {
-            let table = if forth {
-                &column.source_table
-            } else {
-                &column.table
-            };
-            made.entry(table).or_default().push(column);
+        let mut names = Self {
+            tables: HashMap::new(),
+            columns: HashMap::new(),
+            forth,
+        };
+        let Some(notes) = notes else { return names };
+        // The name here, and the name there.
+        let turned =
+            |made: &'a str, original: &'a str| if forth { (original, made) } else { (made, original) };
+        for (made, original) in &notes.made {
+            let (here, there) = turned(made, original);
+            names.tables.insert(here, there);
         }
-        Self { made, forth }
+        for column in &notes.rendered {
+            let (here, there) = turned(&column.table, &column.source_table);
+            names.tables.entry(here).or_insert(there);
+            names.columns.entry(here).or_default().push(column);
+        }
+        names
     }
 
     /// What a table of the source is called in the target.
     fn table<'t>(&'t self, name: &'t str) -> &'t str {
-        match self.made.get(name).and_then(|columns| columns.first()) {
-            Some(column) if self.forth => &column.table,
-            Some(column) => &column.source_table,
-            None => name,
-        }
+        self.tables.get(name).copied().unwrap_or(name)
     }
 
     fn columns(&self, table: &str) -> &[&'a RenderedColumn] {
-        self.made.get(table).map_or(&[], Vec::as_slice)
+        self.columns.get(table).map_or(&[], Vec::as_slice)
     }
 }
 
@@ -433,7 +441,7 @@ impl<'a> Pair<'a> {
         strict.into_iter().chain(loose).flatten().next()
     }
 
-    async fn verify(&self) -> TransferResult<TableReport> {
+    async fn verify(&self, work: &Arc<dyn Work>) -> TransferResult<TableReport> {
         let begun = Instant::now();
         let mut report = TableReport {
             name: self.source.table.name.clone(),
@@ -448,7 +456,7 @@ impl<'a> Pair<'a> {
                 .push("the two tables have no column in common".to_owned());
             return Ok(report);
         }
-        let scans = Scans::new(self).await?;
+        let scans = Scans::new(self, work).await?;
         let planted = scans.our_planted.len() + scans.their_planted.len();
         if planted > 0 {
             report.notes.push(format!(
@@ -581,7 +589,7 @@ struct Scans<'a> {
 }
 
 impl<'a> Scans<'a> {
-    async fn new(pair: &'a Pair<'a>) -> TransferResult<Self> {
+    async fn new(pair: &'a Pair<'a>, work: &Arc<dyn Work>) -> TransferResult<Self> {
         let run = pair.run;
         let (source, target) = (&pair.source, &pair.target);
         // A single scan at a time may as well be a whole one.
@@ -596,7 +604,7 @@ impl<'a> Scans<'a> {
         )?;
         let planted =
             |notes: &OwnNotes, table: &Table| notes.planted.get(&table.name).cloned().unwrap_or_default();
-        let told = Arc::clone(run.work);
+        let told = Arc::clone(work);
         Ok(Self {
             pair,
             tally: Tally(Arc::new(move |rows, bytes| told.advance(rows, bytes))),
@@ -649,10 +657,14 @@ impl<'a> Scans<'a> {
             place: place.clone(),
             part: *part,
         });
-        let (reader, database) = (&reader, side.database);
-        let mut scanned = stream::iter(scans)
-            .map(|scan| async move { database.scan(&scan, reader()).await })
-            .buffer_unordered(self.pair.run.options.jobs.max(1));
+        let database = side.database;
+        let scans: Vec<_> = scans
+            .map(|scan| {
+                let reader = reader();
+                async move { database.scan(&scan, reader).await }.boxed()
+            })
+            .collect();
+        let mut scanned = stream::iter(scans).buffer_unordered(self.pair.run.options.jobs.max(1));
         let mut all: Option<Collector> = None;
         while let Some(read) = scanned.try_next().await? {
             let part = read.finish();

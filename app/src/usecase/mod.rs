@@ -1,6 +1,7 @@
 //! What the applications do with their repositories: rules checked, repositories composed. Imports domain and ports only.
 
 pub mod lab;
+pub mod market;
 pub mod writer;
 
 use cutover_ports::StoreError;

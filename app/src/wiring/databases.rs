@@ -9,6 +9,7 @@ use cutover_migrations::Context;
 #[cfg(all(feature = "sqlite", feature = "postgres"))]
 use cutover_ports::ReferredRows;
 use cutover_ports::lab::LabRepositories;
+use cutover_ports::market::MarketRepositories;
 use cutover_ports::writer::WriterRepositories;
 use cutover_ports::{StoreError, StoreResult};
 
@@ -16,7 +17,7 @@ use cutover_ports::{StoreError, StoreResult};
 use super::foreign_keys::AcrossDatabases;
 #[cfg(feature = "sqlite")]
 use crate::config::ContextConfig;
-use crate::config::{Backend, Config, ContextRouting, LabRouting, Repository, WriterRouting};
+use crate::config::{Backend, Config, ContextRouting, LabRouting, MarketRouting, Repository, WriterRouting};
 
 /// The databases that a configuration names, opened.
 #[derive(Debug, Clone, Default)]
@@ -36,6 +37,8 @@ pub struct Repositories {
     pub lab: LabRepositories,
     /// silmari-writer's.
     pub writer: WriterRepositories,
+    /// SPY-tracker's.
+    pub market: MarketRepositories,
 }
 
 /// Why databases or repositories could not be had.
@@ -139,6 +142,11 @@ impl Databases {
             } else {
                 off.writer_repositories(&WriterRouting::all(backend))?
             },
+            market: if config.market.enabled {
+                self.market_repositories(&config.market.routing)?
+            } else {
+                off.market_repositories(&MarketRouting::all(backend))?
+            },
         })
     }
 
@@ -193,6 +201,27 @@ impl Databases {
                 .map(cutover_postgres::writer::repositories);
         }
         writer_routed(*routing, &on)
+    }
+
+    /// Every repository of the market where `routing` says.
+    pub fn market_repositories(&self, routing: &MarketRouting) -> Result<MarketRepositories, WiringError> {
+        let of_context = self.of_context(&Context::MARKET, &routing.repositories());
+        let mut on = Sides::none();
+        #[cfg(feature = "sqlite")]
+        {
+            on.sqlite = of_context
+                .sqlite
+                .as_ref()
+                .map(cutover_sqlite::market::repositories);
+        }
+        #[cfg(feature = "postgres")]
+        {
+            on.postgres = of_context
+                .postgres
+                .as_ref()
+                .map(cutover_postgres::market::repositories);
+        }
+        market_routed(*routing, &on)
     }
 
     /// The two databases of a context. If its `repositories` stand on both, each of the two asks the other
@@ -300,6 +329,19 @@ fn writer_routed(
     Ok(WriterRepositories {
         conversations: Arc::clone(&sides.on(routing.conversations)?.conversations),
         files: Arc::clone(&sides.on(routing.files)?.files),
+    })
+}
+
+fn market_routed(
+    routing: MarketRouting,
+    sides: &Sides<MarketRepositories>,
+) -> Result<MarketRepositories, WiringError> {
+    Ok(MarketRepositories {
+        ai_predictions: Arc::clone(&sides.on(routing.ai_predictions)?.ai_predictions),
+        baseline_models: Arc::clone(&sides.on(routing.baseline_models)?.baseline_models),
+        daily_predictions: Arc::clone(&sides.on(routing.daily_predictions)?.daily_predictions),
+        job_runs: Arc::clone(&sides.on(routing.job_runs)?.job_runs),
+        model_performance: Arc::clone(&sides.on(routing.model_performance)?.model_performance),
     })
 }
 

@@ -4,16 +4,22 @@ mod databases;
 mod diagnosis;
 #[cfg(all(feature = "sqlite", feature = "postgres"))]
 mod foreign_keys;
+mod integrity;
 pub mod inventory;
 mod migrations;
+mod pools;
+mod prices;
 mod routing;
 mod system;
 pub mod transfer;
 
 pub use databases::{Databases, Repositories, WiringError};
 pub use diagnosis::{Diagnosis, diagnose};
+pub use integrity::{Examiners, rules};
 pub use migrations::MigrationTargets;
 #[cfg(feature = "postgres")]
 pub use migrations::postgres_target;
+pub use pools::Pool;
+pub use prices::price_source;
 pub use routing::Routing;
 pub use system::{RandomIds, SystemClock};

@@ -3,6 +3,7 @@
 use std::sync::{PoisonError, RwLock};
 
 use cutover_ports::lab::LabRepositories;
+use cutover_ports::market::MarketRepositories;
 use cutover_ports::writer::WriterRepositories;
 
 use super::Repositories;
@@ -13,6 +14,7 @@ use super::Repositories;
 pub struct Routing {
     lab: RwLock<LabRepositories>,
     writer: RwLock<WriterRepositories>,
+    market: RwLock<MarketRepositories>,
 }
 
 impl Routing {
@@ -21,6 +23,7 @@ impl Routing {
         Self {
             lab: RwLock::new(repositories.lab),
             writer: RwLock::new(repositories.writer),
+            market: RwLock::new(repositories.market),
         }
     }
 
@@ -42,5 +45,15 @@ impl Routing {
     /// Routes the writer anew.
     pub fn replace_writer(&self, writer: WriterRepositories) {
         *self.writer.write().unwrap_or_else(PoisonError::into_inner) = writer;
+    }
+
+    /// The market's repositories as they are routed now.
+    pub fn market(&self) -> MarketRepositories {
+        self.market.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Routes the market anew.
+    pub fn replace_market(&self, market: MarketRepositories) {
+        *self.market.write().unwrap_or_else(PoisonError::into_inner) = market;
     }
 }

@@ -76,21 +76,21 @@ fn not_built(_: Duration) -> TransferError {
     TransferError::Usage("this build has no adapter for one of the two databases".to_owned())
 }
 
-/// A database to be compared: one snapshot, never written, in which so many scans can run at once. `schema` is PostgreSQL's.
+/// A database to be compared: one snapshot, never written.
 pub async fn verify_side(url: &DatabaseUrl, access: &Access) -> TransferResult<Box<dyn VerifySide>> {
     match url {
         #[cfg(feature = "sqlite")]
-        DatabaseUrl::Sqlite(path) => {
-            let (wait, scans) = (access.busy_timeout, access.jobs);
-            let file = cutover_sqlite::transfer::verify::VerifyFile::open(path, wait, scans).await?;
-            Ok(Box::new(file))
-        }
+        DatabaseUrl::Sqlite(path) => Ok(Box::new(
+            cutover_sqlite::transfer::verify::VerifyFile::open(path, access.busy_timeout, access.jobs)
+                .await?,
+        )),
         #[cfg(feature = "postgres")]
         DatabaseUrl::Postgres(url) => {
             let (server, schema) = (server(url.expose())?, access.schema.as_deref());
-            let database =
-                cutover_postgres::transfer::verify::VerifyDatabase::open(&server, schema, access.jobs);
-            Ok(Box::new(database.await?))
+            Ok(Box::new(
+                cutover_postgres::transfer::verify::VerifyDatabase::open(&server, schema, access.jobs)
+                    .await?,
+            ))
         }
         #[cfg(not(all(feature = "sqlite", feature = "postgres")))]
         _ => Err(not_built(access.busy_timeout)),
@@ -138,4 +138,8 @@ pub async fn prepare(
 const CONTEXT_TABLES: &[(Context, &[&str])] = &[
     (Context::LAB, &["experiments", "synth_groups", "synths"]),
     (Context::WRITER, &["conversations", "file_metadata", "messages"]),
+    (
+        Context::MARKET,
+        &["ai_predictions", "daily_predictions", "price_logs"],
+    ),
 ];

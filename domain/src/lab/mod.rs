@@ -14,6 +14,7 @@ pub mod scorecard;
 pub mod sensitivity;
 pub mod simulation;
 pub mod synth;
+pub mod synth_filter;
 pub mod synth_group;
 pub mod synth_outcome;
 

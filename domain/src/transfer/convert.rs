@@ -47,6 +47,8 @@ pub enum Reject {
     JsonDepth,
     /// NULL where the column refuses it.
     NullNotAllowed,
+    /// So many values in a row that no page of PostgreSQL holds it, even with the large ones kept elsewhere.
+    RowTooWide,
     /// A row with the same key came before.
     DuplicateKey,
     /// The column's type is none that values are converted to.
@@ -82,6 +84,7 @@ impl fmt::Display for Reject {
             Self::JsonSurrogate => "JSON with half a surrogate pair in a string",
             Self::JsonNumber => "JSON with a number beyond the range of numeric",
             Self::JsonDepth => "JSON nested too deep",
+            Self::RowTooWide => "a row of more values than a page of PostgreSQL holds",
             Self::NullNotAllowed => "NULL where the column refuses it",
             Self::DuplicateKey => "a key that an earlier row has",
             Self::UnknownType => "a column type that values are not converted to",

@@ -370,7 +370,9 @@ mod tests {
 
     fn entries(rows: &[(u8, u8)]) -> Entries {
         let mut entries = Entries::default();
-        rows.iter().for_each(|(key, row)| entries.add(entry(*key, *row)));
+        for (key, row) in rows {
+            entries.add(entry(*key, *row));
+        }
         entries
     }
 

@@ -15,6 +15,8 @@ const SYSTEM_COLUMNS: [&str; 6] = ["tableoid", "xmin", "cmin", "xmax", "cmax", "
 #[derive(Debug, Clone, Default)]
 pub struct Names {
     taken: HashSet<String>,
+    /// Names that will be asked for, and are kept for those who do.
+    promised: HashSet<String>,
 }
 
 impl Names {
@@ -22,7 +24,16 @@ impl Names {
     pub fn with_taken(taken: impl IntoIterator<Item = String>) -> Self {
         Self {
             taken: taken.into_iter().collect(),
+            promised: HashSet::new(),
         }
+    }
+
+    /// Keeps these names, as far as they fit and are free, for those who ask for them: nobody else gets one that is made up.
+    pub fn promise<'a>(&mut self, names: impl IntoIterator<Item = &'a str>) {
+        let fitting = names
+            .into_iter()
+            .filter(|name| !name.is_empty() && name.len() <= NAME_BYTES_MAX && !self.taken.contains(*name));
+        self.promised.extend(fitting.map(str::to_owned));
     }
 
     /// A namespace of columns.
@@ -33,6 +44,7 @@ impl Names {
     /// The name itself if it fits and is free; else one that is made from it: cut with a hash of the whole, or with `_` and a number behind
     /// it.
     pub fn give(&mut self, wanted: &str) -> String {
+        self.promised.remove(wanted);
         let base = if wanted.is_empty() {
             "unnamed".to_owned()
         } else {
@@ -40,7 +52,7 @@ impl Names {
         };
         let mut name = base.clone();
         let mut number = 1;
-        while self.taken.contains(&name) {
+        while self.taken.contains(&name) || self.promised.contains(&name) {
             let suffix = if number == 1 {
                 "_".to_owned()
             } else {
@@ -84,6 +96,16 @@ mod tests {
         for name in ["Order Item", "select", "a\"b\n", "é", "E\u{301}", &"x".repeat(63)] {
             assert_eq!(names.give(name), *name);
         }
+    }
+
+    #[test]
+    fn a_name_that_is_made_up_takes_nobodys_place() {
+        let wanted = ["xmin", "", "xmin_", "unnamed", &"é".repeat(40)];
+        let mut names = Names::of_columns();
+        names.promise(wanted);
+        let given = wanted.map(|name| names.give(name));
+        assert_eq!(given[..4], ["xmin_2", "unnamed_", "xmin_", "unnamed"]);
+        assert!(given[4].starts_with("ééé"));
     }
 
     #[test]

@@ -218,7 +218,7 @@ impl Wishes {
 pub fn plan(
     source: &Catalog,
     target: &Catalog,
-    absent: &HashSet<String>,
+    absent: &HashSet<String, impl std::hash::BuildHasher>,
     scope: &Scope,
 ) -> Result<Plan, String> {
     scope.check(source)?;
@@ -241,10 +241,13 @@ pub fn plan(
         }
         plan.tables.push(table);
     }
+    plan.relations
+        .promise(source.tables.iter().map(|table| table.name.as_str()));
     for from in source.parents_first() {
         let planned = plan.tables.iter().any(|table| table.source.name == from.name);
         if !planned && scope.includes(&from.name) {
             let table = plan.created(from, target.engine);
+            table.check_width()?;
             plan.tables.push(table);
         }
     }
@@ -378,6 +381,7 @@ impl Plan {
         let mut name = from.made_for.clone().unwrap_or_else(|| from.name.clone());
         let mut columns = Vec::with_capacity(from.columns.len());
         let mut names = Names::of_columns();
+        names.promise(from.columns.iter().map(|column| column.name.as_str()));
         let mut rename = |kind: &'static str, from_name: &str, to: &str| {
             if from_name != to {
                 self.renamed.push(Renamed {
@@ -469,7 +473,23 @@ impl Plan {
     }
 }
 
+/// More columns no table of PostgreSQL has.
+const COLUMNS_MAX: usize = 1_600;
+
 impl TablePlan {
+    /// Whether PostgreSQL can have such a table. The error is a sentence for a person.
+    pub(super) fn check_width(&self) -> Result<(), String> {
+        let columns = self.target_columns().len();
+        if self.engine == Engine::Sqlite || columns <= COLUMNS_MAX {
+            return Ok(());
+        }
+        Err(format!(
+            "the table {} would have {columns} columns and PostgreSQL holds {COLUMNS_MAX} at most; divide it, or leave it out \
+             (--exclude)",
+            self.source.name
+        ))
+    }
+
     /// Leaves out columns that the table of the target lacks and in which no row has a value; they are returned.
     pub fn leave_out_empty_columns(&mut self, survey: &mut TableSurvey) -> Vec<NotCarried> {
         let mut left_out = vec![];

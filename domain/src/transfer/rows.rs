@@ -107,7 +107,7 @@ pub struct RowBatch {
     refused: Vec<Refused>,
 }
 
-/// A value that its source could not express by storage classes; its cell holds the raw bytes as a blob.
+/// A value that its source could not express by storage classes; its cell holds the raw bytes.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Refused {
     /// The row within the batch.
@@ -160,13 +160,23 @@ impl RowBatch {
 
     /// Adds a value that cannot be expressed: its raw bytes, and why.
     pub fn push_refused(&mut self, bytes: &[u8], reason: super::convert::Reject) {
+        self.refuse(reason);
+        self.push_blob(bytes);
+    }
+
+    /// Adds text that UTF-8 cannot express, as it is stored.
+    pub fn push_refused_text(&mut self, bytes: &[u8]) {
+        self.refuse(super::convert::Reject::NotUtf8);
+        self.push_text(bytes);
+    }
+
+    fn refuse(&mut self, reason: super::convert::Reject) {
         let at = self.cells.len();
         self.refused.push(Refused {
             row: at / self.columns.max(1),
             column: at % self.columns.max(1),
             reason,
         });
-        self.push_blob(bytes);
     }
 
     /// Names the row that has just been built; a scan names all its rows or none.
@@ -218,6 +228,13 @@ impl RowBatch {
                 cells,
                 at,
             })
+    }
+
+    /// Whether the source could not express this value.
+    pub fn refuses(&self, row: Row<'_>, column: usize) -> bool {
+        self.refused
+            .iter()
+            .any(|refused| (refused.row, refused.column) == (row.at(), column))
     }
 
     /// The values that the source could not express, in order.

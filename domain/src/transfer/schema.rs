@@ -15,6 +15,8 @@ use super::ddl;
 use super::name::{quoted, quoted_list};
 use super::naming::Names;
 use super::plan::{ColumnPlan, NotCarried, Plan, Renamed, TablePlan};
+use super::rendering::Rendering;
+use super::rows::Value;
 use super::survey::TableSurvey;
 use super::translate::{self, ExprColumn};
 
@@ -150,6 +152,7 @@ pub fn make(
             .filter(|(table, _)| table.is_made())
     };
     for (table, survey) in made() {
+        table.check_width()?;
         maker.table(table, survey)?;
     }
     for (table, _) in made() {
@@ -204,11 +207,9 @@ impl TablePlan {
         else {
             return None;
         };
-        let kind = if plan.class_column.is_some() {
-            PgKind::Other
-        } else {
-            kind.kind
-        };
+        // Where the type does not tell what SQLite has, no expression over it can be given the same meaning.
+        let untold = plan.class_column.is_some() || plan.rendering == Some(Rendering::UuidBlob);
+        let kind = if untold { PgKind::Other } else { kind.kind };
         Some(ExprColumn {
             source: plan.source.clone(),
             target: plan.target.clone(),
@@ -262,6 +263,21 @@ impl TablePlan {
             }
         }
     }
+}
+
+/// Whether what a default gives would come back in another spelling: a time, in that of the column's other times.
+fn respelt(default: &str, plan: &ColumnPlan) -> bool {
+    let (Some(rendering), Some(example)) = (&plan.rendering, translate::default_example(default)) else {
+        return false;
+    };
+    let is_time = matches!(
+        rendering,
+        Rendering::Date | Rendering::Time(_) | Rendering::Timestamp { .. } | Rendering::Timestamptz { .. }
+    );
+    is_time
+        && rendering
+            .encode(Value::Text(example.as_bytes()), &mut Vec::new())
+            .is_err()
 }
 
 impl Maker<'_> {
@@ -399,7 +415,14 @@ impl Maker<'_> {
                 None => Err("the column's values are of several classes".to_owned()),
             };
             match translated {
-                Ok(default) => sql = format!("{sql} DEFAULT {default}"),
+                Ok(translated) => {
+                    sql = format!("{sql} DEFAULT {translated}");
+                    if respelt(default, plan) {
+                        let what = format!("DEFAULT {default}");
+                        let reason = "what it gives has the spelling of the column's values on the way back, not its own";
+                        self.weaken(table, &column.name, &what, reason);
+                    }
+                }
                 Err(reason) => self.leave_out(
                     "default",
                     format!("{}.{}", table.source.name, column.name),
@@ -725,7 +748,7 @@ impl Maker<'_> {
             .position_of(source, &key.parent)
             .and_then(|at| plan.tables.get(at))
         {
-            Some(parent) => Parent::of_plan(parent, key),
+            Some(parent) => Some(Parent::of_plan(parent, key)),
             None => target
                 .table(&key.parent)
                 .map(|parent| Parent::of_target(parent, key)),
@@ -800,7 +823,7 @@ struct Parent {
 }
 
 impl Parent {
-    fn of_plan(parent: &TablePlan, key: &ForeignKey) -> Option<Self> {
+    fn of_plan(parent: &TablePlan, key: &ForeignKey) -> Self {
         let column = |name: &String| {
             let plan = parent.columns.get(parent.place_of(name)?)?;
             let kind = plan.kind.as_ref().and_then(kind_of);
@@ -808,11 +831,11 @@ impl Parent {
             Some((plan.target.clone(), kind))
         };
         let columns: Option<Vec<_>> = key.parent_columns.iter().map(column).collect();
-        Some(Self {
+        Self {
             name: parent.target.clone(),
             columns: columns.unwrap_or_default(),
             is_key: false,
-        })
+        }
     }
 
     fn of_target(parent: &Table, key: &ForeignKey) -> Self {

@@ -232,6 +232,9 @@ impl RowJudge {
         if let Some(refused) = batch.refused().iter().find(|refused| refused.row == row.at()) {
             return Err((refused.column, refused.reason));
         }
+        if self.engine == Engine::Postgres && self.columns.len() >= WIDE && !fits_a_page(row) {
+            return Err((0, Reject::RowTooWide));
+        }
         let start = out.len();
         if self.engine == Engine::Postgres {
             out.extend_from_slice(&self.fields.to_be_bytes());
@@ -267,12 +270,31 @@ impl RowJudge {
     }
 }
 
+/// Rows of less columns fit a page in any case.
+const WIDE: usize = 600;
+/// What a row may take in a page of PostgreSQL.
+const ROW_BYTES_MAX: usize = 8_160;
+
+/// Whether a row may fit a page of PostgreSQL. A value takes at least so much there: a long one a pointer to where it is kept, or what
+/// compression may leave of it; a short text may have become a date. A row beyond that never fits; one that does not fit although this
+/// allows it is refused by the server.
+fn fits_a_page(row: Row<'_>) -> bool {
+    let least = |value: Value<'_>| match value {
+        Value::Null => 0,
+        Value::Integer(_) => 1,
+        Value::Real(_) => 8,
+        Value::Text(bytes) | Value::Blob(bytes) if bytes.len() < 32 => bytes.len().min(4),
+        Value::Text(_) | Value::Blob(_) => 12,
+    };
+    row.values().map(least).sum::<usize>() <= ROW_BYTES_MAX
+}
+
 /// Surveys one table.
 #[derive(Debug)]
 pub struct Surveyor<'a> {
     plan: &'a TablePlan,
     judge: RowJudge,
-    /// Whether there is anything to judge: some column's type is known.
+    /// Whether there is anything to judge: some column's type is known, or a row may be too wide.
     judges: bool,
     keys: Vec<UnprovenKey>,
     row: Vec<u8>,
@@ -305,7 +327,9 @@ impl<'a> Surveyor<'a> {
         Self {
             plan,
             judge: RowJudge::new(plan, converter),
-            judges: plan.columns.iter().any(|column| column.kind.is_some()) || !plan.unproven_keys.is_empty(),
+            judges: plan.columns.iter().any(|column| column.kind.is_some())
+                || !plan.unproven_keys.is_empty()
+                || plan.columns.len() >= WIDE,
             keys: keys
                 .map(|columns| UnprovenKey {
                     columns: columns.clone(),
@@ -403,8 +427,10 @@ fn key_hash(row: Row<'_>, columns: &[usize]) -> Option<(Fingerprint, u64)> {
             Value::Null => return None,
             Value::Integer(number) => hash.add_bytes(&number.to_le_bytes()),
             Value::Real(number) => hash.add_bytes(&number.to_le_bytes()),
-            Value::Text(bytes) | Value::Blob(bytes) => {
+            // The same bytes are two values as a text and as a blob.
+            value @ (Value::Text(bytes) | Value::Blob(bytes)) => {
                 length += u64::try_from(bytes.len()).unwrap_or(0);
+                hash.add_bytes(value.class().as_str().as_bytes());
                 hash.add_bytes(bytes);
             }
         }

@@ -84,6 +84,15 @@ pub fn default(sql: &str, into: &ExprColumn) -> Result<String, Untranslatable> {
     Ok(assign::default(&tree::parse(sql)?, into)?.operand())
 }
 
+/// A text that a default gives: itself if it is one, or what it would tell of some moment if it tells of now. None of other defaults.
+pub fn default_example(sql: &str) -> Option<String> {
+    let expr = tree::parse(sql).ok()?;
+    if let tree::Node::Text(text) = &expr.node {
+        return Some(text.clone());
+    }
+    clock::Moment::of(&expr)?.ok()?.example()
+}
+
 /// The identifiers that an expression uses, in order, each once: its columns, and strings in double quotes that could be.
 pub fn names(sql: &str) -> Vec<String> {
     let tokens = token::tokens(sql);

@@ -12,6 +12,7 @@ pub(super) const ORIGINAL: (&str, Original) = (
             missing_columns: &[("research_executions", "additional_context")],
             missing_checks: &[("experiments", "status")],
             extra_indexes: &["idx_experiments_status"],
+            ..Legacy::NONE
         },
         core: &[
             "analysis_runs",
@@ -34,6 +35,7 @@ pub(super) const ORIGINAL: (&str, Original) = (
         ],
         too_old,
         version: version_of,
+        broken: &[],
     },
 );
 

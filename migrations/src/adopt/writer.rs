@@ -12,10 +12,12 @@ pub(super) const ORIGINAL: (&str, Original) = (
             missing_columns: &[],
             missing_checks: &[("messages", "attachments")],
             extra_indexes: &[],
+            ..Legacy::NONE
         },
         core: &["conversations", "file_metadata", "messages"],
         added_columns: &[],
         too_old: |_: &Objects| None,
         version: |_: &Objects| "a file of silmari-writer".to_owned(),
+        broken: &[],
     },
 );

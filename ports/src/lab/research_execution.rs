@@ -47,6 +47,9 @@ pub trait ResearchExecutionRepository: Send + Sync {
     /// What the interviewers of these executions were told besides; executions without are absent.
     async fn additional_contexts(&self, exec_ids: &[String]) -> StoreResult<HashMap<String, String>>;
 
+    /// The topics of these executions; those that do not exist are absent.
+    async fn topics(&self, exec_ids: &[String]) -> StoreResult<HashMap<String, String>>;
+
     /// The turns of all transcripts of these executions; executions without transcripts are absent.
     async fn total_turns(&self, exec_ids: &[String]) -> StoreResult<HashMap<String, i64>>;
 

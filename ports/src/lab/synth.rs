@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use async_trait::async_trait;
 use cutover_domain::lab::synth::{Synth, SynthListing, SynthSummary};
+use cutover_domain::lab::synth_filter::SynthSearch;
 
 use crate::{Page, PageRequest, StoreResult};
 
@@ -23,6 +24,9 @@ pub trait SynthRepository: Send + Sync {
 
     /// The listing's synths in its order, then by id.
     async fn list(&self, listing: &SynthListing, page: PageRequest) -> StoreResult<Page<SynthSummary>>;
+
+    /// The synths that a search finds in its order, then the newest first, then by id. Its columns do not matter here.
+    async fn search(&self, search: &SynthSearch, page: PageRequest) -> StoreResult<Page<SynthSummary>>;
 
     /// All synths of a group, newest first, then by id.
     async fn list_by_group(&self, synth_group_id: &str) -> StoreResult<Vec<SynthSummary>>;

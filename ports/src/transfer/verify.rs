@@ -101,6 +101,8 @@ pub struct OwnNotes {
     pub ledger: bool,
     /// How many rows a copy has put into quarantine.
     pub quarantined: HashMap<String, u64>,
+    /// The tables that a copy has made in PostgreSQL, and those of SQLite that they were made for.
+    pub made: HashMap<String, String>,
     /// The columns that a copy has made in PostgreSQL, and how their values come back.
     pub rendered: Vec<RenderedColumn>,
 }

@@ -89,7 +89,7 @@ impl Side for Bare {
 
     fn page(&self) -> Work<Page<SynthSummary>> {
         const SQL: &str = "SELECT id, synth_group_id, nome, descricao, link_photo, avatar_path, created_at, version
-            FROM synths ORDER BY CASE WHEN created_at GLOB '[0-9]*' THEN datetime(created_at) END DESC, substr(created_at, 20) DESC, id LIMIT ?1 OFFSET ?2";
+            FROM synths ORDER BY CASE WHEN created_at GLOB '[0-9]*' THEN datetime(created_at) END DESC, CAST('0' || substr(created_at, 20) AS REAL) DESC, id LIMIT ?1 OFFSET ?2";
         const COUNT: &str = "SELECT count(*) FROM synths";
         blocking(&self.reader, |connection| {
             let total: i64 = connection

@@ -334,6 +334,9 @@ async fn batches_about_executions(store: &TestStore) {
         executions.total_turns(&ids).await.unwrap(),
         HashMap::from([("a".to_owned(), 7), ("b".to_owned(), 0)])
     );
+    let topics = executions.topics(&ids).await.unwrap();
+    assert!(!topics.contains_key("x"), "{topics:?}");
+    assert_eq!(topics["a"], execution("a", 0).topic_name);
     // Only old files hold such a summary.
     assert_eq!(executions.with_summary(&ids).await.unwrap(), HashSet::new());
     assert_eq!(executions.additional_contexts(&[]).await.unwrap(), HashMap::new());

@@ -5,6 +5,7 @@ use std::collections::HashMap;
 
 use cutover_domain::json::Json;
 use cutover_domain::lab::synth::{SortDirection, Synth, SynthListing, SynthSort, SynthSummary};
+use cutover_domain::lab::synth_filter::SynthSearch;
 use cutover_domain::lab::synth_group::SynthGroup;
 use cutover_ports::{Page, PageRequest};
 use cutover_tests::store::TestStore;
@@ -22,6 +23,9 @@ contract!(
     several_are_fetched_together,
     the_avatar_can_be_set,
     a_deleted_group_lets_its_synths_go,
+    a_search_means_what_it_means_in_sqlite,
+    a_search_has_an_order_and_pages,
+    no_text_of_a_search_becomes_sql,
 );
 
 /// A synth without a group.
@@ -403,4 +407,137 @@ mod old_files {
         );
         assert!(synths.update_avatar_path("d", "x").await.unwrap());
     }
+}
+
+/// Synths for searches: a number, a text, a truth and nothing under `a`.
+async fn searched(store: &TestStore) {
+    for (seconds, id, nome, data) in [
+        (1, "num", "Ana", Some(r#"{"a": 1e1, "é x": {"b": "x"}}"#)),
+        (2, "real", "ANA", Some(r#"{"a": 9.5}"#)),
+        (3, "text", "É", Some(r#"{"a": "10"}"#)),
+        (4, "true", "é", Some(r#"{"a": true}"#)),
+        (5, "null", "10", Some(r#"{"a": null}"#)),
+        (6, "list", "100%", Some(r#"{"a": [1]}"#)),
+        (7, "none", "O'Brien", None),
+        (8, "huge", "z", Some(r#"{"a": 1e400}"#)),
+    ] {
+        let mut synth = synth(id, seconds);
+        nome.clone_into(&mut synth.summary.nome);
+        synth.data = data.map(|data| Json::parse(data).unwrap());
+        store.lab.synths.save(&synth).await.unwrap();
+    }
+}
+
+/// The ids of the synths that a condition lets through, oldest first.
+async fn found(store: &TestStore, condition: &str) -> String {
+    let search = SynthSearch::where_clause(condition).unwrap_or_else(|error| panic!("{condition}: {error}"));
+    let page = store
+        .lab
+        .synths
+        .search(&search, PageRequest::first(50))
+        .await
+        .unwrap();
+    assert_eq!(page.total, page.items.len() as u64);
+    let ids: Vec<String> = page.items.into_iter().rev().map(|synth| synth.id).collect();
+    ids.join(" ")
+}
+
+async fn a_search_means_what_it_means_in_sqlite(store: &TestStore) {
+    searched(store).await;
+    for (condition, ids) in [
+        ("nome = 'Ana'", "num"),
+        ("nome LIKE 'an%'", "num real"),
+        ("nome LIKE 'é'", "true"),
+        ("nome LIKE '_'", "text true huge"),
+        ("nome NOT LIKE '%a%'", "text true null list none huge"),
+        ("nome LIKE '%!%' ESCAPE '!'", "list"),
+        ("nome LIKE '%!%%' ESCAPE '!'", "list"),
+        ("nome = 'O''Brien'", "none"),
+        ("nome = 10", "null"),
+        ("nome < 'B'", "num real null list"),
+        ("descricao IS NULL AND NOT version IS NOT NULL", ""),
+        ("json_extract(data, '$.a') = 10", "num"),
+        ("json_extract(data, '$.a') = '10'", "text"),
+        ("json_extract(data, '$.a') = TRUE", "true"),
+        ("json_extract(data, '$.a') > 9", "num real text huge"),
+        ("json_extract(data, '$.a') < '0'", "num real true huge"),
+        ("json_extract(data, '$.a') <> 10", "real text true huge"),
+        ("NOT json_extract(data, '$.a') = 10", "real text true huge"),
+        ("json_extract(data, '$.a') IS NULL", "null none"),
+        (
+            "json_extract(data, '$.a') IS NOT NULL",
+            "num real text true list huge",
+        ),
+        ("json_extract(data, '$.a') LIKE '1%'", "text"),
+        ("data->>'$.\"é x\".b' = 'x'", "num"),
+        (
+            "json_extract(data, '$.a') BETWEEN 1 AND 9.5 OR id IN ('none', 'list')",
+            "real true list none",
+        ),
+        (
+            "json_extract(data, '$.a.b.c') IS NULL AND id NOT IN ('num', 'real', 'text')",
+            "true null list none huge",
+        ),
+    ] {
+        assert_eq!(found(store, condition).await, ids, "{condition}");
+    }
+}
+
+async fn a_search_has_an_order_and_pages(store: &TestStore) {
+    searched(store).await;
+    for (query, ids) in [
+        ("SELECT * FROM synths", "huge none list null true text real num"),
+        (
+            "SELECT * FROM synths ORDER BY nome",
+            "null list real num none huge text true",
+        ),
+        (
+            "SELECT * FROM synths ORDER BY json_extract(data, '$.a')",
+            "none list null true real num huge text",
+        ),
+        (
+            "SELECT * FROM synths ORDER BY json_extract(data, '$.a') DESC, id",
+            "text huge num real true list none null",
+        ),
+        (
+            "SELECT id FROM synths WHERE id > 'n' ORDER BY created_at",
+            "num real text true null none",
+        ),
+    ] {
+        let search = SynthSearch::query(query).unwrap();
+        let mut paged = Vec::new();
+        for offset in (0..10).step_by(2) {
+            let page = PageRequest { limit: 2, offset };
+            let page = store.lab.synths.search(&search, page).await.unwrap();
+            paged.extend(page.items.into_iter().map(|synth| synth.id));
+        }
+        assert_eq!(paged.join(" "), ids, "{query}");
+    }
+}
+
+async fn no_text_of_a_search_becomes_sql(store: &TestStore) {
+    searched(store).await;
+    for text in [
+        "'; DROP TABLE synths; --",
+        "' OR 1=1 --",
+        "$1",
+        "?1",
+        "\\",
+        "%",
+        "\"",
+        "é\n",
+    ] {
+        let quoted = text.replace('\'', "''");
+        for condition in [
+            format!("nome = '{quoted}'"),
+            format!("json_extract(data, '$.a') = '{quoted}'"),
+            format!("nome LIKE 'q{quoted}'"),
+        ] {
+            assert_eq!(found(store, &condition).await, "", "{condition}");
+        }
+        if SynthSearch::where_clause(&format!("json_extract(data, '$.{quoted}') = 1")).is_ok() {
+            found(store, &format!("json_extract(data, '$.{quoted}') = 1")).await;
+        }
+    }
+    assert_eq!(store.lab.synths.count().await.unwrap(), 8);
 }

@@ -283,6 +283,18 @@ impl ResearchExecutionRepository for PgResearchExecutionRepository {
             .collect()
     }
 
+    async fn topics(&self, exec_ids: &[String]) -> StoreResult<HashMap<String, String>> {
+        const SQL: &str = "SELECT exec_id, topic_name FROM research_executions WHERE exec_id = ANY($1)";
+        let lease = self.db.lease("research_executions.topics").await?;
+        let rows = lease.query(SQL, &[(&exec_ids, Type::TEXT_ARRAY)]).await?;
+        rows.iter()
+            .map(|row| {
+                let mut columns = Columns::new(TABLE, row);
+                Ok((columns.text()?, columns.text()?))
+            })
+            .collect()
+    }
+
     async fn total_turns(&self, exec_ids: &[String]) -> StoreResult<HashMap<String, i64>> {
         const SQL: &str = "SELECT exec_id,
                 least(greatest(coalesce(sum(turn_count), 0), -9223372036854775808), 9223372036854775807)::bigint

@@ -4,11 +4,14 @@ use std::collections::HashMap;
 
 use async_trait::async_trait;
 use cutover_domain::lab::synth::{SortDirection, Synth, SynthListing, SynthSort, SynthSummary};
+use cutover_domain::lab::synth_filter::SynthSearch;
 use cutover_ports::lab::SynthRepository;
 use cutover_ports::{Page, PageRequest, StoreResult};
+use futures_util::try_join;
 use postgres_types::Type;
 use tokio_postgres::Row;
 
+use super::synth_filter;
 use crate::Database;
 use crate::row::{Columns, opt_pg_json, pg_time};
 
@@ -163,6 +166,26 @@ impl SynthRepository for PgSynthRepository {
             }
             None => lease.page(all, COUNT, &[], page, summary_from_row).await,
         }
+    }
+
+    async fn search(&self, search: &SynthSearch, page: PageRequest) -> StoreResult<Page<SynthSummary>> {
+        let count = synth_filter::count(search);
+        let offset = i64::try_from(page.offset).unwrap_or(i64::MAX);
+        let found = synth_filter::page(search, page.limit.into(), offset);
+        let (counts, items) = (count.binds(), found.binds());
+        let lease = self.db.lease("synths.search").await?;
+        let (totals, rows) = try_join!(
+            lease.query_dynamic(&count.sql, &counts),
+            lease.query_dynamic(&found.sql, &items),
+        )?;
+        let mut total = 0;
+        for row in &totals {
+            total = Columns::new(TABLE, row).count()?;
+        }
+        Ok(Page {
+            items: rows.iter().map(summary_from_row).collect::<StoreResult<_>>()?,
+            total,
+        })
     }
 
     async fn list_by_group(&self, synth_group_id: &str) -> StoreResult<Vec<SynthSummary>> {

@@ -2,7 +2,7 @@
 
 use cutover_ports::StoreError;
 use cutover_ports::transfer::TransferError;
-use tokio_postgres::error::SqlState;
+use tokio_postgres::error::{DbError, SqlState};
 
 /// Translates a driver error. Nothing of the row that caused it is repeated: a driver's text may hold values.
 pub(crate) fn transfer_error(error: &tokio_postgres::Error) -> TransferError {
@@ -14,7 +14,10 @@ pub(crate) fn transfer_error(error: &tokio_postgres::Error) -> TransferError {
             "the connection to PostgreSQL was lost ({error}{cause}); the same command goes on from where it was"
         ));
     };
-    let table = db.table().unwrap_or("?").to_owned();
+    // Not every error names its table, but one within a COPY says of which it is.
+    let place = db.where_().and_then(|place| place.lines().next());
+    let copied = place.and_then(|place| Some(place.strip_prefix("COPY ")?.rsplit_once(", line ")?.0));
+    let table = db.table().or(copied).unwrap_or("?").to_owned();
     match *db.code() {
         SqlState::CHECK_VIOLATION | SqlState::FOREIGN_KEY_VIOLATION if db.constraint().is_some() => {
             TransferError::Constraint {
@@ -33,26 +36,42 @@ pub(crate) fn transfer_error(error: &tokio_postgres::Error) -> TransferError {
                 db.message()
             ))
         }
+        // The server's troubles, not a row's: what it has to spare, locks, deadlocks, statements that somebody cancelled, its disks. Taken for
+        // the object's, a disk that is full for a moment would leave an index out for good.
+        SqlState::LOCK_NOT_AVAILABLE | SqlState::OBJECT_IN_USE => unable(db),
+        _ if ["40", "53", "57", "58"]
+            .iter()
+            .any(|class| db.code().code().starts_with(class)) =>
+        {
+            unable(db)
+        }
         // Data exceptions, broken keys, limits of the program: about a row, not about the server.
         _ if ["22", "23", "54"]
             .iter()
             .any(|class| db.code().code().starts_with(class)) =>
         {
-            let place = db.where_().and_then(|place| place.lines().next());
             TransferError::Data(format!(
                 "PostgreSQL refused a row of {table}: {} ({})",
                 db.message(),
                 db.constraint().or(place).unwrap_or("no place given")
             ))
         }
-        _ => {
-            let detail = db
-                .detail()
-                .map(|detail| format!(" ({detail})"))
-                .unwrap_or_default();
-            TransferError::Failed(format!("PostgreSQL: {}{detail}", db.message()))
-        }
+        _ => TransferError::Failed(format!("PostgreSQL: {}{}", db.message(), detail(db))),
     }
+}
+
+fn unable(db: &DbError) -> TransferError {
+    TransferError::Unreachable(format!(
+        "PostgreSQL cannot go on: {}{}; when it can, the same command goes on from where it was",
+        db.message(),
+        detail(db)
+    ))
+}
+
+fn detail(db: &DbError) -> String {
+    db.detail()
+        .map(|detail| format!(" ({detail})"))
+        .unwrap_or_default()
 }
 
 /// A server that could not be connected to.

@@ -45,6 +45,8 @@ pub(super) struct PgLoader {
     duplicates: Vec<u64>,
     /// What has been written, committed or not.
     progress: TableProgress,
+    /// What has been committed.
+    committed: Position,
     open: Option<OpenCopy>,
     quarantine: Vec<QuarantinedRow>,
     quarantine_bytes: usize,
@@ -72,6 +74,7 @@ impl PgLoader {
             judge,
             plan: plan.clone(),
             duplicates: duplicates.to_vec(),
+            committed: progress.position,
             progress,
             open: None,
             quarantine: Vec::new(),
@@ -128,7 +131,8 @@ impl PgLoader {
                         Value::Null | Value::Integer(_) | Value::Real(_) => 16,
                     })
                     .sum::<usize>();
-                self.quarantine.push(quarantined(&self.plan, row, column, reject));
+                self.quarantine
+                    .push(quarantined(&self.plan, batch, row, column, reject));
             }
         }
         self.progress.position = Position {
@@ -159,8 +163,18 @@ impl PgLoader {
         self.quarantine.clear();
         self.quarantine_bytes = 0;
         let progress = &self.progress;
-        own_tables::set_progress(&into.client, &into.schema, &self.plan.target, into.part, progress).await?;
-        run(&into.client, into.bracket.commit).await
+        own_tables::set_progress(
+            &into.client,
+            &into.schema,
+            &self.plan.target,
+            into.part,
+            self.committed,
+            progress,
+        )
+        .await?;
+        run(&into.client, into.bracket.commit).await?;
+        self.committed = self.progress.position;
+        Ok(())
     }
 
     async fn write_rows(&mut self, batch: &RowBatch) -> TransferResult<()> {
@@ -225,14 +239,25 @@ impl TableLoader for PgLoader {
     }
 }
 
-fn quarantined(plan: &TablePlan, row: Row<'_>, column: usize, reject: Reject) -> QuarantinedRow {
+fn quarantined(
+    plan: &TablePlan,
+    batch: &RowBatch,
+    row: Row<'_>,
+    column: usize,
+    reject: Reject,
+) -> QuarantinedRow {
     let named = rejected_row(plan, row, column, reject);
+    // A text that the source could not express is in the bytes of its file.
+    let class = |(column, value): (usize, Value<'_>)| match value {
+        Value::Text(_) if batch.refuses(row, column) => "utf16",
+        value => value.class().as_str(),
+    };
     QuarantinedRow {
         position: row.ordinal(),
         key: named.key,
         column: named.column,
         reason: named.reason,
-        classes: row.values().map(|value| value.class().as_str()).collect(),
+        classes: row.values().enumerate().map(class).collect(),
         values: row
             .values()
             .map(|value| match value {

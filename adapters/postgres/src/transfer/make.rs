@@ -78,7 +78,8 @@ impl Place<'_> {
                     Err(Err(error)) => return Err(error),
                     Err(Ok(_)) => format!("not made: {refused}"),
                 };
-                self.note(step, weakened(step, name, original, reason)).await
+                self.note(step, Some(weakened(step, name, original, reason)))
+                    .await
             }
             Work::Key { index, sql } => {
                 if !self.has_plain_index(index).await? {
@@ -88,7 +89,7 @@ impl Place<'_> {
                     Ok(()) => Ok(None),
                     Err(error) => {
                         let reason = format!("stays a unique index: {}", told(error)?);
-                        self.note(step, weakened(step, index, sql, reason)).await
+                        self.note(step, Some(weakened(step, index, sql, reason))).await
                     }
                 }
             }
@@ -102,7 +103,8 @@ impl Place<'_> {
                     Ok(()) => Ok(None),
                     Err(error) => {
                         let reason = format!("not made: {}", told(error)?);
-                        self.note(step, weakened(step, name, definition, reason)).await
+                        self.note(step, Some(weakened(step, name, definition, reason)))
+                            .await
                     }
                 }
             }
@@ -328,12 +330,12 @@ fn told(error: TransferError) -> TransferResult<String> {
     }
 }
 
-fn weakened(step: &Step, constraint: &str, sql: &str, reason: String) -> Option<Weakened> {
-    Some(Weakened {
+fn weakened(step: &Step, constraint: &str, sql: &str, reason: String) -> Weakened {
+    Weakened {
         table: step.table.clone(),
         constraint: constraint.to_owned(),
         sql: sql.to_owned(),
         reason,
         ..Weakened::default()
-    })
+    }
 }

@@ -6,7 +6,7 @@ use cutover_domain::transfer::catalog::{Origin, OriginObject};
 use cutover_domain::transfer::plan::{Plan, TablePlan};
 use cutover_domain::transfer::schema::{Weakened, literal};
 use cutover_ports::transfer::{
-    Position, QuarantinedRow, RunStart, TableProgress, TransferResult, UnfinishedRun,
+    Position, QuarantinedRow, RunStart, TableProgress, TransferError, TransferResult, UnfinishedRun,
 };
 use tokio_postgres::Client;
 
@@ -53,7 +53,7 @@ CREATE TABLE IF NOT EXISTS cutover.quarantine (
     PRIMARY KEY (schema_name, table_name, part, position)
 );
 COMMENT ON TABLE cutover.quarantine IS
-    'Rows that this database cannot hold: per column the storage class and the exact bytes (an integer as its digits, a real as its eight bytes, big-endian).';
+    'Rows that this database cannot hold: per column the storage class and the exact bytes (an integer as its digits, a real as its eight bytes, big-endian; utf16 is text as a file in UTF-16 stores it).';
 CREATE TABLE IF NOT EXISTS cutover.ledger (
     schema_name text, table_name text, source text NOT NULL, fingerprint text NOT NULL, rows bigint NOT NULL, max_rowid bigint,
     copied_at timestamptz, verified_at timestamptz, digest text, PRIMARY KEY (schema_name, table_name)
@@ -309,16 +309,19 @@ pub(super) async fn progress(
     })
 }
 
+/// Notes what a part's load has come to, in the transaction that writes its rows. `before` is what it went on from: where another run
+/// has gone on from there meanwhile (ours lost the connection that held the lock), the same rows must not come a second time.
 pub(super) async fn set_progress(
     client: &Client,
     schema: &str,
     table: &str,
     part: u32,
+    before: Position,
     progress: &TableProgress,
 ) -> TransferResult<()> {
     let sql = "UPDATE cutover.copy_part
                SET position_rows = $4, position_rowid = $5, written = $6, rejected = $7, bytes = $8, done = $9
-               WHERE schema_name = $1 AND table_name = $2 AND part = $3";
+               WHERE schema_name = $1 AND table_name = $2 AND part = $3 AND position_rows = $10 AND NOT done";
     let part = i32::try_from(part).unwrap_or(i32::MAX);
     let number = |value: u64| i64::try_from(value).unwrap_or(i64::MAX);
     let (rows, written, rejected, bytes) = (
@@ -327,7 +330,7 @@ pub(super) async fn set_progress(
         number(progress.rejected),
         number(progress.bytes),
     );
-    client
+    let noted = client
         .execute(
             sql,
             &[
@@ -340,11 +343,17 @@ pub(super) async fn set_progress(
                 &rejected,
                 &bytes,
                 &progress.done,
+                &number(before.rows),
             ],
         )
         .await
         .map_err(|error| transfer_error(&error))?;
-    Ok(())
+    if noted == 1 {
+        return Ok(());
+    }
+    Err(TransferError::Refused(format!(
+        "another copy into this database has gone on with the table {table} meanwhile; wait for it to end, then try again"
+    )))
 }
 
 pub(super) async fn quarantine(
@@ -382,10 +391,6 @@ pub(super) async fn quarantine(
 }
 
 /// What became of a step that an earlier run of the same copy has done; none if it is still to do.
-#[expect(
-    clippy::option_option,
-    reason = "none: to do; some none: done, and nothing is weaker"
-)]
 pub(super) async fn step(
     client: &Client,
     schema: &str,

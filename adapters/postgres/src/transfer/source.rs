@@ -38,6 +38,7 @@ pub struct PgSource {
 impl PgSource {
     /// Connects and takes the snapshot. Tables are read in `schema`, or in the default schema of the connection.
     pub async fn open(server: PgServer, schema: Option<String>) -> TransferResult<Self> {
+        target::refuse_pooled(&server).await?;
         let client = connect(&server, schema.as_deref()).await?;
         client
             .batch_execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
@@ -60,11 +61,10 @@ impl PgSource {
 
 async fn connect(server: &PgServer, schema: Option<&str>) -> TransferResult<Client> {
     let client = target::connect(server, schema).await?;
-    // Rows in the order in which they lie, however often they are read; no limits meant for other programs.
+    // Rows in the order in which they lie, however often they are read.
     client
         .batch_execute(
-            "SET statement_timeout = 0; SET idle_in_transaction_session_timeout = 0;
-             SET synchronize_seqscans = off; SET max_parallel_workers_per_gather = 0; SET enable_indexscan = off;
+            "SET synchronize_seqscans = off; SET max_parallel_workers_per_gather = 0; SET enable_indexscan = off;
              SET enable_indexonlyscan = off; SET enable_bitmapscan = off",
         )
         .await
@@ -281,6 +281,8 @@ fn push_exact(value: Option<(&str, &[u8])>, batch: &mut RowBatch) {
         Some(("integer", bytes)) => batch.push_integer(integer(bytes).unwrap_or_default()),
         Some(("real", bytes)) => batch.push_real(f64::from_be_bytes(bytes.try_into().unwrap_or_default())),
         Some(("text", bytes)) => batch.push_text(bytes),
+        // It was not expressed on the way here either.
+        Some(("utf16", bytes)) => batch.push_refused_text(bytes),
         Some((_, bytes)) => batch.push_blob(bytes),
     }
 }

@@ -15,7 +15,7 @@ use cutover_ports::transfer::{
     CopySession, LedgerEntry, RunStart, TableLoader, TableProgress, TransferError, TransferResult,
     TransferTarget, UnfinishedRun,
 };
-use tokio_postgres::Client;
+use tokio_postgres::{Client, SimpleQueryMessage};
 
 use super::error::{connect_error, transfer_error};
 use super::load::{Into, PgLoader};
@@ -66,11 +66,9 @@ impl PgTarget {
 
     async fn connect(&self) -> TransferResult<Client> {
         let client = connect(&self.server, self.schema.as_deref()).await?;
-        // What a person has set for their programs must neither end a long load nor change what is stored.
         run(
             &client,
-            "SET statement_timeout = 0; SET lock_timeout = '60s'; SET idle_in_transaction_session_timeout = 0;
-             SET DateStyle = ISO; SET synchronous_commit = on",
+            "SET lock_timeout = '60s'; SET DateStyle = ISO; SET synchronous_commit = on",
         )
         .await?;
         Ok(client)
@@ -109,8 +107,55 @@ pub(super) async fn connect(server: &PgServer, schema: Option<&str>) -> Transfer
     let path = schema.map_or_else(String::new, |schema| {
         format!("; SET search_path TO {}", quoted(schema))
     });
-    run(&client, &format!("SET client_encoding = 'UTF8'{path}")).await?;
+    // What a person has set for their programs must neither end a long transfer nor change what is read and stored. Not every
+    // version knows every limit.
+    run(
+        &client,
+        &format!(
+            "SELECT set_config(name, '0', false) FROM pg_settings WHERE name IN
+                 ('statement_timeout', 'transaction_timeout', 'idle_in_transaction_session_timeout', 'idle_session_timeout');
+             SET client_encoding = 'UTF8'; SET standard_conforming_strings = on{path}"
+        ),
+    )
+    .await?;
+    // A server that notices that nobody waits any more stops what it does, and the next run need not wait for a dead one's index. Not
+    // every version and system can.
+    drop(run(&client, "SET client_connection_check_interval = '1s'").await);
     Ok(client)
+}
+
+/// Refuses a pooler that gives a session to others between transactions (PgBouncer in transaction mode): the lock of a run, its
+/// settings and its snapshot would be theirs too.
+pub(super) async fn refuse_pooled(server: &PgServer) -> TransferResult<()> {
+    let open = async || {
+        let client = server.connect(APPLICATION).await;
+        client.map_err(|error| connect_error(&error))
+    };
+    let (one, other) = (open().await?, open().await?);
+    let before = backend(&one).await?;
+    run(&other, "BEGIN").await?;
+    let theirs = backend(&other).await?;
+    // With theirs held by a transaction, a pooler has to give the first one another session.
+    if before != theirs && before == backend(&one).await? {
+        return Ok(());
+    }
+    Err(TransferError::Refused(format!(
+        "{} is a pooler that shares sessions between transactions (PgBouncer with pool_mode = transaction), through which no copy is safe; \
+         give the address of PostgreSQL itself, or of a pool with pool_mode = session",
+        server.redacted()
+    )))
+}
+
+/// Which process of the server answers; without a prepared statement, which a pooler may not know.
+async fn backend(client: &Client) -> TransferResult<Option<String>> {
+    let messages = client
+        .simple_query("SELECT pg_backend_pid()")
+        .await
+        .map_err(|error| transfer_error(&error))?;
+    Ok(messages.iter().find_map(|message| match message {
+        SimpleQueryMessage::Row(row) => row.get(0).map(str::to_owned),
+        _ => None,
+    }))
 }
 
 pub(super) async fn run(client: &Client, sql: &str) -> TransferResult<()> {
@@ -132,6 +177,7 @@ impl TransferTarget for PgTarget {
     }
 
     async fn open(&self, rehearsal: bool) -> TransferResult<Arc<dyn CopySession>> {
+        refuse_pooled(&self.server).await?;
         let client = self.connect().await?;
         lock(&client, RUN_LOCK).await?;
         lock(&client, LOAD_LOCK).await?;
@@ -196,6 +242,29 @@ struct PgSession {
 impl PgSession {
     fn table(&self, name: &str) -> String {
         format!("{}.{}", quoted(&self.schema), quoted(name))
+    }
+
+    /// What sets a table's sequences above what was copied: new rows must not be given old numbers.
+    async fn sequences(&self, name: &str) -> TransferResult<Vec<String>> {
+        const SQL: &str = "SELECT attname::text, pg_get_serial_sequence($1, attname::text)
+            FROM pg_attribute
+            WHERE attrelid = $1::text::regclass AND attnum > 0 AND NOT attisdropped
+                AND pg_get_serial_sequence($1, attname::text) IS NOT NULL";
+        let table = self.table(name);
+        let rows = self
+            .client
+            .query(SQL, &[&table])
+            .await
+            .map_err(|error| transfer_error(&error))?;
+        let set = rows.iter().map(|row| {
+            let (column, sequence): (String, String) = (row.get(0), row.get(1));
+            let (column, literal) = (quoted(&column), cutover_domain::transfer::schema::literal(&sequence));
+            // One that is beyond all rows stays where it is: what it gives next may have been given by nobody.
+            format!(
+                "SELECT setval({literal}, max({column})) FROM {table} HAVING max({column}) >= (SELECT last_value FROM {sequence})"
+            )
+        });
+        Ok(set.collect())
     }
 
     /// Runs statements as one.
@@ -388,6 +457,9 @@ impl CopySession for PgSession {
     async fn finish(&self, _: &Plan, entries: &[LedgerEntry]) -> TransferResult<Vec<Weakened>> {
         let note = |entry| ledger::note_copied(&self.schema, entry);
         let mut statements: Vec<String> = entries.iter().map(note).collect();
+        for entry in entries {
+            statements.extend(self.sequences(&entry.table).await?);
+        }
         statements.push(format!(
             "UPDATE cutover.copy_run SET finished_at = now() WHERE finished_at IS NULL AND schema_name = {}",
             cutover_domain::transfer::schema::literal(&self.schema)

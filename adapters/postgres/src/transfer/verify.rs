@@ -19,6 +19,7 @@ use tokio_postgres::{Client, Row};
 
 use super::catalog;
 use super::error::{connect_error, transfer_error};
+use super::target::refuse_pooled;
 use crate::PgServer;
 
 /// One snapshot of a database, seen by several connections: a transaction on each that lasts as long as this value.
@@ -44,6 +45,7 @@ impl VerifyDatabase {
     /// Connects as often as that many scans are to run at once, and begins the snapshot. Tables are those of `schema`, or of the
     /// connection's default one.
     pub async fn open(server: &PgServer, schema: Option<&str>, scans: usize) -> TransferResult<Self> {
+        refuse_pooled(server).await?;
         let begin = async |snapshot: &str| {
             let client = server
                 .connect("cutover verify")
@@ -250,9 +252,14 @@ impl VerifySide for VerifyDatabase {
             }
         }
         if self.exists("cutover.quarantine").await? {
-            let sql = "SELECT table_name, count(*) FROM cutover.quarantine GROUP BY table_name";
-            let rows = self.query(sql, &[]).await?;
+            let sql = "SELECT table_name, count(*) FROM cutover.quarantine WHERE schema_name = $1 GROUP BY table_name";
+            let rows = self.query(sql, &[&self.schema]).await?;
             notes.quarantined = rows.iter().map(|row| (row.get(0), count(row, 1))).collect();
+        }
+        if self.exists("cutover.made_table").await? {
+            let sql = "SELECT table_name, source_table FROM cutover.made_table WHERE schema_name = $1";
+            let rows = self.query(sql, &[&self.schema]).await?;
+            notes.made = rows.iter().map(|row| (row.get(0), row.get(1))).collect();
         }
         if self.exists("cutover.rendering").await? {
             let sql = "SELECT table_name, column_name, source_table, source_column, rendering, class_column

@@ -209,7 +209,7 @@ impl AnalysisRunRepository for SqliteAnalysisRunRepository {
 
     async fn latest_completed_id(&self, experiment_id: &str) -> StoreResult<Option<String>> {
         const SQL: &str = "SELECT id FROM analysis_runs WHERE experiment_id = ?1 AND status = 'completed'
-            ORDER BY CASE WHEN started_at GLOB '[0-9]*' THEN datetime(started_at) END DESC, substr(started_at, 20) DESC, id LIMIT 1";
+            ORDER BY CASE WHEN started_at GLOB '[0-9]*' THEN datetime(started_at) END DESC, CAST('0' || substr(started_at, 20) AS REAL) DESC, id LIMIT 1";
         let experiment_id = experiment_id.to_owned();
         self.db
             .read("analysis_runs.latest_completed_id", move |session| {
@@ -222,7 +222,7 @@ impl AnalysisRunRepository for SqliteAnalysisRunRepository {
         // The plus keeps the index on the status out: it would lead through every completed run.
         const SQL: &str = "SELECT id FROM analysis_runs
             WHERE id IN (SELECT value FROM json_each(?1)) AND +status = 'completed'
-            ORDER BY CASE WHEN completed_at GLOB '[0-9]*' THEN datetime(completed_at) END DESC NULLS LAST, substr(completed_at, 20) DESC, id LIMIT 1";
+            ORDER BY CASE WHEN completed_at GLOB '[0-9]*' THEN datetime(completed_at) END DESC NULLS LAST, CAST('0' || substr(completed_at, 20) AS REAL) DESC, id LIMIT 1";
         let ids = json_array(ids);
         self.db
             .read("analysis_runs.latest_completed_among", move |session| {

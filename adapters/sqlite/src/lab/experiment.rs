@@ -105,7 +105,7 @@ impl ExperimentRepository for SqliteExperimentRepository {
                 coalesce(trim(scorecard_data, ' ' || char(9, 10, 13)) NOT IN ('', 'null'), 0),
                 created_at, updated_at
             FROM experiments WHERE status = 'active'
-            ORDER BY CASE WHEN created_at GLOB '[0-9]*' THEN datetime(created_at) END DESC, substr(created_at, 20) DESC, id LIMIT ?1 OFFSET ?2";
+            ORDER BY CASE WHEN created_at GLOB '[0-9]*' THEN datetime(created_at) END DESC, CAST('0' || substr(created_at, 20) AS REAL) DESC, id LIMIT ?1 OFFSET ?2";
         const COUNT: &str = "SELECT count(*) FROM experiments WHERE status = 'active'";
         self.db
             .read("experiments.list", move |session| {

@@ -153,7 +153,7 @@ impl ExperimentDocumentRepository for SqliteExperimentDocumentRepository {
     async fn list_by_experiment(&self, experiment_id: &str) -> StoreResult<Vec<DocumentSummary>> {
         const SQL: &str = "SELECT id, document_type, status, generated_at, model
             FROM experiment_documents WHERE experiment_id = ?1
-            ORDER BY CASE WHEN generated_at GLOB '[0-9]*' THEN datetime(generated_at) END DESC, substr(generated_at, 20) DESC, document_type";
+            ORDER BY CASE WHEN generated_at GLOB '[0-9]*' THEN datetime(generated_at) END DESC, CAST('0' || substr(generated_at, 20) AS REAL) DESC, document_type";
         let experiment_id = experiment_id.to_owned();
         self.db
             .read("experiment_documents.list_by_experiment", move |session| {

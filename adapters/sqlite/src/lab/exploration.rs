@@ -229,7 +229,7 @@ impl ExplorationRepository for SqliteExplorationRepository {
             "SELECT id, experiment_id, baseline_analysis_id, goal, config, status, current_depth,
                 total_nodes, total_llm_calls, best_success_rate, started_at, completed_at
             FROM explorations WHERE experiment_id = ?1
-            ORDER BY CASE WHEN started_at GLOB '[0-9]*' THEN datetime(started_at) END DESC, substr(started_at, 20) DESC, id";
+            ORDER BY CASE WHEN started_at GLOB '[0-9]*' THEN datetime(started_at) END DESC, CAST('0' || substr(started_at, 20) AS REAL) DESC, id";
         let experiment_id = experiment_id.to_owned();
         self.db
             .read("explorations.list_by_experiment", move |session| {
@@ -292,7 +292,7 @@ impl ExplorationRepository for SqliteExplorationRepository {
                 short_action, scorecard_params, simulation_results, execution_time_seconds, node_status,
                 created_at
             FROM scenario_nodes WHERE exploration_id = ?1
-            ORDER BY depth, CASE WHEN created_at GLOB '[0-9]*' THEN datetime(created_at) END, substr(created_at, 20), id";
+            ORDER BY depth, CASE WHEN created_at GLOB '[0-9]*' THEN datetime(created_at) END, CAST('0' || substr(created_at, 20) AS REAL), id";
         self.many_nodes("explorations.nodes", SQL, exploration_id).await
     }
 
@@ -302,7 +302,7 @@ impl ExplorationRepository for SqliteExplorationRepository {
                 short_action, scorecard_params, simulation_results, execution_time_seconds, node_status,
                 created_at
             FROM scenario_nodes WHERE exploration_id = ?1 AND node_status = 'active'
-            ORDER BY depth DESC, CASE WHEN created_at GLOB '[0-9]*' THEN datetime(created_at) END, substr(created_at, 20), id";
+            ORDER BY depth DESC, CASE WHEN created_at GLOB '[0-9]*' THEN datetime(created_at) END, CAST('0' || substr(created_at, 20) AS REAL), id";
         self.many_nodes("explorations.frontier", SQL, exploration_id)
             .await
     }
@@ -313,7 +313,7 @@ impl ExplorationRepository for SqliteExplorationRepository {
                 short_action, scorecard_params, simulation_results, execution_time_seconds, node_status,
                 created_at
             FROM scenario_nodes WHERE exploration_id = ?1 AND depth = 0
-            ORDER BY CASE WHEN created_at GLOB '[0-9]*' THEN datetime(created_at) END, substr(created_at, 20), id LIMIT 1";
+            ORDER BY CASE WHEN created_at GLOB '[0-9]*' THEN datetime(created_at) END, CAST('0' || substr(created_at, 20) AS REAL), id LIMIT 1";
         self.one_node("explorations.root", SQL, exploration_id).await
     }
 
@@ -323,7 +323,7 @@ impl ExplorationRepository for SqliteExplorationRepository {
                 short_action, scorecard_params, simulation_results, execution_time_seconds, node_status,
                 created_at
             FROM scenario_nodes WHERE exploration_id = ?1 AND node_status = 'winner'
-            ORDER BY depth, CASE WHEN created_at GLOB '[0-9]*' THEN datetime(created_at) END, substr(created_at, 20), id LIMIT 1";
+            ORDER BY depth, CASE WHEN created_at GLOB '[0-9]*' THEN datetime(created_at) END, CAST('0' || substr(created_at, 20) AS REAL), id LIMIT 1";
         self.one_node("explorations.winner", SQL, exploration_id).await
     }
 
@@ -336,7 +336,7 @@ impl ExplorationRepository for SqliteExplorationRepository {
                 short_action, scorecard_params, simulation_results, execution_time_seconds, node_status,
                 created_at
             FROM scenario_nodes WHERE id IN (SELECT id FROM path)
-            ORDER BY depth, CASE WHEN created_at GLOB '[0-9]*' THEN datetime(created_at) END, substr(created_at, 20), id";
+            ORDER BY depth, CASE WHEN created_at GLOB '[0-9]*' THEN datetime(created_at) END, CAST('0' || substr(created_at, 20) AS REAL), id";
         self.many_nodes("explorations.path_to", SQL, node_id).await
     }
 
@@ -346,7 +346,7 @@ impl ExplorationRepository for SqliteExplorationRepository {
                 short_action, scorecard_params, simulation_results, execution_time_seconds, node_status,
                 created_at
             FROM scenario_nodes WHERE parent_id = ?1
-            ORDER BY CASE WHEN created_at GLOB '[0-9]*' THEN datetime(created_at) END, substr(created_at, 20), id";
+            ORDER BY CASE WHEN created_at GLOB '[0-9]*' THEN datetime(created_at) END, CAST('0' || substr(created_at, 20) AS REAL), id";
         self.many_nodes("explorations.children", SQL, node_id).await
     }
 
@@ -381,7 +381,7 @@ impl ExplorationRepository for SqliteExplorationRepository {
             WHERE exploration_id = ?1 AND CASE WHEN json_valid(simulation_results)
                 THEN json_type(simulation_results, '$.success_rate') IN ('integer', 'real') END
             ORDER BY json_extract(simulation_results, '$.success_rate') DESC, depth, CASE WHEN created_at GLOB '[0-9]*' THEN datetime(created_at) END,
-                substr(created_at, 20), id
+                CAST('0' || substr(created_at, 20) AS REAL), id
             LIMIT 1";
         self.one_node("explorations.best_node", SQL, exploration_id).await
     }

@@ -95,10 +95,10 @@ fn order_terms(order: PrfaqOrder) -> &'static str {
         (PrfaqSort::ExecId, Ascending) => "exec_id",
         (PrfaqSort::ExecId, Descending) => "exec_id DESC",
         (PrfaqSort::GeneratedAt, Ascending) => {
-            "CASE WHEN generated_at GLOB '[0-9]*' THEN datetime(generated_at) END, substr(generated_at, 20)"
+            "CASE WHEN generated_at GLOB '[0-9]*' THEN datetime(generated_at) END, CAST('0' || substr(generated_at, 20) AS REAL)"
         }
         (PrfaqSort::GeneratedAt, Descending) => {
-            "CASE WHEN generated_at GLOB '[0-9]*' THEN datetime(generated_at) END DESC, substr(generated_at, 20) DESC"
+            "CASE WHEN generated_at GLOB '[0-9]*' THEN datetime(generated_at) END DESC, CAST('0' || substr(generated_at, 20) AS REAL) DESC"
         }
         (PrfaqSort::Model, Ascending) => "model",
         (PrfaqSort::Model, Descending) => "model DESC",
@@ -115,10 +115,10 @@ fn order_terms(order: PrfaqOrder) -> &'static str {
         (PrfaqSort::Status, Ascending) => "status",
         (PrfaqSort::Status, Descending) => "status DESC",
         (PrfaqSort::StartedAt, Ascending) => {
-            "CASE WHEN started_at GLOB '[0-9]*' THEN datetime(started_at) END, substr(started_at, 20)"
+            "CASE WHEN started_at GLOB '[0-9]*' THEN datetime(started_at) END, CAST('0' || substr(started_at, 20) AS REAL)"
         }
         (PrfaqSort::StartedAt, Descending) => {
-            "CASE WHEN started_at GLOB '[0-9]*' THEN datetime(started_at) END DESC, substr(started_at, 20) DESC"
+            "CASE WHEN started_at GLOB '[0-9]*' THEN datetime(started_at) END DESC, CAST('0' || substr(started_at, 20) AS REAL) DESC"
         }
     }
 }

@@ -111,16 +111,16 @@ fn order_terms(order: ExecutionOrder) -> &'static str {
         (ExecutionSort::MaxTurns, Ascending) => "max_turns",
         (ExecutionSort::MaxTurns, Descending) => "max_turns DESC",
         (ExecutionSort::StartedAt, Ascending) => {
-            "CASE WHEN started_at GLOB '[0-9]*' THEN datetime(started_at) END, substr(started_at, 20)"
+            "CASE WHEN started_at GLOB '[0-9]*' THEN datetime(started_at) END, CAST('0' || substr(started_at, 20) AS REAL)"
         }
         (ExecutionSort::StartedAt, Descending) => {
-            "CASE WHEN started_at GLOB '[0-9]*' THEN datetime(started_at) END DESC, substr(started_at, 20) DESC"
+            "CASE WHEN started_at GLOB '[0-9]*' THEN datetime(started_at) END DESC, CAST('0' || substr(started_at, 20) AS REAL) DESC"
         }
         (ExecutionSort::CompletedAt, Ascending) => {
-            "CASE WHEN completed_at GLOB '[0-9]*' THEN datetime(completed_at) END, substr(completed_at, 20)"
+            "CASE WHEN completed_at GLOB '[0-9]*' THEN datetime(completed_at) END, CAST('0' || substr(completed_at, 20) AS REAL)"
         }
         (ExecutionSort::CompletedAt, Descending) => {
-            "CASE WHEN completed_at GLOB '[0-9]*' THEN datetime(completed_at) END DESC, substr(completed_at, 20) DESC"
+            "CASE WHEN completed_at GLOB '[0-9]*' THEN datetime(completed_at) END DESC, CAST('0' || substr(completed_at, 20) AS REAL) DESC"
         }
     }
 }
@@ -268,6 +268,19 @@ impl ResearchExecutionRepository for SqliteResearchExecutionRepository {
         Ok(contexts.into_iter().collect())
     }
 
+    async fn topics(&self, exec_ids: &[String]) -> StoreResult<HashMap<String, String>> {
+        const SQL: &str = "SELECT exec_id, topic_name FROM research_executions
+            WHERE exec_id IN (SELECT value FROM json_each(?1))";
+        let ids = json_array(exec_ids);
+        let topics = self
+            .db
+            .read("research_executions.topics", move |session| {
+                session.query(SQL, [ids], |columns| Ok((columns.text()?, columns.text()?)))
+            })
+            .await?;
+        Ok(topics.into_iter().collect())
+    }
+
     async fn total_turns(&self, exec_ids: &[String]) -> StoreResult<HashMap<String, i64>> {
         // `sum` fails beyond 64 bits, so the halves of the numbers are summed up by themselves.
         const SQL: &str = "SELECT exec_id, coalesce(sum(turn_count >> 32), 0),
@@ -336,7 +349,7 @@ impl ResearchExecutionRepository for SqliteResearchExecutionRepository {
     ) -> StoreResult<Page<TranscriptSummary>> {
         const SQL: &str = "SELECT synth_id, synth_name, status, turn_count, timestamp
             FROM transcripts WHERE exec_id = ?1
-            ORDER BY CASE WHEN timestamp GLOB '[0-9]*' THEN datetime(timestamp) END, substr(timestamp, 20), synth_id LIMIT ?2 OFFSET ?3";
+            ORDER BY CASE WHEN timestamp GLOB '[0-9]*' THEN datetime(timestamp) END, CAST('0' || substr(timestamp, 20) AS REAL), synth_id LIMIT ?2 OFFSET ?3";
         let exec_id = exec_id.to_owned();
         self.db
             .read("research_executions.list_transcripts", move |session| {
@@ -348,7 +361,7 @@ impl ResearchExecutionRepository for SqliteResearchExecutionRepository {
     async fn read_transcripts(&self, exec_id: &str, page: PageRequest) -> StoreResult<Page<Transcript>> {
         const SQL: &str = "SELECT id, exec_id, synth_id, synth_name, status, turn_count, timestamp, messages
             FROM transcripts WHERE exec_id = ?1
-            ORDER BY CASE WHEN timestamp GLOB '[0-9]*' THEN datetime(timestamp) END, substr(timestamp, 20), synth_id LIMIT ?2 OFFSET ?3";
+            ORDER BY CASE WHEN timestamp GLOB '[0-9]*' THEN datetime(timestamp) END, CAST('0' || substr(timestamp, 20) AS REAL), synth_id LIMIT ?2 OFFSET ?3";
         let exec_id = exec_id.to_owned();
         self.db
             .read("research_executions.read_transcripts", move |session| {

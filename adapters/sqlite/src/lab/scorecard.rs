@@ -74,7 +74,7 @@ impl ScorecardRepository for SqliteScorecardRepository {
 
     async fn list(&self, page: PageRequest) -> StoreResult<Page<FeatureScorecard>> {
         const SQL: &str = "SELECT id, experiment_id, data, created_at, updated_at FROM feature_scorecards
-            ORDER BY CASE WHEN created_at GLOB '[0-9]*' THEN datetime(created_at) END DESC, substr(created_at, 20) DESC, id LIMIT ?1 OFFSET ?2";
+            ORDER BY CASE WHEN created_at GLOB '[0-9]*' THEN datetime(created_at) END DESC, CAST('0' || substr(created_at, 20) AS REAL) DESC, id LIMIT ?1 OFFSET ?2";
         const COUNT: &str = "SELECT count(*) FROM feature_scorecards";
         self.db
             .read("scorecards.list", move |session| {
@@ -90,7 +90,7 @@ impl ScorecardRepository for SqliteScorecardRepository {
     ) -> StoreResult<Page<FeatureScorecard>> {
         const SQL: &str = "SELECT id, experiment_id, data, created_at, updated_at FROM feature_scorecards
             WHERE experiment_id = ?1
-            ORDER BY CASE WHEN created_at GLOB '[0-9]*' THEN datetime(created_at) END DESC, substr(created_at, 20) DESC, id LIMIT ?2 OFFSET ?3";
+            ORDER BY CASE WHEN created_at GLOB '[0-9]*' THEN datetime(created_at) END DESC, CAST('0' || substr(created_at, 20) AS REAL) DESC, id LIMIT ?2 OFFSET ?3";
         const COUNT: &str = "SELECT count(*) FROM feature_scorecards WHERE experiment_id = ?1";
         let experiment_id = experiment_id.to_owned();
         self.db

@@ -81,7 +81,7 @@ impl SensitivityRepository for SqliteSensitivityRepository {
         const SQL: &str = "SELECT id, simulation_id, analyzed_at, deltas_used, baseline_success,
                 most_sensitive_dimension, dimensions, created_at
             FROM sensitivity_results WHERE simulation_id = ?1
-            ORDER BY CASE WHEN analyzed_at GLOB '[0-9]*' THEN datetime(analyzed_at) END DESC, substr(analyzed_at, 20) DESC, id LIMIT 1";
+            ORDER BY CASE WHEN analyzed_at GLOB '[0-9]*' THEN datetime(analyzed_at) END DESC, CAST('0' || substr(analyzed_at, 20) AS REAL) DESC, id LIMIT 1";
         let simulation_id = simulation_id.to_owned();
         self.db
             .read("sensitivity_results.latest_by_simulation", move |session| {

@@ -51,7 +51,7 @@ macro_rules! list_sql {
                 FROM simulation_runs WHERE ",
                 $condition,
                 " AND (?3 IS NULL OR scenario_id = ?3)
-                ORDER BY CASE WHEN started_at GLOB '[0-9]*' THEN datetime(started_at) END DESC, substr(started_at, 20) DESC, id LIMIT ?4 OFFSET ?5"
+                ORDER BY CASE WHEN started_at GLOB '[0-9]*' THEN datetime(started_at) END DESC, CAST('0' || substr(started_at, 20) AS REAL) DESC, id LIMIT ?4 OFFSET ?5"
             ),
             concat!(
                 "SELECT count(*) FROM simulation_runs WHERE ",
@@ -150,7 +150,7 @@ impl SimulationRepository for SqliteSimulationRepository {
         const SQL: &str = "SELECT id, scorecard_id, scenario_id, config, status, started_at, completed_at,
                 total_synths, aggregated_outcomes, execution_time_seconds
             FROM simulation_runs WHERE scorecard_id IN (SELECT value FROM json_each(?1))
-            ORDER BY CASE WHEN started_at GLOB '[0-9]*' THEN datetime(started_at) END DESC, substr(started_at, 20) DESC, id LIMIT ?2 OFFSET ?3";
+            ORDER BY CASE WHEN started_at GLOB '[0-9]*' THEN datetime(started_at) END DESC, CAST('0' || substr(started_at, 20) AS REAL) DESC, id LIMIT ?2 OFFSET ?3";
         const COUNT: &str = "SELECT count(*) FROM simulation_runs
             WHERE scorecard_id IN (SELECT value FROM json_each(?1))";
         let ids = json_array(scorecard_ids);

@@ -5,10 +5,12 @@ use std::collections::HashMap;
 use async_trait::async_trait;
 use cutover_domain::json::Json;
 use cutover_domain::lab::synth::{SortDirection, Synth, SynthListing, SynthSort, SynthSummary};
+use cutover_domain::lab::synth_filter::SynthSearch;
 use cutover_ports::lab::SynthRepository;
 use cutover_ports::{Page, PageRequest, StoreResult};
-use rusqlite::params;
+use rusqlite::{params, params_from_iter};
 
+use super::synth_filter;
 use crate::Database;
 use crate::row::{Columns, json_array, sql_time};
 
@@ -85,12 +87,12 @@ fn pages_in_order(sort: SynthSort, direction: SortDirection) -> (&'static str, &
         (SynthSort::AvatarPath, Descending) => pages_by!("avatar_path DESC NULLS LAST"),
         (SynthSort::CreatedAt, Ascending) => {
             pages_by!(
-                "CASE WHEN created_at GLOB '[0-9]*' THEN datetime(created_at) END, substr(created_at, 20)"
+                "CASE WHEN created_at GLOB '[0-9]*' THEN datetime(created_at) END, CAST('0' || substr(created_at, 20) AS REAL)"
             )
         }
         (SynthSort::CreatedAt, Descending) => {
             pages_by!(
-                "CASE WHEN created_at GLOB '[0-9]*' THEN datetime(created_at) END DESC, substr(created_at, 20) DESC"
+                "CASE WHEN created_at GLOB '[0-9]*' THEN datetime(created_at) END DESC, CAST('0' || substr(created_at, 20) AS REAL) DESC"
             )
         }
         (SynthSort::Version, Ascending) => pages_by!("version NULLS FIRST"),
@@ -172,11 +174,28 @@ impl SynthRepository for SqliteSynthRepository {
             .await
     }
 
+    async fn search(&self, search: &SynthSearch, page: PageRequest) -> StoreResult<Page<SynthSummary>> {
+        let count = synth_filter::count(search);
+        let offset = i64::try_from(page.offset).unwrap_or(i64::MAX);
+        let found = synth_filter::page(search, page.limit.into(), offset);
+        self.db
+            .read("synths.search", move |session| {
+                let total = session.query_opt(&count.sql, params_from_iter(count.values), |columns| {
+                    columns.count()
+                })?;
+                Ok(Page {
+                    items: session.query(&found.sql, params_from_iter(found.values), summary_from_row)?,
+                    total: total.unwrap_or(0),
+                })
+            })
+            .await
+    }
+
     async fn list_by_group(&self, synth_group_id: &str) -> StoreResult<Vec<SynthSummary>> {
         const SQL: &str =
             "SELECT id, synth_group_id, nome, descricao, link_photo, avatar_path, created_at, version
             FROM synths WHERE synth_group_id = ?1
-            ORDER BY CASE WHEN created_at GLOB '[0-9]*' THEN datetime(created_at) END DESC, substr(created_at, 20) DESC, id";
+            ORDER BY CASE WHEN created_at GLOB '[0-9]*' THEN datetime(created_at) END DESC, CAST('0' || substr(created_at, 20) AS REAL) DESC, id";
         let group = synth_group_id.to_owned();
         self.db
             .read("synths.list_by_group", move |session| {

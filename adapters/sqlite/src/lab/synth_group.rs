@@ -86,7 +86,7 @@ impl SynthGroupRepository for SqliteSynthGroupRepository {
         // Times of several spellings stand in one column: `datetime` orders them by the second, the rest
         // by the fraction.
         const SQL: &str = "SELECT id, name, description, created_at FROM synth_groups
-            ORDER BY CASE WHEN created_at GLOB '[0-9]*' THEN datetime(created_at) END DESC, substr(created_at, 20) DESC, id LIMIT ?1 OFFSET ?2";
+            ORDER BY CASE WHEN created_at GLOB '[0-9]*' THEN datetime(created_at) END DESC, CAST('0' || substr(created_at, 20) AS REAL) DESC, id LIMIT ?1 OFFSET ?2";
         const COUNT: &str = "SELECT count(*) FROM synth_groups";
         self.db
             .read("synth_groups.list", move |session| {

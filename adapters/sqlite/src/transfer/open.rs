@@ -2,6 +2,7 @@
 
 use std::fs::{self, File};
 use std::io::{ErrorKind, Read, Seek, SeekFrom};
+use std::ops::Deref;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -17,29 +18,31 @@ const MAGIC: &[u8] = b"SQLite format 3\0";
 /// How often a snapshot is tried again when a writer commits while its connections begin.
 const SNAPSHOT_TRIES: usize = 100;
 
-/// A SQLite file that is read and never written: no checkpoint, no rollback, no change of the file. (SQLite itself may make the
-/// side files `-wal` and `-shm` of a file in WAL mode, without which no reader can take part in its locking.)
+/// A SQLite file that is read and never written: no checkpoint, no rollback, no change of the file, and no file beside it that was
+/// not there.
 #[derive(Debug, Clone)]
 pub struct SourceFile {
     path: PathBuf,
     busy_timeout: Duration,
-    /// Read in place of the file, if a writer died in it.
-    rolled_back: Option<Arc<RolledBack>>,
+    /// Read in place of the file, if the file cannot be read without a change beside it.
+    copy: Option<Arc<PrivateCopy>>,
+    side_files: Arc<SideFiles>,
 }
 
-/// A copy of a file whose last writer died in mid-transaction: the file itself holds half of a change, and the journal beside it the
-/// way back, which may be gone in a copy only. Removed with the value.
+/// A copy of a file and its journal or WAL. A file whose last writer died in mid-transaction holds half of a change, and the
+/// journal beside it the way back, which may be gone in a copy only; a WAL on read-only media can be read in a copy only. Removed
+/// with the value.
 #[derive(Debug)]
-struct RolledBack {
+struct PrivateCopy {
     directory: PathBuf,
 }
 
-impl RolledBack {
+impl PrivateCopy {
     fn file(&self) -> PathBuf {
         self.directory.join("source.db")
     }
 
-    fn make(path: &Path) -> std::io::Result<Self> {
+    fn make(path: &Path, suffix: &str) -> std::io::Result<Self> {
         static COPIES: AtomicU32 = AtomicU32::new(0);
         let name = format!(
             "cutover-{}-{}",
@@ -50,19 +53,102 @@ impl RolledBack {
             directory: std::env::temp_dir().join(name),
         };
         fs::create_dir(&copy.directory)?;
-        fs::copy(path, copy.file())?;
-        fs::copy(
-            with_suffix(path, "-journal"),
-            with_suffix(&copy.file(), "-journal"),
-        )?;
+        // Contents only: a copy of a file that nobody may write must be writable.
+        for (from, to) in [
+            (path.to_owned(), copy.file()),
+            (with_suffix(path, suffix), with_suffix(&copy.file(), suffix)),
+        ] {
+            let mut options = fs::OpenOptions::new();
+            options.write(true).create_new(true);
+            #[cfg(unix)]
+            std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+            std::io::copy(&mut File::open(from)?, &mut options.open(to)?)?;
+        }
         Ok(copy)
     }
 }
 
-impl Drop for RolledBack {
+impl Drop for PrivateCopy {
     fn drop(&mut self) {
         // In the directory for temporary files: what stays behind there does no harm.
         fs::remove_dir_all(&self.directory).unwrap_or_default();
+    }
+}
+
+/// The files `-wal` and `-shm`, without which nobody reads a database in WAL mode beside others: those that reading has made are
+/// removed with the value, when the last connection is closed.
+#[derive(Debug)]
+struct SideFiles {
+    path: PathBuf,
+    /// Of the two, those that were not there.
+    missing: Vec<PathBuf>,
+}
+
+impl SideFiles {
+    fn of(path: &Path) -> Self {
+        let both = ["-wal", "-shm"].map(|suffix| with_suffix(path, suffix));
+        Self {
+            path: path.to_owned(),
+            missing: both.into_iter().filter(|file| !file.exists()).collect(),
+        }
+    }
+
+    /// Takes the file for itself, which succeeds only if no other program has begun to use it, and removes them.
+    fn remove(&self) -> rusqlite::Result<()> {
+        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let connection = Connection::open_with_flags(&self.path, flags)?;
+        connection.busy_timeout(Duration::ZERO)?;
+        connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
+        // In this mode SQLite needs no shared memory: that file can go.
+        connection.execute_batch("PRAGMA locking_mode = EXCLUSIVE; SELECT count(*) FROM sqlite_schema;")?;
+        // If somebody has written since, both files are his.
+        if self
+            .missing
+            .iter()
+            .all(|file| fs::metadata(file).map_or(true, |found| found.len() == 0 || is_shm(file)))
+        {
+            for file in &self.missing {
+                fs::remove_file(file).unwrap_or_default();
+            }
+        }
+        Ok(())
+    }
+}
+
+fn is_shm(file: &Path) -> bool {
+    file.as_os_str().as_encoded_bytes().ends_with(b"-shm")
+}
+
+impl Drop for SideFiles {
+    fn drop(&mut self) {
+        if self.missing.iter().any(|file| file.exists())
+            && let Err(error) = self.remove()
+        {
+            tracing::debug!(%error, "the files beside the source stay: another program uses them");
+        }
+    }
+}
+
+/// A connection that reads a [`SourceFile`]; what reading has put beside the file goes when the last one is closed.
+#[derive(Debug)]
+pub struct Reader {
+    // In this order: closed first.
+    connection: Connection,
+    _side_files: Arc<SideFiles>,
+}
+
+impl Reader {
+    /// The connection alone. It must be closed before the [`SourceFile`] goes.
+    pub(crate) fn into_connection(self) -> Connection {
+        self.connection
+    }
+}
+
+impl Deref for Reader {
+    type Target = Connection;
+
+    fn deref(&self) -> &Connection {
+        &self.connection
     }
 }
 
@@ -79,21 +165,27 @@ impl SourceFile {
         let mut source = Self {
             path: path.to_owned(),
             busy_timeout,
-            rolled_back: None,
+            copy: None,
+            side_files: Arc::new(SideFiles::of(path)),
         };
         source.look()?;
-        if source.side_file_size("-journal") > 0
-            && let Err(rusqlite::Error::SqliteFailure(error, _)) =
-                source.try_connect(&source.path, Access::Shared)
-            && error.extended_code == ffi::SQLITE_READONLY_ROLLBACK
+        let (journal, wal) = (source.side_file_size("-journal"), source.side_file_size("-wal"));
+        if journal + wal > 0
+            && let Err(error) = source.try_connect(path, Access::Shared)
         {
-            source.roll_back_a_copy()?;
+            let hot = matches!(&error, rusqlite::Error::SqliteFailure(error, _)
+                if error.extended_code == ffi::SQLITE_READONLY_ROLLBACK);
+            if hot {
+                source.read_a_copy("-journal")?;
+            } else if wal > 0 && no_side_files(&error) {
+                source.read_a_copy("-wal")?;
+            }
         }
         Ok(source)
     }
 
-    fn roll_back_a_copy(&mut self) -> TransferResult<()> {
-        let copy = RolledBack::make(&self.path).map_err(|error| {
+    fn read_a_copy(&mut self, suffix: &str) -> TransferResult<()> {
+        let copy = PrivateCopy::make(&self.path, suffix).map_err(|error| {
             self.unreachable(&format!(
                 "a program died while writing to it, and no copy can be made to undo that ({error})"
             ))
@@ -102,7 +194,7 @@ impl SourceFile {
         connection
             .query_row("SELECT count(*) FROM sqlite_schema", [], |_| Ok(()))
             .map_err(|error| self.error(&error))?;
-        self.rolled_back = Some(Arc::new(copy));
+        self.copy = Some(Arc::new(copy));
         Ok(())
     }
 
@@ -165,24 +257,22 @@ impl SourceFile {
     }
 
     /// A connection that reads. It is defensive: the file's own schema can run nothing.
-    pub fn connect(&self) -> TransferResult<Connection> {
+    pub fn connect(&self) -> TransferResult<Reader> {
         let path = self
-            .rolled_back
+            .copy
             .as_ref()
             .map_or_else(|| self.path.clone(), |copy| copy.file());
-        match self.try_connect(&path, Access::Shared) {
+        let connection = match self.try_connect(&path, Access::Shared) {
             // A file in WAL mode where no side files can be made (read-only media): nobody can write it either.
-            Err(error)
-                if matches!(
-                    error.sqlite_error_code(),
-                    Some(ErrorCode::CannotOpen | ErrorCode::ReadOnly)
-                ) && self.side_file_size("-wal") == 0 =>
-            {
-                self.try_connect(&path, Access::Immutable)
-                    .map_err(|_| self.error(&error))
+            Err(error) if no_side_files(&error) && self.side_file_size("-wal") == 0 => {
+                self.try_connect(&path, Access::Immutable).map_err(|_| error)
             }
-            outcome => outcome.map_err(|error| self.error(&error)),
-        }
+            outcome => outcome,
+        };
+        Ok(Reader {
+            connection: connection.map_err(|error| self.error(&error))?,
+            _side_files: Arc::clone(&self.side_files),
+        })
     }
 
     fn try_connect(&self, path: &Path, access: Access) -> rusqlite::Result<Connection> {
@@ -208,9 +298,9 @@ impl SourceFile {
     }
 
     /// Connections that see the same state: none commits between the first and the last beginning, as a witness tells.
-    pub fn snapshot(&self, count: usize) -> TransferResult<Vec<Connection>> {
+    pub fn snapshot(&self, count: usize) -> TransferResult<Vec<Reader>> {
         let witness = self.connect()?;
-        let connections: Vec<Connection> = (0..count.max(1))
+        let connections: Vec<Reader> = (0..count.max(1))
             .map(|_| self.connect())
             .collect::<Result<_, _>>()?;
         let version = || witness.query_row("PRAGMA data_version", [], |row| row.get::<_, i64>(0));
@@ -258,6 +348,14 @@ impl SourceFile {
     fn unreachable(&self, what: &str) -> TransferError {
         TransferError::Unreachable(format!("cannot read {}: {what}", self.path.display()))
     }
+}
+
+/// Whether the files that reading in WAL mode needs cannot be made.
+fn no_side_files(error: &rusqlite::Error) -> bool {
+    matches!(
+        error.sqlite_error_code(),
+        Some(ErrorCode::CannotOpen | ErrorCode::ReadOnly)
+    )
 }
 
 /// How a file is opened.
@@ -310,7 +408,7 @@ mod tests {
             fs::read(with_suffix(&dead, "-journal")).unwrap(),
         );
         let source = SourceFile::new(&dead, Duration::from_secs(1)).unwrap();
-        assert!(source.rolled_back.is_some(), "the journal is hot");
+        assert!(source.copy.is_some(), "the journal is hot");
         let value: i64 = source
             .connect()
             .unwrap()
@@ -330,9 +428,49 @@ mod tests {
                     fs::read(with_suffix(&dead, "-journal")).unwrap()
                 )
         );
-        let copy = source.rolled_back.as_ref().unwrap().file();
+        let copy = source.copy.as_ref().unwrap().file();
         drop(source);
         assert!(!copy.exists());
+    }
+
+    #[test]
+    fn reading_in_wal_mode_leaves_nothing_behind_and_takes_nothing_from_others() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("wal.db");
+        let files = || fs::read_dir(directory.path()).unwrap().count();
+        let begin = || Connection::open(&path).unwrap();
+        begin()
+            .execute_batch("PRAGMA journal_mode = WAL; CREATE TABLE t (a); INSERT INTO t VALUES (1)")
+            .unwrap();
+        let before = fs::read(&path).unwrap();
+        let read = || {
+            let source = SourceFile::new(&path, Duration::from_secs(1)).unwrap();
+            let (one, two) = (source.connect().unwrap(), source.connect().unwrap());
+            drop(source);
+            one.query_row("SELECT a FROM t", [], |_| Ok(())).unwrap();
+            drop(one);
+            assert_eq!(files(), 3, "the other connection still needs both");
+            drop(two);
+        };
+        read();
+        assert_eq!((files(), fs::read(&path).unwrap() == before), (1, true));
+
+        // Somebody comes while we read, and stays.
+        let source = SourceFile::new(&path, Duration::from_secs(1)).unwrap();
+        let reader = source.connect().unwrap();
+        let writer = begin();
+        writer
+            .execute_batch("PRAGMA wal_autocheckpoint = 0; INSERT INTO t VALUES (2)")
+            .unwrap();
+        drop((reader, source));
+        assert_eq!(files(), 3);
+        let rows = |connection: &Connection| -> i64 {
+            connection
+                .query_row("SELECT count(*) FROM t", [], |row| row.get(0))
+                .unwrap()
+        };
+        writer.execute_batch("INSERT INTO t VALUES (3)").unwrap();
+        assert_eq!(rows(&begin()), 3);
     }
 
     #[test]

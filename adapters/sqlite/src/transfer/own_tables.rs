@@ -1,7 +1,7 @@
 //! Cutover's own tables of a copy, in a SQLite file that is a target.
 
 use cutover_domain::transfer::plan::{Plan, TablePlan};
-use cutover_domain::transfer::rows::Row;
+use cutover_domain::transfer::rows::{Row, RowBatch, Value};
 use cutover_domain::transfer::survey::RejectedRow;
 use cutover_ports::transfer::{LedgerEntry, Position, RunStart, TableProgress, UnfinishedRun};
 use rusqlite::{Connection, params};
@@ -154,13 +154,19 @@ pub(super) fn set_progress(
 pub(super) fn quarantine(
     connection: &Connection,
     plan: &TablePlan,
+    batch: &RowBatch,
     row: Row<'_>,
     named: &RejectedRow,
 ) -> rusqlite::Result<()> {
     let sql = "INSERT INTO _cutover_quarantine VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, unixepoch() * 1000000)";
     let mut statement = connection.prepare_cached(sql)?;
     let position = i64::try_from(row.ordinal()).unwrap_or(i64::MAX);
-    for (column, value) in plan.columns.iter().zip(row.values()) {
+    for (at, (column, value)) in plan.columns.iter().zip(row.values()).enumerate() {
+        let value = match value {
+            // Not to be taken for UTF-8.
+            Value::Text(bytes) if batch.refuses(row, at) => Value::Blob(bytes),
+            value => value,
+        };
         statement.execute(params![
             plan.target,
             position,

@@ -3,7 +3,6 @@
 use std::collections::HashSet;
 use std::path::Path;
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
-use std::thread;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -18,13 +17,11 @@ use rusqlite::Connection;
 use rusqlite::types::ValueRef;
 use tokio::sync::mpsc;
 
-use super::open::SourceFile;
+use super::open::{Reader, SourceFile};
 use super::{catalog, own_tables};
 
 /// Batches read ahead: enough to keep reader and writer busy, few enough to stay small.
 const BATCHES_AHEAD: usize = 4;
-/// How often the snapshot is tried again when a writer commits while its connections begin.
-const SNAPSHOT_TRIES: usize = 100;
 /// How long a scan waits for a connection that another one uses.
 const POOL_PATIENCE: Duration = Duration::from_mins(10);
 
@@ -40,7 +37,7 @@ impl SqliteSource {
     /// checks can run at once.
     pub fn open(path: &Path, busy_timeout: Duration, readers: usize) -> TransferResult<Self> {
         let file = SourceFile::new(path, busy_timeout)?;
-        let connections = snapshot(&file, readers.max(1))?;
+        let connections = file.snapshot(readers)?;
         let pool = Pool {
             free: Mutex::new(connections),
             returned: Condvar::new(),
@@ -77,13 +74,13 @@ impl SqliteSource {
 /// The connections that nobody uses.
 #[derive(Debug)]
 struct Pool {
-    free: Mutex<Vec<Connection>>,
+    free: Mutex<Vec<Reader>>,
     returned: Condvar,
 }
 
 impl Pool {
     /// None if all connections stay in use: more scans at once than the snapshot was opened for.
-    fn take(&self) -> Option<Connection> {
+    fn take(&self) -> Option<Reader> {
         let free = self.free.lock().unwrap_or_else(PoisonError::into_inner);
         let waited = self
             .returned
@@ -92,7 +89,7 @@ impl Pool {
         free.pop()
     }
 
-    fn put(&self, connection: Connection) {
+    fn put(&self, connection: Reader) {
         self.free
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
@@ -101,34 +98,14 @@ impl Pool {
     }
 }
 
-/// Connections that see the same state: none commits between the first and the last beginning, as a witness tells.
-fn snapshot(file: &SourceFile, readers: usize) -> TransferResult<Vec<Connection>> {
-    let witness = file.connect()?;
-    let connections: Vec<Connection> = (0..readers).map(|_| file.connect()).collect::<Result<_, _>>()?;
-    let version = || witness.query_row("PRAGMA data_version", [], |row| row.get::<_, i64>(0));
-    let attempt = || -> rusqlite::Result<bool> {
-        let before = version()?;
-        for connection in &connections {
-            connection.execute_batch("BEGIN; SELECT count(*) FROM sqlite_schema;")?;
+/// The error, and in which table it was met.
+fn within(error: TransferError, table: &str) -> TransferError {
+    match error {
+        TransferError::Unreachable(text) => {
+            TransferError::Unreachable(format!("{text} (while reading the table {table})"))
         }
-        if version()? == before {
-            return Ok(true);
-        }
-        for connection in &connections {
-            connection.execute_batch("ROLLBACK")?;
-        }
-        Ok(false)
-    };
-    for _ in 0..SNAPSHOT_TRIES {
-        if attempt().map_err(|error| file.error(&error))? {
-            return Ok(connections);
-        }
-        thread::sleep(Duration::from_millis(5));
+        other => other,
     }
-    Err(TransferError::Unreachable(format!(
-        "cannot read {}: another program writes to it without a pause",
-        file.path().display()
-    )))
 }
 
 fn stopped() -> TransferError {
@@ -147,7 +124,13 @@ impl TransferSource for SqliteSource {
 
     async fn check(&self) -> TransferResult<()> {
         let damage = self.run(damage).await?;
-        match damage.first() {
+        for line in &damage.indexes {
+            tracing::warn!(
+                "{}: {line}; rows are read from the tables, where they all are, and the index is made anew in the target",
+                self.describe()
+            );
+        }
+        match damage.tables.first() {
             None => Ok(()),
             Some(first) => Err(TransferError::Unreachable(format!(
                 "cannot read {}: the file is corrupt ({first}); restore it from a backup, or recover it with sqlite3's .recover",
@@ -170,7 +153,8 @@ impl TransferSource for SqliteSource {
         );
         let ends: (Option<i64>, Option<i64>) = self
             .run(move |connection| connection.query_row(&sql, [], |row| Ok((row.get(0)?, row.get(1)?))))
-            .await?;
+            .await
+            .map_err(|error| within(error, &table.name))?;
         Ok(match ends {
             (Some(first), Some(last)) => ranges(first, last),
             _ => whole,
@@ -178,6 +162,7 @@ impl TransferSource for SqliteSource {
     }
 
     async fn oddities(&self, table: &Table) -> TransferResult<Oddities> {
+        let name = table.name.clone();
         let table = table.clone();
         self.run(move |connection| {
             Ok(Oddities {
@@ -186,6 +171,7 @@ impl TransferSource for SqliteSource {
             })
         })
         .await
+        .map_err(|error| within(error, &name))
     }
 
     async fn scan(&self, scan: Scan) -> TransferResult<Box<dyn Batches>> {
@@ -195,14 +181,8 @@ impl TransferSource for SqliteSource {
         drop(self.spawn(move |connection| {
             let outcome = read(connection, &scan, |batch| sender.blocking_send(Ok(batch)).is_ok());
             if let Err(error) = outcome {
-                let what = format!(
-                    "{} (while reading the table {})",
-                    file.error(&error),
-                    scan.table.name
-                );
-                sender
-                    .blocking_send(Err(TransferError::Unreachable(what)))
-                    .unwrap_or_default();
+                let error = within(file.error(&error), &scan.table.name);
+                sender.blocking_send(Err(error)).unwrap_or_default();
             }
         }));
         Ok(Box::new(SqliteBatches(receiver)))
@@ -311,32 +291,125 @@ impl Batches for SqliteBatches {
     }
 }
 
-/// What `quick_check` finds wrong with the file. It also tells of rows that break a NOT NULL or a type: those are data, and surveyed.
-fn damage(connection: &Connection) -> rusqlite::Result<Vec<String>> {
+/// What `quick_check` finds wrong with the file.
+#[derive(Debug, Default)]
+struct Damage {
+    /// What makes reading unsafe.
+    tables: Vec<String>,
+    /// Indexes that disagree with their tables. Rows are read from the tables only, so that nothing is lost by it.
+    indexes: Vec<String>,
+}
+
+const ABOUT_VALUES: [&str; 6] = [
+    "ok",
+    "*** in database ",
+    "NULL value in ",
+    "NUMERIC value in ",
+    "TEXT value in ",
+    "non-",
+];
+const ABOUT_INDEXES: [&str; 2] = ["wrong # of entries in index ", "malformed inverted index "];
+
+/// It also tells of rows that break a NOT NULL or a type: those are data, and surveyed.
+fn damage(connection: &Connection) -> rusqlite::Result<Damage> {
     let mut statement = connection.prepare("PRAGMA quick_check(1000000)")?;
     let mut rows = statement.query([])?;
-    let mut damage = Vec::new();
-    while let Some(row) = rows.next()? {
-        let line = String::from_utf8_lossy(row.get_ref(0)?.as_bytes().unwrap_or_default()).into_owned();
-        let about_values = [
-            "ok",
-            "NULL value in ",
-            "NUMERIC value in ",
-            "TEXT value in ",
-            "non-",
-        ]
-        .iter()
-        .any(|start| line.starts_with(start));
-        if !about_values && damage.len() < 10 {
-            damage.push(line);
+    let mut damage = Damage::default();
+    loop {
+        let row = match rows.next() {
+            Ok(Some(row)) => row,
+            Ok(None) => break,
+            // It stumbles over what it has just told of.
+            Err(_) if !damage.tables.is_empty() => break,
+            Err(error) => return Err(error),
+        };
+        let text = String::from_utf8_lossy(row.get_ref(0)?.as_bytes().unwrap_or_default()).into_owned();
+        for line in text.lines() {
+            let begins = |starts: &[&str]| starts.iter().any(|start| line.starts_with(start));
+            if begins(&ABOUT_VALUES) {
+                continue;
+            }
+            if begins(&ABOUT_INDEXES) {
+                damage.indexes.push(line.to_owned());
+            } else if damage.tables.len() < 10 {
+                damage.tables.push(line.to_owned());
+            }
         }
     }
+    name_trees(connection, &mut damage.tables)?;
     Ok(damage)
 }
 
+/// `Tree 5 page 9: …` speaks of the table or index whose root is page 5.
+fn name_trees(connection: &Connection, lines: &mut [String]) -> rusqlite::Result<()> {
+    let sql = "SELECT type, name FROM sqlite_schema WHERE rootpage = ?1";
+    let mut statement = connection.prepare(sql)?;
+    for line in lines {
+        let root = line
+            .strip_prefix("Tree ")
+            .and_then(|rest| rest.split(' ').next()?.parse::<i64>().ok());
+        let Some(root) = root else { continue };
+        let mut named = statement.query([root])?;
+        if let Some(row) = named.next()? {
+            let (kind, name): (String, String) = (row.get(0)?, row.get(1)?);
+            *line = format!("{kind} {name}: {line}");
+        }
+    }
+    Ok(())
+}
+
+/// In which bytes the file keeps its text.
+#[derive(Debug, Clone, Copy)]
+enum Encoding {
+    /// As it is handed out.
+    Utf8,
+    /// UTF-16 with this order of bytes. SQLite turns halves of surrogate pairs into other characters without a word, so that such text
+    /// is read as it is stored.
+    Utf16(fn([u8; 2]) -> u16),
+}
+
+impl Encoding {
+    fn of(connection: &Connection) -> rusqlite::Result<Self> {
+        let name: String = connection.query_row("PRAGMA encoding", [], |row| row.get(0))?;
+        Ok(match name.as_str() {
+            "UTF-16le" => Self::Utf16(u16::from_le_bytes),
+            "UTF-16be" => Self::Utf16(u16::from_be_bytes),
+            _ => Self::Utf8,
+        })
+    }
+
+    /// What is selected of columns: in UTF-16 each with its bytes behind it.
+    fn selected(self, columns: &[String]) -> String {
+        match self {
+            Self::Utf8 => quoted_list(columns),
+            Self::Utf16(_) => {
+                let both = columns.iter().map(|column| {
+                    let name = quoted(column);
+                    format!("{name}, CAST({name} AS BLOB)")
+                });
+                both.collect::<Vec<_>>().join(", ")
+            }
+        }
+    }
+}
+
+/// Stored UTF-16 as text, if it is any.
+fn decoded(stored: &[u8], unit: fn([u8; 2]) -> u16) -> Option<String> {
+    let (pairs, rest) = stored.as_chunks::<2>();
+    let units = pairs.iter().map(|pair| unit(*pair));
+    let text: Result<String, _> = char::decode_utf16(units).collect();
+    text.ok().filter(|_| rest.is_empty())
+}
+
 /// The statement of a scan, and whether its last column is the rowid.
-fn statement(table: &Table, columns: &[String], after: Position, up_to: Option<i64>) -> (String, bool) {
-    let list = quoted_list(columns);
+fn statement(
+    table: &Table,
+    columns: &[String],
+    encoding: Encoding,
+    after: Position,
+    up_to: Option<i64>,
+) -> (String, bool) {
+    let list = encoding.selected(columns);
     let name = quoted(&table.name);
     // NOT INDEXED: an index may lack rows that the table has.
     match &table.storage {
@@ -374,11 +447,16 @@ fn read(
     mut take: impl FnMut(RowBatch) -> bool,
 ) -> rusqlite::Result<()> {
     let planted = planted(connection, &scan.table)?;
-    let (sql, named) = statement(&scan.table, &scan.columns, scan.after, scan.up_to);
+    let encoding = Encoding::of(connection)?;
+    let (sql, named) = statement(&scan.table, &scan.columns, encoding, scan.after, scan.up_to);
     let mut statement = connection.prepare(&sql)?;
     let seek = scan.after.rowid.filter(|_| named);
     let mut rows = statement.query([])?;
     let width = scan.columns.len();
+    let step = match encoding {
+        Encoding::Utf8 => 1,
+        Encoding::Utf16(_) => 2,
+    };
     let mut skip = if seek.is_some() { 0 } else { scan.after.rows };
     let mut next = scan.after.rows;
     let mut batch = RowBatch::new(width, next);
@@ -391,16 +469,25 @@ fn read(
             continue;
         }
         for column in 0..width {
-            match row.get_ref(column)? {
+            match row.get_ref(column * step)? {
                 ValueRef::Null => batch.push_null(),
                 ValueRef::Integer(value) => batch.push_integer(value),
                 ValueRef::Real(value) => batch.push_real(value),
-                ValueRef::Text(bytes) => batch.push_text(bytes),
+                ValueRef::Text(bytes) => match encoding {
+                    Encoding::Utf8 => batch.push_text(bytes),
+                    Encoding::Utf16(unit) => {
+                        let stored = row.get_ref(column * step + 1)?.as_bytes().unwrap_or_default();
+                        match decoded(stored, unit) {
+                            Some(text) => batch.push_text(text.as_bytes()),
+                            None => batch.push_refused_text(stored),
+                        }
+                    }
+                },
                 ValueRef::Blob(bytes) => batch.push_blob(bytes),
             }
         }
         if named {
-            batch.set_rowid(row.get(width)?);
+            batch.set_rowid(row.get(width * step)?);
         }
         next += 1;
         if batch.is_full() && !take(std::mem::replace(&mut batch, RowBatch::new(width, next))) {

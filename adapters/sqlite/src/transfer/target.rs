@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use cutover_domain::transfer::catalog::{Catalog, ColumnKind, Origin, Table};
+use cutover_domain::transfer::catalog::{Catalog, ColumnKind, Origin, PgKind, Table};
 use cutover_domain::transfer::convert::{Converter, Reject};
 use cutover_domain::transfer::ddl;
 use cutover_domain::transfer::name::{quoted, quoted_list};
@@ -130,7 +130,7 @@ impl TransferTarget for SqliteTarget {
         self.run_on(missing, move |connection| {
             let mut catalog = catalog::read(connection)?;
             let mut absent = HashSet::new();
-            for table in origin.iter().flat_map(|origin| as_it_will_be(origin)) {
+            for table in origin.iter().flat_map(as_it_will_be) {
                 if catalog.table(&table.name).is_none() {
                     absent.insert(table.name.clone());
                     catalog.tables.push(table);
@@ -409,6 +409,7 @@ impl CopySession for SqliteSession {
             work: Some(Box::new(LoadWork {
                 insert,
                 judge: RowJudge::new(plan, converter),
+                without_zone: without_zone(plan),
                 plan: plan.clone(),
                 duplicates: duplicates.to_vec(),
                 progress,
@@ -613,15 +614,16 @@ fn broken_foreign_keys(connection: &Connection, tables: &[String]) -> rusqlite::
     let catalog = catalog::read(connection)?;
     let mut weakened: Vec<Weakened> = Vec::new();
     for table in tables {
-        let found = catalog.table(table);
+        // One that was not made yet has no rows, and one that refers to no key cannot be checked, here as at its origin.
+        let Some(found) = catalog.table(table) else {
+            continue;
+        };
         let mut statement = connection.prepare("SELECT rowid, fkid FROM pragma_foreign_key_check(?1)")?;
         let mut rows = statement.query([table])?;
-        while let Some(row) = rows.next()? {
+        while let Ok(Some(row)) = rows.next() {
             let number = usize::try_from(row.get::<_, i64>(1)?).unwrap_or(usize::MAX - 1);
             // Numbered from the last written to the first.
-            let keys = found
-                .map(|table| table.foreign_keys.as_slice())
-                .unwrap_or_default();
+            let keys = found.foreign_keys.as_slice();
             let key = keys.len().checked_sub(number + 1).and_then(|at| keys.get(at));
             let sql = key.map_or_else(String::new, |key| {
                 format!(
@@ -672,6 +674,8 @@ struct SqliteLoader {
 struct LoadWork {
     insert: String,
     judge: RowJudge,
+    /// The columns whose instants are written without a zone.
+    without_zone: Vec<bool>,
     plan: TablePlan,
     duplicates: Vec<u64>,
     progress: TableProgress,
@@ -757,11 +761,20 @@ impl LoadWork {
             };
             match refused {
                 None => {
-                    statement.execute(params_from_iter(row.values().map(Bound)))?;
+                    let texts: Vec<Option<Vec<u8>>> = row
+                        .values()
+                        .zip(&self.without_zone)
+                        .map(|(value, without)| without.then(|| naive(value)).flatten())
+                        .collect();
+                    let values = row
+                        .values()
+                        .zip(&texts)
+                        .map(|(value, text)| Bound(text.as_deref().map_or(value, Value::Text)));
+                    statement.execute(params_from_iter(values))?;
                     self.progress.written += 1;
                 }
                 Some((column, reject)) => {
-                    self.quarantine(connection, row, column, reject)?;
+                    self.quarantine(connection, batch, row, column, reject)?;
                     self.progress.rejected += 1;
                 }
             }
@@ -778,12 +791,13 @@ impl LoadWork {
     fn quarantine(
         &self,
         connection: &Connection,
+        batch: &RowBatch,
         row: Row<'_>,
         column: usize,
         reject: Reject,
     ) -> rusqlite::Result<()> {
         let named = rejected_row(&self.plan, row, column, reject);
-        own_tables::quarantine(connection, &self.plan, row, &named)
+        own_tables::quarantine(connection, &self.plan, batch, row, &named)
     }
 
     fn commit(&mut self, connection: &Connection) -> rusqlite::Result<()> {
@@ -793,6 +807,30 @@ impl LoadWork {
         self.open = false;
         Ok(())
     }
+}
+
+/// Which columns of an instant are declared as what holds none of zones: programs that declare `DATETIME` write and read
+/// SQLite's own form, and would take a zone for a mistake or for another time.
+fn without_zone(plan: &TablePlan) -> Vec<bool> {
+    let columns = plan.columns.iter().map(|column| {
+        let from = plan.source.columns.iter().find(|from| from.name == column.source);
+        let is_instant = from.is_some_and(|from| {
+            matches!(&from.kind, ColumnKind::Postgres(kind) if matches!(kind.kind, PgKind::Timestamptz(_)))
+        });
+        let is_naive = matches!(&column.kind, Some(ColumnKind::Sqlite { declared, .. })
+            if ["DATETIME", "TIMESTAMP"].iter().any(|name| declared.eq_ignore_ascii_case(name)));
+        is_instant && is_naive && column.rendering.is_none()
+    });
+    columns.collect()
+}
+
+/// `2025-08-11T14:40:04.000000+00:00` as SQLite's own clock writes it, `2025-08-11 14:40:04`; a fraction only if there is one.
+fn naive(value: Value<'_>) -> Option<Vec<u8>> {
+    let Value::Text(text) = value else { return None };
+    let (day, rest) = text.strip_suffix(b"+00:00")?.split_at_checked(10)?;
+    let (time, fraction) = rest.strip_prefix(b"T")?.split_at_checked(8)?;
+    let fraction = fraction.strip_prefix(b".000000").unwrap_or(fraction);
+    Some([day, b" ", time, fraction].concat())
 }
 
 /// A value as a parameter: text by its bytes, whatever they are.

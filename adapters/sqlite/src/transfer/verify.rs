@@ -16,13 +16,13 @@ use rusqlite::types::ValueRef;
 use tokio::sync::Semaphore;
 
 use super::catalog;
-use super::open::SourceFile;
+use super::open::{Reader, SourceFile};
 
 /// One snapshot of a file, seen by several connections: a read transaction on each that lasts as long as this value.
 #[derive(Debug)]
 pub struct VerifyFile {
     file: SourceFile,
-    free: Arc<Mutex<Vec<Connection>>>,
+    free: Arc<Mutex<Vec<Reader>>>,
     permits: Arc<Semaphore>,
 }
 
@@ -96,21 +96,17 @@ impl VerifySide for VerifyFile {
     }
 
     async fn parts(&self, table: &Table, count: usize) -> TransferResult<Vec<Part>> {
-        let Storage::Rowid { alias: Some(alias) } = table.storage else {
+        // Not every virtual table finds a rowid without reading all of them.
+        let (Storage::Rowid { alias: Some(alias) }, None, 2..) = (&table.storage, &table.module, count)
+        else {
             return Ok(vec![Part::Whole]);
         };
-        let is_virtual =
-            "SELECT count(*) FROM pragma_table_list WHERE schema = 'main' AND name = ?1 AND type = 'virtual'";
+        let alias = *alias;
         let bounds = format!(
             "SELECT (SELECT min({alias}) FROM {0}), (SELECT max({alias}) FROM {0})",
             from(&table.name)
         );
-        let name = table.name.clone();
         self.read(Some(&table.name), move |connection| {
-            // Not every virtual table finds a rowid without reading all of them.
-            if count < 2 || connection.query_row(is_virtual, [name], |row| row.get::<_, i64>(0))? > 0 {
-                return Ok(vec![Part::Whole]);
-            }
             let (first, last): (Option<i64>, Option<i64>) =
                 connection.query_row(&bounds, [], |row| Ok((row.get(0)?, row.get(1)?)))?;
             let (Some(first), Some(last)) = (first, last) else {

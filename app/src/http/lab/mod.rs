@@ -1,7 +1,13 @@
 //! The lab's interface, as its clients know it.
 
+mod analyses;
+mod documents;
+mod elsewhere;
 mod experiments;
+mod explorations;
 mod page;
+mod research;
+mod simulation;
 mod stored;
 mod synth_groups;
 mod synths;
@@ -21,9 +27,21 @@ pub(super) fn router() -> OpenApiRouter<App> {
     let (routes, document) = OpenApiRouter::new()
         .routes(routes!(about))
         .routes(routes!(health))
-        .nest("/experiments", experiments::router())
+        .nest(
+            "/experiments",
+            experiments::router()
+                .merge(analyses::router())
+                .merge(documents::router())
+                .merge(research::experiment_router())
+                .merge(explorations::experiment_router()),
+        )
+        .nest("/explorations", explorations::router())
+        .nest("/prfaq", research::prfaq_router())
+        .nest("/research", research::router())
+        .nest("/simulation", simulation::router())
         .nest("/synth-groups", synth_groups::router())
         .nest("/synths", synths::router())
+        .merge(elsewhere::router())
         .split_for_parts();
     let routes = routes
         .fallback(unknown_path)

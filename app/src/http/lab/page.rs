@@ -1,7 +1,10 @@
 //! Pages of lists.
 
+use cutover_domain::lab::synth::SortDirection;
+use cutover_domain::stored::TextEnum as _;
 use cutover_ports::{Page, PageRequest};
 use serde::Serialize;
+use serde_json::json;
 use utoipa::ToSchema;
 
 use crate::http::request::{Mistakes, Parameters};
@@ -46,6 +49,43 @@ pub(super) fn limit(parameters: &Parameters, max: u32, default: u32, mistakes: &
 /// The parameter `offset`.
 pub(super) fn offset(parameters: &Parameters, mistakes: &mut Mistakes) -> u64 {
     u64::try_from(parameters.integer("offset", 0..=i64::MAX, 0, mistakes)).unwrap_or(0)
+}
+
+/// In which order a list is.
+#[derive(Debug, utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(super) struct SortQuery {
+    /// The column it is ordered by; another text is passed over, and the newest come first.
+    #[param(required = false, example = "created_at")]
+    pub(super) sort_by: Option<String>,
+    /// From which end.
+    #[param(required = false, pattern = "^(asc|desc)$", default = "desc")]
+    sort_order: String,
+}
+
+impl SortQuery {
+    /// The order asked for.
+    pub(super) fn read(parameters: &Parameters, mistakes: &mut Mistakes) -> Self {
+        let text = |name: &str| parameters.text(name).map(str::to_owned);
+        let sort_order = text("sort_order").unwrap_or_else(|| "desc".to_owned());
+        if SortDirection::from_text(&sort_order).is_none() {
+            let at = ["query".into(), "sort_order".into()];
+            let pattern = "^(asc|desc)$";
+            let message = format!("String should match pattern '{pattern}'");
+            let context = Some(json!({ "pattern": pattern }));
+            let input = sort_order.as_str().into();
+            mistakes.add("string_pattern_mismatch", &at, &message, &input, context);
+        }
+        Self {
+            sort_by: text("sort_by"),
+            sort_order,
+        }
+    }
+
+    /// The end asked for.
+    pub(super) fn direction(&self) -> SortDirection {
+        SortDirection::from_text(&self.sort_order).unwrap_or(SortDirection::Descending)
+    }
 }
 
 /// A page of a list.

@@ -156,3 +156,9 @@ impl utoipa::PartialSchema for Scalar {
 }
 
 impl ToSchema for Scalar {}
+
+/// A time in a document, in the form of the original's answers: one in UTC ends with `Z`, one without a zone stays so.
+pub(super) fn json_time(text: &str) -> String {
+    let in_utc = text.strip_suffix("+00:00");
+    in_utc.map_or_else(|| text.to_owned(), |text| format!("{text}Z"))
+}

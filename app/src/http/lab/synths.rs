@@ -8,9 +8,9 @@ use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Redirect, Response};
 use cutover_domain::lab::synth as domain;
 use cutover_domain::lab::synth::{
-    CURRENT_VERSION, Deficiencias, Demografia, Psicografia, SortDirection, SynthListing, SynthSort,
-    observable_label,
+    CURRENT_VERSION, Deficiencias, Demografia, Psicografia, SynthListing, SynthSort, observable_label,
 };
+use cutover_domain::lab::synth_filter::SynthSearch;
 use cutover_domain::lab::synth_outcome::Observables;
 use cutover_domain::stored::TextEnum as _;
 use serde::Serialize;
@@ -19,7 +19,7 @@ use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::page::{PageOf, PageQuery};
+use super::page::{PageOf, PageQuery, SortQuery};
 use super::stored::{Document, Time};
 use crate::http::App;
 use crate::http::error::{Failure, HttpError};
@@ -194,16 +194,10 @@ impl SimulationAttributes {
     }
 }
 
-/// Which synths, in which order, and what of them.
+/// Which synths, and what of them.
 #[derive(utoipa::IntoParams)]
 #[into_params(parameter_in = Query)]
 struct SynthsQuery {
-    /// The column they are ordered by; another text is passed over, and the newest come first.
-    #[param(required = false, example = "nome")]
-    sort_by: Option<String>,
-    /// From which end.
-    #[param(required = false, pattern = "^(asc|desc)$", default = "desc")]
-    sort_order: String,
     /// The keys that are filled, separated by commas; the others have their defaults.
     #[param(required = false, example = "nome,created_at")]
     fields: Option<String>,
@@ -213,35 +207,21 @@ struct SynthsQuery {
 }
 
 impl SynthsQuery {
-    fn read(parameters: &Parameters, mistakes: &mut Mistakes) -> Self {
+    fn read(parameters: &Parameters) -> Self {
         let text = |name: &str| parameters.text(name).map(str::to_owned);
-        let sort_order = text("sort_order").unwrap_or_else(|| "desc".to_owned());
-        if SortDirection::from_text(&sort_order).is_none() {
-            let at = ["query".into(), "sort_order".into()];
-            let pattern = "^(asc|desc)$";
-            let message = format!("String should match pattern '{pattern}'");
-            let context = Some(json!({ "pattern": pattern }));
-            let input = sort_order.as_str().into();
-            mistakes.add("string_pattern_mismatch", &at, &message, &input, context);
-        }
         Self {
-            sort_by: text("sort_by"),
-            sort_order,
             fields: text("fields").filter(|fields| !fields.is_empty()),
             synth_group_id: text("synth_group_id"),
         }
     }
 
-    /// An order that is not one of the columns is passed over, as the original does with what is no name.
-    fn listing(&self) -> SynthListing {
+    fn listing(&self, order: &SortQuery) -> SynthListing {
         let default = SynthListing::default();
-        let sort = self.sort_by.as_deref().and_then(SynthSort::from_text);
+        let sort = order.sort_by.as_deref().and_then(SynthSort::from_text);
         SynthListing {
             synth_group_id: self.synth_group_id.clone(),
             // Without an order of the client's the newest come first, whatever the direction.
-            direction: sort
-                .and(SortDirection::from_text(&self.sort_order))
-                .unwrap_or(default.direction),
+            direction: sort.map_or(default.direction, |_| order.direction()),
             sort: sort.unwrap_or(default.sort),
         }
     }
@@ -249,16 +229,17 @@ impl SynthsQuery {
 
 /// A page of synths.
 #[utoipa::path(
-    get, path = "/list", tag = TAG, params(PageQuery, SynthsQuery),
+    get, path = "/list", tag = TAG, params(PageQuery, SortQuery, SynthsQuery),
     responses((status = 200, body = PageOf<Synth>))
 )]
 async fn list(State(app): State<App>, parameters: Parameters) -> Result<Json<PageOf<Synth>>, HttpError> {
     let mut mistakes = Mistakes::default();
     let request = PageQuery::read(&parameters, &mut mistakes);
-    let query = SynthsQuery::read(&parameters, &mut mistakes);
-    let query = mistakes.finish(Some(query))?;
+    let order = SortQuery::read(&parameters, &mut mistakes);
+    let order = mistakes.finish(Some(order))?;
+    let query = SynthsQuery::read(&parameters);
     let page = Synths::new(&app.routing.lab())
-        .list(query.listing(), request)
+        .list(query.listing(&order), request)
         .await?;
     // A client that leaves out `created_at` gets the time of its question, as from the original.
     let now = app.clock.now();
@@ -289,19 +270,29 @@ impl Synth {
     }
 }
 
-/// What synths are searched for.
+/// What synths are searched for; without any of these, all.
 #[derive(ToSchema)]
-struct SynthSearch {
-    /// A condition.
+struct SynthsToFind {
+    /// A condition in SQL's language, at most 1000 characters. See the operation for what of it is understood.
+    #[schema(example = "json_extract(data, '$.demografia.idade') > 30")]
     where_clause: Option<String>,
-    /// A whole query; it wins over the condition.
+    /// A whole query, of which the same is understood; it wins over the condition.
+    #[schema(example = "SELECT * FROM synths WHERE nome LIKE 'a%' ORDER BY nome")]
     query: Option<String>,
 }
 
 /// A page of the synths that a condition lets through.
+///
+/// Conditions compare (`=`, `<>`, `!=`, `<`, `<=`, `>`, `>=`, `LIKE`, `IN`, `BETWEEN`, `IS NULL`, each with `NOT`) a column or
+/// `json_extract(data, '$.…')` with a text in single quotation marks, a number, `TRUE` or `FALSE`, and are joined by `AND`, `OR`,
+/// `NOT` and parentheses. A query is `SELECT * FROM synths WHERE … ORDER BY …`, or names columns in place of `*`. Nothing else of
+/// SQL is understood, and no text of a search becomes SQL.
 #[utoipa::path(
-    post, path = "/search", tag = TAG, params(PageQuery), request_body = SynthSearch,
-    responses((status = 200, body = PageOf<Synth>))
+    post, path = "/search", tag = TAG, params(PageQuery), request_body = SynthsToFind,
+    responses(
+        (status = 200, body = PageOf<Synth>),
+        (status = 422, body = Failure, description = "The search is not understood."),
+    )
 )]
 async fn search(
     State(app): State<App>,
@@ -310,33 +301,47 @@ async fn search(
 ) -> Result<Json<PageOf<Synth>>, HttpError> {
     let mut mistakes = Mistakes::default();
     let request = PageQuery::read(&parameters, &mut mistakes);
-    let search = SynthSearch::read(&body, &mut mistakes);
-    let search = mistakes.finish(search)?;
-    if search.query.or(search.where_clause).is_some() {
-        let message = "Searching by a condition is not available; list the synths instead".to_owned();
-        return Err(HttpError::Domain(
-            StatusCode::NOT_IMPLEMENTED,
-            "NOT_IMPLEMENTED",
-            message,
-        ));
-    }
-    let page = Synths::new(&app.routing.lab())
-        .list(SynthListing::default(), request)
-        .await?;
-    Ok(Json(PageOf::of(request, page, Synth::from)))
+    let wish = SynthsToFind::read(&body, &mut mistakes);
+    let search = mistakes.finish(wish)?.search()?;
+    let page = Synths::new(&app.routing.lab()).search(&search, request).await?;
+    let names = search
+        .columns
+        .iter()
+        .map(|column| column.as_str())
+        .collect::<Vec<_>>();
+    let (fields, now) = (names.join(","), app.clock.now());
+    Ok(Json(PageOf::of(request, page, |synth| {
+        let synth = Synth::from(synth);
+        if fields.is_empty() {
+            synth
+        } else {
+            synth.select(&fields, Time::of(now))
+        }
+    })))
 }
 
-impl SynthSearch {
+impl SynthsToFind {
     fn read(body: &Value, mistakes: &mut Mistakes) -> Option<Self> {
         let fields = Fields::of_body(body, mistakes)?;
         let mut text = |name| {
-            fields
-                .optional_text(name, Length::default(), mistakes)
-                .filter(|text| !text.is_empty())
+            let text = fields.optional_text(name, Length::default(), mistakes);
+            text.filter(|text| !text.is_empty())
         };
         Some(Self {
             where_clause: text("where_clause"),
             query: text("query"),
+        })
+    }
+
+    fn search(&self) -> Result<SynthSearch, HttpError> {
+        let (text, search) = match (&self.query, &self.where_clause) {
+            (Some(query), _) => (query, SynthSearch::query(query)),
+            (None, Some(condition)) => (condition, SynthSearch::where_clause(condition)),
+            (None, None) => return Ok(SynthSearch::default()),
+        };
+        search.map_err(|error| HttpError::InvalidQuery {
+            reason: error.to_string(),
+            query: text.clone(),
         })
     }
 }

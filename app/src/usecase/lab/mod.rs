@@ -1,6 +1,11 @@
 //! The lab's use cases.
 
+pub mod analyses;
+pub mod documents;
 pub mod experiments;
+pub mod explorations;
+pub mod research;
+pub mod scorecards;
 pub mod simulation;
 pub mod synth_groups;
 pub mod synths;

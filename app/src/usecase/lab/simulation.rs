@@ -9,12 +9,13 @@ use std::sync::Arc;
 
 use cutover_domain::json::Json;
 use cutover_domain::lab::analysis_run::{AnalysisRun, AnalysisStatus, Rates};
+use cutover_domain::lab::region_analysis::RegionAnalysis;
 use cutover_domain::lab::simulation::{SimulationConfig, SimulationFilter, SimulationRun, shadow_run_id};
 use cutover_domain::lab::synth_outcome::{SynthAttributes, SynthOutcome};
 use cutover_ports::clock::{Clock, Ids};
 use cutover_ports::lab::{
-    AnalysisRunRepository, ExperimentRepository, LabRepositories, ScorecardRepository, SimulationRepository,
-    SynthOutcomeRepository,
+    AnalysisRunRepository, ExperimentRepository, LabRepositories, RegionAnalysisRepository,
+    ScorecardRepository, SimulationRepository, SynthOutcomeRepository,
 };
 use cutover_ports::{Page, PageRequest, StoreError};
 
@@ -25,6 +26,7 @@ use crate::usecase::UseCaseError;
 #[derive(Clone)]
 pub struct Simulations {
     runs: Arc<dyn SimulationRepository>,
+    regions: Arc<dyn RegionAnalysisRepository>,
     scorecards: Arc<dyn ScorecardRepository>,
     experiments: Arc<dyn ExperimentRepository>,
     analysis_runs: Arc<dyn AnalysisRunRepository>,
@@ -66,6 +68,7 @@ impl Simulations {
     pub fn new(lab: &LabRepositories, clock: Arc<dyn Clock>, ids: Arc<dyn Ids>) -> Self {
         Self {
             runs: Arc::clone(&lab.simulations),
+            regions: Arc::clone(&lab.region_analyses),
             scorecards: Arc::clone(&lab.scorecards),
             experiments: Arc::clone(&lab.experiments),
             analysis_runs: Arc::clone(&lab.analysis_runs),
@@ -185,6 +188,19 @@ impl Simulations {
         run.ok_or_else(|| UseCaseError::not_found("Simulation", id))
     }
 
+    /// Runs and their regions, in the order of `ids`.
+    pub async fn with_regions(
+        &self,
+        ids: &[String],
+    ) -> Result<Vec<(SimulationRun, Vec<RegionAnalysis>)>, UseCaseError> {
+        // A comparison is of five at most.
+        let mut found = Vec::with_capacity(ids.len());
+        for id in ids {
+            found.push((self.get(id).await?, self.regions.list(id).await?));
+        }
+        Ok(found)
+    }
+
     /// The run's outcomes by synth.
     pub async fn outcomes(&self, id: &str, page: PageRequest) -> Result<Page<SynthOutcome>, UseCaseError> {
         let run = self.get(id).await?;
@@ -251,8 +267,8 @@ mod tests {
     use cutover_domain::time::Timestamp;
     use cutover_ports::clock::{MockClock, MockIds};
     use cutover_ports::lab::{
-        MockAnalysisRunRepository, MockExperimentRepository, MockScorecardRepository,
-        MockSimulationRepository, MockSynthOutcomeRepository,
+        MockAnalysisRunRepository, MockExperimentRepository, MockRegionAnalysisRepository,
+        MockScorecardRepository, MockSimulationRepository, MockSynthOutcomeRepository,
     };
 
     use super::*;
@@ -289,6 +305,7 @@ mod tests {
             });
             Simulations {
                 runs: Arc::new(self.simulations),
+                regions: Arc::new(MockRegionAnalysisRepository::new()),
                 scorecards: Arc::new(self.scorecards),
                 experiments: Arc::new(self.experiments),
                 analysis_runs: Arc::new(self.analysis_runs),

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use cutover_domain::lab::synth::{Synth, SynthListing, SynthSummary};
+use cutover_domain::lab::synth_filter::SynthSearch;
 use cutover_ports::lab::{LabRepositories, SynthRepository};
 use cutover_ports::{Page, PageRequest};
 
@@ -36,6 +37,15 @@ impl Synths {
     ) -> Result<Page<SynthSummary>, UseCaseError> {
         listing.synth_group_id = listing.synth_group_id.filter(|id| !id.is_empty());
         Ok(self.synths.list(&listing, page).await?)
+    }
+
+    /// A page of the synths that a search finds.
+    pub async fn search(
+        &self,
+        search: &SynthSearch,
+        page: PageRequest,
+    ) -> Result<Page<SynthSummary>, UseCaseError> {
+        Ok(self.synths.search(search, page).await?)
     }
 
     /// The synth.

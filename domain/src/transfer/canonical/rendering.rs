@@ -94,9 +94,7 @@ pub enum Class {
     Text,
     /// BLOB.
     Blob,
-    /// NULL: TEXT in a column of text, BLOB in one of bytes.
-    Unsaid,
-    /// Anything else.
+    /// None of these, which only stands beside NULL.
     Unknown,
 }
 
@@ -104,7 +102,6 @@ impl Class {
     /// Of what PostgreSQL sent as text.
     pub fn of(raw: Raw<'_>) -> Self {
         match raw {
-            Raw::Null => Self::Unsaid,
             Raw::Postgres(b"integer") => Self::Integer,
             Raw::Postgres(b"real") => Self::Real,
             Raw::Postgres(b"text") => Self::Text,
@@ -201,8 +198,10 @@ impl Rendering {
                 write_uuid(&array::<16>(raw)?, scratch);
                 Raw::Text(scratch)
             }
-            Self::UuidBlob if raw.len() == 16 => Raw::Blob(raw),
-            Self::UuidBlob => return None,
+            Self::UuidBlob => {
+                array::<16>(raw)?;
+                Raw::Blob(raw)
+            }
             Self::JsonNumber => integer(raw)
                 .map(Raw::Integer)
                 .or_else(|| real(raw).filter(|n| n.is_finite()).map(Raw::Real))
@@ -240,16 +239,13 @@ impl Rendering {
 
 /// Appends the canonical form of a value of a mixed column; none if it has no form.
 pub(super) fn write_mixed(kind: PgKind, class: Class, raw: &[u8], out: &mut Vec<u8>) -> Option<()> {
-    let text = kind == PgKind::Text;
     let stored = match class {
         Class::Integer => Raw::Integer(integer(raw)?),
         Class::Real => Raw::Real(real(raw)?),
         Class::Text => Raw::Text(raw),
-        Class::Unsaid if text => Raw::Text(raw),
+        Class::Blob if kind == PgKind::Bytea => Raw::Blob(raw),
         // A column of text holds no bytes.
-        Class::Blob if text => return None,
-        Class::Blob | Class::Unsaid => Raw::Blob(raw),
-        Class::Unknown => return None,
+        Class::Blob | Class::Unknown => return None,
     };
     write_stored(stored, out);
     Some(())

@@ -70,6 +70,7 @@ fn column(declared: &str) -> Column {
         generated: Generated::No,
         identity: Identity::No,
         collation: None,
+        made_for: None,
     }
 }
 

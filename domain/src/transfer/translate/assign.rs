@@ -74,9 +74,7 @@ pub(super) fn assigned(typed: Typed, into: &ExprColumn) -> Result<Typed> {
         PgKind::Numeric(None) if is_numeric(into.affinity) && into.affinity != Affinity::Real => {
             let typed = typed.numeral();
             match (&typed.constant, typed.class) {
-                (Some(Constant::Real(n)), _) if n.is_finite() => {
-                    Ok(Typed::compound(n.to_string(), typed.class, false))
-                }
+                (Some(Constant::Real(n)), _) if n.is_finite() => Ok(atom(n.to_string())),
                 (_, Class::Integer { .. } | Class::Decimal) => Ok(typed),
                 _ => refused(&typed),
             }

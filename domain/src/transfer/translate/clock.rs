@@ -117,6 +117,23 @@ impl Moment {
         Ok(Typed::atom(sql, Class::Text, false))
     }
 
+    /// Its text, had it been some moment with a fraction in milliseconds that ends with a zero. None of formats beyond dates and times.
+    pub(super) fn example(&self) -> Option<String> {
+        let fields = [
+            ("%Y", "2001"),
+            ("%m", "02"),
+            ("%d", "03"),
+            ("%H", "04"),
+            ("%M", "05"),
+            ("%S", "06"),
+            ("%f", "06.120"),
+        ];
+        let text = fields.iter().fold(self.format.clone(), |text, (field, digits)| {
+            text.replace(field, digits)
+        });
+        (!text.contains('%')).then_some(text)
+    }
+
     /// In a type for times, if the text is one that the type holds.
     pub(super) fn in_type(&self, kind: PgKind) -> Result<Option<Typed>> {
         let zoned = ["Z", "+00:00", "+00", "+0000"]

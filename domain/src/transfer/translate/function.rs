@@ -126,7 +126,16 @@ pub(super) fn call(translator: &Translator<'_>, name: &str, arguments: &[Expr]) 
         ("min" | "max" | "count" | "sum" | "total" | "avg" | "group_concat" | "string_agg", _) => {
             Err(Untranslatable(format!("{name}() is an aggregate function")))
         }
-        ("typeof", 1) => type_of(&typed(0)?, translator.place),
+        ("typeof", 1) => {
+            let argument = typed(0)?;
+            let wide = matches!(argument.class, Class::Integer { wide: true, .. });
+            if wide && argument.constant.is_none() && !matches!(arguments[0].node, Node::Name { .. }) {
+                return Err(Untranslatable(
+                    "typeof() is given a result that may leave 64 bits, and be a real then".to_owned(),
+                ));
+            }
+            type_of(&argument, translator.place)
+        }
         ("hex", 1) => hex(&typed(0)?),
         ("unicode", 1) => {
             let argument = typed(0)?.text_argument()?;
@@ -309,7 +318,14 @@ fn nullif(translator: &Translator<'_>, one: &Expr, other: &Expr) -> Result<Typed
         return Ok(value.clone());
     }
     let pair = align(value, other, false)?;
-    if pair.left == value.operand() {
+    // Of two types PostgreSQL's nullif yields the larger one.
+    let one_type = matches!(
+        (value.class, other.class),
+        (Class::Integer { .. }, Class::Integer { .. })
+            | (Class::Text, Class::Text)
+            | (Class::Blob, Class::Blob)
+    );
+    if one_type && pair.left == value.operand() {
         return Ok(Typed {
             bytewise: value.bytewise,
             ..Typed::atom(

@@ -35,7 +35,9 @@ impl Translator<'_> {
         {
             return moment?.typed();
         }
-        if self.place == Place::Generated && expr.may_need_collation() && !self.has_column(expr) {
+        if self.place == Place::Generated
+            && ((expr.may_need_collation() && !self.has_column(expr)) || self.is_decided(expr))
+        {
             return Err(Untranslatable("it calculates with constants alone".to_owned()));
         }
         match &expr.node {
@@ -130,6 +132,20 @@ impl Translator<'_> {
         })
     }
 
+    /// Whether a choice is made by constants, so that PostgreSQL calculates with what is chosen.
+    fn is_decided(&self, expr: &Expr) -> bool {
+        let decided_by = |test: &Expr| !self.has_column(test);
+        match &expr.node {
+            Node::Case { base: None, arms, .. } => arms.iter().any(|(when, _)| decided_by(when)),
+            Node::Call(name, arguments) => match (name.as_str(), arguments.as_slice()) {
+                ("coalesce" | "ifnull", [first @ .., _]) => first.iter().any(decided_by),
+                ("iif" | "if", [test, ..]) => decided_by(test),
+                _ => false,
+            },
+            _ => false,
+        }
+    }
+
     fn has_column(&self, expr: &Expr) -> bool {
         match &expr.node {
             Node::Name { name, .. } => self.column(name).is_some(),
@@ -210,6 +226,11 @@ impl Translator<'_> {
             }
             Binary::Concat => {
                 let (one, other) = (self.typed(left)?.texted()?, self.typed(right)?.texted()?);
+                if let (Some(Constant::Text(one)), Some(Constant::Text(other))) =
+                    (&one.constant, &other.constant)
+                {
+                    return Ok(Typed::text(&format!("{one}{other}")));
+                }
                 let sql = format!("{} || {}", one.operand(), other.operand());
                 let nullable = one.nullable || other.nullable;
                 Ok(Typed {
@@ -259,7 +280,8 @@ impl Translator<'_> {
         let nullable = from.nullable || to.nullable;
         if ![&value, &low, &high].iter().any(|part| part.class == Class::Null) {
             let (one, other) = (align(&value, &low, true)?, align(&value, &high, true)?);
-            if one.left == other.left {
+            let constant = matches!(value.constant, Some(Constant::Text(_)));
+            if one.left == other.left && !constant {
                 let sql = format!("{} BETWEEN {} AND {}", one.left, one.right, other.right);
                 return Ok(Typed::compound(sql, Class::Bool, nullable));
             }
@@ -355,6 +377,9 @@ pub(super) fn choice(tests: &[Typed], values: Vec<Typed>) -> Result<Typed> {
     let nullable = values.iter().any(|value| value.nullable);
     let bytewise = values.iter().any(|value| value.bytewise);
     let (class, values) = unified(values)?;
+    if class == Class::Null {
+        return Ok(Typed::null());
+    }
     let mut sql = "CASE".to_owned();
     for (test, value) in tests.iter().zip(&values) {
         sql = format!("{sql} WHEN {} THEN {}", test.sql, value.sql);

@@ -222,7 +222,6 @@ enum Power {
     Not,
     Equality,
     Order,
-    Escape,
     Bits,
     Sum,
     Product,
@@ -239,8 +238,7 @@ impl Power {
             Self::And => Self::Not,
             Self::Not => Self::Equality,
             Self::Equality => Self::Order,
-            Self::Order => Self::Escape,
-            Self::Escape => Self::Bits,
+            Self::Order => Self::Bits,
             Self::Bits => Self::Sum,
             Self::Sum => Self::Product,
             Self::Product => Self::Concat,
@@ -405,7 +403,7 @@ impl<'a> Parser<'a> {
             let glob = self.next()?.is("GLOB");
             let pattern = self.expression(Power::Order)?;
             let escape = if self.take("ESCAPE") {
-                Some(Box::new(self.expression(Power::Bits)?))
+                Some(Box::new(self.expression(Power::Order)?))
             } else {
                 None
             };

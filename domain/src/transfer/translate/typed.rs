@@ -122,12 +122,19 @@ impl Collation {
         }
     }
 
+    fn folded_text(self, text: &str) -> String {
+        match self {
+            Self::Binary => text.to_owned(),
+            Self::NoCase => text.to_ascii_lowercase(),
+            Self::RightTrim => text.trim_end_matches(' ').to_owned(),
+        }
+    }
+
     /// Text that is bytewise equal (and ordered) where `sql` is by this collation.
     fn folded(self, typed: &Typed) -> String {
         match (self, &typed.constant) {
             (Self::Binary, _) => typed.sql.clone(),
-            (Self::NoCase, Some(Constant::Text(text))) => text_literal(&text.to_ascii_lowercase()),
-            (Self::RightTrim, Some(Constant::Text(text))) => text_literal(text.trim_end_matches(' ')),
+            (_, Some(Constant::Text(text))) => text_literal(&self.folded_text(text)),
             (Self::NoCase, _) => lower(&typed.sql),
             (Self::RightTrim, _) => format!("rtrim({}, ' ')", typed.sql),
         }
@@ -424,12 +431,7 @@ pub(super) fn is_numeric(affinity: Affinity) -> bool {
 
 /// Makes the sides of a comparison alike, as SQLite does before it compares; `ordered` if more than equality counts.
 pub(super) fn align(left: &Typed, right: &Typed, ordered: bool) -> Result<Pair> {
-    let collation = [left, right]
-        .iter()
-        .find_map(|side| side.collation.filter(|(_, written)| *written))
-        .or(left.collation)
-        .or(right.collation)
-        .map_or(Collation::Binary, |(collation, _)| collation);
+    let collation = collation(left, right);
     let (one, other) = (affine(left, right)?, affine(right, left)?);
     let nullable = one.nullable || other.nullable;
     let (left, right) = same_class(one, other, collation, ordered)?;
@@ -438,6 +440,16 @@ pub(super) fn align(left: &Typed, right: &Typed, ordered: bool) -> Result<Pair> 
         right,
         nullable,
     })
+}
+
+/// The collation of a comparison: a written one first, then that of a column, the left one first.
+fn collation(left: &Typed, right: &Typed) -> Collation {
+    [left, right]
+        .iter()
+        .find_map(|side| side.collation.filter(|(_, written)| *written))
+        .or(left.collation)
+        .or(right.collation)
+        .map_or(Collation::Binary, |(collation, _)| collation)
 }
 
 /// One side of a comparison after SQLite has applied the affinity that the other side (or both) asks for.
@@ -625,13 +637,25 @@ pub(super) fn compare(operator: Binary, left: &Typed, right: &Typed) -> Result<T
         }
     }
     // PostgreSQL cannot always tell the collation of two strings.
-    if let (Some(Constant::Text(one)), Some(Constant::Text(other))) = (&left.constant, &right.constant)
-        && equality
-        && left.collation.is_none()
-        && right.collation.is_none()
-    {
-        let word = if (one == other) == not { "FALSE" } else { "TRUE" };
-        return Ok(Typed::atom(word.to_owned(), Class::Bool, false));
+    if let (Some(Constant::Text(one)), Some(Constant::Text(other))) = (&left.constant, &right.constant) {
+        let collation = collation(left, right);
+        let order = collation.folded_text(one).cmp(&collation.folded_text(other));
+        let holds = match operator {
+            Binary::Equal | Binary::Is => order.is_eq(),
+            Binary::Unequal | Binary::IsNot => order.is_ne(),
+            Binary::Less => order.is_lt(),
+            Binary::LessOrEqual => order.is_le(),
+            Binary::Greater => order.is_gt(),
+            _ => order.is_ge(),
+        };
+        // A cast may have given them an affinity, but only to text.
+        if ![left, right]
+            .iter()
+            .any(|side| side.affinity.is_some_and(is_numeric))
+        {
+            let word = if holds { "TRUE" } else { "FALSE" };
+            return Ok(Typed::atom(word.to_owned(), Class::Bool, false));
+        }
     }
     let pair = align(left, right, !equality)?;
     Ok(Typed::compound(

@@ -1,0 +1,170 @@
+//! Prices from a file.
+
+use std::path::{Path, PathBuf};
+
+use async_trait::async_trait;
+use cutover_domain::market::Checkpoint;
+use cutover_domain::market::day::Day;
+use cutover_domain::market::forecast::DailyBar;
+use cutover_domain::stored::TextEnum as _;
+use cutover_ports::market::{PriceError, PriceSource, Quote};
+use serde::Deserialize;
+
+use crate::document::{BarDocument, BarsDocument, PriceDocument};
+
+/// Prices from a JSON file, which is read anew each time: whoever replays days may change it meanwhile.
+#[derive(Debug, Clone)]
+pub struct FilePrices {
+    path: PathBuf,
+}
+
+/// The file: prices of moments, and bars. A symbol that is left out means any.
+#[derive(Debug, Deserialize)]
+struct Document {
+    #[serde(default)]
+    prices: Vec<Priced>,
+    #[serde(default)]
+    bars: Vec<BarDocument>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Priced {
+    symbol: Option<String>,
+    date: String,
+    checkpoint: String,
+    price: Option<f64>,
+    #[serde(default)]
+    fallback: bool,
+}
+
+impl FilePrices {
+    /// Prices from this file.
+    pub fn new(path: &Path) -> Self {
+        Self {
+            path: path.to_owned(),
+        }
+    }
+
+    async fn read(&self) -> Result<Document, PriceError> {
+        let place = self.path.display();
+        let text = tokio::fs::read(&self.path)
+            .await
+            .map_err(|error| PriceError::Unreachable(format!("{place}: {error}")))?;
+        serde_json::from_slice(&text).map_err(|error| PriceError::Unreadable(format!("{place}: {error}")))
+    }
+}
+
+fn is_of(symbol: Option<&str>, wanted: &str) -> bool {
+    symbol.is_none_or(|symbol| symbol == wanted)
+}
+
+#[async_trait]
+impl PriceSource for FilePrices {
+    async fn price(
+        &self,
+        symbol: &str,
+        checkpoint: Checkpoint,
+        day: Day,
+    ) -> Result<Option<Quote>, PriceError> {
+        let date = day.to_string();
+        let document = self.read().await?;
+        let found = document.prices.iter().find(|priced| {
+            is_of(priced.symbol.as_deref(), symbol)
+                && priced.date == date
+                && priced.checkpoint == checkpoint.as_str()
+        });
+        if let Some(found) = found {
+            return Ok(PriceDocument::new(found.price, found.fallback).quote());
+        }
+        // A day's first and last price stand in its bar.
+        let bars = bars_of(document, symbol).between(day, day)?;
+        let price = match checkpoint {
+            Checkpoint::Open => bars.first().map(|bar| bar.open),
+            Checkpoint::Close => bars.first().map(|bar| bar.close),
+            _ => None,
+        };
+        Ok(price.map(|price| Quote {
+            price,
+            is_fallback: false,
+        }))
+    }
+
+    async fn bars(&self, symbol: &str, from: Day, to: Day) -> Result<Vec<DailyBar>, PriceError> {
+        bars_of(self.read().await?, symbol).between(from, to)
+    }
+
+    fn is_configured(&self) -> bool {
+        true
+    }
+}
+
+fn bars_of(document: Document, symbol: &str) -> BarsDocument {
+    let bars = document
+        .bars
+        .into_iter()
+        .filter(|bar| is_of(bar.symbol.as_deref(), symbol));
+    BarsDocument::of(bars.collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn day(text: &str) -> Day {
+        Day::parse(text).unwrap()
+    }
+
+    #[tokio::test]
+    async fn prices_and_bars_are_found() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("prices.json");
+        let text = r#"{"prices": [
+                {"date": "2025-08-15", "checkpoint": "noon", "price": 582.75, "fallback": true},
+                {"symbol": "QQQ", "date": "2025-08-15", "checkpoint": "twoPM", "price": 1},
+                {"date": "2025-08-15", "checkpoint": "close", "price": null}],
+            "bars": [
+                {"date": "2025-08-15", "open": 580.5, "high": 590, "low": 570, "close": 581.9},
+                {"date": "2025-08-14", "open": 1, "high": 2, "low": 0.5, "close": 1.5}]}"#;
+        std::fs::write(&path, text).unwrap();
+        let prices = FilePrices::new(&path);
+        let price = async |checkpoint| {
+            prices
+                .price("SPY", checkpoint, day("2025-08-15"))
+                .await
+                .unwrap()
+                .map(|quote| (quote.price, quote.is_fallback))
+        };
+        assert_eq!(price(Checkpoint::Noon).await, Some((582.75, true)));
+        assert_eq!(price(Checkpoint::Open).await, Some((580.5, false)));
+        assert_eq!(
+            price(Checkpoint::Close).await,
+            None,
+            "what is said to be none is none"
+        );
+        assert_eq!(price(Checkpoint::TwoPm).await, None, "another symbol's");
+        assert_eq!(price(Checkpoint::PreMarket).await, None);
+        let bars = prices
+            .bars("SPY", day("2025-08-01"), day("2025-08-15"))
+            .await
+            .unwrap();
+        let days: Vec<String> = bars.iter().map(|bar| bar.day.to_string()).collect();
+        assert_eq!(days, ["2025-08-14", "2025-08-15"]);
+    }
+
+    #[tokio::test]
+    async fn a_file_that_cannot_be_read_is_told_by_name() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("prices.json");
+        let prices = FilePrices::new(&path);
+        let ask = || prices.bars("SPY", day("2025-08-01"), day("2025-08-15"));
+        assert!(matches!(ask().await, Err(PriceError::Unreachable(text)) if text.contains("prices.json")));
+        for text in [
+            "{",
+            "7",
+            r#"{"bars": [{"date": "today", "open": 1, "high": 1, "low": 1, "close": 1}]}"#,
+        ] {
+            std::fs::write(&path, text).unwrap();
+            assert!(matches!(ask().await, Err(PriceError::Unreadable(_))), "{text}");
+        }
+    }
+}

@@ -1,0 +1,295 @@
+//! Prices from a service over HTTP.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use cutover_domain::market::Checkpoint;
+use cutover_domain::market::day::Day;
+use cutover_domain::market::forecast::DailyBar;
+use cutover_domain::stored::TextEnum as _;
+use cutover_ports::market::{PriceError, PriceSource, Quote};
+use http_body_util::{BodyExt as _, Empty, Limited};
+use hyper::body::Bytes;
+use hyper::client::conn::http1::handshake;
+use hyper::header::{ACCEPT, HOST};
+use hyper::{Request, StatusCode, Uri};
+use hyper_util::rt::TokioIo;
+use rustls::pki_types::ServerName;
+use rustls::{ClientConfig, RootCertStore};
+use serde::de::DeserializeOwned;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpStream;
+use tokio_rustls::TlsConnector;
+
+use crate::document::{BarsDocument, PriceDocument};
+
+/// No answer that is a price is longer.
+const ANSWER_BYTES_MAX: usize = 4 * 1024 * 1024;
+
+/// A service that answers `GET {base}/price?symbol=…&checkpoint=…&date=…` and `GET {base}/bars?symbol=…&from=…&to=…`. A
+/// connection per question: there are a few a day.
+#[derive(Debug, Clone)]
+pub struct HttpPrices {
+    /// Scheme, host and port.
+    base: Uri,
+    /// The path that both questions stand below, without a slash at its end.
+    path: String,
+    timeout: Duration,
+    tls: Arc<ClientConfig>,
+}
+
+impl HttpPrices {
+    /// The service at `base`, which begins with `http://` or `https://`; the error says what else it is.
+    pub fn new(base: &str, timeout: Duration) -> Result<Self, String> {
+        let uri: Uri = base
+            .parse()
+            .map_err(|error| format!("{base:?} is no URL: {error}"))?;
+        if !matches!(uri.scheme_str(), Some("http" | "https")) || uri.host().is_none() {
+            return Err(format!(
+                "{base:?} does not begin with http:// or https:// and a host"
+            ));
+        }
+        if uri.query().is_some() {
+            return Err(format!(
+                "{base:?} must not have a query: the questions are put behind its path"
+            ));
+        }
+        let mut roots = RootCertStore::empty();
+        for certificate in rustls_native_certs::load_native_certs().certs {
+            // One that cannot be read is none to trust.
+            drop(roots.add(certificate));
+        }
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let tls = ClientConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .map_err(|error| error.to_string())?
+            .with_root_certificates(roots)
+            .with_no_client_auth();
+        Ok(Self {
+            path: uri.path().trim_end_matches('/').to_owned(),
+            base: uri,
+            timeout,
+            tls: Arc::new(tls),
+        })
+    }
+
+    /// The document at a path below the base; `None` if the service says that there is none.
+    async fn ask<T: DeserializeOwned>(&self, question: &str) -> Result<Option<T>, PriceError> {
+        let asking = tokio::time::timeout(self.timeout, self.exchange(question)).await;
+        let (status, body) = asking.map_err(|_| {
+            PriceError::Unreachable(format!("no answer within {} ms", self.timeout.as_millis()))
+        })??;
+        match status {
+            StatusCode::OK => serde_json::from_slice(&body)
+                .map(Some)
+                .map_err(|error| PriceError::Unreadable(error.to_string())),
+            StatusCode::NOT_FOUND => Ok(None),
+            status if status.is_server_error() => {
+                Err(PriceError::Unreachable(format!("it answers {status}")))
+            }
+            status => Err(PriceError::Unreadable(format!("status {status}"))),
+        }
+    }
+
+    async fn exchange(&self, question: &str) -> Result<(StatusCode, Bytes), PriceError> {
+        let host = self.base.host().unwrap_or_default();
+        let is_tls = self.base.scheme_str() == Some("https");
+        let port = self.base.port_u16().unwrap_or(if is_tls { 443 } else { 80 });
+        let name = host.trim_matches(['[', ']']);
+        let stream = TcpStream::connect((name, port)).await.map_err(unreachable)?;
+        let request = Request::get(format!("{}{question}", self.path))
+            .header(
+                HOST,
+                self.base.authority().map_or(host, |authority| authority.as_str()),
+            )
+            .header(ACCEPT, "application/json")
+            .body(Empty::new())
+            .map_err(|error| PriceError::Unreachable(error.to_string()))?;
+        if !is_tls {
+            return send(stream, request).await;
+        }
+        let server = ServerName::try_from(name.to_owned()).map_err(unreachable)?;
+        let connector = TlsConnector::from(Arc::clone(&self.tls));
+        send(
+            connector.connect(server, stream).await.map_err(unreachable)?,
+            request,
+        )
+        .await
+    }
+}
+
+fn unreachable(error: impl std::fmt::Display) -> PriceError {
+    PriceError::Unreachable(error.to_string())
+}
+
+async fn send(
+    stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    request: Request<Empty<Bytes>>,
+) -> Result<(StatusCode, Bytes), PriceError> {
+    let (mut sender, connection) = handshake(TokioIo::new(stream)).await.map_err(unreachable)?;
+    let answering = async {
+        let answer = sender.send_request(request).await.map_err(unreachable)?;
+        let status = answer.status();
+        let body = Limited::new(answer.into_body(), ANSWER_BYTES_MAX).collect().await;
+        let body = body.map_err(|error| PriceError::Unreadable(error.to_string()))?;
+        Ok((status, body.to_bytes()))
+    };
+    // The connection moves the bytes; it ends with the answer, or before it when something is wrong.
+    tokio::pin!(answering);
+    let mut connection = std::pin::pin!(connection);
+    tokio::select! {
+        answer = &mut answering => answer,
+        ended = &mut connection => {
+            ended.map_err(unreachable)?;
+            answering.await
+        }
+    }
+}
+
+/// A text as a value of a query: everything but letters, digits and `-._~` is escaped.
+fn escaped(text: &str) -> String {
+    use std::fmt::Write as _;
+    text.bytes().fold(String::new(), |mut escaped, byte| {
+        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
+            escaped.push(char::from(byte));
+        } else {
+            // Writing to a string does not fail.
+            let _written = write!(escaped, "%{byte:02X}");
+        }
+        escaped
+    })
+}
+
+#[async_trait]
+impl PriceSource for HttpPrices {
+    async fn price(
+        &self,
+        symbol: &str,
+        checkpoint: Checkpoint,
+        day: Day,
+    ) -> Result<Option<Quote>, PriceError> {
+        let question = format!(
+            "/price?symbol={}&checkpoint={}&date={day}",
+            escaped(symbol),
+            checkpoint.as_str()
+        );
+        let answer: Option<PriceDocument> = self.ask(&question).await?;
+        Ok(answer.and_then(|document| document.quote()))
+    }
+
+    async fn bars(&self, symbol: &str, from: Day, to: Day) -> Result<Vec<DailyBar>, PriceError> {
+        let question = format!("/bars?symbol={}&from={from}&to={to}", escaped(symbol));
+        let answer: Option<BarsDocument> = self.ask(&question).await?;
+        answer.map_or_else(|| Ok(Vec::new()), |document| document.between(from, to))
+    }
+
+    fn is_configured(&self) -> bool {
+        true
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    use tokio::net::TcpListener;
+
+    use super::*;
+
+    /// A service that answers once, and the first line of what it was asked.
+    async fn asked(answer: &'static str) -> (HttpPrices, tokio::task::JoinHandle<String>) {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let base = format!("http://{}/v1/", listener.local_addr().unwrap());
+        let serving = tokio::spawn(async move {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            let mut request = vec![0; 4096];
+            let length = stream.read(&mut request).await.unwrap();
+            stream.write_all(answer.as_bytes()).await.unwrap();
+            let request = String::from_utf8_lossy(&request[..length]).into_owned();
+            request.lines().next().unwrap().to_owned()
+        });
+        (HttpPrices::new(&base, Duration::from_secs(5)).unwrap(), serving)
+    }
+
+    fn day() -> Day {
+        Day::parse("2025-08-15").unwrap()
+    }
+
+    #[tokio::test]
+    async fn a_price_is_asked_for_and_read() {
+        let answer = "HTTP/1.1 200 OK\r\ncontent-length: 16\r\n\r\n{\"price\":582.75}";
+        let (prices, serving) = asked(answer).await;
+        let quote = prices
+            .price("S&P 500", Checkpoint::TwoPm, day())
+            .await
+            .unwrap()
+            .unwrap();
+        assert!((quote.price - 582.75).abs() < 1e-9 && !quote.is_fallback);
+        let line = "GET /v1/price?symbol=S%26P%20500&checkpoint=twoPM&date=2025-08-15 HTTP/1.1";
+        assert_eq!(serving.await.unwrap(), line);
+    }
+
+    #[tokio::test]
+    async fn bars_come_in_order_and_within_the_days_asked_for() {
+        let answer = "HTTP/1.1 200 OK\r\nconnection: close\r\n\r\n{\"bars\":[\
+            {\"date\":\"2025-08-15\",\"open\":1,\"high\":1,\"low\":1,\"close\":1,\"volume\":5},\
+            {\"date\":\"2025-08-14\",\"open\":1,\"high\":1,\"low\":1,\"close\":1},\
+            {\"date\":\"2025-08-16\",\"open\":1,\"high\":1,\"low\":1,\"close\":1}]}";
+        let (prices, serving) = asked(answer).await;
+        let bars = prices
+            .bars("SPY", Day::parse("2025-08-01").unwrap(), day())
+            .await
+            .unwrap();
+        let days: Vec<String> = bars.iter().map(|bar| bar.day.to_string()).collect();
+        assert_eq!(days, ["2025-08-14", "2025-08-15"]);
+        assert_eq!(
+            serving.await.unwrap(),
+            "GET /v1/bars?symbol=SPY&from=2025-08-01&to=2025-08-15 HTTP/1.1"
+        );
+    }
+
+    #[tokio::test]
+    async fn other_answers_are_none_or_told_apart() {
+        let price = async |answer| {
+            let (prices, serving) = asked(answer).await;
+            let price = prices.price("SPY", Checkpoint::Open, day()).await;
+            serving.await.unwrap();
+            price
+        };
+        let none = "HTTP/1.1 404 Not Found\r\ncontent-length: 0\r\n\r\n";
+        assert_eq!(price(none).await, Ok(None));
+        let none = "HTTP/1.1 200 OK\r\ncontent-length: 14\r\n\r\n{\"price\":null}";
+        assert_eq!(price(none).await, Ok(None));
+        let broken = "HTTP/1.1 503 Busy\r\ncontent-length: 0\r\n\r\n";
+        assert!(matches!(price(broken).await, Err(PriceError::Unreachable(_))));
+        for odd in [
+            "HTTP/1.1 302 Found\r\nlocation: /\r\ncontent-length: 0\r\n\r\n",
+            "HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\n<xml>",
+        ] {
+            assert!(
+                matches!(price(odd).await, Err(PriceError::Unreadable(_))),
+                "{odd}"
+            );
+        }
+        assert!(matches!(
+            price("nonsense\r\n\r\n").await,
+            Err(PriceError::Unreachable(_))
+        ));
+    }
+
+    #[tokio::test]
+    async fn a_service_that_is_silent_is_given_up() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let base = format!("http://{}", listener.local_addr().unwrap());
+        let prices = HttpPrices::new(&base, Duration::from_millis(50)).unwrap();
+        let error = prices.price("SPY", Checkpoint::Open, day()).await.unwrap_err();
+        assert!(error.to_string().contains("50 ms"), "{error}");
+    }
+
+    #[test]
+    fn other_urls_are_refused() {
+        for base in ["", "prices", "ftp://x", "http://", "http://x/?a=b"] {
+            assert!(HttpPrices::new(base, Duration::from_secs(1)).is_err(), "{base}");
+        }
+    }
+}

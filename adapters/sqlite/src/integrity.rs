@@ -1,0 +1,104 @@
+//! Rows that break a promise.
+
+use async_trait::async_trait;
+use cutover_domain::relations::Relation;
+use cutover_ports::integrity::{BrokenRule, Integrity, Rule};
+use cutover_ports::{StoreError, StoreResult};
+use rusqlite::params;
+
+use crate::database::Session;
+use crate::row::json_array;
+use crate::transfer::open::SourceFile;
+
+#[async_trait]
+impl Integrity for SourceFile {
+    async fn references(
+        &self,
+        relation: &'static Relation,
+        after: Option<String>,
+        limit: u32,
+    ) -> StoreResult<Vec<(String, u64)>> {
+        let Relation { child, column, .. } = relation;
+        examine(self, move |session| {
+            if !(session.has_table(child)? && session.has_column(child, column)?) {
+                return Ok(Vec::new());
+            }
+            // Keys are text; what else a column without STRICT holds comes in the order of its text.
+            let sql = format!(
+                "SELECT CAST({column} AS TEXT) AS key, count(*) FROM {child}
+                 WHERE {column} IS NOT NULL AND (?1 IS NULL OR CAST({column} AS TEXT) > ?1)
+                 GROUP BY key ORDER BY key LIMIT ?2"
+            );
+            session.query(&sql, params![after, limit], |columns| {
+                Ok((columns.text()?, columns.count()?))
+            })
+        })
+        .await
+    }
+
+    async fn missing(&self, relation: &'static Relation, keys: &[String]) -> StoreResult<Vec<String>> {
+        let Relation {
+            parent, parent_key, ..
+        } = relation;
+        let keys = keys.to_vec();
+        examine(self, move |session| {
+            if !session.has_table(parent)? {
+                return Ok(keys);
+            }
+            let sql = format!(
+                "SELECT value FROM json_each(?1) WHERE NOT EXISTS (SELECT 1 FROM {parent} WHERE {parent_key} = value)"
+            );
+            session.query(&sql, [json_array(&keys)], |columns| columns.text())
+        })
+        .await
+    }
+
+    async fn broken_rules(&self, tables: &[&'static str], rules: &[Rule]) -> StoreResult<Vec<BrokenRule>> {
+        let rules: Vec<Rule> = rules
+            .iter()
+            .filter(|rule| tables.contains(&rule.table.as_str()))
+            .cloned()
+            .collect();
+        examine(self, move |session| {
+            let mut broken = Vec::new();
+            for Rule { table, condition } in rules {
+                if !session.has_table(&table)? {
+                    continue;
+                }
+                let sql = format!("SELECT count(*) FROM \"{table}\" WHERE NOT ({condition})");
+                let rows = match session.query_opt(&sql, [], |columns| columns.count()) {
+                    Ok(rows) => rows.unwrap_or(0),
+                    // An old file may lack an optional column, and then no row of it breaks a rule.
+                    Err(StoreError::Backend(error)) if error.to_string().contains("no such column") => 0,
+                    Err(error) => return Err(error),
+                };
+                if rows > 0 {
+                    broken.push(BrokenRule {
+                        table,
+                        rule: condition,
+                        rows,
+                    });
+                }
+            }
+            Ok(broken)
+        })
+        .await
+    }
+}
+
+/// On a connection of its own, which can do nothing but read.
+async fn examine<T: Send + 'static>(
+    file: &SourceFile,
+    work: impl FnOnce(&Session) -> StoreResult<T> + Send + 'static,
+) -> StoreResult<T> {
+    let file = file.clone();
+    let examination = tokio::task::spawn_blocking(move || {
+        let connection = file
+            .connect()
+            .map_err(|error| StoreError::Unavailable(error.into()))?;
+        work(&Session::on(connection.into_connection()))
+    });
+    examination
+        .await
+        .map_err(|error| StoreError::Backend(error.into()))?
+}

@@ -1,0 +1,86 @@
+//! A bound on what all bodies that are being read and answered take together.
+
+use std::sync::Arc;
+
+use axum::extract::{Request, State};
+use axum::http::header::{CONTENT_LENGTH, TRANSFER_ENCODING};
+use axum::middleware::Next;
+use axum::response::Response;
+use tokio::sync::Semaphore;
+
+/// The bytes of all bodies at once. A parsed body takes several times its size.
+const BYTES_MAX: usize = 64 * 1024 * 1024;
+/// One permit stands for this many bytes.
+const UNIT: usize = 1024;
+
+/// The room for bodies.
+#[derive(Debug, Clone)]
+pub(super) struct Room {
+    permits: Arc<Semaphore>,
+    /// What one body may take at most.
+    body_limit: usize,
+}
+
+impl Room {
+    /// Room for several bodies of at most `body_limit` bytes each.
+    pub(super) fn new(body_limit: usize) -> Self {
+        let units = BYTES_MAX.max(body_limit).div_ceil(UNIT);
+        Self {
+            permits: Arc::new(Semaphore::new(units)),
+            body_limit,
+        }
+    }
+
+    /// How much room a request needs: what it says, or the most there may be if it does not say.
+    fn needed(&self, request: &Request) -> u32 {
+        let headers = request.headers();
+        let length = headers
+            .get(CONTENT_LENGTH)
+            .and_then(|length| length.to_str().ok()?.parse().ok());
+        let bytes = match length {
+            // One that says too much is refused unread.
+            Some(length) if length > self.body_limit => 0,
+            Some(length) => length,
+            None if headers.contains_key(TRANSFER_ENCODING) => self.body_limit,
+            None => 0,
+        };
+        u32::try_from(bytes.div_ceil(UNIT)).unwrap_or(u32::MAX)
+    }
+}
+
+/// Lets a request in once there is room for its body. How long it waits is part of the time that a request may take.
+pub(super) async fn wait_for_room(State(room): State<Room>, request: Request, next: Next) -> Response {
+    let needed = room.needed(&request);
+    let permit = room.permits.acquire_many(needed).await;
+    let response = next.run(request).await;
+    drop(permit);
+    response
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::body::Body;
+
+    use super::*;
+
+    fn request(name: &str, value: &str) -> Request {
+        Request::builder()
+            .header(name, value)
+            .body(Body::empty())
+            .unwrap()
+    }
+
+    #[test]
+    fn a_request_needs_the_room_that_it_says_or_all_that_it_may_take() {
+        let room = Room::new(10_000);
+        assert_eq!(room.needed(&Request::new(Body::empty())), 0);
+        assert_eq!(room.needed(&request("content-length", "1")), 1);
+        assert_eq!(room.needed(&request("content-length", "10000")), 10);
+        assert_eq!(room.needed(&request("content-length", "10001")), 0);
+        assert_eq!(room.needed(&request("transfer-encoding", "chunked")), 10);
+        // The largest body that is allowed finds room.
+        let huge = Room::new(1 << 30);
+        let needed = huge.needed(&request("transfer-encoding", "chunked"));
+        assert!(huge.permits.available_permits() >= needed as usize);
+    }
+}

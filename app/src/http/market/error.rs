@@ -1,0 +1,168 @@
+//! Failures in the form of SPY-tracker: `{"error": {"message", "type", "details"}}`. Some of its clients look for `detail`,
+//! so that is there too.
+
+use axum::Json;
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use cutover_ports::StoreError;
+use cutover_ports::market::PriceError;
+use serde::Serialize;
+use serde_json::{Value, json};
+use utoipa::ToSchema;
+
+use crate::http::error::HttpError;
+use crate::usecase::market::MarketError;
+
+/// A failure.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct MarketFailure {
+    /// What failed.
+    error: MarketFailureReason,
+    /// The message once more.
+    detail: String,
+}
+
+/// What failed, and what is known about it.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct MarketFailureReason {
+    /// In words.
+    message: String,
+    /// The kind, a word for machines.
+    #[serde(rename = "type")]
+    kind: &'static str,
+    /// More about it.
+    details: Value,
+}
+
+/// An answer that is not a success.
+#[derive(Debug)]
+pub(super) enum MarketHttpError {
+    /// The request does not fit its schema.
+    Request(HttpError),
+    /// Anything else.
+    Failed(StatusCode, &'static str, String, Value),
+}
+
+impl MarketHttpError {
+    /// What the original raises without a class of its own.
+    pub(super) fn plain(status: StatusCode, message: impl Into<String>) -> Self {
+        Self::Failed(status, "HTTPException", message.into(), json!({}))
+    }
+
+    /// What this service cannot do.
+    pub(super) fn not_here(message: impl Into<String>) -> Self {
+        let status = StatusCode::NOT_IMPLEMENTED;
+        Self::Failed(status, "NotImplemented", message.into(), json!({}))
+    }
+}
+
+impl From<HttpError> for MarketHttpError {
+    fn from(error: HttpError) -> Self {
+        Self::Request(error)
+    }
+}
+
+impl From<MarketError> for MarketHttpError {
+    fn from(error: MarketError) -> Self {
+        let message = error.to_string();
+        match error {
+            MarketError::NotFound { day, hint, .. } => {
+                let details = json!({ "date": day.to_string(), "hint": hint });
+                Self::Failed(StatusCode::NOT_FOUND, "DataNotFoundException", message, details)
+            }
+            MarketError::Unusable(_) => {
+                Self::Failed(StatusCode::BAD_REQUEST, "ValidationException", message, json!({}))
+            }
+            MarketError::Refused(_) => Self::plain(StatusCode::BAD_REQUEST, message),
+            MarketError::Locked(day) => {
+                let details = json!({ "date": day.to_string() });
+                Self::Failed(
+                    StatusCode::CONFLICT,
+                    "PredictionLockedException",
+                    message,
+                    details,
+                )
+            }
+            MarketError::NoModel(_) | MarketError::Prices(PriceError::NotConfigured) => {
+                Self::not_here(message)
+            }
+            MarketError::Prices(_) => Self::Failed(
+                StatusCode::SERVICE_UNAVAILABLE,
+                "MarketDataException",
+                message,
+                json!({}),
+            ),
+            MarketError::Store(error) => store(&error),
+        }
+    }
+}
+
+impl From<StoreError> for MarketHttpError {
+    fn from(error: StoreError) -> Self {
+        store(&error)
+    }
+}
+
+/// What a store's failure is to a client: who can do something about it decides the status.
+fn store(error: &StoreError) -> MarketHttpError {
+    let failed = |status, kind, message: String, hint: &str| {
+        MarketHttpError::Failed(status, kind, message, json!({ "hint": hint }))
+    };
+    match error {
+        StoreError::Invalid { what, reason } => MarketHttpError::Failed(
+            StatusCode::BAD_REQUEST,
+            "ValidationException",
+            reason.clone(),
+            json!({ "rule": what }),
+        ),
+        StoreError::Conflict(_) => failed(
+            StatusCode::CONFLICT,
+            "ConflictException",
+            error.to_string(),
+            "Read it again and decide anew",
+        ),
+        StoreError::Missing(_) => failed(
+            StatusCode::NOT_FOUND,
+            "DataNotFoundException",
+            error.to_string(),
+            "Create it first",
+        ),
+        StoreError::Unavailable(_) | StoreError::Indeterminate(_) | StoreError::Moved(_) => {
+            tracing::warn!(category = error.category(), %error, "the store did not answer");
+            failed(
+                StatusCode::SERVICE_UNAVAILABLE,
+                "DatabaseUnavailable",
+                "The database is not available, try again".to_owned(),
+                "The log of the service says more",
+            )
+        }
+        StoreError::Corrupt { .. } | StoreError::Backend(_) => {
+            tracing::error!(category = error.category(), %error, "request failed");
+            failed(
+                StatusCode::INTERNAL_SERVER_ERROR,
+                "InternalServerError",
+                "An unexpected error occurred".to_owned(),
+                "The log of the service says more",
+            )
+        }
+    }
+}
+
+impl IntoResponse for MarketHttpError {
+    fn into_response(self) -> Response {
+        match self {
+            Self::Request(error) => error.into_response(),
+            Self::Failed(status, kind, message, details) => {
+                let failure = MarketFailure {
+                    detail: message.clone(),
+                    error: MarketFailureReason {
+                        message,
+                        kind,
+                        details,
+                    },
+                };
+                (status, Json(failure)).into_response()
+            }
+        }
+    }
+}

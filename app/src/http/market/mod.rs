@@ -1,0 +1,122 @@
+//! The market's interface, as SPY-tracker's clients know it.
+
+mod admin;
+mod days;
+mod error;
+mod predictions;
+mod read;
+mod scheduler;
+mod stored;
+mod suggestions;
+mod unserved;
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::HeaderValue;
+use cutover_ports::StoreResult;
+use cutover_ports::market::PriceSource;
+use serde::Serialize;
+use tower_http::cors::{AllowHeaders, AllowMethods, AllowOrigin, CorsLayer};
+use utoipa::ToSchema;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use super::App;
+use super::error::{unknown_method, unknown_path};
+use crate::jobs::Scheduler;
+use crate::usecase::market::{Market, MarketRules};
+
+use scheduler::JobOverview;
+
+/// What the market's handlers need besides the repositories.
+#[derive(Clone)]
+pub struct MarketService {
+    /// Whether it is served.
+    pub enabled: bool,
+    /// The name that the interface's health tells.
+    pub name: String,
+    /// Where its web page comes from, or `*`.
+    pub frontend_origin: String,
+    /// Where prices come from.
+    pub prices: Arc<dyn PriceSource>,
+    /// What is configured.
+    pub rules: Arc<MarketRules>,
+    /// What runs the jobs; none where no run could be noted.
+    pub scheduler: Option<Arc<Scheduler>>,
+}
+
+impl std::fmt::Debug for MarketService {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("MarketService")
+            .field("name", &self.name)
+            .field("rules", &self.rules)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Every route beneath `/market`.
+pub(super) fn router(frontend_origin: &str) -> OpenApiRouter<App> {
+    let (routes, document) = OpenApiRouter::new()
+        .routes(routes!(healthz))
+        .merge(days::router())
+        .merge(suggestions::router())
+        .merge(predictions::router())
+        .merge(admin::router())
+        .merge(scheduler::router())
+        .merge(unserved::router())
+        .split_for_parts();
+    let routes = routes
+        .fallback(unknown_path)
+        .method_not_allowed_fallback(unknown_method)
+        .layer(cross_origin(frontend_origin));
+    let mut router = OpenApiRouter::from(routes);
+    *router.get_openapi_mut() = document;
+    router
+}
+
+/// Pages of one origin, or of any, may ask with credentials.
+fn cross_origin(origin: &str) -> CorsLayer {
+    let origin = match HeaderValue::from_str(origin) {
+        Ok(origin) if origin != "*" => AllowOrigin::exact(origin),
+        _ => AllowOrigin::mirror_request(),
+    };
+    CorsLayer::new()
+        .allow_origin(origin)
+        .allow_credentials(true)
+        .allow_methods(AllowMethods::mirror_request())
+        .allow_headers(AllowHeaders::mirror_request())
+}
+
+fn market(app: &App) -> Market {
+    Market::new(
+        app.routing.market(),
+        Arc::clone(&app.market.prices),
+        Arc::clone(&app.clock),
+        Arc::clone(&app.market.rules),
+    )
+}
+
+/// Every job, when it is due next, and its last runs: what `/ops/jobs` shows.
+pub(super) async fn job_overview(app: &App, runs_max: u32) -> StoreResult<JobOverview> {
+    scheduler::overview(app, runs_max).await
+}
+
+/// That the interface answers.
+#[derive(Serialize, ToSchema)]
+struct MarketHealth {
+    /// Always `ok`.
+    status: &'static str,
+    /// Its name.
+    app: String,
+}
+
+/// Whether the interface answers. Asks no database.
+#[utoipa::path(get, path = "/healthz", tag = "Market", responses((status = 200, body = MarketHealth)))]
+async fn healthz(State(app): State<App>) -> Json<MarketHealth> {
+    Json(MarketHealth {
+        status: "ok",
+        app: app.market.name.clone(),
+    })
+}

@@ -1,0 +1,388 @@
+//! `/market/ai`, `/market/accuracy`.
+
+use axum::Json;
+use axum::extract::State;
+use cutover_domain::market::accuracy::ErrorFigures;
+use cutover_domain::market::ai_prediction::{AiPrediction, ScoredFilter};
+use cutover_domain::market::daily_prediction::DailyPrediction;
+use serde::Serialize;
+use serde_json::{Map, Value, json};
+use utoipa::ToSchema;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use super::error::{MarketFailure, MarketHttpError};
+use super::market;
+use super::read::{QueryValues as _, path_day};
+use super::stored::{day, flag, number, real, text_enum};
+use crate::http::App;
+use crate::http::request::{Key, Mistakes, Parameters};
+use crate::usecase::market::accuracy::Detailed;
+
+const TAG: &str = "Market: predictions";
+
+pub(super) fn router() -> OpenApiRouter<App> {
+    OpenApiRouter::new()
+        .routes(routes!(predictions))
+        .routes(routes!(predict))
+        .routes(routes!(accuracy))
+        .routes(routes!(accuracy_metrics))
+}
+
+/// What models predicted for a day.
+#[derive(Serialize, ToSchema)]
+struct MarketPredictions {
+    /// The day.
+    date: String,
+    /// What the market was like.
+    market_context: String,
+    /// The price before the market opened.
+    #[schema(value_type = Option<f64>)]
+    pre_market_price: Value,
+    /// One for each moment, in the order of the day.
+    predictions: Vec<MarketPrediction>,
+    /// How good they were, once some prices are known and not all were exact.
+    accuracy_summary: Option<MarketAccuracySummary>,
+    /// None of stored predictions.
+    #[schema(value_type = Option<String>)]
+    sentiment: Value,
+}
+
+/// A model's prediction of a price.
+#[derive(Serialize, ToSchema)]
+struct MarketPrediction {
+    /// When in the day.
+    #[schema(value_type = String)]
+    checkpoint: Value,
+    /// The price.
+    #[schema(value_type = Option<f64>)]
+    predicted_price: Value,
+    /// How sure the model was, 0 to 1.
+    #[schema(value_type = Option<f64>)]
+    confidence: Value,
+    /// Why.
+    reasoning: String,
+    /// What the price became.
+    #[schema(value_type = Option<f64>)]
+    actual_price: Value,
+    /// How far the prediction was from it.
+    #[schema(value_type = Option<f64>)]
+    prediction_error: Value,
+}
+
+/// How good a day's predictions were.
+#[derive(Serialize, ToSchema)]
+struct MarketAccuracySummary {
+    /// The mean distance.
+    mean_absolute_error: f64,
+    /// The share within a dollar.
+    accuracy_rate: f64,
+    /// How many have a price.
+    predictions_with_actuals: usize,
+    /// How many there are.
+    total_predictions: usize,
+}
+
+impl MarketAccuracySummary {
+    fn of(predictions: &[AiPrediction]) -> Option<Self> {
+        let errors: Vec<f64> = predictions
+            .iter()
+            .filter(|row| row.fields.actual_price.is_some())
+            .filter_map(|row| row.fields.prediction_error.as_ref()?.known().copied())
+            .collect();
+        let sum: f64 = errors.iter().sum();
+        if sum == 0.0 {
+            return None;
+        }
+        let count = errors.len() as f64;
+        Some(Self {
+            mean_absolute_error: sum / count,
+            accuracy_rate: errors.iter().filter(|error| **error <= 1.0).count() as f64 / count,
+            predictions_with_actuals: errors.len(),
+            total_predictions: predictions.len(),
+        })
+    }
+}
+
+impl From<&AiPrediction> for MarketPrediction {
+    fn from(row: &AiPrediction) -> Self {
+        let fields = &row.fields;
+        Self {
+            checkpoint: text_enum(&fields.checkpoint),
+            predicted_price: number(Some(&fields.predicted_price)),
+            confidence: number(Some(&fields.confidence)),
+            reasoning: fields.reasoning.clone().unwrap_or_default(),
+            actual_price: number(fields.actual_price.as_ref()),
+            prediction_error: number(fields.prediction_error.as_ref()),
+        }
+    }
+}
+
+fn context(predictions: &[AiPrediction]) -> String {
+    let first = predictions
+        .first()
+        .and_then(|row| row.fields.market_context.clone());
+    first.unwrap_or_default()
+}
+
+/// What models predicted for a day, and what became of it.
+#[utoipa::path(
+    get, path = "/ai/predictions/{date}", tag = TAG,
+    params(("date" = String, Path, description = "The day.")),
+    responses(
+        (status = 200, body = MarketPredictions),
+        (status = 501, body = MarketFailure, description = "None are stored, and there is no model here to make some.")
+    )
+)]
+async fn predictions(
+    State(app): State<App>,
+    Key(date): Key,
+) -> Result<Json<MarketPredictions>, MarketHttpError> {
+    let mut mistakes = Mistakes::default();
+    let day = path_day("date", &date, &mut mistakes);
+    let day = mistakes.finish(day)?;
+    let found = market(&app).predictions(day).await?;
+    let pre_market = found.row.as_ref().and_then(|row| row.fields.pre_market.as_ref());
+    Ok(Json(MarketPredictions {
+        date: day.to_string(),
+        market_context: context(&found.predictions),
+        pre_market_price: number(pre_market),
+        predictions: found.predictions.iter().map(Into::into).collect(),
+        accuracy_summary: MarketAccuracySummary::of(&found.predictions),
+        sentiment: Value::Null,
+    }))
+}
+
+/// How far back a model looks.
+#[derive(utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
+#[expect(dead_code, reason = "describes what `predict` reads")]
+struct MarketPredictQuery {
+    /// Days.
+    #[param(required = false, rename = "lookbackDays", default = 5)]
+    lookback_days: i64,
+}
+
+/// The band that was made of a day's predictions.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+struct MarketBand {
+    /// The day.
+    #[schema(value_type = String, format = Date)]
+    date: Value,
+    /// The lower end.
+    #[schema(value_type = Option<f64>)]
+    pred_low: Value,
+    /// The upper end.
+    #[schema(value_type = Option<f64>)]
+    pred_high: Value,
+    /// Always `ai`.
+    source: Option<String>,
+    /// Always true.
+    #[schema(value_type = Option<bool>)]
+    locked: Value,
+    /// What the market was like.
+    analysis: String,
+    /// As it was asked for.
+    lookback_days: i64,
+}
+
+/// Make a day's band of its stored predictions, and lock it.
+#[utoipa::path(
+    post, path = "/ai/predict/{date}", tag = TAG,
+    params(("date" = String, Path, description = "The day."), MarketPredictQuery),
+    responses(
+        (status = 200, body = MarketBand),
+        (status = 409, body = MarketFailure, description = "The day is locked."),
+        (status = 501, body = MarketFailure, description = "None are stored, and there is no model here to make some.")
+    )
+)]
+async fn predict(
+    State(app): State<App>,
+    Key(date): Key,
+    parameters: Parameters,
+) -> Result<Json<MarketBand>, MarketHttpError> {
+    let mut mistakes = Mistakes::default();
+    let target = path_day("date", &date, &mut mistakes);
+    let lookback_days = parameters.whole("lookbackDays", 5, &mut mistakes);
+    let target = mistakes.finish(target)?;
+    let (
+        DailyPrediction {
+            day: date, fields, ..
+        },
+        predictions,
+    ) = market(&app).lock_band(target).await?;
+    Ok(Json(MarketBand {
+        date: day(&date),
+        pred_low: number(fields.pred_low.as_ref()),
+        pred_high: number(fields.pred_high.as_ref()),
+        source: fields.source,
+        locked: flag(fields.locked.as_ref()),
+        analysis: context(&predictions),
+        lookback_days,
+    }))
+}
+
+/// How good predictions were, all in all.
+#[derive(Serialize, ToSchema)]
+struct MarketAccuracy {
+    /// What there is to say if there are none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    message: Option<&'static str>,
+    /// How many were scored.
+    total_predictions: usize,
+    /// The mean distance.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    overall_mae: Option<f64>,
+    /// By moment: `mean_absolute_error`, `accuracy_rate_1dollar`, `total_predictions`, `avg_confidence`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<Object>)]
+    checkpoint_performance: Option<Value>,
+    /// By confidence (high, medium, low): `mean_absolute_error`, `count`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<Object>)]
+    confidence_calibration: Option<Value>,
+}
+
+/// An object with a member for each of some figures.
+fn members<N: Into<String>>(
+    figures: impl IntoIterator<Item = (N, ErrorFigures)>,
+    show: impl Fn(&ErrorFigures) -> Value,
+) -> Value {
+    let members = figures
+        .into_iter()
+        .map(|(name, figures)| (name.into(), show(&figures)));
+    Value::Object(members.collect::<Map<_, _>>())
+}
+
+const NONE_SCORED: &str = "No predictions with actual prices found";
+
+/// How good predictions were, all in all.
+#[utoipa::path(get, path = "/ai/accuracy", tag = TAG, responses((status = 200, body = MarketAccuracy)))]
+async fn accuracy(State(app): State<App>) -> Result<Json<MarketAccuracy>, MarketHttpError> {
+    let overview = market(&app).accuracy().await?;
+    let Some(all) = overview.all else {
+        return Ok(Json(MarketAccuracy {
+            message: Some(NONE_SCORED),
+            total_predictions: 0,
+            overall_mae: None,
+            checkpoint_performance: None,
+            confidence_calibration: None,
+        }));
+    };
+    let by_checkpoint = members(overview.by_checkpoint, |figures| {
+        json!({
+            "mean_absolute_error": figures.mae,
+            "accuracy_rate_1dollar": figures.within_1,
+            "total_predictions": figures.count,
+            "avg_confidence": figures.confidence,
+        })
+    });
+    let by_confidence = members(
+        overview.by_confidence,
+        |figures| json!({ "mean_absolute_error": figures.mae, "count": figures.count }),
+    );
+    Ok(Json(MarketAccuracy {
+        message: None,
+        total_predictions: all.count,
+        overall_mae: Some(all.mae),
+        checkpoint_performance: Some(by_checkpoint),
+        confidence_calibration: Some(by_confidence),
+    }))
+}
+
+/// Which predictions are meant.
+#[derive(utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
+#[expect(dead_code, reason = "describes what `accuracy_metrics` reads")]
+struct MarketAccuracyQuery {
+    /// From this day on.
+    start_date: Option<String>,
+    /// Up to this day.
+    end_date: Option<String>,
+    /// Of this source.
+    model_name: Option<String>,
+    /// Of this moment.
+    checkpoint: Option<String>,
+}
+
+/// How good the predictions that are meant were.
+#[derive(Serialize, ToSchema)]
+struct MarketAccuracyMetrics {
+    /// Always `success`.
+    status: &'static str,
+    /// The figures; a message where nothing was scored.
+    #[schema(value_type = Object)]
+    metrics: Value,
+    /// What was asked for.
+    #[schema(value_type = Object)]
+    filters: Value,
+}
+
+/// How good the predictions that are meant were.
+#[utoipa::path(
+    get, path = "/accuracy/metrics", tag = TAG, params(MarketAccuracyQuery),
+    responses((status = 200, body = MarketAccuracyMetrics))
+)]
+async fn accuracy_metrics(
+    State(app): State<App>,
+    parameters: Parameters,
+) -> Result<Json<MarketAccuracyMetrics>, MarketHttpError> {
+    let mut mistakes = Mistakes::default();
+    let filter = ScoredFilter {
+        from: parameters.optional_day("start_date", &mut mistakes),
+        to: parameters.optional_day("end_date", &mut mistakes),
+        source: parameters.text("model_name").map(str::to_owned),
+        checkpoint: parameters.text("checkpoint").map(str::to_owned),
+    };
+    mistakes.finish(Some(()))?;
+    let found = market(&app).accuracy_of(&filter).await?;
+    Ok(Json(MarketAccuracyMetrics {
+        status: "success",
+        metrics: found.map_or_else(
+            || json!({ "message": NONE_SCORED, "total_predictions": 0 }),
+            |found| metrics(&found),
+        ),
+        filters: json!({
+            "start_date": filter.from.map(|day| day.to_string()),
+            "end_date": filter.to.map(|day| day.to_string()),
+            "model_name": filter.source,
+            "checkpoint": filter.checkpoint,
+        }),
+    }))
+}
+
+fn metrics(found: &Detailed) -> Value {
+    let all = &found.all;
+    let recent = match &found.recent {
+        Some(recent) => json!({ "days": 5, "mae": real(recent.mae), "hit_rate_1dollar": recent.within_1 }),
+        None => json!({ "days": 0, "mae": null, "hit_rate_1dollar": null }),
+    };
+    json!({
+        "total_predictions": all.count,
+        "date_range": {
+            "start": found.from.map(|day| day.to_string()),
+            "end": found.to.map(|day| day.to_string()),
+            "days": found.days,
+        },
+        "overall_metrics": {
+            "mae": real(all.mae),
+            "rmse": real(all.rmse),
+            "hit_rate_1dollar": all.within_1,
+            "hit_rate_2dollar": all.within_2,
+            "interval_coverage": all.interval_coverage,
+        },
+        "checkpoint_metrics": members(found.by_checkpoint.clone(), |figures| json!({
+            "mae": real(figures.mae),
+            "hit_rate_1dollar": figures.within_1,
+            "count": figures.count,
+            "interval_coverage": figures.interval_coverage,
+        })),
+        "source_metrics": members(found.by_source.clone(), |figures| json!({
+            "mae": real(figures.mae),
+            "hit_rate_1dollar": figures.within_1,
+            "count": figures.count,
+        })),
+        "recent_metrics": recent,
+    })
+}

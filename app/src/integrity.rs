@@ -1,0 +1,411 @@
+//! Whether what the databases hold holds together: rows on both sides, references to rows that are not there, rules that rows break,
+//! and when all was last copied and verified. Looked at now and then, kept, and shown by `/integrity`, the status page and the metrics.
+
+use std::collections::HashSet;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use cutover_domain::relations::{RELATIONS, Relation};
+use cutover_domain::time::Timestamp;
+use cutover_ports::StoreResult;
+use cutover_ports::clock::Clock;
+use cutover_ports::integrity::{BrokenRule, Integrity};
+use metrics::gauge;
+use serde_json::{Value, json};
+
+use crate::config::{Backend, Config, ContextConfig};
+use crate::status::{self, Status, TableStatus};
+use crate::wiring::{Examiners, rules};
+
+/// A report this old is made anew when somebody asks, if it did not take long to make.
+const FRESH: Duration = Duration::from_secs(15);
+/// Of the time, at most one part in so many goes into reports that nobody has ordered.
+const SHARE: u32 = 10;
+/// A report is made at least this often, for the metrics.
+const EVERY: Duration = Duration::from_mins(5);
+/// Keys looked up at once.
+const KEYS: u32 = 5_000;
+/// So many missing keys are named.
+const NAMED: usize = 5;
+
+/// What an examination found.
+#[derive(Debug)]
+pub struct Report {
+    /// When it began.
+    pub at: Timestamp,
+    /// How long it took.
+    pub took: Duration,
+    /// Databases, repositories and tables.
+    pub status: Status,
+    /// References to rows that are not there.
+    pub orphans: Vec<Orphans>,
+    /// Rules that rows break.
+    pub broken: Vec<Broken>,
+}
+
+/// Rows of a table that refer to rows which are not there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Orphans {
+    /// The table's context.
+    pub context: &'static str,
+    /// Where the table is.
+    pub backend: Backend,
+    /// What refers to what.
+    pub relation: &'static Relation,
+    /// So many rows.
+    pub rows: u64,
+    /// The first of the keys that are missing.
+    pub missing: Vec<String>,
+}
+
+/// A rule that rows of a database break.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Broken {
+    /// The table's context.
+    pub context: &'static str,
+    /// Where the table is.
+    pub backend: Backend,
+    /// Which rule, and how many rows.
+    pub rule: BrokenRule,
+}
+
+impl Report {
+    /// Whether nothing is wrong.
+    pub fn ok(&self) -> bool {
+        self.orphans.is_empty() && self.broken.is_empty()
+    }
+
+    /// The newest verification of any table.
+    pub fn last_verification(&self) -> Option<Timestamp> {
+        self.newest(|table| table.verified_at())
+    }
+
+    /// The newest copy of any table.
+    pub fn last_copy(&self) -> Option<Timestamp> {
+        self.newest(|table| table.copied_at())
+    }
+
+    fn newest(&self, time: impl Fn(&TableStatus) -> Option<Timestamp>) -> Option<Timestamp> {
+        let tables = self
+            .status
+            .repositories
+            .iter()
+            .flat_map(|repository| &repository.tables);
+        tables.filter_map(time).max()
+    }
+
+    /// For a machine.
+    pub fn json(&self) -> Value {
+        let orphans = self.orphans.iter().map(|orphans| {
+            json!({
+                "context": orphans.context,
+                "backend": orphans.backend.name(),
+                "table": orphans.relation.child,
+                "column": orphans.relation.column,
+                "parent": orphans.relation.parent,
+                "rows": orphans.rows,
+                "missing": orphans.missing,
+            })
+        });
+        let broken = self.broken.iter().map(|broken| {
+            json!({
+                "context": broken.context,
+                "backend": broken.backend.name(),
+                "table": broken.rule.table,
+                "rule": broken.rule.rule,
+                "rows": broken.rule.rows,
+            })
+        });
+        let mut report = json!({
+            "ok": self.ok(),
+            "checked_at": self.at.to_json_text(),
+            "seconds": self.took.as_secs_f64(),
+            "last_copy": self.last_copy().map(Timestamp::to_json_text),
+            "last_verification": self.last_verification().map(Timestamp::to_json_text),
+            "orphans": orphans.collect::<Vec<_>>(),
+            "broken_rules": broken.collect::<Vec<_>>(),
+        });
+        if let (Some(report), Value::Object(status)) = (report.as_object_mut(), self.status.json()) {
+            report.extend(status);
+        }
+        report
+    }
+
+    /// Puts the figures among the metrics.
+    fn publish(&self) {
+        let rows = |orphans: u64| orphans as f64;
+        gauge!("cutover_integrity_checked_timestamp_seconds").set(seconds(self.at));
+        gauge!("cutover_integrity_seconds").set(self.took.as_secs_f64());
+        gauge!("cutover_orphan_rows").set(rows(self.orphans.iter().map(|orphans| orphans.rows).sum()));
+        gauge!("cutover_rule_breaking_rows")
+            .set(rows(self.broken.iter().map(|broken| broken.rule.rows).sum()));
+        for database in &self.status.databases {
+            let labels = [
+                ("context", database.context),
+                ("backend", database.backend.name()),
+            ];
+            gauge!("cutover_schema_version", &labels).set(database.version as f64);
+            gauge!("cutover_schema_head", &labels).set(database.head as f64);
+        }
+        for repository in &self.status.repositories {
+            let labels = [("context", repository.context), ("repository", repository.name)];
+            let on_postgres = f64::from(u8::from(repository.backend == Backend::Postgres));
+            gauge!("cutover_repository_on_postgres", &labels).set(on_postgres);
+            for table in &repository.tables {
+                let label = |backend: Backend| {
+                    [
+                        ("context", repository.context),
+                        ("table", table.name),
+                        ("backend", backend.name()),
+                    ]
+                };
+                for (backend, counted) in [
+                    (Backend::Sqlite, table.sqlite),
+                    (Backend::Postgres, table.postgres),
+                ] {
+                    if let Some(counted) = counted {
+                        gauge!("cutover_table_rows", &label(backend)).set(rows(counted.truth()));
+                    }
+                }
+                let labels = [("context", repository.context), ("table", table.name)];
+                if let Some(at) = table.copied_at() {
+                    gauge!("cutover_table_copied_timestamp_seconds", &labels).set(seconds(at));
+                }
+                if let Some(at) = table.verified_at() {
+                    gauge!("cutover_table_verified_timestamp_seconds", &labels).set(seconds(at));
+                }
+                if let Some(entry) = &table.ledger {
+                    gauge!("cutover_table_carried_rows", &labels).set(rows(entry.rows));
+                }
+            }
+        }
+    }
+}
+
+fn seconds(at: Timestamp) -> f64 {
+    at.as_micros() as f64 / 1e6
+}
+
+/// The examinations of a running service: one at a time, the last one kept. Cloning shares them.
+#[derive(Clone)]
+pub struct Examinations {
+    config: Arc<Config>,
+    clock: Arc<dyn Clock>,
+    /// Held by whoever examines.
+    turn: Arc<tokio::sync::Mutex<()>>,
+    last: Arc<Mutex<Option<Last>>>,
+    closed: Arc<AtomicBool>,
+}
+
+#[derive(Clone)]
+struct Last {
+    begun: Instant,
+    report: Arc<Report>,
+}
+
+impl std::fmt::Debug for Examinations {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Examinations").finish_non_exhaustive()
+    }
+}
+
+impl Examinations {
+    /// Of the databases of `config`. None is made yet.
+    pub fn new(config: Arc<Config>, clock: Arc<dyn Clock>) -> Self {
+        Self {
+            config,
+            clock,
+            turn: Arc::default(),
+            last: Arc::default(),
+            closed: Arc::default(),
+        }
+    }
+
+    /// The last report, if there is one.
+    pub fn last(&self) -> Option<Arc<Report>> {
+        self.kept().map(|last| last.report)
+    }
+
+    fn kept(&self) -> Option<Last> {
+        self.last.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// A report that is recent; the error says why there is none.
+    pub async fn recent(&self) -> Result<Arc<Report>, String> {
+        match self.kept() {
+            Some(last) if last.begun.elapsed() < FRESH.max(last.report.took * SHARE) => Ok(last.report),
+            _ => self.fresh().await,
+        }
+    }
+
+    /// A report that was begun after this was called. Who calls while one is made waits for the next, and all who wait share that.
+    pub async fn fresh(&self) -> Result<Arc<Report>, String> {
+        let asked = Instant::now();
+        let _turn = self.turn.lock().await;
+        if let Some(last) = self.kept()
+            && last.begun >= asked
+        {
+            return Ok(last.report);
+        }
+        if self.closed.load(Ordering::Relaxed) {
+            return Err("the service is stopping".to_owned());
+        }
+        let begun = Instant::now();
+        let at = self.clock.now();
+        let report = Arc::new(examine(&self.config, at, begun).await?);
+        report.publish();
+        *self.last.lock().unwrap_or_else(PoisonError::into_inner) = Some(Last {
+            begun,
+            report: Arc::clone(&report),
+        });
+        Ok(report)
+    }
+
+    /// Makes a report now and then, for the metrics.
+    pub async fn keep_up(self) {
+        while !self.closed.load(Ordering::Relaxed) {
+            if let Err(problem) = self.recent().await {
+                tracing::warn!(%problem, "the databases could not be examined");
+            }
+            tokio::time::sleep(EVERY).await;
+        }
+    }
+
+    /// Waits for the examination that is under way, and lets no other begin: a file is only closed whole when nobody reads it.
+    pub async fn close(&self) {
+        self.closed.store(true, Ordering::Relaxed);
+        drop(self.turn.lock().await);
+    }
+}
+
+async fn examine(config: &Config, at: Timestamp, begun: Instant) -> Result<Report, String> {
+    let status = status::gather(config).await.map_err(|error| error.to_string())?;
+    let examiners = Examiners::open(config).map_err(|error| error.to_string())?;
+    let contexts = config.contexts();
+    let orphans = find_orphans(&contexts, &examiners).await?;
+    let broken = find_broken(&contexts, &examiners).await?;
+    Ok(Report {
+        at,
+        took: begun.elapsed(),
+        status,
+        orphans,
+        broken,
+    })
+}
+
+/// References whose row is not where its repository runs. What stands in the database that a repository does not run on is not looked
+/// at: it is a copy, planted or left behind.
+async fn find_orphans(contexts: &[ContextConfig], examiners: &Examiners) -> Result<Vec<Orphans>, String> {
+    let home = |table: &str| {
+        contexts.iter().find_map(|context| {
+            let mut repositories = context.repositories.iter();
+            let repository = repositories.find(|repository| repository.tables.contains(&table))?;
+            Some((context, repository.backend))
+        })
+    };
+    let mut found = Vec::new();
+    for relation in RELATIONS {
+        let (Some((context, backend)), Some((_, parents))) = (home(relation.child), home(relation.parent))
+        else {
+            continue;
+        };
+        let (Some(children), Some(parents)) =
+            (examiners.on(context, backend), examiners.on(context, parents))
+        else {
+            continue;
+        };
+        let (rows, missing) = orphans_of(relation, children.as_ref(), parents.as_ref())
+            .await
+            .map_err(|error| format!("{}.{}: {error}", relation.child, relation.column))?;
+        if rows > 0 {
+            found.push(Orphans {
+                context: context.schema.name,
+                backend,
+                relation,
+                rows,
+                missing,
+            });
+        }
+    }
+    Ok(found)
+}
+
+/// How many rows refer to nothing, and the first keys of which there is no row.
+async fn orphans_of(
+    relation: &'static Relation,
+    children: &dyn Integrity,
+    parents: &dyn Integrity,
+) -> StoreResult<(u64, Vec<String>)> {
+    let (mut rows, mut named) = (0, Vec::new());
+    let mut after: Option<String> = None;
+    loop {
+        let references = children.references(relation, after, KEYS).await?;
+        let keys: Vec<String> = references.iter().map(|(key, _)| key.clone()).collect();
+        if keys.is_empty() {
+            return Ok((rows, named));
+        }
+        after = keys.last().cloned();
+        let missing = parents.missing(relation, &keys).await?;
+        let gone: HashSet<&String> = missing.iter().collect();
+        let of_missing = references.iter().filter(|(key, _)| gone.contains(key));
+        rows += of_missing.map(|(_, rows)| rows).sum::<u64>();
+        named.extend(missing);
+        named.truncate(NAMED);
+    }
+}
+
+async fn find_broken(contexts: &[ContextConfig], examiners: &Examiners) -> Result<Vec<Broken>, String> {
+    let mut found = Vec::new();
+    for context in contexts {
+        let tables: Vec<&'static str> = context.tables().collect();
+        let rules = rules(context).await.map_err(|error| error.to_string())?;
+        for backend in [Backend::Sqlite, Backend::Postgres] {
+            let Some(examiner) = examiners.on(context, backend) else {
+                continue;
+            };
+            let broken = examiner
+                .broken_rules(&tables, &rules)
+                .await
+                .map_err(|error| error.to_string())?;
+            found.extend(broken.into_iter().map(|rule| Broken {
+                context: context.schema.name,
+                backend,
+                rule,
+            }));
+        }
+    }
+    Ok(found)
+}
+
+#[cfg(test)]
+mod tests {
+    use cutover_ports::integrity::MockIntegrity;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn references_are_followed_to_the_last_chunk_and_only_some_keys_are_named() {
+        let relation = &RELATIONS[0];
+        let mut children = MockIntegrity::new();
+        children
+            .expect_references()
+            .withf(|_, after, limit| after.is_none() && *limit == KEYS)
+            .returning(|_, _, _| Ok(vec![("a".to_owned(), 2), ("b".to_owned(), 3)]));
+        children
+            .expect_references()
+            .withf(|_, after, _| after.as_deref() == Some("b"))
+            .returning(|_, _, _| Ok((0..9).map(|number| (format!("c{number}"), 10)).collect()));
+        children
+            .expect_references()
+            .withf(|_, after, _| after.as_deref() == Some("c8"))
+            .returning(|_, _, _| Ok(Vec::new()));
+        let mut parents = MockIntegrity::new();
+        parents
+            .expect_missing()
+            .returning(|_, keys| Ok(keys.iter().filter(|key| *key != "a").cloned().collect()));
+        let (rows, missing) = orphans_of(relation, &children, &parents).await.unwrap();
+        assert_eq!(rows, 3 + 90);
+        assert_eq!(missing, ["b", "c0", "c1", "c2", "c3"]);
+    }
+}

@@ -1,0 +1,220 @@
+//! Whether the service can do its work: every configured database answers, and where repositories run its schema is the newest.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use serde_json::{Map, Value, json};
+
+use crate::config::{Backend, Config};
+use crate::wiring::{Databases, MigrationTargets};
+
+/// How long a database may take to answer before the service counts as not ready.
+const PATIENCE: Duration = Duration::from_secs(2);
+/// A schema that is the newest is not looked at again so soon: it takes a connection of its own, and probes come often.
+const SCHEMA_KEPT: Duration = Duration::from_secs(10);
+
+/// Answers whether the service is ready. Cloning shares what is known of the schemas.
+#[derive(Clone)]
+pub struct Readiness {
+    config: Arc<Config>,
+    databases: Databases,
+    /// Held by whoever looks; the others wait for what it finds.
+    known: Arc<tokio::sync::Mutex<Known>>,
+}
+
+/// What was found when the schemas were looked at last.
+#[derive(Default)]
+struct Known {
+    at: Option<Instant>,
+    schemas: Vec<Schemas>,
+}
+
+impl std::fmt::Debug for Readiness {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Readiness").finish_non_exhaustive()
+    }
+}
+
+/// Whether the service is ready, database by database.
+#[derive(Debug, Clone)]
+pub struct Ready {
+    /// Every kind of database that is configured.
+    pub databases: Vec<DatabaseState>,
+}
+
+/// A kind of database that is configured.
+#[derive(Debug, Clone)]
+pub struct DatabaseState {
+    /// Which.
+    pub backend: Backend,
+    /// The category of the error with which it answers, if it does not answer well.
+    pub problem: Option<&'static str>,
+    /// The contexts' schemas in it, if they could be looked at.
+    pub schemas: Vec<SchemaState>,
+}
+
+/// A context's schema in a database.
+#[derive(Debug, Clone)]
+pub struct SchemaState {
+    /// The context.
+    pub context: &'static str,
+    /// Its version, 0 for none.
+    pub version: i64,
+    /// The newest version.
+    pub head: i64,
+    /// Whether it can be served: it is the newest, or nothing runs on it, or it is an old file that is served as it is.
+    pub fits: bool,
+}
+
+/// What is known of the schemas in a kind of database.
+#[derive(Debug, Clone)]
+struct Schemas {
+    backend: Backend,
+    found: Result<Vec<SchemaState>, &'static str>,
+}
+
+impl Schemas {
+    fn fit(&self) -> bool {
+        self.found
+            .as_ref()
+            .is_ok_and(|found| found.iter().all(|schema| schema.fits))
+    }
+}
+
+impl DatabaseState {
+    /// `ok`, `unavailable` or `behind`.
+    pub fn status(&self) -> &'static str {
+        if self.problem.is_some() {
+            "unavailable"
+        } else if self.schemas.iter().all(|schema| schema.fits) {
+            "ok"
+        } else {
+            "behind"
+        }
+    }
+}
+
+impl Ready {
+    /// Whether all is well.
+    pub fn ok(&self) -> bool {
+        self.databases.iter().all(|database| database.status() == "ok")
+    }
+
+    /// For a machine.
+    pub fn json(&self) -> Value {
+        let databases = self.databases.iter().map(|database| {
+            let schemas = database.schemas.iter().map(|schema| {
+                let state = json!({ "version": schema.version, "head": schema.head });
+                (schema.context.to_owned(), state)
+            });
+            let mut state = json!({ "status": database.status() });
+            if let Some(category) = database.problem {
+                state["category"] = category.into();
+            }
+            if !database.schemas.is_empty() {
+                state["schemas"] = schemas.collect::<Map<_, _>>().into();
+            }
+            (database.backend.name().to_owned(), state)
+        });
+        json!({
+            "status": if self.ok() { "ready" } else { "unavailable" },
+            "databases": databases.collect::<Map<_, _>>(),
+        })
+    }
+}
+
+impl Readiness {
+    /// Of a service with these databases.
+    pub fn new(config: Arc<Config>, databases: Databases) -> Self {
+        Self {
+            config,
+            databases,
+            known: Arc::default(),
+        }
+    }
+
+    /// Asks every database, for a bounded time.
+    pub async fn check(&self) -> Ready {
+        let schemas = tokio::time::timeout(PATIENCE, self.schemas());
+        let (answers, schemas) = tokio::join!(self.databases.ping(PATIENCE), schemas);
+        let schemas = schemas.unwrap_or_else(|_| {
+            let late = |backend| Schemas {
+                backend,
+                found: Err("unavailable"),
+            };
+            configured(&self.config).map(late).collect()
+        });
+        let databases = schemas.into_iter().map(|Schemas { backend, found }| {
+            let answer = answers.iter().find(|(answered, _)| *answered == backend);
+            let problem = match answer {
+                Some((_, Err(error))) => {
+                    tracing::warn!(database = %backend, %error, "not ready");
+                    Some(error.category())
+                }
+                _ => found.as_ref().err().copied(),
+            };
+            DatabaseState {
+                backend,
+                problem,
+                schemas: found.unwrap_or_default(),
+            }
+        });
+        Ready {
+            databases: databases.collect(),
+        }
+    }
+
+    /// What is known of the schemas, or found out now. Probes that come meanwhile wait for the same answer.
+    async fn schemas(&self) -> Vec<Schemas> {
+        let mut known = self.known.lock().await;
+        let recent = known.at.is_some_and(|at| at.elapsed() < SCHEMA_KEPT);
+        if !(recent && known.schemas.iter().all(Schemas::fit)) {
+            let looking = configured(&self.config).map(|backend| look(&self.config, backend));
+            known.schemas = futures_util::future::join_all(looking).await;
+            known.at = Some(Instant::now());
+        }
+        known.schemas.clone()
+    }
+}
+
+/// The kinds of databases that are configured.
+fn configured(config: &Config) -> impl Iterator<Item = Backend> {
+    let postgres = config.postgres.is_some();
+    let sqlite = config.uses(Backend::Sqlite);
+    let backends = [(Backend::Sqlite, sqlite), (Backend::Postgres, postgres)];
+    backends
+        .into_iter()
+        .filter_map(|(backend, configured)| configured.then_some(backend))
+}
+
+async fn look(config: &Config, backend: Backend) -> Schemas {
+    let found = async {
+        let targets = MigrationTargets::from_config(config).map_err(|error| error.to_string())?;
+        let mut found = Vec::new();
+        for context in config.contexts() {
+            let Some(target) = targets.on(&context, backend) else {
+                continue;
+            };
+            let used = context.uses(backend);
+            // A file that nothing runs on may be gone.
+            if backend == Backend::Sqlite && !used {
+                continue;
+            }
+            let status = cutover_migrations::status(&target, &context.schema)
+                .await
+                .map_err(|error| error.to_string())?;
+            found.push(SchemaState {
+                context: context.schema.name,
+                version: status.current,
+                head: status.head,
+                fits: !used || status.is_ready() || (status.unadopted.is_some() && status.adoptable),
+            });
+        }
+        Ok::<_, String>(found)
+    };
+    let found = found.await.map_err(|error| {
+        tracing::warn!(database = %backend, %error, "the schema cannot be looked at");
+        "unavailable"
+    });
+    Schemas { backend, found }
+}

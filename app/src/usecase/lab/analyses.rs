@@ -1,0 +1,107 @@
+//! An experiment's analysis, its outcomes, and what was written about it. All of it outlives the experiment's deletion.
+
+use cutover_domain::lab::analysis_cache::{CacheEntry, EXECUTIVE_SUMMARY_KEY, INSIGHT_PREFIX, insight_key};
+use cutover_domain::lab::analysis_run::AnalysisRun;
+use cutover_domain::lab::synth_outcome::SynthOutcome;
+use cutover_ports::lab::LabRepositories;
+use cutover_ports::{Page, PageRequest};
+use futures_util::try_join;
+
+use crate::usecase::UseCaseError;
+
+/// What can be done with analyses.
+#[derive(Clone)]
+pub struct Analyses {
+    lab: LabRepositories,
+}
+
+impl std::fmt::Debug for Analyses {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Analyses").finish_non_exhaustive()
+    }
+}
+
+/// What was written about an analysis.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Insights {
+    /// The analysis.
+    pub analysis_id: String,
+    /// What was written about its charts.
+    pub insights: Vec<CacheEntry>,
+    /// The summary of all.
+    pub executive_summary: Option<CacheEntry>,
+}
+
+impl Analyses {
+    /// On these repositories.
+    pub fn new(lab: LabRepositories) -> Self {
+        Self { lab }
+    }
+
+    /// The experiment's analysis.
+    pub async fn get(&self, experiment_id: &str) -> Result<AnalysisRun, UseCaseError> {
+        let run = self.lab.analysis_runs.find_by_experiment(experiment_id).await?;
+        run.ok_or_else(|| UseCaseError::not_found("Analysis of experiment", experiment_id))
+    }
+
+    /// Deletes the experiment's analysis with all that belongs to it.
+    pub async fn delete(&self, experiment_id: &str) -> Result<(), UseCaseError> {
+        if self.lab.analysis_runs.delete_by_experiment(experiment_id).await? {
+            Ok(())
+        } else {
+            Err(UseCaseError::not_found("Analysis of experiment", experiment_id))
+        }
+    }
+
+    /// The outcomes of the experiment's analysis, by synth.
+    pub async fn outcomes(
+        &self,
+        experiment_id: &str,
+        page: PageRequest,
+    ) -> Result<Page<SynthOutcome>, UseCaseError> {
+        let run = self.get(experiment_id).await?;
+        Ok(self.lab.synth_outcomes.list(&run.id, page).await?)
+    }
+
+    /// What was written about the analysis of an experiment that is not deleted.
+    pub async fn insights(&self, experiment_id: &str) -> Result<Insights, UseCaseError> {
+        let run = self.of_active(experiment_id).await?;
+        let (insights, executive_summary) = try_join!(
+            self.lab.analysis_cache.list(&run.id, INSIGHT_PREFIX),
+            self.lab.analysis_cache.get(&run.id, EXECUTIVE_SUMMARY_KEY),
+        )?;
+        Ok(Insights {
+            analysis_id: run.id,
+            insights,
+            executive_summary,
+        })
+    }
+
+    /// What was written about one chart of it.
+    pub async fn insight(&self, experiment_id: &str, chart_type: &str) -> Result<CacheEntry, UseCaseError> {
+        let run = self.of_active(experiment_id).await?;
+        let entry = self
+            .lab
+            .analysis_cache
+            .get(&run.id, &insight_key(chart_type))
+            .await?;
+        entry.ok_or_else(|| UseCaseError::not_found("Insight", chart_type))
+    }
+
+    /// The summary of all that was written about it.
+    pub async fn executive_summary(&self, experiment_id: &str) -> Result<CacheEntry, UseCaseError> {
+        let run = self.of_active(experiment_id).await?;
+        let entry = self
+            .lab
+            .analysis_cache
+            .get(&run.id, EXECUTIVE_SUMMARY_KEY)
+            .await?;
+        entry.ok_or_else(|| UseCaseError::not_found("Executive summary of experiment", experiment_id))
+    }
+
+    async fn of_active(&self, experiment_id: &str) -> Result<AnalysisRun, UseCaseError> {
+        let experiment = self.lab.experiments.get(experiment_id).await?;
+        experiment.ok_or_else(|| UseCaseError::not_found("Experiment", experiment_id))?;
+        self.get(experiment_id).await
+    }
+}

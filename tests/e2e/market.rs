@@ -1,0 +1,353 @@
+//! SPY-tracker's interface: its real file served, copied, verified, and served from PostgreSQL; on both databases the same
+//! requests.
+
+use std::path::Path;
+
+use cutover_tests::postgres::TestDatabase;
+use serde_json::{Value, json};
+
+use crate::http::Answer;
+use crate::program::{Place, Service};
+use crate::world;
+
+/// The file as its repository holds it: variant D, two days, three prices.
+const SPY_FILE: &str = r#"
+    CREATE TABLE daily_predictions (
+        id INTEGER NOT NULL, date DATE NOT NULL, "preMarket" FLOAT, "predLow" FLOAT, "predHigh" FLOAT, bias VARCHAR,
+        "volCtx" VARCHAR, "dayType" VARCHAR, "keyLevels" VARCHAR, notes VARCHAR, open FLOAT, noon FLOAT, "twoPM" FLOAT,
+        close FLOAT, "realizedLow" FLOAT, "realizedHigh" FLOAT, "rangeHit" BOOLEAN, "absErrorToClose" FLOAT,
+        created_at DATETIME DEFAULT (CURRENT_TIMESTAMP), updated_at DATETIME, source VARCHAR DEFAULT 'manual',
+        locked BOOLEAN DEFAULT 0, PRIMARY KEY (id));
+    CREATE INDEX ix_daily_predictions_id ON daily_predictions (id);
+    CREATE UNIQUE INDEX ix_daily_predictions_date ON daily_predictions (date);
+    CREATE TABLE price_logs (
+        id INTEGER NOT NULL, date DATE NOT NULL, checkpoint VARCHAR NOT NULL, price FLOAT NOT NULL,
+        created_at DATETIME DEFAULT (CURRENT_TIMESTAMP), PRIMARY KEY (id));
+    CREATE INDEX ix_price_logs_id ON price_logs (id);
+    CREATE INDEX ix_price_logs_date ON price_logs (date);
+    CREATE INDEX ix_price_logs_checkpoint ON price_logs (checkpoint);
+    CREATE TABLE ai_predictions (
+        id INTEGER NOT NULL, date DATE NOT NULL, checkpoint VARCHAR NOT NULL, predicted_price FLOAT NOT NULL,
+        confidence FLOAT NOT NULL, reasoning VARCHAR, market_context VARCHAR, actual_price FLOAT, prediction_error FLOAT,
+        created_at DATETIME DEFAULT (CURRENT_TIMESTAMP), updated_at DATETIME, PRIMARY KEY (id));
+    CREATE INDEX ix_ai_predictions_id ON ai_predictions (id);
+    CREATE INDEX ix_ai_predictions_date ON ai_predictions (date);
+    CREATE INDEX ix_ai_predictions_checkpoint ON ai_predictions (checkpoint);
+    INSERT INTO daily_predictions (id, date, "predLow", "predHigh", "keyLevels", created_at, updated_at, source) VALUES
+        (1, '2025-01-02', 600.0, 610.0, '602.0,607.0', '2025-08-11 14:40:04', '2025-08-11 14:40:40', 'ai_simulation');
+    INSERT INTO daily_predictions (id, date, "predLow", "predHigh", bias, "volCtx", "dayType", "keyLevels", notes, open, noon,
+        "twoPM", "rangeHit", created_at, updated_at, source) VALUES
+        (2, '2025-08-11', 580.5, 585.75, 'Up', 'Medium', 'Range', '580, 585', 'watch the open', 580.25, 582.75, 584.2, 0,
+        '2025-08-11 17:07:51', '2025-08-11 17:25:49', 'ai_simulation');
+    INSERT INTO price_logs (id, date, checkpoint, price, created_at) VALUES
+        (1, '2025-08-11', 'open', 580.25, '2025-08-11 17:10:00'), (2, '2025-08-11', 'noon', 582.75, '2025-08-11 17:11:00'),
+        (3, '2025-08-11', 'twoPM', 584.2, '2025-08-11 17:12:00');
+"#;
+
+/// Off: nothing happens by itself.
+const QUIET: &str = "[market]\njobs_enabled = false\n";
+
+fn spy_file(path: &Path) {
+    world::file(path).execute_batch(SPY_FILE).unwrap();
+}
+
+/// What is asked of both databases.
+const QUESTIONS: [&str; 12] = [
+    "/market/healthz",
+    "/market/day/2025-01-02",
+    "/market/day/2025-08-11",
+    "/market/day/2025-08-12",
+    "/market/history",
+    "/market/history?limit=-1&offset=-5",
+    "/market/metrics",
+    "/market/suggestions/2025-01-02",
+    "/market/suggestions/2025-08-11/pl-data",
+    "/market/ai/accuracy",
+    "/market/accuracy/metrics?start_date=2025-01-01",
+    "/market/admin/price-capture-status?days=-5",
+];
+
+async fn answers(service: &Service) -> Vec<String> {
+    let mut answers = Vec::new();
+    for question in QUESTIONS {
+        let Answer { status, body, .. } = service.get(question).await;
+        answers.push(format!(
+            "{question} {status} {}",
+            String::from_utf8(body).unwrap()
+        ));
+    }
+    answers
+}
+
+#[tokio::test]
+async fn the_real_file_is_served_copied_verified_and_served_from_postgres() {
+    let place = Place::new();
+    place.write("cutover.toml", QUIET);
+    spy_file(&place.path("spy.db"));
+    let before = std::fs::read(place.path("spy.db")).unwrap();
+    let database = TestDatabase::create().await;
+    let url = database.url();
+
+    // As it is, without a migration: what it lacks is none.
+    let only = ["--sqlite", "spy.db"];
+    let service = place.serve(&only).await;
+    let as_it_is = answers(&service).await;
+    let day = service.get("/market/day/2025-01-02").await.with(200).text();
+    assert_eq!(
+        day,
+        r#"{"date":"2025-01-02","preMarket":null,"predLow":600.0,"predHigh":610.0,"source":"ai_simulation","locked":false,"bias":null,"volCtx":null,"dayType":null,"keyLevels":"602.0,607.0","notes":null,"open":null,"noon":null,"twoPM":null,"close":null,"realizedLow":null,"realizedHigh":null,"rangeHit":null,"absErrorToClose":null,"id":1,"created_at":"2025-08-11T14:40:04","updated_at":"2025-08-11T14:40:40"}"#
+    );
+    service.get("/market/scheduler/status").await.with(503);
+    service.get("/market/ai/predictions/2025-08-11").await.with(501);
+    service.stop().await;
+
+    // Taken over, with a copy beside it; the answers stay.
+    let up = place
+        .run(["migrate", "up", "--sqlite", "spy.db", "--context", "market"])
+        .await
+        .with(0);
+    assert!(up.stdout.contains("variant D"), "{up:?}");
+    let backup = place
+        .files()
+        .into_iter()
+        .find(|name| name.starts_with("spy.db.backup-"));
+    let kept = world::sqlite_rows(
+        &place.path(backup.unwrap()),
+        "SELECT sum(\"predLow\"), sum(\"predHigh\") FROM daily_predictions",
+    );
+    assert_eq!(kept, ["1180.5|1195.75"]);
+    assert_ne!(before, std::fs::read(place.path("spy.db")).unwrap());
+    let check = place
+        .run(["migrate", "check", "--sqlite", "spy.db", "--context", "market"])
+        .await;
+    assert_eq!(check.code, Some(0), "{check:?}");
+    let service = place.serve(&only).await;
+    assert_eq!(answers(&service).await, as_it_is);
+    service.get("/market/scheduler/status").await.with(200);
+    service.stop().await;
+
+    // Copied and verified.
+    place
+        .run(["migrate", "up", "--postgres", &url, "--on", "postgres"])
+        .await
+        .with(0);
+    place.run(["copy", "spy.db", &url]).await.with(0);
+    place.run(["verify", "spy.db", &url]).await.with(0);
+
+    // From PostgreSQL the same, but that its times name their zone.
+    let service = place
+        .serve(&[
+            "--sqlite",
+            "spy.db",
+            "--postgres",
+            &url,
+            "--repository",
+            "default=postgres",
+        ])
+        .await;
+    let moved = answers(&service).await;
+    let zoned: Vec<String> = as_it_is
+        .iter()
+        .map(|answer| {
+            let times = ["14:40:04", "14:40:40", "17:07:51", "17:25:49"];
+            times.iter().fold(answer.clone(), |answer, time| {
+                answer.replace(&format!("2025-08-11T{time}\""), &format!("2025-08-11T{time}Z\""))
+            })
+        })
+        .collect();
+    assert_eq!(moved, zoned);
+    // New rows get new numbers.
+    let made = service
+        .post("/market/prediction", &json!({"date": "2025-08-12"}))
+        .await
+        .with(200)
+        .json();
+    assert_eq!(made["id"], 3);
+    service.stop().await;
+
+    // And the way back: a file that the original reads as its own.
+    place.run(["copy", &url, "back.db"]).await.with(0);
+    place.run(["verify", &url, "back.db"]).await.with(0);
+    let sql = "SELECT id, date, \"predLow\", \"rangeHit\", locked, created_at FROM daily_predictions WHERE id < 3 ORDER BY id";
+    let original = world::sqlite_rows(&place.path("spy.db"), sql);
+    assert_eq!(world::sqlite_rows(&place.path("back.db"), sql), original);
+    assert_eq!(original[1], "2|2025-08-11|580.5|0|0|2025-08-11 17:07:51");
+}
+
+/// The service on either database, and what to compare.
+async fn on_both(test: impl AsyncFn(&Service) -> Vec<String>) {
+    let place = Place::new();
+    place.write("cutover.toml", &format!("{QUIET}prices = 'prices.json'\n"));
+    place.write("prices.json", PRICES);
+    let service = place.serve(&["--sqlite", "spy.db"]).await;
+    let on_sqlite = test(&service).await;
+    service.stop().await;
+    let database = TestDatabase::create().await;
+    let url = database.url();
+    place
+        .run(["migrate", "up", "--postgres", &url, "--on", "postgres"])
+        .await
+        .with(0);
+    let service = place.serve(&["--postgres", &url]).await;
+    let on_postgres = test(&service).await;
+    service.stop().await;
+    assert_eq!(on_sqlite, on_postgres);
+}
+
+const PRICES: &str = r#"{"bars": [
+        {"date": "2025-08-14", "open": 578.0, "high": 583.0, "low": 577.0, "close": 580.0},
+        {"date": "2025-08-15", "open": 580.5, "high": 584.0, "low": 579.0, "close": 581.9},
+        {"date": "2025-08-16", "open": 580.5, "high": 584.0, "low": 579.0, "close": 581.9}],
+    "prices": [
+        {"date": "2025-08-15", "checkpoint": "noon", "price": 581.25},
+        {"date": "2025-08-15", "checkpoint": "twoPM", "price": 581.5},
+        {"date": "2025-08-16", "checkpoint": "noon", "price": 5.0}]}"#;
+
+/// An answer without what no two runs have in common.
+fn told(answer: &Answer) -> String {
+    let mut value: Value = serde_json::from_slice(&answer.body).unwrap_or_else(|_| answer.text().into());
+    for key in ["created_at", "updated_at", "timestamp"] {
+        if let Some(time) = value.get_mut(key).filter(|time| !time.is_null()) {
+            *time = "then".into();
+        }
+    }
+    format!("{} {value}", answer.status)
+}
+
+#[tokio::test]
+async fn days_are_written_read_and_derived() {
+    on_both(async |service| {
+        let mut all = Vec::new();
+        let mut post = async |path: &str, body: Value| {
+            let answer = service.post(path, &body).await;
+            all.push(told(&answer));
+            answer
+        };
+        let made = post(
+            "/market/prediction",
+            json!({"date": "2025-08-15T00:00:00", "predLow": "580.5", "predHigh": 585.75, "bias": "Up", "locked": "yes",
+                "source": "ai", "unknown": 1, "notes": "' OR 1=1; --"}),
+        )
+        .await
+        .with(200)
+        .json();
+        assert_eq!((&made["date"], &made["predLow"], &made["rangeHit"]), (&json!("2025-08-15"), &json!(580.5), &json!(false)));
+        assert_eq!((&made["locked"], &made["updated_at"]), (&json!(true), &Value::Null));
+        post("/market/log/close", json!({"date": "2025-08-15", "checkpoint": "ignored", "price": 585.75})).await.with(200);
+        post("/market/capture/2025-08-15", json!({"checkpoint": "noon", "price": true})).await.with(200);
+        let wiped = post("/market/prediction/2025-08-15", json!({"bias": "Down", "open": 5})).await.with(200).json();
+        assert_eq!((&wiped["close"], &wiped["locked"], &wiped["rangeHit"], &wiped["bias"]), (&Value::Null, &Value::Null, &Value::Null, &json!("Down")));
+        post("/market/recompute/2025-08-15", json!({})).await.with(200);
+        let missing = post("/market/recompute/2025-08-20", json!({})).await.with(404).json();
+        assert_eq!(missing["error"]["details"]["action"], "recompute");
+        assert_eq!(missing["error"]["type"], "DataNotFoundException");
+        // Checks of the schema come before those of the path.
+        post("/market/log/midnight", json!({})).await.with(422);
+        let wrong = post("/market/log/midnight", json!({"date": "2025-08-15", "checkpoint": "x", "price": 1})).await.with(400).json();
+        assert_eq!((&wrong["error"]["message"], &wrong["detail"]), (&json!("Invalid checkpoint"), &json!("Invalid checkpoint")));
+        let rule = post("/market/prediction", json!({"date": "2025-08-18", "predLow": -5, "predHigh": -10})).await.with(400).json();
+        assert_eq!(rule["error"]["type"], "ValidationException");
+        post("/market/prediction", json!({"predLow": {}, "locked": 7, "bias": 1, "close": "Infinity"})).await.with(422);
+        post("/market/prediction/yesterday", json!([])).await.with(422);
+        post("/market/prediction", json!({"date": "2025-08-18", "notes": "a\u{0}b"})).await.with(422);
+        for (path, status) in [
+            ("/market/day/2025-08-18", 404),
+            ("/market/day/2025-02-30", 422),
+            ("/market/day/%00", 404),
+            ("/market/history?limit=x", 422),
+            ("/market/history?limit=1&offset=99999999999999999999", 422),
+            ("/market/nowhere", 404),
+            ("/market/prediction", 405),
+            ("/market/suggestions/2025-08-15", 400),
+            ("/market/market-data/SPY", 501),
+            ("/market/simulation/quick/5", 501),
+            ("/market/ai/demo", 501),
+        ] {
+            let answer = service.get(path).await.with(status);
+            all.push(told(&answer));
+        }
+        all
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn the_tests_of_the_original_pass() {
+    on_both(async |service| {
+        let mut all = Vec::new();
+        let post = async |path: &str| service.ask("POST", path, None).await;
+        let empty = service.get("/market/admin/price-capture-status").await.with(200).json();
+        assert_eq!(empty["capture_quality"], json!({"completeness_rate": 0.0, "days_with_complete_data": 0, "days_with_missing_data": 0}));
+        let range = "/market/admin/refresh-official-prices-range?start_date=2025-08-15&end_date=2025-08-16&force=false";
+        let done = post(range).await.with(200).json();
+        assert_eq!((&done["total_dates"], &done["successful_updates"], &done["failed_updates"]), (&json!(2), &json!(2), &json!(0)));
+        all.push(done.to_string());
+        let none = post("/market/admin/refresh-official-prices/2025-08-17").await.with(404).json();
+        assert!(none["detail"].as_str().unwrap().contains("No official price data available"));
+        let wrong = post("/market/admin/refresh-official-prices-range?start_date=2025-08-16&end_date=2025-08-15").await.with(400).json();
+        assert!(wrong["detail"].as_str().unwrap().contains("start_date must be before or equal to end_date"));
+        let large = post("/market/admin/refresh-official-prices-range?start_date=2025-01-01&end_date=2025-12-31").await.with(400).json();
+        assert!(large["detail"].as_str().unwrap().starts_with("Date range too large"));
+        service.post("/market/prediction", &json!({"date": "2025-08-15", "open": 1, "close": 2})).await.with(200);
+        let forced = post("/market/admin/refresh-official-prices/2025-08-15?force=true").await.with(200).json();
+        assert_eq!((&forced["total_updates"], &forced["prices_updated"][1]), (&json!(4), &json!({"checkpoint": "close", "price": 581.9, "previous_price": 2.0})));
+        all.push(forced.to_string());
+        let day = service.get("/market/day/2025-08-15").await.with(200).json();
+        assert_eq!((&day["open"], &day["close"]), (&json!(580.5), &json!(581.9)));
+        let again = post("/market/admin/refresh-official-prices/2025-08-15").await.with(200).json();
+        assert_eq!(again["total_updates"], 0);
+        // What cannot be a price of the symbol is left out.
+        assert_eq!(service.get("/market/day/2025-08-16").await.with(200).json()["noon"], Value::Null);
+        all
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn jobs_are_run_by_hand_and_shown() {
+    on_both(async |service| {
+        let trigger = async |job: &str| {
+            service
+                .ask("POST", &format!("/market/scheduler/trigger/{job}"), None)
+                .await
+        };
+        let done = trigger("capture_noon").await.with(200).json();
+        assert_eq!(
+            (&done["status"], &done["job"]),
+            (&json!("success"), &json!("capture_noon")),
+            "{done}"
+        );
+        assert_eq!(trigger("daily_cleanup").await.with(200).json()["status"], "error");
+        trigger("ai_predict_0830").await.with(404);
+        trigger("ai_predict_0800").await.with(200);
+        let status = service.get("/market/scheduler/status").await.with(200).json();
+        assert_eq!(
+            (
+                &status["total_jobs"],
+                &status["timezone"],
+                &status["scheduler_running"]
+            ),
+            (&json!(7), &json!("America/Chicago"), &json!(false))
+        );
+        let runs = status["recent_runs"].as_array().unwrap();
+        let jobs: Vec<&Value> = runs.iter().map(|run| &run["job"]).collect();
+        assert_eq!(jobs, ["ai_predict_0800", "capture_noon"]);
+        assert_eq!(
+            (&runs[1]["outcome"], &runs[1]["trigger"]),
+            (&json!("no_data"), &json!("manual"))
+        );
+        let next: Vec<&str> = status["jobs"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|job| job["next_run_time"].as_str().unwrap())
+            .collect();
+        assert!(
+            next.iter()
+                .all(|next| next.ends_with("-06:00") || next.ends_with("-05:00")),
+            "{next:?}"
+        );
+        vec![]
+    })
+    .await;
+}

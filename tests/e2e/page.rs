@@ -1,0 +1,247 @@
+//! The status page as a browser shows it: a real Chromium, without a window.
+//!
+//! `CUTOVER_CHROMIUM` names another one. The pictures stay in `target/screenshots`.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use cutover_tests::store::lab_database;
+use tokio::process::Command;
+
+use crate::program::{Place, Service};
+use crate::world;
+
+/// A browser with nothing in it but what a test asks for.
+struct Browser {
+    profile: tempfile::TempDir,
+}
+
+impl Browser {
+    fn new() -> Self {
+        Self {
+            profile: tempfile::tempdir().unwrap(),
+        }
+    }
+
+    async fn run(&self, arguments: &[&str]) -> String {
+        let program = std::env::var_os("CUTOVER_CHROMIUM").unwrap_or_else(|| "chromium".into());
+        let output = Command::new(&program)
+            .args([
+                "--headless",
+                "--no-sandbox",
+                "--disable-gpu",
+                "--disable-quic",
+                "--no-first-run",
+            ])
+            .args([
+                "--disable-background-networking",
+                "--disable-component-update",
+                "--disable-sync",
+            ])
+            .args([
+                "--disable-dev-shm-usage",
+                "--hide-scrollbars",
+                "--force-color-profile=srgb",
+            ])
+            .arg(format!("--user-data-dir={}", self.profile.path().display()))
+            .args(arguments)
+            .kill_on_drop(true)
+            .output();
+        let output = tokio::time::timeout(Duration::from_mins(2), output)
+            .await
+            .expect("the browser ends");
+        let output = output.unwrap_or_else(|error| {
+            panic!(
+                "{}: {error}; install it (apt-get install chromium), tests/run does",
+                program.display()
+            )
+        });
+        assert!(
+            output.status.success(),
+            "{}",
+            String::from_utf8_lossy(&output.stderr)
+        );
+        String::from_utf8(output.stdout).unwrap()
+    }
+
+    /// The page as it is after `milliseconds` of its own time.
+    async fn dom(&self, url: &str, milliseconds: u32, more: &[&str]) -> String {
+        let budget = format!("--virtual-time-budget={milliseconds}");
+        let arguments = [more, &[&budget, "--dump-dom", url]].concat();
+        self.run(&arguments).await
+    }
+
+    async fn picture(&self, url: &str, name: &str, size: (u32, u32), dark: bool) {
+        let path = pictures().join(format!("{name}.png"));
+        let screenshot = format!("--screenshot={}", path.display());
+        let window = format!("--window-size={},{}", size.0, size.1);
+        let scheme = format!("--blink-settings=preferredColorScheme={}", u8::from(!dark));
+        self.run(&[&window, &scheme, &screenshot, url]).await;
+        let bytes = std::fs::read(&path).unwrap();
+        let side = |at: usize| u32::from_be_bytes(bytes[at..at + 4].try_into().unwrap());
+        assert_eq!((side(16), side(20)), size, "{}", path.display());
+    }
+}
+
+/// Where the pictures go.
+fn pictures() -> PathBuf {
+    let built = Path::new(env!("CARGO_BIN_EXE_cutover"));
+    let target = built.ancestors().nth(2).unwrap();
+    let folder = target.join("screenshots");
+    std::fs::create_dir_all(&folder).unwrap();
+    folder
+}
+
+fn url(service: &Service) -> String {
+    format!("http://{}/", service.address())
+}
+
+/// A service in the middle of a move, with something to see in every part of the page.
+async fn in_the_middle(place: &Place, database: &str) -> Service {
+    place.write(
+        "cutover.toml",
+        &format!("[sqlite]\npath = \"lab.db\"\n[postgres]\nurl = \"{database}\"\n[repositories]\ndefault = \"sqlite\"\n"),
+    );
+    place.run(["migrate", "up"]).await.with(0);
+    world::populate_file(&place.path("lab.db"));
+    place.run(["copy"]).await.with(0);
+    place.run(["verify"]).await.with(0);
+    world::file(&place.path("lab.db"))
+        .execute_batch(
+            "PRAGMA foreign_keys = OFF; PRAGMA ignore_check_constraints = ON;
+             UPDATE synths SET synth_group_id = '<b>gone</b>' WHERE id = 'aaa111';
+             UPDATE synths SET data = '{' WHERE id = 'ccc333';",
+        )
+        .unwrap();
+    let service = place
+        .serve(&[
+            "--repository",
+            "synth_groups=postgres",
+            "--repository",
+            "experiments=postgres",
+        ])
+        .await;
+    for _ in 0..5 {
+        service.get("/lab/synths/list").await.with(200);
+        service.get("/lab/synth-groups/list").await.with(200);
+        service.get("/lab/experiments/list").await.with(200);
+    }
+    service.ask("POST", "/ops/verify", None).await.with(403);
+    service
+}
+
+#[tokio::test]
+async fn a_browser_shows_how_things_stand() {
+    let (place, database) = (Place::new(), lab_database().await);
+    let service = in_the_middle(&place, &database.url()).await;
+    let (browser, url) = (Browser::new(), url(&service));
+    // The script has run: the content security policy lets it, and its line is not the one of the server.
+    let page = browser.dom(&url, 1_000, &[]).await;
+    assert!(page.contains("Updates itself every 5 seconds."), "{page}");
+    for part in [
+        "ready, data to look at",
+        "Context lab",
+        "schema lab: version 2 of 2",
+        "<code>synth_groups</code>",
+        "verified",
+        "Rows that refer to rows which are not there",
+        "json_valid",
+        "95 % within",
+        "readers of lab.db",
+    ] {
+        assert!(page.contains(part), "{part} is missing in:\n{page}");
+    }
+    // What a row holds is text.
+    assert!(
+        page.contains("&lt;b&gt;gone&lt;/b&gt;") && !page.contains("<b>gone"),
+        "{page}"
+    );
+    // A row per table, and the ones that moved say so.
+    let row = page
+        .split("<tr")
+        .find(|row| row.contains("<code>experiments</code>"))
+        .unwrap();
+    assert!(row.contains("PostgreSQL") && row.contains("ago"), "{row}");
+    // Nothing was refused by the browser or failed: it would have told its log.
+    for (name, size) in [("phone", (390, 3600)), ("desktop", (1280, 1900))] {
+        for (scheme, dark) in [("light", false), ("dark", true)] {
+            browser
+                .picture(&url, &format!("{name}-{scheme}"), size, dark)
+                .await;
+        }
+    }
+    let [light, dark] = ["phone-light", "phone-dark"]
+        .map(|name| std::fs::read(pictures().join(format!("{name}.png"))).unwrap());
+    assert!(light != dark, "both schemes look alike");
+    service.stop().await;
+}
+
+#[tokio::test]
+async fn it_updates_itself_and_says_when_the_service_is_gone() {
+    let place = Place::new();
+    let service = place.serve(&[]).await;
+    let (browser, url) = (Browser::new(), url(&service));
+    let before = browser.dom(&url, 1_000, &[]).await;
+    assert!(before.contains("Updates itself"), "{before}");
+    let asked = |page: &str| {
+        let line = page.lines().find(|line| {
+            line.starts_with(r#"cutover_http_requests_total{method="GET",route="/",status="200"}"#)
+        });
+        line.unwrap().rsplit(' ').next().unwrap().parse::<u32>().unwrap()
+    };
+    let once = asked(&service.get("/metrics").await.text());
+    browser.dom(&url, 16_000, &[]).await;
+    let more = asked(&service.get("/metrics").await.text());
+    assert!(more >= once + 3, "it was asked for {} times in 16 s", more - once);
+    service.stop().await;
+}
+
+#[tokio::test]
+async fn without_javascript_it_is_whole_and_loads_nothing_from_elsewhere() {
+    let place = Place::new();
+    let service = place.serve(&[]).await;
+    let answer = service.get("/").await.with(200);
+    let page = answer.text();
+    assert!(page.contains(r#"<noscript><meta http-equiv="refresh" content="30"></noscript>"#));
+    for part in [
+        "<h1>Cutover</h1>",
+        "Context lab",
+        "<html lang=\"en\">",
+        "name=\"viewport\"",
+        "role=\"status\"",
+        "<main>",
+    ] {
+        assert!(page.contains(part), "{part} is missing in:\n{page}");
+    }
+    let policy = answer
+        .headers
+        .lines()
+        .find(|line| line.starts_with("content-security-policy: "))
+        .unwrap();
+    assert!(
+        policy.contains("default-src 'none'") && !policy.contains("unsafe"),
+        "{policy}"
+    );
+    // Every script and style is one that the policy names, and none is in an attribute.
+    let nonce = policy
+        .split("script-src 'nonce-")
+        .nth(1)
+        .unwrap()
+        .split('\'')
+        .next()
+        .unwrap();
+    assert_eq!(page.matches("<script").count(), 1);
+    assert_eq!(page.matches(&format!("nonce=\"{nonce}\"")).count(), 2);
+    assert!(!page.contains(" style=") && !page.contains(" onclick") && !page.contains("//cdn"));
+    assert_ne!(
+        service.get("/").await.with(200).text().split("nonce=\"").nth(1),
+        page.split("nonce=\"").nth(1)
+    );
+    // Nothing is nameless: every table has a caption, every section a heading.
+    assert_eq!(page.matches("<table").count(), page.matches("<caption>").count());
+    assert_eq!(
+        page.matches("<section aria-labelledby").count(),
+        page.matches("<h2 id=").count()
+    );
+    service.stop().await;
+}

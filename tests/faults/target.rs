@@ -1,0 +1,390 @@
+//! A target that refuses, runs full, goes away, is set up oddly, or is no session of its own: one clear sentence, the right exit code,
+//! and nothing half-done that is not told.
+
+use std::collections::HashMap;
+use std::ffi::OsStr;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use cutover::config::{DatabaseUrl, Secret};
+use cutover::wiring::transfer::{Access, source, target};
+use cutover_domain::time::LegacyZone;
+use cutover_domain::transfer::convert::Converter;
+use cutover_domain::transfer::plan::{Scope, plan};
+use cutover_domain::transfer::schema::Schema;
+use cutover_ports::transfer::{Position, RunStart, Scan, TableLoader, TransferError, TransferSource};
+use cutover_tests::bouncer::Bouncer;
+use cutover_tests::postgres::{TestDatabase, TestServer, TestServerOptions};
+use cutover_tests::rusqlite::Connection;
+use cutover_tests::tokio_postgres::Client;
+
+use crate::compare::{Contents, differences};
+use crate::program::{self, Ended};
+
+const FILE: &str = r"
+    CREATE TABLE t (id INTEGER PRIMARY KEY, word TEXT DEFAULT 'a\b''c', n INTEGER, at DATETIME, b BLOB);
+    INSERT INTO t SELECT i, 'back\slash ''quote'' ' || i, i % 7, datetime(1600000000 + i, 'unixepoch'), x'00ff5c27'
+    FROM (WITH RECURSIVE r(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM r WHERE i < 20000) SELECT i FROM r);
+    CREATE INDEX by_word ON t (word, n);
+    CREATE TABLE u (id INTEGER PRIMARY KEY, t INTEGER REFERENCES t);
+    INSERT INTO u SELECT id, id FROM t WHERE id < 100;";
+
+struct Place {
+    directory: tempfile::TempDir,
+}
+
+impl Place {
+    fn new() -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        Connection::open(directory.path().join("source.db"))
+            .unwrap()
+            .execute_batch(&format!("BEGIN; {FILE}; COMMIT"))
+            .unwrap();
+        Self { directory }
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.directory.path().join(name)
+    }
+
+    async fn run(&self, arguments: &[&str]) -> Ended {
+        run(self.directory.path(), arguments).await
+    }
+
+    async fn copy(&self, url: &str) -> Ended {
+        self.run(&["copy", "source.db", url, "--quiet", "--json"]).await
+    }
+
+    /// Verified, brought back, and the same file.
+    async fn is_whole(&self, url: &str) {
+        self.run(&["verify", "source.db", url]).await.with(0, "verify");
+        let back = self.path("back.db");
+        std::fs::remove_file(&back).unwrap_or_default();
+        self.run(&["copy", url, "back.db", "--quiet"])
+            .await
+            .with(0, "back");
+        let (source, back) = (Contents::read(&self.path("source.db")), Contents::read(&back));
+        assert_eq!(differences(&source, &back, &[]), [] as [String; 0]);
+    }
+}
+
+async fn run(directory: &Path, arguments: &[&str]) -> Ended {
+    let arguments: Vec<&OsStr> = arguments.iter().map(OsStr::new).collect();
+    program::run(directory, None, &arguments).await
+}
+
+/// Ended with this code, nothing on standard output, and one sentence that says all of `naming`.
+#[track_caller]
+fn told(ended: &Ended, code: i32, naming: &[&str]) {
+    assert_eq!(ended.code, Some(code), "{ended:?}");
+    assert_eq!(ended.stdout, "", "{ended:?}");
+    assert_eq!(ended.stderr.trim_end().lines().count(), 1, "{ended:?}");
+    for name in naming {
+        assert!(ended.stderr.contains(name), "{name}: {ended:?}");
+    }
+}
+
+async fn tables(client: &Client) -> i64 {
+    let sql = "SELECT count(*) FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = relnamespace
+               WHERE nspname NOT LIKE 'pg\\_%' AND nspname <> 'information_schema'";
+    client.query_one(sql, &[]).await.unwrap().get(0)
+}
+
+/// The database as `role` sees it.
+fn as_role(url: &str, role: &str) -> String {
+    url.replacen("postgres@", &format!("{role}@"), 1)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_role_without_rights_is_told_which_and_nothing_is_there() {
+    let place = Place::new();
+    let server = TestServer::start(TestServerOptions::default()).await;
+    let client = server.connect().await;
+    client
+        .batch_execute(
+            "CREATE ROLE weak LOGIN; REVOKE CREATE ON SCHEMA public FROM PUBLIC;
+             CREATE ROLE half LOGIN; GRANT CREATE ON SCHEMA public TO half;
+             CREATE ROLE other LOGIN; GRANT CREATE ON DATABASE postgres TO other;
+             CREATE ROLE reader LOGIN IN ROLE pg_read_all_data; ALTER ROLE reader SET default_transaction_read_only = on",
+        )
+        .await
+        .unwrap();
+    for (role, naming) in [
+        ("weak", "permission denied"),
+        ("half", "permission denied for database"),
+        ("other", "permission denied for schema public"),
+        ("reader", "read-only transaction"),
+        ("nobody", "does not exist"),
+    ] {
+        let ended = place.copy(&as_role(&server.url(), role)).await;
+        told(&ended, if role == "nobody" { 3 } else { 1 }, &[naming]);
+        assert_eq!(tables(&client).await, 0, "{role}");
+    }
+    // Rights enough to look, not to write.
+    client
+        .batch_execute(
+            "CREATE TABLE t (id bigint PRIMARY KEY, word text, n bigint, at timestamp, b bytea); CREATE TABLE u (id bigint PRIMARY KEY, t bigint);
+             GRANT SELECT ON t, u TO weak",
+        )
+        .await
+        .unwrap();
+    let url = as_role(&server.url(), "weak");
+    let ended = place
+        .run(&["copy", "source.db", &url, "--quiet", "--json", "--data-only"])
+        .await;
+    told(&ended, 1, &["permission denied", "right"]);
+    assert_eq!(tables(&client).await, 4, "two tables and their keys");
+    let rows: i64 = client
+        .query_one("SELECT count(*) FROM t", &[])
+        .await
+        .unwrap()
+        .get(0);
+    assert_eq!(rows, 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_role_has_set_for_its_programs_neither_ends_nor_changes_a_copy() {
+    let place = Place::new();
+    let server = TestServer::start(TestServerOptions::default()).await;
+    server
+        .execute(
+            "CREATE ROLE odd LOGIN; GRANT ALL ON SCHEMA public TO odd; GRANT CREATE ON DATABASE postgres TO odd;
+             ALTER ROLE odd SET statement_timeout = '30ms'; ALTER ROLE odd SET idle_in_transaction_session_timeout = '30ms';
+             ALTER ROLE odd SET lock_timeout = '1ms'; ALTER ROLE odd SET standard_conforming_strings = off;
+             ALTER ROLE odd SET escape_string_warning = on; ALTER ROLE odd SET bytea_output = escape; ALTER ROLE odd SET extra_float_digits = -15;
+             ALTER ROLE odd SET client_encoding = 'LATIN1'; ALTER ROLE odd SET DateStyle = 'German, DMY'; ALTER ROLE odd SET TimeZone = 'Asia/Kolkata';
+             ALTER ROLE odd SET IntervalStyle = sql_standard; ALTER ROLE odd SET default_transaction_isolation = serializable;
+             ALTER ROLE odd SET enable_seqscan = off; ALTER ROLE odd SET row_security = off; ALTER ROLE odd SET synchronous_commit = off;
+             ALTER ROLE odd SET work_mem = '64kB'; ALTER ROLE odd SET default_transaction_deferrable = on;
+             DO $$ BEGIN EXECUTE 'ALTER ROLE odd SET idle_session_timeout = ''30ms'''; EXCEPTION WHEN undefined_object THEN NULL; END $$;
+             DO $$ BEGIN EXECUTE 'ALTER ROLE odd SET transaction_timeout = ''30ms'''; EXCEPTION WHEN undefined_object THEN NULL; END $$",
+        )
+        .await;
+    let url = as_role(&server.url(), "odd");
+    place.copy(&url).await.with(0, "odd settings");
+    place.is_whole(&url).await;
+    // Into another schema, by somebody whose own is not there.
+    server.execute("ALTER ROLE odd SET search_path = nowhere").await;
+    let ended = place.copy(&url).await;
+    assert!(matches!(ended.code, Some(1..=4)), "{ended:?}");
+    assert!(ended.stderr.contains("schema"), "{ended:?}");
+    let ended = place
+        .run(&["copy", "source.db", &url, "--quiet", "--schema", "new one"])
+        .await;
+    ended.with(0, "a schema of its own");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn dropped_connections_are_told_and_the_same_command_goes_on() {
+    let place = Place::new();
+    let database = TestDatabase::create().await;
+    let client = database.connect().await;
+    let url = database.url();
+    let sql = "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity
+               WHERE application_name = 'cutover copy' AND datname = current_database() AND (NOT $1 OR query ILIKE 'COPY%')";
+    for of_loads in [true, false] {
+        let copying = tokio::spawn({
+            let (directory, url) = (place.directory.path().to_owned(), url.clone());
+            async move { run(&directory, &["copy", "source.db", &url, "--quiet", "--json"]).await }
+        });
+        loop {
+            let dropped: i64 = client.query_one(sql, &[&of_loads]).await.unwrap().get(0);
+            if dropped > 0 || copying.is_finished() {
+                break;
+            }
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+        let ended = copying.await.unwrap();
+        // Faster than the shot, it is done.
+        if ended.code == Some(0) {
+            break;
+        }
+        told(&ended, 3, &["PostgreSQL"]);
+    }
+    let last = place.copy(&url).await;
+    assert!(
+        last.code == Some(0) || last.stderr.contains("has rows already"),
+        "{last:?}"
+    );
+    place.is_whole(&url).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_without_room_is_told_and_no_index_is_left_out_for_it() {
+    let place = Place::new();
+    let settings = [
+        ("maintenance_work_mem", "1MB"),
+        ("temp_file_limit", "64kB"),
+        ("max_parallel_maintenance_workers", "0"),
+    ];
+    let server = TestServer::start(TestServerOptions {
+        settings: settings
+            .map(|(name, value)| (name.to_owned(), value.to_owned()))
+            .into(),
+        ..TestServerOptions::default()
+    })
+    .await;
+    server
+        .execute("CREATE ROLE small LOGIN; GRANT ALL ON SCHEMA public TO small; GRANT CREATE ON DATABASE postgres TO small")
+        .await;
+    let url = as_role(&server.url(), "small");
+    let ended = place.copy(&url).await;
+    told(&ended, 3, &["temp_file_limit", "the same command"]);
+    server.execute("ALTER ROLE small SET temp_file_limit = -1").await;
+    let ended = place.copy(&url).await.with(0, "with room");
+    assert_eq!(ended.json()["weakened"], serde_json::json!([]));
+    let indexes = "SELECT count(*) FROM pg_indexes WHERE indexname = 'by_word'";
+    let count: i64 = server
+        .connect()
+        .await
+        .query_one(indexes, &[])
+        .await
+        .unwrap()
+        .get(0);
+    assert_eq!(count, 1);
+    place.is_whole(&url).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_table_that_somebody_holds_is_waited_for_and_then_told() {
+    let place = Place::new();
+    let database = TestDatabase::create().await;
+    let client = database.connect().await;
+    let url = database.url();
+    place.copy(&url).await.with(0, "once");
+    client
+        .batch_execute("BEGIN; LOCK TABLE u IN ACCESS SHARE MODE")
+        .await
+        .unwrap();
+    let waiting = tokio::spawn({
+        let (directory, url) = (place.directory.path().to_owned(), url.clone());
+        async move {
+            run(
+                &directory,
+                &["copy", "source.db", &url, "--quiet", "--json", "--replace"],
+            )
+            .await
+        }
+    });
+    let blocked = "SELECT count(*) FROM pg_locks WHERE NOT granted AND database = (SELECT oid FROM pg_database WHERE datname = current_database())";
+    loop {
+        let count: i64 = client.query_one(blocked, &[]).await.unwrap().get(0);
+        if count > 0 {
+            break;
+        }
+        assert!(!waiting.is_finished(), "{:?}", waiting.await);
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    // Cancelled by somebody: the old rows are all there, and the same command goes on.
+    let other = database.connect().await;
+    let cancel = "SELECT pg_cancel_backend(pid) FROM pg_locks WHERE NOT granted AND database = (SELECT oid FROM pg_database WHERE datname = current_database())";
+    other.batch_execute(cancel).await.unwrap();
+    told(
+        &waiting.await.unwrap(),
+        3,
+        &["canceling statement", "the same command"],
+    );
+    client.batch_execute("COMMIT").await.unwrap();
+    place.is_whole(&url).await;
+    place
+        .run(&["copy", "source.db", &url, "--quiet", "--json", "--replace"])
+        .await
+        .with(0, "replaced");
+    place.is_whole(&url).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_pooler_that_shares_sessions_is_refused() {
+    let place = Place::new();
+    let server = TestServer::start(TestServerOptions::default()).await;
+    let client = server.connect().await;
+    let bouncer = Bouncer::start(&server, "transaction", 3).await;
+    let ended = place.copy(&bouncer.url()).await;
+    told(&ended, 4, &["PgBouncer", "pool_mode = session"]);
+    assert_eq!(tables(&client).await, 0);
+    place.copy(&server.url()).await.with(0, "to the server itself");
+    let back = ["copy", &bouncer.url(), "back.db", "--quiet"];
+    told(&place.run(&back).await, 4, &["PgBouncer"]);
+    assert!(!place.path("back.db").exists());
+    let verify = ["verify", "source.db", &bouncer.url(), "--json"];
+    told(&place.run(&verify).await, 4, &["PgBouncer"]);
+    drop(bouncer);
+    let bouncer = Bouncer::start(&server, "session", 20).await;
+    let verify = ["verify", "source.db", &bouncer.url()];
+    place.run(&verify).await.with(0, "through a pool of sessions");
+}
+
+/// Reads the table `u` into `loader`, all of it.
+async fn load(source: &dyn TransferSource, scan: &Scan, loader: &mut dyn TableLoader) {
+    let mut batches = source.scan(scan.clone()).await.unwrap();
+    while let Some(batch) = batches.next().await.unwrap() {
+        loader.write(batch).await.unwrap();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_run_that_has_lost_its_lock_doubles_no_row() {
+    let place = Place::new();
+    let database = TestDatabase::create().await;
+    let client = database.connect().await;
+    client
+        .batch_execute("CREATE TABLE u (id bigint, t bigint)")
+        .await
+        .unwrap();
+    let access = Access {
+        busy_timeout: Duration::from_secs(1),
+        schema: None,
+        jobs: 2,
+    };
+    let from = source(&DatabaseUrl::Sqlite(place.path("source.db")), &access)
+        .await
+        .unwrap();
+    let to = target(&DatabaseUrl::Postgres(Secret::new(database.url())), &access).unwrap();
+    let (there, absent) = to.catalog(None).await.unwrap();
+    let scope = Scope {
+        tables: vec!["u".to_owned()],
+        ..Scope::default()
+    };
+    let plan = plan(&from.catalog().await.unwrap(), &there, &absent, &scope).unwrap();
+    let table = &plan.tables[0];
+    let converter = Converter {
+        zone: LegacyZone::utc(),
+        proven: false,
+    };
+    let scan = Scan {
+        table: table.source.clone(),
+        columns: table.columns.iter().map(|column| column.source.clone()).collect(),
+        after: Position::default(),
+        up_to: None,
+    };
+
+    let first = to.open(false).await.unwrap();
+    let run = RunStart {
+        source: "source.db".to_owned(),
+        fingerprint: "the same".to_owned(),
+        tables: HashMap::new(),
+        parts: HashMap::new(),
+        replace: false,
+        dropped: vec![],
+        origin: None,
+        seeds: vec![],
+    };
+    first.start(&plan, &Schema::default(), &run).await.unwrap();
+    // A firewall, say, forgets a connection that says nothing for long, and with it goes the lock.
+    let drop_lock = "SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory' AND database = (SELECT oid FROM pg_database WHERE datname = current_database())";
+    client.batch_execute(drop_lock).await.unwrap();
+    let second = to.open(false).await.unwrap();
+    let mut one = first.load(table, 0, converter.clone(), &[]).await.unwrap();
+    let mut other = second.load(table, 0, converter, &[]).await.unwrap();
+    load(from.as_ref(), &scan, one.as_mut()).await;
+    load(from.as_ref(), &scan, other.as_mut()).await;
+    assert_eq!(one.finish().await.unwrap().written, 99);
+    let refused = other.finish().await;
+    assert!(matches!(refused, Err(TransferError::Refused(_))), "{refused:?}");
+    let rows: i64 = client
+        .query_one("SELECT count(*) FROM u", &[])
+        .await
+        .unwrap()
+        .get(0);
+    assert_eq!(rows, 99);
+}

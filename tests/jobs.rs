@@ -1,0 +1,583 @@
+//! The market's jobs in virtual time, on both databases: whole days, both changes of the clocks, several instances,
+//! downtime, dead runs.
+#![cfg(all(feature = "sqlite", feature = "postgres"))]
+#![expect(clippy::unwrap_used, reason = "a test fails where its preparation fails")]
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use cutover::jobs::{CatchUp, JobSettings, Scheduler};
+use cutover::usecase::market::MarketRules;
+use cutover_domain::market::Checkpoint;
+use cutover_domain::market::ai_prediction::one_per_checkpoint;
+use cutover_domain::market::calendar::{Calendar, Session};
+use cutover_domain::market::day::Day;
+use cutover_domain::market::forecast::DailyBar;
+use cutover_domain::market::job_run::{Job, JobRun, JobStart, Outcome, Timetable, Trigger};
+use cutover_domain::stored::TextEnum as _;
+use cutover_domain::time::{LegacyZone, Timestamp};
+use cutover_ports::clock::Clock;
+use cutover_ports::market::{Claim, PriceError, PriceSource, Quote};
+use cutover_tests::store::TestStore;
+
+/// A clock that somebody sets.
+struct VirtualClock(Mutex<Timestamp>);
+
+impl Clock for VirtualClock {
+    fn now(&self) -> Timestamp {
+        *self.0.lock().unwrap()
+    }
+}
+
+/// Prices that can be told from the day and the moment, unless a test says otherwise.
+#[derive(Default)]
+struct Prices {
+    /// What is said instead; none for no price.
+    instead: Mutex<BTreeMap<(String, &'static str), Option<Quote>>>,
+    is_down: Mutex<bool>,
+}
+
+fn price(day: Day, checkpoint: Checkpoint) -> f64 {
+    let moment = Checkpoint::ALL.iter().position(|one| *one == checkpoint).unwrap();
+    600.0 + (day.epoch_days() % 100) as f64 + moment as f64 / 4.0
+}
+
+#[async_trait]
+impl PriceSource for Prices {
+    async fn price(
+        &self,
+        symbol: &str,
+        checkpoint: Checkpoint,
+        day: Day,
+    ) -> Result<Option<Quote>, PriceError> {
+        assert_eq!(symbol, "SPY");
+        if *self.is_down.lock().unwrap() {
+            return Err(PriceError::Unreachable("down".to_owned()));
+        }
+        let instead = self.instead.lock().unwrap();
+        Ok(match instead.get(&(day.to_string(), checkpoint.as_str())) {
+            Some(said) => *said,
+            None => Some(Quote {
+                price: price(day, checkpoint),
+                is_fallback: false,
+            }),
+        })
+    }
+
+    async fn bars(&self, _: &str, from: Day, to: Day) -> Result<Vec<DailyBar>, PriceError> {
+        let days = (from.epoch_days()..=to.epoch_days()).map(|days| Day::from_epoch_days(days).unwrap());
+        let open = days.filter(|day| Calendar::default().session(*day) != Session::Closed);
+        Ok(open
+            .map(|day| DailyBar {
+                day,
+                open: 600.0,
+                high: 604.0,
+                low: 596.0,
+                close: 602.0,
+            })
+            .collect())
+    }
+
+    fn is_configured(&self) -> bool {
+        true
+    }
+}
+
+/// A store, a clock, prices, and instances of the scheduler.
+struct World {
+    store: TestStore,
+    clock: Arc<VirtualClock>,
+    prices: Arc<Prices>,
+    settings: JobSettings,
+    retention_days: Option<u32>,
+}
+
+fn at(text: &str) -> Timestamp {
+    Timestamp::parse(text, &LegacyZone::named("America/Chicago").unwrap()).unwrap()
+}
+
+fn day(text: &str) -> Day {
+    Day::parse(text).unwrap()
+}
+
+impl World {
+    fn new(store: TestStore, now: &str) -> Self {
+        Self {
+            store,
+            clock: Arc::new(VirtualClock(Mutex::new(at(now)))),
+            prices: Arc::new(Prices::default()),
+            settings: JobSettings::default(),
+            retention_days: None,
+        }
+    }
+
+    fn instance(&self, name: &str) -> Scheduler {
+        let market = self.store.market.clone();
+        let timetable = Timetable {
+            zone: jiff::tz::TimeZone::get("America/Chicago").unwrap(),
+            calendar: Calendar::default(),
+        };
+        let rules = MarketRules {
+            symbol: "SPY".to_owned(),
+            timetable,
+            retention_days: self.retention_days,
+        };
+        Scheduler::new(
+            Arc::new(move || market.clone()),
+            Arc::clone(&self.prices) as Arc<dyn PriceSource>,
+            Arc::clone(&self.clock) as Arc<dyn Clock>,
+            Arc::new(rules),
+            self.settings.clone(),
+            name.to_owned(),
+        )
+    }
+
+    fn set(&self, now: Timestamp) {
+        *self.clock.0.lock().unwrap() = now;
+    }
+
+    /// Goes on in steps of half an hour; all instances look around at each, the first and the last included.
+    async fn go_on(&self, until: &str, instances: &[&Scheduler]) {
+        let until = at(until);
+        loop {
+            futures_util::future::join_all(instances.iter().map(|one| one.tick())).await;
+            if self.clock.now() >= until {
+                return;
+            }
+            let next = self.clock.now().as_micros() + 1_800_000_000;
+            self.set(Timestamp::from_micros(next).unwrap());
+        }
+    }
+
+    /// Every run, oldest first, as `job instant outcome trigger`.
+    async fn runs(&self) -> Vec<String> {
+        let mut runs: Vec<JobRun> = self.store.market.job_runs.list(None, 1000).await.unwrap();
+        runs.reverse();
+        let mut lines: Vec<(Timestamp, &str, String)> = runs
+            .iter()
+            .map(|run| {
+                let (job, instant) = (
+                    run.job.known().unwrap().as_str(),
+                    *run.scheduled_at.known().unwrap(),
+                );
+                let outcome = run
+                    .outcome
+                    .as_ref()
+                    .map_or("running", |outcome| outcome.known().unwrap().as_str());
+                let trigger = run.trigger.known().unwrap().as_str();
+                (
+                    instant,
+                    job,
+                    format!("{job} {} {outcome} {trigger}", instant.to_json_text()),
+                )
+            })
+            .collect();
+        lines.sort();
+        lines.into_iter().map(|(.., line)| line).collect()
+    }
+
+    async fn run_of(&self, job: Job) -> JobRun {
+        self.store
+            .market
+            .job_runs
+            .list(Some(job), 1)
+            .await
+            .unwrap()
+            .remove(0)
+    }
+
+    /// The day has all of its prices, four predictions, and a locked band of them.
+    async fn assert_complete(&self, text: &str) {
+        let row = self
+            .store
+            .market
+            .daily_predictions
+            .get(day(text))
+            .await
+            .unwrap()
+            .unwrap();
+        for checkpoint in Checkpoint::ALL {
+            assert_eq!(
+                row.fields.price(*checkpoint),
+                Some(price(day(text), *checkpoint)),
+                "{text} {checkpoint:?}"
+            );
+        }
+        assert_eq!(row.fields.source.as_deref(), Some("ai"));
+        assert_eq!(row.fields.locked, Some(true.into()));
+        let rows = self.store.market.ai_predictions.for_day(day(text)).await.unwrap();
+        assert_eq!((rows.len(), one_per_checkpoint(&rows).len()), (4, 4));
+        let predicted: Vec<f64> = rows
+            .iter()
+            .map(|row| *row.fields.predicted_price.known().unwrap())
+            .collect();
+        let low = predicted.iter().copied().reduce(f64::min);
+        assert_eq!(row.fields.low(), low);
+        let logs = self.store.market.daily_predictions.logs(day(text)).await.unwrap();
+        assert_eq!(logs.len(), 5, "{text}: each price is logged once");
+    }
+}
+
+/// The runs of a full trading day, all well, the opening at `hour` UTC of Chicago's eight o'clock.
+fn full_day(date: &str, eight: u32) -> Vec<String> {
+    let line = |job: &str, after: u32, minute: u32| {
+        format!("{job} {date}T{:02}:{minute:02}:00Z ok cron", eight + after)
+    };
+    let midnight = eight - 8;
+    vec![
+        format!("daily_cleanup {date}T{midnight:02}:00:00Z ok cron"),
+        line("ai_predict_0800", 0, 0),
+        line("capture_premarket", 0, 0),
+        line("capture_open", 0, 30),
+        line("capture_noon", 4, 0),
+        line("capture_2pm", 6, 0),
+        line("capture_close", 7, 0),
+    ]
+}
+
+fn cleanup(date: &str, hour: u32) -> String {
+    format!("daily_cleanup {date}T{hour:02}:00:00Z ok cron")
+}
+
+async fn three_days_with_three_instances(store: TestStore) {
+    let world = World::new(store, "2025-08-12T00:00:00");
+    let (one, two, three) = (
+        world.instance("one"),
+        world.instance("two"),
+        world.instance("three"),
+    );
+    world.go_on("2025-08-14T23:00:00", &[&one, &two, &three]).await;
+    let expected = ["2025-08-12", "2025-08-13", "2025-08-14"]
+        .map(|date| full_day(date, 13))
+        .concat();
+    assert_eq!(world.runs().await, expected);
+    for date in ["2025-08-12", "2025-08-13", "2025-08-14"] {
+        world.assert_complete(date).await;
+    }
+    let run = world.run_of(Job::CaptureClose).await;
+    assert_eq!(
+        run.price,
+        Some(price(day("2025-08-14"), Checkpoint::Close).into())
+    );
+    assert_eq!((run.is_fallback, run.error), (Some(false.into()), None));
+    assert_eq!(
+        (run.rows_daily_predictions, run.rows_price_logs),
+        (1.into(), 1.into())
+    );
+    assert_eq!(world.run_of(Job::AiPredict).await.rows_ai_predictions, 4.into());
+}
+
+async fn the_clocks_go_forward(store: TestStore) {
+    let world = World::new(store, "2025-03-07T00:00:00");
+    let one = world.instance("one");
+    // The night to Sunday, 2025-03-09, has an hour less.
+    world.go_on("2025-03-11T23:00:00", &[&one]).await;
+    let expected = [
+        full_day("2025-03-07", 14),
+        vec![cleanup("2025-03-08", 6), cleanup("2025-03-09", 6)],
+        full_day("2025-03-10", 13),
+        full_day("2025-03-11", 13),
+    ];
+    assert_eq!(world.runs().await, expected.concat());
+    world.assert_complete("2025-03-10").await;
+}
+
+async fn the_clocks_go_back(store: TestStore) {
+    let world = World::new(store, "2025-10-31T00:00:00");
+    let one = world.instance("one");
+    // The night to Sunday, 2025-11-02, has an hour more.
+    world.go_on("2025-11-03T23:00:00", &[&one]).await;
+    let expected = [
+        full_day("2025-10-31", 13),
+        vec![cleanup("2025-11-01", 5), cleanup("2025-11-02", 5)],
+        full_day("2025-11-03", 14),
+    ];
+    assert_eq!(world.runs().await, expected.concat());
+    world.assert_complete("2025-11-03").await;
+}
+
+async fn holidays_have_no_runs_and_half_days_no_afternoon(store: TestStore) {
+    let world = World::new(store, "2025-11-27T00:00:00");
+    let one = world.instance("one");
+    world.go_on("2025-11-28T23:00:00", &[&one]).await;
+    let mut friday = full_day("2025-11-28", 14);
+    friday.retain(|line| !line.starts_with("capture_2pm"));
+    assert_eq!(
+        world.runs().await,
+        [vec![cleanup("2025-11-27", 6)], friday].concat()
+    );
+    let thanksgiving = world
+        .store
+        .market
+        .daily_predictions
+        .get(day("2025-11-27"))
+        .await
+        .unwrap();
+    assert_eq!(thanksgiving, None);
+}
+
+async fn what_passed_meanwhile_is_made_up_for_by_the_policy(store: TestStore) {
+    let mut world = World::new(store, "2025-08-12T00:00:00");
+    world.settings.catch_up_window = Duration::from_hours(48);
+    let before = world.instance("before");
+    world.go_on("2025-08-12T09:00:00", &[&before]).await;
+    // Down until Thursday morning.
+    world.set(at("2025-08-14T07:00:00"));
+    let after = world.instance("after");
+    after.tick().await;
+    after.tick().await;
+    let missed: Vec<String> = world.runs().await.split_off(4);
+    assert_eq!(
+        missed,
+        [
+            "capture_noon 2025-08-12T17:00:00Z missed cron",
+            "capture_2pm 2025-08-12T19:00:00Z missed cron",
+            "capture_close 2025-08-12T20:00:00Z missed cron",
+            "daily_cleanup 2025-08-13T05:00:00Z missed cron",
+            "ai_predict_0800 2025-08-13T13:00:00Z ok catch_up",
+            "capture_premarket 2025-08-13T13:00:00Z ok catch_up",
+            "capture_open 2025-08-13T13:30:00Z ok catch_up",
+            "capture_noon 2025-08-13T17:00:00Z ok catch_up",
+            "capture_2pm 2025-08-13T19:00:00Z ok catch_up",
+            "capture_close 2025-08-13T20:00:00Z ok catch_up",
+            "daily_cleanup 2025-08-14T05:00:00Z ok catch_up",
+        ]
+    );
+    world.assert_complete("2025-08-13").await;
+}
+
+async fn without_making_up_it_is_noted_as_missed(store: TestStore) {
+    let mut world = World::new(store, "2025-08-12T11:30:00");
+    world.settings.catch_up = CatchUp::None;
+    let before = world.instance("before");
+    world.go_on("2025-08-12T12:00:00", &[&before]).await;
+    world.set(at("2025-08-13T12:20:00"));
+    world.instance("after").tick().await;
+    let noon: Vec<String> = world
+        .runs()
+        .await
+        .into_iter()
+        .filter(|line| line.starts_with("capture_noon"))
+        .collect();
+    assert_eq!(
+        noon,
+        [
+            "capture_noon 2025-08-12T17:00:00Z ok cron",
+            "capture_noon 2025-08-13T17:00:00Z missed cron",
+        ]
+    );
+}
+
+async fn a_dead_instances_run_is_taken_over(store: TestStore) {
+    let world = World::new(store, "2025-08-12T12:00:00");
+    let start = JobStart {
+        job: Job::CaptureNoon,
+        scheduled_at: at("2025-08-12T12:00:00"),
+        trigger: Trigger::Cron,
+        target_day: day("2025-08-12"),
+        started_at: at("2025-08-12T12:00:00"),
+        instance: "dead".to_owned(),
+    };
+    let runs = &world.store.market.job_runs;
+    assert_eq!(runs.claim(&start, Timestamp::EPOCH).await.unwrap(), Claim::Won);
+    let heir = world.instance("heir");
+    heir.tick().await;
+    assert_eq!(
+        world.run_of(Job::CaptureNoon).await.instance,
+        "dead",
+        "it may still be running"
+    );
+    world.set(at("2025-08-12T12:10:00"));
+    heir.tick().await;
+    let run = world.run_of(Job::CaptureNoon).await;
+    assert_eq!(
+        (run.instance.as_str(), run.outcome),
+        ("heir", Some(Outcome::Ok.into()))
+    );
+    let row = world
+        .store
+        .market
+        .daily_predictions
+        .get(day("2025-08-12"))
+        .await
+        .unwrap()
+        .unwrap();
+    assert_eq!(
+        row.fields.price(Checkpoint::Noon),
+        Some(price(day("2025-08-12"), Checkpoint::Noon))
+    );
+}
+
+async fn every_outcome_is_noted(store: TestStore) {
+    let world = World::new(store, "2025-08-12T07:30:00");
+    let say = |checkpoint: Checkpoint, quote: Option<(f64, bool)>| {
+        let quote = quote.map(|(price, is_fallback)| Quote { price, is_fallback });
+        let key = ("2025-08-12".to_owned(), checkpoint.as_str());
+        world.prices.instead.lock().unwrap().insert(key, quote);
+    };
+    say(Checkpoint::PreMarket, Some((601.5, true)));
+    say(Checkpoint::Open, None);
+    say(Checkpoint::Noon, Some((5.0, false)));
+    let one = world.instance("one");
+    world.go_on("2025-08-12T12:00:00", &[&one]).await;
+    *world.prices.is_down.lock().unwrap() = true;
+    world.go_on("2025-08-12T14:00:00", &[&one]).await;
+    *world.prices.is_down.lock().unwrap() = false;
+    let again = one.trigger(Job::AiPredict).await.unwrap();
+    assert_eq!(again.outcome, Outcome::AlreadyLocked);
+    assert_eq!(
+        world.runs().await,
+        [
+            "ai_predict_0800 2025-08-12T13:00:00Z ok cron",
+            "capture_premarket 2025-08-12T13:00:00Z ok cron",
+            "capture_open 2025-08-12T13:30:00Z no_data cron",
+            "capture_noon 2025-08-12T17:00:00Z price_rejected cron",
+            "ai_predict_0800 2025-08-12T19:00:00Z already_locked manual",
+            "capture_2pm 2025-08-12T19:00:00Z error cron",
+        ]
+    );
+    assert_eq!(
+        world.run_of(Job::CapturePremarket).await.is_fallback,
+        Some(true.into())
+    );
+    assert!(
+        world
+            .run_of(Job::CaptureNoon)
+            .await
+            .error
+            .unwrap()
+            .contains("cannot be a price")
+    );
+    assert!(
+        world
+            .run_of(Job::CaptureTwoPm)
+            .await
+            .error
+            .unwrap()
+            .contains("down")
+    );
+    let row = world
+        .store
+        .market
+        .daily_predictions
+        .get(day("2025-08-12"))
+        .await
+        .unwrap()
+        .unwrap();
+    assert_eq!(
+        (
+            row.fields.price(Checkpoint::Open),
+            row.fields.price(Checkpoint::Noon)
+        ),
+        (None, None)
+    );
+}
+
+async fn a_current_price_does_not_stand_in_for_a_past_one(store: TestStore) {
+    let world = World::new(store, "2025-08-12T11:30:00");
+    let before = world.instance("before");
+    world.go_on("2025-08-12T12:00:00", &[&before]).await;
+    let key = ("2025-08-12".to_owned(), "twoPM");
+    let stale = Quote {
+        price: 600.0,
+        is_fallback: true,
+    };
+    world.prices.instead.lock().unwrap().insert(key, Some(stale));
+    world.set(at("2025-08-12T14:30:00"));
+    // Nobody ran this job before; the instance that is there knows that it was due.
+    before.tick().await;
+    let run = world.run_of(Job::CaptureTwoPm).await;
+    assert_eq!((run.outcome, run.price), (Some(Outcome::NoData.into()), None));
+}
+
+async fn the_day_is_predicted_by_a_start_after_eight(store: TestStore) {
+    let world = World::new(store, "2025-08-12T10:17:00");
+    world.instance("one").tick().await;
+    world.instance("two").tick().await;
+    assert_eq!(
+        world.runs().await,
+        ["ai_predict_0800 2025-08-12T13:00:00Z ok warm_up"]
+    );
+    let world = World::new(world.store, "2025-08-16T10:17:00");
+    world.instance("three").tick().await;
+    assert!(
+        world
+            .store
+            .market
+            .ai_predictions
+            .for_day(day("2025-08-16"))
+            .await
+            .unwrap()
+            .is_empty(),
+        "not on a Saturday"
+    );
+}
+
+async fn the_cleanup_keeps_what_it_is_told_to(store: TestStore) {
+    let mut world = World::new(store, "2025-08-12T00:00:00");
+    let one = world.instance("one");
+    world.go_on("2025-08-12T15:00:00", &[&one]).await;
+    world.retention_days = Some(30);
+    // The thirtieth day is kept, the thirty-first is not.
+    for (now, kept) in [("2025-09-10T23:30:00", true), ("2025-09-11T23:30:00", false)] {
+        let world = World {
+            store: world.store.clone(),
+            clock: Arc::new(VirtualClock(Mutex::new(at(now)))),
+            prices: Arc::clone(&world.prices),
+            settings: world.settings.clone(),
+            retention_days: world.retention_days,
+        };
+        let next = format!("{}T00:00:00", day(&now[..10]).plus_days(1).unwrap());
+        world.go_on(&next, &[&world.instance("two")]).await;
+        let row = world
+            .store
+            .market
+            .daily_predictions
+            .get(day("2025-08-12"))
+            .await
+            .unwrap();
+        assert_eq!(row.is_some(), kept, "{now}");
+    }
+    let run = world.run_of(Job::DailyCleanup).await;
+    assert_eq!(
+        (
+            run.rows_daily_predictions,
+            run.rows_price_logs,
+            run.rows_ai_predictions
+        ),
+        (1.into(), 5.into(), 4.into())
+    );
+}
+
+macro_rules! on_both_databases {
+    ($($case:ident),+ $(,)?) => {
+        mod on_sqlite {
+            $(#[tokio::test]
+            async fn $case() {
+                super::$case(cutover_tests::store::TestStore::sqlite().await).await;
+            })+
+        }
+        mod on_postgres {
+            $(#[tokio::test]
+            async fn $case() {
+                super::$case(cutover_tests::store::TestStore::postgres().await).await;
+            })+
+        }
+    };
+}
+
+on_both_databases!(
+    three_days_with_three_instances,
+    the_clocks_go_forward,
+    the_clocks_go_back,
+    holidays_have_no_runs_and_half_days_no_afternoon,
+    what_passed_meanwhile_is_made_up_for_by_the_policy,
+    without_making_up_it_is_noted_as_missed,
+    a_dead_instances_run_is_taken_over,
+    every_outcome_is_noted,
+    a_current_price_does_not_stand_in_for_a_past_one,
+    the_day_is_predicted_by_a_start_after_eight,
+    the_cleanup_keeps_what_it_is_told_to,
+);

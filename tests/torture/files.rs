@@ -1,0 +1,445 @@
+//! Files: in use, cut, corrupt, locked, encrypted, oddly named. The source is never written.
+
+use std::fs;
+use std::io::{BufRead, BufReader, Read};
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use cutover_tests::rusqlite::{Connection, Row};
+
+use crate::theme::{Theme, execute};
+
+const ROWS: &str = "CREATE TABLE t (id INTEGER PRIMARY KEY, v TEXT);
+    WITH RECURSIVE i(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM i WHERE n < 2000) INSERT INTO t SELECT n, 'value ' || n || hex(zeroblob(40)) FROM i;";
+
+/// `path` with something behind it, as SQLite names what stands beside a file.
+fn beside(path: &Path, suffix: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(suffix);
+    PathBuf::from(name)
+}
+
+/// Another program that has a file open: this one once more, as a lock of SQLite's is a process's, and lost when that process
+/// closes the file in any other place. It ends with the value.
+struct OtherProgram(Child);
+
+const FILE: &str = "CUTOVER_TORTURE_FILE";
+const STATEMENTS: &str = "CUTOVER_TORTURE_STATEMENTS";
+
+impl OtherProgram {
+    /// Runs the statements on the file and keeps it open.
+    fn start(path: &Path, statements: &str) -> Self {
+        let mut child = Command::new(std::env::current_exe().unwrap())
+            .args(["files::the_other_program", "--exact", "--ignored", "--nocapture"])
+            .env(FILE, path)
+            .env(STATEMENTS, statements)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        assert!(
+            lines.any(|line| line.unwrap().contains("ready")),
+            "the other program has the file open"
+        );
+        Self(child)
+    }
+}
+
+impl Drop for OtherProgram {
+    fn drop(&mut self) {
+        self.0.kill().unwrap();
+        self.0.wait().unwrap();
+    }
+}
+
+#[test]
+#[ignore = "is no test, but the other program"]
+fn the_other_program() {
+    let connection = Connection::open(std::env::var_os(FILE).unwrap()).unwrap();
+    connection
+        .execute_batch(&std::env::var(STATEMENTS).unwrap())
+        .unwrap();
+    println!("ready");
+    std::io::stdin().read_to_end(&mut Vec::new()).unwrap();
+}
+
+/// In WAL mode: a hundred rows committed, then a change under way that has spilled to the file.
+const CHANGE_IN_WAL: &str =
+    "PRAGMA journal_mode = WAL; PRAGMA wal_autocheckpoint = 0; CREATE TABLE t (id INTEGER PRIMARY KEY, v TEXT); INSERT INTO t VALUES (1, 'checkpointed');
+     PRAGMA wal_checkpoint(TRUNCATE);
+     WITH RECURSIVE i(n) AS (SELECT 2 UNION ALL SELECT n + 1 FROM i WHERE n < 100) INSERT INTO t SELECT n, 'committed' FROM i;
+     PRAGMA cache_size = 5; PRAGMA cache_spill = 1; BEGIN; UPDATE t SET v = 'uncommitted';
+     WITH RECURSIVE i(n) AS (SELECT 101 UNION ALL SELECT n + 1 FROM i WHERE n < 400) INSERT INTO t SELECT n, hex(zeroblob(200)) FROM i;";
+
+#[tokio::test]
+async fn a_wal_with_committed_and_uncommitted_frames() {
+    let mut writer = None;
+    let theme = Theme::made("live.db", |path| {
+        writer = Some(OtherProgram::start(path, CHANGE_IN_WAL));
+    });
+    assert!(
+        theme.files()["live.db-wal"].len() > 100_000,
+        "the change has spilled"
+    );
+    let copied = theme.equal().await;
+    let committed = copied
+        .query("SELECT v, count(*) FROM t GROUP BY v ORDER BY v")
+        .await;
+    assert_eq!(
+        committed,
+        [["checkpointed", "1"], ["committed", "99"]].map(|row| row.map(|value| Some(value.to_owned())))
+    );
+    drop(writer);
+}
+
+#[tokio::test]
+async fn a_wal_that_a_dead_program_left() {
+    let theme = Theme::made("dead.db", |path| {
+        let elsewhere = tempfile::tempdir().unwrap();
+        let live = elsewhere.path().join("live.db");
+        let writer = OtherProgram::start(&live, CHANGE_IN_WAL);
+        fs::copy(&live, path).unwrap();
+        fs::copy(beside(&live, "-wal"), beside(path, "-wal")).unwrap();
+        drop(writer);
+    });
+    assert_eq!(
+        theme.files().into_keys().collect::<Vec<_>>(),
+        ["dead.db", "dead.db-wal"]
+    );
+    let copied = theme.equal().await;
+    let committed = copied.query("SELECT count(*) FROM t WHERE v = 'committed'").await;
+    assert_eq!(committed, [[Some("99".to_owned())]]);
+}
+
+#[tokio::test]
+async fn a_wal_whose_program_was_killed() {
+    let theme = Theme::made("killed.db", |path| drop(OtherProgram::start(path, CHANGE_IN_WAL)));
+    assert_eq!(
+        theme.files().into_keys().collect::<Vec<_>>(),
+        ["killed.db", "killed.db-shm", "killed.db-wal"]
+    );
+    let copied = theme.equal().await;
+    let committed = copied.query("SELECT count(*) FROM t WHERE v = 'committed'").await;
+    assert_eq!(committed, [[Some("99".to_owned())]]);
+}
+
+#[tokio::test]
+async fn a_file_in_wal_mode_that_nobody_has_open() {
+    let theme = Theme::new(format!("PRAGMA journal_mode = WAL; {ROWS}"));
+    assert_eq!(theme.files().into_keys().collect::<Vec<_>>(), ["theme.db"]);
+    theme.equal().await.lists_nothing();
+}
+
+/// Somebody who may not write: `nobody` if we are root, whom no permission stops.
+fn reader() -> Option<u32> {
+    (fs::metadata("/proc/self").unwrap().uid() == 0).then_some(65_534)
+}
+
+async fn on_read_only_media(journal: &str) {
+    let theme = Theme::made("media.db", |path| {
+        execute(path, &format!("PRAGMA journal_mode = {journal}; {ROWS}"));
+        fs::set_permissions(path, fs::Permissions::from_mode(0o444)).unwrap();
+        fs::set_permissions(path.parent().unwrap(), fs::Permissions::from_mode(0o555)).unwrap();
+    });
+    let theme = theme.run_by(reader());
+    theme.equal().await.lists_nothing();
+}
+
+#[tokio::test]
+async fn a_file_in_wal_mode_on_read_only_media() {
+    on_read_only_media("WAL").await;
+}
+
+#[tokio::test]
+async fn a_wal_on_read_only_media() {
+    let theme = Theme::made("media.db", |path| {
+        drop(OtherProgram::start(path, CHANGE_IN_WAL));
+        fs::remove_file(beside(path, "-shm")).unwrap();
+        for file in [path, &beside(path, "-wal")] {
+            fs::set_permissions(file, fs::Permissions::from_mode(0o444)).unwrap();
+        }
+        fs::set_permissions(path.parent().unwrap(), fs::Permissions::from_mode(0o555)).unwrap();
+    });
+    let copied = theme.run_by(reader()).equal().await;
+    let committed = copied.query("SELECT count(*) FROM t WHERE v = 'committed'").await;
+    assert_eq!(committed, [[Some("99".to_owned())]]);
+}
+
+#[tokio::test]
+async fn an_ordinary_file_on_read_only_media() {
+    on_read_only_media("DELETE").await;
+}
+
+#[tokio::test]
+async fn a_hot_journal() {
+    let theme = Theme::made("hot.db", |path| {
+        let elsewhere = tempfile::tempdir().unwrap();
+        let live = elsewhere.path().join("live.db");
+        execute(&live, ROWS);
+        let writer = Connection::open(&live).unwrap();
+        writer.execute_batch("PRAGMA cache_size = 5; PRAGMA cache_spill = 1; BEGIN; UPDATE t SET v = 'half'; CREATE TABLE never (x);").unwrap();
+        // What a crash leaves: both files as they are, and nobody who holds a lock.
+        fs::copy(&live, path).unwrap();
+        fs::copy(beside(&live, "-journal"), beside(path, "-journal")).unwrap();
+    });
+    let copied = theme.equal().await;
+    let half = copied.query("SELECT count(*) FROM t WHERE v = 'half'").await;
+    assert_eq!(half, [[Some("0".to_owned())]]);
+}
+
+#[tokio::test]
+async fn a_journal_whose_transaction_has_ended() {
+    for mode in ["PERSIST", "TRUNCATE"] {
+        let theme = Theme::new(format!(
+            "PRAGMA journal_mode = {mode}; {ROWS} UPDATE t SET v = 'new' WHERE id = 5;"
+        ));
+        assert_eq!(
+            theme.files().into_keys().collect::<Vec<_>>(),
+            ["theme.db", "theme.db-journal"]
+        );
+        theme.equal().await.lists_nothing();
+    }
+}
+
+#[tokio::test]
+async fn another_program_holds_the_lock() {
+    let mut writer = None;
+    let theme = Theme::made("locked.db", |path| {
+        execute(path, ROWS);
+        writer = Some(OtherProgram::start(
+            path,
+            "BEGIN EXCLUSIVE; UPDATE t SET v = 'x' WHERE id = 1;",
+        ));
+    });
+    let begun = Instant::now();
+    theme.with(&["--busy-timeout", "300"]).refused(&["locked"]).await;
+    assert!(
+        begun.elapsed() >= Duration::from_millis(3 * 300),
+        "it waits, each time"
+    );
+    drop(writer);
+}
+
+#[tokio::test]
+async fn a_lock_that_is_let_go_in_time() {
+    let mut writer = None;
+    let theme = Theme::made("busy.db", |path| {
+        execute(path, ROWS);
+        writer = Some(OtherProgram::start(path, "BEGIN EXCLUSIVE;"));
+    });
+    let (copied, ()) = tokio::join!(theme.command("copy", &[]), async {
+        tokio::time::sleep(Duration::from_millis(700)).await;
+        drop(writer.take());
+    });
+    assert_eq!(copied.with(0, "copy of a busy file").json()["ok"], true);
+}
+
+#[tokio::test]
+async fn names_that_look_like_urls() {
+    for name in [
+        "a b%20#frag?mode=ro&x='y' \"é😀.db",
+        "file:name.db",
+        "100%.db",
+        "-dash.db",
+        "semi;colon\\back.db",
+    ] {
+        let theme = Theme::made(name, |path| {
+            execute(
+                path,
+                "CREATE TABLE t (id INTEGER PRIMARY KEY, v TEXT); INSERT INTO t VALUES (1, 'x');",
+            );
+        });
+        theme.equal().await.lists_nothing();
+    }
+}
+
+/// A page in the middle of a table: where it begins, and its size.
+fn page_of(path: &Path, table: &str) -> (usize, usize) {
+    let connection = Connection::open(path).unwrap();
+    let sql = "SELECT (pageno - 1) * pgsize, pgsize FROM dbstat WHERE name = ?1 AND pagetype = 'leaf' ORDER BY pageno LIMIT 1 OFFSET 4";
+    let number = |row: &Row<'_>, at: usize| row.get(at).map(|number: i64| usize::try_from(number).unwrap());
+    connection
+        .query_row(sql, [table], |row| Ok((number(row, 0)?, number(row, 1)?)))
+        .unwrap()
+}
+
+fn overwrite(path: &Path, (at, length): (usize, usize)) {
+    let mut bytes = fs::read(path).unwrap();
+    for (number, byte) in bytes[at..at + length].iter_mut().enumerate() {
+        *byte = u8::try_from(number * 31 % 251).unwrap();
+    }
+    fs::write(path, bytes).unwrap();
+}
+
+#[tokio::test]
+async fn garbage_in_a_page_of_a_table() {
+    let theme = Theme::made("corrupt.db", |path| {
+        execute(
+            path,
+            &format!(
+                "CREATE TABLE first (x); INSERT INTO first VALUES (1); {ROWS} ALTER TABLE t RENAME TO entries;"
+            ),
+        );
+        overwrite(path, page_of(path, "entries"));
+    });
+    theme.refused(&["corrupt", "entries"]).await;
+}
+
+#[tokio::test]
+async fn garbage_in_any_page() {
+    let made = tempfile::tempdir().unwrap();
+    let path = made.path().join("good.db");
+    execute(&path, &format!("PRAGMA page_size = 4096; {ROWS} CREATE INDEX by_v ON t (v); CREATE TABLE keyed (k TEXT PRIMARY KEY) WITHOUT ROWID;
+        INSERT INTO keyed SELECT v FROM t; CREATE TABLE long (b BLOB); INSERT INTO long VALUES (randomblob(20000));"));
+    let pages = fs::read(&path).unwrap().len() / 4096;
+    // The first page is the header's, which is another theme; of the others one in thirteen, all kinds among them.
+    for page in (1..pages).step_by(13).chain([pages - 1]) {
+        let theme = Theme::made("corrupt.db", |corrupt| {
+            fs::copy(&path, corrupt).unwrap();
+            overwrite(corrupt, (page * 4096, 4096));
+        });
+        let before = theme.files();
+        let ended = theme.command("copy", &[]).await;
+        // What is in a page of a blob, nobody can know.
+        let in_blob = page + 4 >= pages - 1 && ended.code == Some(0);
+        assert!(
+            in_blob || ended.code == Some(3) && ended.stderr.contains("corrupt"),
+            "page {page}: {ended:?}"
+        );
+        if ended.code == Some(3) {
+            theme.untouched().await;
+        }
+        assert!(before == theme.files(), "page {page}");
+    }
+}
+
+#[tokio::test]
+async fn a_file_cut_short() {
+    for share in [60, 99] {
+        let theme = Theme::made("cut.db", |path| {
+            execute(path, ROWS);
+            let bytes = fs::read(path).unwrap();
+            fs::write(path, &bytes[..bytes.len() * share / 100]).unwrap();
+        });
+        theme.refused(&["cut"]).await;
+    }
+}
+
+#[tokio::test]
+async fn a_header_and_nothing_else() {
+    for length in [1, 16, 60, 99, 100, 1000] {
+        let theme = Theme::made("stub.db", |path| {
+            execute(path, ROWS);
+            let bytes = fs::read(path).unwrap();
+            fs::write(path, &bytes[..length]).unwrap();
+        });
+        theme.refused(&[]).await;
+    }
+}
+
+#[tokio::test]
+async fn an_empty_file() {
+    let theme = Theme::made("empty.db", |path| fs::write(path, b"").unwrap());
+    theme.refused(&["no tables"]).await;
+}
+
+#[tokio::test]
+async fn a_database_without_tables() {
+    let theme = Theme::new("CREATE TABLE t (x); DROP TABLE t;");
+    let before = theme.files();
+    let ended = theme.command("copy", &[]).await;
+    assert!(
+        ended.code != Some(0) && ended.stderr.contains("no tables") && ended.stderr.contains("theme.db"),
+        "{ended:?}"
+    );
+    theme.untouched().await;
+    assert_eq!(before, theme.files());
+}
+
+#[tokio::test]
+async fn no_file_at_all_and_a_directory() {
+    let theme = Theme::made("missing.db", |_| {});
+    theme.refused(&["no such file"]).await;
+    let theme = Theme::made("directory.db", |path| {
+        fs::create_dir(path).unwrap();
+    });
+    theme.command("copy", &[]).await.with(3, "copy of a directory");
+    theme.untouched().await;
+}
+
+#[tokio::test]
+async fn a_text_file() {
+    let theme = Theme::made("text.db", |path| {
+        fs::write(path, "id,name\n1,not a database\n".repeat(100)).unwrap();
+    });
+    theme.refused(&["not a SQLite database"]).await;
+}
+
+#[tokio::test]
+async fn an_encrypted_file() {
+    let theme = Theme::made("secret.db", |path| {
+        let mut state = 0x9e37_79b9_7f4a_7c15_u64;
+        let mut next = || {
+            state ^= state << 13;
+            state ^= state >> 7;
+            state ^= state << 17;
+            state.to_le_bytes()
+        };
+        let bytes: Vec<u8> = (0..2048).flat_map(|_| next()).collect();
+        fs::write(path, bytes).unwrap();
+    });
+    theme.refused(&["not a SQLite database", "encrypted"]).await;
+}
+
+#[tokio::test]
+async fn a_schema_that_cannot_be_parsed() {
+    let theme = Theme::made("malformed.db", |path| {
+        execute(
+            path,
+            "CREATE TABLE good (x); INSERT INTO good VALUES (1); CREATE TABLE bad_one (a, b); INSERT INTO bad_one VALUES (1, 2);
+             PRAGMA writable_schema = ON; UPDATE sqlite_schema SET sql = 'CREATE TABLE bad_one (a,, b' WHERE name = 'bad_one';",
+        );
+    });
+    theme.refused(&["bad_one"]).await;
+}
+
+#[tokio::test]
+async fn an_index_that_lacks_rows() {
+    let theme = Theme::made("index.db", |path| {
+        execute(
+            path,
+            "CREATE TABLE t (id INTEGER PRIMARY KEY, v TEXT NOT NULL); CREATE INDEX by_v ON t (v);
+             WITH RECURSIVE i(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM i WHERE n < 100) INSERT INTO t SELECT n, 'v' || n FROM i;
+             CREATE TABLE hidden AS SELECT rootpage, sql FROM sqlite_schema WHERE name = 'by_v';
+             PRAGMA writable_schema = ON; DELETE FROM sqlite_schema WHERE name = 'by_v';",
+        );
+        // A connection of its own, which knows nothing of the index.
+        execute(
+            path,
+            "WITH RECURSIVE i(n) AS (SELECT 101 UNION ALL SELECT n + 1 FROM i WHERE n < 150) INSERT INTO t SELECT n, 'v' || n FROM i;",
+        );
+        execute(
+            path,
+            "PRAGMA writable_schema = ON;
+             INSERT INTO sqlite_schema SELECT 'index', 'by_v', 't', rootpage, sql FROM hidden; DROP TABLE hidden;",
+        );
+    });
+    let short = Connection::open(theme.duplicate("short")).unwrap();
+    let counted: i64 = short
+        .query_row("SELECT count(*) FROM t INDEXED BY by_v WHERE v > ''", [], |row| {
+            row.get(0)
+        })
+        .unwrap();
+    assert_eq!(counted, 100, "the index lacks rows");
+    let copied = theme.equal().await;
+    let all = copied.query("SELECT count(*) FROM t").await;
+    assert_eq!(all, [[Some("150".to_owned())]]);
+    assert!(
+        copied.said.contains("by_v"),
+        "the damage is told: {}",
+        copied.said
+    );
+}

@@ -1,0 +1,188 @@
+//! Foreign keys: added after the load with their actions, kept NOT VALID over orphans, listed where PostgreSQL has none.
+
+use crate::theme::Theme;
+
+#[tokio::test]
+async fn two_tables_that_refer_to_each_other() {
+    let theme = Theme::new(
+        "CREATE TABLE a (id INTEGER PRIMARY KEY, b INTEGER REFERENCES b (id)); CREATE TABLE b (id INTEGER PRIMARY KEY, a INTEGER REFERENCES a (id));
+         INSERT INTO a VALUES (1, 2), (2, NULL); INSERT INTO b VALUES (1, 1), (2, 2);",
+    );
+    let copied = theme.equal().await;
+    copied.lists_nothing();
+    copied
+        .behaves(&[
+            "INSERT INTO a (b) VALUES (99)",
+            "INSERT INTO b (a) VALUES (99)",
+            "INSERT INTO a (b) VALUES (1) RETURNING id",
+        ])
+        .await;
+}
+
+#[tokio::test]
+async fn children_before_their_parents() {
+    let theme = Theme::new(
+        "CREATE TABLE t (id INTEGER PRIMARY KEY, parent INTEGER REFERENCES t (id) ON DELETE CASCADE);
+         INSERT INTO t VALUES (1, 5), (2, 1), (5, 5), (6, NULL);",
+    );
+    let copied = theme.equal().await;
+    copied.lists_nothing();
+    copied
+        .behaves(&[
+            "INSERT INTO t (parent) VALUES (77)",
+            "DELETE FROM t WHERE id = 5",
+            "SELECT count(*) FROM t",
+        ])
+        .await;
+}
+
+#[tokio::test]
+async fn the_child_table_comes_first() {
+    let theme = Theme::new(
+        "CREATE TABLE aaa (id INTEGER PRIMARY KEY, z INTEGER NOT NULL REFERENCES zzz (id), m TEXT REFERENCES mmm); CREATE TABLE mmm (k TEXT PRIMARY KEY);
+         CREATE TABLE zzz (id INTEGER PRIMARY KEY); INSERT INTO zzz VALUES (1); INSERT INTO mmm VALUES ('k'); INSERT INTO aaa VALUES (1, 1, 'k'), (2, 1, NULL);",
+    );
+    let copied = theme.equal().await;
+    copied.lists_nothing();
+    copied
+        .behaves(&[
+            "INSERT INTO aaa (z) VALUES (2)",
+            "INSERT INTO aaa (z, m) VALUES (1, 'l')",
+            "INSERT INTO aaa (z, m) VALUES (1, 'k') RETURNING id",
+        ])
+        .await;
+}
+
+#[tokio::test]
+async fn orphans() {
+    let theme = Theme::new(
+        "PRAGMA foreign_keys = OFF;
+         CREATE TABLE parent (id INTEGER PRIMARY KEY, name TEXT); CREATE TABLE child (id INTEGER PRIMARY KEY, parent INTEGER REFERENCES parent (id) ON DELETE CASCADE, v TEXT);
+         INSERT INTO parent VALUES (1, 'p'); INSERT INTO child VALUES (1, 1, 'good'), (2, 99, 'orphan'), (3, NULL, 'none'), (4, 100, 'orphan'), (5, 1, 'good');",
+    );
+    let copied = theme.equal().await;
+    copied.lists(&["child"]);
+    let weakened = copied.report["weakened"].to_string();
+    assert!(
+        weakened.contains("NOT VALID") && weakened.contains('2') && weakened.contains('4'),
+        "{weakened}"
+    );
+    copied
+        .behaves(&[
+            "INSERT INTO child (parent) VALUES (98)",
+            "INSERT INTO child (parent) VALUES (1) RETURNING id",
+            "DELETE FROM parent WHERE id = 1",
+            "SELECT id FROM child ORDER BY id",
+        ])
+        .await;
+}
+
+#[tokio::test]
+async fn a_parent_column_that_is_not_unique() {
+    let theme = Theme::new(
+        "PRAGMA foreign_keys = OFF;
+         CREATE TABLE parent (id INTEGER PRIMARY KEY, code TEXT); CREATE TABLE child (id INTEGER PRIMARY KEY, code TEXT REFERENCES parent (code));
+         INSERT INTO parent VALUES (1, 'a'), (2, 'a'); INSERT INTO child VALUES (1, 'a'), (2, 'b');",
+    );
+    theme.equal().await.lists(&["child", "parent"]);
+}
+
+#[tokio::test]
+async fn a_parent_that_does_not_exist() {
+    let theme = Theme::new(
+        "PRAGMA foreign_keys = OFF;
+         CREATE TABLE child (id INTEGER PRIMARY KEY, a INTEGER REFERENCES nowhere (id), b INTEGER REFERENCES parent (no_column)); CREATE TABLE parent (id INTEGER PRIMARY KEY);
+         INSERT INTO child VALUES (1, 1, 1), (2, NULL, NULL); INSERT INTO parent VALUES (1);",
+    );
+    theme
+        .equal()
+        .await
+        .lists(&["child", "nowhere"])
+        .lists(&["child", "parent"]);
+}
+
+#[tokio::test]
+async fn every_action_and_deferral() {
+    let theme = Theme::new(
+        "CREATE TABLE p (id INTEGER PRIMARY KEY, k TEXT UNIQUE); INSERT INTO p VALUES (1, 'a'), (2, 'b'), (3, 'c'), (4, 'd'), (5, 'e'), (6, 'f'), (0, 'z');
+         CREATE TABLE cascades (id INTEGER PRIMARY KEY, p INTEGER REFERENCES p (id) ON DELETE CASCADE ON UPDATE CASCADE);
+         CREATE TABLE nulls (id INTEGER PRIMARY KEY, p INTEGER REFERENCES p (id) ON DELETE SET NULL ON UPDATE SET NULL);
+         CREATE TABLE defaults (id INTEGER PRIMARY KEY, p INTEGER DEFAULT 0 REFERENCES p (id) ON DELETE SET DEFAULT ON UPDATE SET DEFAULT);
+         CREATE TABLE restricts (id INTEGER PRIMARY KEY, p INTEGER REFERENCES p (id) ON DELETE RESTRICT ON UPDATE RESTRICT);
+         CREATE TABLE no_action (id INTEGER PRIMARY KEY, p INTEGER REFERENCES p (id) ON DELETE NO ACTION ON UPDATE NO ACTION);
+         CREATE TABLE later (id INTEGER PRIMARY KEY, p INTEGER REFERENCES p (id) DEFERRABLE INITIALLY DEFERRED, k TEXT REFERENCES p (k) DEFERRABLE INITIALLY IMMEDIATE);
+         INSERT INTO cascades VALUES (1, 1); INSERT INTO nulls VALUES (1, 2); INSERT INTO defaults VALUES (1, 3); INSERT INTO restricts VALUES (1, 4);
+         INSERT INTO no_action VALUES (1, 5); INSERT INTO later VALUES (1, 6, 'f');",
+    );
+    let copied = theme.equal().await;
+    copied.lists_nothing();
+    let deferred = copied.query("SELECT count(*) FROM pg_constraint WHERE contype = 'f' AND conrelid = 'later'::regclass AND condeferrable AND condeferred").await;
+    assert_eq!(deferred, [[Some("1".to_owned())]]);
+    copied
+        .behaves(&[
+            "UPDATE p SET id = 11 WHERE id = 1",
+            "SELECT p FROM cascades",
+            "DELETE FROM p WHERE id = 11",
+            "SELECT count(*) FROM cascades",
+            "DELETE FROM p WHERE id = 2",
+            "SELECT p FROM nulls",
+            "DELETE FROM p WHERE id = 3",
+            "SELECT p FROM defaults",
+            "DELETE FROM p WHERE id = 4",
+            "DELETE FROM p WHERE id = 5",
+            "BEGIN",
+            "INSERT INTO later VALUES (2, 77, 'f')",
+            "INSERT INTO p VALUES (77, 'late')",
+            "COMMIT",
+            "SELECT p FROM later ORDER BY id",
+            "INSERT INTO later VALUES (3, 78, 'f')",
+        ])
+        .await;
+}
+
+#[tokio::test]
+async fn composite_keys_with_nulls() {
+    let theme = Theme::new(
+        "CREATE TABLE p (a TEXT, b INTEGER, PRIMARY KEY (a, b)); INSERT INTO p VALUES ('x', 1), ('x', 2);
+         CREATE TABLE c (id INTEGER PRIMARY KEY, b INTEGER, a TEXT, FOREIGN KEY (a, b) REFERENCES p (a, b) ON UPDATE CASCADE, FOREIGN KEY (a, b) REFERENCES p);
+         INSERT INTO c VALUES (1, 1, 'x'), (2, NULL, 'x'), (3, 1, NULL), (4, NULL, NULL), (5, NULL, 'nowhere');",
+    );
+    let copied = theme.equal().await;
+    copied.lists_nothing();
+    copied
+        .behaves(&[
+            "INSERT INTO c (a, b) VALUES ('x', 3)",
+            "INSERT INTO c (a, b) VALUES ('y', NULL) RETURNING id",
+            "INSERT INTO c (a, b) VALUES ('x', 2) RETURNING id",
+        ])
+        .await;
+}
+
+#[tokio::test]
+async fn text_that_refers_to_integers() {
+    let theme = Theme::new(
+        "CREATE TABLE p (id INTEGER PRIMARY KEY); CREATE TABLE c (id INTEGER PRIMARY KEY, p TEXT REFERENCES p (id)); INSERT INTO p VALUES (1), (2);
+         INSERT INTO c VALUES (1, '1'), (2, 2), (3, NULL);",
+    );
+    let copied = theme.equal().await;
+    copied.is("c", "p", "text").lists(&["c", "p"]);
+}
+
+#[tokio::test]
+async fn parents_without_a_column_and_in_another_case() {
+    let theme = Theme::new(
+        "CREATE TABLE Parent (Id INTEGER PRIMARY KEY, Code TEXT UNIQUE); CREATE TABLE Words (w TEXT PRIMARY KEY) WITHOUT ROWID;
+         CREATE TABLE child (id INTEGER PRIMARY KEY, a INTEGER REFERENCES PARENT, b TEXT REFERENCES parent (CODE) ON DELETE SET NULL, w TEXT REFERENCES words);
+         INSERT INTO Parent VALUES (1, 'x'); INSERT INTO Words VALUES ('w'); INSERT INTO child VALUES (1, 1, 'x', 'w');",
+    );
+    let copied = theme.equal().await;
+    copied.lists_nothing();
+    copied
+        .behaves(&[
+            "INSERT INTO child (a) VALUES (2)",
+            "INSERT INTO child (b) VALUES ('y')",
+            "INSERT INTO child (w) VALUES ('v')",
+            "INSERT INTO child (a, b, w) VALUES (1, 'x', 'w') RETURNING id",
+        ])
+        .await;
+}

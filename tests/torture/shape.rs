@@ -1,0 +1,104 @@
+//! Shape: very wide tables, very empty ones.
+
+use crate::theme::Theme;
+
+fn columns(count: usize, kind: &str) -> String {
+    let columns: Vec<String> = (1..=count).map(|number| format!("c{number} {kind}")).collect();
+    columns.join(", ")
+}
+
+#[tokio::test]
+async fn a_thousand_columns() {
+    let numbers: Vec<String> = (1..=1000)
+        .map(|number| (number * 37 % 1009).to_string())
+        .collect();
+    let theme = Theme::new(format!(
+        "CREATE TABLE t (id INTEGER PRIMARY KEY, {}); INSERT INTO t VALUES (1, {});",
+        columns(1000, "INTEGER"),
+        numbers.join(", ")
+    ));
+    let copied = theme.equal().await;
+    copied.is("t", "c1000", "bigint").lists_nothing();
+}
+
+#[tokio::test]
+async fn a_row_that_no_page_holds() {
+    let values = |seed: u32| -> String {
+        let values: Vec<String> = (1..=1000_u32)
+            .map(|number| format!("'{:040x}'", u128::from(number * seed) * 0x9e37_79b9_7f4a_7c15))
+            .collect();
+        values.join(", ")
+    };
+    let theme = Theme::new(format!(
+        "CREATE TABLE t (id INTEGER PRIMARY KEY, {}); INSERT INTO t (id, c1) VALUES (1, 'small'); INSERT INTO t VALUES (7, {});
+         INSERT INTO t (id, c1) VALUES (8, 'after');",
+        columns(1000, "TEXT"),
+        values(3)
+    ));
+    let before = theme.files();
+    let refused = theme
+        .command("copy", &[])
+        .await
+        .with(1, "copy of a row that is too wide");
+    let said = format!("{}{}", refused.stdout, refused.stderr);
+    assert!(said.contains('t') && said.contains("id = 7"), "{said}");
+    theme.untouched().await;
+    let copied = theme
+        .command("copy", &["--on-reject".to_owned(), "quarantine".to_owned()])
+        .await
+        .with(1, "copy that quarantines it")
+        .json();
+    assert_eq!(copied["tables"][0]["rejected"], 1, "{copied}");
+    assert_eq!(copied["tables"][0]["rows_written"], 2, "{copied}");
+    assert_eq!(before, theme.files());
+}
+
+#[tokio::test]
+async fn two_thousand_columns() {
+    let theme = Theme::new(format!(
+        "CREATE TABLE wide ({}); INSERT INTO wide (c1, c2000) VALUES (1, 2); CREATE TABLE narrow (id INTEGER PRIMARY KEY); INSERT INTO narrow VALUES (1);",
+        columns(2000, "INTEGER")
+    ));
+    let before = theme.files();
+    let refused = theme.command("copy", &[]).await;
+    assert!(matches!(refused.code, Some(1 | 2 | 4)), "{refused:?}");
+    let said = format!("{}{}", refused.stdout, refused.stderr);
+    assert!(
+        said.contains("wide") && said.contains("1600") | said.contains("1,600"),
+        "{said}"
+    );
+    theme.untouched().await;
+    // Without that table the rest goes.
+    let copied = theme
+        .command("copy", &["--exclude".to_owned(), "wide".to_owned()])
+        .await
+        .with(0, "copy of the rest")
+        .json();
+    assert_eq!(copied["tables"][0]["name"], "narrow", "{copied}");
+    assert_eq!(before, theme.files());
+}
+
+#[tokio::test]
+async fn nothing_and_next_to_nothing() {
+    let theme = Theme::new(
+        "CREATE TABLE empty (id INTEGER PRIMARY KEY, a TEXT NOT NULL, b REAL, c BLOB, d, e BOOLEAN, f DATE, g DATETIME, h DECIMAL(10, 2), i VARCHAR(9), j JSON, k UUID);
+         CREATE TABLE one (x); CREATE TABLE defaults (a INTEGER, b TEXT); CREATE TABLE nulls (id INTEGER PRIMARY KEY, a TEXT, b INTEGER, c, d BOOLEAN);
+         INSERT INTO one VALUES (1); INSERT INTO defaults DEFAULT VALUES; INSERT INTO defaults DEFAULT VALUES; INSERT INTO nulls (id) VALUES (1), (2), (3);
+         CREATE TABLE lone (id INTEGER PRIMARY KEY); INSERT INTO lone VALUES (NULL), (NULL);",
+    );
+    let copied = theme.equal().await;
+    copied.lists_nothing();
+    copied
+        .is("empty", "a", "text")
+        .is("empty", "b", "double precision")
+        .is("empty", "c", "bytea")
+        .is("nulls", "a", "text")
+        .is("nulls", "b", "bigint");
+    copied
+        .behaves(&[
+            "INSERT INTO empty (a) VALUES ('x') RETURNING id",
+            "INSERT INTO lone DEFAULT VALUES",
+            "SELECT id FROM lone ORDER BY id",
+        ])
+        .await;
+}
