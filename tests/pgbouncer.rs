@@ -4,12 +4,11 @@
 //! it fails and says so.
 #![expect(
     clippy::unwrap_used,
-    clippy::expect_used,
     reason = "a test that cannot go on must fail, and say why"
 )]
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use cutover_domain::lab::synth_group::SynthGroup;
 use cutover_domain::stored::StoredValue;
