@@ -22,7 +22,7 @@ async fn with_nothing_set_it_makes_a_file_and_keeps_what_it_is_told() {
     assert_eq!(
         service.get("/readyz").await.with(200).json(),
         json!({"status": "ready", "databases": {"sqlite": {"status": "ok", "schemas": {
-            "lab": {"version": 2, "head": 2}, "writer": {"version": 2, "head": 2},
+            "lab": {"version": 2, "head": 2}, "writer": {"version": 2, "head": 2}, "market": {"version": 3, "head": 3},
         }}}})
     );
     let told = json!({"id": "grp_0000abcd", "name": "  Grupo 🦜  ", "description": ""});

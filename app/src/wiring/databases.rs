@@ -157,7 +157,8 @@ impl Databases {
             let of = |context: &Context| (context.name, file.clone());
             let files = Self {
                 files: Context::ALL.iter().map(of).collect(),
-                ..Self::default()
+                #[cfg(feature = "postgres")]
+                postgres: None,
             };
             return (files, Backend::Sqlite);
         }
