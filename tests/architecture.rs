@@ -100,8 +100,6 @@ const LAYER_FOLDERS: &[&str] = &[
 
 /// Files of a context that belong to no repository, each with the one folder it may stand in.
 const WITHOUT_NAMESAKES: &[(&str, &str)] = &[
-    // Which table refers to which: rules about the lab as a whole.
-    ("domain/src/lab", "relations.rs"),
     // The language in which synths are searched, and what each database makes of it.
     ("domain/src/lab", "synth_filter.rs"),
     ("adapters/sqlite/src/lab", "synth_filter.rs"),

@@ -814,12 +814,14 @@ impl LoadWork {
 fn without_zone(plan: &TablePlan) -> Vec<bool> {
     let columns = plan.columns.iter().map(|column| {
         let from = plan.source.columns.iter().find(|from| from.name == column.source);
+        // One that a copy has made knows how each of its values was written.
         let is_instant = from.is_some_and(|from| {
-            matches!(&from.kind, ColumnKind::Postgres(kind) if matches!(kind.kind, PgKind::Timestamptz(_)))
+            from.made_for.is_none()
+                && matches!(&from.kind, ColumnKind::Postgres(kind) if matches!(kind.kind, PgKind::Timestamptz(_)))
         });
         let is_naive = matches!(&column.kind, Some(ColumnKind::Sqlite { declared, .. })
             if ["DATETIME", "TIMESTAMP"].iter().any(|name| declared.eq_ignore_ascii_case(name)));
-        is_instant && is_naive && column.rendering.is_none()
+        is_instant && is_naive
     });
     columns.collect()
 }
