@@ -606,7 +606,9 @@ async fn a_killed_copy_goes_on() {
         )
         .await,
         {
-            let fresh = lab_database().await.connect().await;
+            // Kept until it was asked: the database goes with it, connections or not.
+            let untouched = lab_database().await;
+            let fresh = untouched.connect().await;
             count(
                 &fresh,
                 "pg_constraint WHERE contype = 'f' AND connamespace = 'public'::regnamespace",
