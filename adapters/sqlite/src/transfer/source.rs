@@ -147,9 +147,10 @@ impl TransferSource for SqliteSource {
         if table.module.is_some() {
             return Ok(whole);
         }
+        // Each alone, SQLite finds at the end of the table; both at once it looks for in every row.
+        let table_name = quoted(&table.name);
         let sql = format!(
-            "SELECT min({alias}), max({alias}) FROM {} NOT INDEXED",
-            quoted(&table.name)
+            "SELECT (SELECT min({alias}) FROM {table_name} NOT INDEXED), (SELECT max({alias}) FROM {table_name} NOT INDEXED)"
         );
         let ends: (Option<i64>, Option<i64>) = self
             .run(move |connection| connection.query_row(&sql, [], |row| Ok((row.get(0)?, row.get(1)?))))
