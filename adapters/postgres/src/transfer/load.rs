@@ -1,7 +1,6 @@
 //! Rows into a table, by binary COPY, a few megabytes a transaction.
 
 use std::pin::Pin;
-use std::sync::Arc;
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -12,14 +11,14 @@ use cutover_domain::transfer::rows::{Row, RowBatch, Value};
 use cutover_domain::transfer::survey::{RowJudge, rejected_row};
 use cutover_ports::transfer::{Position, QuarantinedRow, TableLoader, TableProgress, TransferResult};
 use futures_util::SinkExt;
-use tokio_postgres::{Client, CopyInSink};
+use tokio_postgres::CopyInSink;
 
 use super::error::transfer_error;
 use super::own_tables;
-use super::target::{Bracket, run};
+use super::target::{Bracket, Worker, run};
 
 /// Sent to the server at once.
-const CHUNK_BYTES: usize = 256 * 1024;
+const CHUNK_BYTES: usize = 64 * 1024;
 /// Committed at once.
 const COMMIT_BYTES: u64 = 32 * 1024 * 1024;
 /// Refused rows kept until the next commit.
@@ -54,7 +53,7 @@ pub(super) struct PgLoader {
 
 /// Where a loader writes.
 pub(super) struct Into {
-    pub(super) client: Arc<Client>,
+    pub(super) worker: Worker,
     pub(super) bracket: Bracket,
     pub(super) schema: String,
     pub(super) part: u32,
@@ -68,7 +67,8 @@ impl PgLoader {
         judge: RowJudge,
         duplicates: &[u64],
     ) -> TransferResult<Self> {
-        let progress = own_tables::progress(&into.client, &into.schema, &plan.target, into.part).await?;
+        let progress =
+            own_tables::progress(into.worker.client(), &into.schema, &plan.target, into.part).await?;
         Ok(Self {
             into,
             judge,
@@ -83,7 +83,7 @@ impl PgLoader {
     }
 
     async fn begin(&mut self) -> TransferResult<OpenCopy> {
-        run(&self.into.client, self.into.bracket.begin).await?;
+        run(self.into.worker.client(), self.into.bracket.begin).await?;
         let copy = format!(
             "COPY {}.{} ({}) FROM STDIN (FORMAT binary)",
             quoted(&self.into.schema),
@@ -92,7 +92,8 @@ impl PgLoader {
         );
         let sink = self
             .into
-            .client
+            .worker
+            .client()
             .copy_in(&copy)
             .await
             .map_err(|error| transfer_error(&error))?;
@@ -153,7 +154,7 @@ impl PgLoader {
         self.progress.bytes += open.bytes;
         let into = &self.into;
         own_tables::quarantine(
-            &into.client,
+            into.worker.client(),
             &into.schema,
             &self.plan,
             into.part,
@@ -164,7 +165,7 @@ impl PgLoader {
         self.quarantine_bytes = 0;
         let progress = &self.progress;
         own_tables::set_progress(
-            &into.client,
+            into.worker.client(),
             &into.schema,
             &self.plan.target,
             into.part,
@@ -172,7 +173,7 @@ impl PgLoader {
             progress,
         )
         .await?;
-        run(&into.client, into.bracket.commit).await?;
+        run(into.worker.client(), into.bracket.commit).await?;
         self.committed = self.progress.position;
         Ok(())
     }
@@ -208,7 +209,7 @@ impl PgLoader {
     async fn settle<T>(&self, outcome: TransferResult<T>) -> TransferResult<T> {
         if outcome.is_err() {
             // The first error is the one to tell.
-            drop(run(&self.into.client, self.into.bracket.rollback).await);
+            drop(run(self.into.worker.client(), self.into.bracket.rollback).await);
         }
         outcome
     }
@@ -235,6 +236,7 @@ impl TableLoader for PgLoader {
     async fn finish(&mut self) -> TransferResult<TableProgress> {
         let outcome = self.finish_rows().await;
         self.settle(outcome).await?;
+        self.into.worker.give_back();
         Ok(self.progress)
     }
 }

@@ -1,7 +1,7 @@
 //! A PostgreSQL database as a target.
 
 use std::collections::HashSet;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -191,6 +191,7 @@ impl TransferTarget for PgTarget {
         }
         Ok(Arc::new(PgSession {
             target: self.clone(),
+            idle: Arc::default(),
             client: Arc::new(client),
             schema,
             bracket: if rehearsal { REHEARSAL } else { TRANSACTION },
@@ -230,8 +231,48 @@ async fn lock(client: &Client, key: i64) -> TransferResult<()> {
     }
 }
 
+/// A commit need not be on disk yet: what comes back after a crash is everything up to some commit, rows, indexes and what is noted of
+/// them alike, and the last commit of a run waits for the disk. Large values are compressed with LZ4 where the server can and nobody has
+/// said otherwise: it takes a fraction of the time of `pglz`, and hardly more space.
+const WORKER_SETTINGS: &str = "SET synchronous_commit = off;
+    SELECT set_config('default_toast_compression', 'lz4', false) FROM pg_settings
+    WHERE name = 'default_toast_compression' AND source = 'default' AND 'lz4' = ANY (enumvals)";
+
+/// Connections that have done what they were opened for.
+#[derive(Debug, Default)]
+struct Idle(Mutex<Vec<Arc<Client>>>);
+
+impl Idle {
+    fn take(&self) -> Option<Arc<Client>> {
+        let mut idle = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        idle.retain(|client| !client.is_closed());
+        idle.pop()
+    }
+}
+
+/// A connection that loads or builds. Unless it is given back, it is closed: something may be under way on it.
+pub(super) struct Worker {
+    client: Arc<Client>,
+    home: Option<Arc<Idle>>,
+}
+
+impl Worker {
+    pub(super) fn client(&self) -> &Client {
+        &self.client
+    }
+
+    /// Nothing is under way on it any more.
+    pub(super) fn give_back(&self) {
+        if let Some(home) = &self.home {
+            let mut idle = home.0.lock().unwrap_or_else(PoisonError::into_inner);
+            idle.push(Arc::clone(&self.client));
+        }
+    }
+}
+
 struct PgSession {
     target: PgTarget,
+    idle: Arc<Idle>,
     /// Holds the lock; runs everything but the loads, and in a rehearsal those too.
     client: Arc<Client>,
     schema: String,
@@ -272,17 +313,27 @@ impl PgSession {
         make::together(&self.client, self.bracket, statements).await
     }
 
-    /// A connection to work beside this one.
-    async fn worker(&self) -> TransferResult<Arc<Client>> {
+    /// A connection to work beside this one: one that has done its work, or a new one.
+    async fn worker(&self) -> TransferResult<Worker> {
         if self.rehearsal {
-            return Ok(Arc::clone(&self.client));
+            return Ok(Worker {
+                client: Arc::clone(&self.client),
+                home: None,
+            });
+        }
+        let home = Some(Arc::clone(&self.idle));
+        let idle = self.idle.take();
+        if let Some(client) = idle {
+            return Ok(Worker { client, home });
         }
         let client = self.target.connect().await?;
+        run(&client, WORKER_SETTINGS).await?;
         client
             .query("SELECT pg_advisory_lock_shared($1)", &[&LOAD_LOCK])
             .await
             .map_err(|error| transfer_error(&error))?;
-        Ok(Arc::new(client))
+        let client = Arc::new(client);
+        Ok(Worker { client, home })
     }
 
     /// Columns that tables of the target lack.
@@ -402,7 +453,7 @@ impl CopySession for PgSession {
         duplicates: &[u64],
     ) -> TransferResult<Box<dyn TableLoader>> {
         let into = Into {
-            client: self.worker().await?,
+            worker: self.worker().await?,
             bracket: self.bracket,
             schema: self.schema.clone(),
             part,
@@ -415,12 +466,15 @@ impl CopySession for PgSession {
         if let Some(done) = own_tables::step(&self.client, &self.schema, &step.name).await? {
             return Ok(done);
         }
+        let worker = self.worker().await?;
         let place = make::Place {
-            client: &*self.worker().await?,
+            client: worker.client(),
             bracket: self.bracket,
             schema: &self.schema,
         };
-        place.make(step, plan).await
+        let weakened = place.make(step, plan).await?;
+        worker.give_back();
+        Ok(weakened)
     }
 
     async fn relax(&self, table: &str, constraint: &str) -> TransferResult<()> {
@@ -451,7 +505,10 @@ impl CopySession for PgSession {
 
     async fn analyze(&self, table: &str) -> TransferResult<()> {
         let sql = format!("ANALYZE {}", self.table(table));
-        run(&*self.worker().await?, &sql).await
+        let worker = self.worker().await?;
+        run(worker.client(), &sql).await?;
+        worker.give_back();
+        Ok(())
     }
 
     async fn finish(&self, _: &Plan, entries: &[LedgerEntry]) -> TransferResult<Vec<Weakened>> {
