@@ -92,9 +92,9 @@ struct Span {
 }
 
 /// When a batch holds this many bytes it is full. One value may be larger than that.
-pub const BATCH_BYTES: usize = 512 * 1024;
+pub const BATCH_BYTES: usize = 128 * 1024;
 /// When a batch holds this many cells it is full.
-const BATCH_CELLS: usize = 32 * 1024;
+const BATCH_CELLS: usize = 8 * 1024;
 
 /// Rows of one table, in the order of the scan.
 #[derive(Debug)]
@@ -125,7 +125,7 @@ impl RowBatch {
             columns,
             first,
             bytes: Vec::with_capacity(BATCH_BYTES + BATCH_BYTES / 4),
-            cells: Vec::new(),
+            cells: Vec::with_capacity(BATCH_CELLS + columns),
             rowids: Vec::new(),
             refused: Vec::new(),
         }
