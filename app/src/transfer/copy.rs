@@ -9,19 +9,16 @@ use cutover_domain::transfer::catalog::{Catalog, Engine};
 use cutover_domain::transfer::convert::{Converter, Normalised};
 use cutover_domain::transfer::plan::{NotCarried, Plan, Renamed, Scope, TablePlan, Wishes};
 use cutover_domain::transfer::rows::Fingerprint;
-use cutover_domain::transfer::schema::{Schema, Stage, Step, Weakened};
+use cutover_domain::transfer::schema::{Schema, Weakened};
 use cutover_domain::transfer::survey::{RejectedRow, TableSurvey};
 use cutover_ports::transfer::{
-    CopySession, LedgerEntry, Range, RunStart, TableProgress, TransferError, TransferResult, TransferSource,
-    TransferTarget, UnfinishedRun,
+    CopySession, LedgerEntry, RunStart, TransferError, TransferResult, TransferSource, TransferTarget,
+    UnfinishedRun,
 };
 
-use super::progress::{Phase, Progress, Work};
-use super::spread::spread;
-use super::survey::{Answer, Question, scan, survey};
-
-/// A part of a table that is loaded by itself holds about this many bytes.
-const PART_BYTES: u64 = 64 * 1024 * 1024;
+use super::progress::Progress;
+use super::survey::{Answer, Question, survey};
+use super::write::{Writer, units};
 
 /// What becomes of rows that the target cannot hold.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -182,10 +179,23 @@ pub async fn copy(
     }
     job.begin_or_go_on(&plan, &schema, &start, unfinished.as_ref())
         .await?;
-    if options.extent != Extent::SchemaOnly {
-        job.load(&plan, &surveys, &mut report).await?;
+    let writer = Writer {
+        source: &job.source,
+        session: &job.session,
+        progress: &job.progress,
+        jobs: options.jobs,
+        plan: &plan,
+        surveys: &surveys,
+        schema: &schema,
+        converter: (options.extent != Extent::SchemaOnly).then_some(&job.converter),
+        rehearsal: options.rehearsal,
+    };
+    let written = writer.write().await?;
+    for (table, (rows, elapsed)) in report.tables.iter_mut().zip(written.tables) {
+        table.rows_written = rows;
+        table.elapsed = elapsed;
     }
-    report.weakened.extend(job.build(&plan, &schema).await?);
+    report.weakened.extend(written.weakened);
     report.weakened.extend(job.session.restore(&plan).await?);
     let entries = match options.extent {
         Extent::SchemaOnly => vec![],
@@ -251,15 +261,6 @@ struct Job<'a> {
     /// For messages.
     target: String,
     converter: Converter,
-}
-
-/// A part of a table to be loaded.
-#[derive(Clone)]
-struct Unit {
-    table: usize,
-    part: u32,
-    range: Range,
-    bytes: u64,
 }
 
 impl Job<'_> {
@@ -353,135 +354,6 @@ impl Job<'_> {
         )))
     }
 
-    /// Loads all tables: those that are there one after the other, because their foreign keys watch; then those that are made, several
-    /// parts at a time.
-    async fn load(
-        &self,
-        plan: &Arc<Plan>,
-        surveys: &[TableSurvey],
-        report: &mut CopyReport,
-    ) -> TransferResult<()> {
-        let mut watched = Vec::new();
-        let mut free = Vec::new();
-        let mut loads = Vec::new();
-        for (at, (table, survey)) in plan.tables.iter().zip(surveys).enumerate() {
-            let units = units(at, table, survey);
-            let mut done = 0;
-            for unit in &units {
-                done += self
-                    .session
-                    .progress(&table.target, unit.part)
-                    .await?
-                    .position
-                    .rows;
-            }
-            let work = self
-                .progress
-                .begin(Phase::Load, &table.target, Some(survey.rows), done);
-            loads.push(Arc::new(TableLoad {
-                table: table.clone(),
-                duplicates: survey.duplicates.clone(),
-                converter: Converter {
-                    // The survey has seen these very rows: they are looked at again only where some are refused.
-                    proven: survey.rejected == 0,
-                    ..self.converter.clone()
-                },
-                work,
-            }));
-            if table.created { &mut free } else { &mut watched }.extend(units);
-        }
-        let outcome = async {
-            let one = |unit: Unit| {
-                let load = loads.get(unit.table).map(Arc::clone);
-                let (source, session) = (Arc::clone(&self.source), Arc::clone(&self.session));
-                async move {
-                    let begun = Instant::now();
-                    let Some(load) = load else {
-                        return Ok((unit.table, TableProgress::default(), Duration::ZERO));
-                    };
-                    let progress = load.run(source.as_ref(), session.as_ref(), &unit).await?;
-                    Ok((unit.table, progress, begun.elapsed()))
-                }
-            };
-            let mut done = spread(1, watched, one).await?;
-            // A file has one writer.
-            let to_file = plan.tables.iter().any(|table| table.engine == Engine::Sqlite);
-            let jobs = if to_file { 1 } else { self.options.jobs };
-            // The largest first, so that no connection is left with the last one alone.
-            if jobs > 1 {
-                free.sort_by_key(|unit| std::cmp::Reverse(unit.bytes));
-            }
-            done.extend(spread(jobs, free, one).await?);
-            Ok(done)
-        };
-        match outcome.await {
-            Ok(done) => {
-                for (table, progress, elapsed) in done {
-                    if let Some(report) = report.tables.get_mut(table) {
-                        report.rows_written += progress.written;
-                        report.elapsed += elapsed;
-                    }
-                }
-                Ok(())
-            }
-            // A row that the survey could not foresee: all or nothing, as for those that it did.
-            Err(TransferError::Data(message)) => {
-                self.session.undo(plan).await?;
-                Err(TransferError::Data(format!(
-                    "{message}; what had been written was taken back"
-                )))
-            }
-            Err(error) => Err(error),
-        }
-    }
-
-    /// Makes what is dearer while rows come.
-    async fn build(&self, plan: &Arc<Plan>, schema: &Schema) -> TransferResult<Vec<Weakened>> {
-        let mut weakened = Vec::new();
-        let count = u64::try_from(schema.steps.len() + plan.tables.len()).unwrap_or(0);
-        let work: Arc<dyn Work> = self
-            .progress
-            .begin(Phase::Build, "keys, indexes and constraints", Some(count), 0)
-            .into();
-        for stage in [
-            Stage::Index,
-            Stage::Key,
-            Stage::Constraint,
-            Stage::Validation,
-            Stage::Identity,
-        ] {
-            let steps = schema.steps.iter().filter(|step| step.stage == stage).cloned();
-            let jobs = match stage {
-                // These lock more than one table.
-                Stage::Key | Stage::Constraint => 1,
-                Stage::Index | Stage::Validation | Stage::Identity => self.options.jobs,
-            };
-            let made = spread(jobs, steps.collect::<Vec<Step>>(), |step| {
-                let (session, plan) = (Arc::clone(&self.session), Arc::clone(plan));
-                let work = Arc::clone(&work);
-                async move {
-                    let weakened = session.make(&step, &plan).await?;
-                    work.advance(1, 0);
-                    Ok(weakened)
-                }
-            })
-            .await?;
-            weakened.extend(made.into_iter().flatten());
-        }
-        let names: Vec<String> = plan.tables.iter().map(|table| table.target.clone()).collect();
-        spread(self.options.jobs, names, |table| {
-            let session = Arc::clone(&self.session);
-            let work = Arc::clone(&work);
-            async move {
-                session.analyze(&table).await?;
-                work.advance(1, 0);
-                Ok(())
-            }
-        })
-        .await?;
-        Ok(weakened)
-    }
-
     fn report(&self, answer: &Answer) -> CopyReport {
         let tables = answer.plan.tables.iter().zip(&answer.surveys);
         CopyReport {
@@ -540,100 +412,6 @@ impl Job<'_> {
             seeds: self.options.seeds.clone(),
         }
     }
-}
-
-/// The load of one table.
-struct TableLoad {
-    table: TablePlan,
-    duplicates: Vec<u64>,
-    converter: Converter,
-    work: Box<dyn Work>,
-}
-
-impl TableLoad {
-    /// Loads a part; a constraint that refuses rows is set aside and the rest of the step done again.
-    async fn run(
-        &self,
-        source: &dyn TransferSource,
-        session: &dyn CopySession,
-        unit: &Unit,
-    ) -> TransferResult<TableProgress> {
-        loop {
-            let at = session.progress(&self.table.target, unit.part).await?;
-            if at.done {
-                return Ok(at);
-            }
-            match self.run_from(source, session, unit, at).await {
-                Err(TransferError::Constraint {
-                    table,
-                    constraint,
-                    message,
-                }) => {
-                    tracing::info!(
-                        table,
-                        constraint,
-                        message,
-                        "a constraint is set aside while rows are loaded"
-                    );
-                    session.relax(&table, &constraint).await?;
-                }
-                outcome => return outcome,
-            }
-        }
-    }
-
-    async fn run_from(
-        &self,
-        source: &dyn TransferSource,
-        session: &dyn CopySession,
-        unit: &Unit,
-        at: TableProgress,
-    ) -> TransferResult<TableProgress> {
-        let mut loader = session
-            .load(&self.table, unit.part, self.converter.clone(), &self.duplicates)
-            .await?;
-        let mut batches = source.scan(scan(&self.table, unit.range, at.position)).await?;
-        while let Some(batch) = batches.next().await? {
-            let (rows, bytes) = (u64::try_from(batch.len()).unwrap_or(0), batch.size());
-            loader.write(batch).await?;
-            self.work.advance(rows, bytes);
-        }
-        loader.finish().await
-    }
-}
-
-/// The parts in which a table is loaded: the same ones each time, for the same rows.
-fn units(table: usize, plan: &TablePlan, survey: &TableSurvey) -> Vec<Unit> {
-    let mut units = Vec::new();
-    let mut unit = Unit {
-        table,
-        part: 0,
-        range: Range::default(),
-        bytes: 0,
-    };
-    let divided = plan.created && plan.unproven_keys.is_empty() && plan.engine == Engine::Postgres;
-    let marks = if divided { survey.marks.as_slice() } else { &[] };
-    for (at, mark) in marks.iter().enumerate() {
-        unit.bytes += mark.bytes;
-        if unit.bytes >= PART_BYTES && at + 1 < marks.len() {
-            unit.range.up_to = Some(mark.rowid);
-            let next = Unit {
-                table,
-                part: unit.part + 1,
-                range: Range {
-                    after: Some(mark.rowid),
-                    up_to: None,
-                },
-                bytes: 0,
-            };
-            units.push(std::mem::replace(&mut unit, next));
-        }
-    }
-    if marks.is_empty() {
-        unit.bytes = survey.bytes;
-    }
-    units.push(unit);
-    units
 }
 
 fn table_report(plan: &TablePlan, survey: &TableSurvey) -> TableReport {

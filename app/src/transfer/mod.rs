@@ -6,3 +6,4 @@ pub mod progress;
 mod spread;
 pub mod survey;
 pub mod verify;
+mod write;

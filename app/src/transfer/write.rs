@@ -1,0 +1,464 @@
+//! What a copy writes, once it is known what: rows, then indexes, keys, constraints and identities, each noted with what it makes.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use cutover_domain::transfer::catalog::Engine;
+use cutover_domain::transfer::convert::Converter;
+use cutover_domain::transfer::plan::{Plan, TablePlan};
+use cutover_domain::transfer::schema::{Schema, Stage, Step, Weakened};
+use cutover_domain::transfer::survey::TableSurvey;
+use cutover_ports::transfer::{
+    CopySession, Range, TableProgress, TransferError, TransferResult, TransferSource,
+};
+use futures_util::future::{BoxFuture, FutureExt};
+use tokio::task::JoinSet;
+
+use super::progress::{Phase, Progress, Work};
+use super::spread::spread_heaviest;
+use super::survey::scan;
+
+/// A part of a table that is loaded by itself holds about this many bytes.
+const PART_BYTES: u64 = 64 * 1024 * 1024;
+/// A row in an index takes about the time in which so many bytes are loaded.
+const INDEXED_ROW: u64 = 32;
+
+/// Writes what was planned.
+pub(super) struct Writer<'a> {
+    pub(super) source: &'a Arc<dyn TransferSource>,
+    pub(super) session: &'a Arc<dyn CopySession>,
+    pub(super) progress: &'a Arc<dyn Progress>,
+    /// How many connections load and build at a time.
+    pub(super) jobs: usize,
+    pub(super) plan: &'a Arc<Plan>,
+    /// By table of the plan.
+    pub(super) surveys: &'a [TableSurvey],
+    pub(super) schema: &'a Schema,
+    /// None if the tables stay empty.
+    pub(super) converter: Option<&'a Converter>,
+    /// Whether it is all taken back in the end.
+    pub(super) rehearsal: bool,
+}
+
+/// What was written.
+pub(super) struct Written {
+    /// By table of the plan: the rows of this run and the ones it went on from, and the time of all connections together.
+    pub(super) tables: Vec<(u64, Duration)>,
+    /// What holds in a weaker form.
+    pub(super) weakened: Vec<Weakened>,
+}
+
+impl Writer<'_> {
+    pub(super) async fn write(&self) -> TransferResult<Written> {
+        let count = u64::try_from(self.schema.steps.len()).unwrap_or(0);
+        let build: Arc<dyn Work> = self
+            .progress
+            .begin(Phase::Build, "keys, indexes and constraints", Some(count), 0)
+            .into();
+        let mut written = self.load(&build).await?;
+        written.weakened.extend(self.finish(&build).await?);
+        Ok(written)
+    }
+
+    /// Loads all tables: those that are there one after the other, because their foreign keys watch; then those that are made, several
+    /// parts at a time, and each one's indexes as soon as its rows are there. The figures for the planner are had beside that.
+    async fn load(&self, build: &Arc<dyn Work>) -> TransferResult<Written> {
+        let mut waiting = Waiting::new(self.plan, self.surveys, self.schema);
+        let mut loads = Vec::new();
+        let (mut watched, mut free) = (Vec::new(), Vec::new());
+        for (at, (plan, survey)) in self.plan.tables.iter().zip(self.surveys).enumerate() {
+            let Some(converter) = self.converter else {
+                free.extend(waiting.expect(at, 0));
+                continue;
+            };
+            let units = units(at, plan, survey);
+            free.extend(waiting.expect(at, units.len()));
+            loads.push(Arc::new(self.table_load(plan, survey, &units, converter).await?));
+            if plan.created { &mut free } else { &mut watched }.extend(units.into_iter().map(Task::Load));
+        }
+        let work = |task| self.task(&loads, build, task);
+        let mut analysts = JoinSet::new();
+        let analyses = self.converter.is_some() && !self.rehearsal;
+        let mut then = |done: &Done| {
+            let next = waiting.next(done);
+            let table = self.plan.tables.get(done.table);
+            if let Some(table) = table.filter(|_| waiting.is_done(done.table) && analyses) {
+                let (session, table) = (Arc::clone(self.session), table.target.clone());
+                analysts.spawn(async move { session.analyze(&table).await });
+            }
+            next
+        };
+        // A file has one writer.
+        let to_file = self
+            .plan
+            .tables
+            .iter()
+            .any(|table| table.engine == Engine::Sqlite);
+        let jobs = if to_file { 1 } else { self.jobs };
+        let outcome = async {
+            let mut done = spread_heaviest(1, watched, |_| 0, work, &mut then).await?;
+            done.extend(spread_heaviest(jobs, free, Task::weight, work, &mut then).await?);
+            Ok(done)
+        };
+        match outcome.await {
+            Ok(done) => {
+                for analysed in analysts.join_all().await {
+                    analysed?;
+                }
+                Ok(Written::of(done, self.plan.tables.len()))
+            }
+            // A row that the survey could not foresee: all or nothing, as for those that it did.
+            Err(TransferError::Data(message)) => {
+                analysts.shutdown().await;
+                self.session.undo(self.plan).await?;
+                Err(TransferError::Data(format!(
+                    "{message}; what had been written was taken back"
+                )))
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    fn task(
+        &self,
+        loads: &[Arc<TableLoad>],
+        build: &Arc<dyn Work>,
+        task: Task,
+    ) -> BoxFuture<'static, TransferResult<Done>> {
+        let session = Arc::clone(self.session);
+        match task {
+            Task::Load(unit) => {
+                let load = loads.get(unit.table).map(Arc::clone);
+                let source = Arc::clone(self.source);
+                let work = async move {
+                    let begun = Instant::now();
+                    let progress = match load {
+                        Some(load) => load.run(source.as_ref(), session.as_ref(), &unit).await?,
+                        None => TableProgress::default(),
+                    };
+                    Ok(Done {
+                        table: unit.table,
+                        what: What::Loaded(progress.written, begun.elapsed()),
+                    })
+                };
+                work.boxed()
+            }
+            Task::Index(index) => {
+                let (plan, build) = (Arc::clone(self.plan), Arc::clone(build));
+                let work = async move {
+                    let weakened = session.make(&index.step, &plan).await?;
+                    build.advance(1, 0);
+                    Ok(Done {
+                        table: index.table,
+                        what: What::Indexed(index.at, weakened),
+                    })
+                };
+                work.boxed()
+            }
+        }
+    }
+
+    async fn table_load(
+        &self,
+        table: &TablePlan,
+        survey: &TableSurvey,
+        units: &[Unit],
+        converter: &Converter,
+    ) -> TransferResult<TableLoad> {
+        let mut done = 0;
+        for unit in units {
+            let progress = self.session.progress(&table.target, unit.part).await?;
+            done += progress.position.rows;
+        }
+        let rows = Some(survey.rows);
+        Ok(TableLoad {
+            table: table.clone(),
+            duplicates: survey.duplicates.clone(),
+            converter: Converter {
+                // The survey has seen these very rows: they are looked at again only where some are refused.
+                proven: survey.rejected == 0,
+                ..converter.clone()
+            },
+            work: self.progress.begin(Phase::Load, &table.target, rows, done),
+        })
+    }
+
+    /// Makes what locks more than one table, then what holds constraints against rows.
+    async fn finish(&self, build: &Arc<dyn Work>) -> TransferResult<Vec<Weakened>> {
+        let mut weakened = Vec::new();
+        for stage in [Stage::Key, Stage::Constraint] {
+            for step in self.schema.steps.iter().filter(|step| step.stage == stage) {
+                weakened.extend(self.session.make(step, self.plan).await?);
+                build.advance(1, 0);
+            }
+        }
+        // The steps of one table lock each other out.
+        let mut of_tables: HashMap<&str, Vec<Step>> = HashMap::new();
+        let last = |step: &&Step| matches!(step.stage, Stage::Validation | Stage::Identity);
+        for step in self.schema.steps.iter().filter(last) {
+            of_tables.entry(&step.table).or_default().push(step.clone());
+        }
+        let tables = self.plan.tables.iter().zip(self.surveys).enumerate();
+        let tables = tables.filter_map(|(at, (table, survey))| {
+            let steps = of_tables.remove(table.target.as_str())?;
+            Some((at, survey.rows, steps))
+        });
+        let work = |(at, _, steps): (usize, u64, Vec<Step>)| {
+            let (session, plan) = (Arc::clone(self.session), Arc::clone(self.plan));
+            let build = Arc::clone(build);
+            async move {
+                let mut weakened = Vec::new();
+                for step in &steps {
+                    weakened.extend(session.make(step, &plan).await?);
+                    build.advance(1, 0);
+                }
+                Ok((at, weakened))
+            }
+        };
+        let rows = |(_, rows, _): &(usize, u64, Vec<Step>)| *rows;
+        let mut made = spread_heaviest(self.jobs, tables.collect(), rows, work, |_| vec![]).await?;
+        made.sort_by_key(|(at, _)| *at);
+        weakened.extend(made.into_iter().flat_map(|(_, weakened)| weakened));
+        Ok(weakened)
+    }
+}
+
+impl Written {
+    fn of(done: Vec<Done>, tables: usize) -> Self {
+        let mut written = Self {
+            tables: vec![(0, Duration::ZERO); tables],
+            weakened: vec![],
+        };
+        let mut weakened = Vec::new();
+        for done in done {
+            match (done.what, written.tables.get_mut(done.table)) {
+                (What::Loaded(rows, elapsed), Some(table)) => {
+                    table.0 += rows;
+                    table.1 += elapsed;
+                }
+                (What::Indexed(at, Some(one)), _) => weakened.push((at, one)),
+                (What::Loaded(..) | What::Indexed(..), _) => {}
+            }
+        }
+        weakened.sort_by_key(|(at, _)| *at);
+        written.weakened = weakened.into_iter().map(|(_, weakened)| weakened).collect();
+        written
+    }
+}
+
+/// What a connection takes on.
+enum Task {
+    Load(Unit),
+    Index(Index),
+}
+
+/// An index to be built.
+struct Index {
+    /// Which step of the schema it is.
+    at: usize,
+    step: Step,
+    /// Which table of the plan it is on.
+    table: usize,
+    weight: u64,
+}
+
+impl Task {
+    fn weight(&self) -> u64 {
+        match self {
+            Self::Load(unit) => unit.bytes,
+            Self::Index(index) => index.weight,
+        }
+    }
+}
+
+/// What came of a task.
+struct Done {
+    table: usize,
+    what: What,
+}
+
+enum What {
+    /// So many rows, by this run and the ones it went on from.
+    Loaded(u64, Duration),
+    /// The step, and in which weaker form it holds, if it does.
+    Indexed(usize, Option<Weakened>),
+}
+
+/// What waits for the rows of each table of the plan.
+struct Waiting(Vec<Pending>);
+
+#[derive(Default)]
+struct Pending {
+    /// Parts yet to be loaded.
+    parts: usize,
+    /// Indexes that wait for them.
+    indexes: Vec<Index>,
+    /// Indexes that are being built.
+    building: usize,
+}
+
+impl Waiting {
+    fn new(plan: &Plan, surveys: &[TableSurvey], schema: &Schema) -> Self {
+        let mut pending: Vec<Pending> = plan.tables.iter().map(|_| Pending::default()).collect();
+        let places = plan.tables.iter().enumerate();
+        let places: HashMap<&str, usize> = places.map(|(at, table)| (table.target.as_str(), at)).collect();
+        let steps = schema.steps.iter().enumerate();
+        for (at, step) in steps.filter(|(_, step)| step.stage == Stage::Index) {
+            let place = places.get(step.table.as_str()).copied();
+            let Some((table, pending)) = place.and_then(|table| Some((table, pending.get_mut(table)?)))
+            else {
+                continue;
+            };
+            let rows = surveys.get(table).map_or(0, |survey| survey.rows);
+            pending.indexes.push(Index {
+                at,
+                step: step.clone(),
+                table,
+                weight: rows.saturating_mul(INDEXED_ROW),
+            });
+        }
+        Self(pending)
+    }
+
+    /// So many parts of a table will be loaded. Without any, its indexes need not wait.
+    fn expect(&mut self, table: usize, parts: usize) -> Vec<Task> {
+        let Some(pending) = self.0.get_mut(table) else {
+            return vec![];
+        };
+        pending.parts = parts;
+        pending.ready()
+    }
+
+    /// What can be done after this.
+    fn next(&mut self, done: &Done) -> Vec<Task> {
+        let Some(pending) = self.0.get_mut(done.table) else {
+            return vec![];
+        };
+        match done.what {
+            What::Loaded(..) => pending.parts = pending.parts.saturating_sub(1),
+            What::Indexed(..) => pending.building = pending.building.saturating_sub(1),
+        }
+        pending.ready()
+    }
+
+    /// Whether all rows of a table and all its indexes are there.
+    fn is_done(&self, table: usize) -> bool {
+        let pending = self.0.get(table);
+        pending.is_some_and(|pending| pending.parts == 0 && pending.building == 0)
+    }
+}
+
+impl Pending {
+    fn ready(&mut self) -> Vec<Task> {
+        if self.parts > 0 {
+            return vec![];
+        }
+        let indexes = std::mem::take(&mut self.indexes);
+        self.building += indexes.len();
+        indexes.into_iter().map(Task::Index).collect()
+    }
+}
+
+/// A part of a table to be loaded.
+#[derive(Clone)]
+pub(super) struct Unit {
+    table: usize,
+    part: u32,
+    range: Range,
+    bytes: u64,
+}
+
+/// The load of one table.
+struct TableLoad {
+    table: TablePlan,
+    duplicates: Vec<u64>,
+    converter: Converter,
+    work: Box<dyn Work>,
+}
+
+impl TableLoad {
+    /// Loads a part; a constraint that refuses rows is set aside and the rest of the step done again.
+    async fn run(
+        &self,
+        source: &dyn TransferSource,
+        session: &dyn CopySession,
+        unit: &Unit,
+    ) -> TransferResult<TableProgress> {
+        loop {
+            let at = session.progress(&self.table.target, unit.part).await?;
+            if at.done {
+                return Ok(at);
+            }
+            match self.run_from(source, session, unit, at).await {
+                Err(TransferError::Constraint {
+                    table,
+                    constraint,
+                    message,
+                }) => {
+                    tracing::info!(
+                        table,
+                        constraint,
+                        message,
+                        "a constraint is set aside while rows are loaded"
+                    );
+                    session.relax(&table, &constraint).await?;
+                }
+                outcome => return outcome,
+            }
+        }
+    }
+
+    async fn run_from(
+        &self,
+        source: &dyn TransferSource,
+        session: &dyn CopySession,
+        unit: &Unit,
+        at: TableProgress,
+    ) -> TransferResult<TableProgress> {
+        let mut loader = session
+            .load(&self.table, unit.part, self.converter.clone(), &self.duplicates)
+            .await?;
+        let mut batches = source.scan(scan(&self.table, unit.range, at.position)).await?;
+        while let Some(batch) = batches.next().await? {
+            let (rows, bytes) = (u64::try_from(batch.len()).unwrap_or(0), batch.size());
+            loader.write(batch).await?;
+            self.work.advance(rows, bytes);
+        }
+        loader.finish().await
+    }
+}
+
+/// The parts in which a table is loaded: the same ones each time, for the same rows.
+pub(super) fn units(table: usize, plan: &TablePlan, survey: &TableSurvey) -> Vec<Unit> {
+    let mut units = Vec::new();
+    let mut unit = Unit {
+        table,
+        part: 0,
+        range: Range::default(),
+        bytes: 0,
+    };
+    let divided = plan.created && plan.unproven_keys.is_empty() && plan.engine == Engine::Postgres;
+    let marks = if divided { survey.marks.as_slice() } else { &[] };
+    for (at, mark) in marks.iter().enumerate() {
+        unit.bytes += mark.bytes;
+        if unit.bytes >= PART_BYTES && at + 1 < marks.len() {
+            unit.range.up_to = Some(mark.rowid);
+            let next = Unit {
+                table,
+                part: unit.part + 1,
+                range: Range {
+                    after: Some(mark.rowid),
+                    up_to: None,
+                },
+                bytes: 0,
+            };
+            units.push(std::mem::replace(&mut unit, next));
+        }
+    }
+    if marks.is_empty() {
+        unit.bytes = survey.bytes;
+    }
+    units.push(unit);
+    units
+}
