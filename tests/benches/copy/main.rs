@@ -129,9 +129,16 @@ async fn main() {
 /// The program as it is released, built if it is not.
 fn built() -> PathBuf {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    let status = Command::new(cargo)
-        .args(["build", "--release", "--quiet", "-p", "cutover"])
-        .status();
+    let mut build = Command::new(cargo);
+    build.args(["build", "--release", "--quiet", "-p", "cutover"]);
+    // What cargo tells this program about its own package would count as another environment, and everything be built anew.
+    for (name, _) in std::env::vars_os() {
+        let name = name.to_string_lossy();
+        if name.starts_with("CARGO_PKG_") || name.starts_with("CARGO_MANIFEST_") {
+            build.env_remove(&*name);
+        }
+    }
+    let status = build.status();
     assert!(
         status.is_ok_and(|status| status.success()),
         "cutover can be built"
