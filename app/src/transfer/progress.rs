@@ -164,7 +164,8 @@ impl Drop for Shown {
         }
         let so_far = *self.so_far.get_mut().unwrap_or_else(PoisonError::into_inner);
         if matches!(self.phase, Phase::Load | Phase::Verify) && so_far.rows > 0 {
-            self.line(so_far, ", done");
+            let whole = self.total.is_none_or(|total| so_far.rows >= total);
+            self.line(so_far, if whole { ", done" } else { ", broken off" });
         }
     }
 }
