@@ -176,12 +176,15 @@ impl Shown {
             .total
             .map(|total| format!(" of {}", HumanCount(total)))
             .unwrap_or_default();
+        let what = match self.phase {
+            Phase::Build => "steps".to_owned(),
+            Phase::Survey | Phase::Load | Phase::Verify => format!("rows, {}", HumanBytes(so_far.bytes)),
+        };
         let text = format!(
-            "{} {}: {}{of} rows, {}, {:.1} s{end}",
+            "{} {}: {}{of} {what}, {:.1} s{end}",
             self.phase.as_str(),
             self.table,
             HumanCount(so_far.rows),
-            HumanBytes(so_far.bytes),
             self.begun.elapsed().as_secs_f64()
         );
         // Nobody reads standard error: no reason to stop.
