@@ -134,12 +134,10 @@ async fn verify_one(
     };
     // A snapshot of a file keeps others from writing it.
     drop((ours, theirs));
-    let target = target(&to, &access)?;
-    for entry in &entries {
-        if let Err(error) = target.set_verified(entry).await {
-            tracing::warn!("the tables are equal, but the target could not note it: {error}");
-            break;
-        }
+    if !entries.is_empty()
+        && let Err(error) = target(&to, &access)?.set_verified(&entries).await
+    {
+        tracing::warn!("the tables are equal, but the target could not note it: {error}");
     }
     Ok((heading, report))
 }

@@ -29,9 +29,9 @@ pub trait TransferTarget: Send + Sync {
     /// What is known about copied tables.
     async fn ledger(&self) -> TransferResult<Vec<LedgerEntry>>;
 
-    /// Notes that a table has been verified: its digest, and that the source had so many rows and this largest rowid. A table that was never
-    /// copied here gets an entry as well.
-    async fn set_verified(&self, entry: &LedgerEntry) -> TransferResult<()>;
+    /// Notes as one that tables have been verified: of each its digest, and that the source had so many rows and this largest rowid. A table
+    /// that was never copied here gets an entry as well.
+    async fn set_verified(&self, entries: &[LedgerEntry]) -> TransferResult<()>;
 }
 
 /// A copy at work. Dropping it releases the target.

@@ -203,12 +203,19 @@ impl TransferTarget for PgTarget {
         ledger::read(&self.connect().await?).await
     }
 
-    async fn set_verified(&self, entry: &LedgerEntry) -> TransferResult<()> {
-        let client = self.connect().await?;
+    async fn set_verified(&self, entries: &[LedgerEntry]) -> TransferResult<()> {
+        let mut client = self.connect().await?;
         if let Some(tables) = own_tables::missing(&client).await? {
             run(&client, &format!("BEGIN; {tables}; COMMIT")).await?;
         }
-        ledger::set_verified(&client, entry).await
+        let transaction = client
+            .transaction()
+            .await
+            .map_err(|error| transfer_error(&error))?;
+        for entry in entries {
+            ledger::set_verified(&transaction, entry).await?;
+        }
+        transaction.commit().await.map_err(|error| transfer_error(&error))
     }
 }
 
@@ -240,13 +247,19 @@ const WORKER_SETTINGS: &str = "SET synchronous_commit = off;
 
 /// Connections that have done what they were opened for.
 #[derive(Debug, Default)]
-struct Idle(Mutex<Vec<Arc<Client>>>);
+pub(super) struct Idle(Mutex<Vec<Arc<Client>>>);
 
 impl Idle {
-    fn take(&self) -> Option<Arc<Client>> {
+    pub(super) fn take(&self) -> Option<Arc<Client>> {
         let mut idle = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         idle.retain(|client| !client.is_closed());
         idle.pop()
+    }
+
+    /// Nothing is under way on the connection any more.
+    pub(super) fn put(&self, client: Arc<Client>) {
+        let mut idle = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        idle.push(client);
     }
 }
 
@@ -264,8 +277,7 @@ impl Worker {
     /// Nothing is under way on it any more.
     pub(super) fn give_back(&self) {
         if let Some(home) = &self.home {
-            let mut idle = home.0.lock().unwrap_or_else(PoisonError::into_inner);
-            idle.push(Arc::clone(&self.client));
+            home.put(Arc::clone(&self.client));
         }
     }
 }

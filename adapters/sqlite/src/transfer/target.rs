@@ -166,11 +166,14 @@ impl TransferTarget for SqliteTarget {
         self.run(own_tables::ledger).await
     }
 
-    async fn set_verified(&self, entry: &LedgerEntry) -> TransferResult<()> {
-        let entry = entry.clone();
+    async fn set_verified(&self, entries: &[LedgerEntry]) -> TransferResult<()> {
+        let entries = entries.to_vec();
         self.run(move |connection| {
-            connection.execute_batch(own_tables::TABLES)?;
-            own_tables::set_verified(connection, &entry)
+            bracketed(connection, TRANSACTION, |connection| {
+                connection.execute_batch(own_tables::TABLES)?;
+                let mut entries = entries.iter();
+                entries.try_for_each(|entry| own_tables::set_verified(connection, entry))
+            })
         })
         .await
     }
