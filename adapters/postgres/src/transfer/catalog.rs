@@ -109,12 +109,13 @@ pub async fn read_with_origins(client: &impl GenericClient) -> TransferResult<Ca
         .query(sql, &[&catalog.schema])
         .await
         .map_err(|e| transfer_error(&e))?;
+    let mut of_tables: HashMap<&str, Vec<&Row>> = HashMap::new();
+    for row in &renderings {
+        of_tables.entry(row.get(0)).or_default().push(row);
+    }
     for table in &mut catalog.tables {
         table.made_for = made.get(&table.name).cloned();
-        for row in renderings
-            .iter()
-            .filter(|row| row.get::<_, &str>(0) == table.name)
-        {
+        for row in of_tables.remove(table.name.as_str()).unwrap_or_default() {
             let name: &str = row.get(1);
             let Some(column) = table.columns.iter_mut().find(|column| column.name == name) else {
                 continue;

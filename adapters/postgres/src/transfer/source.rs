@@ -1,6 +1,7 @@
 //! A PostgreSQL database as a source: one snapshot, read by binary COPY.
 
 use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use bytes::{Buf, BytesMut};
@@ -16,7 +17,8 @@ use tokio::sync::{Mutex, mpsc};
 use tokio_postgres::Client;
 
 use super::error::transfer_error;
-use super::{catalog, own_tables, target};
+use super::target::{self, Idle};
+use super::{catalog, own_tables};
 use crate::PgServer;
 
 /// Batches read ahead.
@@ -32,6 +34,8 @@ pub struct PgSource {
     /// Exports the snapshot and keeps it alive.
     keeper: Mutex<Client>,
     snapshot: String,
+    /// Connections that see the snapshot and have nothing to do.
+    idle: Arc<Idle>,
     planted: HashMap<String, HashSet<Vec<u8>>>,
 }
 
@@ -39,7 +43,7 @@ impl PgSource {
     /// Connects and takes the snapshot. Tables are read in `schema`, or in the default schema of the connection.
     pub async fn open(server: PgServer, schema: Option<String>) -> TransferResult<Self> {
         target::refuse_pooled(&server).await?;
-        let client = connect(&server, schema.as_deref()).await?;
+        let client = target::connect(&server, schema.as_deref()).await?;
         client
             .batch_execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
             .await
@@ -53,24 +57,31 @@ impl PgSource {
             server,
             schema: schema.unwrap_or_else(|| "public".to_owned()),
             snapshot: row.get(0),
+            idle: Arc::default(),
             planted: planted(&client).await?,
             keeper: Mutex::new(client),
         })
     }
+
+    /// A connection that sees the snapshot.
+    async fn reader(&self) -> TransferResult<Arc<Client>> {
+        if let Some(client) = self.idle.take() {
+            return Ok(client);
+        }
+        let client = target::connect(&self.server, Some(&self.schema)).await?;
+        let begin = format!(
+            "{IN_ORDER}; BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET TRANSACTION SNAPSHOT '{}'",
+            self.snapshot
+        );
+        target::run(&client, &begin).await?;
+        Ok(Arc::new(client))
+    }
 }
 
-async fn connect(server: &PgServer, schema: Option<&str>) -> TransferResult<Client> {
-    let client = target::connect(server, schema).await?;
-    // Rows in the order in which they lie, however often they are read.
-    client
-        .batch_execute(
-            "SET synchronize_seqscans = off; SET max_parallel_workers_per_gather = 0; SET enable_indexscan = off;
-             SET enable_indexonlyscan = off; SET enable_bitmapscan = off",
-        )
-        .await
-        .map_err(|error| transfer_error(&error))?;
-    Ok(client)
-}
+/// Rows in the order in which they lie, however often they are read.
+const IN_ORDER: &str =
+    "SET synchronize_seqscans = off; SET max_parallel_workers_per_gather = 0; SET enable_indexscan = off;
+    SET enable_indexonlyscan = off; SET enable_bitmapscan = off";
 
 async fn planted(client: &Client) -> TransferResult<HashMap<String, HashSet<Vec<u8>>>> {
     let sql = "SELECT to_regclass('cutover.planted_rows') IS NOT NULL";
@@ -133,14 +144,7 @@ impl TransferSource for PgSource {
     }
 
     async fn scan(&self, scan: Scan) -> TransferResult<Box<dyn Batches>> {
-        let client = connect(&self.server, Some(&self.schema)).await?;
-        client
-            .batch_execute(&format!(
-                "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET TRANSACTION SNAPSHOT '{}'",
-                self.snapshot
-            ))
-            .await
-            .map_err(|error| transfer_error(&error))?;
+        let client = self.reader().await?;
         let (sender, receiver) = mpsc::channel(BATCHES_AHEAD);
         let forms: Vec<Form> = scan
             .columns
@@ -162,6 +166,7 @@ impl TransferSource for PgSource {
         );
         let decoder = Decoder::new(&scan, forms, self.planted.get(&scan.table.name));
         let schema = self.schema.clone();
+        let idle = Arc::clone(&self.idle);
         tokio::spawn(async move {
             let outcome = async {
                 let Some(decoder) = read(&client, &sql, decoder, &sender).await? else {
@@ -170,6 +175,7 @@ impl TransferSource for PgSource {
                 if scan.table.made_for.is_some() {
                     quarantined(&client, &schema, &scan, decoder, &sender).await?;
                 }
+                idle.put(client);
                 Ok(())
             };
             if let Err(error) = outcome.await {
