@@ -9,6 +9,7 @@
 )]
 
 mod configuration;
+mod connections;
 mod described;
 mod hostile;
 mod http;

@@ -193,9 +193,14 @@ impl Service {
         self.log.lock().unwrap().clone()
     }
 
+    /// Its process.
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id().expect("the service runs")
+    }
+
     /// Sends it a signal: `TERM`, `INT`, `KILL`.
     pub(crate) async fn signal(&self, name: &str) {
-        let pid = self.child.id().expect("the service runs").to_string();
+        let pid = self.id().to_string();
         let sent = Command::new("kill").args([&format!("-{name}"), &pid]).status();
         assert!(sent.await.unwrap().success());
     }

@@ -107,7 +107,7 @@ pub(super) async fn run(config: &Config) -> Result<Exit, CliError> {
         let stop = stop_jobs.clone();
         tokio::spawn(async move { scheduler.run(stop).await })
     });
-    let served = http::serve(listener, http::router(app), stop, config.server.shutdown_timeout).await;
+    http::serve(listener, http::router(app), stop, &config.server).await;
     stop_jobs.cancel();
     if let Some(jobs) = jobs
         && tokio::time::timeout(config.server.shutdown_timeout, jobs)
@@ -121,7 +121,6 @@ pub(super) async fn run(config: &Config) -> Result<Exit, CliError> {
     for task in upkeep {
         task.abort();
     }
-    served.map_err(|error| CliError::new(Exit::Wrong, format!("the service ended: {error}")))?;
     databases.close().await;
     if let Some(traces) = traces {
         traces.finish().await;

@@ -155,6 +155,11 @@ impl ContextConfig {
 pub struct ServerConfig {
     /// Where it listens; loopback by default.
     pub listen: SocketAddr,
+    /// Connections at most.
+    pub connections_max: usize,
+    /// How long a connection may be still: until the whole head of its next request is there, and while the client takes nothing of
+    /// its answer.
+    pub idle_timeout: Duration,
     /// How long a request may take.
     pub request_timeout: Duration,
     /// How long requests in flight may go on after the signal to stop.
@@ -269,6 +274,8 @@ impl Config {
             .unwrap_or_else(|| SocketAddr::from(([127, 0, 0, 1], 8080)));
         let server = ServerConfig {
             listen,
+            connections_max: count(settings, "server.connections_max", 1..=100_000, 512),
+            idle_timeout: milliseconds(settings, "server.idle_timeout_ms", 30_000),
             request_timeout: milliseconds(settings, "server.request_timeout_ms", 30_000),
             shutdown_timeout: milliseconds(settings, "server.shutdown_timeout_ms", 10_000),
             body_limit: count(

@@ -1,5 +1,7 @@
 //! Errors as HTTP answers, in the two envelopes of the original services.
 
+use std::any::Any;
+
 use axum::Json;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
@@ -173,14 +175,31 @@ fn store(error: &StoreError) -> Response {
         }
         StoreError::Corrupt { .. } | StoreError::Backend(_) => {
             tracing::error!(category = error.category(), %error, "request failed");
-            domain(
-                StatusCode::INTERNAL_SERVER_ERROR,
-                "INTERNAL_ERROR",
-                "An unexpected error occurred",
-                None,
-            )
+            internal()
         }
     }
+}
+
+/// A handler panicked, which is a mistake of this program's; the others' requests go on.
+#[expect(
+    clippy::needless_pass_by_value,
+    reason = "the layer that catches it hands it over"
+)]
+pub(super) fn panicked(panic: Box<dyn Any + Send>) -> Response {
+    let text = panic.downcast_ref::<String>().map(String::as_str);
+    let text = text.or_else(|| panic.downcast_ref::<&str>().copied());
+    tracing::error!(panic = text.unwrap_or("of another type"), "request failed");
+    internal()
+}
+
+/// What is told of a mistake of this program's, which is nothing.
+fn internal() -> Response {
+    domain(
+        StatusCode::INTERNAL_SERVER_ERROR,
+        "INTERNAL_ERROR",
+        "An unexpected error occurred",
+        None,
+    )
 }
 
 /// There is no such path.
@@ -204,4 +223,21 @@ fn domain(status: StatusCode, code: &str, message: &str, details: Option<Value>)
         details,
     };
     (status, Json(Failure::Failed(Failed { error }))).into_response()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_panic_is_told_in_the_envelope_of_failures_and_not_what_it_said() {
+        let response = panicked(Box::new("a secret"));
+        assert_eq!(response.status(), StatusCode::INTERNAL_SERVER_ERROR);
+        let body = axum::body::to_bytes(response.into_body(), 1_000).await.unwrap();
+        let body: Value = serde_json::from_slice(&body).unwrap();
+        assert_eq!(
+            body,
+            json!({"error": {"code": "INTERNAL_ERROR", "message": "An unexpected error occurred"}})
+        );
+    }
 }

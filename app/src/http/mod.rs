@@ -12,30 +12,29 @@ mod openapi;
 mod ops;
 mod page;
 mod request;
+mod serve;
 mod writer;
 
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
 
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
-use axum::http::StatusCode;
 use axum::middleware::{from_fn, from_fn_with_state};
 use cutover_domain::time::Timestamp;
 use cutover_ports::clock::{Clock, Ids};
-use tokio::net::TcpListener;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::request_id::{MakeRequestUuid, PropagateRequestIdLayer, SetRequestIdLayer};
-use tower_http::timeout::TimeoutLayer;
 use tower_http::trace::{DefaultOnFailure, TraceLayer};
 use tracing::field::Empty;
 use tracing::{Level, Span};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use self::limits::{Room, wait_for_room};
+use self::error::panicked;
+use self::limits::{Room, in_time, wait_for_room};
 pub use self::market::MarketService;
+pub use self::serve::serve;
 use crate::config::{Config, OpsConfig};
 use crate::integrity::Examinations;
 use crate::observe::{Metrics, REQUEST_SPAN, RecentErrors};
@@ -129,11 +128,8 @@ pub fn router(app: App) -> Router {
     .with_state(app)
     .layer(DefaultBodyLimit::max(config.body_limit))
     .layer(from_fn_with_state(Room::new(config.body_limit), wait_for_room))
-    .layer(TimeoutLayer::with_status_code(
-        StatusCode::SERVICE_UNAVAILABLE,
-        config.request_timeout,
-    ))
-    .layer(CatchPanicLayer::new())
+    .layer(from_fn_with_state(config.request_timeout, in_time))
+    .layer(CatchPanicLayer::custom(panicked))
     .layer(from_fn(metrics::measure))
     .layer(PropagateRequestIdLayer::x_request_id())
     .layer(
@@ -157,31 +153,4 @@ fn request_span(request: &axum::http::Request<axum::body::Body>) -> Span {
         route = Empty,
         status = Empty,
     )
-}
-
-/// Serves until `stop` resolves, then lets requests in flight finish for at most `patience`.
-pub async fn serve(
-    listener: TcpListener,
-    router: Router,
-    stop: impl Future<Output = ()> + Send + 'static,
-    patience: Duration,
-) -> std::io::Result<()> {
-    let stopping = Arc::new(tokio::sync::Notify::new());
-    let stopped = Arc::clone(&stopping);
-    let serving = axum::serve(listener, router).with_graceful_shutdown(async move {
-        stop.await;
-        tracing::info!("stopping: requests in flight may finish");
-        stopped.notify_one();
-    });
-    let deadline = async {
-        stopping.notified().await;
-        tokio::time::sleep(patience).await;
-    };
-    tokio::select! {
-        result = serving => result,
-        () = deadline => {
-            tracing::warn!(?patience, "some requests did not finish in time");
-            Ok(())
-        }
-    }
 }
