@@ -57,6 +57,18 @@ fn paths() -> Vec<Hostile> {
             statuses: &[400, 404, 405, 422],
         });
     }
+    // Whatever reads a path says so in the same envelope, also where nothing is done with it.
+    for path in [
+        "/writer/api/conversations/%FF",
+        "/writer/api/files/%ED%A0%80",
+        "/market/day/%FF",
+        "/market/market-data/%FF",
+        "/market/simulation/quick/%C3",
+        "/lab/experiments/%FF/documents/summary",
+        "/lab/experiments/exp_00000001/documents/%FF",
+    ] {
+        all.push(get(path, &[400]));
+    }
     for path in [
         "/lab/synths/%00/avatar",
         "/lab/synths/%2E%2E/avatar",

@@ -47,7 +47,7 @@ const SPY_FILE: &str = r#"
 /// Off: nothing happens by itself.
 const QUIET: &str = "[market]\njobs_enabled = false\n";
 
-fn spy_file(path: &Path) {
+pub(crate) fn spy_file(path: &Path) {
     world::file(path).execute_batch(SPY_FILE).unwrap();
 }
 

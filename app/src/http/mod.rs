@@ -12,6 +12,7 @@ mod openapi;
 mod ops;
 mod page;
 mod request;
+mod schema;
 mod serve;
 mod writer;
 

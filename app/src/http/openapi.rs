@@ -10,7 +10,10 @@
 //!   describes the key. The name of a type is the name of its schema, of which there is one for the whole service: where two
 //!   contexts have the same word, `#[schema(as = lab::Group)]` keeps them apart.
 //! - Only what is particular is said. That any operation may fail, and how failures look, is added here for all, and so
-//!   are the ids of operations. A status that a client acts upon is worth a line: `(status = 404, body = Failure)`.
+//!   are the ids of operations, the statuses that follow from what an operation reads, and that an answer has all its keys: one that
+//!   is left out stands in [`LEFT_OUT`]. A status that a client acts upon is worth a line: `(status = 404, body = Failure)`.
+
+use std::collections::HashSet;
 
 use axum::Router;
 use axum::body::Bytes;
@@ -18,7 +21,7 @@ use axum::http::StatusCode;
 use axum::http::header::{CONTENT_SECURITY_POLICY, CONTENT_TYPE};
 use axum::response::Html;
 use axum::routing::get;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use utoipa::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 
@@ -42,7 +45,7 @@ pub(super) fn root<S: Clone + Send + Sync + 'static>() -> OpenApiRouter<S> {
 pub(super) fn describe<S: Clone + Send + Sync + 'static>(router: OpenApiRouter<S>) -> Router<S> {
     let (routes, document) = router.split_for_parts();
     let document = complete(serde_json::to_value(document).unwrap_or_default());
-    let page = docs::page(&document);
+    let page = Bytes::from(docs::page(&document));
     let document = Bytes::from(document.to_string());
     routes
         .route(
@@ -59,28 +62,163 @@ pub(super) fn describe<S: Clone + Send + Sync + 'static>(router: OpenApiRouter<S
         )
 }
 
-/// Adds what holds for every operation: its id, and that it may fail.
+/// Adds what holds for every operation: its id, that it may fail and how, and who may ask; and what holds for every answer.
 fn complete(mut document: Value) -> Value {
     alternatives_may_overlap(&mut document);
-    let failure = json!({
-        "description": "The request was refused, or it failed.",
-        "content": { "application/json": { "schema": { "$ref": "#/components/schemas/Failure" } } },
+    answers_have_all_their_keys(&mut document);
+    document["components"]["securitySchemes"] = json!({
+        "ops": { "type": "http", "scheme": "bearer", "description": "The token that is configured as ops.token." },
     });
     for (path, item) in members(&mut document["paths"]) {
         for method in METHODS {
-            let Some(operation) = item.get_mut(method) else {
-                continue;
-            };
-            operation["operationId"] = operation_id(method, path).into();
-            operation["responses"]["default"] = failure.clone();
-            for (status, response) in members(&mut operation["responses"]) {
-                if response["description"].as_str().unwrap_or_default().is_empty() {
-                    response["description"] = reason(status).into();
-                }
+            if let Some(operation) = item.get_mut(method) {
+                operation["operationId"] = operation_id(method, path).into();
+                complete_operation(path, operation);
             }
         }
     }
     document
+}
+
+fn complete_operation(path: &str, operation: &mut Value) {
+    let has_body = operation.get("requestBody").is_some();
+    let parameters = operation["parameters"].as_array();
+    let has = |place| parameters.is_some_and(|all| all.iter().any(|parameter| parameter["in"] == place));
+    let (in_path, in_query) = (has("path"), has("query"));
+    let is_closed = path.starts_with("/ops/");
+    if is_closed {
+        operation["security"] = json!([{ "ops": [] }]);
+    }
+    let failure = failure(path);
+    let failures = [
+        (
+            in_path || has_body,
+            "400",
+            "What was sent is no text, or breaks off.",
+        ),
+        (is_closed, "401", "The token is missing or wrong."),
+        (
+            is_closed,
+            "403",
+            "No token is configured, and these operations are off.",
+        ),
+        (has_body, "413", "The body is larger than this service accepts."),
+        (
+            has_body || in_path || in_query,
+            "422",
+            "What was sent does not fit its schema.",
+        ),
+        (
+            true,
+            "503",
+            "A database is not available, or the answer took too long.",
+        ),
+        (true, "default", "The request was refused, or it failed."),
+    ];
+    for (may_be, status, description) in failures {
+        let responses = &mut operation["responses"];
+        if may_be && responses.get(status).is_none() {
+            responses[status] = json!({
+                "description": description,
+                "content": { "application/json": { "schema": failure } },
+            });
+        }
+    }
+    for (status, response) in members(&mut operation["responses"]) {
+        if response["description"].as_str().unwrap_or_default().is_empty() {
+            response["description"] = reason(status).into();
+        }
+        // What reads a path or a body answers for the market too, and in its own words.
+        if let Some(schema) = response.pointer_mut("/content/application~1json/schema")
+            && schema["$ref"] == "#/components/schemas/MarketFailure"
+        {
+            *schema = failure.clone();
+        }
+        // A text to some, and to others a sequence of events, of which this would be each one's schema.
+        let content = response.get_mut("content");
+        if let Some(events) = content.and_then(|content| content.get_mut("text/event-stream")) {
+            *events = json!({});
+        }
+    }
+}
+
+/// How failures look beneath a path.
+fn failure(path: &str) -> Value {
+    let schema = |name: &str| json!({ "$ref": format!("#/components/schemas/{name}") });
+    if path.starts_with("/market/") {
+        json!({ "anyOf": [schema("MarketFailure"), schema("Failure")] })
+    } else {
+        schema("Failure")
+    }
+}
+
+/// Keys of answers that are left out where there is nothing to tell. All others are always there, `null` if there is nothing.
+const LEFT_OUT: [(&str, &[&str]); 8] = [
+    ("FailureReason", &["details"]),
+    (
+        "MarketAccuracy",
+        &[
+            "message",
+            "overall_mae",
+            "checkpoint_performance",
+            "confidence_calibration",
+        ],
+    ),
+    ("MarketDuplicates", &["message", "deleted_records"]),
+    ("MarketMetrics", &["sample_data"]),
+    ("MarketProfits", &["message"]),
+    ("MarketSuggestions", &["message"]),
+    ("MarketTriggered", &["job", "action", "message"]),
+    ("Mistake", &["ctx"]),
+];
+
+/// A schema is made without knowing whether it is read or answered, and takes what may be null for what may be missing.
+fn answers_have_all_their_keys(document: &mut Value) {
+    let mut read = HashSet::new();
+    for item in document["paths"].as_object().into_iter().flat_map(Map::values) {
+        for method in METHODS {
+            collect_schemas(&item[method]["requestBody"], document, &mut read);
+        }
+    }
+    for (name, schema) in members(&mut document["components"]["schemas"]) {
+        if !read.contains(name) {
+            let left_out = LEFT_OUT.iter().find(|(known, _)| known == name);
+            require_all(schema, left_out.map_or(&[], |(_, keys)| keys));
+        }
+    }
+}
+
+/// The names of the schemas that `value` refers to, and of those that they refer to.
+fn collect_schemas(value: &Value, document: &Value, found: &mut HashSet<String>) {
+    match value {
+        Value::Object(members) => {
+            if let Some(reference) = members.get("$ref").and_then(Value::as_str)
+                && let Some(name) = reference.strip_prefix("#/components/schemas/")
+                && found.insert(name.to_owned())
+            {
+                collect_schemas(&document["components"]["schemas"][name], document, found);
+            }
+            members
+                .values()
+                .for_each(|value| collect_schemas(value, document, found));
+        }
+        Value::Array(items) => items
+            .iter()
+            .for_each(|value| collect_schemas(value, document, found)),
+        _ => {}
+    }
+}
+
+fn require_all(schema: &mut Value, left_out: &[&str]) {
+    if let Some(properties) = schema["properties"].as_object() {
+        let keys = properties.keys().filter(|key| !left_out.contains(&key.as_str()));
+        schema["required"] = keys.cloned().collect();
+    }
+    // The parts of a flattened one.
+    let parts = schema.get_mut("allOf").and_then(Value::as_array_mut);
+    for part in parts.into_iter().flatten() {
+        require_all(part, left_out);
+    }
 }
 
 /// What is made of an untagged enumeration says that exactly one of its schemas fits, but a value may fit several.
@@ -118,8 +256,6 @@ fn operation_id(method: &str, path: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::HashSet;
-
     use super::*;
     use crate::config::OpsConfig;
 
@@ -168,6 +304,89 @@ mod tests {
             }
         }
         assert!(ids.contains("get_lab_synth_groups_list"), "{ids:?}");
+    }
+
+    #[test]
+    fn an_answer_has_all_its_keys_but_those_that_are_left_out() {
+        let document = document();
+        let schemas = &document["components"]["schemas"];
+        for (name, keys) in LEFT_OUT {
+            for key in keys {
+                let schema = &schemas[name];
+                assert!(schema["properties"][key].is_object(), "{name} has no {key}");
+                let required = schema["required"].as_array().unwrap();
+                assert!(!required.contains(&json!(key)), "{name} always has {key}");
+            }
+        }
+        assert_eq!(
+            schemas["Mistake"]["required"],
+            json!(["type", "loc", "msg", "input"])
+        );
+        // What is read may be short; what is answered beside a flattened part may not.
+        assert_eq!(schemas["ExperimentTexts"].get("required"), None);
+        let detail = &schemas["ExperimentDetail"]["allOf"][1];
+        assert_eq!(
+            detail["required"],
+            json!(["analysis", "interviews", "interview_count"])
+        );
+    }
+
+    #[test]
+    fn the_statuses_that_follow_from_what_is_read_are_told() {
+        let document = document();
+        let statuses = |method: &str, path: &str| -> Vec<String> {
+            let responses = document["paths"][path][method]["responses"].as_object().unwrap();
+            let mut statuses: Vec<String> = responses.keys().cloned().collect();
+            statuses.sort_unstable();
+            statuses
+        };
+        assert_eq!(statuses("get", "/healthz"), ["200", "503", "default"]);
+        assert_eq!(
+            statuses("get", "/lab/synths/list"),
+            ["200", "422", "503", "default"]
+        );
+        assert_eq!(
+            statuses("post", "/lab/synth-groups"),
+            ["201", "400", "409", "413", "422", "503", "default"]
+        );
+        assert_eq!(
+            statuses("get", "/ops/jobs"),
+            ["200", "401", "403", "503", "default"]
+        );
+        assert_eq!(
+            document["paths"]["/ops/jobs"]["get"]["security"],
+            json!([{ "ops": [] }])
+        );
+        let failure = &document["paths"]["/market/day/{day}"]["get"]["responses"]["503"]["content"];
+        assert_eq!(
+            failure["application/json"]["schema"]["anyOf"][0]["$ref"],
+            "#/components/schemas/MarketFailure"
+        );
+    }
+
+    #[test]
+    fn what_is_one_of_a_few_texts_is_described_so() {
+        let document = document();
+        let parameter = |path: &str, name: &str| {
+            let operation = &document["paths"][path];
+            let operation = operation.get("get").unwrap_or(&operation["post"]);
+            let parameters = operation["parameters"].as_array().unwrap();
+            let found = parameters.iter().find(|parameter| parameter["name"] == name);
+            found.unwrap()["schema"].clone()
+        };
+        assert_eq!(
+            parameter("/lab/experiments/{id}/documents/{document_type}", "document_type")["enum"],
+            json!(["summary", "prfaq", "executive_summary"])
+        );
+        assert_eq!(
+            parameter("/lab/experiments/{id}/insights/{chart_type}", "chart_type")["enum"][8],
+            "dendrogram"
+        );
+        assert_eq!(
+            parameter("/market/log/{checkpoint}", "checkpoint")["enum"],
+            json!(["preMarket", "open", "noon", "twoPM", "close"])
+        );
+        assert_eq!(parameter("/market/day/{day}", "day")["format"], "date");
     }
 
     #[test]

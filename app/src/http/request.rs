@@ -7,7 +7,7 @@ use axum::body::Bytes;
 use axum::extract::{FromRequest, FromRequestParts, Path, Query, Request};
 use axum::http::StatusCode;
 use axum::http::request::Parts;
-use serde::de::IgnoredAny;
+use serde::de::{DeserializeOwned, IgnoredAny};
 use serde_json::{Map, Value, json};
 
 use super::error::{HttpError, Mistake};
@@ -112,6 +112,29 @@ fn values(json: &[u8]) -> usize {
     count
 }
 
+/// What stands in a path in place of its names.
+async fn named<T: DeserializeOwned + Send, S: Send + Sync>(
+    parts: &mut Parts,
+    state: &S,
+) -> Result<T, HttpError> {
+    match Path::from_request_parts(parts, state).await {
+        Ok(Path(named)) => Ok(named),
+        Err(rejection) => Err(HttpError::Detail(rejection.status(), rejection.body_text())),
+    }
+}
+
+/// A text in a path.
+#[derive(Debug)]
+pub(super) struct PathText(pub(super) String);
+
+impl<S: Send + Sync> FromRequestParts<S> for PathText {
+    type Rejection = HttpError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, HttpError> {
+        named(parts, state).await.map(Self)
+    }
+}
+
 /// A key in a path. No stored key holds U+0000, which PostgreSQL could not even be asked about.
 #[derive(Debug)]
 pub(super) struct Key(pub(super) String);
@@ -120,9 +143,7 @@ impl<S: Send + Sync> FromRequestParts<S> for Key {
     type Rejection = HttpError;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, HttpError> {
-        let Path(key) = Path::<String>::from_request_parts(parts, state)
-            .await
-            .map_err(|rejection| HttpError::Detail(rejection.status(), rejection.body_text()))?;
+        let key: String = named(parts, state).await?;
         if key.contains('\0') {
             return Err(HttpError::Detail(StatusCode::NOT_FOUND, "Not Found".to_owned()));
         }
@@ -138,9 +159,7 @@ impl<S: Send + Sync> FromRequestParts<S> for Keys {
     type Rejection = HttpError;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, HttpError> {
-        let Path((first, second)) = Path::<(String, String)>::from_request_parts(parts, state)
-            .await
-            .map_err(|rejection| HttpError::Detail(rejection.status(), rejection.body_text()))?;
+        let (first, second): (String, String) = named(parts, state).await?;
         if first.contains('\0') || second.contains('\0') {
             return Err(HttpError::Detail(StatusCode::NOT_FOUND, "Not Found".to_owned()));
         }

@@ -9,6 +9,7 @@ use cutover_domain::lab::synth_outcome::{SynthAttributes, SynthOutcome};
 use serde::Serialize;
 use serde_json::Value;
 use utoipa::ToSchema;
+use utoipa::openapi::{RefOr, Schema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
@@ -17,6 +18,7 @@ use super::stored::{Document, Scalar, Time, json_time, opt};
 use crate::http::App;
 use crate::http::error::{Failure, HttpError};
 use crate::http::request::{Key, Keys, Mistakes, Parameters};
+use crate::http::schema::one_of;
 use crate::usecase::lab::analyses::{Analyses, Insights};
 
 const TAG: &str = "Lab: analyses";
@@ -33,6 +35,17 @@ const CHART_TYPES: [&str; 9] = [
     "outliers",
     "dendrogram",
 ];
+
+/// One of them.
+struct ChartType;
+
+impl utoipa::PartialSchema for ChartType {
+    fn schema() -> RefOr<Schema> {
+        one_of(CHART_TYPES)
+    }
+}
+
+impl ToSchema for ChartType {}
 
 /// Beneath `/lab/experiments`.
 pub(super) fn router() -> OpenApiRouter<App> {
@@ -384,7 +397,7 @@ async fn executive_summary(
 /// What was written about one chart.
 #[utoipa::path(
     get, path = "/{id}/insights/{chart_type}", tag = TAG,
-    params(("id" = String, Path), ("chart_type" = String, Path, example = "try_vs_success")),
+    params(("id" = String, Path), ("chart_type" = inline(ChartType), Path)),
     responses(
         (status = 200, body = Document<ChartInsight>), (status = 404, body = Failure),
         (status = 400, body = Failure, description = "There is no such chart."),

@@ -13,6 +13,7 @@ use cutover_domain::stored::{Stored, TextEnum as _};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use utoipa::ToSchema;
+use utoipa::openapi::{RefOr, Schema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
@@ -20,6 +21,7 @@ use super::stored::{Document, Scalar, Time};
 use crate::http::App;
 use crate::http::error::{Failure, HttpError};
 use crate::http::request::{Fields, Key, Keys, Length, Mistakes, OptionalBody};
+use crate::http::schema::one_of;
 use crate::usecase::lab::documents::Documents;
 
 const TAG: &str = "Lab: documents";
@@ -39,6 +41,17 @@ pub(super) fn router() -> OpenApiRouter<App> {
 fn use_case(app: &App) -> Documents {
     Documents::new(&app.routing.lab(), Arc::clone(&app.clock), Arc::clone(&app.ids))
 }
+
+/// What an experiment can have a document of.
+struct DocumentKind;
+
+impl utoipa::PartialSchema for DocumentKind {
+    fn schema() -> RefOr<Schema> {
+        one_of(DocumentType::ALL.iter().map(|kind| kind.as_str()))
+    }
+}
+
+impl ToSchema for DocumentKind {}
 
 /// A document without its text.
 #[derive(Serialize, ToSchema)]
@@ -223,7 +236,7 @@ async fn availability(
 /// A document.
 #[utoipa::path(
     get, path = "/{id}/documents/{document_type}", tag = TAG,
-    params(("id" = String, Path), ("document_type" = String, Path, example = "summary")),
+    params(("id" = String, Path), ("document_type" = inline(DocumentKind), Path)),
     responses((status = 200, body = WholeDocument), (status = 404, body = Failure), (status = 422, body = Failure))
 )]
 async fn get(State(app): State<App>, Keys(id, kind_text): Keys) -> Result<Json<WholeDocument>, HttpError> {
@@ -234,7 +247,7 @@ async fn get(State(app): State<App>, Keys(id, kind_text): Keys) -> Result<Json<W
 /// The text of a completed document.
 #[utoipa::path(
     get, path = "/{id}/documents/{document_type}/markdown", tag = TAG,
-    params(("id" = String, Path), ("document_type" = String, Path, example = "summary")),
+    params(("id" = String, Path), ("document_type" = inline(DocumentKind), Path)),
     responses(
         (status = 200, body = String, content_type = "text/markdown"),
         (status = 404, body = Failure), (status = 422, body = Failure),
@@ -323,7 +336,7 @@ impl DocumentToGenerate {
 /// Delete a document.
 #[utoipa::path(
     delete, path = "/{id}/documents/{document_type}", tag = TAG,
-    params(("id" = String, Path), ("document_type" = String, Path, example = "summary")),
+    params(("id" = String, Path), ("document_type" = inline(DocumentKind), Path)),
     responses((status = 200, body = DocumentDeleted), (status = 404, body = Failure), (status = 422, body = Failure))
 )]
 async fn delete(

@@ -42,10 +42,10 @@ fn use_case(app: &App) -> Experiments {
 #[derive(ToSchema)]
 struct ExperimentToMake {
     /// Its name, which is not blank.
-    #[schema(max_length = 100)]
+    #[schema(max_length = 100, pattern = r"\S")]
     name: String,
     /// What is expected, which is not blank.
-    #[schema(max_length = 500)]
+    #[schema(max_length = 500, pattern = r"\S")]
     hypothesis: String,
     /// More about it.
     #[schema(max_length = 2000)]
@@ -58,10 +58,10 @@ struct ExperimentToMake {
 #[derive(ToSchema)]
 struct ExperimentTexts {
     /// Its name, which is not blank.
-    #[schema(max_length = 100)]
+    #[schema(max_length = 100, pattern = r"\S")]
     name: Option<String>,
     /// What is expected, which is not blank.
-    #[schema(max_length = 500)]
+    #[schema(max_length = 500, pattern = r"\S")]
     hypothesis: Option<String>,
     /// More about it.
     #[schema(max_length = 2000)]

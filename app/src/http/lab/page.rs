@@ -17,12 +17,7 @@ pub(super) struct PageQuery {
     #[param(required = false, minimum = 1, maximum = 200, default = 50)]
     limit: u32,
     /// How many items come before the page.
-    #[param(
-        required = false,
-        minimum = 0,
-        maximum = 9_007_199_254_740_991_i64,
-        default = 0
-    )]
+    #[param(required = false, minimum = 0, default = 0)]
     offset: u64,
 }
 

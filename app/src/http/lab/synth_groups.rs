@@ -40,7 +40,7 @@ struct SynthGroupToMake {
     #[schema(pattern = "^grp_[a-f0-9]{8}$")]
     id: Option<String>,
     /// Its name, which is not blank.
-    #[schema(min_length = 1)]
+    #[schema(min_length = 1, pattern = r"\S")]
     name: String,
     /// Its description.
     description: Option<String>,

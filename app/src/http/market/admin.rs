@@ -19,6 +19,7 @@ use super::read::{QueryValues as _, path_day};
 use super::stored::{day, instant, number};
 use crate::http::App;
 use crate::http::request::{Key, Mistakes, Parameters};
+use crate::http::schema::{StoredNumber, StoredText};
 use crate::usecase::market::prices::OfficialUpdate;
 
 const TAG: &str = "Market: administration";
@@ -85,7 +86,7 @@ struct MarketCaptureQuality {
 #[derive(Serialize, ToSchema)]
 struct MarketCapture {
     /// The day.
-    #[schema(value_type = String, format = Date)]
+    #[schema(value_type = StoredText)]
     date: Value,
     /// Whether all four are known.
     complete: bool,
@@ -99,17 +100,17 @@ struct MarketCapture {
 #[derive(Serialize, ToSchema)]
 struct MarketPrices {
     /// At the opening.
-    #[schema(value_type = Option<f64>)]
+    #[schema(value_type = StoredNumber)]
     open: Value,
     /// At noon.
-    #[schema(value_type = Option<f64>)]
+    #[schema(value_type = StoredNumber)]
     noon: Value,
     /// At two in the afternoon.
     #[serde(rename = "twoPM")]
-    #[schema(value_type = Option<f64>)]
+    #[schema(value_type = StoredNumber)]
     two_pm: Value,
     /// At the close.
-    #[schema(value_type = Option<f64>)]
+    #[schema(value_type = StoredNumber)]
     close: Value,
 }
 
@@ -358,7 +359,7 @@ struct MarketUpdatedPrice {
     /// The price.
     price: f64,
     /// What was there before.
-    #[schema(value_type = Option<f64>)]
+    #[schema(value_type = StoredNumber)]
     previous_price: Value,
 }
 
@@ -378,7 +379,7 @@ fn updated(update: &OfficialUpdate) -> Vec<MarketUpdatedPrice> {
 /// Set a day's official prices from the price source.
 #[utoipa::path(
     post, path = "/admin/refresh-official-prices/{date}", tag = TAG,
-    params(("date" = String, Path, description = "The day."), MarketForceQuery),
+    params(("date" = String, Path, format = Date, description = "The day."), MarketForceQuery),
     responses(
         (status = 200, body = MarketOfficialUpdate),
         (status = 404, body = MarketFailure, description = "There are none."),
@@ -411,8 +412,10 @@ async fn refresh_official(
 #[expect(dead_code, reason = "describes what `refresh_official_range` reads")]
 struct MarketRangeQuery {
     /// The first day.
+    #[param(format = Date)]
     start_date: String,
     /// The last day, at most 90 days on.
+    #[param(format = Date)]
     end_date: String,
     /// Whether known prices are replaced.
     #[param(required = false, default = false)]
@@ -500,7 +503,7 @@ struct MarketActuals {
 /// Complete a day's prices from the price source, without logging them.
 #[utoipa::path(
     post, path = "/admin/refresh-actuals-intraday/{date}", tag = TAG,
-    params(("date" = String, Path, description = "The day."), MarketForceQuery),
+    params(("date" = String, Path, format = Date, description = "The day."), MarketForceQuery),
     responses(
         (status = 200, body = MarketActuals),
         (status = 501, body = MarketFailure, description = "No price source is configured.")

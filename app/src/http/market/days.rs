@@ -20,6 +20,7 @@ use super::read::{BodyValues as _, QueryValues as _, path_day};
 use super::stored::{day, flag, number, real, time};
 use crate::http::App;
 use crate::http::request::{Body, Fields, Key, Length, Mistakes, Parameters};
+use crate::http::schema::{CheckpointName, StoredFlag, StoredNumber, StoredText};
 
 const TAG: &str = "Market: days";
 
@@ -44,9 +45,11 @@ struct MarketDayToWrite {
     date: Option<Day>,
     /// The price before the market opens.
     pre_market: Option<f64>,
-    /// The lower end of the predicted band, above 0.
+    /// The lower end of the predicted band.
+    #[schema(exclusive_minimum = 0)]
     pred_low: Option<f64>,
     /// Its upper end, not below the lower one.
+    #[schema(exclusive_minimum = 0)]
     pred_high: Option<f64>,
     /// Where the day is thought to go.
     bias: Option<String>,
@@ -58,14 +61,17 @@ struct MarketDayToWrite {
     key_levels: Option<String>,
     /// Notes.
     notes: Option<String>,
-    /// The price at the opening, above 0.
+    /// The price at the opening.
+    #[schema(exclusive_minimum = 0)]
     open: Option<f64>,
-    /// The price at noon, above 0.
+    /// The price at noon.
+    #[schema(exclusive_minimum = 0)]
     noon: Option<f64>,
-    /// The price at two in the afternoon, above 0.
-    #[schema(rename = "twoPM")]
+    /// The price at two in the afternoon.
+    #[schema(rename = "twoPM", exclusive_minimum = 0)]
     two_pm: Option<f64>,
-    /// The price at the close, above 0.
+    /// The price at the close.
+    #[schema(exclusive_minimum = 0)]
     close: Option<f64>,
     /// The day's lowest price.
     realized_low: Option<f64>,
@@ -88,9 +94,11 @@ struct MarketDayToWrite {
 struct MarketDayInputs {
     /// The price before the market opens.
     pre_market: Option<f64>,
-    /// The lower end of the predicted band, above 0.
+    /// The lower end of the predicted band.
+    #[schema(exclusive_minimum = 0)]
     pred_low: Option<f64>,
     /// Its upper end, not below the lower one.
+    #[schema(exclusive_minimum = 0)]
     pred_high: Option<f64>,
     /// Where the day is thought to go.
     bias: Option<String>,
@@ -166,21 +174,21 @@ impl MarketDayToWrite {
 #[serde(rename_all = "camelCase")]
 pub(super) struct MarketDay {
     /// The day.
-    #[schema(value_type = String, format = Date)]
+    #[schema(value_type = StoredText)]
     date: Value,
     /// The price before the market opens.
-    #[schema(value_type = Option<f64>)]
+    #[schema(value_type = StoredNumber)]
     pre_market: Value,
     /// The lower end of the predicted band.
-    #[schema(value_type = Option<f64>)]
+    #[schema(value_type = StoredNumber)]
     pred_low: Value,
     /// Its upper end.
-    #[schema(value_type = Option<f64>)]
+    #[schema(value_type = StoredNumber)]
     pred_high: Value,
     /// Who made the prediction.
     source: Option<String>,
     /// Whether a model may no longer change it.
-    #[schema(value_type = Option<bool>)]
+    #[schema(value_type = StoredFlag)]
     locked: Value,
     /// Where the day is thought to go.
     bias: Option<String>,
@@ -193,39 +201,39 @@ pub(super) struct MarketDay {
     /// Notes.
     notes: Option<String>,
     /// The price at the opening.
-    #[schema(value_type = Option<f64>)]
+    #[schema(value_type = StoredNumber)]
     open: Value,
     /// The price at noon.
-    #[schema(value_type = Option<f64>)]
+    #[schema(value_type = StoredNumber)]
     noon: Value,
     /// The price at two in the afternoon.
     #[serde(rename = "twoPM")]
-    #[schema(value_type = Option<f64>)]
+    #[schema(value_type = StoredNumber)]
     two_pm: Value,
     /// The price at the close.
-    #[schema(value_type = Option<f64>)]
+    #[schema(value_type = StoredNumber)]
     close: Value,
     /// The day's lowest price.
-    #[schema(value_type = Option<f64>)]
+    #[schema(value_type = StoredNumber)]
     realized_low: Value,
     /// The day's highest price.
-    #[schema(value_type = Option<f64>)]
+    #[schema(value_type = StoredNumber)]
     realized_high: Value,
     /// Whether the close lay in the band.
-    #[schema(value_type = Option<bool>)]
+    #[schema(value_type = StoredFlag)]
     range_hit: Value,
     /// How far the close was from the middle of the band.
-    #[schema(value_type = Option<f64>)]
+    #[schema(value_type = StoredNumber)]
     abs_error_to_close: Value,
     /// The row's number.
     id: i64,
     /// When it was made; without a zone (UTC) where the store keeps none.
     #[serde(rename = "created_at")]
-    #[schema(value_type = Option<String>)]
+    #[schema(value_type = StoredText)]
     created_at: Value,
     /// When it last changed.
     #[serde(rename = "updated_at")]
-    #[schema(value_type = Option<String>)]
+    #[schema(value_type = StoredText)]
     updated_at: Value,
 }
 
@@ -284,7 +292,7 @@ async fn write(State(app): State<App>, Body(body): Body) -> Result<Json<MarketDa
 /// Everything else that the day has becomes none: prices, source and lock included.
 #[utoipa::path(
     post, path = "/prediction/{date}", tag = TAG, request_body = MarketDayInputs,
-    params(("date" = String, Path, description = "The day.")),
+    params(("date" = String, Path, format = Date, description = "The day.")),
     responses((status = 200, body = MarketDay), (status = 400, body = MarketFailure))
 )]
 async fn write_inputs(
@@ -306,7 +314,7 @@ async fn write_inputs(
 /// Today's prices are completed from the price source first, if one is configured.
 #[utoipa::path(
     get, path = "/day/{day}", tag = TAG,
-    params(("day" = String, Path, description = "The day.")),
+    params(("day" = String, Path, format = Date, description = "The day.")),
     responses((status = 200, body = MarketDay), (status = 404, body = MarketFailure))
 )]
 async fn read(State(app): State<App>, Key(date): Key) -> Result<Json<MarketDay>, MarketHttpError> {
@@ -325,7 +333,8 @@ struct MarketPriceToLog {
     date: Day,
     /// When in the day; the path decides.
     checkpoint: String,
-    /// The price, above 0.
+    /// The price.
+    #[schema(exclusive_minimum = 0)]
     price: f64,
 }
 
@@ -344,7 +353,7 @@ fn checkpoint(name: &str) -> Result<Checkpoint, MarketHttpError> {
 /// Keep and log a price.
 #[utoipa::path(
     post, path = "/log/{checkpoint}", tag = TAG, request_body = MarketPriceToLog,
-    params(("checkpoint" = String, Path, description = "When in the day: preMarket, open, noon, twoPM or close.")),
+    params(("checkpoint" = inline(CheckpointName), Path, description = "When in the day.")),
     responses((status = 200, body = MarketDone), (status = 400, body = MarketFailure))
 )]
 async fn log(
@@ -377,16 +386,18 @@ async fn log(
 /// A price of a day.
 #[derive(ToSchema)]
 struct MarketPriceToCapture {
-    /// When in the day: preMarket, open, noon, twoPM or close.
+    /// When in the day.
+    #[schema(value_type = CheckpointName)]
     checkpoint: String,
-    /// The price, above 0.
+    /// The price.
+    #[schema(exclusive_minimum = 0)]
     price: f64,
 }
 
 /// Keep and log a price of a day.
 #[utoipa::path(
     post, path = "/capture/{date}", tag = TAG, request_body = MarketPriceToCapture,
-    params(("date" = String, Path, description = "The day.")),
+    params(("date" = String, Path, format = Date, description = "The day.")),
     responses((status = 200, body = MarketDone), (status = 400, body = MarketFailure))
 )]
 async fn capture(
@@ -416,7 +427,7 @@ async fn capture(
 /// Derive a day's outcome anew.
 #[utoipa::path(
     post, path = "/recompute/{date}", tag = TAG,
-    params(("date" = String, Path, description = "The day.")),
+    params(("date" = String, Path, format = Date, description = "The day.")),
     responses((status = 200, body = MarketDay), (status = 404, body = MarketFailure))
 )]
 async fn recompute(State(app): State<App>, Key(date): Key) -> Result<Json<MarketDay>, MarketHttpError> {
@@ -466,37 +477,37 @@ struct MarketHistoryItem {
     /// The row's number.
     id: i64,
     /// The day.
-    #[schema(value_type = String, format = Date)]
+    #[schema(value_type = StoredText)]
     date: Value,
     /// The lower end of the predicted band.
-    #[schema(value_type = Option<f64>)]
+    #[schema(value_type = StoredNumber)]
     pred_low: Value,
     /// Its upper end.
-    #[schema(value_type = Option<f64>)]
+    #[schema(value_type = StoredNumber)]
     pred_high: Value,
     /// Where the day was thought to go.
     bias: Option<String>,
     /// The lowest known price, once the close is known.
-    #[schema(value_type = Option<f64>)]
+    #[schema(value_type = StoredNumber)]
     actual_low: Value,
     /// The highest.
-    #[schema(value_type = Option<f64>)]
+    #[schema(value_type = StoredNumber)]
     actual_high: Value,
     /// Whether the close lay in the band.
-    #[schema(value_type = Option<bool>)]
+    #[schema(value_type = StoredFlag)]
     range_hit: Value,
     /// Notes.
     notes: Option<String>,
     /// What kind of day it was thought to be.
     day_type: Option<String>,
     /// How far the close was from the middle of the band.
-    #[schema(value_type = Option<f64>)]
+    #[schema(value_type = StoredNumber)]
     error: Value,
     /// The price at the opening.
-    #[schema(value_type = Option<f64>)]
+    #[schema(value_type = StoredNumber)]
     open: Value,
     /// The price at the close.
-    #[schema(value_type = Option<f64>)]
+    #[schema(value_type = StoredNumber)]
     close: Value,
     /// Who made the prediction.
     source: Option<String>,

@@ -17,6 +17,7 @@ use super::read::{QueryValues as _, path_day};
 use super::stored::{day, flag, number, real, text_enum};
 use crate::http::App;
 use crate::http::request::{Key, Mistakes, Parameters};
+use crate::http::schema::{StoredFlag, StoredNumber, StoredText};
 use crate::usecase::market::accuracy::Detailed;
 
 const TAG: &str = "Market: predictions";
@@ -37,7 +38,7 @@ struct MarketPredictions {
     /// What the market was like.
     market_context: String,
     /// The price before the market opened.
-    #[schema(value_type = Option<f64>)]
+    #[schema(value_type = StoredNumber)]
     pre_market_price: Value,
     /// One for each moment, in the order of the day.
     predictions: Vec<MarketPrediction>,
@@ -52,21 +53,21 @@ struct MarketPredictions {
 #[derive(Serialize, ToSchema)]
 struct MarketPrediction {
     /// When in the day.
-    #[schema(value_type = String)]
+    #[schema(value_type = StoredText)]
     checkpoint: Value,
     /// The price.
-    #[schema(value_type = Option<f64>)]
+    #[schema(value_type = StoredNumber)]
     predicted_price: Value,
     /// How sure the model was, 0 to 1.
-    #[schema(value_type = Option<f64>)]
+    #[schema(value_type = StoredNumber)]
     confidence: Value,
     /// Why.
     reasoning: String,
     /// What the price became.
-    #[schema(value_type = Option<f64>)]
+    #[schema(value_type = StoredNumber)]
     actual_price: Value,
     /// How far the prediction was from it.
-    #[schema(value_type = Option<f64>)]
+    #[schema(value_type = StoredNumber)]
     prediction_error: Value,
 }
 
@@ -128,7 +129,7 @@ fn context(predictions: &[AiPrediction]) -> String {
 /// What models predicted for a day, and what became of it.
 #[utoipa::path(
     get, path = "/ai/predictions/{date}", tag = TAG,
-    params(("date" = String, Path, description = "The day.")),
+    params(("date" = String, Path, format = Date, description = "The day.")),
     responses(
         (status = 200, body = MarketPredictions),
         (status = 501, body = MarketFailure, description = "None are stored, and there is no model here to make some.")
@@ -168,18 +169,18 @@ struct MarketPredictQuery {
 #[serde(rename_all = "camelCase")]
 struct MarketBand {
     /// The day.
-    #[schema(value_type = String, format = Date)]
+    #[schema(value_type = StoredText)]
     date: Value,
     /// The lower end.
-    #[schema(value_type = Option<f64>)]
+    #[schema(value_type = StoredNumber)]
     pred_low: Value,
     /// The upper end.
-    #[schema(value_type = Option<f64>)]
+    #[schema(value_type = StoredNumber)]
     pred_high: Value,
     /// Always `ai`.
     source: Option<String>,
     /// Always true.
-    #[schema(value_type = Option<bool>)]
+    #[schema(value_type = StoredFlag)]
     locked: Value,
     /// What the market was like.
     analysis: String,
@@ -190,7 +191,7 @@ struct MarketBand {
 /// Make a day's band of its stored predictions, and lock it.
 #[utoipa::path(
     post, path = "/ai/predict/{date}", tag = TAG,
-    params(("date" = String, Path, description = "The day."), MarketPredictQuery),
+    params(("date" = String, Path, format = Date, description = "The day."), MarketPredictQuery),
     responses(
         (status = 200, body = MarketBand),
         (status = 409, body = MarketFailure, description = "The day is locked."),
@@ -297,8 +298,10 @@ async fn accuracy(State(app): State<App>) -> Result<Json<MarketAccuracy>, Market
 #[expect(dead_code, reason = "describes what `accuracy_metrics` reads")]
 struct MarketAccuracyQuery {
     /// From this day on.
+    #[param(format = Date)]
     start_date: Option<String>,
     /// Up to this day.
+    #[param(format = Date)]
     end_date: Option<String>,
     /// Of this source.
     model_name: Option<String>,

@@ -18,6 +18,7 @@ use super::error::{MarketFailure, MarketHttpError};
 use super::stored::{day, flag, number, text_enum, time};
 use crate::http::App;
 use crate::http::request::Key;
+use crate::http::schema::{JobId, StoredFlag, StoredNumber, StoredText};
 
 const TAG: &str = "Market: jobs";
 
@@ -64,35 +65,35 @@ pub(crate) struct MarketJob {
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct JobRunRead {
     /// The job.
-    #[schema(value_type = String)]
+    #[schema(value_type = StoredText)]
     pub(crate) job: Value,
     /// The instant that it was due; for a run by hand, when it was asked for.
-    #[schema(value_type = String)]
+    #[schema(value_type = StoredText)]
     pub(crate) scheduled_at: Value,
     /// When it began.
-    #[schema(value_type = String)]
+    #[schema(value_type = StoredText)]
     pub(crate) started_at: Value,
     /// When it ended; none while it runs.
-    #[schema(value_type = Option<String>)]
+    #[schema(value_type = StoredText)]
     pub(crate) ended_at: Value,
     /// How long it took.
     pub(crate) duration_seconds: Option<f64>,
     /// Why it ran: cron, manual, warm_up, catch_up.
-    #[schema(value_type = String)]
+    #[schema(value_type = StoredText)]
     pub(crate) trigger: Value,
     /// The day that it was about.
-    #[schema(value_type = String)]
+    #[schema(value_type = StoredText)]
     pub(crate) target_date: Value,
     /// How it ended: ok, no_data, price_rejected, already_locked, lost_race, error, missed.
-    #[schema(value_type = Option<String>)]
+    #[schema(value_type = StoredText)]
     pub(crate) outcome: Value,
     /// What went wrong, in words.
     pub(crate) error: Option<String>,
     /// The price that was stored.
-    #[schema(value_type = Option<f64>)]
+    #[schema(value_type = StoredNumber)]
     pub(crate) price: Value,
     /// Whether that was a current quote in place of the one wanted.
-    #[schema(value_type = Option<bool>)]
+    #[schema(value_type = StoredFlag)]
     pub(crate) is_fallback: Value,
     /// Rows written or deleted, by table.
     #[schema(value_type = Object)]
@@ -233,7 +234,7 @@ struct MarketTriggered {
 /// A success says that it ran, not that there was a price: the status shows what became of it.
 #[utoipa::path(
     post, path = "/scheduler/trigger/{job_id}", tag = TAG,
-    params(("job_id" = String, Path, description = "The job's id.")),
+    params(("job_id" = inline(JobId), Path, description = "The job's id.")),
     responses((status = 200, body = MarketTriggered), (status = 404, body = MarketFailure))
 )]
 async fn trigger(State(app): State<App>, Key(id): Key) -> Result<Json<MarketTriggered>, MarketHttpError> {

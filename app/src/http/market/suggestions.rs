@@ -7,6 +7,7 @@ use cutover_domain::market::suggestion::{Strategy, Strikes, Suggestion};
 use serde::Serialize;
 use serde_json::Value;
 use utoipa::ToSchema;
+use utoipa::openapi::{RefOr, Schema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
@@ -16,6 +17,7 @@ use super::read::{QueryValues as _, path_day};
 use super::stored::instant;
 use crate::http::App;
 use crate::http::request::{Key, Mistakes, Parameters};
+use crate::http::schema::one_of;
 use crate::usecase::market::days::Suggested;
 
 const TAG: &str = "Market: suggestions";
@@ -129,7 +131,7 @@ async fn suggested(app: &App, date: &str) -> Result<(String, Suggested), MarketH
 /// The trades that fit a day.
 #[utoipa::path(
     get, path = "/suggestions/{day}", tag = TAG,
-    params(("day" = String, Path, description = "The day.")),
+    params(("day" = String, Path, format = Date, description = "The day.")),
     responses(
         (status = 200, body = MarketSuggestions),
         (status = 400, body = MarketFailure, description = "The day has neither a price nor a band."),
@@ -272,7 +274,7 @@ impl MarketProfitCurve {
 /// What the trades that fit a day would earn.
 #[utoipa::path(
     get, path = "/suggestions/{day}/pl-data", tag = TAG,
-    params(("day" = String, Path, description = "The day.")),
+    params(("day" = String, Path, format = Date, description = "The day.")),
     responses(
         (status = 200, body = MarketProfits),
         (status = 400, body = MarketFailure, description = "The day has neither a price nor a band."),
@@ -289,6 +291,17 @@ async fn profits(State(app): State<App>, Key(date): Key) -> Result<Json<MarketPr
     }))
 }
 
+/// A strategy, as clients see it.
+struct StrategyName;
+
+impl utoipa::PartialSchema for StrategyName {
+    fn schema() -> RefOr<Schema> {
+        one_of([Strategy::IronCondor.name(), Strategy::IronButterfly.name()])
+    }
+}
+
+impl ToSchema for StrategyName {}
+
 /// A trade and a price.
 #[derive(utoipa::IntoParams)]
 #[into_params(parameter_in = Query)]
@@ -296,7 +309,8 @@ async fn profits(State(app): State<App>, Key(date): Key) -> Result<Json<MarketPr
 struct MarketCurrentQuery {
     /// The price now.
     current_price: f64,
-    /// Iron Condor or Iron Butterfly.
+    /// Iron Condor or Iron Butterfly, in whatever case.
+    #[param(inline, value_type = StrategyName)]
     strategy_type: String,
     /// The put that is bought.
     put_long: Option<f64>,

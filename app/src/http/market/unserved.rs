@@ -1,11 +1,11 @@
 //! What needs a model, or market data that no job needs. This is a storage service: it says so.
 
-use axum::extract::Path;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::error::{MarketFailure, MarketHttpError};
 use crate::http::App;
+use crate::http::request::PathText;
 
 const TAG: &str = "Market: not served here";
 
@@ -33,7 +33,7 @@ fn not_here(what: &str) -> MarketHttpError {
     get, path = "/market-data/{symbol}", tag = TAG, params(("symbol" = String, Path, description = "The symbol.")),
     responses((status = 501, body = MarketFailure))
 )]
-async fn market_data(Path(_given): Path<String>) -> MarketHttpError {
+async fn market_data(_: PathText) -> MarketHttpError {
     not_here("Live market data")
 }
 
@@ -48,7 +48,7 @@ async fn market_status() -> MarketHttpError {
     get, path = "/admin/backfill-actuals/{date}", tag = TAG, params(("date" = String, Path, description = "The day.")),
     responses((status = 501, body = MarketFailure))
 )]
-async fn backfill(Path(_given): Path<String>) -> MarketHttpError {
+async fn backfill(_: PathText) -> MarketHttpError {
     not_here("Backfilling prices from daily bars")
 }
 
@@ -57,7 +57,7 @@ async fn backfill(Path(_given): Path<String>) -> MarketHttpError {
     post, path = "/admin/backfill-actuals/{date}", tag = TAG, params(("date" = String, Path, description = "The day.")),
     responses((status = 501, body = MarketFailure))
 )]
-async fn backfill_post(Path(_given): Path<String>) -> MarketHttpError {
+async fn backfill_post(_: PathText) -> MarketHttpError {
     not_here("Backfilling prices from daily bars")
 }
 
@@ -74,7 +74,7 @@ async fn actuals_range() -> MarketHttpError {
     post, path = "/admin/simulate-simple/{days}", tag = TAG, params(("days" = String, Path, description = "How many.")),
     responses((status = 501, body = MarketFailure))
 )]
-async fn simulate_simple(Path(_given): Path<String>) -> MarketHttpError {
+async fn simulate_simple(_: PathText) -> MarketHttpError {
     not_here("The simulation of past days")
 }
 
@@ -89,7 +89,7 @@ async fn simulation_run() -> MarketHttpError {
     get, path = "/simulation/quick/{days}", tag = TAG, params(("days" = String, Path, description = "How many.")),
     responses((status = 501, body = MarketFailure))
 )]
-async fn simulation_quick(Path(_given): Path<String>) -> MarketHttpError {
+async fn simulation_quick(_: PathText) -> MarketHttpError {
     not_here("The simulation of past days")
 }
 
@@ -104,6 +104,6 @@ async fn demo() -> MarketHttpError {
     get, path = "/ai/demo/{date}", tag = TAG, params(("date" = String, Path, description = "The day.")),
     responses((status = 501, body = MarketFailure))
 )]
-async fn demo_day(Path(_given): Path<String>) -> MarketHttpError {
+async fn demo_day(_: PathText) -> MarketHttpError {
     not_here("A prediction by a language model")
 }

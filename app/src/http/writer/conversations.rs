@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::body::{Body, Bytes};
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use cutover_domain::writer::conversation as domain;
@@ -20,7 +20,8 @@ use super::stored::{NaiveTime, of_enum, of_texts};
 use super::{TAG, refuse};
 use crate::http::App;
 use crate::http::error::{Failure, HttpError};
-use crate::http::request::{Fields, Length, Mistakes};
+use crate::http::request::{Fields, Length, Mistakes, PathText};
+use crate::http::schema::StoredText;
 use crate::usecase::writer::conversations::Conversations;
 
 /// So many conversations are asked for at once. The original's list has no pages; a longer one is sent piece by piece.
@@ -91,15 +92,14 @@ struct Conversation {
 struct ConversationMessage {
     /// Its id.
     id: String,
-    /// Who says it: `user`, `assistant` or `system`; old files may hold others.
-    #[schema(value_type = String)]
+    /// Who says it: `user`, `assistant` or `system`.
+    #[schema(value_type = StoredText)]
     role: Value,
     /// What is said.
     content: String,
     /// When it was said.
     created_at: NaiveTime,
     /// Names of things that come with it; old files may hold other documents.
-    #[schema(value_type = Vec<String>)]
     attachments: Value,
 }
 
@@ -215,17 +215,17 @@ async fn create(
 
 /// A conversation and what was said in it.
 #[utoipa::path(
-    get, path = "/api/conversations/{conversation_id}", tag = TAG, params(("conversation_id" = String, Path)),
+    get, path = "/api/conversations/{conversation_id}", tag = TAG, params(("conversation_id" = String, Path, format = Uuid)),
     responses((status = 200, body = Conversation), (status = 404, body = Failure))
 )]
-async fn detail(State(app): State<App>, Path(id): Path<String>) -> Result<Json<Conversation>, HttpError> {
+async fn detail(State(app): State<App>, PathText(id): PathText) -> Result<Json<Conversation>, HttpError> {
     let found = use_case(&app).get(&id).await.map_err(refuse)?;
     Ok(Json(found.into()))
 }
 
 /// Give a conversation another title.
 #[utoipa::path(
-    put, path = "/api/conversations/{conversation_id}", tag = TAG, params(("conversation_id" = String, Path)),
+    put, path = "/api/conversations/{conversation_id}", tag = TAG, params(("conversation_id" = String, Path, format = Uuid)),
     request_body = ConversationChange,
     responses(
         (status = 200, body = Conversation),
@@ -235,7 +235,7 @@ async fn detail(State(app): State<App>, Path(id): Path<String>) -> Result<Json<C
 )]
 async fn rename(
     State(app): State<App>,
-    Path(id): Path<String>,
+    PathText(id): PathText,
     ModelBody(body): ModelBody,
 ) -> Result<Json<Conversation>, HttpError> {
     let mut mistakes = Mistakes::default();
@@ -249,10 +249,10 @@ async fn rename(
 
 /// Delete a conversation and what was said in it.
 #[utoipa::path(
-    delete, path = "/api/conversations/{conversation_id}", tag = TAG, params(("conversation_id" = String, Path)),
+    delete, path = "/api/conversations/{conversation_id}", tag = TAG, params(("conversation_id" = String, Path, format = Uuid)),
     responses((status = 204), (status = 404, body = Failure))
 )]
-async fn delete(State(app): State<App>, Path(id): Path<String>) -> Result<StatusCode, HttpError> {
+async fn delete(State(app): State<App>, PathText(id): PathText) -> Result<StatusCode, HttpError> {
     use_case(&app).delete(&id).await.map_err(refuse)?;
     Ok(StatusCode::NO_CONTENT)
 }

@@ -6,9 +6,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use axum::Json;
 use axum::body::Body;
 use axum::extract::multipart::{Field, Multipart};
-use axum::extract::{DefaultBodyLimit, FromRequest as _, Path, Request, State};
+use axum::extract::{DefaultBodyLimit, FromRequest as _, Request, State};
 use axum::http::{StatusCode, header};
-use axum::routing::get;
 use cutover_domain::writer::file::{FileMetadata, UPLOAD_TYPES};
 use cutover_ports::StoreError;
 use futures_util::StreamExt as _;
@@ -24,6 +23,8 @@ use super::uploads::{Pending, Uploads};
 use super::{TAG, internal, refuse};
 use crate::http::App;
 use crate::http::error::{Failure, HttpError};
+use crate::http::request::PathText;
+use crate::http::schema::StoredNumber;
 use crate::usecase::UseCaseError;
 use crate::usecase::writer::files::Files;
 
@@ -34,10 +35,8 @@ const TEXT_SHOWN: usize = 1_024;
 
 pub(super) fn router() -> OpenApiRouter<App> {
     OpenApiRouter::new()
-        .routes(routes!(upload))
+        .routes(routes!(upload, detail_of_upload))
         .routes(routes!(detail))
-        // To the original this is a file like any other, and there is none of this name.
-        .route("/api/files/upload", get(detail_of_upload))
 }
 
 pub(super) fn use_case(app: &App) -> Files {
@@ -53,7 +52,7 @@ pub(super) fn use_case(app: &App) -> Files {
 #[expect(dead_code, reason = "it is described, and read part by part")]
 pub(super) struct FileToStore {
     /// The file, with its name and type.
-    #[schema(value_type = String, format = Binary)]
+    #[schema(value_type = String, format = Binary, min_length = 1)]
     file: Vec<u8>,
 }
 
@@ -67,7 +66,7 @@ struct UploadedFile {
     /// Its type, as it was given.
     content_type: String,
     /// Its length in bytes.
-    #[schema(value_type = i64)]
+    #[schema(value_type = StoredNumber)]
     size: Value,
 }
 
@@ -87,7 +86,10 @@ impl From<FileMetadata> for UploadedFile {
 /// Its type is one of the nine that are accepted, written as they are. Its bytes go to the folder of the uploads.
 #[utoipa::path(
     post, path = "/api/files/upload", tag = TAG,
-    request_body(content = FileToStore, content_type = "multipart/form-data"),
+    request_body(
+        content = FileToStore, content_type = "multipart/form-data",
+        encoding(("file" = (content_type = "application/json, application/pdf, audio/flac, audio/mp3, audio/mpeg, audio/ogg, audio/wav, audio/webm, text/plain"))),
+    ),
     responses(
         (status = 201, body = UploadedFile),
         (status = 400, body = Failure, description = "The file is empty, or of a type that is not accepted."),
@@ -135,13 +137,20 @@ async fn upload(
     get, path = "/api/files/{file_id}", tag = TAG, params(("file_id" = String, Path)),
     responses((status = 200, body = UploadedFile), (status = 404, body = Failure))
 )]
-async fn detail(State(app): State<App>, Path(id): Path<String>) -> Result<Json<UploadedFile>, HttpError> {
+async fn detail(State(app): State<App>, PathText(id): PathText) -> Result<Json<UploadedFile>, HttpError> {
     let file = use_case(&app).get(&id).await.map_err(refuse)?;
     Ok(Json(file.into()))
 }
 
+/// What is known of the file `upload`: nothing.
+///
+/// To the original this is a file like any other, and there is none of this name.
+#[utoipa::path(
+    get, path = "/api/files/upload", tag = TAG,
+    responses((status = 200, body = UploadedFile), (status = 404, body = Failure))
+)]
 async fn detail_of_upload(state: State<App>) -> Result<Json<UploadedFile>, HttpError> {
-    detail(state, Path("upload".to_owned())).await
+    detail(state, PathText("upload".to_owned())).await
 }
 
 /// An uploaded file.

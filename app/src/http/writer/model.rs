@@ -58,7 +58,10 @@ struct Theme {
 /// Put a recording into words: not by this service.
 #[utoipa::path(
     post, path = "/api/transcribe", tag = TAG,
-    request_body(content = FileToStore, content_type = "multipart/form-data"),
+    request_body(
+        content = FileToStore, content_type = "multipart/form-data",
+        encoding(("file" = (content_type = "audio/flac, audio/mp3, audio/mpeg, audio/ogg, audio/wav, audio/webm"))),
+    ),
     responses((status = 400, body = Failure), (status = 501, body = Failure))
 )]
 async fn transcribe(State(app): State<App>, request: Request) -> HttpError {
