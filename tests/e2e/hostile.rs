@@ -232,6 +232,8 @@ fn protocol() -> Vec<Hostile> {
         bytes: bytes.to_vec(),
         statuses,
     };
+    let long = format!("GET /healthz?{} HTTP/1.1\r\nhost: x\r\n\r\n", "x".repeat(60_000));
+    let huge = format!("GET /healthz HTTP/1.1\r\nx: {}\r\n\r\n", "y".repeat(200_000));
     let mut many = b"GET /healthz HTTP/1.1\r\nhost: x\r\nconnection: close\r\n".to_vec();
     for number in 0..300 {
         many.extend(format!("x-{number}: y\r\n").bytes());
@@ -245,7 +247,47 @@ fn protocol() -> Vec<Hostile> {
         raw(b"POST /lab/synth-groups HTTP/1.1\r\nhost: x\r\ncontent-length: -1\r\n\r\n", &[400]),
         raw(b"POST /lab/synth-groups HTTP/1.1\r\nhost: x\r\nconnection: close\r\ntransfer-encoding: chunked\r\n\r\nzz\r\n", &[400, 422]),
         raw(&many, &[400, 431]),
+        raw(long.replace("host: x", "host: x\r\nconnection: close").as_bytes(), &[200]),
+        raw(huge.as_bytes(), &[431]),
     ]
+}
+
+/// Headers that ask for something this service does not do, or for nothing at all: the answer is the plain one.
+fn headers() -> Vec<Hostile> {
+    let mut all = Vec::new();
+    for header in [
+        "if-none-match: *",
+        "if-match: \"x\"",
+        "if-modified-since: Wed, 21 Oct 2099 07:28:00 GMT",
+        "if-unmodified-since: yesterday",
+        "range: bytes=0-10",
+        "range: bytes=99999999999999999999-",
+        "accept: image/webp",
+        "accept-encoding: gzip;q=\u{ff}",
+        "expect: 100-continue",
+        "origin: \u{ff}\u{fe}",
+        "upgrade: websocket",
+        "traceparent: 00-zz-zz-zz",
+        "x-request-id: \u{ff}",
+        "authorization: Bearer \u{ff}",
+    ] {
+        for path in [
+            "/lab/synth-groups/list",
+            "/market/history",
+            "/writer/api/conversations",
+        ] {
+            all.push(Hostile {
+                bytes: request("GET", path, &format!("{header}\r\n"), b""),
+                statuses: &[200],
+            });
+        }
+    }
+    let long = format!("x-long: {}\r\n", "y".repeat(60_000));
+    all.push(Hostile {
+        bytes: request("GET", "/healthz", &long, b""),
+        statuses: &[200],
+    });
+    all
 }
 
 /// Every answer of ours is in one of the two envelopes.
@@ -271,6 +313,7 @@ async fn bombard(service: &Service) -> (Vec<(String, u16, String)>, Vec<String>)
         (false, paths()),
         (false, queries()),
         (false, bodies()),
+        (false, headers()),
         (true, protocol()),
     ] {
         for Hostile { bytes, statuses } in hostiles {
