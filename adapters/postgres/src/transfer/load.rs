@@ -13,9 +13,9 @@ use cutover_ports::transfer::{Position, QuarantinedRow, TableLoader, TableProgre
 use futures_util::SinkExt;
 use tokio_postgres::CopyInSink;
 
+use super::connection::{Bracket, Worker, run};
 use super::error::transfer_error;
 use super::own_tables;
-use super::target::{Bracket, Worker, run};
 
 /// Sent to the server at once.
 const CHUNK_BYTES: usize = 64 * 1024;

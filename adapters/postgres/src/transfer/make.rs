@@ -8,8 +8,8 @@ use cutover_domain::transfer::schema::{Step, Weakened, Work, literal};
 use cutover_ports::transfer::{TransferError, TransferResult};
 use tokio_postgres::Client;
 
+use super::connection::{Bracket, run};
 use super::error::transfer_error;
-use super::target::{Bracket, run};
 use super::{catalog, own_tables};
 
 /// How many offenders of a constraint are named.

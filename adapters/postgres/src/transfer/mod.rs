@@ -1,6 +1,7 @@
 //! Transfer sources and sinks on PostgreSQL.
 
 pub mod catalog;
+mod connection;
 pub mod error;
 pub mod ledger;
 mod load;

@@ -16,8 +16,8 @@ use futures_util::StreamExt;
 use tokio::sync::{Mutex, mpsc};
 use tokio_postgres::Client;
 
+use super::connection::{self, Idle};
 use super::error::transfer_error;
-use super::target::{self, Idle};
 use super::{catalog, own_tables};
 use crate::PgServer;
 
@@ -42,8 +42,8 @@ pub struct PgSource {
 impl PgSource {
     /// Connects and takes the snapshot. Tables are read in `schema`, or in the default schema of the connection.
     pub async fn open(server: PgServer, schema: Option<String>) -> TransferResult<Self> {
-        target::refuse_pooled(&server).await?;
-        let client = target::connect(&server, schema.as_deref()).await?;
+        connection::refuse_pooled(&server).await?;
+        let client = connection::connect(&server, schema.as_deref()).await?;
         client
             .batch_execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
             .await
@@ -68,12 +68,12 @@ impl PgSource {
         if let Some(client) = self.idle.take() {
             return Ok(client);
         }
-        let client = target::connect(&self.server, Some(&self.schema)).await?;
+        let client = connection::connect(&self.server, Some(&self.schema)).await?;
         let begin = format!(
             "{IN_ORDER}; BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET TRANSACTION SNAPSHOT '{}'",
             self.snapshot
         );
-        target::run(&client, &begin).await?;
+        connection::run(&client, &begin).await?;
         Ok(Arc::new(client))
     }
 }

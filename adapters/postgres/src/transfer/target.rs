@@ -1,7 +1,7 @@
 //! A PostgreSQL database as a target.
 
 use std::collections::HashSet;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -15,9 +15,10 @@ use cutover_ports::transfer::{
     CopySession, LedgerEntry, RunStart, TableLoader, TableProgress, TransferError, TransferResult,
     TransferTarget, UnfinishedRun,
 };
-use tokio_postgres::{Client, SimpleQueryMessage};
+use tokio_postgres::Client;
 
-use super::error::{connect_error, transfer_error};
+use super::connection::{Bracket, Idle, REHEARSAL, TRANSACTION, Worker, connect, refuse_pooled, run};
+use super::error::transfer_error;
 use super::load::{Into, PgLoader};
 use super::{catalog, ledger, make, own_tables};
 use crate::PgServer;
@@ -29,27 +30,13 @@ const LOAD_LOCK: i64 = 0x6375_746f_7665_7202;
 /// How long a new run waits for the server to notice that an old one is dead.
 const LOCK_PATIENCE: Duration = Duration::from_secs(15);
 const LOCK_POLL: Duration = Duration::from_millis(100);
-const APPLICATION: &str = "cutover copy";
 
-/// How statements are held together: as a transaction, or within the one transaction of a rehearsal, which is rolled back in the end.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Bracket {
-    pub(super) begin: &'static str,
-    pub(super) commit: &'static str,
-    pub(super) rollback: &'static str,
-}
-
-const TRANSACTION: Bracket = Bracket {
-    begin: "BEGIN",
-    commit: "COMMIT",
-    rollback: "ROLLBACK",
-};
-
-const REHEARSAL: Bracket = Bracket {
-    begin: "SAVEPOINT cutover",
-    commit: "RELEASE SAVEPOINT cutover",
-    rollback: "ROLLBACK TO SAVEPOINT cutover; RELEASE SAVEPOINT cutover",
-};
+/// A commit need not be on disk yet: what comes back after a crash is everything up to some commit, rows, indexes and what is noted of
+/// them alike, and the last commit of a run waits for the disk. Large values are compressed with LZ4 where the server can and nobody has
+/// said otherwise: it takes a fraction of the time of `pglz`, and hardly more space.
+const WORKER_SETTINGS: &str = "SET synchronous_commit = off;
+    SELECT set_config('default_toast_compression', 'lz4', false) FROM pg_settings
+    WHERE name = 'default_toast_compression' AND source = 'default' AND 'lz4' = ANY (enumvals)";
 
 /// A PostgreSQL database.
 #[derive(Debug, Clone)]
@@ -96,73 +83,6 @@ impl PgTarget {
         }
         catalog::read_with_origins(client).await
     }
-}
-
-/// A connection for a transfer, whose default schema is `schema` if one is given.
-pub(super) async fn connect(server: &PgServer, schema: Option<&str>) -> TransferResult<Client> {
-    let client = server
-        .connect(APPLICATION)
-        .await
-        .map_err(|error| connect_error(&error))?;
-    let path = schema.map_or_else(String::new, |schema| {
-        format!("; SET search_path TO {}", quoted(schema))
-    });
-    // What a person has set for their programs must neither end a long transfer nor change what is read and stored. Not every
-    // version knows every limit.
-    run(
-        &client,
-        &format!(
-            "SELECT set_config(name, '0', false) FROM pg_settings WHERE name IN
-                 ('statement_timeout', 'transaction_timeout', 'idle_in_transaction_session_timeout', 'idle_session_timeout');
-             SET client_encoding = 'UTF8'; SET standard_conforming_strings = on{path}"
-        ),
-    )
-    .await?;
-    // A server that notices that nobody waits any more stops what it does, and the next run need not wait for a dead one's index. Not
-    // every version and system can.
-    drop(run(&client, "SET client_connection_check_interval = '1s'").await);
-    Ok(client)
-}
-
-/// Refuses a pooler that gives a session to others between transactions (PgBouncer in transaction mode): the lock of a run, its
-/// settings and its snapshot would be theirs too.
-pub(super) async fn refuse_pooled(server: &PgServer) -> TransferResult<()> {
-    let open = async || {
-        let client = server.connect(APPLICATION).await;
-        client.map_err(|error| connect_error(&error))
-    };
-    let (one, other) = (open().await?, open().await?);
-    let before = backend(&one).await?;
-    run(&other, "BEGIN").await?;
-    let theirs = backend(&other).await?;
-    // With theirs held by a transaction, a pooler has to give the first one another session.
-    if before != theirs && before == backend(&one).await? {
-        return Ok(());
-    }
-    Err(TransferError::Refused(format!(
-        "{} is a pooler that shares sessions between transactions (PgBouncer with pool_mode = transaction), through which no copy is safe; \
-         give the address of PostgreSQL itself, or of a pool with pool_mode = session",
-        server.redacted()
-    )))
-}
-
-/// Which process of the server answers; without a prepared statement, which a pooler may not know.
-async fn backend(client: &Client) -> TransferResult<Option<String>> {
-    let messages = client
-        .simple_query("SELECT pg_backend_pid()")
-        .await
-        .map_err(|error| transfer_error(&error))?;
-    Ok(messages.iter().find_map(|message| match message {
-        SimpleQueryMessage::Row(row) => row.get(0).map(str::to_owned),
-        _ => None,
-    }))
-}
-
-pub(super) async fn run(client: &Client, sql: &str) -> TransferResult<()> {
-    client
-        .batch_execute(sql)
-        .await
-        .map_err(|error| transfer_error(&error))
 }
 
 #[async_trait]
@@ -238,50 +158,6 @@ async fn lock(client: &Client, key: i64) -> TransferResult<()> {
     }
 }
 
-/// A commit need not be on disk yet: what comes back after a crash is everything up to some commit, rows, indexes and what is noted of
-/// them alike, and the last commit of a run waits for the disk. Large values are compressed with LZ4 where the server can and nobody has
-/// said otherwise: it takes a fraction of the time of `pglz`, and hardly more space.
-const WORKER_SETTINGS: &str = "SET synchronous_commit = off;
-    SELECT set_config('default_toast_compression', 'lz4', false) FROM pg_settings
-    WHERE name = 'default_toast_compression' AND source = 'default' AND 'lz4' = ANY (enumvals)";
-
-/// Connections that have done what they were opened for.
-#[derive(Debug, Default)]
-pub(super) struct Idle(Mutex<Vec<Arc<Client>>>);
-
-impl Idle {
-    pub(super) fn take(&self) -> Option<Arc<Client>> {
-        let mut idle = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        idle.retain(|client| !client.is_closed());
-        idle.pop()
-    }
-
-    /// Nothing is under way on the connection any more.
-    pub(super) fn put(&self, client: Arc<Client>) {
-        let mut idle = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        idle.push(client);
-    }
-}
-
-/// A connection that loads or builds. Unless it is given back, it is closed: something may be under way on it.
-pub(super) struct Worker {
-    client: Arc<Client>,
-    home: Option<Arc<Idle>>,
-}
-
-impl Worker {
-    pub(super) fn client(&self) -> &Client {
-        &self.client
-    }
-
-    /// Nothing is under way on it any more.
-    pub(super) fn give_back(&self) {
-        if let Some(home) = &self.home {
-            home.put(Arc::clone(&self.client));
-        }
-    }
-}
-
 struct PgSession {
     target: PgTarget,
     idle: Arc<Idle>,
@@ -328,15 +204,11 @@ impl PgSession {
     /// A connection to work beside this one: one that has done its work, or a new one.
     async fn worker(&self) -> TransferResult<Worker> {
         if self.rehearsal {
-            return Ok(Worker {
-                client: Arc::clone(&self.client),
-                home: None,
-            });
+            return Ok(Worker::new(Arc::clone(&self.client), None));
         }
         let home = Some(Arc::clone(&self.idle));
-        let idle = self.idle.take();
-        if let Some(client) = idle {
-            return Ok(Worker { client, home });
+        if let Some(client) = self.idle.take() {
+            return Ok(Worker::new(client, home));
         }
         let client = self.target.connect().await?;
         run(&client, WORKER_SETTINGS).await?;
@@ -344,8 +216,7 @@ impl PgSession {
             .query("SELECT pg_advisory_lock_shared($1)", &[&LOAD_LOCK])
             .await
             .map_err(|error| transfer_error(&error))?;
-        let client = Arc::new(client);
-        Ok(Worker { client, home })
+        Ok(Worker::new(Arc::new(client), home))
     }
 
     /// Columns that tables of the target lack.

@@ -18,8 +18,8 @@ use tokio_postgres::types::ToSql;
 use tokio_postgres::{Client, Row};
 
 use super::catalog;
+use super::connection::refuse_pooled;
 use super::error::{connect_error, transfer_error};
-use super::target::refuse_pooled;
 use crate::PgServer;
 
 /// One snapshot of a database, seen by several connections: a transaction on each that lasts as long as this value.
