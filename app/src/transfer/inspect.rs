@@ -7,12 +7,13 @@ use std::time::{Duration, Instant};
 use cutover_domain::transfer::catalog::{Catalog, Column, ColumnKind, Engine};
 use cutover_domain::transfer::plan::{ColumnPlan, NotCarried, Renamed, TablePlan};
 use cutover_domain::transfer::rows::StorageClass;
-use cutover_domain::transfer::schema::Weakened;
+use cutover_domain::transfer::schema::{Stage, Weakened};
 use cutover_domain::transfer::survey::{Oddities, RejectedRow, TableSurvey};
 use cutover_ports::transfer::{TransferResult, TransferSource};
 
 use super::progress::Progress;
-use super::survey::{Answer, Question, survey};
+use super::spread::spread;
+use super::survey::{Answer, Question, SCANS, survey};
 
 /// A database looked at.
 #[derive(Debug, Clone)]
@@ -104,7 +105,6 @@ pub async fn inspect(
     question: &Question,
     progress: &Arc<dyn Progress>,
 ) -> TransferResult<Inspection> {
-    let begun = Instant::now();
     let catalog = source.catalog().await?;
     let nothing = Catalog {
         engine: Engine::Postgres,
@@ -113,14 +113,26 @@ pub async fn inspect(
         others: Vec::new(),
         origin: None,
     };
-    let damage = source.check().await.err().map(|error| error.to_string());
-    let answer = survey(source, &catalog, &nothing, &HashSet::new(), question, progress).await?;
-    let mut tables = Vec::new();
-    for (plan, survey) in answer.plan.tables.iter().zip(&answer.surveys) {
-        let oddities = source.oddities(&plan.source).await?;
-        tables.push(table(plan, survey, oddities));
-    }
+    let begun = Instant::now();
+    let absent = HashSet::new();
+    // As a copy does it, so that the time it takes tells something of the copy's.
+    let (answer, damage) = tokio::join!(
+        survey(source, &catalog, &nothing, &absent, question, progress),
+        source.check()
+    );
+    let answer = answer?;
+    let damage = damage.err().map(|error| error.to_string());
     let estimate = estimate(&answer, begun.elapsed());
+    let planned = answer.plan.tables.iter().map(|plan| plan.source.clone());
+    let oddities = spread(SCANS, planned, |table| {
+        let source = Arc::clone(source);
+        async move { source.oddities(&table).await }
+    })
+    .await?;
+    let planned = answer.plan.tables.iter().zip(&answer.surveys);
+    let tables = planned.zip(oddities);
+    let tables = tables.map(|((plan, survey), oddities)| table(plan, survey, oddities));
+    let tables = tables.collect();
     Ok(Inspection {
         source: source.describe(),
         catalog,
@@ -133,16 +145,22 @@ pub async fn inspect(
     })
 }
 
-/// A row of PostgreSQL takes about 28 bytes beside its values. A load takes a few times as long as a look at all values here, and a
-/// server on a slow disk writes some 50 MB a second: the longer of the two.
+/// A row of PostgreSQL takes about 28 bytes beside its values, and as much in each index. A copy takes some six times as long as a look at
+/// all values here (five or six in the benchmark of the copy), or as a disk that takes 100 MB a second: the longer of the two.
 fn estimate(answer: &Answer, looked: Duration) -> Estimate {
-    let rows: u64 = answer.surveys.iter().map(|survey| survey.rows).sum();
-    let values: u64 = answer.surveys.iter().map(|survey| survey.bytes).sum();
-    let bytes = values + 28 * rows;
-    let written = Duration::from_secs_f64(bytes as f64 / 50e6);
+    const ROW: u64 = 28;
+    let tables = answer.plan.tables.iter().zip(&answer.surveys);
+    let tables = tables.map(|(plan, survey)| {
+        let steps = answer.schema.steps.iter();
+        let steps = steps.filter(|step| step.stage == Stage::Index && step.table == plan.target);
+        let indexes = u64::try_from(steps.count()).unwrap_or(0);
+        survey.bytes + ROW * survey.rows * (1 + indexes)
+    });
+    let bytes = tables.sum();
+    let written = Duration::from_secs_f64(bytes as f64 / 100e6);
     Estimate {
         bytes,
-        time: written.max(looked * 4),
+        time: written.max(looked * 6),
     }
 }
 
