@@ -53,6 +53,59 @@ async fn a_row_that_no_page_holds() {
     assert_eq!(before, theme.files());
 }
 
+/// Texts of fewer than 21 bytes cannot be kept elsewhere. Only the server tells that there are too many of them, and not in which row.
+#[tokio::test]
+async fn rows_of_many_short_texts() {
+    let short = |digit: char, length: usize| {
+        let text = format!("'{}'", String::from(digit).repeat(length));
+        vec![text; 450].join(", ")
+    };
+    let theme = Theme::new(format!(
+        "CREATE TABLE t (id INTEGER PRIMARY KEY, {});
+         INSERT INTO t WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 40) SELECT i, {} FROM n;
+         INSERT INTO t VALUES (41, {}), (77, {}), (78, {});
+         INSERT INTO t WITH RECURSIVE n (i) AS (SELECT 101 UNION ALL SELECT i + 1 FROM n WHERE i < 140) SELECT i, {} FROM n;",
+        columns(450, "TEXT"),
+        short('a', 15),
+        short('b', 20),
+        short('c', 20),
+        short('d', 16),
+        short('e', 15)
+    ));
+    let refused = theme
+        .command("copy", &[])
+        .await
+        .with(1, "copy of rows that are too wide");
+    let said = format!("{}{}", refused.stdout, refused.stderr);
+    assert!(
+        said.contains("t where id = 41 was refused: row is too big") && said.contains("taken back"),
+        "{said}"
+    );
+    theme.untouched().await;
+    let copied = theme
+        .command("copy", &["--on-reject".to_owned(), "quarantine".to_owned()])
+        .await
+        .with(1, "copy that quarantines them")
+        .json();
+    assert_eq!(copied["tables"][0]["rejected"], 2, "{copied}");
+    assert_eq!(copied["tables"][0]["rows_written"], 81, "{copied}");
+    let keys: Vec<&str> = copied["rejects"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|reject| reject["key"].as_str().unwrap())
+        .collect();
+    assert_eq!(keys, ["id = 41", "id = 77"], "{copied}");
+    let verified = theme
+        .command("verify", &[])
+        .await
+        .with(1, "verify of a copy with rejects")
+        .json();
+    let missing = &verified["tables"][0]["missing"];
+    assert_eq!(missing.to_string(), r#"[{"key":{"id":41}},{"key":{"id":77}}]"#);
+    assert_eq!(theme.differences_of_back().await, Vec::<String>::new());
+}
+
 #[tokio::test]
 async fn two_thousand_columns() {
     let theme = Theme::new(format!(

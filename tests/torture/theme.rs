@@ -281,6 +281,13 @@ impl Theme {
         directory.join(self.file.file_name().unwrap())
     }
 
+    /// Brings the file back, and tells what in it is not as it was.
+    pub(crate) async fn differences_of_back(&self) -> Vec<String> {
+        let back = self.back();
+        self.bring_back(&back).await;
+        differences(&Contents::read(&self.duplicate("judged")), &Contents::read(&back))
+    }
+
     fn back(&self) -> PathBuf {
         self.elsewhere.path().join("back.db")
     }

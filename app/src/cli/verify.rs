@@ -148,7 +148,7 @@ impl From<TransferError> for CliError {
             TransferError::Unreachable(_) => Exit::Unreachable,
             TransferError::Refused(_) => Exit::Refused,
             TransferError::Usage(_) => Exit::Usage,
-            TransferError::Constraint { .. } | TransferError::Data(_) | TransferError::Failed(_) => {
+            TransferError::Constraint { .. } | TransferError::Data { .. } | TransferError::Failed(_) => {
                 Exit::Wrong
             }
         };

@@ -12,7 +12,7 @@ use cutover_domain::transfer::rows::Fingerprint;
 use cutover_domain::transfer::schema::{Schema, Weakened};
 use cutover_domain::transfer::survey::{RejectedRow, TableSurvey};
 use cutover_ports::transfer::{
-    CopySession, LedgerEntry, RunStart, TransferError, TransferResult, TransferSource, TransferTarget,
+    Care, CopySession, LedgerEntry, RunStart, TransferError, TransferResult, TransferSource, TransferTarget,
     UnfinishedRun,
 };
 
@@ -189,11 +189,17 @@ pub async fn copy(
         schema: &schema,
         converter: (options.extent != Extent::SchemaOnly).then_some(&job.converter),
         rehearsal: options.rehearsal,
+        care: match options.on_reject {
+            OnReject::Fail => Care::Naming,
+            OnReject::Quarantine => Care::KeepingApart,
+        },
     };
     let written = writer.write().await?;
-    for (table, (rows, elapsed)) in report.tables.iter_mut().zip(written.tables) {
-        table.rows_written = rows;
-        table.elapsed = elapsed;
+    for (table, loaded) in report.tables.iter_mut().zip(written.tables) {
+        table.rows_written = loaded.written;
+        table.rejected = table.rejected.max(loaded.rejected);
+        table.elapsed = loaded.elapsed;
+        report.rejects.extend(loaded.refused);
     }
     report.weakened.extend(written.weakened);
     report.weakened.extend(job.session.restore(&plan).await?);

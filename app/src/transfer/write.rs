@@ -8,9 +8,9 @@ use cutover_domain::transfer::catalog::Engine;
 use cutover_domain::transfer::convert::Converter;
 use cutover_domain::transfer::plan::{Plan, TablePlan};
 use cutover_domain::transfer::schema::{Schema, Stage, Step, Weakened};
-use cutover_domain::transfer::survey::TableSurvey;
+use cutover_domain::transfer::survey::{RejectedRow, TableSurvey};
 use cutover_ports::transfer::{
-    CopySession, Range, TableProgress, TransferError, TransferResult, TransferSource,
+    Care, CopySession, Range, TableProgress, TransferError, TransferResult, TransferSource,
 };
 use futures_util::future::{BoxFuture, FutureExt};
 use tokio::task::JoinSet;
@@ -39,12 +39,15 @@ pub(super) struct Writer<'a> {
     pub(super) converter: Option<&'a Converter>,
     /// Whether it is all taken back in the end.
     pub(super) rehearsal: bool,
+    /// How rows are met that the target refuses although they were judged to fit.
+    pub(super) care: Care,
 }
 
 /// What was written.
+#[derive(Default)]
 pub(super) struct Written {
-    /// By table of the plan: the rows of this run and the ones it went on from, and the time of all connections together.
-    pub(super) tables: Vec<(u64, Duration)>,
+    /// By table of the plan.
+    pub(super) tables: Vec<Loaded>,
     /// What holds in a weaker form.
     pub(super) weakened: Vec<Weakened>,
 }
@@ -109,12 +112,13 @@ impl Writer<'_> {
                 Ok(Written::of(done, self.plan.tables.len()))
             }
             // A row that the survey could not foresee: all or nothing, as for those that it did.
-            Err(TransferError::Data(message)) => {
+            Err(TransferError::Data { row, message }) => {
                 analysts.shutdown().await;
                 self.session.undo(self.plan).await?;
-                Err(TransferError::Data(format!(
-                    "{message}; what had been written was taken back"
-                )))
+                Err(TransferError::Data {
+                    row,
+                    message: format!("{message}; what had been written was taken back"),
+                })
             }
             Err(error) => Err(error),
         }
@@ -133,13 +137,14 @@ impl Writer<'_> {
                 let source = Arc::clone(self.source);
                 let work = async move {
                     let begun = Instant::now();
-                    let progress = match load {
+                    let mut loaded = match load {
                         Some(load) => load.run(source.as_ref(), session.as_ref(), &unit).await?,
-                        None => TableProgress::default(),
+                        None => Loaded::default(),
                     };
+                    loaded.elapsed = begun.elapsed();
                     Ok(Done {
                         table: unit.table,
-                        what: What::Loaded(progress.written, begun.elapsed()),
+                        what: What::Loaded(loaded),
                     })
                 };
                 work.boxed()
@@ -181,6 +186,7 @@ impl Writer<'_> {
                 ..converter.clone()
             },
             work: self.progress.begin(Phase::Load, &table.target, rows, done),
+            care: self.care,
         })
     }
 
@@ -226,19 +232,19 @@ impl Writer<'_> {
 
 impl Written {
     fn of(done: Vec<Done>, tables: usize) -> Self {
-        let mut written = Self {
-            tables: vec![(0, Duration::ZERO); tables],
-            weakened: vec![],
-        };
+        let mut written = Self::default();
+        written.tables.resize_with(tables, Loaded::default);
         let mut weakened = Vec::new();
         for done in done {
             match (done.what, written.tables.get_mut(done.table)) {
-                (What::Loaded(rows, elapsed), Some(table)) => {
-                    table.0 += rows;
-                    table.1 += elapsed;
+                (What::Loaded(loaded), Some(table)) => {
+                    table.written += loaded.written;
+                    table.rejected += loaded.rejected;
+                    table.elapsed += loaded.elapsed;
+                    table.refused.extend(loaded.refused);
                 }
                 (What::Indexed(at, Some(one)), _) => weakened.push((at, one)),
-                (What::Loaded(..) | What::Indexed(..), _) => {}
+                (What::Loaded(_) | What::Indexed(..), _) => {}
             }
         }
         weakened.sort_by_key(|(at, _)| *at);
@@ -279,10 +285,22 @@ struct Done {
 }
 
 enum What {
-    /// So many rows, by this run and the ones it went on from.
-    Loaded(u64, Duration),
+    Loaded(Loaded),
     /// The step, and in which weaker form it holds, if it does.
     Indexed(usize, Option<Weakened>),
+}
+
+/// What became of rows.
+#[derive(Default)]
+pub(super) struct Loaded {
+    /// Rows written, by this run and the ones it went on from.
+    pub(super) written: u64,
+    /// Rows kept apart.
+    pub(super) rejected: u64,
+    /// The time it took, all connections together.
+    pub(super) elapsed: Duration,
+    /// Rows that the target refused although they were judged to fit.
+    pub(super) refused: Vec<RejectedRow>,
 }
 
 /// What waits for the rows of each table of the plan.
@@ -336,7 +354,7 @@ impl Waiting {
             return vec![];
         };
         match done.what {
-            What::Loaded(..) => pending.parts = pending.parts.saturating_sub(1),
+            What::Loaded(_) => pending.parts = pending.parts.saturating_sub(1),
             What::Indexed(..) => pending.building = pending.building.saturating_sub(1),
         }
         pending.ready()
@@ -369,28 +387,43 @@ pub(super) struct Unit {
     bytes: u64,
 }
 
+impl From<TableProgress> for Loaded {
+    fn from(progress: TableProgress) -> Self {
+        Self {
+            written: progress.written,
+            rejected: progress.rejected,
+            ..Self::default()
+        }
+    }
+}
+
 /// The load of one table.
 struct TableLoad {
     table: TablePlan,
     duplicates: Vec<u64>,
     converter: Converter,
     work: Box<dyn Work>,
+    /// How the target's refusals are met once there was one.
+    care: Care,
 }
 
 impl TableLoad {
-    /// Loads a part; a constraint that refuses rows is set aside and the rest of the step done again.
+    /// Loads a part; a constraint that refuses rows is set aside and the rest of the step done again. So it is if the target refuses a row
+    /// for itself, with more care.
     async fn run(
         &self,
         source: &dyn TransferSource,
         session: &dyn CopySession,
         unit: &Unit,
-    ) -> TransferResult<TableProgress> {
+    ) -> TransferResult<Loaded> {
+        let mut care = Care::None;
         loop {
             let at = session.progress(&self.table.target, unit.part).await?;
             if at.done {
-                return Ok(at);
+                return Ok(Loaded::from(at));
             }
-            match self.run_from(source, session, unit, at).await {
+            match self.run_from(source, session, unit, at, care).await {
+                Err(TransferError::Data { .. }) if care == Care::None => care = self.care,
                 Err(TransferError::Constraint {
                     table,
                     constraint,
@@ -415,9 +448,11 @@ impl TableLoad {
         session: &dyn CopySession,
         unit: &Unit,
         at: TableProgress,
-    ) -> TransferResult<TableProgress> {
+        care: Care,
+    ) -> TransferResult<Loaded> {
+        let (converter, duplicates) = (self.converter.clone(), &self.duplicates);
         let mut loader = session
-            .load(&self.table, unit.part, self.converter.clone(), &self.duplicates)
+            .load(&self.table, unit.part, converter, duplicates, care)
             .await?;
         let mut batches = source.scan(scan(&self.table, unit.range, at.position)).await?;
         while let Some(batch) = batches.next().await? {
@@ -425,7 +460,11 @@ impl TableLoad {
             loader.write(batch).await?;
             self.work.advance(rows, bytes);
         }
-        loader.finish().await
+        let progress = loader.finish().await?;
+        Ok(Loaded {
+            refused: loader.refused(),
+            ..Loaded::from(progress)
+        })
     }
 }
 

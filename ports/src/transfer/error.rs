@@ -27,8 +27,13 @@ pub enum TransferError {
         message: String,
     },
     /// The target refused a row that was expected to fit; nothing of the current step was written. Exit code 1.
-    #[error("{0}")]
-    Data(String),
+    #[error("{row} was refused: {message}")]
+    Data {
+        /// `a row of t` or, where it is known, `t.c where id = 5`.
+        row: String,
+        /// What the database said.
+        message: String,
+    },
     /// Anything else. Exit code 1.
     #[error("{0}")]
     Failed(String),

@@ -9,6 +9,7 @@ use cutover_domain::transfer::convert::Converter;
 use cutover_domain::transfer::plan::{Plan, TablePlan};
 use cutover_domain::transfer::rows::RowBatch;
 use cutover_domain::transfer::schema::{Schema, Step, Weakened};
+use cutover_domain::transfer::survey::RejectedRow;
 
 use super::TransferResult;
 use super::source::Position;
@@ -57,6 +58,7 @@ pub trait CopySession: Send + Sync {
         part: u32,
         converter: Converter,
         duplicates: &[u64],
+        care: Care,
     ) -> TransferResult<Box<dyn TableLoader>>;
 
     /// Does a step of the schema, unless an earlier run of the same copy has done it. What holds in a weaker form than meant is told.
@@ -87,6 +89,22 @@ pub trait TableLoader: Send {
 
     /// Commits the rest and notes the part as done.
     async fn finish(&mut self) -> TransferResult<TableProgress>;
+
+    /// The rows that the target refused and that were kept apart.
+    fn refused(&mut self) -> Vec<RejectedRow> {
+        Vec::new()
+    }
+}
+
+/// How a load meets rows that the target refuses although they were judged to fit it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Care {
+    /// Many rows at once: such a row ends the load, and nobody knows which of them it is.
+    None,
+    /// Few at once: the row ends the load by its name.
+    Naming,
+    /// Few at once: the row is kept apart.
+    KeepingApart,
 }
 
 /// A run that did not come to its end.

@@ -50,11 +50,11 @@ pub(crate) fn transfer_error(error: &tokio_postgres::Error) -> TransferError {
             .iter()
             .any(|class| db.code().code().starts_with(class)) =>
         {
-            TransferError::Data(format!(
-                "PostgreSQL refused a row of {table}: {} ({})",
-                db.message(),
-                db.constraint().or(place).unwrap_or("no place given")
-            ))
+            let constraint = db.constraint().map(|constraint| format!(" ({constraint})"));
+            TransferError::Data {
+                row: format!("a row of {table}"),
+                message: db.message().to_owned() + &constraint.unwrap_or_default(),
+            }
         }
         _ => TransferError::Failed(format!("PostgreSQL: {}{}", db.message(), detail(db))),
     }

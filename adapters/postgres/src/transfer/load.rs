@@ -1,5 +1,6 @@
 //! Rows into a table, by binary COPY, a few megabytes a transaction.
 
+use std::ops::Range;
 use std::pin::Pin;
 
 use async_trait::async_trait;
@@ -8,8 +9,10 @@ use cutover_domain::transfer::convert::Reject;
 use cutover_domain::transfer::name::{quoted, quoted_list};
 use cutover_domain::transfer::plan::TablePlan;
 use cutover_domain::transfer::rows::{Row, RowBatch, Value};
-use cutover_domain::transfer::survey::{RowJudge, rejected_row};
-use cutover_ports::transfer::{Position, QuarantinedRow, TableLoader, TableProgress, TransferResult};
+use cutover_domain::transfer::survey::{RejectedRow, RowJudge, rejected_row};
+use cutover_ports::transfer::{
+    Care, Position, QuarantinedRow, TableLoader, TableProgress, TransferError, TransferResult,
+};
 use futures_util::SinkExt;
 use tokio_postgres::CopyInSink;
 
@@ -49,6 +52,8 @@ pub(super) struct PgLoader {
     open: Option<OpenCopy>,
     quarantine: Vec<QuarantinedRow>,
     quarantine_bytes: usize,
+    /// Rows that the server refused.
+    refused: Vec<RejectedRow>,
 }
 
 /// Where a loader writes.
@@ -57,6 +62,7 @@ pub(super) struct Into {
     pub(super) bracket: Bracket,
     pub(super) schema: String,
     pub(super) part: u32,
+    pub(super) care: Care,
 }
 
 impl PgLoader {
@@ -79,6 +85,7 @@ impl PgLoader {
             open: None,
             quarantine: Vec::new(),
             quarantine_bytes: 0,
+            refused: Vec::new(),
         })
     }
 
@@ -124,22 +131,25 @@ impl PgLoader {
         match outcome {
             Ok(()) => self.progress.written += 1,
             Err((column, reject)) => {
-                self.progress.rejected += 1;
-                self.quarantine_bytes += row
-                    .values()
-                    .map(|value| match value {
-                        Value::Text(bytes) | Value::Blob(bytes) => bytes.len(),
-                        Value::Null | Value::Integer(_) | Value::Real(_) => 16,
-                    })
-                    .sum::<usize>();
-                self.quarantine
-                    .push(quarantined(&self.plan, batch, row, column, reject));
+                self.put_aside(batch, row, rejected_row(&self.plan, row, column, reject));
             }
         }
         self.progress.position = Position {
             rows: row.ordinal() + 1,
             rowid: row.rowid(),
         };
+    }
+
+    fn put_aside(&mut self, batch: &RowBatch, row: Row<'_>, named: RejectedRow) {
+        self.progress.rejected += 1;
+        self.quarantine_bytes += row
+            .values()
+            .map(|value| match value {
+                Value::Text(bytes) | Value::Blob(bytes) => bytes.len(),
+                Value::Null | Value::Integer(_) | Value::Real(_) => 16,
+            })
+            .sum::<usize>();
+        self.quarantine.push(quarantined(batch, row, named));
     }
 
     /// Ends the COPY and commits its rows, the refused ones and the progress as one.
@@ -196,6 +206,64 @@ impl PgLoader {
         Ok(())
     }
 
+    /// Writes a batch in smaller and smaller pieces, until the rows that the server refuses are alone.
+    async fn write_carefully(&mut self, batch: &RowBatch) -> TransferResult<()> {
+        let mut pieces = vec![(0, batch.len())];
+        while let Some((start, end)) = pieces.pop() {
+            let before = self.progress;
+            let outcome = self.write_piece(batch, start..end).await;
+            let message = match self.settle(outcome).await {
+                Err(TransferError::Data { message, .. }) => message,
+                other => {
+                    other?;
+                    continue;
+                }
+            };
+            self.progress = before;
+            self.quarantine.clear();
+            self.quarantine_bytes = 0;
+            if end - start > 1 {
+                let middle = start.midpoint(end);
+                pieces.push((middle, end));
+                pieces.push((start, middle));
+            } else if let Some(row) = batch.rows().nth(start) {
+                self.refuse(batch, row, message).await?;
+            }
+        }
+        Ok(())
+    }
+
+    async fn write_piece(&mut self, batch: &RowBatch, piece: Range<usize>) -> TransferResult<()> {
+        let mut open = self.begin().await?;
+        for row in batch.rows().skip(piece.start).take(piece.len()) {
+            self.add(batch, row, &mut open.chunk);
+        }
+        self.commit(open).await
+    }
+
+    /// Keeps a row apart that the server refuses, or ends the load by its name.
+    async fn refuse(&mut self, batch: &RowBatch, row: Row<'_>, message: String) -> TransferResult<()> {
+        let named = RejectedRow {
+            reason: message,
+            ..rejected_row(&self.plan, row, 0, Reject::RowTooWide)
+        };
+        if self.into.care == Care::Naming {
+            return Err(TransferError::Data {
+                row: format!("{} where {}", named.table, named.key),
+                message: named.reason,
+            });
+        }
+        self.refused.push(named.clone());
+        let open = self.begin().await?;
+        self.put_aside(batch, row, named);
+        self.progress.position = Position {
+            rows: row.ordinal() + 1,
+            rowid: row.rowid(),
+        };
+        let outcome = self.commit(open).await;
+        self.settle(outcome).await
+    }
+
     async fn finish_rows(&mut self) -> TransferResult<()> {
         self.progress.done = true;
         let open = match self.open.take() {
@@ -229,6 +297,9 @@ impl OpenCopy {
 #[async_trait]
 impl TableLoader for PgLoader {
     async fn write(&mut self, batch: RowBatch) -> TransferResult<()> {
+        if self.into.care != Care::None {
+            return self.write_carefully(&batch).await;
+        }
         let outcome = self.write_rows(&batch).await;
         self.settle(outcome).await
     }
@@ -239,16 +310,13 @@ impl TableLoader for PgLoader {
         self.into.worker.give_back();
         Ok(self.progress)
     }
+
+    fn refused(&mut self) -> Vec<RejectedRow> {
+        std::mem::take(&mut self.refused)
+    }
 }
 
-fn quarantined(
-    plan: &TablePlan,
-    batch: &RowBatch,
-    row: Row<'_>,
-    column: usize,
-    reject: Reject,
-) -> QuarantinedRow {
-    let named = rejected_row(plan, row, column, reject);
+fn quarantined(batch: &RowBatch, row: Row<'_>, named: RejectedRow) -> QuarantinedRow {
     // A text that the source could not express is in the bytes of its file.
     let class = |(column, value): (usize, Value<'_>)| match value {
         Value::Text(_) if batch.refuses(row, column) => "utf16",

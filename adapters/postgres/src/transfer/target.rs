@@ -12,7 +12,7 @@ use cutover_domain::transfer::plan::{ColumnPlan, Plan, TablePlan};
 use cutover_domain::transfer::schema::{Schema, Step, Weakened};
 use cutover_domain::transfer::survey::RowJudge;
 use cutover_ports::transfer::{
-    CopySession, LedgerEntry, RunStart, TableLoader, TableProgress, TransferError, TransferResult,
+    Care, CopySession, LedgerEntry, RunStart, TableLoader, TableProgress, TransferError, TransferResult,
     TransferTarget, UnfinishedRun,
 };
 use tokio_postgres::Client;
@@ -334,12 +334,14 @@ impl CopySession for PgSession {
         part: u32,
         converter: Converter,
         duplicates: &[u64],
+        care: Care,
     ) -> TransferResult<Box<dyn TableLoader>> {
         let into = Into {
             worker: self.worker().await?,
             bracket: self.bracket,
             schema: self.schema.clone(),
             part,
+            care,
         };
         let loader = PgLoader::new(into, plan, RowJudge::new(plan, converter), duplicates).await?;
         Ok(Box::new(loader))

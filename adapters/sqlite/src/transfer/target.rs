@@ -15,8 +15,8 @@ use cutover_domain::transfer::rows::{Row, RowBatch, Value};
 use cutover_domain::transfer::schema::{Schema, Step, Weakened};
 use cutover_domain::transfer::survey::{RowJudge, rejected_row};
 use cutover_ports::transfer::{
-    CopySession, LedgerEntry, Position, RunStart, TableLoader, TableProgress, TransferError, TransferResult,
-    TransferTarget, UnfinishedRun,
+    Care, CopySession, LedgerEntry, Position, RunStart, TableLoader, TableProgress, TransferError,
+    TransferResult, TransferTarget, UnfinishedRun,
 };
 use rusqlite::config::DbConfig;
 use rusqlite::types::{ToSqlOutput, ValueRef};
@@ -109,7 +109,10 @@ impl SqliteTarget {
                 "cannot write {path}: {error}; make room and run the same command, it goes on from where it was"
             )),
             Some(ErrorCode::ConstraintViolation | ErrorCode::TypeMismatch | ErrorCode::TooBig) => {
-                TransferError::Data(format!("{path} refused a row: {error}"))
+                TransferError::Data {
+                    row: format!("a row for {path}"),
+                    message: error.to_string(),
+                }
             }
             _ => TransferError::Failed(format!("cannot write {path}: {error}")),
         }
@@ -398,6 +401,7 @@ impl CopySession for SqliteSession {
         part: u32,
         converter: Converter,
         duplicates: &[u64],
+        _: Care,
     ) -> TransferResult<Box<dyn TableLoader>> {
         let progress = self.progress(&plan.target, part).await?;
         let marks = vec!["?"; plan.columns.len()].join(", ");
