@@ -10,10 +10,11 @@ use std::time::Duration;
 use cutover_domain::time::LegacyZone;
 use cutover_ports::watch::Watch;
 use cutover_ports::{ForeignKeys, Page, PageRequest, Reference, StoreError, StoreResult};
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags, Params, Row, ToSql};
 use tokio::sync::oneshot;
 
-use crate::error::{is_unnamed_foreign_key, restricting_children, store_error};
+use crate::error::{is_unknown_name, is_unnamed_foreign_key, restricting_children, store_error};
 use crate::lane::{Lane, LaneStatus, Queue};
 use crate::row::Columns;
 
@@ -278,6 +279,10 @@ impl Session {
             .busy_timeout(settings.busy_timeout)
             .map_err(store_error)?;
         connection.set_prepared_statement_cache_capacity(256);
+        // Else a statement is planned anew each time that its limit is bound, which takes longer than most take to run.
+        connection
+            .set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)
+            .map_err(store_error)?;
         connection
             .execute_batch(
                 "PRAGMA journal_mode = WAL; PRAGMA foreign_keys = ON; PRAGMA synchronous = NORMAL;
@@ -362,17 +367,19 @@ impl Session {
         page: PageRequest,
         from_row: impl Fn(&mut Columns<'_>) -> StoreResult<T>,
     ) -> StoreResult<Page<T>> {
-        let total = self
-            .query_opt(count, params, |columns| columns.count())?
-            .unwrap_or(0);
         let offset = i64::try_from(page.offset).unwrap_or(i64::MAX);
         let mut page_params = params.to_vec();
         page_params.push(&page.limit);
         page_params.push(&offset);
-        Ok(Page {
-            items: self.query(sql, page_params.as_slice(), from_row)?,
-            total,
-        })
+        let items = self.query(sql, page_params.as_slice(), from_row)?;
+        // A first page that is not full is the whole list.
+        let total = if page.offset == 0 && items.len() < usize::try_from(page.limit).unwrap_or(usize::MAX) {
+            items.len() as u64
+        } else {
+            let counted = self.query_opt(count, params, |columns| columns.count())?;
+            counted.unwrap_or(0)
+        };
+        Ok(Page { items, total })
     }
 
     /// Runs a statement; the number of rows it changed.
@@ -454,10 +461,15 @@ impl Session {
         Ok(self.query_opt(sql, [name], |_| Ok(()))?.is_some())
     }
 
-    /// Whether the table has this column.
+    /// Whether the table has this column. Both names are constants of this program. Preparing a statement that reads the column
+    /// tells, and a prepared one is kept, and made anew when the schema changes: methods ask this every time.
     pub(crate) fn has_column(&self, table: &str, column: &str) -> StoreResult<bool> {
-        let sql = "SELECT 1 FROM pragma_table_info(?1) WHERE name = ?2";
-        Ok(self.query_opt(sql, [table, column], |_| Ok(()))?.is_some())
+        let sql = format!("SELECT \"{table}\".\"{column}\" FROM \"{table}\" LIMIT 0");
+        match self.query_opt(&sql, [], |_| Ok(())) {
+            Ok(_) => Ok(true),
+            Err(error) if is_unknown_name(&error) => Ok(false),
+            Err(error) => Err(error),
+        }
     }
 
     /// The table's columns; none if there is no such table.
@@ -545,6 +557,62 @@ mod tests {
             })
         });
         assert!(matches!(orphan.await, Err(StoreError::Missing(_))));
+    }
+
+    #[tokio::test]
+    async fn a_column_is_there_as_soon_as_somebody_adds_it_and_gone_with_it() {
+        let (directory, db) = database().await;
+        let has = async |table: &'static str, column: &'static str| {
+            let asked = db.read("test.has", move |session| session.has_column(table, column));
+            asked.await.unwrap()
+        };
+        assert!(has("t", "b").await);
+        assert!(!has("t", "c").await);
+        assert!(!has("nothing", "a").await);
+        // Another program changes the file under statements that are prepared.
+        let other = Connection::open(directory.path().join("test.db")).unwrap();
+        other
+            .execute_batch("ALTER TABLE t ADD COLUMN c TEXT; ALTER TABLE t DROP COLUMN b")
+            .unwrap();
+        for _ in 0..8 {
+            assert!(has("t", "c").await);
+            assert!(!has("t", "b").await);
+        }
+    }
+
+    #[tokio::test]
+    async fn a_kept_statement_is_planned_once_whatever_is_bound() {
+        let (_directory, db) = database().await;
+        let plans = db.read("test.plans", |session| {
+            let sql = "SELECT a FROM t WHERE a > ?1 ORDER BY a LIMIT ?2 OFFSET ?3";
+            for limit in 1..10 {
+                session.query(sql, [limit, limit, limit], |columns| columns.count())?;
+            }
+            let statement = session.connection.prepare_cached(sql).map_err(store_error)?;
+            Ok(statement.get_status(rusqlite::StatementStatus::RePrepare))
+        });
+        assert_eq!(plans.await.unwrap(), 0);
+    }
+
+    #[tokio::test]
+    async fn a_page_knows_the_length_of_the_list_with_or_without_counting() {
+        let (_directory, db) = database().await;
+        db.write("test.fill", |session| {
+            session.execute("INSERT INTO t (a) VALUES (1), (2), (3)", [])
+        })
+        .await
+        .unwrap();
+        for (limit, offset, items) in [(2, 0, 2), (3, 0, 3), (4, 0, 3), (2, 2, 1), (2, 3, 0), (0, 0, 0)] {
+            let page = db.read("test.page", move |session| {
+                let sql = "SELECT a FROM t ORDER BY a LIMIT ?1 OFFSET ?2";
+                let request = PageRequest { limit, offset };
+                session.page(sql, "SELECT count(*) FROM t", &[], request, |columns| {
+                    columns.count()
+                })
+            });
+            let page = page.await.unwrap();
+            assert_eq!((page.items.len(), page.total), (items, 3), "{limit} {offset}");
+        }
     }
 
     #[tokio::test]

@@ -56,6 +56,15 @@ fn unique_key(message: &str) -> String {
     })
 }
 
+/// Whether `error` says that a statement names a table or a column that is not there.
+pub(crate) fn is_unknown_name(error: &StoreError) -> bool {
+    let StoreError::Backend(cause) = error else {
+        return false;
+    };
+    let cause = cause.to_string();
+    cause.starts_with("no such column") || cause.starts_with("no such table")
+}
+
 /// Whether `error` is a foreign key violation that has no name yet.
 pub(crate) fn is_unnamed_foreign_key(error: &StoreError) -> bool {
     matches!(error, StoreError::Missing(key) if key == UNNAMED_FOREIGN_KEY)
