@@ -470,7 +470,10 @@ async fn read_executions(pair: &mut Pair) {
     let page = r.page();
     both!(pair, research_executions.get(&id));
     both!(pair, research_executions.list(order, page));
-    both!(pair, research_executions.list_by_experiment(&experiment_id, page));
+    both!(
+        pair,
+        research_executions.newest_by_experiment(&experiment_id, page.limit)
+    );
     both!(pair, research_executions.latest_automatic(&experiment_id));
     both!(pair, research_executions.counts_by_experiment(&experiments));
     both!(pair, research_executions.with_summary(&executions));

@@ -23,12 +23,12 @@ pub trait ResearchExecutionRepository: Send + Sync {
     /// All executions in the order wanted, then by key. What is missing is least.
     async fn list(&self, order: ExecutionOrder, page: PageRequest) -> StoreResult<Page<ResearchExecution>>;
 
-    /// The experiment's executions, newest first, then by key.
-    async fn list_by_experiment(
+    /// The experiment's newest executions, at most so many, newest first, then by key. Those beyond are not even counted.
+    async fn newest_by_experiment(
         &self,
         experiment_id: &str,
-        page: PageRequest,
-    ) -> StoreResult<Page<ResearchExecution>>;
+        limit: u32,
+    ) -> StoreResult<Vec<ResearchExecution>>;
 
     /// Of the experiment's executions whose topic begins with that of its automatic interviews the newest, of equals
     /// the first by key; or `None`.

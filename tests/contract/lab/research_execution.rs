@@ -206,21 +206,13 @@ async fn executions_of_an_experiment(store: &TestStore) {
         };
         executions.insert(&made).await.unwrap();
     }
-    let mut seen = Vec::new();
-    for offset in [0, 2, 4] {
-        let page = executions
-            .list_by_experiment(EXPERIMENT, PageRequest { limit: 2, offset })
-            .await
-            .unwrap();
-        assert_eq!(page.total, 3);
-        seen.extend(page.items.into_iter().map(|item| item.exec_id));
+    for (limit, expected) in [(0, 0), (1, 1), (2, 2), (3, 3), (100, 3)] {
+        let newest = executions.newest_by_experiment(EXPERIMENT, limit).await.unwrap();
+        let keys: Vec<&str> = newest.iter().map(|item| item.exec_id.as_str()).collect();
+        assert_eq!(keys, ["b", "a", "c"][..expected]);
     }
-    assert_eq!(seen, ["b", "a", "c"]);
-    let none = executions
-        .list_by_experiment("exp_ffffffff", PageRequest::first(5))
-        .await
-        .unwrap();
-    assert_eq!((none.items.len(), none.total), (0, 0));
+    let none = executions.newest_by_experiment("exp_ffffffff", 5).await.unwrap();
+    assert_eq!(none, []);
 }
 
 async fn the_latest_automatic_interviews(store: &TestStore) {

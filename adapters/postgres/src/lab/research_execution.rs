@@ -190,28 +190,22 @@ impl ResearchExecutionRepository for PgResearchExecutionRepository {
             .await
     }
 
-    async fn list_by_experiment(
+    async fn newest_by_experiment(
         &self,
         experiment_id: &str,
-        page: PageRequest,
-    ) -> StoreResult<Page<ResearchExecution>> {
+        limit: u32,
+    ) -> StoreResult<Vec<ResearchExecution>> {
         const SQL: &str =
             "SELECT exec_id, experiment_id, topic_name, status, synth_count, successful_count, failed_count,
                 model, max_turns, started_at, completed_at, additional_context
             FROM research_executions WHERE experiment_id = $1
-            ORDER BY started_at DESC, exec_id LIMIT $2 OFFSET $3";
-        const COUNT: &str = "SELECT count(*) FROM research_executions WHERE experiment_id = $1";
-        self.db
-            .lease("research_executions.list_by_experiment")
-            .await?
-            .page(
-                SQL,
-                COUNT,
-                &[(&experiment_id, Type::TEXT)],
-                page,
-                execution_from_row,
-            )
-            .await
+            ORDER BY started_at DESC, exec_id LIMIT $2";
+        let limit = i64::from(limit);
+        let lease = self.db.lease("research_executions.newest_by_experiment").await?;
+        let rows = lease
+            .query(SQL, &[(&experiment_id, Type::TEXT), (&limit, Type::INT8)])
+            .await?;
+        rows.iter().map(execution_from_row).collect()
     }
 
     async fn latest_automatic(&self, experiment_id: &str) -> StoreResult<Option<ResearchExecution>> {

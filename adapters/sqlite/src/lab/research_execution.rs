@@ -166,22 +166,21 @@ impl ResearchExecutionRepository for SqliteResearchExecutionRepository {
             .await
     }
 
-    async fn list_by_experiment(
+    async fn newest_by_experiment(
         &self,
         experiment_id: &str,
-        page: PageRequest,
-    ) -> StoreResult<Page<ResearchExecution>> {
-        const COUNT: &str = "SELECT count(*) FROM research_executions WHERE experiment_id = ?1";
+        limit: u32,
+    ) -> StoreResult<Vec<ResearchExecution>> {
         let experiment_id = experiment_id.to_owned();
         self.db
-            .read("research_executions.list_by_experiment", move |session| {
+            .read("research_executions.newest_by_experiment", move |session| {
                 let sql = format!(
                     "SELECT {} FROM research_executions WHERE experiment_id = ?1
-                    ORDER BY {}, exec_id LIMIT ?2 OFFSET ?3",
+                    ORDER BY {}, exec_id LIMIT ?2",
                     execution_columns(session)?,
                     order_terms(ExecutionOrder::default())
                 );
-                session.page(&sql, COUNT, &[&experiment_id], page, execution_from_row)
+                session.query(&sql, params![experiment_id, limit], execution_from_row)
             })
             .await
     }

@@ -12,7 +12,7 @@ use cutover_domain::lab::experiment_document::DocumentType;
 use cutover_domain::lab::research_execution::ResearchExecution;
 use cutover_ports::clock::{Clock, Ids};
 use cutover_ports::lab::LabRepositories;
-use cutover_ports::{Page, PageRequest, StoreError};
+use cutover_ports::{Page, PageRequest, StoreError, StoreResult};
 use futures_util::try_join;
 
 use super::ID_ATTEMPTS;
@@ -164,14 +164,20 @@ impl Experiments {
 
     /// The experiment with its analysis and its newest rounds of interviews.
     pub async fn detail(&self, id: &str) -> Result<ExperimentDetail, UseCaseError> {
-        let guided = self.guided(id, self.lab.experiments.get(id).await?).await?;
-        let (analysis, executions) = try_join!(
+        // Asked for at once: an experiment that does not exist is rare, and a round trip is not.
+        let (experiment, has_interview_guide, analysis, executions) = try_join!(
+            self.lab.experiments.get(id),
+            self.has_guide(id),
             self.lab.analysis_runs.find_by_experiment(id),
             self.lab
                 .research_executions
-                .list_by_experiment(id, PageRequest::first(INTERVIEWS_MAX)),
+                .newest_by_experiment(id, INTERVIEWS_MAX),
         )?;
-        let interviews = self.interviews(id, executions.items).await?;
+        let guided = GuidedExperiment {
+            experiment: experiment.ok_or_else(|| not_found(id))?,
+            has_interview_guide,
+        };
+        let interviews = self.interviews(id, executions).await?;
         Ok(ExperimentDetail {
             guided,
             analysis,
@@ -248,12 +254,15 @@ impl Experiments {
     }
 
     async fn guided(&self, id: &str, found: Option<Experiment>) -> Result<GuidedExperiment, UseCaseError> {
-        let experiment = found.ok_or_else(|| not_found(id))?;
-        let guides = self.lab.interview_guides.exists_for(&[id.to_owned()]).await?;
         Ok(GuidedExperiment {
-            experiment,
-            has_interview_guide: guides.contains(id),
+            experiment: found.ok_or_else(|| not_found(id))?,
+            has_interview_guide: self.has_guide(id).await?,
         })
+    }
+
+    async fn has_guide(&self, id: &str) -> StoreResult<bool> {
+        let guides = self.lab.interview_guides.exists_for(&[id.to_owned()]).await?;
+        Ok(guides.contains(id))
     }
 }
 
@@ -275,7 +284,6 @@ fn document(scorecard: &ScorecardData) -> Result<cutover_domain::json::Json, Use
 mod tests {
     use cutover_domain::json::Json;
     use cutover_domain::time::Timestamp;
-    use cutover_ports::StoreResult;
     use cutover_ports::clock::{MockClock, MockIds};
     use cutover_ports::lab::{
         MockAnalysisRunRepository, MockExperimentRepository, MockInterviewGuideRepository,
@@ -427,6 +435,25 @@ mod tests {
         ));
     }
 
+    /// No guide, no analysis, no interviews: each is asked for once.
+    fn nothing_belongs_to_it(lab: &mut LabRepositories) {
+        let mut guides = MockInterviewGuideRepository::new();
+        guides
+            .expect_exists_for()
+            .times(1)
+            .returning(|_| Ok(HashSet::new()));
+        lab.interview_guides = Arc::new(guides);
+        let mut runs = MockAnalysisRunRepository::new();
+        runs.expect_find_by_experiment().times(1).returning(|_| Ok(None));
+        lab.analysis_runs = Arc::new(runs);
+        let mut research = MockResearchExecutionRepository::new();
+        research
+            .expect_newest_by_experiment()
+            .times(1)
+            .returning(|_, _| Ok(Vec::new()));
+        lab.research_executions = Arc::new(research);
+    }
+
     #[tokio::test]
     async fn a_missing_experiment_is_not_found() {
         let experiments = use_case(|lab| {
@@ -434,6 +461,7 @@ mod tests {
             store.expect_get().times(1).returning(|_| Ok(None));
             store.expect_delete().times(1).returning(|_, _| Ok(false));
             lab.experiments = Arc::new(store);
+            nothing_belongs_to_it(lab);
         });
         let detail = experiments.detail("exp_x").await.unwrap_err();
         assert!(matches!(detail, UseCaseError::NotFound { what: "Experiment", id } if id == "exp_x"));
@@ -452,23 +480,7 @@ mod tests {
                 .times(1)
                 .returning(|id| Ok(Some(experiment(id))));
             lab.experiments = Arc::new(store);
-            let mut guides = MockInterviewGuideRepository::new();
-            guides
-                .expect_exists_for()
-                .times(1)
-                .returning(|_| Ok(HashSet::new()));
-            lab.interview_guides = Arc::new(guides);
-            let mut runs = MockAnalysisRunRepository::new();
-            runs.expect_find_by_experiment().times(1).returning(|_| Ok(None));
-            lab.analysis_runs = Arc::new(runs);
-            let mut research = MockResearchExecutionRepository::new();
-            research.expect_list_by_experiment().times(1).returning(|_, _| {
-                Ok(Page {
-                    items: Vec::new(),
-                    total: 0,
-                })
-            });
-            lab.research_executions = Arc::new(research);
+            nothing_belongs_to_it(lab);
         })
         .detail("exp_a")
         .await
