@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 use super::logging::{self, Observers};
 use super::output::{CliError, Exit};
 use crate::config::Config;
-use crate::http::{self, App, MarketService, Observed};
+use crate::http::{self, App, AppParts, MarketService, Observed};
 use crate::integrity::Examinations;
 use crate::jobs::Scheduler;
 use crate::readiness::Readiness;
@@ -60,7 +60,7 @@ pub(super) async fn run(config: &Config) -> Result<Exit, CliError> {
     let shared = Arc::new(config.clone());
     let examinations = Examinations::new(Arc::clone(&shared), Arc::clone(&clock));
     let verification = Verification::new(Arc::clone(&shared), Arc::clone(&clock));
-    let app = App {
+    let app = App::new(AppParts {
         routing,
         market,
         databases: databases.clone(),
@@ -83,7 +83,7 @@ pub(super) async fn run(config: &Config) -> Result<Exit, CliError> {
             .iter()
             .map(|context| context.schema.name)
             .collect(),
-    };
+    });
     let cannot_listen = |error: std::io::Error| {
         let address = config.server.listen;
         CliError::new(

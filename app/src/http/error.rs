@@ -2,7 +2,7 @@
 
 use std::any::Any;
 
-use axum::Json;
+use super::json::Json;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use cutover_ports::StoreError;

@@ -1,11 +1,11 @@
 //! Whether the process is alive, and whether it can do its work.
 
-use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
 use serde_json::{Value, json};
 
 use super::App;
+use super::json::Json;
 
 /// Whether the process answers.
 #[utoipa::path(get, path = "/healthz", tag = "Health", responses((status = 200, body = Value)))]

@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
-use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
 use serde_json::{Value, json};
 
 use super::App;
+use super::json::Json;
 use crate::integrity::Report;
 
 /// Whether what the databases hold holds together.

@@ -4,6 +4,7 @@ mod docs;
 mod error;
 mod health;
 mod integrity;
+mod json;
 mod lab;
 mod limits;
 mod market;
@@ -16,6 +17,7 @@ mod schema;
 mod serve;
 mod writer;
 
+use std::ops::Deref;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -43,9 +45,12 @@ use crate::readiness::Readiness;
 use crate::verification::Verification;
 use crate::wiring::{Databases, Routing};
 
-/// What every handler has at hand.
+/// What every handler has at hand. Cloning shares it, which happens for every request.
 #[derive(Clone)]
-pub struct App {
+pub struct App(Arc<AppParts>);
+
+/// What [`App`] consists of.
+pub struct AppParts {
     /// The repositories, where they run now.
     pub routing: Arc<Routing>,
     /// The databases beneath them, for health.
@@ -87,7 +92,28 @@ pub struct Observed {
     pub started: Timestamp,
 }
 
+impl App {
+    /// Of these parts.
+    pub fn new(parts: AppParts) -> Self {
+        Self(Arc::new(parts))
+    }
+}
+
+impl Deref for App {
+    type Target = AppParts;
+
+    fn deref(&self) -> &AppParts {
+        &self.0
+    }
+}
+
 impl std::fmt::Debug for App {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl std::fmt::Debug for AppParts {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("App")
             .field("databases", &self.databases)

@@ -1,6 +1,5 @@
 //! `/ops`: steering the service. Closed unless a token is configured, and then open to who shows it.
 
-use axum::Json;
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::middleware::{Next, from_fn_with_state};
@@ -13,6 +12,7 @@ use utoipa_axum::routes;
 use super::App;
 use super::error::{Failure, HttpError, unknown_method, unknown_path};
 use super::integrity;
+use super::json::Json;
 use crate::config::OpsConfig;
 use crate::job_status::{self, JobStatus};
 use crate::verification::Started;

@@ -1,6 +1,5 @@
 //! `/lab/experiments/{id}/analysis` and `/lab/experiments/{id}/insights`.
 
-use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
 use cutover_domain::lab::analysis_cache::{CacheEntry, ChartInsight, ExecutiveSummary, WritingStatus};
@@ -17,6 +16,7 @@ use super::page::{PageOf, limit, offset};
 use super::stored::{Document, Scalar, Time, json_time, opt};
 use crate::http::App;
 use crate::http::error::{Failure, HttpError};
+use crate::http::json::Json;
 use crate::http::request::{Key, Keys, Mistakes, Parameters};
 use crate::http::schema::one_of;
 use crate::usecase::lab::analyses::{Analyses, Insights};

@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use axum::Json;
 use axum::extract::State;
 use axum::http::header::CONTENT_TYPE;
 use axum::response::IntoResponse;
@@ -20,6 +19,7 @@ use utoipa_axum::routes;
 use super::stored::{Document, Scalar, Time};
 use crate::http::App;
 use crate::http::error::{Failure, HttpError};
+use crate::http::json::Json;
 use crate::http::request::{Fields, Key, Keys, Length, Mistakes, OptionalBody};
 use crate::http::schema::one_of;
 use crate::usecase::lab::documents::Documents;

@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
 use cutover_domain::lab::analysis_run::{AnalysisConfig, AnalysisRun, Rates};
@@ -19,6 +18,7 @@ use super::page::{PageOf, PageQuery};
 use super::stored::{Document, Scalar, Time, opt};
 use crate::http::App;
 use crate::http::error::{Failure, HttpError};
+use crate::http::json::Json;
 use crate::http::request::{Body, Fields, Key, Length, Mistakes, Parameters};
 use crate::usecase::lab::experiments::{
     ExperimentDetail, Experiments, GuidedExperiment, Interview, ListedExperiment, NewExperiment,

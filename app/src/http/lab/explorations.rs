@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
 use cutover_domain::lab::experiment::is_experiment_id;
@@ -19,6 +18,7 @@ use utoipa_axum::routes;
 use super::stored::{Document, Scalar, Time, opt};
 use crate::http::App;
 use crate::http::error::{Failure, HttpError};
+use crate::http::json::Json;
 use crate::http::request::{Body, Fields, Key, Length, Mistakes};
 use crate::usecase::lab::explorations::{Explorations, NewExploration, Tree};
 

@@ -12,7 +12,6 @@ mod stored;
 mod synth_groups;
 mod synths;
 
-use axum::Json;
 use serde::Serialize;
 use tower_http::cors::CorsLayer;
 use utoipa::ToSchema;
@@ -21,6 +20,7 @@ use utoipa_axum::routes;
 
 use super::App;
 use super::error::{unknown_method, unknown_path};
+use super::json::Json;
 
 /// Every route beneath `/lab`.
 pub(super) fn router() -> OpenApiRouter<App> {

@@ -1,6 +1,5 @@
 //! `/lab/research`, `/lab/prfaq` and the automatic interviews of an experiment.
 
-use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
@@ -21,6 +20,7 @@ use super::page::{PageOf, PageQuery, SortQuery};
 use super::stored::{Document, Scalar, Time, opt};
 use crate::http::App;
 use crate::http::error::{Failure, HttpError};
+use crate::http::json::Json;
 use crate::http::request::{Key, Keys, Mistakes, Parameters};
 use crate::usecase::UseCaseError;
 use crate::usecase::lab::research::{ExecutionDetail, OnTopic, Research};

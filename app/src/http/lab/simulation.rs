@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
 use cutover_domain::lab::region_analysis::RegionAnalysis;
@@ -21,6 +20,7 @@ use super::page::{limit, offset};
 use super::stored::{Document, Scalar, Time, json_time, opt};
 use crate::http::App;
 use crate::http::error::{Failure, HttpError};
+use crate::http::json::Json;
 use crate::http::request::{Body, Fields, Key, Length, Mistakes, Parameters};
 use crate::usecase::UseCaseError;
 use crate::usecase::lab::scorecards::Scorecards;

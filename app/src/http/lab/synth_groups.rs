@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
 use cutover_domain::lab::synth::SynthSummary;
@@ -17,6 +16,7 @@ use super::page::{PageOf, PageQuery};
 use super::stored::Time;
 use crate::http::App;
 use crate::http::error::{Failure, HttpError};
+use crate::http::json::Json;
 use crate::http::request::{Body, Fields, Key, Length, Mistakes, Parameters};
 use crate::usecase::lab::synth_groups::{CountedGroup, NewGroup, SynthGroups};
 

@@ -2,7 +2,6 @@
 
 use std::path::{Path as FilePath, PathBuf};
 
-use axum::Json;
 use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Redirect, Response};
@@ -23,6 +22,7 @@ use super::page::{PageOf, PageQuery, SortQuery};
 use super::stored::{Document, Time};
 use crate::http::App;
 use crate::http::error::{Failure, HttpError};
+use crate::http::json::Json;
 use crate::http::request::{Body, Fields, Key, Length, Mistakes, Parameters};
 use crate::usecase::UseCaseError;
 use crate::usecase::lab::synths::Synths;

@@ -1,6 +1,5 @@
 //! `/market/admin`.
 
-use axum::Json;
 use axum::extract::State;
 use cutover_domain::market::Checkpoint;
 use cutover_domain::market::ai_prediction::DuplicateAnalysis;
@@ -18,6 +17,7 @@ use super::market;
 use super::read::{QueryValues as _, path_day};
 use super::stored::{day, instant, number};
 use crate::http::App;
+use crate::http::json::Json;
 use crate::http::request::{Key, Mistakes, Parameters};
 use crate::http::schema::{StoredNumber, StoredText};
 use crate::usecase::market::prices::OfficialUpdate;

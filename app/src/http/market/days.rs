@@ -1,6 +1,5 @@
 //! `/market/prediction`, `/market/day`, `/market/log`, `/market/capture`, `/market/history`, `/market/metrics`.
 
-use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
 use cutover_domain::market::Checkpoint;
@@ -19,6 +18,7 @@ use super::market;
 use super::read::{BodyValues as _, QueryValues as _, path_day};
 use super::stored::{day, flag, number, real, time};
 use crate::http::App;
+use crate::http::json::Json;
 use crate::http::request::{Body, Fields, Key, Length, Mistakes, Parameters};
 use crate::http::schema::{CheckpointName, StoredFlag, StoredNumber, StoredText};
 

@@ -1,7 +1,6 @@
 //! Failures in the form of SPY-tracker: `{"error": {"message", "type", "details"}}`. Some of its clients look for `detail`,
 //! so that is there too.
 
-use axum::Json;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use cutover_ports::StoreError;
@@ -11,6 +10,7 @@ use serde_json::{Value, json};
 use utoipa::ToSchema;
 
 use crate::http::error::HttpError;
+use crate::http::json::Json;
 use crate::usecase::market::MarketError;
 
 /// A failure.

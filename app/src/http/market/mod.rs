@@ -12,7 +12,6 @@ mod unserved;
 
 use std::sync::Arc;
 
-use axum::Json;
 use axum::extract::State;
 use axum::http::HeaderValue;
 use cutover_ports::StoreResult;
@@ -25,6 +24,7 @@ use utoipa_axum::routes;
 
 use super::App;
 use super::error::{unknown_method, unknown_path};
+use crate::http::json::Json;
 use crate::jobs::Scheduler;
 use crate::usecase::market::{Market, MarketRules};
 

@@ -1,6 +1,5 @@
 //! `/market/ai`, `/market/accuracy`.
 
-use axum::Json;
 use axum::extract::State;
 use cutover_domain::market::accuracy::ErrorFigures;
 use cutover_domain::market::ai_prediction::{AiPrediction, ScoredFilter};
@@ -16,6 +15,7 @@ use super::market;
 use super::read::{QueryValues as _, path_day};
 use super::stored::{day, flag, number, real, text_enum};
 use crate::http::App;
+use crate::http::json::Json;
 use crate::http::request::{Key, Mistakes, Parameters};
 use crate::http::schema::{StoredFlag, StoredNumber, StoredText};
 use crate::usecase::market::accuracy::Detailed;

@@ -1,6 +1,5 @@
 //! `/market/scheduler`.
 
-use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
 use cutover_domain::market::job_run::{Job, JobRun, Outcome};
@@ -17,6 +16,7 @@ use utoipa_axum::routes;
 use super::error::{MarketFailure, MarketHttpError};
 use super::stored::{day, flag, number, text_enum, time};
 use crate::http::App;
+use crate::http::json::Json;
 use crate::http::request::Key;
 use crate::http::schema::{JobId, StoredFlag, StoredNumber, StoredText};
 

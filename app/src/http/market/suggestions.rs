@@ -1,6 +1,5 @@
 //! `/market/suggestions`, `/market/pl`.
 
-use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
 use cutover_domain::market::suggestion::{Strategy, Strikes, Suggestion};
@@ -16,6 +15,7 @@ use super::market;
 use super::read::{QueryValues as _, path_day};
 use super::stored::instant;
 use crate::http::App;
+use crate::http::json::Json;
 use crate::http::request::{Key, Mistakes, Parameters};
 use crate::http::schema::one_of;
 use crate::usecase::market::days::Suggested;

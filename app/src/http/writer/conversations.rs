@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use axum::Json;
 use axum::body::{Body, Bytes};
 use axum::extract::State;
 use axum::http::{StatusCode, header};
@@ -20,6 +19,7 @@ use super::stored::{NaiveTime, of_enum, of_texts};
 use super::{TAG, refuse};
 use crate::http::App;
 use crate::http::error::{Failure, HttpError};
+use crate::http::json::Json;
 use crate::http::request::{Fields, Length, Mistakes, PathText};
 use crate::http::schema::StoredText;
 use crate::usecase::writer::conversations::Conversations;

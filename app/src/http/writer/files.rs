@@ -3,7 +3,6 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use axum::Json;
 use axum::body::Body;
 use axum::extract::multipart::{Field, Multipart};
 use axum::extract::{DefaultBodyLimit, FromRequest as _, Request, State};
@@ -23,6 +22,7 @@ use super::uploads::{Pending, Uploads};
 use super::{TAG, internal, refuse};
 use crate::http::App;
 use crate::http::error::{Failure, HttpError};
+use crate::http::json::Json;
 use crate::http::request::PathText;
 use crate::http::schema::StoredNumber;
 use crate::usecase::UseCaseError;

@@ -1,6 +1,5 @@
 //! `/writer/integrity`: whether every row has its file and every file its row.
 
-use axum::Json;
 use axum::extract::State;
 use serde::Serialize;
 use tokio::fs;
@@ -11,6 +10,7 @@ use super::uploads::{UNFINISHED, Uploads};
 use super::{TAG, internal, refuse};
 use crate::http::App;
 use crate::http::error::HttpError;
+use crate::http::json::Json;
 use crate::usecase::writer::files::Files;
 
 /// So many are looked at together.

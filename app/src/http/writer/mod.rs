@@ -8,7 +8,6 @@ mod model;
 mod stored;
 mod uploads;
 
-use axum::Json;
 use axum::extract::OriginalUri;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Redirect, Response};
@@ -21,6 +20,7 @@ use utoipa_axum::routes;
 
 use super::App;
 use super::error::{HttpError, unknown_method, unknown_path};
+use crate::http::json::Json;
 use crate::usecase::UseCaseError;
 
 const TAG: &str = "Writer";
