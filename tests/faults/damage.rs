@@ -259,6 +259,8 @@ fn the_readers_of_sql_take_any_text() {
             }
             ddl::predicate(&sql);
             ddl::module_arguments(&sql);
+            ddl::loosened(&sql);
+            ddl::collations(&sql);
             // Neither is it one statement in the end if it was two.
             drop(translate::condition(&sql, &[]));
             ddl::is_one_create(&sql)

@@ -15,7 +15,6 @@
 )]
 
 // The judge of what two files differ in, and the runs of the program, are those of the torture.
-#[expect(dead_code, reason = "the torture needs more of it")]
 #[path = "../torture/compare.rs"]
 mod compare;
 mod damage;

@@ -58,6 +58,8 @@ impl Contents {
     pub(crate) fn read(path: &Path) -> Self {
         // Without SQLITE_OPEN_URI, a path is a path.
         let connection = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_WRITE).unwrap();
+        // A collation that the programs of some themes have.
+        connection.create_collation("unicase", unicase).unwrap();
         Self::of(&connection)
     }
 
@@ -99,6 +101,11 @@ impl Contents {
         }
         contents
     }
+}
+
+/// Blind to case, all alphabets included.
+pub(crate) fn unicase(one: &str, other: &str) -> std::cmp::Ordering {
+    one.to_lowercase().cmp(&other.to_lowercase())
 }
 
 fn listed<T>(
@@ -305,30 +312,9 @@ pub(crate) fn strangers<'a>(source: &Contents, set_apart: &'a [SetApart]) -> Vec
     set_apart.iter().filter(strange).collect()
 }
 
-/// The rows that a file could not take, as it keeps them itself.
-pub(crate) fn set_apart_in(connection: &Connection) -> Vec<SetApart> {
-    let sql = "SELECT table_name, position, value_column, value, CAST(value AS BLOB) FROM _cutover_quarantine ORDER BY 1, 2, rowid";
-    let values = listed(connection, sql, |row| {
-        let place: (String, i64) = (row.get(0)?, row.get(1)?);
-        let column: String = row.get(2)?;
-        Ok((place, column, cell(row.get_ref(3)?, row.get_ref(4)?, "UTF-8")))
-    });
-    let mut rows: BTreeMap<(String, i64), SetApart> = BTreeMap::new();
-    for (place, column, value) in values {
-        let row = rows.entry(place.clone()).or_insert_with(|| SetApart {
-            table: place.0,
-            columns: vec![],
-            row: vec![],
-        });
-        row.columns.push(column);
-        row.row.push(value);
-    }
-    rows.into_values().collect()
-}
-
 impl SetApart {
     /// Its values in the order of `columns`.
-    pub(crate) fn row_of(&self, columns: &[String]) -> Option<Row> {
+    fn row_of(&self, columns: &[String]) -> Option<Row> {
         let value = |column: &String| {
             let at = self.columns.iter().position(|name| name == column)?;
             self.row.get(at).cloned()

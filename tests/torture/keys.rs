@@ -182,7 +182,7 @@ async fn null_in_a_column_that_refuses_it() {
             )
             .unwrap();
     };
-    let theme = Theme::made("old.db", make).refused_back(2);
+    let theme = Theme::made("old.db", make);
     let copied = theme.equal().await;
     copied.lists(&["t", "v"]).lists(&["t", "n"]);
 }

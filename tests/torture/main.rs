@@ -21,6 +21,7 @@ mod json;
 mod keys;
 mod numbers;
 mod program;
+mod real_files;
 mod samples;
 mod schema;
 mod schema_objects;

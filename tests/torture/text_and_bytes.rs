@@ -173,6 +173,6 @@ async fn half_pairs_in_a_file_in_utf_16() {
                  (4, CAST(x'00d800dc' AS TEXT), 'a whole pair'), (5, CAST(x'00d8' AS TEXT), 'c'), (6, CAST(x'410000004200' AS TEXT), 'a NUL');",
         );
     };
-    let theme = Theme::made("wide.db", make).refused_back(3);
+    let theme = Theme::made("wide.db", make);
     theme.quarantined(4, &["\"t\"", "\"s\"", "id = 2"]).await;
 }

@@ -15,7 +15,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 use tokio::sync::OnceCell;
 
-use crate::compare::{Cell, Contents, SetApart, differences, set_apart_in, strangers};
+use crate::compare::{Cell, Contents, SetApart, differences, strangers};
 use crate::program::{Ended, run, shortened};
 use crate::schema;
 
@@ -28,8 +28,6 @@ pub(crate) struct Theme {
     file: PathBuf,
     database: OnceCell<TestDatabase>,
     flags: Vec<String>,
-    /// How many rows a file cannot be given back.
-    refused_back: Option<u64>,
     uid: Option<u32>,
 }
 
@@ -44,6 +42,8 @@ pub(crate) struct Copied {
     /// A copy of the source, and one of the file that came back, to be used.
     used_source: Connection,
     used_back: Connection,
+    /// What `copy --json` said of the way back.
+    pub(crate) brought_back: Value,
     /// What `copy` said on the terminal.
     pub(crate) said: String,
     /// The types of all columns.
@@ -67,7 +67,6 @@ impl Theme {
             directory,
             database: OnceCell::const_new(),
             flags: vec![],
-            refused_back: None,
             uid: None,
         }
     }
@@ -75,12 +74,6 @@ impl Theme {
     /// Copies with these flags.
     pub(crate) fn with(mut self, flags: &[&str]) -> Self {
         self.flags.extend(flags.iter().map(|flag| (*flag).to_owned()));
-        self
-    }
-
-    /// So many rows are refused on the way back, with a list, and all others come.
-    pub(crate) fn refused_back(mut self, rows: u64) -> Self {
-        self.refused_back = Some(rows);
         self
     }
 
@@ -241,24 +234,18 @@ impl Theme {
     }
 
     /// `cutover copy DATABASE FILE --json`
-    async fn bring_back(&self, back: &Path) {
+    async fn bring_back(&self, back: &Path) -> Value {
         let url = self.database().await.url();
-        let mut arguments = vec![
+        let arguments = [
             OsStr::new("copy"),
             OsStr::new(&url),
             back.as_os_str(),
             OsStr::new("--json"),
         ];
-        if let Some(rows) = self.refused_back {
-            let ended = run(self.elsewhere.path(), None, &arguments).await;
-            let report = ended.with(1, "copy of a way back with rejects").json();
-            assert_eq!(rejects(&report), rows, "{report}");
-            arguments.extend(["--on-reject", "quarantine"].map(OsStr::new));
-        }
         let ended = run(self.elsewhere.path(), None, &arguments).await;
-        let code = self.refused_back.map_or(0, |_| 1);
-        let report = ended.with(code, "copy of the way back").json();
-        assert_eq!(report["ok"], code == 0, "{report}");
+        let report = ended.with(0, "copy of the way back").json();
+        assert_eq!(report["ok"], true, "{report}");
+        report
     }
 
     /// The database holds no table of the file.
@@ -311,7 +298,7 @@ fn rejects(report: &Value) -> u64 {
 impl Copied {
     async fn back(theme: Theme, ended: &Ended, inspection: Value) -> Self {
         let client = theme.database().await.connect().await;
-        theme.bring_back(&theme.back()).await;
+        let brought_back = theme.bring_back(&theme.back()).await;
         let types = schema::types(&client).await;
         let used = theme.elsewhere.path().join("used back.db");
         fs::copy(theme.back(), &used).unwrap();
@@ -327,6 +314,7 @@ impl Copied {
             client,
             report: ended.json(),
             inspection,
+            brought_back,
             said: ended.stderr.clone(),
             types,
         };
@@ -337,20 +325,7 @@ impl Copied {
             strangers.is_empty(),
             "set apart, and none of the source's: {strangers:?}"
         );
-        let mut back = Contents::read(&copied.theme.back());
-        if copied.theme.refused_back.is_some() {
-            // What does not come back is where it was set apart, to the byte.
-            let there = set_apart_in(&copied.used_back);
-            for apart in if set_apart.is_empty() { &there } else { &set_apart } {
-                let table = back.tables.get_mut(&apart.table).unwrap();
-                let row = apart.row_of(&table.columns).unwrap();
-                let there = table.rows.entry(row.clone()).or_insert(0);
-                // A file takes some of what the database could not.
-                if source.tables[&apart.table].rows.get(&row) > Some(there) {
-                    *there += 1;
-                }
-            }
-        }
+        let back = Contents::read(&copied.theme.back());
         let found = differences(&source, &back);
         assert!(
             found.is_empty(),
@@ -592,6 +567,26 @@ impl Copied {
             }
         }
         self
+    }
+
+    /// What is in the database now does not come back: nothing is written, and the list names these.
+    pub(crate) async fn is_refused_back(&self, naming: &[&str]) {
+        let url = self.theme.database().await.url();
+        let back = self.theme.elsewhere.path().join("refused.db");
+        let arguments = [
+            OsStr::new("copy"),
+            OsStr::new(&url),
+            back.as_os_str(),
+            OsStr::new("--json"),
+        ];
+        let ended = run(self.theme.elsewhere.path(), None, &arguments).await;
+        let report = ended.with(1, "copy of a way back with rejects").json();
+        let list = report["rejects"].to_string();
+        for name in naming {
+            assert!(list.contains(name), "the rejects do not name {name}: {list}");
+        }
+        let written = fs::metadata(&back).map_or(0, |file| file.len());
+        assert_eq!(written, 0, "nothing was to be written");
     }
 
     /// The file that comes back from what is in the database now.

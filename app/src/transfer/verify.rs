@@ -346,6 +346,9 @@ struct Side<'a> {
     places: HashMap<&'a str, usize>,
 }
 
+/// The note of a column that has another name and a type that was asked for: it is compared by its type.
+const BY_TYPE: &str = "type";
+
 impl<'a> Pair<'a> {
     fn new(run: &'a Run<'a>, ours: &'a Table, theirs: &'a Table) -> Self {
         let mut pair = Self {
@@ -404,8 +407,12 @@ impl<'a> Pair<'a> {
             return;
         }
         let class = noted.class_column.as_deref().map(|name| named(made, name));
-        let rendering = Rendering::parse(&noted.rendering);
-        let forms = rendering.and_then(|rendering| Form::of_rendering(rendering, &column.kind));
+        let forms = if noted.rendering == BY_TYPE {
+            Some(Form::of_pair(&original.kind, &column.kind))
+        } else {
+            Rendering::parse(&noted.rendering)
+                .and_then(|rendering| Form::of_rendering(rendering, &column.kind))
+        };
         // A column of classes belongs to a mixed one, and to no other.
         let forms = forms.filter(|(_, form)| form.has_class() == matches!(class, Some(Some(_))));
         let Some((stored_form, made_form)) = forms else {

@@ -5,7 +5,9 @@
 
 use serde::Serialize;
 
+use super::convert::whole;
 use super::rendering::Rendering;
+use super::rows::Value;
 
 /// A database (PostgreSQL: one schema of it) as its own catalog describes it.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -130,8 +132,8 @@ pub struct Column {
 pub struct MadeFor {
     /// Its name.
     pub column: String,
-    /// How values are written back.
-    pub rendering: Rendering,
+    /// How values are written back; none where they are what the column's type says, because somebody asked for the type.
+    pub rendering: Option<Rendering>,
     /// The column beside it that holds the storage class of each value.
     pub class_column: Option<String>,
 }
@@ -184,6 +186,49 @@ impl Affinity {
             Self::Numeric
         }
     }
+
+    /// Whether SQLite stores another value than this one in a column of this affinity (datatype3.html §3): another class, or zero without
+    /// its sign.
+    pub fn changes(self, value: Value<'_>) -> bool {
+        match (self, value) {
+            (Self::Blob, _)
+            | (_, Value::Null | Value::Blob(_))
+            | (Self::Integer | Self::Numeric, Value::Integer(_)) => false,
+            (Self::Text, value) => !matches!(value, Value::Text(_)),
+            (Self::Real, Value::Integer(_)) => true,
+            (Self::Real, Value::Real(number)) => number == 0.0 && number.is_sign_negative(),
+            // The smallest integer is the one that SQLite leaves a real.
+            (Self::Integer | Self::Numeric, Value::Real(number)) => {
+                whole(number).is_ok_and(|number| number != i64::MIN)
+            }
+            (Self::Integer | Self::Numeric | Self::Real, Value::Text(text)) => is_number(text),
+        }
+    }
+}
+
+/// Whether SQLite reads a whole text as a number: blanks around it, a sign, digits on one side of the point at least, an exponent.
+fn is_number(text: &[u8]) -> bool {
+    let blank = |byte: &u8| matches!(byte, b' ' | b'\t'..=b'\r');
+    let start = text.iter().position(|byte| !blank(byte)).unwrap_or(text.len());
+    let end = text
+        .iter()
+        .rposition(|byte| !blank(byte))
+        .map_or(start, |last| last + 1);
+    let number = text.get(start..end).unwrap_or_default();
+    let signless = |text: &'_ [u8]| usize::from(matches!(text.first(), Some(b'+' | b'-')));
+    let digits = |text: &[u8]| text.iter().take_while(|byte| byte.is_ascii_digit()).count();
+    let mut rest = number.get(signless(number)..).unwrap_or_default();
+    let mut before = digits(rest);
+    rest = rest.get(before..).unwrap_or_default();
+    if let Some(fraction) = rest.strip_prefix(b".") {
+        before += digits(fraction);
+        rest = fraction.get(digits(fraction)..).unwrap_or_default();
+    }
+    if let Some((b'e' | b'E', exponent)) = rest.split_first() {
+        let exponent = exponent.get(signless(exponent)..).unwrap_or_default();
+        return before > 0 && !exponent.is_empty() && digits(exponent) == exponent.len();
+    }
+    before > 0 && rest.is_empty()
 }
 
 /// A PostgreSQL type.

@@ -86,11 +86,140 @@ pub fn index_parts(sql: &str) -> Vec<String> {
         .collect()
 }
 
-/// Whether a constraint of a `CREATE TABLE` says what becomes of a row that breaks it.
+/// Whether a constraint of a `CREATE TABLE` says what becomes of a row that breaks it, and that is not what becomes of it anyway.
 pub fn resolves_conflicts(sql: &str) -> bool {
+    tokens(sql).windows(3).any(|three| match three {
+        [on, conflict, how] => on.is("ON") && conflict.is("CONFLICT") && !how.is("ABORT"),
+        _ => false,
+    })
+}
+
+/// The collations that a statement names, each once.
+pub fn collations(sql: &str) -> Vec<String> {
     let tokens = tokens(sql);
-    let mut pairs = tokens.iter().zip(tokens.iter().skip(1));
-    pairs.any(|(one, next)| one.is("ON") && next.is("CONFLICT"))
+    let pairs = tokens.iter().zip(tokens.iter().skip(1));
+    let mut names: Vec<String> = Vec::new();
+    for (_, next) in pairs.filter(|(word, _)| word.is("COLLATE")) {
+        let name = next.name();
+        if !names.contains(&name) {
+            names.push(name);
+        }
+    }
+    names
+}
+
+/// A `CREATE TABLE` of the same columns and keys that takes any value as it is: no NOT NULL, no CHECK, and no types, whose affinity would
+/// make a number of a text. The rows of a file may break its own schema (`PRAGMA writable_schema`, constraints that were not checked, functions
+/// that only the application has), and a table of this form gives them back all the same. Its indexes are the same, so that SQLite can read it
+/// under the original text. None for what is no table of rows.
+///
+/// The type of a key that is the rowid stays, and so do the types of a table with generated columns: their expressions work on them.
+pub fn loosened(sql: &str) -> Option<String> {
+    if !is_one_create(sql) || module(sql).is_some() {
+        return None;
+    }
+    let tokens = tokens(sql);
+    let open = tokens.iter().position(|token| token.is("("))?;
+    let close = matching(&tokens, open);
+    tokens.get(close)?;
+    let keeps_types = !parse(sql).generated.is_empty();
+    let key = primary_key(&tokens);
+    let mut loose = String::with_capacity(sql.len());
+    let mut copied = 0;
+    let mut replace = |from: usize, to: usize, with: &str| {
+        loose.push_str(sql.get(copied..from).unwrap_or_default());
+        loose.push_str(with);
+        copied = to;
+    };
+    for (from, to) in pieces(&tokens, open + 1, close) {
+        let piece = &tokens[from..to];
+        let mut at = 0;
+        if !is_table_constraint(piece) {
+            let end = 1 + piece
+                .iter()
+                .skip(1)
+                .position(begins_constraint)
+                .unwrap_or(piece.len());
+            let kind = piece
+                .get(1..end)
+                .unwrap_or_else(|| piece.get(1..).unwrap_or_default());
+            let is_key = piece.iter().any(|token| token.is("PRIMARY"))
+                || piece
+                    .first()
+                    .is_some_and(|name| key.contains(&name.name().to_ascii_lowercase()));
+            let is_rowid = is_key && matches!(kind, [one] if one.is("INTEGER"));
+            if let (Some(first), Some(last)) = (kind.first(), kind.last())
+                && !keeps_types
+                && !is_rowid
+            {
+                replace(first.start, last.start + last.text.len(), "");
+            }
+            at = end;
+        }
+        while let Some(token) = piece.get(at) {
+            let next = piece.get(at + 1);
+            if let Some(null) = next.filter(|next| token.is("NOT") && next.is("NULL")) {
+                replace(token.start, null.start, "");
+                at += 2;
+            } else if let Some(group) = next.filter(|next| token.is("CHECK") && next.is("(")) {
+                let end = matching(piece, at + 1);
+                let last = piece.get(end)?;
+                replace(group.start, last.start, "(1");
+                at = end + 1;
+            } else {
+                at = if token.is("(") { matching(piece, at) } else { at } + 1;
+            }
+        }
+    }
+    if !keeps_types {
+        let options = tokens.get(close + 1..).unwrap_or_default();
+        if let (Some(first), true) = (options.first(), options.iter().any(|token| token.is("STRICT"))) {
+            let clustered = options.iter().any(|token| token.is("WITHOUT"));
+            replace(
+                first.start,
+                sql.len(),
+                if clustered { "WITHOUT ROWID" } else { "" },
+            );
+        }
+    }
+    replace(sql.len(), sql.len(), "");
+    Some(loose)
+}
+
+/// The columns of a primary key that is no column's own, in lower case.
+fn primary_key(tokens: &[Token<'_>]) -> Vec<String> {
+    let begins = |three: &[Token<'_>]| three[0].is("PRIMARY") && three[1].is("KEY") && three[2].is("(");
+    let Some(open) = tokens.windows(3).position(begins).map(|at| at + 2) else {
+        return vec![];
+    };
+    let columns = tokens.get(open + 1..matching(tokens, open)).unwrap_or_default();
+    let names = first_names(columns).into_iter();
+    names.map(|name| name.to_ascii_lowercase()).collect()
+}
+
+/// Whether a definition is no column's.
+fn is_table_constraint(tokens: &[Token<'_>]) -> bool {
+    const WORDS: [&str; 5] = ["CONSTRAINT", "PRIMARY", "UNIQUE", "CHECK", "FOREIGN"];
+    let first = tokens.first();
+    first.is_some_and(|first| WORDS.iter().any(|word| first.is(word)))
+}
+
+/// Whether a column's type ends before this.
+fn begins_constraint(token: &Token<'_>) -> bool {
+    const WORDS: [&str; 11] = [
+        "CONSTRAINT",
+        "PRIMARY",
+        "NOT",
+        "NULL",
+        "UNIQUE",
+        "CHECK",
+        "DEFAULT",
+        "COLLATE",
+        "REFERENCES",
+        "GENERATED",
+        "AS",
+    ];
+    WORDS.iter().any(|word| token.is(word))
 }
 
 /// Whether a text is one statement that makes something, and nothing behind it.
@@ -166,13 +295,8 @@ fn text_of(sql: &str, tokens: &[Token<'_>], from: usize, to: usize) -> String {
 
 /// One column with its constraints, or one or more table constraints (SQLite lets the comma between those be left out).
 fn definition(sql: &str, tokens: &[Token<'_>], ddl: &mut TableDdl) {
-    let table_constraint = tokens.first().is_some_and(|first| {
-        ["CONSTRAINT", "PRIMARY", "UNIQUE", "CHECK", "FOREIGN"]
-            .iter()
-            .any(|word| first.is(word))
-    });
     let (column, mut at) = match tokens.first() {
-        Some(first) if !table_constraint => (Some(first.name()), 1),
+        Some(first) if !is_table_constraint(tokens) => (Some(first.name()), 1),
         _ => (None, 0),
     };
     let mut name: Option<String> = None;
@@ -327,6 +451,48 @@ mod tests {
     }
 
     #[test]
+    fn a_loose_table_has_no_types_and_no_rules() {
+        let loose = |sql| loosened(sql).unwrap_or_default();
+        assert_eq!(
+            loose(
+                "CREATE TABLE t (id INTEGER PRIMARY KEY, \"not null\" VARCHAR (3, 4) NOT NULL ON CONFLICT ABORT DEFAULT (not null) UNIQUE,
+                 n NOT NULL, c TEXT CONSTRAINT x CHECK (c REGEXP 'a)') COLLATE NOCASE, CHECK (n > 0) CONSTRAINT y CHECK(1 + (2)),
+                 f INT REFERENCES t NOT DEFERRABLE INITIALLY DEFERRED, PRIMARY KEY (n)) WITHOUT ROWID"
+            ),
+            "CREATE TABLE t (id INTEGER PRIMARY KEY, \"not null\"  NULL ON CONFLICT ABORT DEFAULT (not null) UNIQUE,
+                 n NULL, c  CONSTRAINT x CHECK (1) COLLATE NOCASE, CHECK (1) CONSTRAINT y CHECK(1),
+                 f  REFERENCES t NOT DEFERRABLE INITIALLY DEFERRED, PRIMARY KEY (n)) WITHOUT ROWID"
+        );
+        assert_eq!(
+            loose("CREATE TABLE t(a INTEGER, B INTEGER, PRIMARY KEY (b DESC))"),
+            "CREATE TABLE t(a , B INTEGER, PRIMARY KEY (b DESC))"
+        );
+        assert_eq!(
+            loose("CREATE TABLE t(a ANY NOT NULL) STRICT"),
+            "CREATE TABLE t(a  NULL) "
+        );
+        assert_eq!(
+            loose("CREATE TABLE t(a TEXT PRIMARY KEY) STRICT, WITHOUT ROWID"),
+            "CREATE TABLE t(a  PRIMARY KEY) WITHOUT ROWID"
+        );
+        // What is computed works on the types.
+        assert_eq!(
+            loose("CREATE TABLE t(a INT NOT NULL, b AS (a = '5')) STRICT"),
+            "CREATE TABLE t(a INT NULL, b AS (a = '5')) STRICT"
+        );
+        assert_eq!(loosened("CREATE VIRTUAL TABLE f USING fts5(a)"), None);
+        assert_eq!(loosened("CREATE TABLE t(a); DROP TABLE u"), None);
+    }
+
+    #[test]
+    fn collations_and_resolutions_are_read() {
+        let sql = "CREATE TABLE t(a COLLATE unicase, b COLLATE \"x y\" UNIQUE ON CONFLICT ABORT, c COLLATE unicase)";
+        assert_eq!(collations(sql), ["unicase", "x y"]);
+        assert!(!resolves_conflicts(sql));
+        assert!(resolves_conflicts("CREATE TABLE t(a UNIQUE ON CONFLICT REPLACE)"));
+    }
+
+    #[test]
     fn the_condition_of_a_partial_index_is_read() {
         let sql = "CREATE UNIQUE INDEX \"i (\" ON t (a, lower(b)) WHERE a > (1) AND b <> 'where'";
         assert_eq!(predicate(sql).as_deref(), Some("a > (1) AND b <> 'where'"));
@@ -383,6 +549,8 @@ mod tests {
             parse(&sql);
             index_parts(&sql);
             module_arguments(&sql);
+            loosened(&sql);
+            collations(&sql);
         }
     }
 }

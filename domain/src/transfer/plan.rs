@@ -43,6 +43,9 @@ pub struct TablePlan {
     pub definition: Option<String>,
     /// Keys of the target that the source does not guarantee, as places in `columns`.
     pub unproven_keys: Vec<Vec<usize>>,
+    /// Whether the target stores text in the UTF-16 that the rows' first file stored it in: then it takes back what is no text in any
+    /// other encoding.
+    pub takes_stored_text: bool,
 }
 
 /// One column.
@@ -241,6 +244,7 @@ pub fn plan(
         }
         plan.tables.push(table);
     }
+    let takes_stored_text = takes_stored_text(source, target);
     plan.relations
         .promise(source.tables.iter().map(|table| table.name.as_str()));
     for from in source.parents_first() {
@@ -251,7 +255,21 @@ pub fn plan(
             plan.tables.push(table);
         }
     }
+    for table in &mut plan.tables {
+        table.takes_stored_text = takes_stored_text;
+    }
     Ok(plan)
+}
+
+/// Whether both store text in the same UTF-16, as the source itself tells or as it was told of where its rows come from.
+fn takes_stored_text(source: &Catalog, target: &Catalog) -> bool {
+    let encoding = |catalog: &Catalog| {
+        let settings = catalog.origin.iter().flat_map(|origin| origin.settings.clone());
+        let mut encodings = settings.filter(|(name, _)| name == "encoding");
+        encodings.next().map(|(_, value)| value)
+    };
+    let stored = encoding(source).filter(|encoding| encoding.starts_with("UTF-16"));
+    target.engine == Engine::Sqlite && stored.is_some() && stored == encoding(target)
 }
 
 /// The table of `source` that `into` is for: by what it was made for, else by its name.
@@ -292,7 +310,7 @@ fn matched(from: &Table, into: &Table, engine: Engine) -> Result<TablePlan, Stri
                 source: column.name.clone(),
                 target: found.name.clone(),
                 kind: Some(found.kind.clone()),
-                rendering: found.made_for.as_ref().map(|made| made.rendering.clone()),
+                rendering: found.made_for.as_ref().and_then(|made| made.rendering.clone()),
                 class_column: found.made_for.as_ref().and_then(|made| made.class_column.clone()),
                 why: String::new(),
                 not_null: found.not_null,
@@ -326,6 +344,7 @@ fn matched(from: &Table, into: &Table, engine: Engine) -> Result<TablePlan, Stri
         created: false,
         definition: None,
         unproven_keys,
+        takes_stored_text: false,
     })
 }
 
@@ -341,8 +360,18 @@ fn guaranteed(key: &Key, from: &Table, columns: &[ColumnPlan]) -> bool {
 }
 
 fn added(column: &Column, target: String, engine: Engine) -> ColumnPlan {
+    let rendering = column
+        .made_for
+        .as_ref()
+        .and_then(|made_for| made_for.rendering.as_ref());
     let kind = match (&column.kind, engine) {
         (ColumnKind::Sqlite { .. }, Engine::Postgres) => None,
+        // Values of several classes come back into a column without affinity.
+        (ColumnKind::Postgres(_), Engine::Sqlite)
+            if rendering.is_some_and(Rendering::has_several_classes) =>
+        {
+            Some(sqlite_kind(PgKind::Bytea))
+        }
         (ColumnKind::Postgres(kind), Engine::Sqlite) => Some(sqlite_kind(kind.kind)),
         (kind, _) => Some(kind.clone()),
     };
@@ -424,6 +453,7 @@ impl Plan {
             created: true,
             definition: None,
             unproven_keys: vec![],
+            takes_stored_text: false,
         }
     }
 }

@@ -182,6 +182,19 @@ impl Rendering {
         matches!(self, Self::MixedText | Self::MixedBytea)
     }
 
+    /// Whether it writes values of more than one storage class, or of another class than its type would suggest.
+    pub fn has_several_classes(&self) -> bool {
+        matches!(
+            self,
+            Self::Number
+                | Self::Decimal
+                | Self::JsonNumber
+                | Self::UuidBlob
+                | Self::MixedText
+                | Self::MixedBytea
+        )
+    }
+
     /// Appends the value as a field of a binary COPY, its length and its bytes, and behind it the field of its class if there is one.
     /// When it is refused, `out` may hold a part of it.
     pub fn encode(&self, value: Value<'_>, out: &mut Vec<u8>) -> Result<(), Reject> {
@@ -284,6 +297,8 @@ impl Rendering {
             Self::Number => {
                 let number = double(raw)?;
                 match whole(number) {
+                    // An INTEGER has no sign of zero, and a REAL that is whole is not what this rendering writes.
+                    Ok(0) if number.is_sign_negative() => return None,
                     Ok(number) => batch.push_integer(number),
                     Err(_) => batch.push_real(number),
                 }

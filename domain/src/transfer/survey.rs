@@ -2,10 +2,10 @@
 
 use std::collections::{BTreeMap, HashSet};
 
-use super::catalog::{ColumnKind, Engine, Key, PgKind};
+use super::catalog::{Affinity, ColumnKind, Engine, Key, PgKind};
 use super::convert::{Converter, Normalised, Reject};
 use super::evidence::Evidence;
-use super::plan::TablePlan;
+use super::plan::{ColumnPlan, TablePlan};
 use super::rendering::Rendering;
 use super::rows::{ContentSum, Fingerprint, Row, RowBatch, StorageClass, Value};
 
@@ -190,6 +190,7 @@ pub struct RowJudge {
     fields: i16,
     converter: Converter,
     engine: Engine,
+    takes_stored_text: bool,
 }
 
 #[derive(Debug, Clone)]
@@ -197,6 +198,8 @@ struct JudgedColumn {
     /// None: to be decided by the values, or not for PostgreSQL.
     kind: Option<PgKind>,
     rendering: Option<Rendering>,
+    /// Of a column of SQLite whose values are to come as they are.
+    affinity: Option<Affinity>,
     not_null: bool,
 }
 
@@ -209,6 +212,7 @@ impl RowJudge {
                 Some(ColumnKind::Sqlite { .. }) | None => None,
             },
             rendering: column.rendering.clone(),
+            affinity: affinity_of(plan, column),
             not_null: column.not_null,
         });
         let fields = plan.target_columns().len();
@@ -217,6 +221,7 @@ impl RowJudge {
             fields: i16::try_from(fields).unwrap_or(i16::MAX),
             converter,
             engine: plan.engine,
+            takes_stored_text: plan.takes_stored_text,
         }
     }
 
@@ -229,7 +234,8 @@ impl RowJudge {
         out: &mut Vec<u8>,
         mut note: impl FnMut(usize, Normalised),
     ) -> Result<(), (usize, Reject)> {
-        if let Some(refused) = batch.refused().iter().find(|refused| refused.row == row.at()) {
+        let mut refused = batch.refused().iter().filter(|refused| refused.row == row.at());
+        if let Some(refused) = refused.find(|refused| !self.takes(row.value(refused.column))) {
             return Err((refused.column, refused.reason));
         }
         if self.engine == Engine::Postgres && self.columns.len() >= WIDE && !fits_a_page(row) {
@@ -252,6 +258,11 @@ impl RowJudge {
         Ok(())
     }
 
+    /// Whether the target takes a value that the source could not express: text as a file stores it.
+    fn takes(&self, value: Value<'_>) -> bool {
+        self.takes_stored_text && matches!(value, Value::Text(_))
+    }
+
     fn field(
         &self,
         column: &JudgedColumn,
@@ -264,9 +275,28 @@ impl RowJudge {
         match (self.engine, &column.rendering, column.kind) {
             (Engine::Postgres, Some(rendering), _) => rendering.encode(value, out).map(|()| None),
             (Engine::Postgres, None, Some(kind)) => self.converter.encode(kind, value, out),
+            (Engine::Sqlite, ..) if column.affinity.is_some_and(|affinity| affinity.changes(value)) => {
+                Err(Reject::Changed)
+            }
             // A column yet to be made waits for its type.
             _ => Ok(None),
         }
+    }
+}
+
+/// The affinity of a column of SQLite that values of a copy come back into: a rendering promises each as it was. What comes from columns that
+/// no copy has made is converted, as SQLite does.
+fn affinity_of(plan: &TablePlan, column: &ColumnPlan) -> Option<Affinity> {
+    let source = plan
+        .source
+        .columns
+        .iter()
+        .find(|source| source.name == column.source);
+    match &column.kind {
+        Some(ColumnKind::Sqlite { affinity, .. }) if source?.made_for.as_ref()?.rendering.is_some() => {
+            Some(*affinity)
+        }
+        _ => None,
     }
 }
 
@@ -320,7 +350,9 @@ impl<'a> Surveyor<'a> {
                 .iter()
                 .find(|source| source.name == column.source);
             ColumnSurvey {
-                evidence: source.filter(|_| undecided).map(Evidence::new),
+                evidence: source
+                    .filter(|_| undecided)
+                    .map(|column| Evidence::in_table(column, &plan.source)),
                 ..ColumnSurvey::default()
             }
         });

@@ -121,12 +121,18 @@ pub async fn read_with_origins(client: &impl GenericClient) -> TransferResult<Ca
                 continue;
             };
             let rendering: &str = row.get(3);
-            let rendering: Rendering = rendering.parse().map_err(|_| {
-                TransferError::Failed(format!(
-                    "cutover.rendering has an entry for {}.{name} that this version of Cutover does not know: {rendering:?}",
-                    table.name
-                ))
-            })?;
+            let known = |rendering: &str| {
+                rendering.parse().map_err(|_| {
+                    TransferError::Failed(format!(
+                        "cutover.rendering has an entry for {}.{name} that this version of Cutover does not know: {rendering:?}",
+                        table.name
+                    ))
+                })
+            };
+            let rendering: Option<Rendering> = match rendering {
+                BY_TYPE => None,
+                rendering => Some(known(rendering)?),
+            };
             column.made_for = Some(MadeFor {
                 column: row.get(2),
                 rendering,
@@ -138,9 +144,30 @@ pub async fn read_with_origins(client: &impl GenericClient) -> TransferResult<Ca
             .iter()
             .filter_map(|column| column.made_for.as_ref()?.class_column.clone())
             .collect();
-        table.columns.retain(|column| !classes.contains(&column.name));
+        if !classes.is_empty() {
+            leave_out_classes(table, &classes);
+        }
     }
     Ok(catalog)
+}
+
+/// The note of a column that has another name than in the source and a type that somebody asked for: its values are what the type says.
+pub(super) const BY_TYPE: &str = "type";
+
+/// Leaves out the columns that hold the class of another one's values, which stand in its keys beside it.
+fn leave_out_classes(table: &mut Table, classes: &HashSet<String>) {
+    table.columns.retain(|column| !classes.contains(&column.name));
+    for key in table.primary_key.iter_mut().chain(&mut table.uniques) {
+        let columns = key.columns.iter().filter(|column| !classes.contains(*column));
+        *key = Key::plain(key.name.clone(), columns.cloned().collect());
+    }
+    for key in &mut table.foreign_keys {
+        let pairs = key.columns.iter().zip(&key.parent_columns);
+        let pairs = pairs.filter(|(column, _)| !classes.contains(*column));
+        (key.columns, key.parent_columns) = pairs
+            .map(|(column, parent)| (column.clone(), parent.clone()))
+            .unzip();
+    }
 }
 
 /// Reads the catalog of the connection's default schema.

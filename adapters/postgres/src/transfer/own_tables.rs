@@ -10,6 +10,7 @@ use cutover_ports::transfer::{
 };
 use tokio_postgres::Client;
 
+use super::catalog::BY_TYPE;
 use super::error::transfer_error;
 
 /// Values are never part of these, but for the quarantine.
@@ -140,15 +141,18 @@ pub(super) fn note_made(schema: &str, plan: &Plan, origin: Option<&Origin>) -> V
         }
         let computed = table.computed.iter().map(|(_, column, _)| column);
         for column in table.columns.iter().chain(computed).filter(|column| column.added) {
-            let Some(rendering) = &column.rendering else {
-                continue;
+            let rendering = match &column.rendering {
+                Some(rendering) => rendering.to_string(),
+                // By its own name it is found without a note.
+                None if column.target == column.source => continue,
+                None => BY_TYPE.to_owned(),
             };
             let class = column.class_column.as_ref();
             statements.push(format!(
                 "INSERT INTO cutover.rendering VALUES ({schema_name}, {name}, {}, {source}, {}, {}, {})",
                 literal(&column.target),
                 literal(&column.source),
-                literal(&rendering.to_string()),
+                literal(&rendering),
                 class.map_or_else(|| "NULL".to_owned(), |class| literal(class))
             ));
         }

@@ -308,7 +308,7 @@ impl Form {
             kind: column
                 .and_then(|column| column.pg_type())
                 .map_or(PgKind::Other, |kind| kind.kind),
-            rendering: made_for.map(|made_for| made_for.rendering.clone()),
+            rendering: made_for.and_then(|made_for| made_for.rendering.clone()),
             class_column: made_for.and_then(|made_for| made_for.class_column.clone()),
         }
     }

@@ -213,6 +213,14 @@ fn table(
 ) -> rusqlite::Result<Table> {
     let ddl = ddl::parse(&listed.sql);
     let (mut columns, key_columns) = columns(connection, &listed.name, &ddl)?;
+    for column in columns.iter_mut().filter(|_| listed.strict) {
+        if let ColumnKind::Sqlite { declared, affinity } = &mut column.kind
+            && declared.eq_ignore_ascii_case("ANY")
+        {
+            // In a STRICT table, and nowhere else, it takes values as they come.
+            *affinity = Affinity::Blob;
+        }
+    }
     let (keys, indexes) = indexes(connection, &listed.name, &ddl)?;
     let primary = keys
         .iter()

@@ -1,6 +1,7 @@
 //! Transfer sources and sinks on SQLite.
 
 pub mod catalog;
+mod collations;
 pub mod open;
 mod own_tables;
 pub mod source;

@@ -12,6 +12,8 @@ use cutover_ports::transfer::{TransferError, TransferResult};
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode, OpenFlags, ffi};
 
+use super::collations;
+
 /// The first bytes of every SQLite file.
 const MAGIC: &[u8] = b"SQLite format 3\0";
 
@@ -294,6 +296,7 @@ impl SourceFile {
             "PRAGMA query_only = ON; PRAGMA cell_size_check = ON; PRAGMA ignore_check_constraints = ON;
              PRAGMA temp_store = MEMORY; SELECT count(*) FROM sqlite_schema;",
         )?;
+        collations::stand_in_for_all(&connection)?;
         Ok(connection)
     }
 

@@ -18,7 +18,7 @@ use rusqlite::types::ValueRef;
 use tokio::sync::mpsc;
 
 use super::open::{Reader, SourceFile};
-use super::{catalog, own_tables};
+use super::{catalog, collations, own_tables};
 
 /// Batches read ahead: enough to keep reader and writer busy, few enough to stay small.
 const BATCHES_AHEAD: usize = 4;
@@ -327,7 +327,7 @@ fn damage(connection: &Connection) -> rusqlite::Result<Damage> {
         let text = String::from_utf8_lossy(row.get_ref(0)?.as_bytes().unwrap_or_default()).into_owned();
         for line in text.lines() {
             let begins = |starts: &[&str]| starts.iter().any(|start| line.starts_with(start));
-            if begins(&ABOUT_VALUES) {
+            if begins(&ABOUT_VALUES) || is_of_foreign_order(connection, line)? {
                 continue;
             }
             if begins(&ABOUT_INDEXES) {
@@ -339,6 +339,14 @@ fn damage(connection: &Connection) -> rusqlite::Result<Damage> {
     }
     name_trees(connection, &mut damage.tables)?;
     Ok(damage)
+}
+
+/// Whether a line complains about the order of a key whose collation only the program that made the file has: it is not the stand-in's.
+fn is_of_foreign_order(connection: &Connection, line: &str) -> rusqlite::Result<bool> {
+    match line.strip_prefix("row not in PRIMARY KEY order for ") {
+        Some(table) => Ok(!collations::out_of_order(connection, table)?.is_empty()),
+        None => Ok(false),
+    }
 }
 
 /// `Tree 5 page 9: …` speaks of the table or index whose root is page 5.
@@ -379,19 +387,39 @@ impl Encoding {
         })
     }
 
-    /// What is selected of columns: in UTF-16 each with its bytes behind it.
-    fn selected(self, columns: &[String]) -> String {
+    /// What is selected of columns: in UTF-16 texts as the bytes that are stored, and behind the columns, for so many of them at a time,
+    /// which are texts; and `key` as it is. SQLite has no room for twice as many columns as a table may have.
+    fn selected(self, columns: &[String], key: Option<&str>) -> String {
         match self {
             Self::Utf8 => quoted_list(columns),
             Self::Utf16(_) => {
-                let both = columns.iter().map(|column| {
+                let stored = columns.iter().map(|column| {
                     let name = quoted(column);
-                    format!("{name}, CAST({name} AS BLOB)")
+                    format!("iif(typeof({name}) = 'text', CAST({name} AS BLOB), {name})")
                 });
-                both.collect::<Vec<_>>().join(", ")
+                let texts = columns.chunks(CLASSES).map(|columns| {
+                    let each = columns
+                        .iter()
+                        .map(|column| format!("(typeof({}) = 'text')", quoted(column)));
+                    each.collect::<Vec<_>>().join(" || ")
+                });
+                let key = key.map(quoted).into_iter();
+                stored.chain(texts).chain(key).collect::<Vec<_>>().join(", ")
             }
         }
     }
+}
+
+/// For so many columns it is told at once which are texts: SQLite's limit for the depth of an expression is a thousand.
+const CLASSES: usize = 500;
+
+/// Whether a column of a row in UTF-16 is a text, by what was selected behind all columns.
+fn is_text(row: &rusqlite::Row<'_>, width: usize, column: usize) -> rusqlite::Result<bool> {
+    let classes = row
+        .get_ref(width + column / CLASSES)?
+        .as_bytes()
+        .unwrap_or_default();
+    Ok(classes.get(column % CLASSES) == Some(&b'1'))
 }
 
 /// Stored UTF-16 as text, if it is any.
@@ -402,15 +430,16 @@ fn decoded(stored: &[u8], unit: fn([u8; 2]) -> u16) -> Option<String> {
     text.ok().filter(|_| rest.is_empty())
 }
 
-/// The statement of a scan, and whether its last column is the rowid.
+/// The statement of a scan, and whether the rowid stands behind what is selected of the columns. `key` is a column whose text is looked at.
 fn statement(
     table: &Table,
     columns: &[String],
     encoding: Encoding,
+    key: Option<&str>,
     after: Position,
     up_to: Option<i64>,
 ) -> (String, bool) {
-    let list = encoding.selected(columns);
+    let list = encoding.selected(columns, key);
     let name = quoted(&table.name);
     // NOT INDEXED: an index may lack rows that the table has.
     match &table.storage {
@@ -449,14 +478,15 @@ fn read(
 ) -> rusqlite::Result<()> {
     let planted = planted(connection, &scan.table)?;
     let encoding = Encoding::of(connection)?;
-    let (sql, named) = statement(&scan.table, &scan.columns, encoding, scan.after, scan.up_to);
+    let key = planted.as_ref().map(|planted| planted.column.as_str());
+    let (sql, named) = statement(&scan.table, &scan.columns, encoding, key, scan.after, scan.up_to);
     let mut statement = connection.prepare(&sql)?;
     let seek = scan.after.rowid.filter(|_| named);
     let mut rows = statement.query([])?;
     let width = scan.columns.len();
-    let step = match encoding {
-        Encoding::Utf8 => 1,
-        Encoding::Utf16(_) => 2,
+    let named_at = match encoding {
+        Encoding::Utf8 => width,
+        Encoding::Utf16(_) => width + width.div_ceil(CLASSES) + usize::from(planted.is_some()),
     };
     let mut skip = if seek.is_some() { 0 } else { scan.after.rows };
     let mut next = scan.after.rows;
@@ -470,25 +500,22 @@ fn read(
             continue;
         }
         for column in 0..width {
-            match row.get_ref(column * step)? {
-                ValueRef::Null => batch.push_null(),
-                ValueRef::Integer(value) => batch.push_integer(value),
-                ValueRef::Real(value) => batch.push_real(value),
-                ValueRef::Text(bytes) => match encoding {
-                    Encoding::Utf8 => batch.push_text(bytes),
-                    Encoding::Utf16(unit) => {
-                        let stored = row.get_ref(column * step + 1)?.as_bytes().unwrap_or_default();
-                        match decoded(stored, unit) {
-                            Some(text) => batch.push_text(text.as_bytes()),
-                            None => batch.push_refused_text(stored),
-                        }
+            match (row.get_ref(column)?, encoding) {
+                (ValueRef::Null, _) => batch.push_null(),
+                (ValueRef::Integer(value), _) => batch.push_integer(value),
+                (ValueRef::Real(value), _) => batch.push_real(value),
+                (ValueRef::Text(bytes), _) => batch.push_text(bytes),
+                (ValueRef::Blob(stored), Encoding::Utf16(unit)) if is_text(row, width, column)? => {
+                    match decoded(stored, unit) {
+                        Some(text) => batch.push_text(text.as_bytes()),
+                        None => batch.push_refused_text(stored),
                     }
-                },
-                ValueRef::Blob(bytes) => batch.push_blob(bytes),
+                }
+                (ValueRef::Blob(bytes), _) => batch.push_blob(bytes),
             }
         }
         if named {
-            batch.set_rowid(row.get(width * step)?);
+            batch.set_rowid(row.get(named_at)?);
         }
         next += 1;
         if batch.is_full() && !take(std::mem::replace(&mut batch, RowBatch::new(width, next))) {

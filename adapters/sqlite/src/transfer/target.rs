@@ -20,9 +20,9 @@ use cutover_ports::transfer::{
 };
 use rusqlite::config::DbConfig;
 use rusqlite::types::{ToSqlOutput, ValueRef};
-use rusqlite::{Connection, ErrorCode, OpenFlags, params_from_iter};
+use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension as _, params_from_iter};
 
-use super::{catalog, own_tables};
+use super::{catalog, collations, own_tables};
 
 /// Committed at once.
 const COMMIT_BYTES: u64 = 16 * 1024 * 1024;
@@ -58,6 +58,7 @@ impl SqliteTarget {
             "PRAGMA foreign_keys = OFF; PRAGMA ignore_check_constraints = ON; PRAGMA synchronous = FULL;
              PRAGMA temp_store = MEMORY; SELECT count(*) FROM sqlite_schema;",
         )?;
+        collations::stand_in_for_all(&connection)?;
         Ok(connection)
     }
 
@@ -131,6 +132,10 @@ impl TransferTarget for SqliteTarget {
         // Looking must not leave an empty file behind.
         let missing = !path.exists();
         self.run_on(missing, move |connection| {
+            // An empty file tells nothing of how it will store text.
+            if let Some(origin) = &origin {
+                shape_file(connection, &origin.settings)?;
+            }
             let mut catalog = catalog::read(connection)?;
             let mut absent = HashSet::new();
             for table in origin.iter().flat_map(as_it_will_be) {
@@ -291,9 +296,10 @@ impl SqliteSession {
         let bracket = self.bracket;
         self.run(move |connection| {
             bracketed(connection, bracket, |connection| {
-                statements
-                    .iter()
-                    .try_for_each(|statement| connection.execute_batch(statement))
+                statements.iter().try_for_each(|statement| {
+                    collations::stand_in(connection, statement)?;
+                    connection.execute_batch(statement)
+                })
             })
         })
         .await
@@ -315,19 +321,107 @@ fn bracketed<T>(
     outcome
 }
 
-/// The tables that an origin will make, as their own catalog describes them. What cannot be made here (a module that is not there) is
-/// left out.
+/// The tables that an origin will make, as they are while rows are loaded: loose ones, where they can be read under their own text
+/// afterwards. What cannot be made here (a module that is not there) is left out.
 fn as_it_will_be(origin: &Origin) -> Vec<Table> {
     let Ok(connection) = Connection::open_in_memory() else {
         return vec![];
     };
     for object in origin.objects.iter().filter(|object| object.kind == "table") {
-        if ddl::is_one_create(&object.sql) {
-            // One that cannot be made is none that will be.
-            drop(connection.execute_batch(&object.sql));
+        if !ddl::is_one_create(&object.sql) {
+            continue;
         }
+        let made = ddl::loosened(&object.sql)
+            .filter(|loose| reads_as(&object.name, loose, &object.sql).is_ok())
+            .unwrap_or_else(|| object.sql.clone());
+        // One that cannot be made is none that will be.
+        let make = || {
+            collations::stand_in(&connection, &made)?;
+            connection.execute_batch(&made)
+        };
+        drop(make());
     }
     catalog::read(&connection).map_or_else(|_| vec![], |catalog| catalog.tables)
+}
+
+/// Makes a table by one text and reads it by another, in a database of its own: both have the same columns and keys.
+fn reads_as(name: &str, loose: &str, sql: &str) -> rusqlite::Result<()> {
+    let connection = Connection::open_in_memory()?;
+    collations::stand_in(&connection, sql)?;
+    connection.execute_batch(loose)?;
+    give_texts(&connection, &[(name.to_owned(), sql.to_owned())])
+}
+
+/// Gives tables the text that they are to be read by from now on.
+fn give_texts(connection: &Connection, texts: &[(String, String)]) -> rusqlite::Result<()> {
+    if texts.is_empty() {
+        return Ok(());
+    }
+    connection.execute_batch("PRAGMA writable_schema = ON")?;
+    let give = || {
+        let sql = "UPDATE sqlite_schema SET sql = ?2 WHERE type = 'table' AND name = ?1";
+        let mut statement = connection.prepare(sql)?;
+        for (name, text) in texts {
+            statement.execute([name, text])?;
+        }
+        let version: i64 = connection.query_row("PRAGMA schema_version", [], |row| row.get(0))?;
+        // Whoever else has the file open reads its schema anew.
+        connection.execute_batch(&format!("PRAGMA schema_version = {}", version + 1))
+    };
+    let given = give();
+    connection.execute_batch("PRAGMA writable_schema = RESET")?;
+    given?;
+    texts.iter().try_for_each(|(name, _)| {
+        let sql = format!("SELECT * FROM {} LIMIT 0", quoted(name));
+        connection.prepare(&sql).map(drop)
+    })
+}
+
+/// Gives loose tables their own text back. Told is which tables could not be made by it.
+fn tighten(
+    connection: &Connection,
+    origin: &Origin,
+    planned: &HashSet<String>,
+) -> rusqlite::Result<Vec<Weakened>> {
+    let mut texts = Vec::new();
+    let mut weakened = Vec::new();
+    for object in origin.objects.iter().filter(|object| object.kind == "table") {
+        if !planned.contains(&object.name) {
+            continue;
+        }
+        let sql = "SELECT sql FROM sqlite_schema WHERE type = 'table' AND name = ?1";
+        let made: Option<String> = connection
+            .query_row(sql, [&object.name], |row| row.get(0))
+            .optional()?;
+        let Some(made) = made.filter(|made| *made != object.sql) else {
+            continue;
+        };
+        if ddl::loosened(&object.sql).is_some_and(|loose| loose.trim_end() == made) {
+            texts.push((object.name.clone(), object.sql.clone()));
+        } else if let Some(reason) = why_not(&object.sql) {
+            weakened.push(Weakened {
+                table: object.name.clone(),
+                constraint: object.name.clone(),
+                sql: object.sql.clone(),
+                reason: format!(
+                    "made of its columns and its key only, because SQLite does not make it: {reason}"
+                ),
+                ..Weakened::default()
+            });
+        }
+    }
+    give_texts(connection, &texts)?;
+    Ok(weakened)
+}
+
+/// Why a table cannot be made by its own text; none if it can.
+fn why_not(sql: &str) -> Option<String> {
+    let make = || {
+        let connection = Connection::open_in_memory()?;
+        collations::stand_in(&connection, sql)?;
+        connection.execute_batch(sql)
+    };
+    make().err().map(|error: rusqlite::Error| error.to_string())
 }
 
 #[async_trait]
@@ -404,12 +498,7 @@ impl CopySession for SqliteSession {
         _: Care,
     ) -> TransferResult<Box<dyn TableLoader>> {
         let progress = self.progress(&plan.target, part).await?;
-        let marks = vec!["?"; plan.columns.len()].join(", ");
-        let insert = format!(
-            "INSERT INTO {} ({}) VALUES ({marks})",
-            quoted(&plan.target),
-            quoted_list(plan.target_columns())
-        );
+        let insert = insert(plan, &vec!["?"; plan.columns.len()]);
         Ok(Box::new(SqliteLoader {
             target: self.target.clone(),
             connection: Arc::clone(&self.connection),
@@ -440,7 +529,8 @@ impl CopySession for SqliteSession {
     }
 
     async fn restore(&self, plan: &Plan) -> TransferResult<Vec<Weakened>> {
-        let tables: Vec<String> = plan.tables.iter().map(|table| table.target.clone()).collect();
+        // Those that are still loose compare other values; they are looked at when they have their own text.
+        let tables = names(plan, |table| !is_by_definition(table));
         self.run(move |connection| broken_foreign_keys(connection, &tables))
             .await
     }
@@ -453,12 +543,19 @@ impl CopySession for SqliteSession {
     async fn finish(&self, plan: &Plan, entries: &[LedgerEntry]) -> TransferResult<Vec<Weakened>> {
         let mut weakened = Vec::new();
         if let Some(origin) = plan.origin.clone() {
-            let planned = plan.tables.iter().map(|table| table.target.clone()).collect();
+            let planned: HashSet<String> = names(plan, |_| true).into_iter().collect();
+            let made = names(plan, is_by_definition);
             let bracket = self.bracket;
             weakened = self
                 .run(move |connection| {
                     bracketed(connection, bracket, |connection| {
-                        complete(connection, &origin, &planned)
+                        let mut weakened = tighten(connection, &origin, &planned)?;
+                        weakened.extend(complete(connection, &origin, &planned)?);
+                        weakened.extend(broken_foreign_keys(connection, &made)?);
+                        for table in &made {
+                            weakened.extend(collations::out_of_order(connection, table)?);
+                        }
+                        Ok(weakened)
                     })
                 })
                 .await?;
@@ -489,6 +586,17 @@ impl CopySession for SqliteSession {
         statements.push(own_tables::FORGET_RUN.to_owned());
         self.together(statements).await
     }
+}
+
+/// The names of those tables of a plan.
+fn names(plan: &Plan, those: impl Fn(&TablePlan) -> bool) -> Vec<String> {
+    let tables = plan.tables.iter().filter(|table| those(table));
+    tables.map(|table| table.target.clone()).collect()
+}
+
+/// Whether a table is made by what its origin knows of it.
+fn is_by_definition(table: &TablePlan) -> bool {
+    table.created && table.definition.is_some()
 }
 
 /// Gives a file that holds nothing yet the form that can only be given then.
@@ -536,6 +644,7 @@ fn complete(
         if !wanted || there(&object.kind, &object.name)? || !ddl::is_one_create(&object.sql) {
             continue;
         }
+        collations::stand_in(connection, &object.sql)?;
         if let Err(error) = connection.execute_batch(&object.sql) {
             weakened.push(Weakened {
                 table: object.table.clone(),
@@ -570,8 +679,8 @@ fn complete(
 fn additions(plan: &Plan) -> Vec<String> {
     let mut statements = Vec::new();
     // In the order in which they once were made.
-    let objects = plan.origin.iter().flat_map(|origin| &origin.objects);
-    let order: Vec<&str> = objects.map(|object| object.name.as_str()).collect();
+    let objects = || plan.origin.iter().flat_map(|origin| &origin.objects);
+    let order: Vec<&str> = objects().map(|object| object.name.as_str()).collect();
     let mut tables: Vec<&TablePlan> = plan.tables.iter().collect();
     tables.sort_by_key(|table| order.iter().position(|name| *name == table.target));
     for table in tables {
@@ -588,7 +697,11 @@ fn additions(plan: &Plan) -> Vec<String> {
                 Some(format!("{} {declared}{not_null}", quoted(&column.target)))
             });
         if let Some(definition) = table.definition.as_ref().filter(|sql| ddl::is_one_create(sql)) {
-            statements.push(definition.clone());
+            // The text that a table is given in the end knows nothing of columns that came later.
+            let later = table.columns.iter().any(|column| column.added);
+            let own = objects().find(|object| object.kind == "table" && object.name == table.target);
+            let own = own.map(|object| &object.sql).filter(|_| later);
+            statements.push(own.unwrap_or(definition).clone());
             statements.extend(columns.map(|column| format!("ALTER TABLE {name} ADD COLUMN {column}")));
         } else if table.created {
             let mut parts: Vec<String> = columns.collect();
@@ -741,6 +854,16 @@ impl TableLoader for SqliteLoader {
     }
 }
 
+/// The statement that writes a row, with `marks` for its values.
+fn insert(plan: &TablePlan, marks: &[&str]) -> String {
+    format!(
+        "INSERT INTO {} ({}) VALUES ({})",
+        quoted(&plan.target),
+        quoted_list(plan.target_columns()),
+        marks.join(", ")
+    )
+}
+
 impl LoadWork {
     fn begin(&mut self, connection: &Connection) -> rusqlite::Result<()> {
         if !self.open {
@@ -773,11 +896,15 @@ impl LoadWork {
                         .zip(&self.without_zone)
                         .map(|(value, without)| without.then(|| naive(value)).flatten())
                         .collect();
-                    let values = row
-                        .values()
-                        .zip(&texts)
-                        .map(|(value, text)| Bound(text.as_deref().map_or(value, Value::Text)));
-                    statement.execute(params_from_iter(values))?;
+                    if batch.refused().iter().any(|refused| refused.row == row.at()) {
+                        self.write_stored(connection, batch, row)?;
+                    } else {
+                        let values = row
+                            .values()
+                            .zip(&texts)
+                            .map(|(value, text)| Bound(text.as_deref().map_or(value, Value::Text)));
+                        statement.execute(params_from_iter(values))?;
+                    }
                     self.progress.written += 1;
                 }
                 Some((column, reject)) => {
@@ -792,6 +919,29 @@ impl LoadWork {
         }
         self.progress.bytes += batch.size();
         self.uncommitted += batch.size();
+        Ok(())
+    }
+
+    /// Writes a row with text that is handed on as a file stores it. A cast is the one way to have SQLite take it as it is.
+    fn write_stored(&self, connection: &Connection, batch: &RowBatch, row: Row<'_>) -> rusqlite::Result<()> {
+        let columns = 0..self.plan.columns.len();
+        let marks: Vec<&str> = columns
+            .map(|column| {
+                if batch.refuses(row, column) {
+                    "CAST(? AS TEXT)"
+                } else {
+                    "?"
+                }
+            })
+            .collect();
+        let values = row.values().enumerate().map(|(column, value)| match value {
+            Value::Text(bytes) if batch.refuses(row, column) => Bound(Value::Blob(bytes)),
+            value => Bound(value),
+        });
+        let insert = insert(&self.plan, &marks);
+        connection
+            .prepare_cached(&insert)?
+            .execute(params_from_iter(values))?;
         Ok(())
     }
 
@@ -854,5 +1004,145 @@ impl rusqlite::ToSql for Bound<'_> {
             Value::Text(bytes) => ValueRef::Text(bytes),
             Value::Blob(bytes) => ValueRef::Blob(bytes),
         }))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use cutover_domain::transfer::catalog::Affinity;
+
+    use super::*;
+
+    /// The domain says so, and SQLite decides.
+    #[test]
+    fn affinity_changes_what_it_is_said_to_change() {
+        let connection = Connection::open_in_memory().unwrap();
+        let sql = "CREATE TABLE t (a TEXT, b NUMERIC, c INTEGER, d REAL, e BLOB)";
+        connection.execute_batch(sql).unwrap();
+        let columns = [
+            ("a", Affinity::Text),
+            ("b", Affinity::Numeric),
+            ("c", Affinity::Integer),
+            ("d", Affinity::Real),
+            ("e", Affinity::Blob),
+        ];
+        let texts = [
+            "",
+            " ",
+            "x",
+            "5",
+            "+5",
+            "-",
+            "+",
+            ".",
+            "5.",
+            ".5",
+            "-.5e1",
+            "1e5",
+            "1e",
+            "1e+",
+            "1E-2",
+            " 7 ",
+            "\t7\n",
+            "7 x",
+            "0x1F",
+            "1_000",
+            "inf",
+            "NaN",
+            "9223372036854775808",
+            "1e400",
+            "--5",
+            "5 5",
+            "1.2.3",
+            "\u{a0}5",
+            "5\u{b}\u{c}\r",
+            "1.e3",
+            ".e3",
+            "e3",
+            "00",
+        ];
+        let reals = [
+            0.0,
+            -0.0,
+            1.0,
+            -1.0,
+            1.5,
+            1e18,
+            1e19,
+            -9_223_372_036_854_775_808.0,
+            9_223_372_036_854_775_808.0,
+            9_007_199_254_740_993.0,
+            f64::INFINITY,
+            f64::NEG_INFINITY,
+            5e-324,
+        ];
+        let values = texts
+            .iter()
+            .map(|text| Value::Text(text.as_bytes()))
+            .chain(reals.map(Value::Real))
+            .chain([0, -1, i64::MIN, i64::MAX].map(Value::Integer))
+            .chain([Value::Null, Value::Blob(b"5")]);
+        for value in values {
+            for (column, affinity) in columns {
+                connection
+                    .execute(&format!("INSERT INTO t ({column}) VALUES (?)"), [Bound(value)])
+                    .unwrap();
+                let kept = connection
+                    .query_row(&format!("DELETE FROM t RETURNING {column}"), [], |row| {
+                        Ok(match (value, row.get_ref(0)?) {
+                            (Value::Real(one), ValueRef::Real(other)) => one.to_bits() == other.to_bits(),
+                            (Value::Null, ValueRef::Null) => true,
+                            (Value::Integer(one), ValueRef::Integer(other)) => one == other,
+                            (Value::Text(one), ValueRef::Text(other))
+                            | (Value::Blob(one), ValueRef::Blob(other)) => one == other,
+                            _ => false,
+                        })
+                    })
+                    .unwrap();
+                assert_eq!(
+                    affinity.changes(value),
+                    !kept,
+                    "{} in {affinity:?}",
+                    value.describe()
+                );
+            }
+        }
+    }
+
+    /// A loose table takes what its own text would change or refuse, and is read by that text.
+    #[test]
+    fn a_loose_table_is_read_by_its_own_text() {
+        let sql = "CREATE TABLE t (id INTEGER PRIMARY KEY AUTOINCREMENT, n INTEGER NOT NULL UNIQUE, r REAL, s TEXT CHECK (s REGEXP 'x'), k COLLATE own, UNIQUE (k, n))";
+        let connection = Connection::open_in_memory().unwrap();
+        collations::stand_in(&connection, sql).unwrap();
+        connection.execute_batch(&ddl::loosened(sql).unwrap()).unwrap();
+        connection
+            .execute_batch("INSERT INTO t VALUES (7, NULL, -0.0, 5, 'a'), (9, '5', 1, 1.0, 'b')")
+            .unwrap();
+        give_texts(&connection, &[("t".to_owned(), sql.to_owned())]).unwrap();
+        let text: String = connection
+            .query_row("SELECT sql FROM sqlite_schema WHERE name = 't'", [], |row| {
+                row.get(0)
+            })
+            .unwrap();
+        assert_eq!(text, sql);
+        let classes: String = connection
+            .query_row(
+                "SELECT group_concat(typeof(n) || ' ' || typeof(s)) FROM t",
+                [],
+                |row| row.get(0),
+            )
+            .unwrap();
+        assert_eq!(classes, "null integer,text real");
+        let next: i64 = connection
+            .query_row("PRAGMA ignore_check_constraints = ON", [], |_| Ok(0))
+            .or_else(|_| {
+                connection.query_row("INSERT INTO t (n, k) VALUES (1, 'c') RETURNING id", [], |row| {
+                    row.get(0)
+                })
+            })
+            .unwrap();
+        assert_eq!(next, 10);
+        assert!(give_texts(&connection, &[("t".to_owned(), "CREATE TABLE t (".to_owned())]).is_err());
     }
 }

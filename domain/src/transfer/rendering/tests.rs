@@ -492,3 +492,54 @@ proptest! {
         prop_assert_eq!(decimal_text_returns(&text), returned);
     }
 }
+
+/// A program may have written it in PostgreSQL. Where it cannot come back it must not come back as another zero.
+#[test]
+fn a_zero_with_a_sign_comes_back_or_is_refused() {
+    for rendering in all() {
+        let Ok(back) = decoded(&rendering, &(-0.0_f64).to_be_bytes()) else {
+            continue;
+        };
+        let is_double = matches!(rendering.pg_type().kind, PgKind::Float8);
+        assert!(
+            !is_double || matches!(back, Back::Real(bits) if bits == (-0.0_f64).to_bits()),
+            "{rendering} makes {back:?} of it"
+        );
+    }
+    assert!(decoded(&Rendering::Number, &(-0.0_f64).to_be_bytes()).is_err());
+    assert_eq!(
+        decoded(&Rendering::Number, &0.0_f64.to_be_bytes()),
+        Ok(Back::Integer(0))
+    );
+    assert_eq!(
+        decoded(&Rendering::JsonNumber, b"-0.0"),
+        Ok(Back::Real((-0.0_f64).to_bits()))
+    );
+    // As PostgreSQL's json keeps it, which is not how a REAL is written: it stays a document.
+    assert_eq!(
+        decoded(&Rendering::JsonNumber, b"-0"),
+        Ok(Back::Text(b"-0".to_vec()))
+    );
+}
+
+#[derive(Debug, PartialEq)]
+enum Back {
+    Integer(i64),
+    Real(u64),
+    Text(Vec<u8>),
+    Other,
+}
+
+fn decoded(rendering: &Rendering, raw: &[u8]) -> Result<Back, ()> {
+    let mut batch = RowBatch::new(1, 0);
+    rendering.decode(Some(raw), None, &mut batch);
+    if !batch.refused().is_empty() {
+        return Err(());
+    }
+    Ok(match batch.rows().next().unwrap().value(0) {
+        Value::Integer(number) => Back::Integer(number),
+        Value::Real(number) => Back::Real(number.to_bits()),
+        Value::Text(text) => Back::Text(text.to_vec()),
+        Value::Null | Value::Blob(_) => Back::Other,
+    })
+}
