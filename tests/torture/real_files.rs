@@ -34,6 +34,21 @@ async fn values_that_their_declared_types_would_change() {
 }
 
 #[tokio::test]
+async fn a_generated_column_beyond_all_doubles() {
+    let theme = Theme::new(
+        "CREATE TABLE t (id INTEGER PRIMARY KEY, r REAL, square REAL AS (r * r) STORED, n TEXT, upper TEXT AS (upper(n)));
+         CREATE TABLE u (id INTEGER PRIMARY KEY, r REAL, small REAL AS (r * r)); CREATE TABLE v (a INTEGER, twice INTEGER AS (a * 2) STORED);
+         INSERT INTO t (r, n) VALUES (1.5, 'a'), (1e200, 'b'); INSERT INTO u (r) VALUES (1e-200); INSERT INTO v (a) VALUES (3);",
+    );
+    let copied = theme.equal().await;
+    copied
+        .lists(&["t", "square", "overflow"])
+        .lists(&["u", "small", "underflow"]);
+    let computed = "SELECT table_name || '.' || column_name FROM information_schema.columns WHERE is_generated = 'ALWAYS'";
+    assert_eq!(copied.query(computed).await, [[Some("v.twice".to_owned())]]);
+}
+
+#[tokio::test]
 async fn a_zero_with_a_sign_among_reals() {
     let theme = Theme::new(
         "CREATE TABLE t (id INTEGER PRIMARY KEY, r REAL); INSERT INTO t VALUES (1, 1.5), (2, 2.5);",
@@ -50,8 +65,9 @@ async fn a_zero_with_a_sign_among_reals() {
 
 #[tokio::test]
 async fn a_zero_with_a_sign_among_numbers() {
-    let theme =
-        Theme::new("CREATE TABLE t (id INTEGER PRIMARY KEY, n); INSERT INTO t VALUES (1, 1), (2, 2.5);");
+    let theme = Theme::new(
+        "CREATE TABLE t (id INTEGER PRIMARY KEY, n); INSERT INTO t VALUES (1, 1), (2, 2.5);",
+    );
     let copied = theme.equal().await;
     copied.is("t", "n", "double precision");
     copied.query("UPDATE t SET n = '-0' WHERE id = 1").await;

@@ -218,6 +218,7 @@ async fn copy_one(args: &CopyArgs, Places { from, to, zone }: Places) -> Result<
         wishes: Wishes {
             keep_text: args.keep_text,
             types,
+            ..Wishes::default()
         },
         extent: match (args.schema_only, args.data_only) {
             (true, _) => Extent::SchemaOnly,

@@ -83,6 +83,7 @@ pub(super) async fn run(args: &InspectArgs, config: &Config) -> Result<Exit, Cli
         wishes: Wishes {
             keep_text: args.keep_text,
             types: args.types.clone(),
+            ..Wishes::default()
         },
         converter: Converter {
             zone: zone_of(&[&url], config)?,

@@ -148,9 +148,10 @@ impl From<TransferError> for CliError {
             TransferError::Unreachable(_) => Exit::Unreachable,
             TransferError::Refused(_) => Exit::Refused,
             TransferError::Usage(_) => Exit::Usage,
-            TransferError::Constraint { .. } | TransferError::Data { .. } | TransferError::Failed(_) => {
-                Exit::Wrong
-            }
+            TransferError::Constraint { .. }
+            | TransferError::Computed { .. }
+            | TransferError::Data { .. }
+            | TransferError::Failed(_) => Exit::Wrong,
         };
         Self::new(exit, one_line(&error.to_string()))
     }

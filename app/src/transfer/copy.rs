@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use cutover_domain::time::LegacyZone;
-use cutover_domain::transfer::catalog::{Catalog, Engine};
+use cutover_domain::transfer::catalog::{Catalog, Engine, Generated, Table};
 use cutover_domain::transfer::convert::{Converter, Normalised};
 use cutover_domain::transfer::plan::{NotCarried, Plan, Renamed, Scope, TablePlan, Wishes};
 use cutover_domain::transfer::rows::Fingerprint;
@@ -123,6 +123,25 @@ pub async fn copy(
     options: &CopyOptions,
     progress: Arc<dyn Progress>,
 ) -> TransferResult<CopyReport> {
+    let mut options = options.clone();
+    loop {
+        match attempt(Arc::clone(&source), target, &options, Arc::clone(&progress)).await {
+            // From the beginning, with their values instead. The next time it is another table, or none.
+            Err(TransferError::Computed { table, message }) => {
+                tracing::info!(table, message, "its generated columns become plain ones");
+                options.wishes.not_computed.push((table, message));
+            }
+            outcome => return outcome,
+        }
+    }
+}
+
+async fn attempt(
+    source: Arc<dyn TransferSource>,
+    target: &dyn TransferTarget,
+    options: &CopyOptions,
+    progress: Arc<dyn Progress>,
+) -> TransferResult<CopyReport> {
     let begun = Instant::now();
     let session = target.open(options.rehearsal).await?;
     let unfinished = session.unfinished().await?;
@@ -146,9 +165,11 @@ pub async fn copy(
         },
     };
     job.refuse_early(&catalog, &ground, unfinished.as_ref()).await?;
+    let mut wishes = options.wishes.clone();
+    wishes.not_computed.extend(ground.not_computed.iter().cloned());
     let question = Question {
         scope: options.scope.clone(),
-        wishes: options.wishes.clone(),
+        wishes,
         converter: job.converter.clone(),
     };
     // The file is checked while its values are surveyed; both come before the target is touched.
@@ -220,6 +241,8 @@ struct Ground {
     absent: std::collections::HashSet<String>,
     /// Tables that are there, and are made anew if a run begins.
     dropped: Vec<String>,
+    /// Tables that an unfinished run has made without computed columns: it goes on as it began.
+    not_computed: Vec<(String, String)>,
 }
 
 impl Ground {
@@ -247,6 +270,16 @@ impl Ground {
             .filter(|table| of_run(&table.name) || replaced(&table.made_for))
             .map(|table| table.name.clone())
             .collect();
+        let begun = catalog.tables.iter().filter(|table| of_run(&table.name));
+        let not_computed = begun
+            .filter_map(|made| {
+                let from = source
+                    .tables
+                    .iter()
+                    .find(|from| made.made_for.as_ref() == Some(&from.name))?;
+                computes_nothing(from, made).then(|| (from.name.clone(), "so was seen before".to_owned()))
+            })
+            .collect();
         match catalog.engine {
             Engine::Postgres => catalog.tables.retain(|table| !dropped.contains(&table.name)),
             Engine::Sqlite => absent.extend(dropped.iter().cloned()),
@@ -255,8 +288,26 @@ impl Ground {
             catalog,
             absent,
             dropped,
+            not_computed,
         })
     }
+}
+
+/// Whether all generated columns of a table are plain ones in the table that was made for it.
+fn computes_nothing(from: &Table, made: &Table) -> bool {
+    let plain = |name: &String| {
+        let mut columns = made.columns.iter();
+        let column = columns.find(|column| {
+            let made_for = column.made_for.as_ref();
+            made_for.map_or(&column.name, |made_for| &made_for.column) == name
+        });
+        column.is_some_and(|column| column.generated == Generated::No)
+    };
+    let mut generated = from
+        .columns
+        .iter()
+        .filter(|column| column.generated != Generated::No);
+    generated.all(|column| plain(&column.name))
 }
 
 struct Job<'a> {

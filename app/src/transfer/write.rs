@@ -111,6 +111,11 @@ impl Writer<'_> {
                 }
                 Ok(Written::of(done, self.plan.tables.len()))
             }
+            Err(error @ TransferError::Computed { .. }) => {
+                analysts.shutdown().await;
+                self.session.undo(self.plan).await?;
+                Err(error)
+            }
             // A row that the survey could not foresee: all or nothing, as for those that it did.
             Err(TransferError::Data { row, message }) => {
                 analysts.shutdown().await;
@@ -436,6 +441,11 @@ impl TableLoad {
                         "a constraint is set aside while rows are loaded"
                     );
                     session.relax(&table, &constraint).await?;
+                }
+                // What is computed may be what is refused: SQLite knows infinity where PostgreSQL has an overflow.
+                Err(TransferError::Data(message)) if !self.table.computed.is_empty() => {
+                    let table = self.table.source.name.clone();
+                    return Err(TransferError::Computed { table, message });
                 }
                 outcome => return outcome,
             }

@@ -37,6 +37,8 @@ pub struct TablePlan {
     pub columns: Vec<ColumnPlan>,
     /// Columns that the target computes: the place among all the table's columns, the column, and PostgreSQL's expression.
     pub computed: Vec<(usize, ColumnPlan, String)>,
+    /// Why the target does not compute what the source does, if it was seen not to.
+    pub not_computed: Option<String>,
     /// Whether the target lacks the table.
     pub created: bool,
     /// The statement that makes it, if the target lacks it and more is known than its columns and key.
@@ -131,6 +133,8 @@ pub struct Wishes {
     pub keep_text: bool,
     /// Types by column.
     pub types: Vec<TypeWish>,
+    /// Tables whose generated columns become plain ones, and why: the target was seen not to compute them.
+    pub not_computed: Vec<(String, String)>,
 }
 
 /// A type for a column.
@@ -195,6 +199,14 @@ impl Wishes {
         };
         let found = self.types.iter().filter(meant).max_by_key(rank);
         found.map(|wish| &wish.kind)
+    }
+
+    /// Why the generated columns of a table are not to be computed, if so.
+    pub(super) fn why_not_computed(&self, table: &str) -> Option<&str> {
+        let mut tables = self.not_computed.iter();
+        tables
+            .find(|(name, _)| name == table)
+            .map(|(_, reason)| reason.as_str())
     }
 
     /// A wish that no column of the plan meets is a mistake.
@@ -341,6 +353,7 @@ fn matched(from: &Table, into: &Table, engine: Engine) -> Result<TablePlan, Stri
         engine,
         columns,
         computed: vec![],
+        not_computed: None,
         created: false,
         definition: None,
         unproven_keys,
@@ -450,6 +463,7 @@ impl Plan {
             engine,
             columns,
             computed: vec![],
+            not_computed: None,
             created: true,
             definition: None,
             unproven_keys: vec![],

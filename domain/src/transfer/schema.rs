@@ -241,6 +241,12 @@ impl TablePlan {
                 .iter()
                 .any(|name| generated.contains(&name.to_ascii_lowercase()));
             let expression = match self.columns.get(at).and_then(|plan| self.expression_column(plan)) {
+                _ if self.not_computed.is_some() => {
+                    let said = self.not_computed.as_deref().unwrap_or_default();
+                    Err(format!(
+                        "what PostgreSQL computes does not go with every row ({said})"
+                    ))
+                }
                 _ if on_another => Err("it is computed from another generated column".to_owned()),
                 Some(into) if into.kind != PgKind::Other => {
                     translate::value(sql, &columns, &into).map_err(|reason| reason.0)

@@ -49,6 +49,8 @@ impl Plan {
         Ok(again)
     }
 
+            let reason = wishes.why_not_computed(&table.source.name);
+            table.not_computed = reason.map(str::to_owned);
     /// What to heed for each column of each table.
     fn rules(&self, wishes: &Wishes) -> Vec<Vec<Rules>> {
         let of_table = |table: &TablePlan| {

@@ -26,6 +26,15 @@ pub enum TransferError {
         /// What the database said.
         message: String,
     },
+    /// The target cannot compute columns of a table as its source does, for all rows; nothing of the current step was written. A copy
+    /// goes on with their values.
+    #[error("PostgreSQL cannot compute columns of {table}: {message}")]
+    Computed {
+        /// The table, by its name in the source.
+        table: String,
+        /// What the database said.
+        message: String,
+    },
     /// The target refused a row that was expected to fit; nothing of the current step was written. Exit code 1.
     #[error("{row} was refused: {message}")]
     Data {

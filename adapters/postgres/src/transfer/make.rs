@@ -322,7 +322,9 @@ impl Place<'_> {
 /// What an error that is about the object, not about the server, says; the error itself otherwise.
 fn told(error: TransferError) -> TransferResult<String> {
     match error {
-        TransferError::Data { message, .. } | TransferError::Constraint { message, .. } => Ok(message),
+        TransferError::Data { message, .. }
+        | TransferError::Constraint { message, .. }
+        | TransferError::Computed { message, .. } => Ok(message),
         TransferError::Failed(text) => Ok(text),
         other @ (TransferError::Unreachable(_) | TransferError::Refused(_) | TransferError::Usage(_)) => {
             Err(other)

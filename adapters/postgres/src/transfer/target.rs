@@ -240,6 +240,25 @@ impl PgSession {
         statements
     }
 
+    /// The first table that cannot be made for what it is to compute.
+    async fn uncomputed(&self, plan: &Plan, schema: &Schema) -> Option<TransferError> {
+        for table in plan.tables.iter().filter(|table| !table.computed.is_empty()) {
+            let start = format!("CREATE TABLE {} (", self.table(&table.target));
+            let statement = schema
+                .tables
+                .iter()
+                .find(|statement| statement.starts_with(&start))?;
+            run(&self.client, self.bracket.begin).await.ok()?;
+            let made = run(&self.client, statement).await;
+            run(&self.client, self.bracket.rollback).await.ok()?;
+            if let Err(TransferError::Failed(message)) = made {
+                let table = table.source.name.clone();
+                return Some(TransferError::Computed { table, message });
+            }
+        }
+        None
+    }
+
     fn truncate(&self, tables: &[&TablePlan]) -> Option<String> {
         let names: Vec<String> = tables.iter().map(|table| self.table(&table.target)).collect();
         (!names.is_empty()).then(|| format!("TRUNCATE {}", names.join(", ")))
@@ -321,7 +340,12 @@ impl CopySession for PgSession {
         }
         statements.extend(own_tables::note_made(&self.schema, plan, run.origin.as_ref()));
         statements.extend(own_tables::start_run(&self.schema, plan, run));
-        self.together(&statements).await
+        match self.together(&statements).await {
+            Err(error @ TransferError::Failed(_)) => {
+                Err(self.uncomputed(plan, schema).await.unwrap_or(error))
+            }
+            outcome => outcome,
+        }
     }
 
     async fn progress(&self, table: &str, part: u32) -> TransferResult<TableProgress> {
