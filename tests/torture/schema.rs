@@ -132,10 +132,16 @@ impl Table {
         );
         let rows = client.query(&sql, &[&oid]).await.unwrap();
         let foreign_keys = rows.iter().map(|row| {
+            // The classes that stand beside mixed columns are no columns of the file's key; both sides have them at the same places.
+            let (columns, parent_columns): (Vec<String>, Vec<String>) = (row.get(0), row.get(2));
+            let pairs = columns.into_iter().zip(parent_columns);
+            let pairs =
+                pairs.filter(|(one, other)| !(one.ends_with("__class") && other.ends_with("__class")));
+            let (columns, parent_columns) = pairs.unzip();
             let key = ForeignKey {
-                columns: row.get(0),
+                columns,
                 parent: row.get(1),
-                parent_columns: row.get(2),
+                parent_columns,
                 on_update: action(row.get(3)),
                 on_delete: action(row.get(4)),
             };

@@ -8,7 +8,7 @@ mod declared;
 #[cfg(test)]
 mod tests;
 
-use super::catalog::Column;
+use super::catalog::{Affinity, Column, ColumnKind, Table};
 use super::convert::{FIELD_BYTES_MAX, exact, is_plain};
 use super::json_text;
 use super::rendering::{
@@ -16,6 +16,7 @@ use super::rendering::{
     number_returns, read_moment, small_uuid,
 };
 use super::rows::Value;
+use super::translate;
 use declared::Declared;
 
 /// What else decides, beside the values.
@@ -45,6 +46,7 @@ pub struct Choice {
 #[derive(Debug, Clone)]
 pub struct Evidence {
     declared: Declared,
+    default: Option<Default>,
     /// NULL, INTEGER, REAL, TEXT, BLOB.
     classes: [u64; 5],
     /// The first value of each class, described.
@@ -53,6 +55,30 @@ pub struct Evidence {
     reals: Reals,
     texts: Texts,
     blobs: Blobs,
+}
+
+/// A text that the column's default gives.
+#[derive(Debug, Clone)]
+struct Default {
+    text: Box<str>,
+    /// Always this one; else of its form, with the time of the moment.
+    constant: bool,
+}
+
+impl Default {
+    fn of(column: &Column) -> Option<Self> {
+        let ColumnKind::Sqlite { affinity, .. } = column.kind else {
+            return None;
+        };
+        let sql = column.default.as_deref()?;
+        let text = translate::default_example(sql)?;
+        // One that affinity makes a number of is none.
+        let is_text = affinity == Affinity::Text || !affinity.changes(Value::Text(text.as_bytes()));
+        is_text.then(|| Self {
+            constant: translate::is_string(sql),
+            text: text.into(),
+        })
+    }
 }
 
 const NULL: usize = 0;
@@ -141,13 +167,26 @@ struct Blobs {
 }
 
 impl Evidence {
+    /// Nothing seen yet of a column of a table. One that the table's CHECKs want to be JSON is as good as declared so.
+    pub fn in_table(column: &Column, table: &Table) -> Self {
+        let mut evidence = Self::new(column);
+        let mut checks = table.checks.iter();
+        if evidence.declared == Declared::Other
+            && checks.any(|check| translate::wants_json(&check.expression, &column.name))
+        {
+            evidence.declared = Declared::Json;
+        }
+        evidence
+    }
+
     /// Nothing seen yet.
     pub fn new(column: &Column) -> Self {
         let declared = Declared::of(column);
         Self {
             declared,
+            default: Default::of(column),
             classes: [0; 5],
-            firsts: Default::default(),
+            firsts: [const { None }; 5],
             integers: Integers {
                 min: i64::MAX,
                 max: i64::MIN,
@@ -273,8 +312,48 @@ impl Evidence {
         examples
     }
 
-    /// The type. Every value seen comes back from it, but for those that make [`Choice::rejects_possible`] true.
+    /// The type. Every value seen comes back from it, but for those that make [`Choice::rejects_possible`] true, and what the column's default
+    /// gives does too.
     pub fn choose(&self, rules: Rules) -> Choice {
+        let choice = self.by_values(rules);
+        match &self.default {
+            Some(default) if self.is_text_or_nothing() => self.with_default(default, choice, rules),
+            _ => choice,
+        }
+    }
+
+    fn is_text_or_nothing(&self) -> bool {
+        let others = [INTEGER, REAL, BLOB];
+        others.into_iter().all(|class| self.classes[class] == 0)
+    }
+
+    /// A default of another form than the values' would be lost; if it is a text, the column is what holds both. What it tells of now may be
+    /// respelt, but not change the type.
+    fn with_default(&self, default: &Default, choice: Choice, rules: Rules) -> Choice {
+        let value = Value::Text(default.text.as_bytes());
+        if choice.rendering.encode(value, &mut Vec::new()).is_ok() {
+            return choice;
+        }
+        let mut both = self.clone();
+        both.observe(value);
+        let both = both.by_values(rules);
+        let same = both.rendering.pg_type() == choice.rendering.pg_type();
+        if same {
+            return Choice {
+                why: choice.why,
+                ..both
+            };
+        }
+        if default.constant {
+            return Choice {
+                why: format!("{}; its default is {}", choice.why, value.describe()),
+                ..both
+            };
+        }
+        choice
+    }
+
+    fn by_values(&self, rules: Rules) -> Choice {
         let (rendering, why) = self.decide(rules);
         let too_large = self.texts.longest > FIELD_BYTES_MAX || self.blobs.longest > FIELD_BYTES_MAX;
         let not_text = rendering == Rendering::Text && !self.texts_fit();

@@ -3,13 +3,13 @@
 //!
 //! What has no equal in PostgreSQL is listed, never given another meaning.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 
 use serde::{Deserialize, Serialize};
 
 use super::catalog::{
-    Catalog, Column, ColumnKind, Deferrable, Engine, ForeignKey, Generated, Identity, Index, IndexPart, Key,
-    PgKind, Table,
+    Action, Affinity, Catalog, Column, ColumnKind, Deferrable, Engine, ForeignKey, Generated, Identity,
+    Index, IndexPart, Key, PgKind, Table,
 };
 use super::ddl;
 use super::name::{quoted, quoted_list};
@@ -186,7 +186,7 @@ impl TablePlan {
         self.created && self.engine == Engine::Postgres && self.definition.is_none()
     }
 
-    fn source_column(&self, plan: &ColumnPlan) -> Option<&Column> {
+    pub(super) fn source_column(&self, plan: &ColumnPlan) -> Option<&Column> {
         self.source
             .columns
             .iter()
@@ -472,16 +472,30 @@ impl Maker<'_> {
                 "its rows are carried as an ordinary table; its searches have no equal",
             );
         }
+        let mut collated: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
         for column in &table.source.columns {
             if let Some(collation) = &column.collation {
-                let sql = format!("COLLATE {collation}");
-                self.weaken(
-                    table,
-                    &column.name,
-                    &sql,
-                    "PostgreSQL compares this column by its bytes; keys and indexes over it heed the collation",
-                );
+                collated.entry(collation).or_default().push(&column.name);
             }
+        }
+        for (collation, columns) in collated {
+            let (them, over) = if columns.len() == 1 {
+                ("this column by its", "it")
+            } else {
+                ("these columns by their", "them")
+            };
+            let also = if is_sqlites(collation) {
+                format!("keys and indexes over {over} heed the collation")
+            } else {
+                "the collation belongs to the program that made the file".to_owned()
+            };
+            let reason = format!("PostgreSQL compares {them} bytes; {also}");
+            self.weaken(
+                table,
+                &columns.join(", "),
+                &format!("COLLATE {collation}"),
+                &reason,
+            );
         }
         if table.source.module.is_none() && ddl::resolves_conflicts(&table.source.sql) {
             self.weaken(
@@ -525,8 +539,11 @@ impl Maker<'_> {
             };
             let usable = !is_primary || primary.is_some();
             if plain && usable {
-                self.keys
-                    .push((table.target.clone(), target_names(table, &key.columns)));
+                let sqlites = |name: &Option<String>| name.as_deref().is_none_or(is_sqlites);
+                if key.collations.iter().all(sqlites) {
+                    self.keys
+                        .push((table.target.clone(), target_names(table, &key.columns)));
+                }
                 let sql = format!(
                     "ALTER TABLE {} ADD CONSTRAINT {} {word} USING INDEX {}",
                     self.qualified(&table.target),
@@ -540,7 +557,7 @@ impl Maker<'_> {
                     table,
                     &name,
                     &original,
-                    "made a unique index that heeds collation and class, which no constraint can",
+                    "made a unique index that heeds the collation, which no constraint can",
                 );
             }
         }
@@ -608,6 +625,19 @@ impl Maker<'_> {
                     return None;
                 }
             }
+        }
+        if let Some(collation) = parts
+            .iter()
+            .find_map(|part| part.collation.as_deref().filter(|name| !is_sqlites(name)))
+        {
+            let reason = format!(
+                "made over bytes, because the collation {collation} belongs to the program that made the file"
+            );
+            self.weaken(table, name, original, &reason);
+        }
+        if unique && parts.iter().any(|part| tells_apart(table, part)) {
+            let reason = "1 and 1.0, which SQLite takes for the same, are two values here, for their classes are part of the key";
+            self.weaken(table, name, original, reason);
         }
         let word = if unique { "UNIQUE INDEX" } else { "INDEX" };
         let place = self.qualified(&table.target);
@@ -715,11 +745,14 @@ impl Maker<'_> {
 
     fn foreign_keys(&mut self, table: &TablePlan, plan: &Plan, source: &Catalog, target: &Catalog) {
         for key in &table.source.foreign_keys {
+            let parent_columns = match key.parent_columns.as_slice() {
+                [] => String::new(),
+                columns => format!(" ({})", columns.join(", ")),
+            };
             let original = format!(
-                "FOREIGN KEY ({}) REFERENCES {} ({})",
+                "FOREIGN KEY ({}) REFERENCES {}{parent_columns}",
                 key.columns.join(", "),
-                key.parent,
-                key.parent_columns.join(", ")
+                key.parent
             );
             match self.foreign_key(table, key, plan, source, target) {
                 Ok(definition) => {
@@ -767,21 +800,33 @@ impl Maker<'_> {
             ));
         }
         let mut columns = Vec::new();
-        for (name, (_, parent_kind)) in key.columns.iter().zip(&parent.columns) {
+        let mut referred = Vec::new();
+        for (name, parent) in key.columns.iter().zip(&parent.columns) {
             let plan = table.place_of(name).and_then(|place| table.columns.get(place));
             let plan = plan.ok_or_else(|| format!("{name} is a computed column"))?;
             let kind = plan.kind.as_ref().and_then(kind_of);
-            if plan.class_column.is_some() {
-                return Err(format!("the values of {name} are of several classes"));
-            }
-            if kind != *parent_kind {
+            if kind != parent.kind || plan.class_column.is_some() != parent.class_column.is_some() {
                 return Err(format!(
                     "{name} and what it refers to have values of different types"
                 ));
             }
-            columns.push(plan.target.as_str());
+            if plan.class_column.is_some() && [key.on_delete, key.on_update].contains(&Action::SetDefault) {
+                return Err(format!(
+                    "{name} has values of several classes, and no default for both"
+                ));
+            }
+            columns.extend(
+                std::iter::once(&plan.target)
+                    .chain(&plan.class_column)
+                    .map(String::as_str),
+            );
+            referred.extend(
+                std::iter::once(&parent.name)
+                    .chain(&parent.class_column)
+                    .map(String::as_str),
+            );
         }
-        let parent_columns: HashSet<String> = parent.columns.iter().map(|(name, _)| name.clone()).collect();
+        let parent_columns: HashSet<String> = referred.iter().map(|name| (*name).to_owned()).collect();
         let is_key = parent.is_key
             || self
                 .keys
@@ -802,7 +847,7 @@ impl Maker<'_> {
             "FOREIGN KEY ({}) REFERENCES {} ({}) ON UPDATE {} ON DELETE {}{timing}",
             quoted_list(columns),
             self.qualified(&parent.name),
-            quoted_list(parent.columns.iter().map(|(name, _)| name)),
+            quoted_list(referred),
             key.on_update.as_sql(),
             key.on_delete.as_sql()
         ))
@@ -823,18 +868,26 @@ impl Maker<'_> {
 /// A table that a foreign key points to, as it is in the target.
 struct Parent {
     name: String,
-    columns: Vec<(String, Option<PgKind>)>,
+    columns: Vec<ParentColumn>,
     /// Whether it is known that the columns are a key.
     is_key: bool,
+}
+
+struct ParentColumn {
+    name: String,
+    kind: Option<PgKind>,
+    class_column: Option<String>,
 }
 
 impl Parent {
     fn of_plan(parent: &TablePlan, key: &ForeignKey) -> Self {
         let column = |name: &String| {
             let plan = parent.columns.get(parent.place_of(name)?)?;
-            let kind = plan.kind.as_ref().and_then(kind_of);
-            let kind = kind.filter(|_| plan.class_column.is_none());
-            Some((plan.target.clone(), kind))
+            Some(ParentColumn {
+                name: plan.target.clone(),
+                kind: plan.kind.as_ref().and_then(kind_of),
+                class_column: plan.class_column.clone(),
+            })
         };
         let columns: Option<Vec<_>> = key.parent_columns.iter().map(column).collect();
         Self {
@@ -847,11 +900,18 @@ impl Parent {
     fn of_target(parent: &Table, key: &ForeignKey) -> Self {
         let column = |name: &String| {
             let column = parent.column(name)?;
-            Some((column.name.clone(), kind_of(&column.kind)))
+            Some(ParentColumn {
+                name: column.name.clone(),
+                kind: kind_of(&column.kind),
+                class_column: column
+                    .made_for
+                    .as_ref()
+                    .and_then(|made_for| made_for.class_column.clone()),
+            })
         };
         let columns: Option<Vec<_>> = key.parent_columns.iter().map(column).collect();
         let columns = columns.unwrap_or_default();
-        let names: HashSet<&String> = columns.iter().map(|(name, _)| name).collect();
+        let names: HashSet<&String> = columns.iter().map(|column| &column.name).collect();
         let mut keys = parent.primary_key.iter().chain(&parent.uniques);
         let is_key = keys.any(|key| key.columns.iter().collect::<HashSet<_>>() == names);
         Self {
@@ -875,8 +935,29 @@ struct MadePart {
     sql: Vec<String>,
     /// The same as hashes.
     hashed: Vec<String>,
-    /// Whether it is one column and nothing else.
+    /// Whether it is a column, or one and its class, and nothing else.
     plain: bool,
+}
+
+/// Whether values of a part of a key are told apart that SQLite takes for the same: integers and whole reals, which no other affinity leaves
+/// side by side.
+fn tells_apart(table: &TablePlan, part: &IndexPart) -> bool {
+    let plan = table
+        .columns
+        .iter()
+        .find(|column| Some(&column.source) == part.column.as_ref());
+    let column = plan
+        .filter(|plan| plan.class_column.is_some())
+        .and_then(|plan| table.source_column(plan));
+    column.is_some_and(|column| {
+        matches!(
+            column.kind,
+            ColumnKind::Sqlite {
+                affinity: Affinity::Blob,
+                ..
+            }
+        )
+    })
 }
 
 fn index_part(table: &TablePlan, part: &IndexPart, expressions: &[ExprColumn]) -> Result<MadePart, String> {
@@ -909,12 +990,11 @@ fn index_part(table: &TablePlan, part: &IndexPart, expressions: &[ExprColumn]) -
         return Ok(MadePart {
             hashed: vec![hash(&column, kind), quoted(class)],
             sql: vec![column, quoted(class)],
-            plain: false,
+            plain: true,
         });
     }
     let textual = matches!(kind, Some(PgKind::Text | PgKind::Varchar(_) | PgKind::Char(_)));
     match part.collation.as_deref().filter(|_| textual) {
-        None => Ok(made(column.clone(), hash(&column, kind), true)),
         Some(collation) if collation.eq_ignore_ascii_case("NOCASE") => {
             let sql = format!("(translate({column}, '{UPPER}', '{LOWER}'))");
             Ok(made(sql.clone(), hash(&sql, kind), false))
@@ -923,10 +1003,15 @@ fn index_part(table: &TablePlan, part: &IndexPart, expressions: &[ExprColumn]) -
             let sql = format!("(rtrim({column}, ' '))");
             Ok(made(sql.clone(), hash(&sql, kind), false))
         }
-        Some(collation) => Err(format!(
-            "the collation {collation} belongs to the program that made the file"
-        )),
+        // Of any other collation: what is the same by its bytes is the same by that.
+        None | Some(_) => Ok(made(column.clone(), hash(&column, kind), true)),
     }
+}
+
+/// Whether a collation is SQLite's own.
+fn is_sqlites(collation: &str) -> bool {
+    let own = ["BINARY", "NOCASE", "RTRIM"];
+    own.iter().any(|own| collation.eq_ignore_ascii_case(own))
 }
 
 /// NOCASE folds these and no others.
@@ -942,9 +1027,11 @@ fn hash(sql: &str, kind: Option<PgKind>) -> String {
 }
 
 fn target_names(table: &TablePlan, columns: &[String]) -> HashSet<String> {
-    let place = columns.iter().filter_map(|name| table.place_of(name));
-    place
-        .filter_map(|place| Some(table.columns.get(place)?.target.clone()))
+    let places = columns.iter().filter_map(|name| table.place_of(name));
+    let columns = places.filter_map(|place| table.columns.get(place));
+    columns
+        .flat_map(|column| std::iter::once(&column.target).chain(&column.class_column))
+        .cloned()
         .collect()
 }
 

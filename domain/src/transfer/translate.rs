@@ -87,10 +87,104 @@ pub fn default(sql: &str, into: &ExprColumn) -> Result<String, Untranslatable> {
 /// A text that a default gives: itself if it is one, or what it would tell of some moment if it tells of now. None of other defaults.
 pub fn default_example(sql: &str) -> Option<String> {
     let expr = tree::parse(sql).ok()?;
-    if let tree::Node::Text(text) = &expr.node {
-        return Some(text.clone());
+    string(&expr).or_else(|| clock::Moment::of(&expr)?.ok()?.example())
+}
+
+/// Whether a default is nothing but a string.
+pub fn is_string(sql: &str) -> bool {
+    tree::parse(sql).is_ok_and(|expr| string(&expr).is_some())
+}
+
+/// The string that a default is; a lone name is one too, but for TRUE and FALSE.
+fn string(expr: &tree::Expr) -> Option<String> {
+    match &expr.node {
+        tree::Node::Text(text) => Some(text.clone()),
+        tree::Node::Name { name, double_quoted } => {
+            let truth = ["TRUE", "FALSE"]
+                .iter()
+                .any(|word| name.eq_ignore_ascii_case(word));
+            (*double_quoted || !truth).then(|| name.clone())
+        }
+        _ => None,
     }
-    clock::Moment::of(&expr)?.ok()?.example()
+}
+
+/// The names of columns that an expression works on, as [`names`] gives them: not those of which it asks only whether they are NULL, or are
+/// JSON.
+pub fn names_worked_on(sql: &str) -> Vec<String> {
+    let asked = asked(sql);
+    let is_asked = |name: &String| asked.iter().any(|asked| asked.name.eq_ignore_ascii_case(name));
+    names(sql)
+        .into_iter()
+        .filter(|name| !is_asked(name) || uses(sql, name) > asked_times(&asked, name))
+        .collect()
+}
+
+/// Whether an expression asks if a column is JSON, and nothing else of it but whether it is NULL.
+pub fn wants_json(sql: &str, column: &str) -> bool {
+    let asked = asked(sql);
+    let of_column = || {
+        asked
+            .iter()
+            .filter(|asked| asked.name.eq_ignore_ascii_case(column))
+    };
+    of_column().any(|asked| asked.json) && uses(sql, column) == of_column().count()
+}
+
+/// A question about a column.
+struct Asked {
+    name: String,
+    /// Whether it is JSON; else whether it is NULL.
+    json: bool,
+}
+
+/// The questions `json_valid(column)` and `column IS NULL` with its kin that an expression asks, where they stand for themselves.
+fn asked(sql: &str) -> Vec<Asked> {
+    const BEFORE: [&str; 8] = ["(", ",", "AND", "OR", "NOT", "WHEN", "THEN", "ELSE"];
+    let tokens = token::tokens(sql);
+    let is = |at: Option<usize>, word: &str| {
+        at.and_then(|at| tokens.get(at))
+            .is_some_and(|token| token.is(word))
+    };
+    let mut asked = Vec::new();
+    for (at, token) in tokens.iter().enumerate() {
+        if !token.is_word() && !token.is_quoted_name() {
+            continue;
+        }
+        let next = |words: &[&str]| (1..).zip(words).all(|(by, word)| is(Some(at + by), word));
+        let json = is(at.checked_sub(1), "(") && is(at.checked_sub(2), "json_valid") && next(&[")"]);
+        let alone = at == 0 || BEFORE.iter().any(|word| is(at.checked_sub(1), word));
+        let null = [
+            &["IS", "NULL"][..],
+            &["IS", "NOT", "NULL"],
+            &["ISNULL"],
+            &["NOTNULL"],
+            &["NOT", "NULL"],
+        ];
+        if json || (alone && null.iter().any(|words| next(words))) {
+            let name = token.name();
+            asked.push(Asked { name, json });
+        }
+    }
+    asked
+}
+
+fn asked_times(asked: &[Asked], name: &str) -> usize {
+    asked
+        .iter()
+        .filter(|asked| asked.name.eq_ignore_ascii_case(name))
+        .count()
+}
+
+/// How often an expression names a column.
+fn uses(sql: &str, column: &str) -> usize {
+    let tokens = token::tokens(sql);
+    let named = tokens
+        .iter()
+        .filter(|token| token.is_word() || token.is_quoted_name());
+    named
+        .filter(|token| token.name().eq_ignore_ascii_case(column))
+        .count()
 }
 
 /// The identifiers that an expression uses, in order, each once: its columns, and strings in double quotes that could be.

@@ -5,7 +5,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::catalog::{Catalog, ColumnKind, Engine, PgKind, PgType, Table};
+use super::catalog::{Catalog, ColumnKind, Engine, Identity, PgKind, PgType, Table};
 use super::evidence::{Choice, Evidence, Rules};
 use super::naming::Names;
 use super::plan::{ColumnPlan, Plan, TablePlan, Wishes};
@@ -26,8 +26,9 @@ impl Plan {
         wishes: &Wishes,
     ) -> Result<Vec<bool>, String> {
         wishes.check(self)?;
-        let joined = self.joined_columns(source);
         let rules = self.rules(wishes);
+        let joins = self.joined_columns(source);
+        let several = joins.of_several_classes(self, surveys, &rules);
         let mut again = vec![false; self.tables.len()];
         for (at, (table, survey)) in self.tables.iter_mut().zip(surveys).enumerate() {
             for (place, column) in table.columns.iter_mut().enumerate() {
@@ -35,22 +36,25 @@ impl Plan {
                     continue;
                 };
                 let own = rules_of(&rules, (at, place));
-                let decision = match wishes.of(&table.source.name, &column.source) {
-                    Some(kind) => wished(kind, evidence, own),
-                    None => alike(evidence, own, joined.get(&(at, place)), surveys, &rules).into(),
+                let proven = || {
+                    let joined = joins.groups.get(&(at, place));
+                    let several = several.contains(&(at, place));
+                    alike(evidence, own, joined, several, surveys, &rules)
                 };
+                let wish = wishes.of(&table.source.name, &column.source);
+                let decision = wish.map_or_else(|| proven().into(), |kind| wished(kind, evidence, own));
                 again[at] |= decision.rejects_possible;
                 column.kind = Some(ColumnKind::Postgres(decision.kind));
                 column.rendering = decision.rendering;
                 column.why = decision.why;
             }
             table.name_class_columns();
+            let reason = wishes.why_not_computed(&table.source.name);
+            table.not_computed = reason.map(str::to_owned);
         }
         Ok(again)
     }
 
-            let reason = wishes.why_not_computed(&table.source.name);
-            table.not_computed = reason.map(str::to_owned);
     /// What to heed for each column of each table.
     fn rules(&self, wishes: &Wishes) -> Vec<Vec<Rules>> {
         let of_table = |table: &TablePlan| {
@@ -69,9 +73,10 @@ impl Plan {
         self.tables.iter().map(of_table).collect()
     }
 
-    /// For each column that foreign keys join with others: those others and itself.
-    fn joined_columns(&self, source: &Catalog) -> HashMap<Place, Vec<Place>> {
+    /// Which columns foreign keys join.
+    fn joined_columns(&self, source: &Catalog) -> Joins {
         let mut groups: Vec<Vec<Place>> = Vec::new();
+        let mut parents = HashSet::new();
         for (at, table) in self.tables.iter().enumerate() {
             for key in &table.source.foreign_keys {
                 let Some(parent_at) = self.position_of(source, &key.parent) else {
@@ -85,6 +90,7 @@ impl Plan {
                         .and_then(|table| table.place_of(parent));
                     if let (Some(child), Some(parent)) = (child, parent) {
                         join(&mut groups, (at, child), (parent_at, parent));
+                        parents.insert((parent_at, parent));
                     }
                 }
             }
@@ -93,13 +99,51 @@ impl Plan {
             let places = group.clone();
             places.into_iter().map(move |place| (place, group.clone()))
         });
-        each.collect()
+        Joins {
+            groups: each.collect(),
+            parents,
+        }
     }
 
     /// The place of a table of the source in the plan, by a name that may differ by case.
     pub(super) fn position_of(&self, source: &Catalog, table: &str) -> Option<usize> {
         let name = &source.table(table)?.name;
         self.tables.iter().position(|table| table.source.name == *name)
+    }
+}
+
+/// The columns that foreign keys join.
+struct Joins {
+    /// For each of them: all that it is joined with, and itself.
+    groups: HashMap<Place, Vec<Place>>,
+    /// Those that are referred to.
+    parents: HashSet<Place>,
+}
+
+impl Joins {
+    /// The columns whose values are of several classes because those of a column are that they refer to: a foreign key stands between both
+    /// only if the class is beside each. That is so unless one of them loses more by it than the key: a rowid, or what an expression works on.
+    fn of_several_classes(
+        &self,
+        plan: &Plan,
+        surveys: &[TableSurvey],
+        rules: &[Vec<Rules>],
+    ) -> HashSet<Place> {
+        let alone = |place: &Place| {
+            let evidence = surveys.get(place.0).and_then(|survey| survey.evidence(place.1));
+            evidence.is_some_and(|evidence| evidence.choose(rules_of(rules, *place)).rendering.has_class())
+        };
+        let bound = |place: &Place| {
+            let table = plan.tables.get(place.0);
+            let column = table.and_then(|table| table.source_column(table.columns.get(place.1)?));
+            let is_rowid = column.is_none_or(|column| column.identity != Identity::No);
+            is_rowid || (rules_of(rules, *place).used_in_expressions && !alone(place))
+        };
+        let groups = self.groups.iter().filter(|(_, group)| {
+            let mut parents = group.iter().filter(|place| self.parents.contains(place));
+            parents.any(alone) && !group.iter().any(bound)
+        });
+        groups.map(|(place, _)| *place).collect()
     }
 }
 
@@ -145,11 +189,12 @@ fn rules_of(rules: &[Vec<Rules>], (table, column): Place) -> Rules {
 }
 
 /// The choice for a column, or for all that foreign keys join it with: by the values of all, and plain if an expression speaks of one of
-/// them. Where those have no type in common each gets its own.
+/// them. Where those have no type in common each gets its own, unless all are of `several` classes.
 fn alike(
     evidence: &Evidence,
     own: Rules,
     joined: Option<&Vec<Place>>,
+    several: bool,
     surveys: &[TableSurvey],
     rules: &[Vec<Rules>],
 ) -> Choice {
@@ -167,7 +212,7 @@ fn alike(
         }
     }
     match all.map(|all| all.choose(strictest)) {
-        Some(together) if !together.rendering.has_class() => together,
+        Some(together) if several || !together.rendering.has_class() => together,
         _ => alone,
     }
 }
@@ -196,7 +241,7 @@ fn wished(kind: &PgType, evidence: &Evidence, rules: Rules) -> Decision {
     }
 }
 
-/// Names that CHECKs, generated columns, expressions of indexes and conditions of partial ones use, in lower case.
+/// Names that CHECKs, generated columns, expressions of indexes and conditions of partial ones work on, in lower case.
 fn names_in_expressions(table: &Table) -> HashSet<String> {
     let generated = table.columns.iter().filter_map(|column| match &column.generated {
         super::catalog::Generated::No => None,
@@ -208,7 +253,7 @@ fn names_in_expressions(table: &Table) -> HashSet<String> {
         expressions.chain(&index.predicate)
     });
     let all = generated.chain(checks).chain(parts);
-    all.flat_map(|sql| translate::names(sql))
+    all.flat_map(|sql| translate::names_worked_on(sql))
         .map(|name| name.to_ascii_lowercase())
         .collect()
 }

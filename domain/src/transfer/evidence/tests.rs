@@ -616,3 +616,45 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn a_default_is_a_value_like_those_that_are_there() {
+    let with = |declared: &str, default: &str, values: &[Owned]| {
+        let mut evidence = Evidence::new(&Column {
+            default: Some(default.to_owned()),
+            ..column(declared)
+        });
+        for value in values {
+            evidence.observe(value.value());
+        }
+        evidence.choose(Rules::default()).rendering.to_string()
+    };
+    let days = ["2024-01-31".into(), "2024-02-29".into()];
+    assert_eq!(with("DATE", "'2000-01-01'", &days), "date");
+    assert_eq!(with("DATE", "'0000-00-00'", &days), "text");
+    assert_eq!(with("DATE", "''", &days), "text");
+    assert_eq!(with("DATE", "''", &[]), "text");
+    assert_eq!(with("DATE", "NULL", &days), "date");
+    // It says when, not how: the type stays, and what it gives is told to be respelt.
+    assert_eq!(with("DATE", "CURRENT_TIMESTAMP", &days), "date");
+    let fine = ["2024-01-31 10:20:30.123456".into()];
+    assert_eq!(
+        with("DATETIME", "CURRENT_TIMESTAMP", &fine),
+        "timestamp space six-or-none"
+    );
+    assert_eq!(
+        with("DATETIME", "'2000-01-01 00:00:00+00:00'", &[]),
+        "timestamptz space six-or-none +00:00"
+    );
+    // A text of this form in a column that is declared as text is one.
+    assert_eq!(with("TEXT", "'2024-01-31'", &[]), "text");
+    // A number is none, and a text among numbers changes no type.
+    assert_eq!(with("DATETIME", "'5'", &[]), "timestamp space six-or-none");
+    assert_eq!(with("INTEGER", "'x'", &[1.into()]), "integer");
+    let evidence = Evidence::new(&Column {
+        default: Some("'none'".to_owned()),
+        ..column("UUID")
+    });
+    let why = evidence.choose(Rules::default()).why;
+    assert_eq!(why, "no values: by its declaration; its default is \"none\"");
+}

@@ -166,7 +166,7 @@ fn conditions() {
             ),
             (
                 "mixed = 1",
-                "! a value whose class PostgreSQL does not keep is compared with text",
+                "! a value whose class or spelling its type does not tell is compared with text",
             ),
             // Patterns.
             (
@@ -559,6 +559,38 @@ fn names_are_those_of_columns() {
 }
 
 #[test]
+fn what_is_only_asked_is_not_worked_on() {
+    let worked_on = |sql| names_worked_on(sql).join(" ");
+    assert_eq!(worked_on("json_valid(a) OR \"A\" IS NULL"), "");
+    assert_eq!(worked_on("a IS NOT NULL AND (b ISNULL OR NOT c NOTNULL)"), "");
+    assert_eq!(
+        worked_on("CASE WHEN a IS NULL THEN b ELSE c IS NULL END"),
+        "b END"
+    );
+    // What is asked for here is a whole of which the column is a part.
+    assert_eq!(worked_on("a || b IS NULL"), "a b");
+    assert_eq!(worked_on("a IS NULL AND length(a) > 1"), "a");
+    assert_eq!(worked_on("json_valid(a || '')"), "a");
+    assert_eq!(worked_on("a IS NULLIF"), "a NULLIF");
+    assert!(wants_json("(JSON_VALID(\"j\") OR \"j\" IS NULL)", "J"));
+    assert!(!wants_json("j IS NULL", "j"));
+    assert!(!wants_json("json_valid(j) AND length(j) < 9", "j"));
+    assert!(!wants_json("json_valid(j, 6)", "j"));
+}
+
+#[test]
+fn a_default_that_is_a_string_is_known() {
+    let example = |sql| (default_example(sql).unwrap_or_default(), is_string(sql));
+    assert_eq!(example("'a'"), ("a".to_owned(), true));
+    assert_eq!(example("\"a b\""), ("a b".to_owned(), true));
+    assert_eq!(example("now"), ("now".to_owned(), true));
+    assert!(!example("CURRENT_TIMESTAMP").1 && example("CURRENT_TIMESTAMP").0.len() == 19);
+    for none in ["7", "TRUE", "NULL", "x'00'", "random()"] {
+        assert_eq!(example(none), (String::new(), false), "{none}");
+    }
+}
+
+#[test]
 fn depth_and_size_are_bounded() {
     let columns = columns();
     let deep = format!("{}i{}", "(".repeat(10_000), ")".repeat(10_000));
@@ -580,10 +612,10 @@ fn depth_and_size_are_bounded() {
     assert!(condition(&long, &columns).is_ok());
     let many = vec!["1"; 10_000].join(", ");
     assert!(condition(&format!("i IN ({many})"), &columns).is_ok());
-    // What is allowed fits a small stack.
+    // What is allowed fits the stack that threads have, even where nothing is optimised.
     let allowed = format!("{}i{}", "abs(".repeat(45), ")".repeat(45));
     let thread = std::thread::Builder::new()
-        .stack_size(1 << 20)
+        .stack_size(2 << 20)
         .spawn(move || condition(&allowed, &columns));
     assert!(thread.unwrap().join().unwrap().is_ok());
 }
@@ -594,7 +626,8 @@ proptest! {
         let columns = columns();
         drop(condition(&sql, &columns));
         drop(index_part(&sql, &columns));
-        drop(names(&sql));
+        drop(names_worked_on(&sql));
+        drop((default_example(&sql), is_string(&sql), wants_json(&sql, "t")));
         for column in &columns {
             drop(default(&sql, column));
             drop(value(&sql, &columns, column));

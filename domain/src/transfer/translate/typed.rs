@@ -96,7 +96,7 @@ impl Class {
             Self::Uuid => "a UUID",
             Self::Other(PgKind::Json | PgKind::Jsonb) => "JSON",
             Self::Other(PgKind::Timestamp(_) | PgKind::Timestamptz(_) | PgKind::Time(_)) => "a time",
-            Self::Other(_) => "a value whose class PostgreSQL does not keep",
+            Self::Other(_) => "a value whose class or spelling its type does not tell",
         }
     }
 }
