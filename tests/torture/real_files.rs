@@ -185,6 +185,28 @@ async fn a_default_that_is_no_time() {
     );
 }
 
+/// Firefox's icons: a blank before the semicolon is part of a table's text, and the pages are large.
+#[tokio::test]
+async fn a_blank_at_the_end_of_a_table() {
+    let make = |path: &std::path::Path| {
+        execute(
+            path,
+            "PRAGMA page_size = 32768; PRAGMA auto_vacuum = INCREMENTAL;
+             CREATE TABLE meta (key TEXT PRIMARY KEY, value NOT NULL) WITHOUT ROWID ; INSERT INTO meta VALUES ('a', 1);
+             CREATE TABLE strict (a TEXT NOT NULL ) /* so */ STRICT /* there */ ; INSERT INTO strict VALUES ('x');",
+        );
+    };
+    let copied = Theme::made("icons.db", make).equal().await;
+    copied.lists_nothing();
+    assert_eq!(copied.brought_back["weakened"].to_string(), "[]");
+    let back = copied.again().await;
+    let shape = ["page_size", "auto_vacuum"].map(|pragma| {
+        back.query_row(&format!("PRAGMA {pragma}"), [], |row| row.get::<_, i64>(0))
+            .unwrap()
+    });
+    assert_eq!(shape, [32_768, 2]);
+}
+
 /// Firefox's certificates: ABORT is what happens anyway.
 #[tokio::test]
 async fn a_resolution_that_is_the_usual_one() {

@@ -197,6 +197,14 @@ fn primary_key(tokens: &[Token<'_>]) -> Vec<String> {
     names.map(|name| name.to_ascii_lowercase()).collect()
 }
 
+/// Whether two texts are the same but for blanks and comments.
+pub fn alike(one: &str, other: &str) -> bool {
+    let (one, other) = (tokens(one), tokens(other));
+    one.iter()
+        .map(|token| token.text)
+        .eq(other.iter().map(|token| token.text))
+}
+
 /// Whether a definition is no column's.
 fn is_table_constraint(tokens: &[Token<'_>]) -> bool {
     const WORDS: [&str; 5] = ["CONSTRAINT", "PRIMARY", "UNIQUE", "CHECK", "FOREIGN"];
@@ -480,6 +488,7 @@ mod tests {
             loose("CREATE TABLE t(a INT NOT NULL, b AS (a = '5')) STRICT"),
             "CREATE TABLE t(a INT NULL, b AS (a = '5')) STRICT"
         );
+        assert!(alike("CREATE TABLE t(a) /* b */ ", "CREATE  TABLE t(a)") && !alike("'a b'", "'a  b'"));
         assert_eq!(loosened("CREATE VIRTUAL TABLE f USING fts5(a)"), None);
         assert_eq!(loosened("CREATE TABLE t(a); DROP TABLE u"), None);
     }

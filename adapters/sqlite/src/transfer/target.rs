@@ -134,7 +134,7 @@ impl TransferTarget for SqliteTarget {
         self.run_on(missing, move |connection| {
             // An empty file tells nothing of how it will store text.
             if let Some(origin) = &origin {
-                shape_file(connection, &origin.settings)?;
+                shape_file(connection, &origin.settings, &["encoding"])?;
             }
             let mut catalog = catalog::read(connection)?;
             let mut absent = HashSet::new();
@@ -377,11 +377,13 @@ fn give_texts(connection: &Connection, texts: &[(String, String)]) -> rusqlite::
     })
 }
 
-/// Gives loose tables their own text back. Told is which tables could not be made by it.
+/// Gives loose tables their own text back: those of `as_they_were`, which have no column more than they had. Told is which tables could not be
+/// made by it.
 fn tighten(
     connection: &Connection,
     origin: &Origin,
     planned: &HashSet<String>,
+    as_they_were: &[String],
 ) -> rusqlite::Result<Vec<Weakened>> {
     let mut texts = Vec::new();
     let mut weakened = Vec::new();
@@ -396,19 +398,25 @@ fn tighten(
         let Some(made) = made.filter(|made| *made != object.sql) else {
             continue;
         };
-        if ddl::loosened(&object.sql).is_some_and(|loose| loose.trim_end() == made) {
+        let is_loose = ddl::loosened(&object.sql).is_some_and(|loose| ddl::alike(&loose, &made));
+        let reason = if is_loose {
             texts.push((object.name.clone(), object.sql.clone()));
-        } else if let Some(reason) = why_not(&object.sql) {
-            weakened.push(Weakened {
-                table: object.name.clone(),
-                constraint: object.name.clone(),
-                sql: object.sql.clone(),
-                reason: format!(
-                    "made of its columns and its key only, because SQLite does not make it: {reason}"
-                ),
-                ..Weakened::default()
-            });
-        }
+            None
+        } else if as_they_were.contains(&object.name) {
+            Some("made by another text than its own".to_owned())
+        } else {
+            let reason = why_not(&object.sql);
+            reason.map(|reason| {
+                format!("made of its columns and its key only, because SQLite does not make it: {reason}")
+            })
+        };
+        weakened.extend(reason.map(|reason| Weakened {
+            table: object.name.clone(),
+            constraint: object.name.clone(),
+            sql: object.sql.clone(),
+            reason,
+            ..Weakened::default()
+        }));
     }
     give_texts(connection, &texts)?;
     Ok(weakened)
@@ -458,7 +466,9 @@ impl CopySession for SqliteSession {
     async fn start(&self, plan: &Plan, _: &Schema, run: &RunStart) -> TransferResult<()> {
         if let Some(origin) = &plan.origin {
             let settings = origin.settings.clone();
-            self.run(move |connection| shape_file(connection, &settings))
+            // A file that tells how it is vacuumed has its first page, and the size of all others.
+            let names = ["encoding", "page_size", "auto_vacuum"];
+            self.run(move |connection| shape_file(connection, &settings, &names))
                 .await?;
         }
         let mut statements = vec![own_tables::TABLES.to_owned()];
@@ -545,11 +555,12 @@ impl CopySession for SqliteSession {
         if let Some(origin) = plan.origin.clone() {
             let planned: HashSet<String> = names(plan, |_| true).into_iter().collect();
             let made = names(plan, is_by_definition);
+            let as_they_were = names(plan, |table| is_by_definition(table) && !has_later_columns(table));
             let bracket = self.bracket;
             weakened = self
                 .run(move |connection| {
                     bracketed(connection, bracket, |connection| {
-                        let mut weakened = tighten(connection, &origin, &planned)?;
+                        let mut weakened = tighten(connection, &origin, &planned, &as_they_were)?;
                         weakened.extend(complete(connection, &origin, &planned)?);
                         weakened.extend(broken_foreign_keys(connection, &made)?);
                         for table in &made {
@@ -599,14 +610,24 @@ fn is_by_definition(table: &TablePlan) -> bool {
     table.created && table.definition.is_some()
 }
 
-/// Gives a file that holds nothing yet the form that can only be given then.
-fn shape_file(connection: &Connection, settings: &[(String, String)]) -> rusqlite::Result<()> {
+/// Whether a table gets columns that its origin knows nothing of.
+fn has_later_columns(table: &TablePlan) -> bool {
+    table.columns.iter().any(|column| column.added)
+}
+
+/// Gives a file that holds nothing yet the form that can only be given then: of its settings those of these names, in this order.
+fn shape_file(
+    connection: &Connection,
+    settings: &[(String, String)],
+    names: &[&str],
+) -> rusqlite::Result<()> {
     let pages: i64 = connection.query_row("PRAGMA page_count", [], |row| row.get(0))?;
     if pages > 0 || !connection.is_autocommit() {
         return Ok(());
     }
-    for (name, value) in settings {
-        if matches!(name.as_str(), "encoding" | "page_size" | "auto_vacuum") && is_word(value) {
+    for name in names {
+        let value = settings.iter().find(|(setting, _)| setting == name);
+        if let Some((_, value)) = value.filter(|(_, value)| is_word(value)) {
             connection.execute_batch(&format!("PRAGMA {name} = '{value}'"))?;
         }
     }
@@ -698,7 +719,7 @@ fn additions(plan: &Plan) -> Vec<String> {
             });
         if let Some(definition) = table.definition.as_ref().filter(|sql| ddl::is_one_create(sql)) {
             // The text that a table is given in the end knows nothing of columns that came later.
-            let later = table.columns.iter().any(|column| column.added);
+            let later = has_later_columns(table);
             let own = objects().find(|object| object.kind == "table" && object.name == table.target);
             let own = own.map(|object| &object.sql).filter(|_| later);
             statements.push(own.unwrap_or(definition).clone());
