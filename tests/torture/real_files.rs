@@ -185,6 +185,60 @@ async fn a_default_that_is_no_time() {
     );
 }
 
+/// Prefect: the milliseconds of SQLite's clock, filled up to microseconds.
+#[tokio::test]
+async fn a_default_with_milliseconds_filled_up() {
+    let theme = Theme::new(
+        "CREATE TABLE t (id INTEGER PRIMARY KEY, created DATETIME DEFAULT (strftime('%Y-%m-%d %H:%M:%f000', 'now')) NOT NULL,
+             text TEXT DEFAULT (strftime('%Y-%m-%d %H:%M:%f000', 'now')));
+         INSERT INTO t VALUES (1, '2024-01-31 10:20:30.123456', 'x');",
+    );
+    let copied = theme.equal().await;
+    copied
+        .is("t", "created", "timestamp without time zone")
+        .lists_nothing();
+    copied.query("INSERT INTO t (id) VALUES (2)").await;
+    let (created, text): (String, String) = copied
+        .again()
+        .await
+        .query_row("SELECT created, text FROM t WHERE id = 2", [], |row| {
+            Ok((row.get(0)?, row.get(1)?))
+        })
+        .unwrap();
+    for written in [&created, &text] {
+        assert!(written.len() == 26 && written.ends_with("000"), "{written}");
+    }
+}
+
+/// Sequelize and Ruby put a blank before the zone.
+#[tokio::test]
+async fn a_blank_before_the_zone() {
+    let theme = Theme::new(
+        "CREATE TABLE t (id INTEGER PRIMARY KEY, sequelize DATETIME, ruby DATETIME, both DATETIME);
+         INSERT INTO t VALUES (1, '2024-01-31 10:20:30.120 +00:00', '2024-01-31 10:20:30 -0330', '2024-01-31 10:20:30+00:00'),
+             (2, '2024-02-29 23:59:59.999 +00:00', '2024-01-31 20:20:30 -0330', '2024-01-31 10:20:30 +00:00');",
+    );
+    let copied = theme.equal().await;
+    copied
+        .is("t", "sequelize", "timestamp with time zone")
+        .is("t", "ruby", "timestamp with time zone")
+        .is("t", "both", "text")
+        .lists_nothing();
+    let instants =
+        "SELECT extract(epoch FROM sequelize)::numeric, extract(epoch FROM ruby)::bigint FROM t WHERE id = 1";
+    let expected = ["1706696430.120000", "1706709030"].map(|text| Some(text.to_owned()));
+    assert_eq!(copied.query(instants).await, [expected]);
+    copied
+        .query("UPDATE t SET sequelize = sequelize + interval '1 hour' WHERE id = 1")
+        .await;
+    let moved: String = copied
+        .again()
+        .await
+        .query_row("SELECT sequelize FROM t WHERE id = 1", [], |row| row.get(0))
+        .unwrap();
+    assert_eq!(moved, "2024-01-31 11:20:30.120 +00:00");
+}
+
 /// Firefox's icons: a blank before the semicolon is part of a table's text, and the pages are large.
 #[tokio::test]
 async fn a_blank_at_the_end_of_a_table() {

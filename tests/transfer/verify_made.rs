@@ -107,6 +107,7 @@ const MODELS: [Model; 4] = [
             column("z1", "timestamptz", "timestamptz T seconds -03:30"),
             column("z2", "timestamptz", "timestamptz T six-or-none +0200"),
             column("z3", "timestamptz", "timestamptz space minutes +00"),
+            column("z4", "timestamptz", "timestamptz space fixed3 _+0200"),
         ],
         key: Some(("xmin", "xmin_")),
     },
@@ -440,7 +441,9 @@ impl Cell {
             }
             ["timestamptz", separator, precision, suffix] => {
                 let micros = instant(random, precision);
-                let minutes = match suffix {
+                // As it is noted, and as it is written.
+                let suffix = suffix.replace('_', " ");
+                let minutes = match suffix.trim_start() {
                     "-03:30" => -210,
                     "+0200" => 120,
                     _ => 0,

@@ -412,9 +412,12 @@ impl Precision {
 
 impl Suffix {
     fn parse(word: &str) -> Option<Self> {
-        let seconds = time::read_offset(word.as_bytes())??;
-        let mut text = [0; LONGEST_SUFFIX];
-        text.get_mut(..word.len())?.copy_from_slice(word.as_bytes());
+        // An underscore is noted for a blank, which ends a word.
+        let offset = word.strip_prefix('_').unwrap_or(word);
+        let seconds = time::read_offset(offset.as_bytes())??;
+        let mut text = [b' '; LONGEST_SUFFIX];
+        text.get_mut(word.len() - offset.len()..word.len())?
+            .copy_from_slice(offset.as_bytes());
         Some(Self {
             text,
             length: word.len(),

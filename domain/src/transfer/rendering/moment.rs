@@ -8,6 +8,9 @@ use super::super::convert::{DAY_MICROS, days, two};
 const SECOND_MICROS: i64 = 1_000_000;
 const MINUTE_MICROS: i64 = 60 * SECOND_MICROS;
 
+/// The longest text of a moment.
+const LONGEST: usize = "2024-01-31 10:20:30.123456 +00:00".len();
+
 /// What stands between date and time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Separator {
@@ -32,10 +35,10 @@ pub enum Precision {
     Trimmed,
 }
 
-/// A literal suffix that names a fixed offset from UTC: `Z`, `+00`, `+0000`, `-03:30`.
+/// A literal suffix that names a fixed offset from UTC: `Z`, `+00`, `+0000`, `-03:30`, perhaps with a blank before it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Zone {
-    text: [u8; 6],
+    text: [u8; 7],
     length: usize,
     minutes: i16,
 }
@@ -64,7 +67,7 @@ pub(in crate::transfer) struct Moment {
 
 /// A written moment; the longest is `9999-12-31T23:59:59.999999+00:00`.
 pub(in crate::transfer) struct Written {
-    bytes: [u8; 32],
+    bytes: [u8; LONGEST],
     length: usize,
 }
 
@@ -80,7 +83,7 @@ impl Separator {
 impl Zone {
     /// None if it is no suffix that is known. PostgreSQL's own offsets end before 16 hours, and so do ours.
     pub fn parse(text: &[u8]) -> Option<Self> {
-        let (sign, hours, minutes) = match text {
+        let (sign, hours, minutes) = match text.strip_prefix(b" ").unwrap_or(text) {
             [b'Z'] => (1, 0, 0),
             [sign, h1, h2] => (of_sign(*sign)?, two(*h1, *h2)?, 0),
             [sign, h1, h2, m1, m2] | [sign, h1, h2, b':', m1, m2] => {
@@ -89,7 +92,7 @@ impl Zone {
             _ => return None,
         };
         (hours < 16 && minutes < 60).then_some(())?;
-        let mut padded = [0; 6];
+        let mut padded = [0; 7];
         padded.get_mut(..text.len())?.copy_from_slice(text);
         Some(Self {
             text: padded,
@@ -254,7 +257,7 @@ fn fraction_step(digits: u8) -> i64 {
 /// Writes a moment, as [`read`] reads it; none if this form has no such text. `precision` says nothing of a date.
 pub(in crate::transfer) fn write(form: Form, precision: Precision, micros: i64) -> Option<Written> {
     let mut out = Written {
-        bytes: [0; 32],
+        bytes: [0; LONGEST],
         length: 0,
     };
     match form {
@@ -411,7 +414,9 @@ impl FromStr for Precision {
 
 impl fmt::Display for Zone {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(std::str::from_utf8(self.as_bytes()).unwrap_or_default())
+        // A blank would end the word that it is noted as.
+        let text = std::str::from_utf8(self.as_bytes()).unwrap_or_default();
+        f.write_str(&text.replace(' ', "_"))
     }
 }
 
@@ -419,6 +424,10 @@ impl FromStr for Zone {
     type Err = ();
 
     fn from_str(text: &str) -> Result<Self, ()> {
+        let text = match text.strip_prefix('_') {
+            Some(offset) => format!(" {offset}"),
+            None => text.to_owned(),
+        };
         Self::parse(text.as_bytes()).ok_or(())
     }
 }

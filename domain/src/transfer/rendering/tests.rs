@@ -34,7 +34,9 @@ fn all() -> Vec<Rendering> {
         all.push(Rendering::Time(precision));
         for separator in [Separator::T, Separator::Space] {
             all.push(Rendering::Timestamp { separator, precision });
-            for suffix in ["Z", "+00", "+0000", "+00:00", "-00:00", "-03:30", "+15:59"] {
+            for suffix in [
+                "Z", "+00", "+0000", "+00:00", "-00:00", "-03:30", "+15:59", " +00:00", " Z", " -0330",
+            ] {
                 all.push(Rendering::Timestamptz {
                     separator,
                     precision,
@@ -265,7 +267,10 @@ fn times_have_one_form() {
         "2024-01-31 10:20:30.",
         "2024-01-31 10:20:30,5",
         "2024-01-31 10:20:30.1234567",
-        "2024-01-31 10:20:30 +00:00",
+        "2024-01-31 10:20:30  +00:00",
+        "2024-01-31 10:20:30\t+00:00",
+        "2024-01-31 10:20:30_+00:00",
+        "2024-01-31 10:20:30 ",
         "2024-01-31 10:20:30+0",
         "2024-01-31 10:20:30+16",
         "2024-01-31 10:20:30z",

@@ -146,7 +146,8 @@ impl Moment {
         let unit = |clock: &str| match clock {
             "%H:%M" => Some("minute"),
             "%H:%M:%S" => Some("second"),
-            "%H:%M:%f" => Some("milliseconds"),
+            // Some fill the microseconds up, which SQLite's clock does not have.
+            "%H:%M:%f" | "%H:%M:%f000" => Some("milliseconds"),
             _ => None,
         };
         let made = |sql: String| Ok(Some(Typed::atom(sql, Class::Other(kind), false)));
