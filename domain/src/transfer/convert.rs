@@ -198,6 +198,12 @@ impl Converter {
             (PgKind::Int2, Value::Integer(number)) => {
                 narrow::<i16>(number).and_then(|n| field(out, &n.to_be_bytes()))
             }
+            // No integer has the sign of this zero.
+            (PgKind::Int2 | PgKind::Int4 | PgKind::Int8, Value::Real(number))
+                if number == 0.0 && number.is_sign_negative() =>
+            {
+                Err(Reject::Inexact)
+            }
             (PgKind::Int2 | PgKind::Int4 | PgKind::Int8, Value::Real(number)) => {
                 let number = whole(number)?;
                 self.encode(kind, Value::Integer(number), out)?;
@@ -506,9 +512,20 @@ fn time_of_day(text: &[u8], digits: u8, out: &mut Vec<u8>) -> Outcome {
 }
 
 fn uuid(text: &[u8], out: &mut Vec<u8>) -> Outcome {
-    let (bytes, capitals) = uuid_bytes(text).ok_or(Reject::NotAUuid)?;
+    let dashed = uuid_bytes(text);
+    let (bytes, respelled) = dashed.or_else(|| without_dashes(text)).ok_or(Reject::NotAUuid)?;
     field(out, &bytes)?;
-    Ok(capitals.then_some(Normalised::UuidSpelling))
+    Ok(respelled.then_some(Normalised::UuidSpelling))
+}
+
+/// A UUID of 32 digits and nothing else, as Django writes it: always respelled.
+fn without_dashes(text: &[u8]) -> Option<([u8; 16], bool)> {
+    let digits: &[u8; 32] = text.try_into().ok()?;
+    let mut dashed = [b'-'; 36];
+    for (pair, at) in digits.chunks_exact(2).zip(UUID_DIGITS) {
+        dashed.get_mut(at..at + 2)?.copy_from_slice(pair);
+    }
+    uuid_bytes(&dashed).map(|(bytes, _)| (bytes, true))
 }
 
 const CAPITAL: u8 = 0x10;
@@ -655,7 +672,10 @@ fn decode_known(kind: PgKind, raw: &[u8], batch: &mut RowBatch) -> Option<()> {
         PgKind::Text | PgKind::Varchar(_) | PgKind::Char(_) | PgKind::Json => batch.push_text(raw),
         PgKind::Jsonb => batch.push_text(raw.strip_prefix(&[1])?),
         PgKind::Bytea => batch.push_blob(raw),
-        PgKind::Bool => batch.push_integer(i64::from(*raw.first()? != 0)),
+        PgKind::Bool => match raw {
+            [flag @ (0 | 1)] => batch.push_integer(i64::from(*flag)),
+            _ => return None,
+        },
         PgKind::Int2 => batch.push_integer(i64::from(i16::from_be_bytes(raw.try_into().ok()?))),
         PgKind::Int4 => batch.push_integer(i64::from(i32::from_be_bytes(raw.try_into().ok()?))),
         PgKind::Int8 => batch.push_integer(i64::from_be_bytes(raw.try_into().ok()?)),
