@@ -428,6 +428,11 @@ impl TableLoad {
                 return Ok(Loaded::from(at));
             }
             match self.run_from(source, session, unit, at, care).await {
+                // What is computed may be what is refused: SQLite knows infinity where PostgreSQL has an overflow.
+                Err(TransferError::Data { message, .. }) if !self.table.computed.is_empty() => {
+                    let table = self.table.source.name.clone();
+                    return Err(TransferError::Computed { table, message });
+                }
                 Err(TransferError::Data { .. }) if care == Care::None => care = self.care,
                 Err(TransferError::Constraint {
                     table,
@@ -441,11 +446,6 @@ impl TableLoad {
                         "a constraint is set aside while rows are loaded"
                     );
                     session.relax(&table, &constraint).await?;
-                }
-                // What is computed may be what is refused: SQLite knows infinity where PostgreSQL has an overflow.
-                Err(TransferError::Data(message)) if !self.table.computed.is_empty() => {
-                    let table = self.table.source.name.clone();
-                    return Err(TransferError::Computed { table, message });
                 }
                 outcome => return outcome,
             }
