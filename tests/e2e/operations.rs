@@ -156,6 +156,27 @@ async fn metrics_count_requests_statements_and_errors() {
     service.stop().await;
 }
 
+/// Whoever closes a descriptor of a file gives up all locks of its process on it. Another program, which then believes itself alone, takes
+/// the WAL away when it leaves, and with it what the service writes from then on.
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn a_look_at_the_file_leaves_the_service_its_locks() {
+    use std::os::unix::fs::MetadataExt as _;
+
+    let place = Place::new();
+    place.write("cutover.toml", &format!("[ops]\ntoken = \"{TOKEN}\"\n"));
+    let service = place.serve(&[]).await;
+    let experiment = json!({"name": "n", "hypothesis": "h"});
+    service.post("/lab/experiments", &experiment).await.with(201);
+    service.get("/integrity").await.with(200);
+    service.operate("POST", "/ops/integrity", TOKEN).await.with(200);
+    for file in ["cutover.db", "cutover.db-shm"] {
+        let inode = std::fs::metadata(place.path(file)).unwrap().ino();
+        let locks = std::fs::read_to_string("/proc/locks").unwrap();
+        assert!(locks.contains(&format!(":{inode} ")), "{file} in {locks}");
+    }
+}
+
 #[tokio::test]
 async fn integrity_names_orphans_and_broken_rules_and_counts_rows() {
     let place = Place::new();

@@ -1,11 +1,11 @@
 //! Opening a file that is not ours, to read it and nothing else.
 
 use std::fs::{self, File};
-use std::io::{ErrorKind, Read, Seek, SeekFrom};
+use std::io::{ErrorKind, Read};
 use std::ops::Deref;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use cutover_ports::transfer::{TransferError, TransferResult};
@@ -29,6 +29,62 @@ pub struct SourceFile {
     /// Read in place of the file, if the file cannot be read without a change beside it.
     copy: Option<Arc<PrivateCopy>>,
     side_files: Arc<SideFiles>,
+}
+
+/// The bytes of a file, from its first.
+///
+/// Whoever closes any descriptor of a file gives up all locks that the process has on it, SQLite's among them (fcntl(2), "record locks"):
+/// others would take the file of a running service for one that nobody has open, and take its WAL away. So a descriptor that was opened
+/// here is never closed, and serves whoever reads the file next.
+struct Bytes {
+    file: Arc<File>,
+    #[cfg(unix)]
+    next: u64,
+}
+
+impl Bytes {
+    #[cfg(unix)]
+    fn of(path: &Path) -> std::io::Result<Self> {
+        use std::os::unix::fs::MetadataExt;
+        static OPENED: Mutex<Vec<Arc<File>>> = Mutex::new(Vec::new());
+        let wanted = fs::metadata(path)?;
+        let mut opened = OPENED.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_wanted = |file: &&Arc<File>| {
+            let found = file.metadata();
+            found.is_ok_and(|found| (found.dev(), found.ino()) == (wanted.dev(), wanted.ino()))
+        };
+        let known = opened.iter().find(is_wanted).map(Arc::clone);
+        let file = if let Some(file) = known {
+            file
+        } else {
+            let file = Arc::new(File::open(path)?);
+            opened.push(Arc::clone(&file));
+            file
+        };
+        drop(opened);
+        Ok(Self { file, next: 0 })
+    }
+
+    #[cfg(not(unix))]
+    fn of(path: &Path) -> std::io::Result<Self> {
+        Ok(Self {
+            file: Arc::new(File::open(path)?),
+        })
+    }
+}
+
+impl Read for Bytes {
+    #[cfg(unix)]
+    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        let read = std::os::unix::fs::FileExt::read_at(&*self.file, buffer, self.next)?;
+        self.next += u64::try_from(read).unwrap_or(0);
+        Ok(read)
+    }
+
+    #[cfg(not(unix))]
+    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        (&*self.file).read(buffer)
+    }
 }
 
 /// A copy of a file and its journal or WAL. A file whose last writer died in mid-transaction holds half of a change, and the
@@ -64,7 +120,7 @@ impl PrivateCopy {
             options.write(true).create_new(true);
             #[cfg(unix)]
             std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-            std::io::copy(&mut File::open(from)?, &mut options.open(to)?)?;
+            std::io::copy(&mut Bytes::of(&from)?, &mut options.open(to)?)?;
         }
         Ok(copy)
     }
@@ -216,8 +272,7 @@ impl SourceFile {
         }
         let size = size.len();
         let mut header = [0_u8; 100];
-        let mut file = File::open(&self.path).map_err(cannot)?;
-        file.seek(SeekFrom::Start(0)).map_err(cannot)?;
+        let mut file = Bytes::of(&self.path).map_err(cannot)?;
         let mut filled = 0;
         while let Some(rest) = header.get_mut(filled..).filter(|rest| !rest.is_empty()) {
             match file.read(rest).map_err(cannot)? {

@@ -58,6 +58,8 @@ impl SqliteSource {
             let connection = pool.take()?;
             let result = work(&connection);
             pool.put(connection);
+            // Whoever learns of the end may be the last one, and leaves no connection open.
+            drop(pool);
             Some(result)
         })
     }
@@ -185,6 +187,8 @@ impl TransferSource for SqliteSource {
                 let error = within(file.error(&error), &scan.table.name);
                 sender.blocking_send(Err(error)).unwrap_or_default();
             }
+            // Dropped when the connection has been put back.
+            sender
         }));
         Ok(Box::new(SqliteBatches(receiver)))
     }
