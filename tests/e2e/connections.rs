@@ -8,7 +8,7 @@ use tokio::net::TcpStream;
 use tokio::process::Command;
 use tokio::time::{sleep, timeout};
 
-use crate::http::request;
+use crate::http::{late_group, request};
 use crate::program::{PATIENCE, Place, Service};
 use crate::service::wait_until;
 
@@ -159,13 +159,7 @@ async fn a_client_that_takes_nothing_of_its_answers_is_cut_off() {
 #[tokio::test]
 async fn in_a_crowd_those_leave_that_came_first_and_nobody_loses_an_answer() {
     let (_place, service) = serve("connections_max = 2").await;
-    let body = json!({"id": "grp_0000abcd", "name": "late"}).to_string();
-    let bytes = request(
-        "POST",
-        "/lab/synth-groups",
-        "content-type: application/json\r\n",
-        body.as_bytes(),
-    );
+    let bytes = late_group();
     let bytes = String::from_utf8(bytes)
         .unwrap()
         .replace("connection: close\r\n", "");
@@ -213,13 +207,7 @@ async fn without_file_descriptors_it_waits_for_some_and_goes_on() {
 #[tokio::test]
 async fn a_request_that_is_worked_on_is_answered_after_the_signal_and_a_new_one_is_refused() {
     let (_place, service) = serve("shutdown_timeout_ms = 20000").await;
-    let body = json!({"id": "grp_0000abcd", "name": "late"}).to_string();
-    let bytes = request(
-        "POST",
-        "/lab/synth-groups",
-        "content-type: application/json\r\n",
-        body.as_bytes(),
-    );
+    let bytes = late_group();
     let (begin, end) = bytes.split_at(bytes.len() - 1);
     let (mut busy, mut idle) = (connect(&service).await, connect(&service).await);
     busy.write_all(begin).await.unwrap();

@@ -1,6 +1,6 @@
 //! A client of the service that is free to misbehave.
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
@@ -136,4 +136,11 @@ fn parse(bytes: &[u8]) -> Option<Answer> {
         headers: headers.to_owned(),
         body,
     })
+}
+
+/// A request that makes the group `grp_0000abcd`, to be sent piece by piece.
+pub(crate) fn late_group() -> Vec<u8> {
+    let body = json!({"id": "grp_0000abcd", "name": "late"}).to_string();
+    let json = "content-type: application/json\r\n";
+    request("POST", "/lab/synth-groups", json, body.as_bytes())
 }

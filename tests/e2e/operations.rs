@@ -379,13 +379,7 @@ async fn a_database_that_is_silent_makes_it_unready_in_bounded_time() {
     .await;
     let place = Place::new();
     let url = server.tcp_url();
-    place
-        .run(["migrate", "up", "--on", "postgres", "--postgres", &url])
-        .await
-        .with(0);
-    let service = place
-        .serve(&["--postgres", &url, "--repository", "default=postgres"])
-        .await;
+    let service = place.serve_on_postgres(&url).await;
     service.get("/readyz").await.with(200);
     // Frozen: connections stay open and nobody answers.
     let pid = server.pid().unwrap();
@@ -417,14 +411,8 @@ async fn a_failure_is_logged_with_its_requests_id_and_shown_escaped() {
     .await;
     let place = Place::new();
     let url = server.tcp_url();
-    place
-        .run(["migrate", "up", "--on", "postgres", "--postgres", &url])
-        .await
-        .with(0);
     place.write("cutover.toml", "[log]\njson = true\n");
-    let service = place
-        .serve(&["--postgres", &url, "--repository", "default=postgres"])
-        .await;
+    let service = place.serve_on_postgres(&url).await;
     let client = service.get("/integrity").await.with(200);
     assert!(client.headers.contains("x-request-id: "), "{}", client.headers);
     server.kill_9().await;

@@ -165,13 +165,7 @@ async fn killed_under_the_service_it_costs_errors_only_while_it_is_away() {
     .await;
     let place = Place::new();
     let url = server.tcp_url();
-    place
-        .run(["migrate", "up", "--on", "postgres", "--postgres", &url])
-        .await
-        .with(0);
-    let service = place
-        .serve(&["--postgres", &url, "--repository", "default=postgres"])
-        .await;
+    let service = place.serve_on_postgres(&url).await;
 
     // Eight clients write without a pause; what they are told is held against the database afterwards.
     let (next, stop, failed) = (AtomicU32::new(1), AtomicBool::new(false), AtomicU32::new(0));
@@ -266,13 +260,7 @@ async fn it_stops_cleanly_while_the_server_is_away() {
     .await;
     let place = Place::new();
     let url = server.tcp_url();
-    place
-        .run(["migrate", "up", "--on", "postgres", "--postgres", &url])
-        .await
-        .with(0);
-    let service = place
-        .serve(&["--postgres", &url, "--repository", "default=postgres"])
-        .await;
+    let service = place.serve_on_postgres(&url).await;
     service.get("/lab/synths/list").await.with(200);
     server.kill_9().await;
     service.get("/lab/synths/list").await.with(503);

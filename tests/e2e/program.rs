@@ -91,6 +91,15 @@ impl Place {
         Ended::new(&output, begun.elapsed())
     }
 
+    /// Starts the service with every repository on a PostgreSQL database that it makes the schemas in.
+    pub(crate) async fn serve_on_postgres(&self, url: &str) -> Service {
+        self.run(["migrate", "up", "--on", "postgres", "--postgres", url])
+            .await
+            .with(0);
+        self.serve(&["--postgres", url, "--repository", "default=postgres"])
+            .await
+    }
+
     /// Starts the service on a port of the system's choice and waits until it says that it serves.
     pub(crate) async fn serve(&self, arguments: &[&str]) -> Service {
         let all = ["serve", "--listen", "127.0.0.1:0"].iter().chain(arguments);

@@ -6,7 +6,7 @@ use serde_json::json;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 
-use crate::http::request;
+use crate::http::late_group;
 use crate::program::Place;
 use crate::world;
 
@@ -63,13 +63,7 @@ async fn an_interrupt_stops_it_as_well() {
 async fn a_request_in_flight_is_answered_before_the_end() {
     let place = Place::new();
     let service = place.serve(&["--log", "tower_http=debug,info"]).await;
-    let body = json!({"id": "grp_0000abcd", "name": "late"}).to_string();
-    let bytes = request(
-        "POST",
-        "/lab/synth-groups",
-        "content-type: application/json\r\n",
-        body.as_bytes(),
-    );
+    let bytes = late_group();
     // All but the last byte: the request is under way, and the service waits for the rest.
     let mut stream = TcpStream::connect(service.address()).await.unwrap();
     stream.write_all(&bytes[..bytes.len() - 1]).await.unwrap();

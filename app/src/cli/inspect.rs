@@ -75,11 +75,11 @@ pub(super) async fn run(args: &InspectArgs, config: &Config) -> Result<Exit, Cli
     } else {
         Arc::new(Terminal::new())
     };
+    let scope = Scope {
+        tables: args.tables.clone(),
+        exclude: args.exclude.clone(),
+    };
     let question = Question {
-        scope: Scope {
-            tables: args.tables.clone(),
-            exclude: args.exclude.clone(),
-        },
         wishes: Wishes {
             keep_text: args.keep_text,
             types: args.types.clone(),
@@ -90,7 +90,7 @@ pub(super) async fn run(args: &InspectArgs, config: &Config) -> Result<Exit, Cli
             proven: false,
         },
     };
-    let inspection = inspect(&source, &question, &progress).await?;
+    let inspection = inspect(&source, &scope, &question, &progress).await?;
     let wrong = inspection.damage.is_some() || inspection.tables.iter().any(|table| table.rejected > 0);
     Output::from_flag(args.json).write(|| text(&inspection), || document(&inspection, !wrong));
     Ok(if wrong { Exit::Wrong } else { Exit::Done })

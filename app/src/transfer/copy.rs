@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use cutover_domain::time::LegacyZone;
 use cutover_domain::transfer::catalog::{Catalog, Engine, Generated, Table};
 use cutover_domain::transfer::convert::{Converter, Normalised};
-use cutover_domain::transfer::plan::{NotCarried, Plan, Renamed, Scope, TablePlan, Wishes};
+use cutover_domain::transfer::plan::{NotCarried, Plan, Renamed, Scope, TablePlan, Wishes, plan};
 use cutover_domain::transfer::rows::Fingerprint;
 use cutover_domain::transfer::schema::{Schema, Weakened};
 use cutover_domain::transfer::survey::{RejectedRow, TableSurvey};
@@ -164,11 +164,12 @@ async fn attempt(
             proven: false,
         },
     };
-    job.refuse_early(&catalog, &ground, unfinished.as_ref()).await?;
+    let plan =
+        plan(&catalog, &ground.catalog, &ground.absent, &options.scope).map_err(TransferError::Usage)?;
+    job.refuse_early(&catalog, &plan, unfinished.as_ref()).await?;
     let mut wishes = options.wishes.clone();
     wishes.not_computed.extend(ground.not_computed.iter().cloned());
     let question = Question {
-        scope: options.scope.clone(),
         wishes,
         converter: job.converter.clone(),
     };
@@ -178,7 +179,7 @@ async fn attempt(
             &job.source,
             &catalog,
             &ground.catalog,
-            &ground.absent,
+            plan,
             &question,
             &job.progress
         ),
@@ -325,12 +326,9 @@ impl Job<'_> {
     async fn refuse_early(
         &self,
         catalog: &Catalog,
-        ground: &Ground,
+        plan: &Plan,
         unfinished: Option<&UnfinishedRun>,
     ) -> TransferResult<()> {
-        let scope = &self.options.scope;
-        let plan = cutover_domain::transfer::plan::plan(catalog, &ground.catalog, &ground.absent, scope)
-            .map_err(TransferError::Usage)?;
         if plan.tables.is_empty() {
             return Err(TransferError::Usage(format!(
                 "{} has no tables{}",
@@ -350,7 +348,7 @@ impl Job<'_> {
             )));
         }
         if unfinished.is_none() && !self.options.replace {
-            self.refuse_occupied(&plan).await?;
+            self.refuse_occupied(plan).await?;
         }
         Ok(())
     }

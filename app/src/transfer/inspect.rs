@@ -5,11 +5,11 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use cutover_domain::transfer::catalog::{Catalog, Column, ColumnKind, Engine};
-use cutover_domain::transfer::plan::{ColumnPlan, NotCarried, Renamed, TablePlan};
+use cutover_domain::transfer::plan::{ColumnPlan, NotCarried, Renamed, Scope, TablePlan, plan};
 use cutover_domain::transfer::rows::StorageClass;
 use cutover_domain::transfer::schema::{Stage, Weakened};
 use cutover_domain::transfer::survey::{Oddities, RejectedRow, TableSurvey};
-use cutover_ports::transfer::{TransferResult, TransferSource};
+use cutover_ports::transfer::{TransferError, TransferResult, TransferSource};
 
 use super::progress::Progress;
 use super::spread::spread;
@@ -102,6 +102,7 @@ pub struct InspectedColumn {
 /// Looks at every value of `source`.
 pub async fn inspect(
     source: &Arc<dyn TransferSource>,
+    scope: &Scope,
     question: &Question,
     progress: &Arc<dyn Progress>,
 ) -> TransferResult<Inspection> {
@@ -114,10 +115,10 @@ pub async fn inspect(
         origin: None,
     };
     let begun = Instant::now();
-    let absent = HashSet::new();
+    let plan = plan(&catalog, &nothing, &HashSet::new(), scope).map_err(TransferError::Usage)?;
     // As a copy does it, so that the time it takes tells something of the copy's.
     let (answer, damage) = tokio::join!(
-        survey(source, &catalog, &nothing, &absent, question, progress),
+        survey(source, &catalog, &nothing, plan, question, progress),
         source.check()
     );
     let answer = answer?;

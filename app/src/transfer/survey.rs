@@ -1,11 +1,10 @@
 //! The survey before a copy: what goes where, every value looked at, types chosen, the schema made up. Nothing is written.
 
-use std::collections::HashSet;
 use std::sync::Arc;
 
 use cutover_domain::transfer::catalog::{Catalog, Engine};
 use cutover_domain::transfer::convert::Converter;
-use cutover_domain::transfer::plan::{Plan, Scope, TablePlan, Wishes, plan};
+use cutover_domain::transfer::plan::{Plan, TablePlan, Wishes};
 use cutover_domain::transfer::schema::{self, Schema};
 use cutover_domain::transfer::survey::{Surveyor, TableSurvey};
 use cutover_ports::transfer::{Position, Range, Scan, TransferError, TransferResult, TransferSource};
@@ -19,8 +18,6 @@ pub const SCANS: usize = 2;
 /// What is looked at, and with which wishes.
 #[derive(Debug, Clone)]
 pub struct Question {
-    /// Which tables.
-    pub scope: Scope,
     /// Which types instead of the proven ones.
     pub wishes: Wishes,
     /// How values are converted where a type of the target rules.
@@ -38,16 +35,15 @@ pub struct Answer {
     pub schema: Schema,
 }
 
-/// Surveys `source` for a copy into `target`, in which the tables named in `absent` are not there yet.
+/// Surveys `source` for a copy into `target` by `plan`, whose types are chosen by what is seen.
 pub async fn survey(
     source: &Arc<dyn TransferSource>,
     catalog: &Catalog,
     target: &Catalog,
-    absent: &HashSet<String, impl std::hash::BuildHasher>,
+    mut plan: Plan,
     question: &Question,
     progress: &Arc<dyn Progress>,
 ) -> TransferResult<Answer> {
-    let mut plan = plan(catalog, target, absent, &question.scope).map_err(TransferError::Usage)?;
     let all = vec![true; plan.tables.len()];
     let look = Look {
         source,

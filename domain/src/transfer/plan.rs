@@ -521,6 +521,12 @@ impl Plan {
 const COLUMNS_MAX: usize = 1_600;
 
 impl TablePlan {
+    /// The column that tells of a row whose key came before: the first of the keys that the source does not guarantee.
+    pub fn unproven_column(&self) -> usize {
+        let columns = self.unproven_keys.iter().flatten();
+        columns.copied().next().unwrap_or(0)
+    }
+
     /// Whether PostgreSQL can have such a table. The error is a sentence for a person.
     pub(super) fn check_width(&self) -> Result<(), String> {
         let columns = self.target_columns().len();

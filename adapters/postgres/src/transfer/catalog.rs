@@ -170,18 +170,23 @@ fn leave_out_classes(table: &mut Table, classes: &HashSet<String>) {
     }
 }
 
-/// Reads the catalog of the connection's default schema.
-pub async fn read(client: &impl GenericClient) -> TransferResult<Catalog> {
+/// The default schema of a connection.
+pub(super) async fn default_schema(client: &impl GenericClient) -> TransferResult<String> {
     let row = client
         .query_one("SELECT current_schema()::text", &[])
         .await
         .map_err(|e| transfer_error(&e))?;
     let schema: Option<String> = row.get(0);
-    let schema = schema.ok_or_else(|| {
+    schema.ok_or_else(|| {
         TransferError::Usage(
             "the connection has no default schema (search_path names none that exists)".to_owned(),
         )
-    })?;
+    })
+}
+
+/// Reads the catalog of the connection's default schema.
+pub async fn read(client: &impl GenericClient) -> TransferResult<Catalog> {
+    let schema = default_schema(client).await?;
     // `::regnamespace` reads a name as SQL does.
     let quoted = cutover_domain::transfer::name::quoted(&schema);
     let ask = async |sql| {

@@ -115,17 +115,7 @@ impl PgLoader {
 
     fn add(&mut self, batch: &RowBatch, row: Row<'_>, chunk: &mut Vec<u8>) {
         let outcome = match self.duplicates.binary_search(&row.ordinal()) {
-            Ok(_) => {
-                let column = self
-                    .plan
-                    .unproven_keys
-                    .iter()
-                    .flatten()
-                    .next()
-                    .copied()
-                    .unwrap_or(0);
-                Err((column, Reject::DuplicateKey))
-            }
+            Ok(_) => Err((self.plan.unproven_column(), Reject::DuplicateKey)),
             Err(_) => self.judge.judge(batch, row, chunk, |_, _| {}),
         };
         match outcome {

@@ -61,27 +61,16 @@ impl PgTarget {
         Ok(client)
     }
 
-    /// The schema's catalog; an empty one if it is a schema that is not there yet.
-    async fn read_catalog(&self, client: &Client) -> TransferResult<Catalog> {
+    /// In which schema tables are looked for and made, and whether it is there.
+    async fn find_schema(&self, client: &Client) -> TransferResult<(String, bool)> {
         if let Some(schema) = &self.schema {
-            let row = client
-                .query_one(
-                    "SELECT count(*) > 0 FROM pg_namespace WHERE nspname = $1",
-                    &[schema],
-                )
-                .await
-                .map_err(|error| transfer_error(&error))?;
-            if !row.get::<_, bool>(0) {
-                return Ok(Catalog {
-                    engine: Engine::Postgres,
-                    schema: schema.clone(),
-                    tables: vec![],
-                    others: vec![],
-                    origin: None,
-                });
+            let sql = "SELECT count(*) > 0 FROM pg_namespace WHERE nspname = $1";
+            let row = client.query_one(sql, &[schema]).await;
+            if !row.map_err(|error| transfer_error(&error))?.get::<_, bool>(0) {
+                return Ok((schema.clone(), false));
             }
         }
-        catalog::read_with_origins(client).await
+        Ok((catalog::default_schema(client).await?, true))
     }
 }
 
@@ -92,7 +81,17 @@ impl TransferTarget for PgTarget {
     }
 
     async fn catalog(&self, _: Option<&Origin>) -> TransferResult<(Catalog, HashSet<String>)> {
-        let catalog = self.read_catalog(&self.connect().await?).await?;
+        let client = self.connect().await?;
+        let catalog = match self.find_schema(&client).await? {
+            (_, true) => catalog::read_with_origins(&client).await?,
+            (schema, false) => Catalog {
+                engine: Engine::Postgres,
+                schema,
+                tables: vec![],
+                others: vec![],
+                origin: None,
+            },
+        };
         Ok((catalog, HashSet::new()))
     }
 
@@ -105,7 +104,7 @@ impl TransferTarget for PgTarget {
             .query("SELECT pg_advisory_unlock($1)", &[&LOAD_LOCK])
             .await
             .map_err(|error| transfer_error(&error))?;
-        let schema = self.read_catalog(&client).await?.schema;
+        let (schema, _) = self.find_schema(&client).await?;
         if rehearsal {
             run(&client, "BEGIN").await?;
         }
@@ -308,12 +307,9 @@ impl CopySession for PgSession {
     async fn start(&self, plan: &Plan, schema: &Schema, run: &RunStart) -> TransferResult<()> {
         let mut statements: Vec<String> = own_tables::missing(&self.client).await?.into_iter().collect();
         let dropped: Vec<&str> = run.dropped.iter().map(String::as_str).collect();
-        if self.target.schema.is_some() {
-            let sql = "SELECT count(*) = 0 FROM pg_namespace WHERE nspname = $1";
-            let row = self.client.query_one(sql, &[&self.schema]).await;
-            if row.map_err(|error| transfer_error(&error))?.get(0) {
-                statements.push(format!("CREATE SCHEMA {}", quoted(&self.schema)));
-            }
+        let (_, there) = self.target.find_schema(&self.client).await?;
+        if !there {
+            statements.push(format!("CREATE SCHEMA {}", quoted(&self.schema)));
         }
         statements.extend(self.drop_tables(&dropped));
         let forgotten = dropped

@@ -898,16 +898,7 @@ impl LoadWork {
         let mut statement = connection.prepare_cached(&self.insert)?;
         for row in batch.rows() {
             let refused = match self.duplicates.binary_search(&row.ordinal()) {
-                Ok(_) => Some((
-                    self.plan
-                        .unproven_keys
-                        .iter()
-                        .flatten()
-                        .next()
-                        .copied()
-                        .unwrap_or(0),
-                    Reject::DuplicateKey,
-                )),
+                Ok(_) => Some((self.plan.unproven_column(), Reject::DuplicateKey)),
                 Err(_) => self.judge.judge(batch, row, &mut Vec::new(), |_, _| {}).err(),
             };
             match refused {
