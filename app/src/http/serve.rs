@@ -47,10 +47,13 @@ pub async fn serve(
             () = &mut stop => break,
             next = door.next() => next,
         };
-        let (crowd, stopping) = (Arc::clone(&door.crowd), stopping.clone());
+        // It stands in the queue from now on, so that the queue is in the order of arrival, not in that in which tasks come to run.
+        let mut asked = Box::pin(Arc::clone(&door.crowd).notified_owned());
+        asked.as_mut().enable();
+        let stopping = stopping.clone();
         let leave = async move {
             tokio::select! {
-                () = crowd.notified() => {}
+                () = asked => {}
                 () = stopping.cancelled() => {}
             }
         };
