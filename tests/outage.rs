@@ -16,10 +16,11 @@ use cutover_domain::stored::StoredValue;
 use cutover_domain::time::Timestamp;
 use cutover_migrations::{Context, Target};
 use cutover_ports::lab::LabRepositories;
-use cutover_ports::{PageRequest, PortableRow, ReferredRows, StoreError};
+use cutover_ports::{PageRequest, PortableRow, ReferredRows, StoreError, together};
 use cutover_postgres::{Database, PgServer, PoolSettings};
 use cutover_tests::postgres::{TcpOptions, TestDatabase, TestServer, TestServerOptions};
 use cutover_tests::store::{lab_database, postgres_target};
+use futures_util::future::try_join_all;
 use tokio::net::TcpListener;
 use tokio::time::{sleep, timeout};
 use tokio_postgres::{Client, NoTls};
@@ -292,6 +293,36 @@ async fn sessions_ended_by_an_administrator_are_replaced() {
             assert_eq!(read.unwrap(), Some(group("there")));
         }
     }
+}
+
+/// One connection serves all that an answer needs at once, also when it turns out to be dead; transactions have their own.
+#[tokio::test(flavor = "multi_thread")]
+async fn reads_that_go_together_share_a_connection() {
+    let bench = Bench::shared(PoolSettings::default()).await;
+    let groups = &bench.lab.synth_groups;
+    groups.insert(&group("there")).await.unwrap();
+    let end = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'cutover'";
+    for _ in 0..3 {
+        let reads = ["grp_000000aa", "x", "grp_000000aa", "y"].map(|id| groups.get(id));
+        let found = together(try_join_all(reads)).await.unwrap();
+        assert_eq!(found, [Some(group("there")), None, Some(group("there")), None]);
+        assert_eq!(bench.database.status().size, 1);
+        assert_eq!(bench.database.status().in_use, 0);
+        bench.execute(end).await;
+    }
+    bench.execute("DELETE FROM synth_groups").await;
+    let row = portable("planted");
+    let transaction = bench.database.plant("synth_groups", "id", "grp_000000aa", &row);
+    let (found, planted, absent) = together(futures_util::future::join3(
+        groups.get("x"),
+        transaction,
+        groups.get("y"),
+    ))
+    .await;
+    planted.unwrap();
+    assert_eq!((found.unwrap(), absent.unwrap()), (None, None));
+    assert_eq!(bench.database.status().size, 2);
+    assert_eq!(bench.rows("synth_groups").await, 1);
 }
 
 #[tokio::test(flavor = "multi_thread")]

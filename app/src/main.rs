@@ -3,7 +3,13 @@
 use std::io::Write as _;
 
 use cutover::cli::{self, Exit};
+use mimalloc::MiMalloc;
 use tokio::runtime::Runtime;
+
+/// Rows are allocated by the threads that read them and freed by those that answer. Where these share an arena, as with the
+/// system's allocator, a GET of an experiment takes half as long again.
+#[global_allocator]
+static ALLOCATOR: MiMalloc = MiMalloc;
 
 fn main() -> Exit {
     let runtime = match Runtime::new() {

@@ -26,9 +26,14 @@ use cutover_ports::lab::LabRepositories;
 use cutover_tests::postgres::{TcpOptions, TestServer, TestServerOptions};
 use cutover_tests::store::{TestFile, postgres_target};
 use futures_util::future::join_all;
+use mimalloc::MiMalloc;
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::net::TcpStream;
 use tokio::process::{Child, Command};
+
+/// As the program's, for the side that asks the repository itself.
+#[global_allocator]
+static ALLOCATOR: MiMalloc = MiMalloc;
 
 const CONNECTIONS: usize = 64;
 const ROUNDS: usize = 9;

@@ -542,6 +542,7 @@ async fn guide(pair: &mut Pair) {
         }
         _ => {
             both!(pair, interview_guides.exists_for(&some));
+            both!(pair, interview_guides.exists(&guide.experiment_id));
         }
     }
 }

@@ -2,10 +2,11 @@
 
 use std::fmt;
 use std::pin::pin;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
+use cutover_ports::together::{self, shared};
 use cutover_ports::watch::Watch;
 use cutover_ports::{ForeignKeys, Page, PageRequest, Reference, StoreError, StoreResult};
 use deadpool::Runtime;
@@ -13,7 +14,7 @@ use deadpool::managed::{Manager as _, Metrics, PoolError, QueueMode, RecycleErro
 use deadpool_postgres::ClientWrapper;
 use futures_util::TryStreamExt;
 use postgres_types::{ToSql, Type};
-use tokio::sync::OnceCell;
+use tokio::sync::{Mutex, OnceCell};
 use tokio::time::timeout;
 use tokio_postgres::{Row, RowStream};
 use tokio_postgres_rustls::MakeRustlsConnect;
@@ -238,29 +239,16 @@ impl Database {
 
     /// A connection for statements that commit one by one. `operation` is `repository.method`, for traces.
     pub(crate) async fn lease(&self, operation: &'static str) -> StoreResult<Lease> {
-        let mut watch = Watch::begin("postgres", operation);
-        let client = self
-            .shared
-            .connection()
-            .await
-            .inspect_err(|error| watch.failed(error))?;
-        watch.start("connections");
-        Ok(Lease {
-            operation,
-            watch,
-            shared: Arc::clone(&self.shared),
-            client: Some(client),
-            replacement: OnceCell::new(),
-            running: AtomicUsize::new(0),
-            spoilt: AtomicBool::new(false),
-            in_transaction: false,
-            effect: Effect::Commits,
-        })
+        let owner = Arc::as_ptr(&self.shared).addr();
+        match shared(owner, Company::default) {
+            Some(company) => self.borrow(operation, company.loan(&self.shared)).await,
+            None => self.borrow(operation, self.shared.loan()).await,
+        }
     }
 
     /// A connection with a transaction open on it; end it with [`Transaction::finish`].
     pub(crate) async fn begin(&self, operation: &'static str) -> StoreResult<Transaction> {
-        let mut lease = self.lease(operation).await?;
+        let mut lease = self.borrow(operation, self.shared.loan()).await?;
         lease.effect = Effect::None;
         let settings = &self.shared.settings;
         if settings.prepared_statements {
@@ -275,6 +263,23 @@ impl Database {
         Ok(Transaction { lease })
     }
 
+    async fn borrow(
+        &self,
+        operation: &'static str,
+        loan: impl Future<Output = StoreResult<Arc<Loan>>>,
+    ) -> StoreResult<Lease> {
+        let mut watch = Watch::begin("postgres", operation);
+        let loan = loan.await.inspect_err(|error| watch.failed(error))?;
+        watch.start("connections");
+        Ok(Lease {
+            operation,
+            watch,
+            loan,
+            in_transaction: false,
+            effect: Effect::Commits,
+        })
+    }
+
     /// Whether a statement can run now.
     pub async fn ping(&self) -> StoreResult<()> {
         self.lease("ping").await?.batch("SELECT 1", Effect::None).await
@@ -287,6 +292,16 @@ impl Database {
 }
 
 impl Shared {
+    async fn loan(self: &Arc<Self>) -> StoreResult<Arc<Loan>> {
+        Ok(Arc::new(Loan {
+            client: Some(self.connection().await?),
+            shared: Arc::clone(self),
+            replacement: OnceCell::new(),
+            running: AtomicUsize::new(0),
+            spoilt: AtomicBool::new(false),
+        }))
+    }
+
     async fn connection(&self) -> StoreResult<Object> {
         let limit = self.settings.wait_timeout;
         match timeout(limit, self.pool.get()).await {
@@ -304,15 +319,33 @@ impl Shared {
     }
 }
 
+/// Reads that go together share a connection: all of them are on their way before the first answer is back, and the server,
+/// which finds them in one packet, goes through them without waiting in between.
+#[derive(Default)]
+struct Company(Mutex<Weak<Loan>>);
+
+impl together::Shared for Company {}
+
+impl Company {
+    /// The connection that others have now, or one from the pool.
+    async fn loan(&self, shared: &Arc<Shared>) -> StoreResult<Arc<Loan>> {
+        let mut known = self.0.lock().await;
+        if let Some(loan) = known.upgrade() {
+            return Ok(loan);
+        }
+        let loan = shared.loan().await?;
+        *known = Arc::downgrade(&loan);
+        Ok(loan)
+    }
+}
+
 /// A connection on loan.
 ///
 /// When a caller goes away in the middle of a statement, or a statement is given up, the connection is closed
 /// instead of going back: whoever borrowed it next would wait behind that statement.
-pub(crate) struct Lease {
-    operation: &'static str,
-    watch: Watch,
+struct Loan {
     shared: Arc<Shared>,
-    /// Only empty once the lease ends.
+    /// Only empty once the loan ends.
     client: Option<Object>,
     /// Made when that one turned out to be dead; it goes to the pool in its place.
     replacement: OnceCell<ClientWrapper>,
@@ -320,6 +353,13 @@ pub(crate) struct Lease {
     running: AtomicUsize,
     /// Whether the session is not fit for others.
     spoilt: AtomicBool,
+}
+
+/// The use of a connection by one method: its own, or one that the reads of an answer share.
+pub(crate) struct Lease {
+    operation: &'static str,
+    watch: Watch,
+    loan: Arc<Loan>,
     in_transaction: bool,
     /// Of statements that write.
     effect: Effect,
@@ -420,7 +460,7 @@ impl Lease {
         effect: Effect,
     ) -> Result<(Vec<Row>, u64), Failure> {
         // What is boxed here is large and rarely needed, and the future of every method would carry its size.
-        if !self.shared.settings.prepared_statements {
+        if !self.loan.shared.settings.prepared_statements {
             return Box::pin(self.run_unprepared(client, sql, binds, effect)).await;
         }
         let types: Vec<Type> = binds.iter().map(|(_, ty)| ty.clone()).collect();
@@ -461,6 +501,7 @@ impl Lease {
     /// A fresh connection for a statement that failed on `client` and may be run again, once per lease; else the error.
     async fn replace(&self, client: &ClientWrapper, failure: Failure) -> StoreResult<&ClientWrapper> {
         let is_replacement = self
+            .loan
             .replacement
             .get()
             .is_some_and(|fresh| std::ptr::eq(fresh, client));
@@ -472,8 +513,8 @@ impl Lease {
         tracing::debug!(operation = self.operation, error = %failure.error, "trying again on a fresh connection");
         // Statements of one lease may run side by side; they share the replacement. It is not asked of the pool, where
         // everyone might wait for a replacement while holding the last dead connections.
-        let manager = self.shared.pool.manager();
-        let fresh = self.replacement.get_or_try_init(|| manager.create()).await;
+        let manager = self.loan.shared.pool.manager();
+        let fresh = self.loan.replacement.get_or_try_init(|| manager.create()).await;
         fresh.map_err(|error| {
             let error = error.into();
             self.watch.failed(&error);
@@ -482,9 +523,10 @@ impl Lease {
     }
 
     fn client(&self) -> StoreResult<&ClientWrapper> {
-        self.replacement
+        self.loan
+            .replacement
             .get()
-            .or(self.client.as_deref())
+            .or(self.loan.client.as_deref())
             .ok_or_else(|| StoreError::Backend("the connection was given back".into()))
     }
 
@@ -502,13 +544,13 @@ impl Lease {
                 may_repeat: true,
             });
         }
-        let settings = &self.shared.settings;
+        let settings = &self.loan.shared.settings;
         let limit = if settings.prepared_statements {
             settings.statement_timeout + GRACE
         } else {
             settings.statement_timeout
         };
-        self.running.fetch_add(1, Ordering::Relaxed);
+        self.loan.running.fetch_add(1, Ordering::Relaxed);
         let Ok(result) = timeout(limit, statement).await else {
             // The count stays: the connection is closed when the lease ends.
             let late = format!("{}: no answer within {limit:?}", self.operation).into();
@@ -521,7 +563,7 @@ impl Lease {
                 may_repeat: false,
             });
         };
-        self.running.fetch_sub(1, Ordering::Relaxed);
+        self.loan.running.fetch_sub(1, Ordering::Relaxed);
         result.map_err(|error| self.failure(error, effect))
     }
 
@@ -530,7 +572,7 @@ impl Lease {
         let not_run = is_lost_statement(&error);
         let lost = is_lost_connection(&error);
         if not_run || lost || self.in_transaction {
-            self.spoilt.store(true, Ordering::Relaxed);
+            self.loan.spoilt.store(true, Ordering::Relaxed);
         }
         Failure {
             may_repeat: not_run || (lost && effect == Effect::None),
@@ -553,6 +595,14 @@ async fn collect(
 
 impl Drop for Lease {
     fn drop(&mut self) {
+        if self.in_transaction {
+            self.loan.spoilt.store(true, Ordering::Relaxed);
+        }
+    }
+}
+
+impl Drop for Loan {
+    fn drop(&mut self) {
         let Some(mut client) = self.client.take() else {
             return;
         };
@@ -561,7 +611,7 @@ impl Drop for Lease {
             *self.spoilt.get_mut() = false;
         }
         let unfinished = *self.running.get_mut() > 0;
-        if !(unfinished || self.in_transaction || *self.spoilt.get_mut()) {
+        if !(unfinished || *self.spoilt.get_mut()) {
             return;
         }
         let client = Object::take(client);
@@ -601,7 +651,7 @@ impl std::ops::Deref for Transaction {
 impl Transaction {
     /// Commits if the work succeeded, rolls back if it failed, and hands its result on.
     pub(crate) async fn finish<T>(mut self, work: StoreResult<T>) -> StoreResult<T> {
-        let spoilt = self.lease.spoilt.load(Ordering::Relaxed);
+        let spoilt = self.lease.loan.spoilt.load(Ordering::Relaxed);
         let ended = match &work {
             // After a failed statement the server answers COMMIT by rolling back, and calls that a success.
             Ok(_) if spoilt => Err(StoreError::Backend(
@@ -617,7 +667,7 @@ impl Transaction {
         // After a rollback the session is as good as new, unless it is dead, which recycling notices.
         if ended.is_ok() {
             self.lease.in_transaction = false;
-            self.lease.spoilt.store(false, Ordering::Relaxed);
+            self.lease.loan.spoilt.store(false, Ordering::Relaxed);
         }
         match (work, ended) {
             (Ok(value), Ok(())) => Ok(value),

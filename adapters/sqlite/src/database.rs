@@ -8,6 +8,7 @@ use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use cutover_domain::time::LegacyZone;
+use cutover_ports::together::shared;
 use cutover_ports::watch::Watch;
 use cutover_ports::{ForeignKeys, Page, PageRequest, Reference, StoreError, StoreResult};
 use rusqlite::config::DbConfig;
@@ -15,7 +16,7 @@ use rusqlite::{Connection, OpenFlags, Params, Row, ToSql};
 use tokio::sync::oneshot;
 
 use crate::error::{is_unknown_name, is_unnamed_foreign_key, restricting_children, store_error};
-use crate::lane::{Lane, LaneStatus, Queue};
+use crate::lane::{Bundle, Lane, LaneStatus, Queue};
 use crate::row::Columns;
 
 /// How a file is opened.
@@ -188,7 +189,14 @@ impl Database {
         operation: &'static str,
         work: impl FnOnce(&Session) -> StoreResult<T> + Send + 'static,
     ) -> StoreResult<T> {
-        run(&self.readers, "readers", operation, work).await
+        let (job, answer) = job("readers", operation, work);
+        match shared(Arc::as_ptr(&self.readers).addr(), || {
+            Bundle::for_lane(&self.readers)
+        }) {
+            Some(bundle) => bundle.push(job),
+            None => self.readers.send([job]),
+        }
+        answer.await.map_err(|_| stopped())?
     }
 
     /// Runs `work`, which is one statement that writes and commits by itself.
@@ -197,7 +205,9 @@ impl Database {
         operation: &'static str,
         work: impl FnOnce(&Session) -> StoreResult<T> + Send + 'static,
     ) -> StoreResult<T> {
-        run(&self.writer, "writer", operation, work).await
+        let (job, answer) = job("writer", operation, work);
+        self.writer.send([job]);
+        answer.await.map_err(|_| stopped())?
     }
 
     /// Runs `work` in one transaction, which holds the file's write lock from its start.
@@ -206,7 +216,7 @@ impl Database {
         operation: &'static str,
         work: impl FnOnce(&Session) -> StoreResult<T> + Send + 'static,
     ) -> StoreResult<T> {
-        run(&self.writer, "writer", operation, |session| session.atomic(work)).await
+        self.write(operation, |session| session.atomic(work)).await
     }
 
     /// Whether a statement can run now.
@@ -218,12 +228,12 @@ impl Database {
     }
 }
 
-async fn run<T: Send + 'static>(
-    lane: &Lane,
+/// `work` as a job for a thread of `pool`, and where its outcome arrives, unless the job is dropped or panics.
+fn job<T: Send + 'static>(
     pool: &'static str,
     operation: &'static str,
     work: impl FnOnce(&Session) -> StoreResult<T> + Send + 'static,
-) -> StoreResult<T> {
+) -> (Job, oneshot::Receiver<StoreResult<T>>) {
     let (answer, result) = oneshot::channel();
     let mut watch = Watch::begin("sqlite", operation);
     let job: Job = Box::new(move |session| {
@@ -237,10 +247,7 @@ async fn run<T: Send + 'static>(
         // A caller that went away does not need the answer; the work is done all the same.
         answer.send(outcome).unwrap_or_default();
     });
-    if !lane.send(job) {
-        return Err(stopped());
-    }
-    result.await.map_err(|_| stopped())?
+    (job, result)
 }
 
 fn stopped() -> StoreError {

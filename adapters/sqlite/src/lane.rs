@@ -3,6 +3,8 @@
 use std::collections::VecDeque;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
+use cutover_ports::together::Shared;
+
 use crate::database::Job;
 
 /// How the connections of a lane are used, for metrics.
@@ -47,19 +49,19 @@ impl Lane {
         Arc::clone(&self.0)
     }
 
-    /// Hands over a job; `false` if the lane is closed.
-    pub(crate) fn send(&self, job: Job) -> bool {
+    /// Hands over jobs, for one thread to begin with: waking one takes longer than most jobs do. If the lane is closed, they are
+    /// dropped.
+    pub(crate) fn send(&self, jobs: impl IntoIterator<Item = Job>) {
         let mut state = self.0.state();
         if state.closed {
-            return false;
+            return;
         }
-        state.jobs.push_back(job);
+        state.jobs.extend(jobs);
         let somebody_waits = state.idle > 0;
         drop(state);
         if somebody_waits {
             self.0.wake.notify_one();
         }
-        true
     }
 
     /// How the threads are used at this moment.
@@ -82,6 +84,40 @@ impl Lane {
 impl Drop for Lane {
     fn drop(&mut self) {
         self.close();
+    }
+}
+
+/// Jobs that go together, handed over once all are known.
+pub(crate) struct Bundle {
+    lane: Arc<Lane>,
+    jobs: Mutex<Vec<Job>>,
+}
+
+impl Bundle {
+    /// Jobs for `lane`.
+    pub(crate) fn for_lane(lane: &Arc<Lane>) -> Self {
+        Self {
+            lane: Arc::clone(lane),
+            jobs: Mutex::default(),
+        }
+    }
+
+    /// One more job.
+    pub(crate) fn push(&self, job: Job) {
+        self.jobs().push(job);
+    }
+
+    fn jobs(&self) -> MutexGuard<'_, Vec<Job>> {
+        self.jobs.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Shared for Bundle {
+    fn all_asked(&self) {
+        let jobs = std::mem::take(&mut *self.jobs());
+        if !jobs.is_empty() {
+            self.lane.send(jobs);
+        }
     }
 }
 

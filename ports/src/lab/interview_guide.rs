@@ -19,6 +19,9 @@ pub trait InterviewGuideRepository: Send + Sync {
     /// The experiment's guide, or `None`.
     async fn get(&self, experiment_id: &str) -> StoreResult<Option<InterviewGuide>>;
 
+    /// Whether the experiment has a guide.
+    async fn exists(&self, experiment_id: &str) -> StoreResult<bool>;
+
     /// Those of these experiments that have a guide.
     async fn exists_for(&self, experiment_ids: &[String]) -> StoreResult<HashSet<String>>;
 

@@ -92,6 +92,9 @@ async fn guides_are_known_by_their_experiments(store: &TestStore) {
         HashSet::from(["exp_0000000a".to_owned()])
     );
     assert_eq!(guides.exists_for(&[]).await.unwrap(), HashSet::new());
+    for id in &ids {
+        assert_eq!(guides.exists(id).await.unwrap(), id == "exp_0000000a", "{id}");
+    }
 }
 
 async fn update_changes_what_it_names_and_always_the_time(store: &TestStore) {

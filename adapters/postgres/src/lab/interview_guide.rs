@@ -79,6 +79,13 @@ impl InterviewGuideRepository for PgInterviewGuideRepository {
         row.as_ref().map(guide_from_row).transpose()
     }
 
+    async fn exists(&self, experiment_id: &str) -> StoreResult<bool> {
+        const SQL: &str = "SELECT 1 FROM interview_guide WHERE experiment_id = $1";
+        let lease = self.db.lease("interview_guides.exists").await?;
+        let row = lease.query_opt(SQL, &[(&experiment_id, Type::TEXT)]).await?;
+        Ok(row.is_some())
+    }
+
     async fn exists_for(&self, experiment_ids: &[String]) -> StoreResult<HashSet<String>> {
         const SQL: &str = "SELECT experiment_id FROM interview_guide WHERE experiment_id = ANY($1)";
         let lease = self.db.lease("interview_guides.exists_for").await?;

@@ -75,6 +75,18 @@ impl InterviewGuideRepository for SqliteInterviewGuideRepository {
             .await
     }
 
+    async fn exists(&self, experiment_id: &str) -> StoreResult<bool> {
+        const SQL: &str = "SELECT 1 FROM interview_guide WHERE experiment_id = ?1";
+        let experiment_id = experiment_id.to_owned();
+        let found = self
+            .db
+            .read("interview_guides.exists", move |session| {
+                session.query_opt(SQL, [experiment_id], |_| Ok(()))
+            })
+            .await?;
+        Ok(found.is_some())
+    }
+
     async fn exists_for(&self, experiment_ids: &[String]) -> StoreResult<HashSet<String>> {
         const SQL: &str = "SELECT experiment_id FROM interview_guide
             WHERE experiment_id IN (SELECT value FROM json_each(?1))";

@@ -4,8 +4,8 @@ use cutover_domain::lab::analysis_cache::{CacheEntry, EXECUTIVE_SUMMARY_KEY, INS
 use cutover_domain::lab::analysis_run::AnalysisRun;
 use cutover_domain::lab::synth_outcome::SynthOutcome;
 use cutover_ports::lab::LabRepositories;
-use cutover_ports::{Page, PageRequest};
-use futures_util::try_join;
+use cutover_ports::{Page, PageRequest, together};
+use futures_util::future::try_join;
 
 use crate::usecase::UseCaseError;
 
@@ -66,10 +66,11 @@ impl Analyses {
     /// What was written about the analysis of an experiment that is not deleted.
     pub async fn insights(&self, experiment_id: &str) -> Result<Insights, UseCaseError> {
         let run = self.of_active(experiment_id).await?;
-        let (insights, executive_summary) = try_join!(
+        let (insights, executive_summary) = together(try_join(
             self.lab.analysis_cache.list(&run.id, INSIGHT_PREFIX),
             self.lab.analysis_cache.get(&run.id, EXECUTIVE_SUMMARY_KEY),
-        )?;
+        ))
+        .await?;
         Ok(Insights {
             analysis_id: run.id,
             insights,

@@ -12,8 +12,8 @@ use cutover_domain::lab::experiment_document::DocumentType;
 use cutover_domain::lab::research_execution::ResearchExecution;
 use cutover_ports::clock::{Clock, Ids};
 use cutover_ports::lab::LabRepositories;
-use cutover_ports::{Page, PageRequest, StoreError, StoreResult};
-use futures_util::try_join;
+use cutover_ports::{Page, PageRequest, StoreError, together};
+use futures_util::future::{try_join3, try_join4};
 
 use super::ID_ATTEMPTS;
 use crate::usecase::UseCaseError;
@@ -148,11 +148,12 @@ impl Experiments {
         let (runs, guides, interviews) = if ids.is_empty() {
             (HashMap::new(), HashSet::new(), HashMap::new())
         } else {
-            try_join!(
+            together(try_join3(
                 self.lab.analysis_runs.runs_by_experiments(&ids),
                 self.lab.interview_guides.exists_for(&ids),
                 self.lab.research_executions.counts_by_experiment(&ids),
-            )?
+            ))
+            .await?
         };
         Ok(experiments.map(|experiment| ListedExperiment {
             has_analysis: runs.contains_key(&experiment.id),
@@ -165,14 +166,15 @@ impl Experiments {
     /// The experiment with its analysis and its newest rounds of interviews.
     pub async fn detail(&self, id: &str) -> Result<ExperimentDetail, UseCaseError> {
         // Asked for at once: an experiment that does not exist is rare, and a round trip is not.
-        let (experiment, has_interview_guide, analysis, executions) = try_join!(
+        let (experiment, has_interview_guide, analysis, executions) = together(try_join4(
             self.lab.experiments.get(id),
-            self.has_guide(id),
+            self.lab.interview_guides.exists(id),
             self.lab.analysis_runs.find_by_experiment(id),
             self.lab
                 .research_executions
                 .newest_by_experiment(id, INTERVIEWS_MAX),
-        )?;
+        ))
+        .await?;
         let guided = GuidedExperiment {
             experiment: experiment.ok_or_else(|| not_found(id))?,
             has_interview_guide,
@@ -198,14 +200,15 @@ impl Experiments {
             .map(|execution| execution.exec_id.clone())
             .collect();
         let experiments = [experiment_id.to_owned()];
-        let (turns, summaries, prfaqs, documents) = try_join!(
+        let (turns, summaries, prfaqs, documents) = together(try_join4(
             self.lab.research_executions.total_turns(&ids),
             self.lab.research_executions.with_summary(&ids),
             self.lab.prfaqs.completed_among(&ids),
             self.lab
                 .experiment_documents
                 .completed_by_experiment(&experiments),
-        )?;
+        ))
+        .await?;
         // Summaries and PR/FAQs are documents of the experiment now; older files have them beside the round.
         let documents = documents.get(experiment_id).map_or(&[][..], Vec::as_slice);
         let (summary, prfaq) = (
@@ -256,13 +259,8 @@ impl Experiments {
     async fn guided(&self, id: &str, found: Option<Experiment>) -> Result<GuidedExperiment, UseCaseError> {
         Ok(GuidedExperiment {
             experiment: found.ok_or_else(|| not_found(id))?,
-            has_interview_guide: self.has_guide(id).await?,
+            has_interview_guide: self.lab.interview_guides.exists(id).await?,
         })
-    }
-
-    async fn has_guide(&self, id: &str) -> StoreResult<bool> {
-        let guides = self.lab.interview_guides.exists_for(&[id.to_owned()]).await?;
-        Ok(guides.contains(id))
     }
 }
 
@@ -438,10 +436,7 @@ mod tests {
     /// No guide, no analysis, no interviews: each is asked for once.
     fn nothing_belongs_to_it(lab: &mut LabRepositories) {
         let mut guides = MockInterviewGuideRepository::new();
-        guides
-            .expect_exists_for()
-            .times(1)
-            .returning(|_| Ok(HashSet::new()));
+        guides.expect_exists().times(1).returning(|_| Ok(false));
         lab.interview_guides = Arc::new(guides);
         let mut runs = MockAnalysisRunRepository::new();
         runs.expect_find_by_experiment().times(1).returning(|_| Ok(None));

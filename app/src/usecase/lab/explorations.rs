@@ -10,10 +10,10 @@ use cutover_domain::lab::exploration::{
     Exploration, ExplorationConfig, ExplorationGoal, ExplorationStatus, NodeCounts, NodeStatus, ScenarioNode,
     ScenarioResults, ScorecardParams,
 };
-use cutover_ports::StoreError;
 use cutover_ports::clock::{Clock, Ids};
 use cutover_ports::lab::LabRepositories;
-use futures_util::try_join;
+use cutover_ports::{StoreError, together};
+use futures_util::future::try_join;
 
 use super::ID_ATTEMPTS;
 use crate::usecase::UseCaseError;
@@ -178,10 +178,11 @@ impl Explorations {
     /// The search and its scenarios.
     pub async fn tree(&self, id: &str) -> Result<Tree, UseCaseError> {
         let exploration = self.get(id).await?;
-        let (nodes, counts) = try_join!(
+        let (nodes, counts) = together(try_join(
             self.lab.explorations.nodes(id),
             self.lab.explorations.node_counts(id),
-        )?;
+        ))
+        .await?;
         Ok(Tree {
             exploration,
             nodes,

@@ -8,8 +8,8 @@ use cutover_domain::lab::research_execution::{
     ExecutionOrder, ResearchExecution, Transcript, TranscriptSummary,
 };
 use cutover_ports::lab::LabRepositories;
-use cutover_ports::{Page, PageRequest};
-use futures_util::try_join;
+use cutover_ports::{Page, PageRequest, together};
+use futures_util::future::{try_join, try_join3};
 
 use crate::usecase::UseCaseError;
 
@@ -75,13 +75,14 @@ impl Research {
         let execution = self.get(exec_id).await?;
         let experiments = Vec::from_iter(execution.experiment_id.clone());
         let rounds = [exec_id.to_owned()];
-        let (summaries, prfaqs, documents) = try_join!(
+        let (summaries, prfaqs, documents) = together(try_join3(
             self.lab.research_executions.with_summary(&rounds),
             self.lab.prfaqs.completed_among(&rounds),
             self.lab
                 .experiment_documents
                 .completed_by_experiment(&experiments),
-        )?;
+        ))
+        .await?;
         let document = |kind| documents.values().any(|kinds| kinds.contains(&kind));
         Ok(ExecutionDetail {
             summary_available: document(DocumentType::Summary) || summaries.contains(exec_id),
@@ -159,10 +160,11 @@ impl Research {
 
     /// The round's PR/FAQ.
     pub async fn prfaq(&self, exec_id: &str) -> Result<OnTopic<Prfaq>, UseCaseError> {
-        let (prfaq, execution) = try_join!(
+        let (prfaq, execution) = together(try_join(
             self.lab.prfaqs.get(exec_id),
             self.lab.research_executions.get(exec_id),
-        )?;
+        ))
+        .await?;
         Ok(OnTopic {
             prfaq: prfaq.ok_or_else(|| UseCaseError::not_found("PR/FAQ", exec_id))?,
             topic_name: execution.map(|execution| execution.topic_name),
