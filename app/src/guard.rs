@@ -4,8 +4,8 @@ use cutover_domain::lab::synth_group::DEFAULT_GROUP_ID;
 use cutover_ports::inventory::{SeedRow, TableRows};
 use cutover_ports::transfer::LedgerEntry;
 
-use crate::cli::{CliError, Exit};
 use crate::config::{Backend, Config, Repository};
+use crate::exit::{CliError, Exit};
 use crate::wiring::inventory::Counts;
 
 /// The rows that the contexts' schemas start with.

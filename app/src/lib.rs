@@ -2,6 +2,7 @@
 
 pub mod cli;
 pub mod config;
+pub mod exit;
 pub mod guard;
 pub mod http;
 pub mod integrity;

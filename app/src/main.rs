@@ -2,7 +2,8 @@
 
 use std::io::Write as _;
 
-use cutover::cli::{self, Exit};
+use cutover::cli;
+use cutover::exit::Exit;
 use mimalloc::MiMalloc;
 use tokio::runtime::Runtime;
 

@@ -4,8 +4,8 @@ use std::time::{Duration, Instant};
 
 use cutover_migrations::{Context, State, Status, Target, VersionStatus};
 
-use crate::cli::{CliError, Exit};
 use crate::config::{Backend, Config, ContextConfig};
+use crate::exit::{CliError, Exit};
 use crate::guard;
 use crate::wiring::{Databases, MigrationTargets, WiringError, inventory};
 

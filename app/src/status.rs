@@ -7,8 +7,8 @@ use cutover_ports::inventory::TableRows;
 use cutover_ports::transfer::LedgerEntry;
 use serde_json::{Value, json};
 
-use crate::cli::CliError;
 use crate::config::{Backend, Config};
+use crate::exit::CliError;
 use crate::guard::Carried;
 use crate::wiring::{MigrationTargets, inventory};
 

@@ -19,7 +19,8 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use cutover::cli::{self, Exit};
+use cutover::cli;
+use cutover::exit::Exit;
 use cutover::transfer::progress::Silent;
 use cutover::transfer::verify::{VerifyOptions, VerifyReport, verify};
 use cutover_domain::time::LegacyZone;

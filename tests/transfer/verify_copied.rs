@@ -3,7 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
 
-use cutover::cli::{self, Exit};
+use cutover::cli;
+use cutover::exit::Exit;
 use cutover_domain::transfer::difference::Counts;
 use cutover_tests::postgres::TestDatabase;
 use cutover_tests::store::TestFile;

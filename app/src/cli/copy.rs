@@ -11,8 +11,9 @@ use cutover_domain::time::LegacyZone;
 use cutover_domain::transfer::plan::{Scope, TypeWish, Wishes};
 use serde_json::{Map, Value, json};
 
-use super::{CliError, Exit, Output};
+use super::Output;
 use crate::config::{Config, DatabaseUrl};
+use crate::exit::{CliError, Exit};
 use crate::transfer::copy::{CopyOptions, CopyReport, Extent, OnReject, copy};
 use crate::transfer::progress::{Progress, Silent, Terminal};
 use crate::wiring::{self, transfer::Access};

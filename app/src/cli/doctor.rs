@@ -6,8 +6,9 @@ use clap::Args;
 use cutover_ports::diagnosis::{Finding, Severity};
 use serde_json::json;
 
-use super::{CliError, Exit, Output};
+use super::Output;
 use crate::config::Config;
+use crate::exit::{CliError, Exit};
 use crate::wiring::{Diagnosis, diagnose};
 
 /// Examine the configured databases and say what to do about what is found; writes nothing.

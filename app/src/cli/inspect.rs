@@ -11,8 +11,9 @@ use indicatif::{HumanBytes, HumanDuration};
 use serde_json::{Map, Value, json};
 
 use super::copy::{configured_files, zone_of};
-use super::output::{CliError, Exit, Output};
+use super::output::Output;
 use crate::config::{Config, DatabaseUrl};
+use crate::exit::{CliError, Exit};
 use crate::transfer::inspect::{InspectedColumn, InspectedTable, Inspection, inspect};
 use crate::transfer::progress::{Progress, Silent, Terminal};
 use crate::transfer::survey::Question;

@@ -8,8 +8,8 @@ use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{EnvFilter, Layer, Registry};
 
-use super::output::{CliError, Exit};
 use crate::config::{Config, LogConfig};
+use crate::exit::{CliError, Exit};
 use crate::observe::traces::{self, TraceExport, Traces};
 use crate::observe::{Metrics, RecentErrors};
 use crate::wiring::SystemClock;

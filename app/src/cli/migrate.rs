@@ -10,8 +10,9 @@ use cutover_migrations::{
 };
 use serde_json::{Value, json};
 
-use super::output::{CliError, Exit, Output};
+use super::output::Output;
 use crate::config::{Backend, Config};
+use crate::exit::{CliError, Exit};
 use crate::wiring::MigrationTargets;
 
 /// Make, change, undo and compare the schemas of the configured databases.

@@ -17,7 +17,8 @@ use std::path::PathBuf;
 use clap::{Args, CommandFactory, Parser, Subcommand};
 
 use crate::config::{Config, ConfigError, Flags, SQLITE_PATHS};
-pub use output::{CliError, Exit, Output};
+use crate::exit::{CliError, Exit};
+pub use output::Output;
 pub use verify::verify_configured;
 
 /// Moves a live application from SQLite to PostgreSQL, one repository at a time, with nothing lost and a way back at

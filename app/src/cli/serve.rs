@@ -9,8 +9,8 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
 use super::logging::{self, Observers};
-use super::output::{CliError, Exit};
 use crate::config::Config;
+use crate::exit::{CliError, Exit};
 use crate::http::{self, App, AppParts, MarketService, Observed};
 use crate::integrity::Examinations;
 use crate::jobs::Scheduler;

@@ -2,8 +2,9 @@
 
 use clap::Args;
 
-use super::output::{CliError, Exit, Output};
+use super::output::Output;
 use crate::config::Config;
+use crate::exit::{CliError, Exit};
 use crate::status;
 
 /// Show which repository runs where, schema versions, rows on both sides, and what was copied and verified

@@ -9,10 +9,11 @@ use cutover_domain::transfer::canonical::Shown;
 use cutover_domain::transfer::difference::{RowReport, TableReport};
 use cutover_ports::transfer::TransferError;
 
+use super::Output;
 use super::copy::{Places, places};
 use super::output::one_line;
-use super::{CliError, Exit, Output};
 use crate::config::{Config, DatabaseUrl};
+use crate::exit::{CliError, Exit};
 use crate::transfer::progress::{Progress, Silent, Terminal};
 use crate::transfer::verify::{VerifyOptions, VerifyReport, ledger_entries, verify};
 use crate::wiring::transfer::{Access, target, verify_side};

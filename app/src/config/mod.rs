@@ -1,5 +1,6 @@
 //! Configuration: flags over environment over `cutover.toml` over defaults, checked as a whole.
 
+mod collector;
 mod database_url;
 mod market;
 mod operations;
@@ -15,6 +16,7 @@ use cutover_domain::time::LegacyZone;
 use cutover_migrations::Context;
 use toml::Value;
 
+pub use collector::Collector;
 pub use database_url::{DatabaseUrl, is_postgres_url};
 pub use market::{MarketConfig, PriceConfig};
 pub use operations::{OpsConfig, TracesConfig};

@@ -1,7 +1,7 @@
 //! How the service is watched and steered.
 
+use super::collector::Collector;
 use super::settings::{Secret, Settings};
-use crate::observe::traces::Endpoint;
 
 /// The endpoints under `/ops`.
 #[derive(Debug, Clone, Default)]
@@ -14,7 +14,7 @@ pub struct OpsConfig {
 #[derive(Debug, Clone)]
 pub struct TracesConfig {
     /// The collector.
-    pub endpoint: Endpoint,
+    pub endpoint: Collector,
     /// The service's name in traces.
     pub service_name: String,
     /// So many in a hundred requests are traced, of those whose caller does not say.
@@ -38,7 +38,7 @@ impl TracesConfig {
     /// `None` without a collector.
     pub(super) fn from_settings(settings: &mut Settings) -> Option<Self> {
         let expected = "the http:// URL of an OpenTelemetry collector, such as \"http://localhost:4318\"";
-        let endpoint = settings.parsed("traces.endpoint", expected, Endpoint::parse);
+        let endpoint = settings.parsed("traces.endpoint", expected, Collector::parse);
         let service_name = settings.text("traces.service_name");
         let percent = settings.number("traces.percent", 0..=100, 100);
         Some(Self {

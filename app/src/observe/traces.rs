@@ -17,7 +17,7 @@ use tracing_subscriber::registry::{LookupSpan, SpanRef};
 
 use super::fields::Fields;
 use super::{REQUEST_SPAN, STATEMENT_TARGET};
-use crate::config::TracesConfig;
+use crate::config::{Collector, TracesConfig};
 
 /// Spans that wait to be sent, at most: a collector that is away must not cost the service its memory.
 const QUEUE: usize = 4_096;
@@ -297,50 +297,10 @@ async fn send(config: &TracesConfig, batch: &[Value], away: &mut bool) {
     }
 }
 
-/// Where a collector listens.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Endpoint {
-    authority: String,
-    path: String,
-}
-
-impl Endpoint {
-    /// Reads an `http://host:port` URL, as `OTEL_EXPORTER_OTLP_ENDPOINT` has it: spans go to `/v1/traces` beneath its path.
-    pub fn parse(url: &str) -> Option<Self> {
-        let rest = url.strip_prefix("http://")?;
-        let (host, path) = rest.split_once('/').unwrap_or((rest, ""));
-        let odd = |c: char| c.is_whitespace() || c.is_control() || matches!(c, '@' | '?' | '#');
-        if host.is_empty() || rest.contains(odd) {
-            return None;
-        }
-        let has_port = host
-            .rsplit_once(':')
-            .is_some_and(|(_, port)| port.parse::<u16>().is_ok());
-        let authority = if has_port {
-            host.to_owned()
-        } else {
-            format!("{host}:4318")
-        };
-        let path = path.trim_end_matches('/');
-        let path = if path.is_empty() {
-            "/v1/traces".to_owned()
-        } else {
-            format!("/{path}/v1/traces")
-        };
-        Some(Self { authority, path })
-    }
-}
-
-impl std::fmt::Display for Endpoint {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "http://{}{}", self.authority, self.path)
-    }
-}
-
 /// Posts JSON on a connection of its own; the answer's status.
-async fn post(endpoint: &Endpoint, body: &str) -> std::io::Result<u16> {
-    let mut stream = TcpStream::connect(&endpoint.authority).await?;
-    let Endpoint { authority, path } = endpoint;
+async fn post(collector: &Collector, body: &str) -> std::io::Result<u16> {
+    let mut stream = TcpStream::connect(&collector.authority).await?;
+    let Collector { authority, path } = collector;
     let length = body.len();
     let request = format!(
         "POST {path} HTTP/1.1\r\nhost: {authority}\r\ncontent-type: application/json\r\ncontent-length: {length}\r\n\
@@ -435,39 +395,12 @@ mod tests {
         assert!(Caller::parse(newer).unwrap().sampled);
     }
 
-    #[test]
-    fn endpoints_are_read_as_opentelemetry_names_them() {
-        let read = |url| Endpoint::parse(url).map(|endpoint| endpoint.to_string());
-        assert_eq!(
-            read("http://localhost:4318").as_deref(),
-            Some("http://localhost:4318/v1/traces")
-        );
-        assert_eq!(
-            read("http://[::1]:9/x/").as_deref(),
-            Some("http://[::1]:9/x/v1/traces")
-        );
-        assert_eq!(
-            read("http://collector").as_deref(),
-            Some("http://collector:4318/v1/traces")
-        );
-        for wrong in [
-            "https://h",
-            "http://",
-            "http://a b",
-            "http://u:p@h",
-            "h:4318",
-            "http://h\r\nx: y",
-        ] {
-            assert_eq!(read(wrong), None, "{wrong}");
-        }
-    }
-
     #[tokio::test]
     async fn batches_reach_the_collector_and_the_last_one_before_the_end() {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let config = TracesConfig {
-            endpoint: Endpoint::parse(&format!("http://{address}")).unwrap(),
+            endpoint: Collector::parse(&format!("http://{address}")).unwrap(),
             service_name: "s".to_owned(),
             percent: 100,
         };

@@ -282,6 +282,7 @@ fn document(scorecard: &ScorecardData) -> Result<cutover_domain::json::Json, Use
 mod tests {
     use cutover_domain::json::Json;
     use cutover_domain::time::Timestamp;
+    use cutover_ports::StoreResult;
     use cutover_ports::clock::{MockClock, MockIds};
     use cutover_ports::lab::{
         MockAnalysisRunRepository, MockExperimentRepository, MockInterviewGuideRepository,
