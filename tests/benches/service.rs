@@ -170,26 +170,34 @@ fn median(mut rates: Vec<f64>) -> f64 {
     rates[rates.len() / 2]
 }
 
-/// Everybody asks for `path` for as long as `turn`: the answers, those that were errors, and the time it took.
-async fn load(address: &str, path: &str, turn: Duration) -> (u64, u64, Duration) {
-    let begun = Instant::now();
-    let clients = (0..CONNECTIONS).map(|_| {
-        let (address, path) = (address.to_owned(), path.to_owned());
-        tokio::spawn(async move {
+/// Everybody asks for `path` for as long as `turn`: the answers, those that were errors, and the time it took. All clients are on
+/// one thread, which takes as little from the service as can be.
+async fn load(address: &str, path: &'static str, turn: Duration) -> (u64, u64, Duration) {
+    let address = address.to_owned();
+    let clients = move || {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+        let begun = Instant::now();
+        let client = async || {
             let mut client = Client::connect(&address).await;
+            let request = request(path);
             let (mut answers, mut errors) = (0, 0);
             while begun.elapsed() < turn {
-                match client.get(&path).await {
+                match client.ask(&request).await {
                     Ok(200) => answers += 1,
                     _ => errors += 1,
                 }
             }
             (answers, errors)
-        })
-    });
-    let counts = join_all(clients).await.into_iter().map(Result::unwrap);
-    let (answers, errors) = counts.fold((0, 0), |sum, count| (sum.0 + count.0, sum.1 + count.1));
-    (answers, errors, begun.elapsed())
+        };
+        let counts = runtime
+            .unwrap()
+            .block_on(join_all((0..CONNECTIONS).map(|_| client())));
+        let sum = counts
+            .iter()
+            .fold((0, 0), |sum, count| (sum.0 + count.0, sum.1 + count.1));
+        (sum.0, sum.1, begun.elapsed())
+    };
+    tokio::task::spawn_blocking(clients).await.unwrap()
 }
 
 /// As many tasks ask the repository itself.
@@ -231,7 +239,7 @@ async fn outage(service: &Service, server: &mut TestServer) {
         let mut bad = Vec::new();
         let mut answers = 0_u64;
         while !stop.load(Ordering::Relaxed) {
-            match client.get(EXPERIMENT).await {
+            match client.ask(&request(EXPERIMENT)).await {
                 Ok(200) => answers += 1,
                 Ok(status) => bad.push((begun.elapsed(), status)),
                 Err(error) => hung_up(&error),
@@ -279,6 +287,10 @@ fn hung_up(error: &std::io::Error) {
     std::process::exit(1);
 }
 
+fn request(path: &str) -> Vec<u8> {
+    format!("GET {path} HTTP/1.1\r\nhost: localhost\r\n\r\n").into_bytes()
+}
+
 /// A connection that is kept.
 struct Client {
     stream: TcpStream,
@@ -296,9 +308,8 @@ impl Client {
     }
 
     /// The answer's status, once all of it is here.
-    async fn get(&mut self, path: &str) -> std::io::Result<u16> {
-        let request = format!("GET {path} HTTP/1.1\r\nhost: localhost\r\n\r\n");
-        self.stream.write_all(request.as_bytes()).await?;
+    async fn ask(&mut self, request: &[u8]) -> std::io::Result<u16> {
+        self.stream.write_all(request).await?;
         let mut filled = 0;
         loop {
             let read = self.stream.read(&mut self.buffer[filled..]).await?;

@@ -13,7 +13,6 @@ use cutover_ports::transfer::{
     Care, CopySession, Range, TableProgress, TransferError, TransferResult, TransferSource,
 };
 use futures_util::future::{BoxFuture, FutureExt};
-use tokio::task::JoinSet;
 
 use super::progress::{Phase, Progress, Work};
 use super::spread::spread_heaviest;
@@ -65,7 +64,7 @@ impl Writer<'_> {
     }
 
     /// Loads all tables: those that are there one after the other, because their foreign keys watch; then those that are made, several
-    /// parts at a time, and each one's indexes as soon as its rows are there. The figures for the planner are had beside that.
+    /// parts at a time, and each one's indexes as soon as its rows are there.
     async fn load(&self, build: &Arc<dyn Work>) -> TransferResult<Written> {
         let mut waiting = Waiting::new(self.plan, self.surveys, self.schema);
         let mut loads = Vec::new();
@@ -81,17 +80,7 @@ impl Writer<'_> {
             if plan.created { &mut free } else { &mut watched }.extend(units.into_iter().map(Task::Load));
         }
         let work = |task| self.task(&loads, build, task);
-        let mut analysts = JoinSet::new();
-        let analyses = self.converter.is_some() && !self.rehearsal;
-        let mut then = |done: &Done| {
-            let next = waiting.next(done);
-            let table = self.plan.tables.get(done.table);
-            if let Some(table) = table.filter(|_| waiting.is_done(done.table) && analyses) {
-                let (session, table) = (Arc::clone(self.session), table.target.clone());
-                analysts.spawn(async move { session.analyze(&table).await });
-            }
-            next
-        };
+        let mut then = |done: &Done| waiting.next(done);
         // A file has one writer.
         let to_file = self
             .plan
@@ -105,20 +94,13 @@ impl Writer<'_> {
             Ok(done)
         };
         match outcome.await {
-            Ok(done) => {
-                for analysed in analysts.join_all().await {
-                    analysed?;
-                }
-                Ok(Written::of(done, self.plan.tables.len()))
-            }
+            Ok(done) => Ok(Written::of(done, self.plan.tables.len())),
             Err(error @ TransferError::Computed { .. }) => {
-                analysts.shutdown().await;
                 self.session.undo(self.plan).await?;
                 Err(error)
             }
             // A row that the survey could not foresee: all or nothing, as for those that it did.
             Err(TransferError::Data { row, message }) => {
-                analysts.shutdown().await;
                 self.session.undo(self.plan).await?;
                 Err(TransferError::Data {
                     row,
@@ -195,7 +177,8 @@ impl Writer<'_> {
         })
     }
 
-    /// Makes what locks more than one table, then what holds constraints against rows.
+    /// Makes what locks more than one table, then what holds constraints against rows. The figures for the planner are had beside that:
+    /// while rows are loaded there is no time to spare.
     async fn finish(&self, build: &Arc<dyn Work>) -> TransferResult<Vec<Weakened>> {
         let mut weakened = Vec::new();
         for stage in [Stage::Key, Stage::Constraint] {
@@ -228,10 +211,24 @@ impl Writer<'_> {
             }
         };
         let rows = |(_, rows, _): &(usize, u64, Vec<Step>)| *rows;
-        let mut made = spread_heaviest(self.jobs, tables.collect(), rows, work, |_| vec![]).await?;
+        let checks = spread_heaviest(self.jobs, tables.collect(), rows, work, |_| vec![]);
+        let (mut made, ()) = tokio::try_join!(checks, self.analyze())?;
         made.sort_by_key(|(at, _)| *at);
         weakened.extend(made.into_iter().flat_map(|(_, weakened)| weakened));
         Ok(weakened)
+    }
+
+    /// Has the figures for the planner made, of the smallest tables first: the largest ones are being checked.
+    async fn analyze(&self) -> TransferResult<()> {
+        if self.converter.is_none() || self.rehearsal {
+            return Ok(());
+        }
+        let mut tables: Vec<_> = self.plan.tables.iter().zip(self.surveys).collect();
+        tables.sort_by_key(|(_, survey)| survey.rows);
+        for (table, _) in tables {
+            self.session.analyze(&table.target).await?;
+        }
+        Ok(())
     }
 }
 
@@ -317,8 +314,6 @@ struct Pending {
     parts: usize,
     /// Indexes that wait for them.
     indexes: Vec<Index>,
-    /// Indexes that are being built.
-    building: usize,
 }
 
 impl Waiting {
@@ -358,17 +353,10 @@ impl Waiting {
         let Some(pending) = self.0.get_mut(done.table) else {
             return vec![];
         };
-        match done.what {
-            What::Loaded(_) => pending.parts = pending.parts.saturating_sub(1),
-            What::Indexed(..) => pending.building = pending.building.saturating_sub(1),
+        if let What::Loaded(_) = done.what {
+            pending.parts = pending.parts.saturating_sub(1);
         }
         pending.ready()
-    }
-
-    /// Whether all rows of a table and all its indexes are there.
-    fn is_done(&self, table: usize) -> bool {
-        let pending = self.0.get(table);
-        pending.is_some_and(|pending| pending.parts == 0 && pending.building == 0)
     }
 }
 
@@ -378,7 +366,6 @@ impl Pending {
             return vec![];
         }
         let indexes = std::mem::take(&mut self.indexes);
-        self.building += indexes.len();
         indexes.into_iter().map(Task::Index).collect()
     }
 }
