@@ -16,7 +16,7 @@ use cutover_ports::transfer::{Care, Position, RunStart, Scan, TableLoader, Trans
 use cutover_tests::bouncer::Bouncer;
 use cutover_tests::postgres::{TestDatabase, TestServer, TestServerOptions};
 use cutover_tests::rusqlite::Connection;
-use cutover_tests::tokio_postgres::Client;
+use cutover_tests::tokio_postgres::{self, Client, NoTls};
 
 use crate::compare::{Contents, differences};
 use crate::program::{self, Ended};
@@ -109,15 +109,15 @@ async fn a_role_without_rights_is_told_which_and_nothing_is_there() {
         )
         .await
         .unwrap();
-    for (role, naming) in [
-        ("weak", "permission denied"),
-        ("half", "permission denied for database"),
-        ("other", "permission denied for schema public"),
-        ("reader", "read-only transaction"),
-        ("nobody", "does not exist"),
+    for (role, code, naming) in [
+        ("weak", 1, "permission denied"),
+        ("half", 1, "permission denied for database"),
+        ("other", 1, "permission denied for schema public"),
+        ("reader", 4, "takes no writes"),
+        ("nobody", 3, "does not exist"),
     ] {
         let ended = place.copy(&as_role(&server.url(), role)).await;
-        told(&ended, if role == "nobody" { 3 } else { 1 }, &[naming]);
+        told(&ended, code, &[naming]);
         assert_eq!(tables(&client).await, 0, "{role}");
     }
     // Rights enough to look, not to write.
@@ -291,6 +291,24 @@ async fn a_table_that_somebody_holds_is_waited_for_and_then_told() {
         .await
         .with(0, "replaced");
     place.is_whole(&url).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_database_of_another_encoding_is_refused_before_anything_is_made() {
+    let place = Place::new();
+    let server = TestServer::start(TestServerOptions::default()).await;
+    let client = server.connect().await;
+    for (name, encoding) in [("western", "LATIN1"), ("bytes", "SQL_ASCII")] {
+        let make = format!(
+            "CREATE DATABASE {name} ENCODING '{encoding}' LOCALE_PROVIDER libc LOCALE 'C' TEMPLATE template0"
+        );
+        client.batch_execute(&make).await.unwrap();
+        let url = format!("{}{name}", server.url().trim_end_matches("postgres"));
+        told(&place.copy(&url).await, 4, &[encoding, "ENCODING 'UTF8'"]);
+        let (client, connection) = tokio_postgres::connect(&url, NoTls).await.unwrap();
+        tokio::spawn(async move { drop(connection.await) });
+        assert_eq!(tables(&client).await, 0);
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

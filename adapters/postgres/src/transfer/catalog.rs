@@ -179,7 +179,8 @@ pub(super) async fn default_schema(client: &impl GenericClient) -> TransferResul
     let schema: Option<String> = row.get(0);
     schema.ok_or_else(|| {
         TransferError::Usage(
-            "the connection has no default schema (search_path names none that exists)".to_owned(),
+            "the connection has no default schema (search_path names none that exists); name one by --schema"
+                .to_owned(),
         )
     })
 }

@@ -72,6 +72,31 @@ impl PgTarget {
         }
         Ok((catalog::default_schema(client).await?, true))
     }
+
+    /// A database of another encoding has no place for most characters, or takes all bytes for characters (SQL_ASCII); a standby takes
+    /// nothing.
+    async fn refuse_unfit(&self, client: &Client) -> TransferResult<()> {
+        let sql =
+            "SELECT current_setting('server_encoding'), current_setting('transaction_read_only') = 'on'";
+        let row = client
+            .query_one(sql, &[])
+            .await
+            .map_err(|error| transfer_error(&error))?;
+        let (encoding, takes_nothing): (String, bool) = (row.get(0), row.get(1));
+        let server = self.server.redacted();
+        if encoding != "UTF8" {
+            return Err(TransferError::Refused(format!(
+                "the encoding of {server} is {encoding}, and SQLite's text is Unicode; make the database with ENCODING 'UTF8' TEMPLATE template0"
+            )));
+        }
+        if takes_nothing {
+            return Err(TransferError::Refused(format!(
+                "{server} takes no writes: it is a standby, or default_transaction_read_only is on for this role or database; \
+                 give the address of the primary, or turn that off"
+            )));
+        }
+        Ok(())
+    }
 }
 
 #[async_trait]
@@ -98,6 +123,7 @@ impl TransferTarget for PgTarget {
     async fn open(&self, rehearsal: bool) -> TransferResult<Arc<dyn CopySession>> {
         refuse_pooled(&self.server).await?;
         let client = self.connect().await?;
+        self.refuse_unfit(&client).await?;
         lock(&client, RUN_LOCK).await?;
         lock(&client, LOAD_LOCK).await?;
         client

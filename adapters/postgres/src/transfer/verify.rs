@@ -71,7 +71,7 @@ impl VerifyDatabase {
         let no_schema = || {
             TransferError::Usage(match schema {
                 Some(name) => format!("the PostgreSQL database has no schema {name:?} that can be read"),
-                None => "the connection has no default schema".to_owned(),
+                None => "the connection has no default schema; name one by --schema".to_owned(),
             })
         };
         let found: Option<String> = row.get(1);
