@@ -1,6 +1,6 @@
 //! What the service costs and how it bears load: `cargo bench -p cutover --bench service -- [SECONDS] [sqlite | postgres]`.
 //!
-//! The real program, 64 connections that stay open, all on this machine. `GET` of an experiment is held against `GET /healthz`, and a
+//! The real program, 64 connections that stay open, all on this machine, PostgreSQL by its socket. `GET` of an experiment is held against `GET /healthz`, and a
 //! page of 50 synths over HTTP against the same page straight from the repository, asked for by 64 tasks. The sides take turns, so
 //! that whatever else the machine does hits all of them; shown are the medians over the rounds, their ratios, the answers that were
 //! errors, and the largest memory of the service. On PostgreSQL the server is then stopped and started under the same load.
@@ -23,7 +23,7 @@ use cutover_migrations::{Context, Target};
 use cutover_ports::PageRequest;
 use cutover_ports::domain::lab::synth::SynthListing;
 use cutover_ports::lab::LabRepositories;
-use cutover_tests::postgres::{TcpOptions, TestServer, TestServerOptions};
+use cutover_tests::postgres::{TestServer, TestServerOptions};
 use cutover_tests::store::{TestFile, postgres_target};
 use futures_util::future::join_all;
 use mimalloc::MiMalloc;
@@ -73,18 +73,14 @@ async fn sqlite(turn: Duration) {
 }
 
 async fn postgres(turn: Duration) {
-    let mut server = TestServer::start(TestServerOptions {
-        tcp: Some(TcpOptions::default()),
-        ..TestServerOptions::default()
-    })
-    .await;
+    let mut server = TestServer::start(TestServerOptions::default()).await;
     let target = Target::Postgres(postgres_target(&server.url()));
     for context in Context::ALL {
         cutover_migrations::up(&target, context, None).await.unwrap();
     }
     server.execute(&rows("lpad(to_hex(n), 6, '0')", "::jsonb")).await;
     let directory = tempfile::tempdir().unwrap();
-    let url = server.tcp_url();
+    let url = server.url();
     let service = Service::start(directory.path(), &["--postgres", &url]).await;
     let pool = cutover_postgres::PoolSettings::default();
     let database =
