@@ -100,6 +100,7 @@ impl Spec {
             affinity: Affinity::of(&declared),
             collation,
             not_null: self.declared.ends_with("NOT NULL"),
+            null_is_text: false,
         }
     }
 

@@ -30,14 +30,17 @@ fn kills() -> u64 {
 struct Case {
     name: &'static str,
     sql: &'static str,
+    /// What is told of values by `--type`.
+    told: &'static [&'static str],
     /// Rows that PostgreSQL cannot hold.
     rejected: usize,
 }
 
-const CASES: [Case; 5] = [
+const CASES: [Case; 6] = [
     Case {
         name: "many",
         sql: "",
+        told: &[],
         rejected: 0,
     },
     Case {
@@ -48,6 +51,7 @@ const CASES: [Case; 5] = [
               CREATE INDEX by_word ON \"large one\" (word DESC); CREATE INDEX by_n ON \"large one\" (n, at) WHERE n > 3;
               CREATE UNIQUE INDEX once ON \"large one\" (at, id);
               UPDATE sqlite_sequence SET seq = 999999",
+        told: &[],
         rejected: 0,
     },
     Case {
@@ -56,6 +60,7 @@ const CASES: [Case; 5] = [
         sql: "CREATE TABLE files (id INTEGER PRIMARY KEY, name TEXT UNIQUE, body BLOB);
               INSERT INTO files SELECT i, 'file ' || i, randomblob(900000 + i)
               FROM (WITH RECURSIVE r(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM r WHERE i < :blobs) SELECT i FROM r)",
+        told: &[],
         rejected: 0,
     },
     Case {
@@ -66,6 +71,7 @@ const CASES: [Case; 5] = [
               FROM (WITH RECURSIVE r(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM r WHERE i < 20000) SELECT i FROM r);
               CREATE INDEX mixed_a ON mixed (a COLLATE NOCASE);
               CREATE TABLE beside (id INTEGER PRIMARY KEY, t TEXT); INSERT INTO beside SELECT rowid, 'x' || rowid FROM mixed",
+        told: &[],
         rejected: 10,
     },
     Case {
@@ -80,7 +86,26 @@ const CASES: [Case; 5] = [
               INSERT INTO items (\"order\", line, article) SELECT o.id, l.n, 'art ' || (o.id % 50) FROM orders AS o, (SELECT 1 AS n UNION SELECT 2) AS l;
               INSERT INTO items (\"order\", line, article) VALUES (999999, 1, 'an orphan');
               CREATE UNIQUE INDEX one_of ON orders (region, number, id DESC); CREATE INDEX by_article ON items (lower(article))",
+        told: &[],
         rejected: 0,
+    },
+    Case {
+        name: "told",
+        sql: "CREATE TABLE logins (at INTEGER PRIMARY KEY, who TEXT NOT NULL, ok CHAR(1) DEFAULT 'N', left DATETIME, both DATE);
+              INSERT INTO logins SELECT 1600000000 + i, CAST(x'e9' || i AS TEXT), CASE i % 3 WHEN 0 THEN 'Y' ELSE 'N' END,
+                  CASE i % 4 WHEN 0 THEN '' ELSE i * 1000 END, CASE i % 5 WHEN 0 THEN '' WHEN 1 THEN '2024-02-29' WHEN 2 THEN '0000-00-00' ELSE '1999-12-31' END
+              FROM (WITH RECURSIVE r(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM r WHERE i < 30000) SELECT i FROM r);
+              UPDATE logins SET both = '2024-02-29' WHERE both = '0000-00-00';
+              UPDATE logins SET ok = 'maybe' WHERE at % 10000 = 7;
+              CREATE INDEX by_who ON logins (who COLLATE NOCASE); CREATE INDEX by_left ON logins (left DESC)",
+        told: &[
+            "logins.at=timestamptz from seconds",
+            "logins.who=text from windows-1252",
+            "logins.ok=boolean from Y/N",
+            "*.left=timestamp from milliseconds, empty as null",
+            "*.both=date, empty as null, zero date as null",
+        ],
+        rejected: 3,
     },
 ];
 
@@ -113,6 +138,7 @@ struct World {
     directory: tempfile::TempDir,
     server: TestServer,
     random: Random,
+    told: &'static [&'static str],
 }
 
 impl World {
@@ -123,6 +149,7 @@ impl World {
             directory,
             server: TestServer::start(TestServerOptions::default()).await,
             random: Random(seed),
+            told: case.told,
         }
     }
 
@@ -176,7 +203,9 @@ impl World {
             "--on-reject",
             "quarantine",
         ];
-        arguments.iter().chain(flags).map(ToString::to_string).collect()
+        let told = self.told.iter().flat_map(|wish| ["--type", wish]);
+        let flags = flags.iter().copied().chain(told);
+        arguments.into_iter().chain(flags).map(str::to_owned).collect()
     }
 
     fn back(&self, database: &str) -> Vec<String> {
@@ -394,6 +423,11 @@ async fn a_large_table_survives_kills() {
 #[tokio::test(flavor = "multi_thread")]
 async fn blobs_survive_kills() {
     no_kill_loses_doubles_or_changes_a_row(2).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_told_of_values_survives_kills() {
+    no_kill_loses_doubles_or_changes_a_row(5).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -20,6 +20,7 @@ mod identifiers;
 mod json;
 mod keys;
 mod numbers;
+mod overrides;
 mod program;
 mod real_files;
 mod samples;

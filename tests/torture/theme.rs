@@ -28,6 +28,8 @@ pub(crate) struct Theme {
     file: PathBuf,
     database: OnceCell<TestDatabase>,
     flags: Vec<String>,
+    /// Flags of inspect, too.
+    wishes: Vec<String>,
     uid: Option<u32>,
 }
 
@@ -67,6 +69,7 @@ impl Theme {
             directory,
             database: OnceCell::const_new(),
             flags: vec![],
+            wishes: vec![],
             uid: None,
         }
     }
@@ -77,10 +80,35 @@ impl Theme {
         self
     }
 
+    /// Inspects and copies with these types.
+    pub(crate) fn asking(mut self, wishes: &[&str]) -> Self {
+        let flags = wishes.iter().flat_map(|wish| ["--type", wish]);
+        self.wishes.extend(flags.map(str::to_owned));
+        self.flags.extend(self.wishes.clone());
+        self
+    }
+
     /// Runs the program as another user.
     pub(crate) fn run_by(mut self, uid: Option<u32>) -> Self {
         self.uid = uid;
         self
+    }
+
+    /// The flags of a copy.
+    pub(crate) fn flags(&self) -> &[String] {
+        &self.flags
+    }
+
+    /// A connection to the database.
+    pub(crate) async fn client(&self) -> Client {
+        self.database().await.connect().await
+    }
+
+    /// A text in a file of its own: its path.
+    pub(crate) fn beside(&self, name: &str, text: &str) -> String {
+        let path = self.elsewhere.path().join(name);
+        fs::write(&path, text).unwrap();
+        path.to_str().unwrap().to_owned()
     }
 
     async fn database(&self) -> &TestDatabase {
@@ -115,7 +143,7 @@ impl Theme {
     /// `cutover inspect FILE --json`
     pub(crate) async fn inspect(&self, flags: &[String]) -> Ended {
         let mut arguments = vec![OsStr::new("inspect"), self.file.as_os_str(), OsStr::new("--json")];
-        arguments.extend(flags.iter().map(OsStr::new));
+        arguments.extend(flags.iter().chain(&self.wishes).map(OsStr::new));
         self.run(&arguments).await
     }
 
@@ -246,6 +274,21 @@ impl Theme {
         let report = ended.with(0, "copy of the way back").json();
         assert_eq!(report["ok"], true, "{report}");
         report
+    }
+
+    /// The way back, which cannot be gone: the program says why.
+    pub(crate) async fn bring_back_fails(&self) -> Ended {
+        let url = self.database().await.url();
+        let back = self.elsewhere.path().join("none.db");
+        let arguments = [OsStr::new("copy"), OsStr::new(&url), back.as_os_str()];
+        run(self.elsewhere.path(), None, &arguments)
+            .await
+            .with(1, "copy of the way back")
+    }
+
+    /// The file that came back.
+    pub(crate) fn opened_back(&self) -> Connection {
+        Connection::open(self.back()).unwrap()
     }
 
     /// The database holds no table of the file.
@@ -587,6 +630,30 @@ impl Copied {
         }
         let written = fs::metadata(&back).map_or(0, |file| file.len());
         assert_eq!(written, 0, "nothing was to be written");
+    }
+
+    /// Verification finds what each of these statements changes in a table, which is put back afterwards.
+    pub(crate) async fn finds(&self, table: &str, changes: &[&str]) -> &Self {
+        let keep = format!("CREATE SCHEMA kept; CREATE TABLE kept.rows AS TABLE {table}");
+        self.client.batch_execute(&keep).await.unwrap();
+        for change in changes {
+            let changed = self.client.execute(*change, &[]).await.unwrap();
+            assert_eq!(changed, 1, "{change}");
+            let verified = self.theme.command("verify", &[]).await.with(1, change).json();
+            let tables = verified["tables"].as_array().unwrap();
+            let listed = tables.iter().find(|listed| listed["name"] == table).unwrap();
+            assert_eq!(listed["counts"]["different"], 1, "{change}: {verified}");
+            let put_back =
+                format!("DELETE FROM {table}; INSERT INTO {table} OVERRIDING SYSTEM VALUE TABLE kept.rows");
+            self.client.batch_execute(&put_back).await.unwrap();
+        }
+        self.client
+            .batch_execute("DROP SCHEMA kept CASCADE")
+            .await
+            .unwrap();
+        let verified = self.theme.command("verify", &[]).await;
+        verified.with(0, "verify of what was put back");
+        self
     }
 
     /// The file that comes back from what is in the database now.

@@ -8,7 +8,9 @@ use std::time::Duration;
 
 use clap::Args;
 use cutover_domain::time::LegacyZone;
-use cutover_domain::transfer::plan::{Scope, TypeWish, Wishes};
+use cutover_domain::transfer::convert::Normalised;
+use cutover_domain::transfer::plan::{Scope, Wishes};
+use cutover_domain::transfer::wish::TypeWish;
 use serde_json::{Map, Value, json};
 
 use super::Output;
@@ -53,9 +55,13 @@ pub(super) struct CopyArgs {
     #[arg(long)]
     dry_run: bool,
     /// The type of a column that is made, as table.column=type (* for any table or column)
+    ///
+    /// Behind the type may stand what the values do not tell: "timestamptz from seconds" (or milliseconds, microseconds; timestamp, too) of
+    /// numbers since 1970, "boolean from Y/N" (two values of the column, texts of digits in single quotes), "text from windows-1252" (or
+    /// another charset of one byte a character); and behind it, or alone, ", empty as null" and ", zero date as null".
     #[arg(long = "type", value_name = "COLUMN=TYPE", value_parser = TypeWish::parse)]
     types: Vec<TypeWish>,
-    /// A file of such types: TOML with lines "table.column" = "type"
+    /// A file of the same: TOML with lines "table.column" = "type"
     #[arg(long, value_name = "FILE")]
     types_file: Option<PathBuf>,
     /// Leave text as text, whatever its values look like
@@ -198,10 +204,7 @@ async fn copy_one(args: &CopyArgs, Places { from, to, zone }: Places) -> Result<
         schema: args.schema.clone(),
         jobs,
     };
-    let mut types = args.types.clone();
-    if let Some(path) = &args.types_file {
-        types.extend(types_of_file(path)?);
-    }
+    let types = wanted_types(&args.types, args.types_file.as_deref())?;
     let source = wiring::transfer::source(&from, &access).await?;
     if !args.dry_run {
         wiring::transfer::prepare(&from, &to, source.as_ref()).await?;
@@ -237,6 +240,15 @@ async fn copy_one(args: &CopyArgs, Places { from, to, zone }: Places) -> Result<
     Ok(copy(source, target.as_ref(), &options, progress).await?)
 }
 
+/// The types that are wanted, by flags and by a file.
+pub(super) fn wanted_types(flags: &[TypeWish], file: Option<&Path>) -> Result<Vec<TypeWish>, CliError> {
+    let mut types = flags.to_vec();
+    if let Some(path) = file {
+        types.extend(types_of_file(path)?);
+    }
+    Ok(types)
+}
+
 /// The types of a file with lines `"table.column" = "type"`.
 fn types_of_file(path: &Path) -> Result<Vec<TypeWish>, CliError> {
     let mistake = |what: String| CliError::new(Exit::Usage, format!("{}: {what}", path.display()));
@@ -245,7 +257,7 @@ fn types_of_file(path: &Path) -> Result<Vec<TypeWish>, CliError> {
         toml::from_str(&text).map_err(|error| mistake(error.message().to_owned()))?;
     let wishes = lines
         .iter()
-        .map(|(column, kind)| TypeWish::parse(&format!("{column}={kind}")).map_err(mistake));
+        .map(|(column, kind)| TypeWish::of(column, kind).map_err(mistake));
     wishes.collect()
 }
 
@@ -325,8 +337,12 @@ fn text(report: &CopyReport) -> String {
         }
         for (column, kinds) in &table.normalised {
             for (kind, count) in kinds {
+                let how = match kind {
+                    Normalised::EmptyAsNull | Normalised::ZeroDateAsNull => "as NULL",
+                    _ => "in another spelling",
+                };
                 line(format_args!(
-                    "  {column}: {count} stored in another spelling ({})",
+                    "  {column}: {count} stored {how} ({})",
                     kind.as_str()
                 ));
             }

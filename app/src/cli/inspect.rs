@@ -1,16 +1,18 @@
 //! `cutover inspect`.
 
 use std::fmt::Write as _;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use clap::Args;
 use cutover_domain::transfer::convert::Converter;
-use cutover_domain::transfer::plan::{Scope, TypeWish, Wishes};
+use cutover_domain::transfer::plan::{Scope, Wishes};
+use cutover_domain::transfer::wish::TypeWish;
 use indicatif::{HumanBytes, HumanDuration};
 use serde_json::{Map, Value, json};
 
-use super::copy::{configured_files, zone_of};
+use super::copy::{configured_files, wanted_types, zone_of};
 use super::output::Output;
 use crate::config::{Config, DatabaseUrl};
 use crate::exit::{CliError, Exit};
@@ -33,9 +35,12 @@ pub(super) struct InspectArgs {
     /// Not these tables
     #[arg(long, value_name = "NAMES", value_delimiter = ',')]
     exclude: Vec<String>,
-    /// The type of a column that would be made, as table.column=type (* for any table or column)
+    /// The type of a column that would be made, as table.column=type (* for any table or column); more of it in: cutover copy --help
     #[arg(long = "type", value_name = "COLUMN=TYPE", value_parser = TypeWish::parse)]
     types: Vec<TypeWish>,
+    /// A file of the same: TOML with lines "table.column" = "type"
+    #[arg(long, value_name = "FILE")]
+    types_file: Option<PathBuf>,
     /// Leave text as text, whatever its values look like
     #[arg(long)]
     keep_text: bool,
@@ -83,7 +88,7 @@ pub(super) async fn run(args: &InspectArgs, config: &Config) -> Result<Exit, Cli
     let question = Question {
         wishes: Wishes {
             keep_text: args.keep_text,
-            types: args.types.clone(),
+            types: wanted_types(&args.types, args.types_file.as_deref())?,
             ..Wishes::default()
         },
         converter: Converter {
@@ -221,6 +226,7 @@ fn document(inspection: &Inspection, ok: bool) -> Value {
                 "longest": column.longest,
                 "texts_with_nul": column.unfit_texts.0,
                 "texts_not_utf8": column.unfit_texts.1,
+                "texts_as_null": column.texts_as_null,
                 "type": column.chosen,
                 "rendering": column.rendering,
                 "computed": column.computed,

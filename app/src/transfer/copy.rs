@@ -444,6 +444,9 @@ impl Job<'_> {
                 if let Some(rendering) = &column.rendering {
                     fingerprint.add_bytes(rendering.to_string().as_bytes());
                 }
+                if !column.blanks.is_none() {
+                    fingerprint.add_bytes(column.blanks.to_string().as_bytes());
+                }
             }
             fingerprint.add_bytes(&survey.rows.to_le_bytes());
             fingerprint.add_bytes(&survey.rejected.to_le_bytes());

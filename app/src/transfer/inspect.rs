@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use cutover_domain::transfer::catalog::{Catalog, Column, ColumnKind, Engine};
+use cutover_domain::transfer::evidence::Evidence;
 use cutover_domain::transfer::plan::{ColumnPlan, NotCarried, Renamed, Scope, TablePlan, plan};
 use cutover_domain::transfer::rows::StorageClass;
 use cutover_domain::transfer::schema::{Stage, Weakened};
@@ -89,6 +90,8 @@ pub struct InspectedColumn {
     pub longest: usize,
     /// Texts with a NUL character, and texts that are not UTF-8.
     pub unfit_texts: (u64, u64),
+    /// Texts that would be NULL, as asked for; they are not among the numbers above.
+    pub texts_as_null: u64,
     /// The PostgreSQL type that a new table would get.
     pub chosen: String,
     /// How its values would be written back.
@@ -220,6 +223,7 @@ fn inspected(
         Some(ColumnKind::Sqlite { declared, .. }) => declared.clone(),
         None => "text".to_owned(),
     };
+    let rendering = planned.rendering.as_ref().map(ToString::to_string);
     let evidence = seen.and_then(|(survey, at)| survey.evidence(at));
     let counts = evidence.map(|evidence| CLASSES.into_iter().zip(evidence.classes()));
     InspectedColumn {
@@ -233,17 +237,19 @@ fn inspected(
         examples: evidence.map_or_else(Vec::new, |evidence| {
             evidence.examples().into_iter().map(str::to_owned).collect()
         }),
-        integers: evidence.and_then(cutover_domain::transfer::evidence::Evidence::integers),
+        integers: evidence.and_then(Evidence::integers),
         longest: evidence.map_or(0, |evidence| evidence.longest_text().max(evidence.longest_blob())),
         unfit_texts: evidence.map_or((0, 0), |evidence| {
             (evidence.texts_with_nul(), evidence.texts_not_utf8())
         }),
+        texts_as_null: evidence.map_or(0, Evidence::blank),
         chosen,
-        rendering: planned
-            .rendering
-            .as_ref()
-            .map(ToString::to_string)
-            .unwrap_or_default(),
+        rendering: match rendering {
+            None if planned.blanks.is_none() => String::new(),
+            // As it is noted.
+            None => format!("{}type", planned.blanks),
+            Some(rendering) => format!("{}{rendering}", planned.blanks),
+        },
         computed: computed.cloned(),
         why: planned.why.clone(),
     }

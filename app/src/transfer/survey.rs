@@ -44,6 +44,7 @@ pub async fn survey(
     question: &Question,
     progress: &Arc<dyn Progress>,
 ) -> TransferResult<Answer> {
+    plan.note_blanks(&question.wishes);
     let all = vec![true; plan.tables.len()];
     let look = Look {
         source,

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use cutover_domain::time::LegacyZone;
-use cutover_domain::transfer::canonical::{Form, Rendering};
+use cutover_domain::transfer::canonical::{Form, Nulls, Rendering};
 use cutover_domain::transfer::catalog::{Catalog, Column, Engine, Key, Storage, Table};
 use cutover_domain::transfer::difference::{Columns, Details, Matched, TableReport, describe};
 use cutover_domain::transfer::digest::{
@@ -346,7 +346,7 @@ struct Side<'a> {
     places: HashMap<&'a str, usize>,
 }
 
-/// The note of a column that has another name and a type that was asked for: it is compared by its type.
+/// The note of a column whose type was asked for, and which has another name or texts that are NULL: it is compared by its type.
 const BY_TYPE: &str = "type";
 
 impl<'a> Pair<'a> {
@@ -407,14 +407,15 @@ impl<'a> Pair<'a> {
             return;
         }
         let class = noted.class_column.as_deref().map(|name| named(made, name));
-        let forms = if noted.rendering == BY_TYPE {
+        let (nulls, rendering) = Nulls::of_note(&noted.rendering);
+        let forms = if rendering == BY_TYPE {
             Some(Form::of_pair(&original.kind, &column.kind))
         } else {
-            Rendering::parse(&noted.rendering)
-                .and_then(|rendering| Form::of_rendering(rendering, &column.kind))
+            Rendering::parse(rendering).and_then(|rendering| Form::of_rendering(rendering, &column.kind))
         };
         // A column of classes belongs to a mixed one, and to no other.
         let forms = forms.filter(|(_, form)| form.has_class() == matches!(class, Some(Some(_))));
+        let forms = forms.map(|(stored, made)| (stored.with_nulls(nulls), made.with_nulls(nulls)));
         let Some((stored_form, made_form)) = forms else {
             self.problems.push(format!(
                 "the column {:?} is noted in cutover.rendering as {:?}, which it no longer is, or which this version does not know",

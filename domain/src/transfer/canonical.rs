@@ -8,6 +8,7 @@
 //! A value that the logical type has no place for (an unreadable time, text among numbers) stands for itself, by storage
 //! class and bytes. So it differs from everything the other side can hold, and is never an error.
 
+mod asked;
 mod json;
 mod number;
 mod rendering;
@@ -15,6 +16,7 @@ mod time;
 
 use serde::Serialize;
 
+pub use self::asked::{Nulls, UpperHalf, Word};
 use self::json::JsonReader;
 pub use self::rendering::{Class, Precision, Rendering, Separator, Suffix};
 use super::catalog::{ColumnKind, PgKind};
@@ -86,6 +88,8 @@ pub struct Form {
     pub postgres: Option<PgKind>,
     /// How PostgreSQL's values come back in SQLite, if that is what is compared.
     pub rendering: Option<Rendering>,
+    /// The texts of SQLite that are NULL in PostgreSQL.
+    pub nulls: Nulls,
 }
 
 impl Form {
@@ -109,6 +113,7 @@ impl Form {
             logical: Logical::Stored,
             postgres: None,
             rendering: None,
+            nulls: Nulls::NONE,
         };
         let rendered = Self {
             postgres: Some(ty.kind),
@@ -118,12 +123,19 @@ impl Form {
         rendering.fits(ty.kind).then_some((stored, rendered))
     }
 
+    /// With texts of SQLite that are NULL in PostgreSQL.
+    #[must_use]
+    pub fn with_nulls(self, nulls: Nulls) -> Self {
+        Self { nulls, ..self }
+    }
+
     /// The forms of a pair of columns.
     pub fn of_pair(one: &ColumnKind, other: &ColumnKind) -> (Self, Self) {
         let form = |logical, postgres| Self {
             logical,
             postgres,
             rendering: None,
+            nulls: Nulls::NONE,
         };
         match (one, other) {
             (ColumnKind::Sqlite { .. }, ColumnKind::Sqlite { .. }) => {
@@ -223,6 +235,14 @@ impl Canonicaliser {
     /// one after the other stand for that row only.
     pub fn write(&mut self, form: Form, raw: Raw<'_>, out: &mut Vec<u8>) {
         let start = out.len();
+        let mut raw = raw;
+        if form.nulls.any() {
+            raw = match (form.postgres, raw, form.nulls.back()) {
+                (None, Raw::Text(text), None) if form.nulls.has(text) => Raw::Null,
+                (Some(_), Raw::Null, Some(text)) => Raw::Text(text.as_bytes()),
+                _ => raw,
+            };
+        }
         let written = match raw {
             Raw::Null => {
                 out.push(tag::NULL);
@@ -237,7 +257,11 @@ impl Canonicaliser {
                 .and_then(|kind| rendering::write_mixed(kind, class, bytes, out)),
             stored => self.write_sqlite(form.logical, stored, out),
         };
-        if written.is_none() {
+        // A text that is to be NULL, and is none in PostgreSQL, is nothing that a copy has written.
+        let stray = form.nulls.any()
+            && matches!(raw, Raw::Postgres(_) | Raw::Mixed(..))
+            && is_text(out.get(start..).unwrap_or_default(), |text| form.nulls.has(text));
+        if written.is_none() || stray {
             out.truncate(start);
             write_stored(raw, out);
         }
@@ -370,6 +394,14 @@ fn write_stored(raw: Raw<'_>, out: &mut Vec<u8>) {
         Raw::Text(bytes) => put_long(out, tag::STORED_TEXT, bytes),
         Raw::Blob(bytes) => put_long(out, tag::STORED_BLOB, bytes),
         Raw::Postgres(bytes) | Raw::Mixed(_, bytes) => put_long(out, tag::STORED_POSTGRES, bytes),
+    }
+}
+
+/// Whether a canonical value is that of such a text.
+fn is_text(canonical: &[u8], such: impl Fn(&[u8]) -> bool) -> bool {
+    match canonical.split_first() {
+        Some((&(tag::TEXT | tag::STORED_TEXT), rest)) => such(after_length(rest)),
+        _ => false,
     }
 }
 

@@ -5,6 +5,7 @@
 
 use serde::Serialize;
 
+use super::blanks::Blanks;
 use super::convert::whole;
 use super::rendering::Rendering;
 use super::rows::Value;
@@ -134,6 +135,8 @@ pub struct MadeFor {
     pub column: String,
     /// How values are written back; none where they are what the column's type says, because somebody asked for the type.
     pub rendering: Option<Rendering>,
+    /// The texts of SQLite that are NULL in it.
+    pub blanks: Blanks,
     /// The column beside it that holds the storage class of each value.
     pub class_column: Option<String>,
 }

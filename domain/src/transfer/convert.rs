@@ -57,6 +57,10 @@ pub enum Reject {
     NoForm,
     /// A value that the column's type would give back in another form.
     Changed,
+    /// A value that stands neither for true nor for false.
+    NoTruth,
+    /// Text with a byte that means nothing in the column's charset.
+    NotInCharset,
 }
 
 impl fmt::Display for Reject {
@@ -90,6 +94,8 @@ impl fmt::Display for Reject {
             Self::UnknownType => "a column type that values are not converted to",
             Self::NoForm => "a value that SQLite has no form for",
             Self::Changed => "a value that the column's type would give back in another form",
+            Self::NotInCharset => "text with a byte that means nothing in the charset named",
+            Self::NoTruth => "a value that was named neither for true nor for false",
         };
         f.write_str(text)
     }
@@ -119,11 +125,15 @@ pub enum Normalised {
     TextAsDecimal,
     /// A UUID in capitals or as a blob.
     UuidSpelling,
+    /// `''` as NULL, as asked for.
+    EmptyAsNull,
+    /// A zero date as NULL, as asked for.
+    ZeroDateAsNull,
 }
 
 impl Normalised {
     /// All kinds, in order.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 12] = [
         Self::TimeSpelling,
         Self::NaiveTime,
         Self::JsonSpelling,
@@ -134,6 +144,8 @@ impl Normalised {
         Self::RealAsDecimal,
         Self::TextAsDecimal,
         Self::UuidSpelling,
+        Self::EmptyAsNull,
+        Self::ZeroDateAsNull,
     ];
 
     /// The name in reports.
@@ -149,6 +161,8 @@ impl Normalised {
             Self::RealAsDecimal => "real_as_decimal",
             Self::TextAsDecimal => "text_as_decimal",
             Self::UuidSpelling => "uuid_spelling",
+            Self::EmptyAsNull => "empty_as_null",
+            Self::ZeroDateAsNull => "zero_date_as_null",
         }
     }
 }

@@ -430,6 +430,7 @@ mod tests {
         logical: Logical::Text,
         postgres: None,
         rendering: None,
+        nulls: super::super::canonical::Nulls::NONE,
     };
 
     fn shape(key: &[usize]) -> RowShape {

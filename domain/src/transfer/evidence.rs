@@ -8,6 +8,7 @@ mod declared;
 #[cfg(test)]
 mod tests;
 
+use super::blanks::{Blank, Blanks};
 use super::catalog::{Affinity, Column, ColumnKind, Table};
 use super::convert::{FIELD_BYTES_MAX, exact, is_plain};
 use super::json_text;
@@ -47,6 +48,12 @@ pub struct Choice {
 pub struct Evidence {
     declared: Declared,
     default: Option<Default>,
+    /// The texts that are to become NULL, and prove nothing.
+    blanks: Blanks,
+    /// How many values are each of them.
+    blank: [u64; Blank::ALL.len()],
+    /// The one of them that the column's default gives.
+    blank_default: Option<Blank>,
     /// NULL, INTEGER, REAL, TEXT, BLOB.
     classes: [u64; 5],
     /// The first value of each class, described.
@@ -185,6 +192,9 @@ impl Evidence {
         Self {
             declared,
             default: Default::of(column),
+            blanks: Blanks::default(),
+            blank: [0; Blank::ALL.len()],
+            blank_default: None,
             classes: [0; 5],
             firsts: [const { None }; 5],
             integers: Integers {
@@ -220,9 +230,27 @@ impl Evidence {
         }
     }
 
+    /// With texts that are to become NULL: the type is proven by the other values.
+    #[must_use]
+    pub fn without(mut self, blanks: Blanks) -> Self {
+        self.blanks = blanks;
+        let default = self.default.as_ref().filter(|default| default.constant);
+        self.blank_default = default.and_then(|default| blanks.of(Value::Text(default.text.as_bytes())));
+        if self.blank_default.is_some() {
+            self.default = None;
+        }
+        self
+    }
+
     /// Takes a value into account.
     #[inline]
     pub fn observe(&mut self, value: Value<'_>) {
+        if !self.blanks.is_none()
+            && let Some(blank) = self.blanks.of(value)
+        {
+            self.blank[blank.index()] += 1;
+            return;
+        }
         let class = match value {
             Value::Null => NULL,
             Value::Integer(number) => {
@@ -261,6 +289,9 @@ impl Evidence {
         for (count, more) in self.classes.iter_mut().zip(other.classes) {
             *count += more;
         }
+        for (count, more) in self.blank.iter_mut().zip(other.blank) {
+            *count += more;
+        }
         for (first, other) in self.firsts.iter_mut().zip(&other.firsts) {
             if first.is_none() {
                 first.clone_from(other);
@@ -268,9 +299,26 @@ impl Evidence {
         }
     }
 
-    /// How many values are NULL, INTEGER, REAL, TEXT and BLOB.
+    /// How many values are NULL, INTEGER, REAL, TEXT and BLOB; those that are to become NULL are none of them.
     pub fn classes(&self) -> [u64; 5] {
         self.classes
+    }
+
+    /// How many values are texts that are to become NULL.
+    pub fn blank(&self) -> u64 {
+        self.blank.iter().sum()
+    }
+
+    /// Of the texts that are to become NULL those that are there, or come by default. NULL comes back as the one if there is only one, and no
+    /// NULL.
+    pub fn blanks(&self) -> Blanks {
+        let is_there = |blank: Blank| self.blank[blank.index()] > 0 || self.blank_default == Some(blank);
+        let mut there = Blank::ALL.into_iter().filter(|blank| is_there(*blank));
+        let back = match (there.next(), there.next()) {
+            (Some(only), None) if self.classes[NULL] == 0 => Some(only),
+            _ => None,
+        };
+        self.blanks.chosen(is_there, back)
     }
 
     /// The smallest and the largest INTEGER.
@@ -539,7 +587,7 @@ impl Evidence {
     }
 
     /// `2 integers and 1 text`
-    fn counted(&self) -> String {
+    pub(super) fn counted(&self) -> String {
         let names = ["NULL", "integer", "real", "text", "blob"];
         let parts = names.into_iter().zip(self.classes).skip(1);
         let parts: Vec<String> = parts
@@ -771,7 +819,7 @@ impl Blobs {
 }
 
 /// `1 text`, `2,000 texts`
-fn counted(count: u64, name: &str) -> String {
+pub(super) fn counted(count: u64, name: &str) -> String {
     let plural = if count == 1 { "" } else { "s" };
     format!("{} {name}{plural}", grouped(count))
 }

@@ -1,6 +1,7 @@
 //! What copying and verifying need to know about databases and values.
 //!
 //! - [`catalog`]: what a database is made of, in one form for SQLite and PostgreSQL.
+//! - [`wish`], [`blanks`]: what somebody says of values that do not tell it themselves.
 //! - [`plan`], [`survey`]: what goes where, and whether it can.
 //! - [`types`], [`schema`], [`translate`], [`naming`]: what is made in a target that lacks it.
 //! - [`rows`]: rows on their way.
@@ -11,6 +12,7 @@
 //! - [`ddl`]: what SQLite tells only in the text of `CREATE TABLE`.
 //! - [`translate`]: SQLite's expressions as PostgreSQL's.
 
+pub mod blanks;
 pub mod canonical;
 pub mod catalog;
 pub mod convert;
@@ -28,3 +30,4 @@ pub mod schema;
 pub mod survey;
 pub mod translate;
 pub mod types;
+pub mod wish;

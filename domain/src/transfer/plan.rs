@@ -2,12 +2,14 @@
 
 use std::collections::HashSet;
 
+use super::blanks::Blanks;
 use super::catalog::{
-    Affinity, Catalog, Column, ColumnKind, Engine, Key, Origin, Other, OtherKind, PgKind, PgType, Table,
+    Affinity, Catalog, Column, ColumnKind, Engine, Key, Origin, Other, OtherKind, PgKind, Table,
 };
 use super::naming::Names;
 use super::rendering::Rendering;
 use super::survey::TableSurvey;
+use super::wish::{TypeWish, Wish};
 
 /// A copy, table by table.
 #[derive(Debug, Clone)]
@@ -61,6 +63,8 @@ pub struct ColumnPlan {
     pub kind: Option<ColumnKind>,
     /// How values are written in a column that was made for them, and read back; none where the target's type rules.
     pub rendering: Option<Rendering>,
+    /// The texts that become NULL: those that are asked for, and once the survey has seen the values those that are among them.
+    pub blanks: Blanks,
     /// The target's column for the storage class of each value, if the rendering needs one.
     pub class_column: Option<String>,
     /// What decided the type of a column that is made; for a person.
@@ -137,68 +141,15 @@ pub struct Wishes {
     pub not_computed: Vec<(String, String)>,
 }
 
-/// A type for a column.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct TypeWish {
-    /// The table's name in the source, or `*`.
-    pub table: String,
-    /// The column's name in the source, or `*`.
-    pub column: String,
-    /// The type.
-    pub kind: PgType,
-}
-
-impl TypeWish {
-    /// Reads `table.column=type`. A name with a dot in it stands in double quotes; `*` means any.
-    pub fn parse(text: &str) -> Result<Self, String> {
-        let mistake = || format!("{text:?} is not of the form table.column=type");
-        let (place, kind) = text.rsplit_once('=').ok_or_else(mistake)?;
-        let (table, rest) = name_at_start(place).ok_or_else(mistake)?;
-        let rest = rest.strip_prefix('.').ok_or_else(mistake)?;
-        let column = match name_at_start(rest) {
-            Some((column, "")) => column,
-            _ => rest.to_owned(),
-        };
-        let kind = PgType::parse(kind.trim()).ok_or_else(|| {
-            format!("{kind:?} is no type that values are converted to (boolean, smallint, integer, bigint, real, double precision, \
-                     numeric, text, varchar, bytea, json, jsonb, uuid, date, time, timestamp, timestamptz)")
-        })?;
-        Ok(Self { table, column, kind })
-    }
-}
-
-/// A name at the beginning of a text, quoted or up to the first dot, and what comes behind it.
-fn name_at_start(text: &str) -> Option<(String, &str)> {
-    let Some(quoted) = text.strip_prefix('"') else {
-        let end = text.find('.').unwrap_or(text.len());
-        let (name, rest) = text.split_at(end);
-        return (!name.is_empty()).then(|| (name.to_owned(), rest));
-    };
-    let mut name = String::new();
-    let mut rest = quoted;
-    loop {
-        let end = rest.find('"')?;
-        name.push_str(rest.get(..end)?);
-        rest = rest.get(end + 1..)?;
-        match rest.strip_prefix('"') {
-            Some(more) => {
-                name.push('"');
-                rest = more;
-            }
-            None => return Some((name, rest)),
-        }
-    }
-}
-
 impl Wishes {
     /// The most particular wish for a column: by both names, by the column, by the table, for all.
-    pub(super) fn of(&self, table: &str, column: &str) -> Option<&PgType> {
+    pub(super) fn of(&self, table: &str, column: &str) -> Option<&Wish> {
         let rank = |wish: &&TypeWish| (wish.column != "*", wish.table != "*");
         let meant = |wish: &&TypeWish| {
             (wish.table == "*" || wish.table == table) && (wish.column == "*" || wish.column == column)
         };
         let found = self.types.iter().filter(meant).max_by_key(rank);
-        found.map(|wish| &wish.kind)
+        found.map(|wish| &wish.wish)
     }
 
     /// Why the generated columns of a table are not to be computed, if so.
@@ -210,8 +161,14 @@ impl Wishes {
     }
 
     /// A wish that no column of the plan meets is a mistake.
-    pub(super) fn check(&self, plan: &Plan) -> Result<(), String> {
+    pub(super) fn check(&self, plan: &Plan, source: &Catalog) -> Result<(), String> {
+        let utf16 = encoding(source).filter(|encoding| encoding.starts_with("UTF-16"));
         for wish in &self.types {
+            if let (Some(Rendering::Charset(charset)), Some(encoding)) = (&wish.wish.rendering, &utf16) {
+                return Err(format!(
+                    "the file stores its text in {encoding}, so that none of it is in {charset} as it stands"
+                ));
+            }
             let meant = |table: &&TablePlan| wish.table == "*" || wish.table == table.source.name;
             let met = plan.tables.iter().filter(meant).any(|table| {
                 let mut added = table.columns.iter().filter(|column| column.added);
@@ -275,13 +232,15 @@ pub fn plan(
 
 /// Whether both store text in the same UTF-16, as the source itself tells or as it was told of where its rows come from.
 fn takes_stored_text(source: &Catalog, target: &Catalog) -> bool {
-    let encoding = |catalog: &Catalog| {
-        let settings = catalog.origin.iter().flat_map(|origin| origin.settings.clone());
-        let mut encodings = settings.filter(|(name, _)| name == "encoding");
-        encodings.next().map(|(_, value)| value)
-    };
     let stored = encoding(source).filter(|encoding| encoding.starts_with("UTF-16"));
     target.engine == Engine::Sqlite && stored.is_some() && stored == encoding(target)
+}
+
+/// In which encoding a file stores text, or stored it that the rows come from.
+fn encoding(catalog: &Catalog) -> Option<String> {
+    let settings = catalog.origin.iter().flat_map(|origin| origin.settings.clone());
+    let mut encodings = settings.filter(|(name, _)| name == "encoding");
+    encodings.next().map(|(_, value)| value)
 }
 
 /// The table of `source` that `into` is for: by what it was made for, else by its name.
@@ -323,6 +282,10 @@ fn matched(from: &Table, into: &Table, engine: Engine) -> Result<TablePlan, Stri
                 target: found.name.clone(),
                 kind: Some(found.kind.clone()),
                 rendering: found.made_for.as_ref().and_then(|made| made.rendering.clone()),
+                blanks: found
+                    .made_for
+                    .as_ref()
+                    .map_or_else(Blanks::default, |made| made.blanks),
                 class_column: found.made_for.as_ref().and_then(|made| made.class_column.clone()),
                 why: String::new(),
                 not_null: found.not_null,
@@ -393,6 +356,7 @@ fn added(column: &Column, target: String, engine: Engine) -> ColumnPlan {
         target,
         kind,
         rendering: None,
+        blanks: Blanks::default(),
         class_column: None,
         why: String::new(),
         not_null: false,
@@ -497,6 +461,20 @@ fn sqlite_kind(kind: PgKind) -> ColumnKind {
 }
 
 impl Plan {
+    /// Notes which texts somebody wants to become NULL in the columns that are made, before their values are looked at.
+    pub fn note_blanks(&mut self, wishes: &Wishes) {
+        for table in self
+            .tables
+            .iter_mut()
+            .filter(|table| table.engine == Engine::Postgres)
+        {
+            for column in table.columns.iter_mut().filter(|column| column.kind.is_none()) {
+                let wish = wishes.of(&table.source.name, &column.source);
+                column.blanks = wish.map_or_else(Blanks::default, |wish| wish.blanks);
+            }
+        }
+    }
+
     /// Leaves out what would only be made to stay empty: tables without `rows` (one count per table) that a target with a schema of
     /// its own lacks. Says of each table whether it is still part of the plan.
     pub fn leave_out_empty_tables(&mut self, rows: &[u64]) -> Vec<bool> {
@@ -577,31 +555,5 @@ impl TablePlan {
             names.extend(column.class_column.as_deref());
         }
         names
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_wish_for_a_type_is_read() {
-        let read = |text| TypeWish::parse(text).map(|wish| (wish.table, wish.column, wish.kind.name));
-        let wish = |table: &str, column: &str, kind: &str| {
-            Ok((table.to_owned(), column.to_owned(), kind.to_owned()))
-        };
-        assert_eq!(read("t.c=text"), wish("t", "c", "text"));
-        assert_eq!(
-            read("*.created_at= timestamptz"),
-            wish("*", "created_at", "timestamp with time zone")
-        );
-        assert_eq!(
-            read("\"a.b\".\"c \"\"d\"=numeric(10,2)"),
-            wish("a.b", "c \"d", "numeric(10,2)")
-        );
-        assert_eq!(read("t.a=b=varchar(3)"), wish("t", "a=b", "character varying(3)"));
-        for wrong in ["t.c", "c=text", "=text", "t.c=money", "\"t.c=text"] {
-            assert!(read(wrong).is_err(), "{wrong}");
-        }
     }
 }

@@ -3,6 +3,7 @@
 //!
 //! [`Rendering::encode`] is strict: it refuses whatever [`Rendering::decode`] would not give back the same.
 
+mod asked;
 mod moment;
 #[cfg(test)]
 mod tests;
@@ -17,7 +18,10 @@ use super::convert::{
 };
 use super::json_text::{self, Verdict};
 use super::rows::{RowBatch, StorageClass, Value};
+use super::schema::literal;
 
+pub(super) use asked::CHARSETS;
+pub use asked::{Charset, TruthWords, Unit};
 pub(super) use moment::{Form, Moment, Precisions, read as read_moment, write as write_moment};
 pub use moment::{Precision, Separator, Zone};
 
@@ -72,6 +76,14 @@ pub enum Rendering {
     MixedText,
     /// `bytea` with the storage class of each value beside it.
     MixedBytea,
+    /// `timestamp`, in UTC: INTEGER since 1970. Only somebody can ask for it, as for those below.
+    EpochTimestamp(Unit),
+    /// `timestamptz`: INTEGER since 1970.
+    EpochTimestamptz(Unit),
+    /// `boolean`: one value for true and one for false.
+    Truth(TruthWords),
+    /// `text`: TEXT in another charset than the file's.
+    Charset(Charset),
 }
 
 /// Text that names no rendering.
@@ -106,6 +118,10 @@ impl fmt::Display for Rendering {
             } => return write!(f, "timestamptz {separator} {precision} {zone}"),
             Self::MixedText => "mixed text",
             Self::MixedBytea => "mixed bytea",
+            Self::EpochTimestamp(unit) => return write!(f, "timestamp from {unit}"),
+            Self::EpochTimestamptz(unit) => return write!(f, "timestamptz from {unit}"),
+            Self::Truth(words) => return write!(f, "boolean from {words}"),
+            Self::Charset(charset) => return write!(f, "text from {charset}"),
         })
     }
 }
@@ -114,6 +130,9 @@ impl FromStr for Rendering {
     type Err = UnknownRendering;
 
     fn from_str(text: &str) -> Result<Self, UnknownRendering> {
+        if let Some((kind, source)) = text.split_once(" from ") {
+            return Self::asked(kind, source).ok_or_else(|| UnknownRendering(text.to_owned()));
+        }
         let words: Vec<&str> = text.split(' ').collect();
         let known = match words.as_slice() {
             ["integer"] => Some(Self::Integer),
@@ -154,22 +173,45 @@ impl FromStr for Rendering {
 }
 
 impl Rendering {
+    /// What somebody asks for as `kind from source`.
+    fn asked(kind: &str, source: &str) -> Option<Self> {
+        match kind {
+            "timestamp" => source.parse().ok().map(Self::EpochTimestamp),
+            "timestamptz" => source.parse().ok().map(Self::EpochTimestamptz),
+            "boolean" => source.parse().ok().map(Self::Truth),
+            "text" => source.parse().ok().map(Self::Charset),
+            _ => None,
+        }
+    }
+
+    /// Whether somebody asked for it: no value proves it.
+    pub fn is_asked(&self) -> bool {
+        matches!(
+            self,
+            Self::EpochTimestamp(_) | Self::EpochTimestamptz(_) | Self::Truth(_) | Self::Charset(_)
+        )
+    }
+
     /// The column's type.
     pub fn pg_type(&self) -> PgType {
         let (name, kind) = match self {
             Self::Integer => ("bigint", PgKind::Int8),
-            Self::Boolean => ("boolean", PgKind::Bool),
+            Self::Boolean | Self::Truth(_) => ("boolean", PgKind::Bool),
             Self::Real | Self::Number => ("double precision", PgKind::Float8),
             Self::Decimal => ("numeric", PgKind::Numeric(None)),
-            Self::Text | Self::MixedText => ("text", PgKind::Text),
+            Self::Text | Self::MixedText | Self::Charset(_) => ("text", PgKind::Text),
             Self::Blob | Self::MixedBytea => ("bytea", PgKind::Bytea),
             Self::Uuid | Self::UuidBlob => ("uuid", PgKind::Uuid),
             Self::Json | Self::JsonNumber => ("json", PgKind::Json),
             Self::Jsonb => ("jsonb", PgKind::Jsonb),
             Self::Date => ("date", PgKind::Date),
             Self::Time(_) => ("time without time zone", PgKind::Time(6)),
-            Self::Timestamp { .. } => ("timestamp without time zone", PgKind::Timestamp(6)),
-            Self::Timestamptz { .. } => ("timestamp with time zone", PgKind::Timestamptz(6)),
+            Self::Timestamp { .. } | Self::EpochTimestamp(_) => {
+                ("timestamp without time zone", PgKind::Timestamp(6))
+            }
+            Self::Timestamptz { .. } | Self::EpochTimestamptz(_) => {
+                ("timestamp with time zone", PgKind::Timestamptz(6))
+            }
         };
         PgType {
             name: name.to_owned(),
@@ -192,7 +234,7 @@ impl Rendering {
                 | Self::UuidBlob
                 | Self::MixedText
                 | Self::MixedBytea
-        )
+        ) || self.is_asked()
     }
 
     /// Appends the value as a field of a binary COPY, its length and its bytes, and behind it the field of its class if there is one.
@@ -254,6 +296,11 @@ impl Rendering {
             (Self::Time(_) | Self::Timestamp { .. } | Self::Timestamptz { .. }, Value::Text(text)) => {
                 put_field(out, &self.micros_of(text)?.to_be_bytes())
             }
+            (Self::EpochTimestamp(unit) | Self::EpochTimestamptz(unit), Value::Integer(number)) => {
+                put_field(out, &unit.to_pg(number)?.to_be_bytes())
+            }
+            (Self::Charset(charset), Value::Text(bytes)) => put_text(charset.text(bytes)?.as_bytes(), out),
+            (Self::Truth(words), value) => put_field(out, &[u8::from(words.truth(value)?)]),
             (
                 Self::Integer
                 | Self::Boolean
@@ -270,7 +317,10 @@ impl Rendering {
                 | Self::Date
                 | Self::Time(_)
                 | Self::Timestamp { .. }
-                | Self::Timestamptz { .. },
+                | Self::Timestamptz { .. }
+                | Self::EpochTimestamp(_)
+                | Self::EpochTimestamptz(_)
+                | Self::Charset(_),
                 value,
             ) => Err(Reject::WrongClass(value.class())),
         }
@@ -282,6 +332,40 @@ impl Rendering {
         let Some(raw) = raw else { return batch.push_null() };
         if self.decode_known(raw, class, batch).is_none() {
             batch.push_refused(raw, Reject::NoForm);
+        }
+    }
+
+    /// An SQL literal of the column's type for a value of a column that somebody has told the meaning of.
+    pub(super) fn literal(&self, value: Value<'_>) -> Option<String> {
+        let mut field = Vec::new();
+        self.encode(value, &mut field).ok()?;
+        let raw = field.get(size_of::<i32>()..)?;
+        match self {
+            Self::Truth(_) => Some(if raw == [1] { "TRUE" } else { "FALSE" }.to_owned()),
+            Self::EpochTimestamp(_) | Self::EpochTimestamptz(_) => {
+                let micros = i64::from_be_bytes(raw.try_into().ok()?).checked_add(PG_EPOCH_MICROS)?;
+                let form = Form::Timestamp(Separator::Space);
+                let written = write_moment(form, Precision::Trimmed, micros)?;
+                let written = std::str::from_utf8(written.as_bytes()).ok()?;
+                Some(match self {
+                    Self::EpochTimestamp(_) => format!("'{written}'::timestamp"),
+                    _ => format!("'{written}+00'::timestamptz"),
+                })
+            }
+            // The text of a schema is not in a column's charset.
+            Self::Charset(_) if raw.is_ascii() => Some(literal(std::str::from_utf8(raw).ok()?)),
+            _ => None,
+        }
+    }
+
+    /// The moment of a statement in SQL, where the column holds seconds since 1970.
+    pub(super) fn now(&self) -> Option<&'static str> {
+        match self {
+            Self::EpochTimestamp(Unit::Seconds) => {
+                Some("date_trunc('second', statement_timestamp() AT TIME ZONE 'UTC')")
+            }
+            Self::EpochTimestamptz(Unit::Seconds) => Some("date_trunc('second', statement_timestamp())"),
+            _ => None,
         }
     }
 
@@ -328,6 +412,14 @@ impl Rendering {
                 b"blob" => batch.push_blob(raw),
                 _ => return None,
             },
+            Self::EpochTimestamp(unit) | Self::EpochTimestamptz(unit) => {
+                batch.push_integer(unit.of_pg(i64::from_be_bytes(raw.try_into().ok()?))?);
+            }
+            Self::Charset(charset) => batch.push_text(&charset.stored(std::str::from_utf8(raw).ok()?)?),
+            Self::Truth(words) => match raw {
+                [truth @ (0 | 1)] => batch.push(words.word(*truth == 1)),
+                _ => return None,
+            },
         }
         Some(())
     }
@@ -362,7 +454,11 @@ impl Rendering {
             | Self::JsonNumber
             | Self::Jsonb
             | Self::MixedText
-            | Self::MixedBytea => return None,
+            | Self::MixedBytea
+            | Self::EpochTimestamp(_)
+            | Self::EpochTimestamptz(_)
+            | Self::Truth(_)
+            | Self::Charset(_) => return None,
         })
     }
 

@@ -131,6 +131,17 @@ impl RowBatch {
         }
     }
 
+    /// Adds a value to the row being built.
+    pub fn push(&mut self, value: Value<'_>) {
+        match value {
+            Value::Null => self.push_null(),
+            Value::Integer(number) => self.push_integer(number),
+            Value::Real(number) => self.push_real(number),
+            Value::Text(bytes) => self.push_text(bytes),
+            Value::Blob(bytes) => self.push_blob(bytes),
+        }
+    }
+
     /// Adds NULL to the row being built.
     pub fn push_null(&mut self) {
         self.cells.push(Cell::Null);
@@ -168,6 +179,26 @@ impl RowBatch {
     pub fn push_refused_text(&mut self, bytes: &[u8]) {
         self.refuse(super::convert::Reject::NotUtf8);
         self.push_text(bytes);
+    }
+
+    /// Says of the value that was added last that it cannot be expressed, if it is such a text.
+    pub fn refuse_last_if(&mut self, such: impl FnOnce(Value<'_>) -> bool, reason: super::convert::Reject) {
+        let Some(cell) = self.cells.pop() else { return };
+        let refused = matches!(cell, Cell::Text(span) if such(Value::Text(self.bytes_of(span))));
+        match cell {
+            Cell::Text(span) if refused => {
+                self.refuse(reason);
+                self.cells.push(Cell::Blob(span));
+            }
+            cell => self.cells.push(cell),
+        }
+    }
+
+    fn bytes_of(&self, span: Span) -> &[u8] {
+        let start = usize::try_from(span.start).unwrap_or(usize::MAX);
+        let length = usize::try_from(span.length).unwrap_or(usize::MAX);
+        let bytes = self.bytes.get(start..start.saturating_add(length));
+        bytes.unwrap_or_default()
     }
 
     fn refuse(&mut self, reason: super::convert::Reject) {
@@ -284,12 +315,7 @@ impl<'a> Row<'a> {
     }
 
     fn bytes(&self, span: Span) -> &'a [u8] {
-        let start = usize::try_from(span.start).unwrap_or(usize::MAX);
-        let length = usize::try_from(span.length).unwrap_or(usize::MAX);
-        self.batch
-            .bytes
-            .get(start..start.saturating_add(length))
-            .unwrap_or_default()
+        self.batch.bytes_of(span)
     }
 }
 
@@ -390,13 +416,7 @@ mod tests {
     fn batch(values: &[Value<'_>]) -> RowBatch {
         let mut batch = RowBatch::new(values.len(), 10);
         for value in values {
-            match value {
-                Value::Null => batch.push_null(),
-                Value::Integer(n) => batch.push_integer(*n),
-                Value::Real(n) => batch.push_real(*n),
-                Value::Text(bytes) => batch.push_text(bytes),
-                Value::Blob(bytes) => batch.push_blob(bytes),
-            }
+            batch.push(*value);
         }
         batch
     }

@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, HashSet};
 
 use serde::{Deserialize, Serialize};
 
+use super::blanks::Blank;
 use super::catalog::{
     Action, Affinity, Catalog, Column, ColumnKind, Deferrable, Engine, ForeignKey, Generated, Identity,
     Index, IndexPart, Key, PgKind, Table,
@@ -18,7 +19,7 @@ use super::plan::{ColumnPlan, NotCarried, Plan, Renamed, TablePlan};
 use super::rendering::Rendering;
 use super::rows::Value;
 use super::survey::TableSurvey;
-use super::translate::{self, ExprColumn};
+use super::translate::{self, Constant, ExprColumn};
 
 /// PostgreSQL's limit.
 const COLUMNS_MAX: usize = 1600;
@@ -208,7 +209,9 @@ impl TablePlan {
             return None;
         };
         // Where the type does not tell what SQLite has, no expression over it can be given the same meaning.
-        let untold = plan.class_column.is_some() || plan.rendering == Some(Rendering::UuidBlob);
+        let told_otherwise =
+            |rendering: &Rendering| *rendering == Rendering::UuidBlob || rendering.is_asked();
+        let untold = plan.class_column.is_some() || plan.rendering.as_ref().is_some_and(told_otherwise);
         let kind = if untold { PgKind::Other } else { kind.kind };
         Some(ExprColumn {
             source: plan.source.clone(),
@@ -217,6 +220,7 @@ impl TablePlan {
             affinity: *affinity,
             collation: column.collation.clone(),
             not_null: column.not_null,
+            null_is_text: !plan.blanks.is_none(),
         })
     }
 
@@ -248,10 +252,13 @@ impl TablePlan {
                     ))
                 }
                 _ if on_another => Err("it is computed from another generated column".to_owned()),
+                Some(into) if into.null_is_text => {
+                    Err("NULL stands for a text there, as asked for".to_owned())
+                }
                 Some(into) if into.kind != PgKind::Other => {
                     translate::value(sql, &columns, &into).map_err(|reason| reason.0)
                 }
-                _ => Err("its values are of several classes".to_owned()),
+                _ => Err("its type does not tell what its values are".to_owned()),
             };
             match expression {
                 Ok(expression) => {
@@ -284,6 +291,30 @@ fn respelt(default: &str, plan: &ColumnPlan) -> bool {
         && rendering
             .encode(Value::Text(example.as_bytes()), &mut Vec::new())
             .is_err()
+}
+
+/// The text that a default gives, if that becomes NULL.
+fn blank_default(default: &str, plan: &ColumnPlan) -> Option<Blank> {
+    let text = translate::default_example(default).filter(|_| translate::is_string(default))?;
+    plan.blanks.of(Value::Text(text.as_bytes()))
+}
+
+/// A default in a column whose values somebody has told the meaning of.
+fn asked_default(default: &str, into: &ExprColumn, rendering: Option<&Rendering>) -> Result<String, String> {
+    let refused = || "what it gives is none of the values that the column was told to have".to_owned();
+    let rendering = rendering.ok_or_else(refused)?;
+    if translate::is_epoch_of_now(default, into.affinity)
+        && let Some(now) = rendering.now()
+    {
+        return Ok(now.to_owned());
+    }
+    let constant = translate::default_constant(default, into.affinity).ok_or_else(refused)?;
+    let value = match &constant {
+        Constant::Integer(number) => Value::Integer(*number),
+        Constant::Real(number) => Value::Real(*number),
+        Constant::Text(text) => Value::Text(text.as_bytes()),
+    };
+    rendering.literal(value).ok_or_else(refused)
 }
 
 impl Maker<'_> {
@@ -339,7 +370,7 @@ impl Maker<'_> {
                 && let Some(plan) = table.columns.get(at)
             {
                 let in_key = key.is_some_and(|key| key.columns.contains(&column.name));
-                let not_null = self.not_null(table, column, survey.has_null(at), in_key);
+                let not_null = self.not_null(table, column, plan, survey.has_null(at), in_key);
                 definitions.push(self.column(table, column, plan, None, not_null));
                 let in_mixed_key = if in_key { " NOT NULL" } else { "" };
                 definitions.extend(
@@ -378,16 +409,23 @@ impl Maker<'_> {
         None
     }
 
-    fn not_null(&mut self, table: &TablePlan, column: &Column, has_null: bool, in_key: bool) -> bool {
-        if column.not_null && has_null {
-            self.weaken(
-                table,
-                &column.name,
-                "NOT NULL",
-                "left out, because rows have NULL there all the same",
-            );
+    fn not_null(
+        &mut self,
+        table: &TablePlan,
+        column: &Column,
+        plan: &ColumnPlan,
+        has_null: bool,
+        in_key: bool,
+    ) -> bool {
+        let reason = match (plan.blanks.is_none(), has_null) {
+            (false, _) => "left out, because a text became NULL there, as asked for",
+            (true, true) => "left out, because rows have NULL there all the same",
+            (true, false) => return column.not_null || in_key,
+        };
+        if column.not_null {
+            self.weaken(table, &column.name, "NOT NULL", reason);
         }
-        (column.not_null || in_key) && !has_null
+        false
     }
 
     /// A column's definition.
@@ -412,11 +450,21 @@ impl Maker<'_> {
         }
         if column.identity != Identity::No && kind.kind == PgKind::Int8 {
             sql.push_str(" GENERATED BY DEFAULT AS IDENTITY");
+        } else if let Some(default) = &column.default
+            && let Some(blank) = blank_default(default, plan)
+        {
+            // NULL is what a column without a default gets.
+            if plan.blanks.back() != Some(blank) {
+                let what = format!("DEFAULT {default}");
+                self.weaken(table, &column.name, &what, "what it gives is NULL, as asked for");
+            }
         } else if let Some(default) = &column.default {
             let into = table
                 .expression_column(plan)
                 .filter(|_| plan.class_column.is_none());
+            let asked = plan.rendering.as_ref().filter(|rendering| rendering.is_asked());
             let translated = match into {
+                Some(into) if asked.is_some() => asked_default(default, &into, asked),
                 Some(into) => translate::default(default, &into).map_err(|reason| reason.0),
                 None => Err("the column's values are of several classes".to_owned()),
             };
@@ -639,6 +687,10 @@ impl Maker<'_> {
             let reason = "1 and 1.0, which SQLite takes for the same, are two values here, for their classes are part of the key";
             self.weaken(table, name, original, reason);
         }
+        if unique && parts.iter().any(|part| null_is_text(table, part.column.as_ref())) {
+            let reason = "several rows may have NULL there, which stands for a text that SQLite takes once";
+            self.weaken(table, name, original, reason);
+        }
         let word = if unique { "UNIQUE INDEX" } else { "INDEX" };
         let place = self.qualified(&table.target);
         let condition = condition.map_or_else(String::new, |condition| format!(" WHERE {condition}"));
@@ -723,7 +775,15 @@ impl Maker<'_> {
         let Some(column) = table.columns.get(column) else {
             return;
         };
-        if !matches!(&column.kind, Some(ColumnKind::Postgres(kind)) if kind.kind == PgKind::Int8) {
+        let Some(ColumnKind::Postgres(kind)) = &column.kind else {
+            return;
+        };
+        if kind.kind != PgKind::Int8 {
+            let reason = format!(
+                "a column of {} gives out no keys: rows need one of their own",
+                kind.name
+            );
+            self.weaken(table, &column.target, "INTEGER PRIMARY KEY", &reason);
             return;
         }
         let last = survey.max_rowid.max(table.source.sequence).unwrap_or(0);
@@ -761,6 +821,10 @@ impl Maker<'_> {
                     let name = Names::with_taken(self.constraint_names(table)).give(wanted);
                     if key.name.is_some() {
                         self.rename("constraint", table, wanted, &name);
+                    }
+                    if key.columns.iter().any(|column| null_is_text(table, Some(column))) {
+                        let reason = "NULL refers to nothing, and stands for a text that SQLite looks for";
+                        self.weaken(table, &name, &original, reason);
                     }
                     self.constraint(table, name, definition);
                 }
@@ -805,7 +869,11 @@ impl Maker<'_> {
             let plan = table.place_of(name).and_then(|place| table.columns.get(place));
             let plan = plan.ok_or_else(|| format!("{name} is a computed column"))?;
             let kind = plan.kind.as_ref().and_then(kind_of);
-            if kind != parent.kind || plan.class_column.is_some() != parent.class_column.is_some() {
+            let rendering = plan.rendering.as_ref().filter(|rendering| rendering.is_asked());
+            if kind != parent.kind
+                || rendering != parent.asked.as_ref()
+                || plan.class_column.is_some() != parent.class_column.is_some()
+            {
                 return Err(format!(
                     "{name} and what it refers to have values of different types"
                 ));
@@ -876,6 +944,8 @@ struct Parent {
 struct ParentColumn {
     name: String,
     kind: Option<PgKind>,
+    /// What somebody has told of its values.
+    asked: Option<Rendering>,
     class_column: Option<String>,
 }
 
@@ -886,6 +956,7 @@ impl Parent {
             Some(ParentColumn {
                 name: plan.target.clone(),
                 kind: plan.kind.as_ref().and_then(kind_of),
+                asked: plan.rendering.clone().filter(Rendering::is_asked),
                 class_column: plan.class_column.clone(),
             })
         };
@@ -903,6 +974,11 @@ impl Parent {
             Some(ParentColumn {
                 name: column.name.clone(),
                 kind: kind_of(&column.kind),
+                asked: column
+                    .made_for
+                    .as_ref()
+                    .and_then(|made_for| made_for.rendering.clone())
+                    .filter(Rendering::is_asked),
                 class_column: column
                     .made_for
                     .as_ref()
@@ -937,6 +1013,12 @@ struct MadePart {
     hashed: Vec<String>,
     /// Whether it is a column, or one and its class, and nothing else.
     plain: bool,
+}
+
+/// Whether NULL stands for a text in a column.
+fn null_is_text(table: &TablePlan, column: Option<&String>) -> bool {
+    let mut columns = table.columns.iter();
+    columns.any(|plan| Some(&plan.source) == column && !plan.blanks.is_none())
 }
 
 /// Whether values of a part of a key are told apart that SQLite takes for the same: integers and whole reals, which no other affinity leaves

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, HashSet};
 
+use super::blanks::Blanks;
 use super::catalog::{Affinity, ColumnKind, Engine, Key, PgKind};
 use super::convert::{Converter, Normalised, Reject};
 use super::evidence::Evidence;
@@ -100,7 +101,10 @@ impl TableSurvey {
             .columns
             .get(column)
             .map_or([false; 5], |column| match &column.evidence {
-                Some(evidence) => evidence.classes().map(|count| count > 0),
+                Some(evidence) => {
+                    let [null, integer, real, text, blob] = evidence.classes().map(|count| count > 0);
+                    [null, integer, real, text || evidence.blank() > 0, blob]
+                }
                 None => column.classes,
             });
         CLASSES
@@ -117,11 +121,11 @@ impl TableSurvey {
         self.columns.get(column)?.evidence.as_ref()
     }
 
-    /// Whether a column holds a NULL.
+    /// Whether a column holds a NULL, or what becomes one.
     pub fn has_null(&self, column: usize) -> bool {
         let column = self.columns.get(column);
         column.is_some_and(|column| match &column.evidence {
-            Some(evidence) => evidence.classes()[0] > 0,
+            Some(evidence) => evidence.classes()[0] > 0 || evidence.blank() > 0,
             None => column.classes[0],
         })
     }
@@ -198,6 +202,7 @@ struct JudgedColumn {
     /// None: to be decided by the values, or not for PostgreSQL.
     kind: Option<PgKind>,
     rendering: Option<Rendering>,
+    blanks: Blanks,
     /// Of a column of SQLite whose values are to come as they are.
     affinity: Option<Affinity>,
     not_null: bool,
@@ -212,6 +217,7 @@ impl RowJudge {
                 Some(ColumnKind::Sqlite { .. }) | None => None,
             },
             rendering: column.rendering.clone(),
+            blanks: column.blanks,
             affinity: affinity_of(plan, column),
             not_null: column.not_null,
         });
@@ -272,6 +278,25 @@ impl RowJudge {
         if column.not_null && value == Value::Null {
             return Err(Reject::NullNotAllowed);
         }
+        if !column.blanks.is_none() && self.engine == Engine::Postgres && column.kind.is_some() {
+            if let Some(blank) = column.blanks.of(value) {
+                self.plain_field(column, Value::Null, out)?;
+                return Ok(column.blanks.loss(blank));
+            }
+            // A NULL that comes back as a text is none.
+            if value == Value::Null && column.blanks.back().is_some() {
+                return Err(Reject::Changed);
+            }
+        }
+        self.plain_field(column, value, out)
+    }
+
+    fn plain_field(
+        &self,
+        column: &JudgedColumn,
+        value: Value<'_>,
+        out: &mut Vec<u8>,
+    ) -> Result<Option<Normalised>, Reject> {
         match (self.engine, &column.rendering, column.kind) {
             (Engine::Postgres, Some(rendering), _) => rendering.encode(value, out).map(|()| None),
             (Engine::Postgres, None, Some(kind)) => self.converter.encode(kind, value, out),
@@ -352,7 +377,7 @@ impl<'a> Surveyor<'a> {
             ColumnSurvey {
                 evidence: source
                     .filter(|_| undecided)
-                    .map(|column| Evidence::in_table(column, &plan.source)),
+                    .map(|source| Evidence::in_table(source, &plan.source).without(column.blanks)),
                 ..ColumnSurvey::default()
             }
         });
@@ -544,13 +569,7 @@ mod tests {
         ];
         let mut batch = RowBatch::new(1, 0);
         for value in values {
-            match value {
-                Value::Null => batch.push_null(),
-                Value::Integer(number) => batch.push_integer(number),
-                Value::Real(number) => batch.push_real(number),
-                Value::Text(bytes) => batch.push_text(bytes),
-                Value::Blob(bytes) => batch.push_blob(bytes),
-            }
+            batch.push(value);
         }
         let mut seen = HashSet::new();
         let again = batch

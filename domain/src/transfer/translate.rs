@@ -37,6 +37,8 @@ pub struct ExprColumn {
     pub collation: Option<String>,
     /// Whether it refuses NULL in PostgreSQL.
     pub not_null: bool,
+    /// Whether NULL stands for a text of SQLite there: then no expression over it has an equal.
+    pub null_is_text: bool,
 }
 
 /// Why an expression has no equal: a clause that completes "not carried, because …".
@@ -93,6 +95,27 @@ pub fn default_example(sql: &str) -> Option<String> {
 /// Whether a default is nothing but a string.
 pub fn is_string(sql: &str) -> bool {
     tree::parse(sql).is_ok_and(|expr| string(&expr).is_some())
+}
+
+/// A number or a text.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Constant {
+    /// INTEGER.
+    Integer(i64),
+    /// REAL.
+    Real(f64),
+    /// TEXT.
+    Text(String),
+}
+
+/// What a default stores in a column of this affinity, if it is a number or a text.
+pub fn default_constant(sql: &str, affinity: Affinity) -> Option<Constant> {
+    assign::constant(&tree::parse(sql).ok()?, affinity)
+}
+
+/// Whether a default stores the seconds since 1970 of now, as an INTEGER, in a column of this affinity.
+pub fn is_epoch_of_now(sql: &str, affinity: Affinity) -> bool {
+    tree::parse(sql).is_ok_and(|expr| clock::is_epoch_of_now(&expr, affinity))
 }
 
 /// The string that a default is; a lone name is one too, but for TRUE and FALSE.

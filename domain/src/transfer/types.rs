@@ -5,13 +5,15 @@
 
 use std::collections::{HashMap, HashSet};
 
+use super::blanks::{Blank, Blanks};
 use super::catalog::{Catalog, ColumnKind, Engine, Identity, PgKind, PgType, Table};
-use super::evidence::{Choice, Evidence, Rules};
+use super::evidence::{Choice, Evidence, Rules, counted};
 use super::naming::Names;
 use super::plan::{ColumnPlan, Plan, TablePlan, Wishes};
 use super::rendering::Rendering;
 use super::survey::TableSurvey;
 use super::translate;
+use super::wish::Wish;
 
 /// A column by its place: the table in the plan, the column in the table's plan.
 type Place = (usize, usize);
@@ -25,7 +27,7 @@ impl Plan {
         surveys: &[TableSurvey],
         wishes: &Wishes,
     ) -> Result<Vec<bool>, String> {
-        wishes.check(self)?;
+        wishes.check(self, source)?;
         let rules = self.rules(wishes);
         let joins = self.joined_columns(source);
         let several = joins.of_several_classes(self, surveys, &rules);
@@ -42,10 +44,14 @@ impl Plan {
                     alike(evidence, own, joined, several, surveys, &rules)
                 };
                 let wish = wishes.of(&table.source.name, &column.source);
-                let decision = wish.map_or_else(|| proven().into(), |kind| wished(kind, evidence, own));
+                let decision = match wish {
+                    None => proven().into(),
+                    Some(wish) => Decision::wished(wish, evidence, own, proven),
+                };
                 again[at] |= decision.rejects_possible;
                 column.kind = Some(ColumnKind::Postgres(decision.kind));
                 column.rendering = decision.rendering;
+                column.blanks = decision.blanks;
                 column.why = decision.why;
             }
             table.name_class_columns();
@@ -165,8 +171,57 @@ fn join(groups: &mut Vec<Vec<Place>>, one: Place, other: Place) {
 struct Decision {
     kind: PgType,
     rendering: Option<Rendering>,
+    blanks: Blanks,
     why: String,
     rejects_possible: bool,
+}
+
+impl Decision {
+    /// What somebody wants, with the numbers of values that it is about.
+    fn wished(wish: &Wish, evidence: &Evidence, rules: Rules, proven: impl Fn() -> Choice) -> Self {
+        let mut decision = match (&wish.rendering, &wish.kind) {
+            (Some(rendering), _) => Self {
+                kind: rendering.pg_type(),
+                rendering: Some(rendering.clone()),
+                blanks: Blanks::default(),
+                why: as_asked_for(evidence),
+                rejects_possible: true,
+            },
+            (None, Some(kind)) => wished(kind, evidence, rules),
+            (None, None) => proven().into(),
+        };
+        if !wish.blanks.is_none() {
+            decision.heed_blanks(evidence);
+        }
+        decision
+    }
+
+    /// A look at the values as they will be loaded counts those that NULL does not give back.
+    fn heed_blanks(&mut self, evidence: &Evidence) {
+        self.blanks = evidence.blanks();
+        let there = Blank::ALL.into_iter().filter(|blank| self.blanks.takes(*blank));
+        let there: Vec<String> = there.map(|blank| format!("'{}'", blank.text())).collect();
+        let texts = counted(evidence.blank(), "text");
+        let what = match self.blanks.back() {
+            Some(blank) => format!("{texts} '{}' as NULL, which comes back so", blank.text()),
+            None if there.is_empty() => "nothing to become NULL".to_owned(),
+            None => format!(
+                "{texts} {} as NULL, which comes back as NULL",
+                there.join(" and ")
+            ),
+        };
+        self.why = format!("{}; {what}", self.why);
+        self.rejects_possible |= !self.blanks.is_none();
+    }
+}
+
+/// `as asked for, 2 integers`
+fn as_asked_for(evidence: &Evidence) -> String {
+    match (evidence.counted(), evidence.texts_not_utf8()) {
+        (none, _) if none.is_empty() => "as asked for, no values".to_owned(),
+        (counted, 0) => format!("as asked for, {counted}"),
+        (counted, not_utf8) => format!("as asked for, {counted}, {not_utf8} of them not UTF-8"),
+    }
 }
 
 impl From<Choice> for Decision {
@@ -174,6 +229,7 @@ impl From<Choice> for Decision {
         Self {
             kind: choice.rendering.pg_type(),
             rendering: Some(choice.rendering),
+            blanks: Blanks::default(),
             why: choice.why,
             rejects_possible: choice.rejects_possible,
         }
@@ -236,7 +292,8 @@ fn wished(kind: &PgType, evidence: &Evidence, rules: Rules) -> Decision {
     Decision {
         kind: kind.clone(),
         rendering: exact,
-        why: "as asked for".to_owned(),
+        blanks: Blanks::default(),
+        why: as_asked_for(evidence),
         rejects_possible: true,
     }
 }

@@ -2,6 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
+use cutover_domain::transfer::blanks::Blanks;
 use cutover_domain::transfer::catalog::{
     Action, Catalog, Check, Column, ColumnKind, Deferrable, Engine, ForeignKey, Generated, Identity, Index,
     IndexPart, Key, MadeFor, Other, OtherKind, PgKind, PgType, Storage, Table,
@@ -120,7 +121,7 @@ pub async fn read_with_origins(client: &impl GenericClient) -> TransferResult<Ca
             let Some(column) = table.columns.iter_mut().find(|column| column.name == name) else {
                 continue;
             };
-            let rendering: &str = row.get(3);
+            let (blanks, rendering) = Blanks::at_start(row.get(3));
             let known = |rendering: &str| {
                 rendering.parse().map_err(|_| {
                     TransferError::Failed(format!(
@@ -136,6 +137,7 @@ pub async fn read_with_origins(client: &impl GenericClient) -> TransferResult<Ca
             column.made_for = Some(MadeFor {
                 column: row.get(2),
                 rendering,
+                blanks,
                 class_column: row.get(4),
             });
         }

@@ -144,7 +144,7 @@ pub(super) fn note_made(schema: &str, plan: &Plan, origin: Option<&Origin>) -> V
             let rendering = match &column.rendering {
                 Some(rendering) => rendering.to_string(),
                 // By its own name it is found without a note.
-                None if column.target == column.source => continue,
+                None if column.target == column.source && column.blanks.is_none() => continue,
                 None => BY_TYPE.to_owned(),
             };
             let class = column.class_column.as_ref();
@@ -152,7 +152,7 @@ pub(super) fn note_made(schema: &str, plan: &Plan, origin: Option<&Origin>) -> V
                 "INSERT INTO cutover.rendering VALUES ({schema_name}, {name}, {}, {source}, {}, {}, {})",
                 literal(&column.target),
                 literal(&column.source),
-                literal(&rendering),
+                literal(&format!("{}{rendering}", column.blanks)),
                 class.map_or_else(|| "NULL".to_owned(), |class| literal(class))
             ));
         }

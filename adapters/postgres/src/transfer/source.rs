@@ -5,11 +5,12 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use bytes::{Buf, BytesMut};
+use cutover_domain::transfer::blanks::Blanks;
 use cutover_domain::transfer::catalog::{Catalog, PgKind, Table};
-use cutover_domain::transfer::convert::decode;
+use cutover_domain::transfer::convert::{Reject, decode};
 use cutover_domain::transfer::name::{quoted, quoted_list};
 use cutover_domain::transfer::rendering::Rendering;
-use cutover_domain::transfer::rows::RowBatch;
+use cutover_domain::transfer::rows::{RowBatch, Value};
 use cutover_domain::transfer::survey::Oddities;
 use cutover_ports::transfer::{Batches, Range, Scan, TransferError, TransferResult, TransferSource};
 use futures_util::StreamExt;
@@ -297,6 +298,7 @@ fn push_exact(value: Option<(&str, &[u8])>, batch: &mut RowBatch) {
 struct Form {
     kind: PgKind,
     rendering: Option<Rendering>,
+    blanks: Blanks,
     class_column: Option<String>,
 }
 
@@ -309,6 +311,7 @@ impl Form {
                 .and_then(|column| column.pg_type())
                 .map_or(PgKind::Other, |kind| kind.kind),
             rendering: made_for.and_then(|made_for| made_for.rendering.clone()),
+            blanks: made_for.map_or_else(Blanks::default, |made_for| made_for.blanks),
             class_column: made_for.and_then(|made_for| made_for.class_column.clone()),
         }
     }
@@ -384,16 +387,20 @@ impl Decoder {
             } else {
                 let (values, mut classes) = fields.split_at(self.forms.len());
                 for (form, field) in self.forms.iter().zip(values) {
-                    match &form.rendering {
-                        Some(rendering) => {
-                            let class = form.class_column.as_ref().and_then(|_| {
-                                let (first, rest) = classes.split_first()?;
-                                classes = rest;
-                                *first
-                            });
-                            rendering.decode(*field, class, &mut self.batch);
-                        }
-                        None => decode(form.kind, *field, &mut self.batch),
+                    let class = form.class_column.as_ref().and_then(|_| {
+                        let (first, rest) = classes.split_first()?;
+                        classes = rest;
+                        *first
+                    });
+                    match (&form.rendering, field, form.blanks.back()) {
+                        (_, None, Some(blank)) => self.batch.push_text(blank.text().as_bytes()),
+                        (Some(rendering), ..) => rendering.decode(*field, class, &mut self.batch),
+                        (None, ..) => decode(form.kind, *field, &mut self.batch),
+                    }
+                    // A text that is to be NULL, and is none here, is nothing that a copy has written.
+                    if !form.blanks.is_none() && field.is_some() {
+                        let is_blank = |value: Value<'_>| form.blanks.of(value).is_some();
+                        self.batch.refuse_last_if(is_blank, Reject::NoForm);
                     }
                 }
                 self.next += 1;
@@ -464,6 +471,7 @@ mod tests {
                     .map(|kind| Form {
                         kind,
                         rendering: None,
+                        blanks: Blanks::default(),
                         class_column: None,
                     })
                     .into(),

@@ -450,7 +450,7 @@ fn row_length(bytes: &[u8], fields: usize) -> Option<usize> {
 #[cfg(test)]
 mod tests {
     use cutover_domain::time::LegacyZone;
-    use cutover_domain::transfer::canonical::{Form, Logical};
+    use cutover_domain::transfer::canonical::{Form, Logical, Nulls};
     use cutover_domain::transfer::catalog::PgKind;
     use cutover_domain::transfer::digest::{Collector, Digest, RowShape};
 
@@ -461,6 +461,7 @@ mod tests {
             logical: Logical::Text,
             postgres: Some(PgKind::Text),
             rendering: None,
+            nulls: Nulls::NONE,
         };
         let shape = RowShape {
             forms: vec![text, text],

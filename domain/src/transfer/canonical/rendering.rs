@@ -7,6 +7,7 @@
 use std::fmt::{self, Write as _};
 
 use super::super::catalog::PgKind;
+use super::asked::{self, UpperHalf, Word};
 use super::time::{self, DAY_MICROS};
 use super::{MICROS_TO_2000, Raw, array, number, write_stored};
 
@@ -47,6 +48,14 @@ pub enum Rendering {
     Timestamptz(Separator, Precision, Suffix),
     /// Any class; that of each value stands in a column beside.
     Mixed,
+    /// INTEGER since 1970, of a `timestamp`: so many microseconds each.
+    EpochTimestamp(i64),
+    /// The same of a `timestamptz`.
+    EpochTimestamptz(i64),
+    /// One value for true, and another one for false.
+    Truth(Word, Word),
+    /// TEXT in a charset.
+    Charset(UpperHalf),
 }
 
 /// What stands between a date and a time of day.
@@ -114,6 +123,18 @@ impl Class {
 impl Rendering {
     /// From the words that a copy has noted; none if they are not understood.
     pub fn parse(text: &str) -> Option<Self> {
+        if let Some((kind, source)) = text.split_once(" from ") {
+            return Some(match kind {
+                "timestamp" => Self::EpochTimestamp(asked::unit(source)?),
+                "timestamptz" => Self::EpochTimestamptz(asked::unit(source)?),
+                "text" => Self::Charset(asked::upper_half(source)?),
+                "boolean" => {
+                    let (yes, no) = Word::pair(source)?;
+                    Self::Truth(yes, no)
+                }
+                _ => return None,
+            });
+        }
         let words: Vec<&str> = text.split(' ').collect();
         Some(match *words.as_slice() {
             ["integer"] => Self::Integer,
@@ -147,9 +168,10 @@ impl Rendering {
     pub fn fits(self, kind: PgKind) -> bool {
         match self {
             Self::Integer => matches!(kind, PgKind::Int2 | PgKind::Int4 | PgKind::Int8),
-            Self::Boolean => kind == PgKind::Bool,
+            Self::Boolean | Self::Truth(..) => kind == PgKind::Bool,
             Self::Real | Self::Number => kind == PgKind::Float8,
             Self::Decimal => matches!(kind, PgKind::Numeric(_)),
+            Self::Charset(_) => kind == PgKind::Text,
             Self::Text => matches!(kind, PgKind::Text | PgKind::Varchar(_)),
             Self::Blob => kind == PgKind::Bytea,
             Self::Uuid | Self::UuidBlob => kind == PgKind::Uuid,
@@ -157,8 +179,8 @@ impl Rendering {
             Self::Jsonb => kind == PgKind::Jsonb,
             Self::Date => kind == PgKind::Date,
             Self::Time(_) => matches!(kind, PgKind::Time(_)),
-            Self::Timestamp(..) => matches!(kind, PgKind::Timestamp(_)),
-            Self::Timestamptz(..) => matches!(kind, PgKind::Timestamptz(_)),
+            Self::Timestamp(..) | Self::EpochTimestamp(_) => matches!(kind, PgKind::Timestamp(_)),
+            Self::Timestamptz(..) | Self::EpochTimestamptz(_) => matches!(kind, PgKind::Timestamptz(_)),
             Self::Mixed => matches!(kind, PgKind::Text | PgKind::Bytea),
         }
     }
@@ -229,6 +251,23 @@ impl Rendering {
                 scratch.extend_from_slice(suffix.as_bytes());
                 Raw::Text(scratch)
             }
+            Self::EpochTimestamp(unit) | Self::EpochTimestamptz(unit) => {
+                let micros = i64::from_be_bytes(array(raw)?);
+                // The two ends are the infinities.
+                if micros == i64::MAX || micros == i64::MIN || micros % unit != 0 {
+                    return None;
+                }
+                Raw::Integer((micros / unit).checked_add(MICROS_TO_2000 / unit)?)
+            }
+            Self::Charset(half) => {
+                asked::write_in_charset(half, raw, scratch)?;
+                Raw::Text(scratch)
+            }
+            Self::Truth(ref yes, ref no) => match raw {
+                [1] => yes.raw(),
+                [0] => no.raw(),
+                _ => return None,
+            },
             // Without its class it is no value.
             Self::Mixed => return None,
         };
@@ -258,7 +297,7 @@ fn double(raw: &[u8]) -> Option<f64> {
 }
 
 /// The integer that is written exactly so.
-fn integer(text: &[u8]) -> Option<i64> {
+pub(super) fn integer(text: &[u8]) -> Option<i64> {
     let n: i64 = std::str::from_utf8(text).ok()?.parse().ok()?;
     is_written(format_args!("{n}"), text).then_some(n)
 }

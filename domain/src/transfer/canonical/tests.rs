@@ -1,12 +1,15 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::transfer::catalog::Affinity;
+use crate::transfer::rows::{RowBatch, Value};
 
 fn form(logical: Logical) -> Form {
     Form {
         logical,
         postgres: None,
         rendering: None,
+        nulls: Nulls::NONE,
     }
 }
 
@@ -15,6 +18,7 @@ fn pg(kind: PgKind) -> Form {
         logical: Logical::of_postgres(kind),
         postgres: Some(kind),
         rendering: None,
+        nulls: Nulls::NONE,
     }
 }
 
@@ -685,6 +689,13 @@ fn renderings_are_read_as_they_are_agreed() {
         "mixed",
         "mixed text",
         "mixed bytea",
+        "timestamp from seconds",
+        "timestamptz from microseconds",
+        "boolean from 't'/'f'",
+        "boolean from 1/-1",
+        "boolean from 'a/b'/''''",
+        "text from iso-8859-1",
+        "text from koi8-u",
     ] {
         assert!(Rendering::parse(text).is_some(), "{text}");
     }
@@ -707,6 +718,16 @@ fn renderings_are_read_as_they_are_agreed() {
         "mixed json",
         "date ",
         " date",
+        "date from seconds",
+        "timestamp from hours",
+        "boolean from t/f",
+        "boolean from 't'/'t'",
+        "boolean from 't'",
+        "boolean from 't'/'f' ",
+        "boolean from 'abcdefghijklmnopqrstuvwxyz'/'f'",
+        "boolean from 01/1",
+        "text from utf-8",
+        "empty-as-null",
     ] {
         assert_eq!(Rendering::parse(text), None, "{text}");
     }
@@ -890,6 +911,7 @@ fn a_mixed_value_is_what_its_class_says() {
             logical: Logical::Stored,
             postgres: Some(kind),
             rendering: Some(Rendering::Mixed),
+            nulls: Nulls::NONE,
         };
         canonical(form, Raw::Mixed(Class::of(class), sent))
     };
@@ -929,4 +951,177 @@ fn a_mixed_value_is_what_its_class_says() {
     assert_eq!(mixed(PgKind::Text, class("blob"), b"1")[0], tag::STORED_POSTGRES);
     assert_eq!(mixed(PgKind::Text, Raw::Null, b"1")[0], tag::STORED_POSTGRES);
     assert_eq!(mixed(PgKind::Bytea, Raw::Null, b"1")[0], tag::STORED_POSTGRES);
+}
+
+#[test]
+fn what_was_told_of_a_value_is_carried_out() {
+    let zoned = PgKind::Timestamptz(6);
+    let at =
+        |rendering: &str, micros: i64| rendered(rendering, zoned, &(micros - MICROS_TO_2000).to_be_bytes());
+    assert_eq!(
+        at("timestamptz from seconds", -1_000_000),
+        stored(Raw::Integer(-1))
+    );
+    assert_eq!(
+        at("timestamptz from milliseconds", 1_706_696_430_001_000),
+        stored(Raw::Integer(1_706_696_430_001))
+    );
+    assert_eq!(at("timestamptz from microseconds", 1), stored(Raw::Integer(1)));
+    no_form("timestamptz from seconds", zoned, &1_i64.to_be_bytes());
+    no_form("timestamptz from milliseconds", zoned, &(-999_i64).to_be_bytes());
+    for infinity in [i64::MAX, i64::MIN] {
+        no_form("timestamptz from microseconds", zoned, &infinity.to_be_bytes());
+    }
+    let truth = |rendering: &str, byte: u8| rendered(rendering, PgKind::Bool, &[byte]);
+    assert_eq!(truth("boolean from 't'/'f'", 1), stored(Raw::Text(b"t")));
+    assert_eq!(truth("boolean from 't'/'f'", 0), stored(Raw::Text(b"f")));
+    assert_eq!(truth("boolean from '1'/-1", 1), stored(Raw::Text(b"1")));
+    assert_eq!(truth("boolean from '1'/-1", 0), stored(Raw::Integer(-1)));
+    assert_eq!(truth("boolean from 'it''s'/''", 1), stored(Raw::Text(b"it's")));
+    no_form("boolean from 't'/'f'", PgKind::Bool, &[2]);
+    let text = |rendering: &str, sent: &str| rendered(rendering, PgKind::Text, sent.as_bytes());
+    assert_eq!(
+        text("text from windows-1252", "€ é"),
+        stored(Raw::Text(b"\x80 \xe9"))
+    );
+    assert_eq!(
+        text("text from iso-8859-1", "\u{80}é"),
+        stored(Raw::Text(b"\x80\xe9"))
+    );
+    assert_eq!(
+        text("text from ibm866", "При"),
+        stored(Raw::Text(b"\x8f\xe0\xa8"))
+    );
+    for unwritable in ["Ω", "\u{80}", "e\u{301}", "\0"] {
+        no_form("text from windows-1252", PgKind::Text, unwritable.as_bytes());
+    }
+    no_form("text from windows-1252", PgKind::Text, b"\xe9");
+}
+
+#[test]
+fn null_is_a_text_where_that_is_noted() {
+    let note = |note| Nulls::of_note(note);
+    let (empty, rendering) = note("null-as-empty date");
+    assert_eq!((rendering, empty.back()), ("date", Some("")));
+    let (both, rendering) = note("empty-as-null zero-date-as-null type");
+    assert_eq!((rendering, both.back()), ("type", None));
+    assert!(both.has(b"") && both.has(b"0000-00-00") && !both.has(b"0000-00-00 00:00:00"));
+    for plain in ["date", "timestamp T seconds", "null-as-dash date"] {
+        assert_eq!(note(plain), (Nulls::NONE, plain));
+    }
+
+    let made = ColumnKind::Postgres(super::super::catalog::PgType {
+        name: String::new(),
+        kind: PgKind::Text,
+    });
+    let forms = |nulls| {
+        let (file, made) = Form::of_rendering(Rendering::Text, &made).unwrap();
+        (file.with_nulls(nulls), made.with_nulls(nulls))
+    };
+    let null = stored(Raw::Null);
+    // '' comes back.
+    let (file, made_form) = forms(empty);
+    assert_eq!(canonical(made_form, Raw::Null), stored(Raw::Text(b"")));
+    assert_eq!(canonical(file, Raw::Text(b"")), stored(Raw::Text(b"")));
+    assert_eq!(canonical(file, Raw::Null), null, "and is none of them");
+    assert_eq!(canonical(made_form, Raw::Postgres(b""))[0], tag::STORED_POSTGRES);
+    assert_eq!(canonical(made_form, Raw::Postgres(b"x")), stored(Raw::Text(b"x")));
+    // Both are one.
+    let (file, made_form) = forms(both);
+    for one in [Raw::Null, Raw::Text(b""), Raw::Text(b"0000-00-00")] {
+        assert_eq!(canonical(file, one), null);
+    }
+    assert_eq!(canonical(made_form, Raw::Null), null);
+    for other in [
+        Raw::Text(b" "),
+        Raw::Integer(0),
+        Raw::Blob(b""),
+        Raw::Text(b"0000-00-00 00:00:00"),
+    ] {
+        assert_eq!(canonical(file, other), stored(other));
+    }
+    assert_eq!(
+        canonical(made_form, Raw::Postgres(b"0000-00-00"))[0],
+        tag::STORED_POSTGRES
+    );
+    // A type that was asked for says what is compared.
+    let (date, _) = Form::of_pair(
+        &ColumnKind::Sqlite {
+            declared: String::new(),
+            affinity: Affinity::Text,
+        },
+        &ColumnKind::Postgres(super::super::catalog::PgType {
+            name: String::new(),
+            kind: PgKind::Date,
+        }),
+    );
+    let made_date = pg(PgKind::Date).with_nulls(empty);
+    assert_eq!(
+        canonical(made_date, Raw::Null),
+        canonical(date.with_nulls(empty), Raw::Text(b""))
+    );
+    assert_ne!(
+        canonical(made_date, Raw::Null),
+        canonical(date.with_nulls(empty), Raw::Null)
+    );
+}
+
+/// The renderings that only somebody can ask for.
+fn asked() -> impl Strategy<Value = String> {
+    prop_oneof![
+        "timestamp(tz)? from (seconds|milliseconds|microseconds)",
+        "boolean from ('[ a-z/]{0,8}'|-?[1-9])/('[A-Zé]{1,8}'|0)",
+        "text from (windows-125[0-8]|iso-8859-(1|2|15|16)|koi8-[ru]|ibm866|macintosh)",
+    ]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(2_000))]
+
+    /// The copy writes it, and this reads it back: by other code, to the same.
+    #[test]
+    fn both_carry_out_what_was_told(note in asked(), number: i64, second in -300_000_000_000_i64..300_000_000_000, bytes in proptest::collection::vec(1_u8.., 0..12)) {
+        let copys: crate::transfer::rendering::Rendering = note.parse().unwrap();
+        prop_assert_eq!(&copys.to_string(), &note);
+        let word = |at: usize| note.split(" from ").nth(1).unwrap_or_default().rsplit_once('/').map(|(yes, no)| [yes, no][at].trim_matches('\'').to_owned()).unwrap_or_default();
+        let (yes, no) = (word(0), word(1));
+        for value in [Value::Integer(number), Value::Integer(second), Value::Integer(0), Value::Integer(number % 10), Value::Text(&bytes), Value::Text(yes.as_bytes()), Value::Text(no.as_bytes())] {
+            let mut out = Vec::new();
+            if copys.encode(value, &mut out).is_ok() {
+                let raw = match value {
+                    Value::Integer(n) => Raw::Integer(n),
+                    Value::Text(text) => Raw::Text(text),
+                    other => panic!("{other:?}"),
+                };
+                let back = rendered(&note, copys.pg_type().kind, &out[4..]);
+                prop_assert_eq!(back, stored(raw), "{} {:?}", note, value);
+            }
+        }
+    }
+
+    /// Whatever PostgreSQL has, both bring back the same, or nothing.
+    #[test]
+    fn both_bring_back_the_same(note in asked(), micros: i64, near in -1_000_000_000_i64..1_000_000_000, text in "[ -~€éПΩ\u{80}]{0,8}", truth in 0_u8..3) {
+        let copys: crate::transfer::rendering::Rendering = note.parse().unwrap();
+        let sent = match copys.pg_type().kind {
+            PgKind::Bool => vec![vec![truth]],
+            PgKind::Text => vec![text.into_bytes()],
+            _ => [micros.clamp(-211_813_488_000_000_000, 9_223_371_331_199_999_999), near, near * 1_000, near * 1_000_000].map(|micros| micros.to_be_bytes().to_vec()).into(),
+        };
+        for raw in sent {
+            let mut batch = RowBatch::new(1, 0);
+            copys.decode(Some(&raw), None, &mut batch);
+            let ours = rendered(&note, copys.pg_type().kind, &raw);
+            if batch.refused().is_empty() {
+                let back = match batch.rows().next().unwrap().value(0) {
+                    Value::Integer(n) => stored(Raw::Integer(n)),
+                    Value::Text(text) => stored(Raw::Text(text)),
+                    other => panic!("{other:?}"),
+                };
+                prop_assert_eq!(ours, back, "{}", note);
+            } else {
+                prop_assert_eq!(ours[0], tag::STORED_POSTGRES, "{}", note);
+            }
+        }
+    }
 }

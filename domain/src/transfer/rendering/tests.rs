@@ -45,6 +45,19 @@ fn all() -> Vec<Rendering> {
             }
         }
     }
+    let asked = [
+        "timestamp from seconds",
+        "timestamptz from milliseconds",
+        "timestamptz from microseconds",
+        "boolean from 't'/'f'",
+        "boolean from 1/-1",
+        "boolean from '1'/0",
+        "boolean from 'it''s'/''",
+        "text from windows-1252",
+        "text from iso-8859-1",
+        "text from windows-1253",
+    ];
+    all.extend(asked.map(|text| text.parse::<Rendering>().unwrap()));
     all
 }
 
@@ -134,6 +147,13 @@ fn the_stored_form_returns() {
         "timestamptz T seconds +16:00",
         "timestamptz T seconds z",
         "timestamptz T seconds +00:0",
+        "timestamp from hours",
+        "timestamp from seconds ",
+        "date from seconds",
+        "boolean from t/t",
+        "boolean from 't'",
+        "text from utf-8",
+        "text from  windows-1252",
     ] {
         assert!(unknown.parse::<Rendering>().is_err(), "{unknown}");
     }
@@ -295,6 +315,164 @@ fn times_have_one_form() {
             );
         }
     }
+}
+
+#[test]
+fn a_number_is_a_time_of_the_unit_named() {
+    let micros = |rendering: &str, number: i64| {
+        let mut out = vec![];
+        let rendering: Rendering = rendering.parse().unwrap();
+        rendering.encode(Value::Integer(number), &mut out)?;
+        Ok::<_, Reject>(i64::from_be_bytes(out[4..].try_into().unwrap()) + PG_EPOCH_MICROS)
+    };
+    let of_2024 = 1_706_696_430;
+    assert_eq!(
+        micros("timestamptz from seconds", of_2024),
+        Ok(of_2024 * 1_000_000)
+    );
+    assert_eq!(micros("timestamp from milliseconds", -1), Ok(-1_000));
+    assert_eq!(micros("timestamptz from microseconds", of_2024), Ok(of_2024));
+    for number in [
+        0,
+        -1,
+        of_2024,
+        253_402_300_800,
+        -62_135_596_801,
+        9_223_371_331_200,
+        -210_866_803_200,
+    ] {
+        accepts("timestamptz from seconds", Value::Integer(number));
+        accepts("timestamp from milliseconds", Value::Integer(number));
+        accepts("timestamptz from microseconds", Value::Integer(number));
+    }
+    // The first and the last second that PostgreSQL holds, and those beside them.
+    accepts("timestamptz from seconds", Value::Integer(-210_866_803_200));
+    accepts("timestamptz from seconds", Value::Integer(9_224_318_015_999));
+    for beyond in [-210_866_803_201, 9_224_318_016_000, i64::MIN, i64::MAX] {
+        refuses(
+            "timestamptz from seconds",
+            Value::Integer(beyond),
+            Reject::OutOfRange,
+        );
+    }
+    refuses(
+        "timestamp from milliseconds",
+        Value::Integer(i64::MAX),
+        Reject::OutOfRange,
+    );
+    refuses(
+        "timestamp from microseconds",
+        Value::Integer(i64::MIN),
+        Reject::OutOfRange,
+    );
+    accepts("timestamp from microseconds", Value::Integer(i64::MAX));
+    for (value, class) in [
+        (Value::Real(1.0), StorageClass::Real),
+        (text("1706696430"), StorageClass::Text),
+        (Value::Blob(b"1"), StorageClass::Blob),
+    ] {
+        refuses("timestamptz from seconds", value, Reject::WrongClass(class));
+    }
+    // What PostgreSQL's own clock may write there is finer, or no time at all.
+    for (rendering, micros) in [
+        ("timestamptz from seconds", 1),
+        ("timestamptz from milliseconds", 999),
+        ("timestamptz from seconds", -500_000),
+        ("timestamptz from microseconds", i64::MAX),
+        ("timestamp from microseconds", i64::MIN),
+    ] {
+        assert_eq!(
+            decoded(&rendering.parse().unwrap(), &micros.to_be_bytes()),
+            Err(()),
+            "{rendering} {micros}"
+        );
+    }
+}
+
+#[test]
+fn only_the_two_words_are_true_and_false() {
+    for word in ["t", "f"] {
+        accepts("boolean from 't'/'f'", text(word));
+    }
+    for other in [
+        text("T"),
+        text("t "),
+        text(""),
+        text("true"),
+        Value::Integer(1),
+        Value::Blob(b"t"),
+        Value::Real(1.0),
+    ] {
+        refuses("boolean from 't'/'f'", other, Reject::NoTruth);
+    }
+    accepts("boolean from 1/-1", Value::Integer(-1));
+    for other in [Value::Integer(0), text("1"), Value::Real(-1.0)] {
+        refuses("boolean from 1/-1", other, Reject::NoTruth);
+    }
+    accepts("boolean from '1'/0", text("1"));
+    accepts("boolean from '1'/0", Value::Integer(0));
+    refuses("boolean from '1'/0", Value::Integer(1), Reject::NoTruth);
+    accepts("boolean from 'it''s'/''", text("it's"));
+    accepts("boolean from 'it''s'/''", text(""));
+    let words: Rendering = "boolean from 'no'/'yes'".parse().unwrap();
+    assert_eq!(decoded(&words, &[1]), Ok(Back::Text(b"no".to_vec())));
+    assert_eq!(decoded(&words, &[0]), Ok(Back::Text(b"yes".to_vec())));
+    assert_eq!(decoded(&words, &[2]), Err(()));
+}
+
+#[test]
+fn text_of_a_charset_is_its_bytes() {
+    let all: Vec<u8> = (1..=u8::MAX).collect();
+    accepts("text from windows-1252", Value::Text(&all));
+    accepts("text from iso-8859-1", Value::Text(&all));
+    accepts("text from windows-1252", Value::Text("é as UTF-8".as_bytes()));
+    refuses(
+        "text from windows-1253",
+        Value::Text(b"a\xaa"),
+        Reject::NotInCharset,
+    );
+    refuses(
+        "text from windows-1252",
+        Value::Text(b"a\0\xe9"),
+        Reject::NulInText,
+    );
+    refuses(
+        "text from windows-1252",
+        Value::Blob(b"a"),
+        Reject::WrongClass(StorageClass::Blob),
+    );
+    let latin: Rendering = "text from windows-1252".parse().unwrap();
+    assert_eq!(
+        decoded(&latin, "€é".as_bytes()),
+        Ok(Back::Text(b"\x80\xe9".to_vec()))
+    );
+    for unwritable in ["Ω", "e\u{301}", "\u{80}"] {
+        assert_eq!(decoded(&latin, unwritable.as_bytes()), Err(()), "{unwritable}");
+    }
+    assert_eq!(decoded(&latin, b"\xe9"), Err(()));
+}
+
+#[test]
+fn a_default_is_a_literal_of_the_column() {
+    let literal = |rendering: &str, value| rendering.parse::<Rendering>().unwrap().literal(value);
+    let some = |text: &str| Some(text.to_owned());
+    assert_eq!(
+        literal("timestamptz from seconds", Value::Integer(-1)),
+        some("'1969-12-31 23:59:59+00'::timestamptz")
+    );
+    assert_eq!(
+        literal("timestamp from milliseconds", Value::Integer(1_500)),
+        some("'1970-01-01 00:00:01.5'::timestamp")
+    );
+    assert_eq!(
+        literal("timestamptz from seconds", Value::Integer(i64::MAX)),
+        None
+    );
+    assert_eq!(literal("timestamptz from seconds", text("0")), None);
+    assert_eq!(literal("boolean from 'f'/'t'", text("t")), some("FALSE"));
+    assert_eq!(literal("boolean from 'f'/'t'", text("x")), None);
+    assert_eq!(literal("text from koi8-r", text("it's")), some(" E'it''s'"));
+    assert_eq!(literal("text from koi8-r", text("é")), None);
 }
 
 #[test]
@@ -481,6 +659,29 @@ proptest! {
                     let mut out = vec![];
                     prop_assert_eq!(rendering.encode(written, &mut out), Ok(()), "{} {}", rendering, written.describe());
                     prop_assert_eq!(&out[4..], raw);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn what_somebody_asked_for_returns_either_way(number: i64, near in -10_000_000_000_000_i64..10_000_000_000_000, bytes in proptest::collection::vec(1_u8.., 0..20), text in "[ -~€éΩ\u{80}]{0,8}", truth in 0_u8..3) {
+        for rendering in all().iter().filter(|rendering| rendering.is_asked()) {
+            for value in [Value::Integer(number), Value::Integer(near), Value::Text(&bytes), Value::Text(text.as_bytes())] {
+                let _refused = check(rendering, value);
+            }
+            for raw in [&number.to_be_bytes()[..], &(near * 1_000).to_be_bytes(), text.as_bytes(), &[truth]] {
+                // PostgreSQL has no text with a NUL.
+                if rendering.pg_type().kind == PgKind::Text && raw.contains(&0) {
+                    continue;
+                }
+                let mut batch = RowBatch::new(1, 0);
+                rendering.decode(Some(raw), None, &mut batch);
+                if batch.refused().is_empty() {
+                    let mut out = vec![];
+                    let value = batch.rows().next().unwrap().value(0);
+                    prop_assert_eq!(rendering.encode(value, &mut out), Ok(()), "{} {}", rendering, value.describe());
+                    prop_assert_eq!(&out[4..], raw, "{}", rendering);
                 }
             }
         }

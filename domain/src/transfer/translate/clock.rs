@@ -5,7 +5,7 @@
 use super::Untranslatable;
 use super::tree::{Binary, Expr, Node, shown};
 use super::typed::{Class, Result, Typed, text_literal};
-use crate::transfer::catalog::PgKind;
+use crate::transfer::catalog::{Affinity, PgKind};
 
 /// Milliseconds from the Julian epoch to 1970.
 const JULIAN_MILLIS: i64 = 210_866_760_000_000;
@@ -205,6 +205,25 @@ pub(super) fn number(name: &str, arguments: &[Expr]) -> Result<Typed> {
             false,
         ),
     })
+}
+
+/// Whether this is now in seconds since 1970, and stored as an INTEGER in a column of this affinity.
+pub(super) fn is_epoch_of_now(expr: &Expr, affinity: Affinity) -> bool {
+    match &expr.node {
+        Node::Cast(operand, declared) if affinity != Affinity::Text => {
+            is_epoch_of_now(operand, Affinity::of(declared))
+        }
+        Node::Call(name, arguments) if name == "unixepoch" => {
+            let now = |one: &Expr| matches!(&one.node, Node::Text(text) if text.eq_ignore_ascii_case("now"));
+            let numeric = !matches!(affinity, Affinity::Text | Affinity::Real);
+            numeric && arguments.len() <= 1 && arguments.iter().all(now)
+        }
+        _ => {
+            let moment = Moment::of(expr).and_then(Result::ok);
+            let integer = matches!(affinity, Affinity::Integer | Affinity::Numeric);
+            integer && moment.is_some_and(|moment| moment.unmoved && moment.is_epoch())
+        }
+    }
 }
 
 fn is_subsecond(text: &str) -> bool {

@@ -12,6 +12,7 @@ fn column(name: &str, kind: PgKind, affinity: Affinity) -> ExprColumn {
         affinity,
         collation: None,
         not_null: false,
+        null_is_text: false,
     }
 }
 
@@ -31,6 +32,7 @@ fn columns() -> Vec<ExprColumn> {
         },
         ExprColumn {
             not_null: true,
+            null_is_text: false,
             ..column("tt", PgKind::Text, Affinity::Text)
         },
         column("when", PgKind::Text, Affinity::Numeric),

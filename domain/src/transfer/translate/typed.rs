@@ -1,5 +1,6 @@
 //! Expressions of PostgreSQL that are known to mean what an expression of SQLite means, and how they are compared.
 
+pub(super) use super::Constant;
 use super::tree::{Binary, real, shown};
 use super::{ExprColumn, Untranslatable};
 use crate::transfer::catalog::{Affinity, PgKind};
@@ -151,14 +152,6 @@ pub(super) fn upper(sql: &str) -> String {
     format!("translate({sql}, '{LOWER}', '{UPPER}')")
 }
 
-/// A literal.
-#[derive(Debug, Clone, PartialEq)]
-pub(super) enum Constant {
-    Integer(i64),
-    Real(f64),
-    Text(String),
-}
-
 /// An expression of PostgreSQL.
 #[derive(Debug, Clone)]
 pub(super) struct Typed {
@@ -249,6 +242,12 @@ impl Typed {
     }
 
     pub(super) fn column(column: &ExprColumn) -> Result<Self> {
+        if column.null_is_text {
+            return Err(Untranslatable(format!(
+                "NULL stands for a text in {}, as asked for",
+                shown(&column.source)
+            )));
+        }
         let collation = Collation::of(column.collation.as_deref().unwrap_or("BINARY"))?;
         Ok(Self {
             affinity: Some(column.affinity),
