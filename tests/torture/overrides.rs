@@ -1,6 +1,6 @@
 //! What no value tells of itself, told by `--type`: units of time, words for true and false, charsets, texts that stand for NULL.
 
-use crate::theme::Theme;
+use crate::theme::{Theme, hex};
 
 const TIMESTAMP: &str = "timestamp without time zone";
 const TIMESTAMPTZ: &str = "timestamp with time zone";
@@ -221,7 +221,7 @@ async fn words_for_neither() {
 
 #[tokio::test]
 async fn text_in_another_charset() {
-    let all: String = (1..=255_u8).map(|byte| format!("{byte:02x}")).collect();
+    let all = hex(&(1..=u8::MAX).collect::<Vec<u8>>());
     let theme = Theme::new(format!(
         "CREATE TABLE p (name TEXT PRIMARY KEY COLLATE NOCASE);
          CREATE TABLE t (id INTEGER PRIMARY KEY, w TEXT DEFAULT 'none', l TEXT, c TEXT, p TEXT REFERENCES p (name), CHECK (length(w) > 0));
@@ -502,6 +502,45 @@ async fn texts_that_stand_for_null_among_values_of_several_classes() {
     }
 }
 
+/// A key cannot hold NULL, and a reference of NULL is none.
+#[tokio::test]
+async fn texts_that_become_null_in_keys() {
+    let theme = Theme::new(
+        "CREATE TABLE p (k TEXT NOT NULL PRIMARY KEY, what TEXT);
+         CREATE TABLE t (id INTEGER PRIMARY KEY, p TEXT REFERENCES q (k), u DATE UNIQUE);
+         CREATE TABLE q (k TEXT NOT NULL PRIMARY KEY);
+         INSERT INTO p VALUES ('a', 'x'), ('', 'y'); INSERT INTO q VALUES ('a'), ('b');
+         INSERT INTO t VALUES (1, 'a', '2024-01-31'), (2, '', '0000-00-00'), (3, '', '2000-02-29');",
+    );
+    let theme = theme.asking(&["*.*=empty as null, zero date as null"]);
+    let copied = theme.equal().await;
+    copied
+        .lists(&["p", "PRIMARY KEY (k)", "rows have NULL in k"])
+        .lists(&["p", "NOT NULL", "as asked for"]);
+    copied
+        .lists(&["t", "FOREIGN KEY (p)", "NULL refers to nothing"])
+        .lists(&["t", "UNIQUE (u)", "several rows"]);
+    copied.is("t", "u", "date");
+    assert_eq!(
+        copied.query("SELECT what FROM p WHERE k IS NULL").await,
+        [some(&["y"])]
+    );
+    let orphan = copied
+        .client()
+        .batch_execute("UPDATE t SET p = 'c' WHERE id = 2")
+        .await;
+    assert!(orphan.is_err(), "p refers to q.k");
+    copied
+        .finds(
+            "t",
+            &[
+                "UPDATE t SET p = 'b' WHERE id = 2",
+                "UPDATE t SET p = NULL WHERE id = 1",
+            ],
+        )
+        .await;
+}
+
 /// Rows that come later find the columns as they were told once.
 #[tokio::test]
 async fn rows_for_a_table_that_is_there() {
@@ -621,4 +660,10 @@ async fn mistakes_are_told_with_the_words_that_can_be() {
         assert!(ended.stderr.contains(told), "{wish}: {}", ended.stderr);
     }
     theme.untouched().await;
+
+    // There is nothing to be told of what a file stores.
+    let file = theme.beside("other.db", "");
+    let flags = ["--type", "t.s=timestamptz from seconds"].map(str::to_owned);
+    let ended = theme.copy_to(&file, &flags).await.with(2, "copy to a file");
+    assert!(ended.stderr.contains("made in PostgreSQL"), "{}", ended.stderr);
 }

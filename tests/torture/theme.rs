@@ -140,6 +140,13 @@ impl Theme {
         self.run(&arguments).await
     }
 
+    /// `cutover copy FILE OTHER`
+    pub(crate) async fn copy_to(&self, other: &str, flags: &[String]) -> Ended {
+        let mut arguments = vec![OsStr::new("copy"), self.file.as_os_str(), OsStr::new(other)];
+        arguments.extend(flags.iter().map(OsStr::new));
+        self.run(&arguments).await
+    }
+
     /// `cutover inspect FILE --json`
     pub(crate) async fn inspect(&self, flags: &[String]) -> Ended {
         let mut arguments = vec![OsStr::new("inspect"), self.file.as_os_str(), OsStr::new("--json")];

@@ -162,6 +162,9 @@ impl Wishes {
 
     /// A wish that no column of the plan meets is a mistake.
     pub(super) fn check(&self, plan: &Plan, source: &Catalog) -> Result<(), String> {
+        if plan.tables.iter().any(|table| table.engine == Engine::Sqlite) && !self.types.is_empty() {
+            return Err("types can be chosen only where tables are made in PostgreSQL".to_owned());
+        }
         let utf16 = encoding(source).filter(|encoding| encoding.starts_with("UTF-16"));
         for wish in &self.types {
             if let (Some(Rendering::Charset(charset)), Some(encoding)) = (&wish.wish.rendering, &utf16) {

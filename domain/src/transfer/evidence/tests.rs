@@ -658,3 +658,89 @@ fn a_default_is_a_value_like_those_that_are_there() {
     let why = evidence.choose(Rules::default()).why;
     assert_eq!(why, "no values: by its declaration; its default is \"none\"");
 }
+
+/// As it is noted: the texts that become NULL, and the rendering that the other values prove.
+fn noted(column: &Column, asked: Blanks, values: &[Owned]) -> String {
+    let mut evidence = Evidence::new(column).without(asked);
+    for value in values {
+        evidence.observe(value.value());
+    }
+    format!(
+        "{}{}",
+        evidence.blanks(),
+        evidence.choose(Rules::default()).rendering
+    )
+}
+
+#[test]
+fn texts_that_become_null_prove_nothing() {
+    let empty = Blanks::default().and(Blank::Empty);
+    let zero = Blanks::default().and(Blank::ZeroDate).and(Blank::ZeroDateTime);
+    let both = zero.and(Blank::Empty);
+    let day = || Owned::from("2024-01-31");
+    for (asked, values, expected) in [
+        (empty, vec![day(), "".into()], "null-as-empty date"),
+        (empty, vec![day(), "".into(), null()], "empty-as-null date"),
+        (empty, vec![day(), null()], "date"),
+        (empty, vec![day(), "0000-00-00".into()], "text"),
+        (zero, vec![day(), "0000-00-00".into()], "null-as-zero-date date"),
+        (zero, vec![day(), "".into()], "text"),
+        (
+            both,
+            vec!["".into(), day(), "0000-00-00".into()],
+            "empty-as-null zero-date-as-null date",
+        ),
+        (
+            zero,
+            vec!["0000-00-00 00:00:00".into()],
+            "null-as-zero-datetime date",
+        ),
+        (empty, vec![1.into(), "".into()], "null-as-empty integer"),
+        (
+            empty,
+            vec![1.into(), " ".into(), "".into()],
+            "null-as-empty mixed text",
+        ),
+        (Blanks::default(), vec![day(), "".into()], "text"),
+    ] {
+        assert_eq!(noted(&column("DATE"), asked, &values), expected, "{values:?}");
+    }
+    // A default that becomes NULL is there as much as a value.
+    let with_default = |sql: &str| Column {
+        default: Some(sql.to_owned()),
+        ..column("DATE")
+    };
+    assert_eq!(noted(&with_default("''"), empty, &[day()]), "null-as-empty date");
+    assert_eq!(
+        noted(&with_default("''"), empty, &[day(), null()]),
+        "empty-as-null date"
+    );
+    assert_eq!(noted(&with_default("''"), zero, &[day()]), "text");
+    assert_eq!(
+        noted(&with_default("''"), both, &["0000-00-00".into()]),
+        "empty-as-null zero-date-as-null date"
+    );
+}
+
+proptest! {
+    #[test]
+    fn parts_without_blanks_merged_are_the_whole(values in column_values(), blank in proptest::collection::vec(0_usize..6, 0..8), at in 0_usize..16) {
+        let asked = Blanks::default().and(Blank::Empty).and(Blank::ZeroDate);
+        let blank = blank.into_iter().map(|kind| Blank::ALL.get(kind).map_or(Owned::Null, |blank| blank.text().into()));
+        let values: Vec<Owned> = values.into_iter().chain(blank).collect();
+        let seen = |values: &[Owned]| {
+            let mut evidence = Evidence::new(&column("")).without(asked);
+            for value in values {
+                evidence.observe(value.value());
+            }
+            evidence
+        };
+        let (one, other) = values.split_at(at.min(values.len()));
+        let mut merged = seen(one);
+        merged.merge(&seen(other));
+        let whole = seen(&values);
+        prop_assert_eq!(merged.blanks(), whole.blanks());
+        prop_assert_eq!(merged.blank() + merged.classes().iter().sum::<u64>(), values.len() as u64);
+        prop_assert_eq!(merged.choose(Rules::default()).rendering, whole.choose(Rules::default()).rendering);
+    }
+}

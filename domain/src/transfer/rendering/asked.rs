@@ -51,8 +51,8 @@ pub struct Charset {
 
 const ISO_8859_1: &str = "iso-8859-1";
 
-/// The charsets that are read, by their names.
-pub(in crate::transfer) const CHARSETS: [&str; 28] = [
+/// The charsets that are read, by their names. Browsers mean others than their standards do by `iso-8859-9`, `iso-8859-11` and `koi8-u`.
+pub(in crate::transfer) const CHARSETS: [&str; 27] = [
     "windows-1252",
     ISO_8859_1,
     "iso-8859-15",
@@ -77,7 +77,6 @@ pub(in crate::transfer) const CHARSETS: [&str; 28] = [
     "iso-8859-14",
     "iso-8859-16",
     "koi8-r",
-    "koi8-u",
     "ibm866",
     "macintosh",
     "x-mac-cyrillic",
@@ -300,6 +299,7 @@ mod tests {
             "latin1",
             "ISO-8859-1",
             "iso-8859-9",
+            "koi8-u",
             "utf-8",
             "utf-16le",
             "shift_jis",

@@ -210,8 +210,10 @@ pub(super) fn number(name: &str, arguments: &[Expr]) -> Result<Typed> {
 /// Whether this is now in seconds since 1970, and stored as an INTEGER in a column of this affinity.
 pub(super) fn is_epoch_of_now(expr: &Expr, affinity: Affinity) -> bool {
     match &expr.node {
-        Node::Cast(operand, declared) if affinity != Affinity::Text => {
-            is_epoch_of_now(operand, Affinity::of(declared))
+        Node::Cast(operand, declared) => {
+            let cast = Affinity::of(declared);
+            let integer = matches!(cast, Affinity::Integer | Affinity::Numeric);
+            integer && !matches!(affinity, Affinity::Text | Affinity::Real) && is_epoch_of_now(operand, cast)
         }
         Node::Call(name, arguments) if name == "unixepoch" => {
             let now = |one: &Expr| matches!(&one.node, Node::Text(text) if text.eq_ignore_ascii_case("now"));

@@ -649,3 +649,57 @@ proptest! {
         prop_assert_eq!(read, text);
     }
 }
+
+#[test]
+fn the_seconds_of_now_are_known_where_they_are_an_integer() {
+    for (sql, affinities) in [
+        ("unixepoch()", "BIN"),
+        ("unixepoch('now')", "BIN"),
+        ("strftime('%s', 'now')", "IN"),
+        ("strftime('%s')", "IN"),
+        ("CAST(strftime('%s', 'now') AS INTEGER)", "BIN"),
+        ("CAST(unixepoch() AS TEXT)", ""),
+        ("CAST(unixepoch() AS BLOB)", ""),
+        ("unixepoch('now', '+1 day')", ""),
+        ("unixepoch('subsec')", ""),
+        ("unixepoch() * 1000", ""),
+        ("strftime('%s', 'now', '+1 day')", ""),
+        ("strftime('%Y', 'now')", ""),
+        ("CURRENT_TIMESTAMP", ""),
+        ("0", ""),
+    ] {
+        for (letter, affinity) in [
+            ("B", Affinity::Blob),
+            ("I", Affinity::Integer),
+            ("N", Affinity::Numeric),
+            ("R", Affinity::Real),
+            ("T", Affinity::Text),
+        ] {
+            let expected = affinities.contains(letter);
+            assert_eq!(is_epoch_of_now(sql, affinity), expected, "{sql} {letter}");
+        }
+    }
+}
+
+#[test]
+fn nothing_is_said_of_a_column_where_null_is_a_text() {
+    let plain = column("d", PgKind::Date, Affinity::Text);
+    let told = ExprColumn {
+        null_is_text: true,
+        ..plain.clone()
+    };
+    for sql in [
+        "d IS NULL",
+        "d > '2024-01-31'",
+        "coalesce(d, '') <> ''",
+        "\"d\" = 'x'",
+        "json_valid(d)",
+    ] {
+        let refused = condition(sql, std::slice::from_ref(&told)).unwrap_err();
+        assert!(
+            refused.0.contains("NULL stands for a text in"),
+            "{sql}: {refused}"
+        );
+    }
+    assert!(condition("d IS NULL", &[plain]).is_ok());
+}
