@@ -184,7 +184,7 @@ impl Decision {
                 kind: rendering.pg_type(),
                 rendering: Some(rendering.clone()),
                 blanks: Blanks::default(),
-                why: as_asked_for(evidence),
+                why: as_asked_for(&format!("as asked for ({rendering})"), evidence),
                 rejects_possible: true,
             },
             (None, Some(kind)) => wished(kind, evidence, rules),
@@ -203,10 +203,10 @@ impl Decision {
         let there: Vec<String> = there.map(|blank| format!("'{}'", blank.text())).collect();
         let texts = counted(evidence.blank(), "text");
         let what = match self.blanks.back() {
-            Some(blank) => format!("{texts} '{}' as NULL, which comes back so", blank.text()),
-            None if there.is_empty() => "nothing to become NULL".to_owned(),
+            _ if there.is_empty() => "nothing that becomes NULL".to_owned(),
+            Some(blank) => format!("{texts} '{0}' to NULL, which comes back as '{0}'", blank.text()),
             None => format!(
-                "{texts} {} as NULL, which comes back as NULL",
+                "{texts} {} to NULL, which comes back as NULL",
                 there.join(" and ")
             ),
         };
@@ -216,11 +216,11 @@ impl Decision {
 }
 
 /// `as asked for, 2 integers`
-fn as_asked_for(evidence: &Evidence) -> String {
+fn as_asked_for(asked: &str, evidence: &Evidence) -> String {
     match (evidence.counted(), evidence.texts_not_utf8()) {
-        (none, _) if none.is_empty() => "as asked for, no values".to_owned(),
-        (counted, 0) => format!("as asked for, {counted}"),
-        (counted, not_utf8) => format!("as asked for, {counted}, {not_utf8} of them not UTF-8"),
+        (none, _) if none.is_empty() => format!("{asked}, no values"),
+        (counted, 0) => format!("{asked}, {counted}"),
+        (counted, not_utf8) => format!("{asked}, {counted}, {not_utf8} of them not UTF-8"),
     }
 }
 
@@ -293,7 +293,7 @@ fn wished(kind: &PgType, evidence: &Evidence, rules: Rules) -> Decision {
         kind: kind.clone(),
         rendering: exact,
         blanks: Blanks::default(),
-        why: as_asked_for(evidence),
+        why: as_asked_for("as asked for", evidence),
         rejects_possible: true,
     }
 }
