@@ -88,6 +88,8 @@ async fn numbers_that_are_times() {
     );
     copied.query("DELETE FROM t WHERE id = 7").await;
     copied
+        .is_verified_back()
+        .await
         .finds(
             "t",
             &[
@@ -153,9 +155,9 @@ async fn numbers_that_are_no_times() {
 async fn words_for_true_and_false() {
     let theme = Theme::new(
         "CREATE TABLE t (id INTEGER PRIMARY KEY, tf TEXT NOT NULL DEFAULT 'f' CHECK (tf IN ('t', 'f')), yn CHAR(1), n INTEGER DEFAULT -1, digits TEXT,
-             odd, na VARCHAR DEFAULT 'maybe');
-         CREATE INDEX t_tf ON t (tf) WHERE yn IS NOT NULL;
-         INSERT INTO t VALUES (1, 't', 'Y', 1, '1', 1, 'n/a'), (2, 'f', 'N', -1, '0', 'no', 'it''s'), (3, 't', NULL, NULL, NULL, NULL, NULL),
+             odd, na VARCHAR DEFAULT 'maybe', g AS (tf = 't'));
+         CREATE INDEX t_tf ON t (tf) WHERE yn IS NOT NULL; CREATE INDEX t_lower ON t (lower(yn));
+         INSERT INTO t (id, tf, yn, n, digits, odd, na) VALUES (1, 't', 'Y', 1, '1', 1, 'n/a'), (2, 'f', 'N', -1, '0', 'no', 'it''s'), (3, 't', NULL, NULL, NULL, NULL, NULL),
              (4, 'f', 'Y', 1, '0', 1, 'n/a');",
     );
     let theme = theme.asking(&[
@@ -176,12 +178,17 @@ async fn words_for_true_and_false() {
     assert_eq!(shown[0], some(&["t", "t", "t", "t", "t", "f"]));
     assert_eq!(shown[1], some(&["f", "f", "f", "f", "f", "t"]));
     copied.lists(&["t.na", "maybe"]).lists(&["check", "tf IN"]);
+    copied.lists(&["g", "tf = 't'"]).lists(&["index", "t_lower"]);
+    let index = "SELECT count(*) FROM pg_indexes WHERE indexdef LIKE '%(tf) WHERE (yn IS NOT NULL)'";
+    assert_eq!(copied.query(index).await, [some(&["1"])]);
     let given = copied
         .query("INSERT INTO t (id) VALUES (7) RETURNING tf, n, na")
         .await;
     assert_eq!(given, [vec![Some("f".to_owned()), Some("f".to_owned()), None]]);
     copied.query("DELETE FROM t WHERE id = 7").await;
     copied
+        .is_verified_back()
+        .await
         .finds(
             "t",
             &[
@@ -247,6 +254,8 @@ async fn text_in_another_charset() {
     assert_eq!(given, [some(&["none"])]);
     copied.query("DELETE FROM t WHERE id = 7").await;
     copied
+        .is_verified_back()
+        .await
         .finds(
             "t",
             &[
@@ -360,6 +369,8 @@ async fn texts_that_stand_for_null_and_come_back() {
     assert_eq!(given, "");
     copied.query("DELETE FROM t WHERE id = 7").await;
     copied
+        .is_verified_back()
+        .await
         .finds(
             "t",
             &[
@@ -457,6 +468,7 @@ async fn texts_that_become_null_for_good() {
     }
     let found = theme.differences_of_back().await;
     assert!(!found.is_empty(), "what became NULL for good does not come back");
+    theme.verify_back().await;
     let back = theme.opened_back();
     let row: (Option<String>, Option<String>, Option<i64>, Option<String>) = back
         .query_row("SELECT d, both, n, exact FROM t WHERE id = 2", [], |row| {
@@ -484,6 +496,7 @@ async fn texts_that_stand_for_null_among_values_of_several_classes() {
     let found: (Vec<i64>, i64, i64) = (row.get(0), row.get(1), row.get(2));
     assert_eq!(found, (vec![2, 5], 3, 3));
     assert_eq!(theme.differences_of_back().await, Vec::<String>::new());
+    theme.verify_back().await;
     for change in [
         "UPDATE t SET m = '', m__class = 'text' WHERE id = 2",
         "UPDATE t SET m = NULL WHERE id = 3",
@@ -497,6 +510,41 @@ async fn texts_that_stand_for_null_among_values_of_several_classes() {
         let put_back = "DELETE FROM t; INSERT INTO t OVERRIDING SYSTEM VALUE TABLE kept; DROP TABLE kept";
         client.batch_execute(put_back).await.unwrap();
     }
+}
+
+/// What is equal in PostgreSQL must have been equal in SQLite.
+#[tokio::test]
+async fn references_between_columns_of_which_another_thing_was_told() {
+    let theme = Theme::new(
+        "CREATE TABLE p (id INTEGER PRIMARY KEY, at INTEGER UNIQUE, name TEXT UNIQUE, yn TEXT UNIQUE);
+         CREATE TABLE t (at INTEGER REFERENCES p (at), same INTEGER REFERENCES p (at), name TEXT REFERENCES p (name), yn TEXT REFERENCES p (yn));
+         INSERT INTO p VALUES (1, 0, 'a', 'Y'), (2, 1000, CAST(x'c3a9' AS TEXT), 'N'), (3, NULL, 'b', NULL);
+         INSERT INTO t VALUES (0, 1000, 'a', 'Y'), (1000, 0, 'b', 'N'), (NULL, NULL, NULL, NULL);",
+    );
+    let theme = theme.asking(&[
+        "p.at=timestamptz from seconds",
+        "t.at=timestamptz from milliseconds",
+        "t.same=timestamptz from seconds",
+        "t.name=text from windows-1252",
+        "p.yn=boolean from Y/N",
+        "t.yn=boolean from N/Y",
+    ]);
+    let copied = theme.equal().await;
+    for column in ["at", "name", "yn"] {
+        copied.lists(&[
+            "foreign key",
+            &format!("FOREIGN KEY ({column})"),
+            "different types",
+        ]);
+    }
+    let keys = copied
+        .query("SELECT pg_get_constraintdef(oid) FROM pg_constraint WHERE contype = 'f'")
+        .await;
+    assert_eq!(keys.len(), 1, "{keys:?}");
+    assert!(
+        keys[0][0].as_ref().unwrap().starts_with("FOREIGN KEY (same)"),
+        "{keys:?}"
+    );
 }
 
 /// A key cannot hold NULL, and a reference of NULL is none.
@@ -528,6 +576,8 @@ async fn texts_that_become_null_in_keys() {
         .await;
     assert!(orphan.is_err(), "p refers to q.k");
     copied
+        .is_verified_back()
+        .await
         .finds(
             "t",
             &[
@@ -560,6 +610,7 @@ async fn rows_for_a_table_that_is_there() {
         .with(0, "copy of the rows again");
     theme.command("verify", &[]).await.with(0, "verify");
     assert_eq!(theme.differences_of_back().await, Vec::<String>::new());
+    theme.verify_back().await;
     // A type is for a column that is made.
     let told = [
         "--data-only",
@@ -617,6 +668,7 @@ async fn the_same_words_in_a_file() {
     theme.command("copy", &flags).await.with(0, "copy");
     theme.command("verify", &[]).await.with(0, "verify");
     assert_eq!(theme.differences_of_back().await, Vec::<String>::new());
+    theme.verify_back().await;
 }
 
 #[tokio::test]

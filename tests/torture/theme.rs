@@ -283,6 +283,15 @@ impl Theme {
         report
     }
 
+    /// The file that came back holds what the database does.
+    pub(crate) async fn verify_back(&self) {
+        let url = self.database().await.url();
+        let back = self.back();
+        let arguments = [OsStr::new("verify"), OsStr::new(&url), back.as_os_str()];
+        let ended = run(self.elsewhere.path(), None, &arguments).await;
+        ended.with(0, "verify of the way back");
+    }
+
     /// The way back, which cannot be gone: the program says why.
     pub(crate) async fn bring_back_fails(&self) -> Ended {
         let url = self.database().await.url();
@@ -637,6 +646,12 @@ impl Copied {
         }
         let written = fs::metadata(&back).map_or(0, |file| file.len());
         assert_eq!(written, 0, "nothing was to be written");
+    }
+
+    /// The file that came back is verified against the database.
+    pub(crate) async fn is_verified_back(&self) -> &Self {
+        self.theme.verify_back().await;
+        self
     }
 
     /// Verification finds what each of these statements changes in a table, which is put back afterwards.

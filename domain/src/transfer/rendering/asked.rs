@@ -93,6 +93,9 @@ impl Charset {
 
     /// The bytes that are stored for a text; none if it has a character that the charset has not.
     pub(super) fn stored(self, text: &str) -> Option<Cow<'_, [u8]>> {
+        if text.is_ascii() {
+            return Some(text.as_bytes().into());
+        }
         match self.encoding {
             Some(encoding) => {
                 let (bytes, _, replaced) = encoding.encode(text);
@@ -104,6 +107,9 @@ impl Charset {
 
     /// The text that stored bytes mean, if they are what is stored for it.
     pub(super) fn text(self, bytes: &[u8]) -> Result<Cow<'_, str>, Reject> {
+        if let Some(text) = std::str::from_utf8(bytes).ok().filter(|text| text.is_ascii()) {
+            return Ok(text.into());
+        }
         let text = self.meaning(bytes).ok_or(Reject::NotInCharset)?;
         let returns = self.stored(&text).is_some_and(|stored| *stored == *bytes);
         if returns { Ok(text) } else { Err(Reject::Changed) }
