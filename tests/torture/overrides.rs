@@ -154,7 +154,7 @@ async fn numbers_that_are_no_times() {
 #[tokio::test]
 async fn words_for_true_and_false() {
     let theme = Theme::new(
-        "CREATE TABLE t (id INTEGER PRIMARY KEY, tf TEXT NOT NULL DEFAULT 'f' CHECK (tf IN ('t', 'f')), yn CHAR(1), n INTEGER DEFAULT -1, digits TEXT,
+        "CREATE TABLE t (id INTEGER PRIMARY KEY, tf TEXT NOT NULL DEFAULT 'f' CHECK (tf IN ('t', 'f')), yn CHAR(1), n INTEGER DEFAULT -1 CHECK (n <> 0), digits TEXT,
              odd, na VARCHAR DEFAULT 'maybe', g AS (tf = 't'));
          CREATE INDEX t_tf ON t (tf) WHERE yn IS NOT NULL; CREATE INDEX t_lower ON t (lower(yn));
          INSERT INTO t (id, tf, yn, n, digits, odd, na) VALUES (1, 't', 'Y', 1, '1', 1, 'n/a'), (2, 'f', 'N', -1, '0', 'no', 'it''s'), (3, 't', NULL, NULL, NULL, NULL, NULL),
@@ -177,7 +177,10 @@ async fn words_for_true_and_false() {
         .await;
     assert_eq!(shown[0], some(&["t", "t", "t", "t", "t", "f"]));
     assert_eq!(shown[1], some(&["f", "f", "f", "f", "f", "t"]));
-    copied.lists(&["t.na", "maybe"]).lists(&["check", "tf IN"]);
+    copied
+        .lists(&["t.na", "maybe"])
+        .lists(&["check", "tf IN"])
+        .lists(&["check", "n <> 0"]);
     copied.lists(&["g", "tf = 't'"]).lists(&["index", "t_lower"]);
     let index = "SELECT count(*) FROM pg_indexes WHERE indexdef LIKE '%(tf) WHERE (yn IS NOT NULL)'";
     assert_eq!(copied.query(index).await, [some(&["1"])]);
