@@ -110,7 +110,16 @@ pub enum Constant {
 
 /// What a default stores in a column of this affinity, if it is a number or a text.
 pub fn default_constant(sql: &str, affinity: Affinity) -> Option<Constant> {
-    assign::constant(&tree::parse(sql).ok()?, affinity)
+    let expr = tree::parse(sql).ok()?;
+    let translator = Translator {
+        columns: &[],
+        place: Place::Default,
+    };
+    let typed = match string(&expr) {
+        Some(text) => typed::Typed::text(&text),
+        None => translator.typed(&expr).ok()?,
+    };
+    assign::constant_in(typed, affinity).ok()?.constant
 }
 
 /// Whether a default stores the seconds since 1970 of now, as an INTEGER, in a column of this affinity.

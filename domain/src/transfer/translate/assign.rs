@@ -94,17 +94,8 @@ pub(super) fn assigned(typed: Typed, into: &ExprColumn) -> Result<Typed> {
     }
 }
 
-/// A literal after the column's affinity, as a value.
-pub(super) fn constant(expr: &Expr, affinity: Affinity) -> Option<Constant> {
-    let translator = Translator {
-        columns: &[],
-        place: Place::Default,
-    };
-    constant_in(translator.typed(expr).ok()?, affinity).ok()?.constant
-}
-
 /// A literal after the column's affinity.
-fn constant_in(typed: Typed, affinity: Affinity) -> Result<Typed> {
+pub(super) fn constant_in(typed: Typed, affinity: Affinity) -> Result<Typed> {
     let Some(constant) = typed.constant.clone() else {
         return Ok(typed);
     };

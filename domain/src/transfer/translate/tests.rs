@@ -703,3 +703,27 @@ fn nothing_is_said_of_a_column_where_null_is_a_text() {
     }
     assert!(condition("d IS NULL", &[plain]).is_ok());
 }
+
+#[test]
+fn a_default_that_is_a_constant_is_what_the_column_stores() {
+    let integer = |n| Some(Constant::Integer(n));
+    let text = |text: &str| Some(Constant::Text(text.to_owned()));
+    for (sql, affinity, expected) in [
+        ("0", Affinity::Integer, integer(0)),
+        ("(-1)", Affinity::Integer, integer(-1)),
+        ("'5'", Affinity::Integer, integer(5)),
+        ("5", Affinity::Text, text("5")),
+        ("'Y'", Affinity::Text, text("Y")),
+        ("\"Y\"", Affinity::Text, text("Y")),
+        ("Y", Affinity::Text, text("Y")),
+        ("TRUE", Affinity::Integer, integer(1)),
+        ("1.5", Affinity::Numeric, Some(Constant::Real(1.5))),
+        ("NULL", Affinity::Integer, None),
+        ("x'31'", Affinity::Blob, None),
+        ("unixepoch()", Affinity::Integer, None),
+        ("1 + 1", Affinity::Integer, None),
+        ("(", Affinity::Integer, None),
+    ] {
+        assert_eq!(default_constant(sql, affinity), expected, "{sql}");
+    }
+}
