@@ -152,7 +152,7 @@ fn read(kind: PgKind, raw: Raw<'_>) -> Option<Vec<u8>> {
         stored
     };
     let mut out = Vec::new();
-    Canonicaliser::new(LegacyZone::utc()).write(form, raw, &mut out);
+    Canonicaliser::new(LegacyZone::utc()).write(&form, raw, &mut out);
     (out[0] < STORED).then_some(out)
 }
 

@@ -99,7 +99,7 @@ impl Form {
     }
 
     /// Whether the class of each value stands in a column of its own, and is read before it.
-    pub fn has_class(self) -> bool {
+    pub fn has_class(&self) -> bool {
         self.rendering == Some(Rendering::Mixed)
     }
 
@@ -233,22 +233,41 @@ impl Canonicaliser {
 
     /// Appends the canonical form of `raw`. No canonical form is the beginning of another, so that the forms of a row's values
     /// one after the other stand for that row only.
-    pub fn write(&mut self, form: Form, raw: Raw<'_>, out: &mut Vec<u8>) {
-        let start = out.len();
-        let mut raw = raw;
+    pub fn write(&mut self, form: &Form, raw: Raw<'_>, out: &mut Vec<u8>) {
         if form.nulls.any() {
-            raw = match (form.postgres, raw, form.nulls.back()) {
-                (None, Raw::Text(text), None) if form.nulls.has(text) => Raw::Null,
-                (Some(_), Raw::Null, Some(text)) => Raw::Text(text.as_bytes()),
-                _ => raw,
-            };
+            self.write_beside_nulls(form, raw, out);
+        } else {
+            self.write_value(form, raw, out);
         }
+    }
+
+    /// In a column where texts of SQLite are NULL in PostgreSQL.
+    #[cold]
+    fn write_beside_nulls(&mut self, form: &Form, raw: Raw<'_>, out: &mut Vec<u8>) {
+        let start = out.len();
+        let raw = match (form.postgres, raw, form.nulls.back()) {
+            (None, Raw::Text(text), None) if form.nulls.has(text) => Raw::Null,
+            (Some(_), Raw::Null, Some(text)) => Raw::Text(text.as_bytes()),
+            _ => raw,
+        };
+        self.write_value(form, raw, out);
+        // Such a text that is none in PostgreSQL is nothing that a copy has written.
+        let of_postgres = matches!(raw, Raw::Postgres(_) | Raw::Mixed(..));
+        let written = out.get(start..).unwrap_or_default();
+        if of_postgres && is_text(written, |text| form.nulls.has(text)) {
+            out.truncate(start);
+            write_stored(raw, out);
+        }
+    }
+
+    fn write_value(&mut self, form: &Form, raw: Raw<'_>, out: &mut Vec<u8>) {
+        let start = out.len();
         let written = match raw {
             Raw::Null => {
                 out.push(tag::NULL);
                 Some(())
             }
-            Raw::Postgres(bytes) => match (form.rendering, form.postgres) {
+            Raw::Postgres(bytes) => match (&form.rendering, form.postgres) {
                 (Some(rendering), Some(kind)) => rendering.write(kind, bytes, &mut self.scratch, out),
                 _ => self.write_postgres(form, bytes, out),
             },
@@ -257,11 +276,7 @@ impl Canonicaliser {
                 .and_then(|kind| rendering::write_mixed(kind, class, bytes, out)),
             stored => self.write_sqlite(form.logical, stored, out),
         };
-        // A text that is to be NULL, and is none in PostgreSQL, is nothing that a copy has written.
-        let stray = form.nulls.any()
-            && matches!(raw, Raw::Postgres(_) | Raw::Mixed(..))
-            && is_text(out.get(start..).unwrap_or_default(), |text| form.nulls.has(text));
-        if written.is_none() || stray {
+        if written.is_none() {
             out.truncate(start);
             write_stored(raw, out);
         }
@@ -300,7 +315,7 @@ impl Canonicaliser {
         Some(())
     }
 
-    fn write_postgres(&mut self, form: Form, raw: &[u8], out: &mut Vec<u8>) -> Option<()> {
+    fn write_postgres(&mut self, form: &Form, raw: &[u8], out: &mut Vec<u8>) -> Option<()> {
         match form.postgres? {
             PgKind::Bool => {
                 let [byte @ (0 | 1)] = raw else { return None };

@@ -255,7 +255,7 @@ impl RowReader {
                 } else {
                     Raw::Text(key.as_bytes())
                 };
-                canonicaliser.write(written, raw, &mut bytes);
+                canonicaliser.write(&written, raw, &mut bytes);
                 keys.insert(bytes);
             }
         }
@@ -292,7 +292,7 @@ impl RowReader {
 
     /// Takes the row's next value.
     pub fn value(&mut self, raw: Raw<'_>) {
-        let Some(form) = self.forms.get(self.ends.len()).copied() else {
+        let Some(form) = self.forms.get(self.ends.len()) else {
             return;
         };
         let raw = match (form.has_class(), self.class.take(), raw) {
@@ -307,7 +307,7 @@ impl RowReader {
         self.canonicaliser.write(form, raw, &mut self.row);
         if matches!(self.collector, Collector::Details { .. }) {
             self.shown
-                .push(Shown::of(raw, form, self.row.get(start..).unwrap_or_default()));
+                .push(Shown::of(raw, *form, self.row.get(start..).unwrap_or_default()));
         }
         self.ends.push(self.row.len());
     }

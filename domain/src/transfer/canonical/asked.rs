@@ -104,7 +104,8 @@ pub(super) fn write_in_charset(half: UpperHalf, text: &[u8], out: &mut Vec<u8>) 
 /// Texts of SQLite that are NULL in PostgreSQL, and the one that NULL comes back as.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Nulls {
-    texts: [bool; TEXTS.len()],
+    /// A bit for each.
+    texts: u8,
     back: Option<&'static str>,
 }
 
@@ -116,10 +117,7 @@ const TEXTS: [(&str, &str); 3] = [
 
 impl Nulls {
     /// NULL is NULL.
-    pub const NONE: Self = Self {
-        texts: [false; TEXTS.len()],
-        back: None,
-    };
+    pub const NONE: Self = Self { texts: 0, back: None };
 
     /// From the words that a copy has noted before the rendering, and the rendering.
     pub fn of_note(note: &str) -> (Self, &str) {
@@ -130,7 +128,7 @@ impl Nulls {
             let back = word == format!("null-as-{name}");
             if back || word == format!("{name}-as-null") {
                 let (mut nulls, rendering) = Self::of_note(rest);
-                nulls.texts[at] = true;
+                nulls.texts |= 1 << at;
                 nulls.back = nulls.back.or(back.then_some(text));
                 return (nulls, rendering);
             }
@@ -140,14 +138,13 @@ impl Nulls {
 
     /// Whether there is any.
     pub(super) fn any(self) -> bool {
-        self.texts.contains(&true)
+        self.texts != 0
     }
 
     /// Whether this text is one.
     pub(super) fn has(self, text: &[u8]) -> bool {
-        let each = TEXTS.into_iter().zip(self.texts);
-        each.into_iter()
-            .any(|((_, one), is)| is && one.as_bytes() == text)
+        let mut each = TEXTS.into_iter().enumerate();
+        each.any(|(at, (_, one))| self.texts & (1 << at) != 0 && one.as_bytes() == text)
     }
 
     pub(super) fn back(self) -> Option<&'static str> {

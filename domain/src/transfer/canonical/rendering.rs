@@ -187,14 +187,14 @@ impl Rendering {
 
     /// Appends the canonical form of what a value comes back as; none if it has no form. `scratch` is overwritten.
     pub(super) fn write(
-        self,
+        &self,
         kind: PgKind,
         raw: &[u8],
         scratch: &mut Vec<u8>,
         out: &mut Vec<u8>,
     ) -> Option<()> {
         scratch.clear();
-        let stored = match self {
+        let stored = match *self {
             Self::Integer => Raw::Integer(match kind {
                 PgKind::Int2 => i16::from_be_bytes(array(raw)?).into(),
                 PgKind::Int4 => i32::from_be_bytes(array(raw)?).into(),

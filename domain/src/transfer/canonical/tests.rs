@@ -24,7 +24,7 @@ fn pg(kind: PgKind) -> Form {
 
 fn canonical_in(zone: &LegacyZone, form: Form, raw: Raw<'_>) -> Vec<u8> {
     let mut out = Vec::new();
-    Canonicaliser::new(zone.clone()).write(form, raw, &mut out);
+    Canonicaliser::new(zone.clone()).write(&form, raw, &mut out);
     out
 }
 
