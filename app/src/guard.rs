@@ -1,6 +1,7 @@
 //! The guard of routing: a mistyped route must never make data seem to vanish.
 
 use cutover_domain::lab::synth_group::DEFAULT_GROUP_ID;
+use cutover_domain::transfer::words::counted;
 use cutover_ports::inventory::{SeedRow, TableRows};
 use cutover_ports::transfer::LedgerEntry;
 
@@ -76,7 +77,8 @@ pub fn refuse_uncopied(config: &Config, sqlite: &Counts, ledger: &[LedgerEntry])
                 if !matches!(carried, Carried::Nothing | Carried::Verified) {
                     let count = rows.map_or(0, TableRows::truth);
                     problems.push(format!(
-                        "  - {name}: the SQLite table {table} in {file} holds {count} rows ({})",
+                        "  - {name}: the SQLite table {table} in {file} holds {} ({})",
+                        counted(count, "row"),
                         carried.describe()
                     ));
                 }

@@ -370,7 +370,7 @@ async fn tables_and_columns_on_one_side_are_told() {
     assert_eq!(table(&report, "gone").rows_source, 2);
     assert_eq!(
         table(&report, "t").problems,
-        ["the target has no column \"full\", which holds 1 values"]
+        ["the target has no column \"full\", which holds 1 value"]
     );
     let notes = [
         "the target has no column \"empty\", which holds 0 values",
@@ -380,7 +380,7 @@ async fn tables_and_columns_on_one_side_are_told() {
     assert_eq!(table(&report, "t").notes, notes);
     assert_eq!(
         table(&report, "u").problems,
-        ["the source has no column \"more\", which holds 1 values"]
+        ["the source has no column \"more\", which holds 1 value"]
     );
     assert_eq!(report.only_in_target, [("other".to_owned(), 3)]);
     let all = report.to_json(false);
@@ -562,7 +562,7 @@ async fn planted_rows_are_left_out_and_quarantined_ones_named() {
     assert_eq!(found(&report), []);
     assert_eq!(
         table(&report, "t").notes,
-        ["1 rows planted for foreign keys across databases are left out"]
+        ["left out: 1 row planted for foreign keys across databases"]
     );
 
     let sql = "CREATE TABLE cutover.quarantine (schema_name text, table_name text, position bigint);
@@ -575,7 +575,7 @@ async fn planted_rows_are_left_out_and_quarantined_ones_named() {
     assert_eq!(found(&report)[0].2, [r#"missing id="2" "#]);
     assert_eq!(
         table(&report, "t").problems,
-        ["1 rows are in quarantine in the target: it cannot hold them as they are"]
+        ["1 row in quarantine in the target, which cannot hold what is there as it is"]
     );
 }
 

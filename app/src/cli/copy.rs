@@ -11,6 +11,7 @@ use cutover_domain::time::LegacyZone;
 use cutover_domain::transfer::convert::Normalised;
 use cutover_domain::transfer::plan::{Scope, Wishes};
 use cutover_domain::transfer::wish::TypeWish;
+use cutover_domain::transfer::words::{counted, grouped};
 use serde_json::{Map, Value, json};
 
 use super::Output;
@@ -324,13 +325,15 @@ fn text(report: &CopyReport) -> String {
     for table in &report.tables {
         let made = if table.created { ", made in the target" } else { "" };
         let rejected = if table.rejected > 0 {
-            format!(", {} rejected", table.rejected)
+            format!(", {} rejected", grouped(table.rejected))
         } else {
             String::new()
         };
         line(format_args!(
-            "{}: {} of {} rows written{rejected}{made}",
-            table.target, table.rows_written, table.rows_read
+            "{}: {} of {} written{rejected}{made}",
+            table.target,
+            grouped(table.rows_written),
+            counted(table.rows_read, "row")
         ));
         for column in &table.added {
             line(format_args!("  the column {column} was made in the target"));
@@ -356,7 +359,7 @@ fn text(report: &CopyReport) -> String {
     }
     for weak in &report.weakened {
         let broken = if weak.rows > 0 {
-            format!("; {} rows: {}", weak.rows, weak.keys.join("; "))
+            format!("; {}: {}", counted(weak.rows, "row"), weak.keys.join("; "))
         } else {
             String::new()
         };
@@ -379,22 +382,23 @@ fn text(report: &CopyReport) -> String {
     }
     let rejected: u64 = report.tables.iter().map(|table| table.rejected).sum();
     let rows: u64 = report.tables.iter().map(|table| table.rows_written).sum();
+    let (rows, refused) = (counted(rows, "row"), counted(rejected, "row"));
     let seconds = report.elapsed.as_secs_f64();
     if report.rehearsal && report.written {
         line(format_args!(
-            "{rows} rows in {seconds:.1} s, and all of it taken back (--dry-run); {rejected} rows do not fit"
+            "{rows} in {seconds:.1} s, and all of it taken back (--dry-run); {refused} not fitting"
         ));
     } else if !report.written {
         line(format_args!(
-            "nothing was written: {rejected} rows do not fit the target; mend them, or copy with --on-reject quarantine"
+            "nothing was written, because of {refused} that the target cannot hold; mend the source, or copy with --on-reject quarantine"
         ));
     } else if rejected > 0 {
         line(format_args!(
-            "{rows} rows in {seconds:.1} s; {rejected} rows are in the quarantine (cutover.quarantine)"
+            "{rows} in {seconds:.1} s; {refused} kept in the quarantine (cutover.quarantine)"
         ));
     } else {
         line(format_args!(
-            "{rows} rows in {seconds:.1} s; run cutover verify to prove them equal"
+            "{rows} in {seconds:.1} s; run cutover verify to prove them equal"
         ));
     }
     text

@@ -9,6 +9,7 @@ use clap::Args;
 use cutover_domain::transfer::convert::Converter;
 use cutover_domain::transfer::plan::{Scope, Wishes};
 use cutover_domain::transfer::wish::TypeWish;
+use cutover_domain::transfer::words::counted;
 use indicatif::{HumanBytes, HumanDuration};
 use serde_json::{Map, Value, json};
 
@@ -107,12 +108,16 @@ fn text(inspection: &Inspection) -> String {
     let mut text = String::new();
     let mut line = |what: std::fmt::Arguments<'_>| writeln!(text, "{what}").unwrap_or_default();
     let rows: u64 = inspection.tables.iter().map(|table| table.rows).sum();
+    let time = match inspection.estimate.time {
+        short if short < Duration::from_secs(1) => "less than a second".to_owned(),
+        time => format!("about {}", HumanDuration(time)),
+    };
     line(format_args!(
-        "{}: {} tables, {rows} rows; in PostgreSQL about {}, copied in about {}",
+        "{}: {}, {}; in PostgreSQL about {}, copied in {time}",
         inspection.source,
-        inspection.tables.len(),
+        counted(inspection.tables.len() as u64, "table"),
+        counted(rows, "row"),
         HumanBytes(inspection.estimate.bytes),
-        HumanDuration(inspection.estimate.time)
     ));
     if let Some(damage) = &inspection.damage {
         line(format_args!("damaged: {damage}"));
@@ -124,9 +129,9 @@ fn text(inspection: &Inspection) -> String {
             format!("key {}", table.key.join(", "))
         };
         line(format_args!(
-            "\n{}  {} rows, {}, {key}",
+            "\n{}  {}, {}, {key}",
             table.name,
-            table.rows,
+            counted(table.rows, "row"),
             HumanBytes(table.bytes)
         ));
         for column in &table.columns {
@@ -135,16 +140,16 @@ fn text(inspection: &Inspection) -> String {
         rejects(table, &mut line);
         for orphan in &table.oddities.orphans {
             line(format_args!(
-                "  {} rows without a parent, {}: {}",
-                orphan.rows,
+                "  {} without a parent, {}: {}",
+                counted(orphan.rows, "row"),
                 orphan.about,
                 orphan.first.join(", ")
             ));
         }
         for alike in &table.oddities.alike {
             line(format_args!(
-                "  {} rows whose {} differs by the case of letters only: {}",
-                alike.rows,
+                "  {} whose {} differs by the case of letters only: {}",
+                counted(alike.rows, "row"),
                 alike.about,
                 alike.first.join(", ")
             ));
@@ -188,15 +193,16 @@ fn column_lines(column: &InspectedColumn, line: &mut impl FnMut(std::fmt::Argume
     let (with_nul, not_utf8) = column.unfit_texts;
     if with_nul + not_utf8 > 0 {
         line(format_args!(
-            "  {:<28} {with_nul} texts with a NUL character, {not_utf8} that are not UTF-8",
-            ""
+            "  {:<28} {} with a NUL character, {not_utf8} not UTF-8",
+            "",
+            counted(with_nul, "text")
         ));
     }
 }
 
 fn rejects(table: &InspectedTable, line: &mut impl FnMut(std::fmt::Arguments<'_>)) {
     if table.rejected > 0 {
-        line(format_args!("  {} rows do not fit:", table.rejected));
+        line(format_args!("  not fitting: {}", counted(table.rejected, "row")));
     }
     for reject in &table.rejects {
         line(format_args!(

@@ -7,6 +7,7 @@ use std::time::Duration;
 use clap::Args;
 use cutover_domain::transfer::canonical::Shown;
 use cutover_domain::transfer::difference::{RowReport, TableReport};
+use cutover_domain::transfer::words::counted;
 use cutover_ports::transfer::TransferError;
 
 use super::Output;
@@ -166,7 +167,8 @@ fn text(heading: &str, report: &VerifyReport, show_values: bool) -> String {
     }
     for (name, rows) in &report.only_in_target {
         lines.add(format_args!(
-            "  only in the target: {name:?}, {rows} rows (not compared)"
+            "  only in the target: {name:?}, {} (not compared)",
+            counted(*rows, "row")
         ));
     }
     let rows: u64 = report.tables.iter().map(|table| table.rows_source).sum();
@@ -174,12 +176,15 @@ fn text(heading: &str, report: &VerifyReport, show_values: bool) -> String {
     let tables = report.tables.len();
     if wrong == 0 {
         lines.add(format_args!(
-            "equal: {rows} rows in {tables} tables, every value ({:.1} s)",
+            "equal: {} in {}, every value ({:.1} s)",
+            counted(rows, "row"),
+            counted(tables as u64, "table"),
             report.seconds
         ));
     } else {
         lines.add(format_args!(
-            "NOT equal: {wrong} of {tables} tables differ ({:.1} s)",
+            "NOT equal: {wrong} of {} ({:.1} s)",
+            counted(tables as u64, "table"),
             report.seconds
         ));
     }
@@ -197,15 +202,16 @@ impl Lines {
     fn table(&mut self, table: &TableReport, show_values: bool) {
         if table.equal() {
             self.add(format_args!(
-                "  {:?}: {} rows, equal",
-                table.name, table.rows_source
+                "  {:?}: {}, equal",
+                table.name,
+                counted(table.rows_source, "row")
             ));
         } else {
             let counts = table.counts;
             self.add(format_args!(
-                "  {:?}: {} rows against {}: {} missing, {} extra, {} different",
+                "  {:?}: {} against {}: {} missing, {} extra, {} different",
                 table.name,
-                table.rows_source,
+                counted(table.rows_source, "row"),
                 table.rows_target,
                 counts.missing,
                 counts.extra,

@@ -16,6 +16,7 @@ use cutover_domain::transfer::difference::{Columns, Details, Matched, TableRepor
 use cutover_domain::transfer::digest::{
     BUCKETS, Collector, Detail, Digest, Entries, Entry, RowReader, RowShape, Tally,
 };
+use cutover_domain::transfer::words::counted;
 use cutover_ports::transfer::{
     LedgerEntry, OwnNotes, Part, RenderedColumn, RowScan, ScanColumn, TransferError, TransferResult,
     VerifySide,
@@ -310,7 +311,10 @@ fn tell_lack(report: &mut TableReport, side: &str, rows: u64) {
 
 fn note_quarantine(report: &mut TableReport, rows: u64) {
     if rows > 0 {
-        let text = format!("{rows} rows are in quarantine in the target: it cannot hold them as they are");
+        let text = format!(
+            "{} in quarantine in the target, which cannot hold what is there as it is",
+            counted(rows, "row")
+        );
         // A later, whole copy may have left the quarantine behind.
         if report.equal() {
             report.notes.push(text);
@@ -468,7 +472,8 @@ impl<'a> Pair<'a> {
         let planted = scans.our_planted.len() + scans.their_planted.len();
         if planted > 0 {
             report.notes.push(format!(
-                "{planted} rows planted for foreign keys across databases are left out"
+                "left out: {} planted for foreign keys across databases",
+                counted(planted as u64, "row")
             ));
         }
         let (ours, theirs) = scans.digests().await?;
@@ -511,8 +516,9 @@ impl<'a> Pair<'a> {
             let counts = side.database.count_values(&side.table.name, &names).await?;
             for (column, count) in columns.iter().zip(counts) {
                 let text = format!(
-                    "the {lacking} has no column {:?}, which holds {count} values",
-                    column.name
+                    "the {lacking} has no column {:?}, which holds {}",
+                    column.name,
+                    counted(count, "value")
                 );
                 let filled = column.default.is_some() || !column.writable();
                 if count == 0 || (lacking == "source" && filled) {

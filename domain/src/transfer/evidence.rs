@@ -18,6 +18,7 @@ use super::rendering::{
 };
 use super::rows::Value;
 use super::translate;
+use super::words::{counted, grouped};
 use declared::Declared;
 
 /// What else decides, beside the values.
@@ -816,23 +817,4 @@ impl Blobs {
         self.longest = self.longest.max(other.longest);
         self.uuids &= other.uuids;
     }
-}
-
-/// `1 text`, `2,000 texts`
-pub(super) fn counted(count: u64, name: &str) -> String {
-    let plural = if count == 1 { "" } else { "s" };
-    format!("{} {name}{plural}", grouped(count))
-}
-
-/// With a comma between thousands.
-fn grouped(count: u64) -> String {
-    let digits = count.to_string();
-    let mut text = String::with_capacity(digits.len() * 4 / 3);
-    for (at, digit) in digits.chars().enumerate() {
-        if at > 0 && (digits.len() - at).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
 }

@@ -9,6 +9,7 @@
 //! - [`rendering`], [`evidence`]: the type that a column's values prove, and how each comes back byte for byte.
 //! - [`name`]: names in SQL.
 //! - [`canonical`], [`digest`], [`difference`]: whether two databases hold the same, apart from how they came to.
+//! - [`words`]: numbers in sentences.
 //! - [`ddl`]: what SQLite tells only in the text of `CREATE TABLE`.
 //! - [`translate`]: SQLite's expressions as PostgreSQL's.
 
@@ -31,3 +32,4 @@ pub mod survey;
 pub mod translate;
 pub mod types;
 pub mod wish;
+pub mod words;

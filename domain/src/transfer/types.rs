@@ -7,13 +7,14 @@ use std::collections::{HashMap, HashSet};
 
 use super::blanks::{Blank, Blanks};
 use super::catalog::{Catalog, ColumnKind, Engine, Identity, PgKind, PgType, Table};
-use super::evidence::{Choice, Evidence, Rules, counted};
+use super::evidence::{Choice, Evidence, Rules};
 use super::naming::Names;
 use super::plan::{ColumnPlan, Plan, TablePlan, Wishes};
 use super::rendering::Rendering;
 use super::survey::TableSurvey;
 use super::translate;
 use super::wish::Wish;
+use super::words::counted;
 
 /// A column by its place: the table in the plan, the column in the table's plan.
 type Place = (usize, usize);
@@ -268,6 +269,8 @@ fn alike(
         }
     }
     match all.map(|all| all.choose(strictest)) {
+        // What its own values say is more to the point.
+        Some(together) if together.rendering == alone.rendering => alone,
         Some(together) if several || !together.rendering.has_class() => together,
         _ => alone,
     }
