@@ -177,7 +177,7 @@ pub(super) async fn run(args: &CopyArgs, config: &Config) -> Result<Exit, CliErr
     } else {
         Exit::Wrong
     };
-    Output::from_flag(args.json).write(|| text(&report), || document(&report, exit));
+    Output::from_flag(args.json).write(|| text(&report, extent(args)), || document(&report, exit));
     Ok(exit)
 }
 
@@ -225,11 +225,7 @@ async fn copy_one(args: &CopyArgs, Places { from, to, zone }: Places) -> Result<
             types,
             ..Wishes::default()
         },
-        extent: match (args.schema_only, args.data_only) {
-            (true, _) => Extent::SchemaOnly,
-            (_, true) => Extent::DataOnly,
-            _ => Extent::Whole,
-        },
+        extent: extent(args),
         jobs,
         rehearsal: args.dry_run,
     };
@@ -239,6 +235,15 @@ async fn copy_one(args: &CopyArgs, Places { from, to, zone }: Places) -> Result<
         Arc::new(Terminal::new())
     };
     Ok(copy(source, target.as_ref(), &options, progress).await?)
+}
+
+/// What is copied.
+fn extent(args: &CopyArgs) -> Extent {
+    match (args.schema_only, args.data_only) {
+        (true, _) => Extent::SchemaOnly,
+        (_, true) => Extent::DataOnly,
+        _ => Extent::Whole,
+    }
 }
 
 /// The types that are wanted, by flags and by a file.
@@ -319,7 +324,7 @@ fn normalised(table: &crate::transfer::copy::TableReport) -> Value {
 }
 
 /// A person's form. Writing to a string cannot fail.
-fn text(report: &CopyReport) -> String {
+fn text(report: &CopyReport, extent: Extent) -> String {
     let mut text = String::new();
     let mut line = |what: std::fmt::Arguments<'_>| writeln!(text, "{what}").unwrap_or_default();
     for table in &report.tables {
@@ -363,9 +368,15 @@ fn text(report: &CopyReport) -> String {
         } else {
             String::new()
         };
+        // On the way back a constraint without a name is called what it says.
+        let name = if weak.constraint == weak.sql {
+            String::new()
+        } else {
+            format!(".{}", weak.constraint)
+        };
         line(format_args!(
-            "weakened: {}.{} {}: {}{broken}",
-            weak.table, weak.constraint, weak.sql, weak.reason
+            "weakened: {}{name} {}: {}{broken}",
+            weak.table, weak.sql, weak.reason
         ));
     }
     for left in &report.not_carried {
@@ -397,9 +408,11 @@ fn text(report: &CopyReport) -> String {
             "{rows} in {seconds:.1} s; {refused} kept in the quarantine (cutover.quarantine)"
         ));
     } else {
-        line(format_args!(
-            "{rows} in {seconds:.1} s; run cutover verify to prove them equal"
-        ));
+        let next = match extent {
+            Extent::SchemaOnly => "the rows come with cutover copy --data-only",
+            Extent::Whole | Extent::DataOnly => "run cutover verify to prove them equal",
+        };
+        line(format_args!("{rows} in {seconds:.1} s; {next}"));
     }
     text
 }

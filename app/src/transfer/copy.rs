@@ -11,6 +11,7 @@ use cutover_domain::transfer::plan::{NotCarried, Plan, Renamed, Scope, TablePlan
 use cutover_domain::transfer::rows::Fingerprint;
 use cutover_domain::transfer::schema::{Schema, Weakened};
 use cutover_domain::transfer::survey::{RejectedRow, TableSurvey};
+use cutover_domain::transfer::words::counted;
 use cutover_ports::transfer::{
     Care, CopySession, LedgerEntry, RunStart, TransferError, TransferResult, TransferSource, TransferTarget,
     UnfinishedRun,
@@ -360,14 +361,15 @@ impl Job<'_> {
         };
         // Whatever a dead run of another source left behind is put right, even when this run goes no further.
         self.session.restore(plan).await?;
-        let others = match occupied.len() {
+        let others = match occupied.len() as u64 {
             1 => String::new(),
-            count => format!(" and {} more tables", count - 1),
+            count => format!(", as {} more", counted(count - 1, "table")),
         };
         Err(TransferError::Refused(format!(
-            "the table {table} of {} has rows already ({rows}{others}); nothing was written. Empty it, or copy with --replace, which \
-             deletes what is there",
-            self.target
+            "the table {table} of {} has rows already ({}){others}; nothing was written. Empty what is in the way, or copy with \
+             --replace, which deletes it",
+            self.target,
+            counted(*rows, "row")
         )))
     }
 
