@@ -229,7 +229,7 @@ fn summary(entry: &CacheEntry) -> Option<Document<ExecutiveSummary>> {
 
 /// An experiment's analysis.
 #[utoipa::path(
-    get, path = "/{id}/analysis", tag = TAG, params(("id" = String, Path)),
+    get, path = "/experiments/{id}/analysis", tag = TAG, params(("id" = String, Path)),
     responses((status = 200, body = Analysis), (status = 404, body = Failure))
 )]
 async fn get(State(app): State<App>, Key(id): Key) -> Result<Json<Analysis>, HttpError> {
@@ -238,7 +238,7 @@ async fn get(State(app): State<App>, Key(id): Key) -> Result<Json<Analysis>, Htt
 
 /// Delete an experiment's analysis with its outcomes and all that was computed from it.
 #[utoipa::path(
-    delete, path = "/{id}/analysis", tag = TAG, params(("id" = String, Path)),
+    delete, path = "/experiments/{id}/analysis", tag = TAG, params(("id" = String, Path)),
     responses(
         (status = 204), (status = 404, body = Failure),
         (status = 409, body = Failure, description = "An exploration starts from it."),
@@ -251,7 +251,7 @@ async fn delete(State(app): State<App>, Key(id): Key) -> Result<StatusCode, Http
 
 /// A page of the outcomes of an experiment's analysis, by synth.
 #[utoipa::path(
-    get, path = "/{id}/analysis/outcomes", tag = TAG,
+    get, path = "/experiments/{id}/analysis/outcomes", tag = TAG,
     params(
         ("id" = String, Path),
         ("limit" = Option<i32>, Query, minimum = 1, maximum = 500, description = "How many at most; 50 if missing."),
@@ -287,7 +287,7 @@ async fn completed(app: &App, id: &str) -> Result<(), HttpError> {
 
 /// The regions where synths fail. Nothing computes them here.
 #[utoipa::path(
-    get, path = "/{id}/analysis/regions", tag = TAG,
+    get, path = "/experiments/{id}/analysis/regions", tag = TAG,
     params(
         ("id" = String, Path),
         ("min_failure_rate" = Option<f64>, Query, description = "How much of a region fails at least; 0.3 if missing."),
@@ -311,7 +311,7 @@ async fn regions(
 
 /// Whom to interview. Nothing computes it here.
 #[utoipa::path(
-    get, path = "/{id}/analysis/interview-suggestions", tag = TAG,
+    get, path = "/experiments/{id}/analysis/interview-suggestions", tag = TAG,
     params(
         ("id" = String, Path),
         ("max_suggestions" = Option<i32>, Query, minimum = 1, maximum = 20, description = "How many at most; 5 if missing."),
@@ -335,7 +335,7 @@ async fn interview_suggestions(
 
 /// What was written about an analysis as a whole. Nothing writes it here.
 #[utoipa::path(
-    get, path = "/{id}/analysis/insights", tag = TAG, params(("id" = String, Path)),
+    get, path = "/experiments/{id}/analysis/insights", tag = TAG, params(("id" = String, Path)),
     responses((status = 200, body = AnalysisInsights), (status = 404, body = Failure))
 )]
 async fn analysis_insights(
@@ -351,7 +351,7 @@ async fn analysis_insights(
 
 /// Have something written about an analysis: not done by this service.
 #[utoipa::path(
-    post, path = "/{id}/analysis/insights", tag = TAG, params(("id" = String, Path)),
+    post, path = "/experiments/{id}/analysis/insights", tag = TAG, params(("id" = String, Path)),
     responses(
         (status = 400, body = Failure, description = "The analysis is not completed."),
         (status = 404, body = Failure), (status = 501, body = Failure),
@@ -366,7 +366,7 @@ async fn write_analysis_insight(State(app): State<App>, Key(id): Key) -> Result<
 
 /// What was written about the charts of an experiment's analysis.
 #[utoipa::path(
-    get, path = "/{id}/insights", tag = TAG, params(("id" = String, Path)),
+    get, path = "/experiments/{id}/insights", tag = TAG, params(("id" = String, Path)),
     responses((status = 200, body = ExperimentInsights), (status = 404, body = Failure))
 )]
 async fn insights(State(app): State<App>, Key(id): Key) -> Result<Json<ExperimentInsights>, HttpError> {
@@ -383,7 +383,7 @@ fn nothing_written(id: &str) -> HttpError {
 
 /// The summary of all that was written about the charts.
 #[utoipa::path(
-    get, path = "/{id}/insights/executive-summary", tag = TAG, params(("id" = String, Path)),
+    get, path = "/experiments/{id}/insights/executive-summary", tag = TAG, params(("id" = String, Path)),
     responses((status = 200, body = Document<ExecutiveSummary>), (status = 404, body = Failure))
 )]
 async fn executive_summary(
@@ -396,7 +396,7 @@ async fn executive_summary(
 
 /// What was written about one chart.
 #[utoipa::path(
-    get, path = "/{id}/insights/{chart_type}", tag = TAG,
+    get, path = "/experiments/{id}/insights/{chart_type}", tag = TAG,
     params(("id" = String, Path), ("chart_type" = inline(ChartType), Path)),
     responses(
         (status = 200, body = Document<ChartInsight>), (status = 404, body = Failure),

@@ -198,7 +198,7 @@ fn kind(text: &str) -> Result<DocumentType, HttpError> {
 
 /// An experiment's documents without their texts, newest first.
 #[utoipa::path(
-    get, path = "/{id}/documents", tag = TAG, params(("id" = String, Path)),
+    get, path = "/experiments/{id}/documents", tag = TAG, params(("id" = String, Path)),
     responses((status = 200, body = Vec<ListedDocument>))
 )]
 async fn list(State(app): State<App>, Key(id): Key) -> Result<Json<Vec<ListedDocument>>, HttpError> {
@@ -208,7 +208,7 @@ async fn list(State(app): State<App>, Key(id): Key) -> Result<Json<Vec<ListedDoc
 
 /// Which documents an experiment has.
 #[utoipa::path(
-    get, path = "/{id}/documents/availability", tag = TAG, params(("id" = String, Path)),
+    get, path = "/experiments/{id}/documents/availability", tag = TAG, params(("id" = String, Path)),
     responses((status = 200, body = DocumentsAvailability))
 )]
 async fn availability(
@@ -235,7 +235,7 @@ async fn availability(
 
 /// A document.
 #[utoipa::path(
-    get, path = "/{id}/documents/{document_type}", tag = TAG,
+    get, path = "/experiments/{id}/documents/{document_type}", tag = TAG,
     params(("id" = String, Path), ("document_type" = inline(DocumentKind), Path)),
     responses((status = 200, body = WholeDocument), (status = 404, body = Failure), (status = 422, body = Failure))
 )]
@@ -246,7 +246,7 @@ async fn get(State(app): State<App>, Keys(id, kind_text): Keys) -> Result<Json<W
 
 /// The text of a completed document.
 #[utoipa::path(
-    get, path = "/{id}/documents/{document_type}/markdown", tag = TAG,
+    get, path = "/experiments/{id}/documents/{document_type}/markdown", tag = TAG,
     params(("id" = String, Path), ("document_type" = inline(DocumentKind), Path)),
     responses(
         (status = 200, body = String, content_type = "text/markdown"),
@@ -260,7 +260,7 @@ async fn markdown(State(app): State<App>, Keys(id, kind_text): Keys) -> Result<i
 
 /// Note that the summary of the interviews is being written. Nothing here writes it.
 #[utoipa::path(
-    post, path = "/{id}/documents/summary/generate", tag = TAG, params(("id" = String, Path)),
+    post, path = "/experiments/{id}/documents/summary/generate", tag = TAG, params(("id" = String, Path)),
     request_body = Option<DocumentToGenerate>,
     responses((status = 200, body = GenerationBegun), (status = 404, body = Failure))
 )]
@@ -274,7 +274,7 @@ async fn generate_summary(
 
 /// Note that the PR/FAQ is being written. Nothing here writes it.
 #[utoipa::path(
-    post, path = "/{id}/documents/prfaq/generate", tag = TAG, params(("id" = String, Path)),
+    post, path = "/experiments/{id}/documents/prfaq/generate", tag = TAG, params(("id" = String, Path)),
     request_body = Option<DocumentToGenerate>,
     responses((status = 200, body = GenerationBegun), (status = 404, body = Failure))
 )]
@@ -288,7 +288,7 @@ async fn generate_prfaq(
 
 /// Have the summary of the analysis written: not done by this service.
 #[utoipa::path(
-    post, path = "/{id}/documents/executive_summary/generate", tag = TAG, params(("id" = String, Path)),
+    post, path = "/experiments/{id}/documents/executive_summary/generate", tag = TAG, params(("id" = String, Path)),
     responses((status = 501, body = Failure))
 )]
 async fn generate_executive_summary() -> HttpError {
@@ -335,7 +335,7 @@ impl DocumentToGenerate {
 
 /// Delete a document.
 #[utoipa::path(
-    delete, path = "/{id}/documents/{document_type}", tag = TAG,
+    delete, path = "/experiments/{id}/documents/{document_type}", tag = TAG,
     params(("id" = String, Path), ("document_type" = inline(DocumentKind), Path)),
     responses((status = 200, body = DocumentDeleted), (status = 404, body = Failure), (status = 422, body = Failure))
 )]

@@ -272,7 +272,7 @@ impl From<Interview> for InterviewSummary {
 
 /// Make an experiment.
 #[utoipa::path(
-    post, path = "/", tag = TAG, request_body = ExperimentToMake,
+    post, path = "/experiments", tag = TAG, request_body = ExperimentToMake,
     responses((status = 201, body = Experiment), (status = 422, body = Failure))
 )]
 async fn create(
@@ -371,7 +371,7 @@ fn dimension(fields: &Fields<'_>, name: &str, mistakes: &mut Mistakes) -> Option
 
 /// A page of experiments, newest first.
 #[utoipa::path(
-    get, path = "/list", tag = TAG, params(PageQuery),
+    get, path = "/experiments/list", tag = TAG, params(PageQuery),
     responses((status = 200, body = PageOf<ExperimentSummary>))
 )]
 async fn list(
@@ -387,7 +387,7 @@ async fn list(
 
 /// An experiment with its analysis and its interviews.
 #[utoipa::path(
-    get, path = "/{id}", tag = TAG, params(("id" = String, Path)),
+    get, path = "/experiments/{id}", tag = TAG, params(("id" = String, Path)),
     responses((status = 200, body = Detail), (status = 404, body = Failure))
 )]
 async fn detail(State(app): State<App>, Key(id): Key) -> Result<Json<Detail>, HttpError> {
@@ -396,7 +396,7 @@ async fn detail(State(app): State<App>, Key(id): Key) -> Result<Json<Detail>, Ht
 
 /// Change an experiment's texts.
 #[utoipa::path(
-    put, path = "/{id}", tag = TAG, params(("id" = String, Path)), request_body = ExperimentTexts,
+    put, path = "/experiments/{id}", tag = TAG, params(("id" = String, Path)), request_body = ExperimentTexts,
     responses((status = 200, body = Experiment), (status = 404, body = Failure), (status = 422, body = Failure))
 )]
 async fn update(
@@ -417,7 +417,7 @@ async fn update(
 
 /// Replace an experiment's scorecard.
 #[utoipa::path(
-    put, path = "/{id}/scorecard", tag = TAG, params(("id" = String, Path)), request_body = ScorecardData,
+    put, path = "/experiments/{id}/scorecard", tag = TAG, params(("id" = String, Path)), request_body = ScorecardData,
     responses((status = 200, body = Experiment), (status = 404, body = Failure), (status = 422, body = Failure))
 )]
 async fn update_scorecard(
@@ -436,7 +436,7 @@ async fn update_scorecard(
 
 /// Take an experiment out of sight; what belongs to it stays.
 #[utoipa::path(
-    delete, path = "/{id}", tag = TAG, params(("id" = String, Path)),
+    delete, path = "/experiments/{id}", tag = TAG, params(("id" = String, Path)),
     responses((status = 204), (status = 404, body = Failure))
 )]
 async fn delete(State(app): State<App>, Key(id): Key) -> Result<StatusCode, HttpError> {

@@ -30,11 +30,7 @@ pub(super) fn router() -> OpenApiRouter<App> {
         .routes(routes!(get))
         .routes(routes!(tree))
         .routes(routes!(winning_path))
-}
-
-/// Beneath `/lab/experiments`.
-pub(super) fn experiment_router() -> OpenApiRouter<App> {
-    OpenApiRouter::new().routes(routes!(list_by_experiment))
+        .routes(routes!(list_by_experiment))
 }
 
 fn use_case(app: &App) -> Explorations {
@@ -299,7 +295,7 @@ impl WinningPath {
 
 /// Start an exploration at the scorecard and the analysis of an experiment. Nothing develops it here.
 #[utoipa::path(
-    post, path = "/", tag = TAG, request_body = ExplorationToStart,
+    post, path = "/explorations", tag = TAG, request_body = ExplorationToStart,
     responses(
         (status = 201, body = Exploration), (status = 404, body = Failure),
         (status = 422, body = Failure, description = "The experiment has no scorecard or no completed analysis."),
@@ -360,7 +356,7 @@ impl ExplorationToStart {
 
 /// A search.
 #[utoipa::path(
-    get, path = "/{id}", tag = TAG, params(("id" = String, Path)),
+    get, path = "/explorations/{id}", tag = TAG, params(("id" = String, Path)),
     responses((status = 200, body = Exploration), (status = 404, body = Failure))
 )]
 async fn get(State(app): State<App>, Key(id): Key) -> Result<Json<Exploration>, HttpError> {
@@ -369,7 +365,7 @@ async fn get(State(app): State<App>, Key(id): Key) -> Result<Json<Exploration>, 
 
 /// A search and its scenarios.
 #[utoipa::path(
-    get, path = "/{id}/tree", tag = TAG, params(("id" = String, Path)),
+    get, path = "/explorations/{id}/tree", tag = TAG, params(("id" = String, Path)),
     responses((status = 200, body = ExplorationTree), (status = 404, body = Failure))
 )]
 async fn tree(State(app): State<App>, Key(id): Key) -> Result<Json<ExplorationTree>, HttpError> {
@@ -378,7 +374,7 @@ async fn tree(State(app): State<App>, Key(id): Key) -> Result<Json<ExplorationTr
 
 /// The way to the scenario that reached the goal; `null` while none has.
 #[utoipa::path(
-    get, path = "/{id}/winning-path", tag = TAG, params(("id" = String, Path)),
+    get, path = "/explorations/{id}/winning-path", tag = TAG, params(("id" = String, Path)),
     responses((status = 200, body = Option<WinningPath>), (status = 404, body = Failure))
 )]
 async fn winning_path(State(app): State<App>, Key(id): Key) -> Result<Json<Option<WinningPath>>, HttpError> {
@@ -388,7 +384,7 @@ async fn winning_path(State(app): State<App>, Key(id): Key) -> Result<Json<Optio
 
 /// The explorations of an experiment, newest first.
 #[utoipa::path(
-    get, path = "/{id}/explorations", tag = TAG, params(("id" = String, Path)),
+    get, path = "/experiments/{id}/explorations", tag = TAG, params(("id" = String, Path)),
     responses((status = 200, body = Vec<ExplorationSummary>), (status = 404, body = Failure))
 )]
 async fn list_by_experiment(

@@ -27,20 +27,14 @@ pub(super) fn router() -> OpenApiRouter<App> {
     let (routes, document) = OpenApiRouter::new()
         .routes(routes!(about))
         .routes(routes!(health))
-        .nest(
-            "/experiments",
-            experiments::router()
-                .merge(analyses::router())
-                .merge(documents::router())
-                .merge(research::experiment_router())
-                .merge(explorations::experiment_router()),
-        )
-        .nest("/explorations", explorations::router())
-        .nest("/prfaq", research::prfaq_router())
-        .nest("/research", research::router())
-        .nest("/simulation", simulation::router())
-        .nest("/synth-groups", synth_groups::router())
-        .nest("/synths", synths::router())
+        .merge(experiments::router())
+        .merge(analyses::router())
+        .merge(documents::router())
+        .merge(explorations::router())
+        .merge(research::router())
+        .merge(simulation::router())
+        .merge(synth_groups::router())
+        .merge(synths::router())
         .merge(elsewhere::router())
         .split_for_parts();
     let routes = routes

@@ -34,19 +34,10 @@ pub(super) fn router() -> OpenApiRouter<App> {
         .routes(routes!(transcripts))
         .routes(routes!(transcript))
         .routes(routes!(stream))
-}
-
-/// Beneath `/lab/prfaq`.
-pub(super) fn prfaq_router() -> OpenApiRouter<App> {
-    OpenApiRouter::new()
+        .routes(routes!(latest_automatic))
         .routes(routes!(list_prfaqs))
         .routes(routes!(prfaq))
         .routes(routes!(prfaq_markdown))
-}
-
-/// Beneath `/lab/experiments`.
-pub(super) fn experiment_router() -> OpenApiRouter<App> {
-    OpenApiRouter::new().routes(routes!(latest_automatic))
 }
 
 fn use_case(app: &App) -> Research {
@@ -263,7 +254,7 @@ impl From<OnTopic<PrfaqSummary>> for ListedPrfaq {
 
 /// A page of rounds of interviews, by `started_at` unless another column is named.
 #[utoipa::path(
-    get, path = "/list", tag = TAG, params(PageQuery, SortQuery),
+    get, path = "/research/list", tag = TAG, params(PageQuery, SortQuery),
     responses((status = 200, body = PageOf<Execution>))
 )]
 async fn list(State(app): State<App>, parameters: Parameters) -> Result<Json<PageOf<Execution>>, HttpError> {
@@ -285,7 +276,7 @@ async fn list(State(app): State<App>, parameters: Parameters) -> Result<Json<Pag
 
 /// A round of interviews.
 #[utoipa::path(
-    get, path = "/{exec_id}", tag = TAG, params(("exec_id" = String, Path)),
+    get, path = "/research/{exec_id}", tag = TAG, params(("exec_id" = String, Path)),
     responses((status = 200, body = Detail), (status = 404, body = Failure))
 )]
 async fn detail(State(app): State<App>, Key(exec_id): Key) -> Result<Json<Detail>, HttpError> {
@@ -295,7 +286,7 @@ async fn detail(State(app): State<App>, Key(exec_id): Key) -> Result<Json<Detail
 
 /// A page of the transcripts of a round, oldest first.
 #[utoipa::path(
-    get, path = "/{exec_id}/transcripts", tag = TAG, params(("exec_id" = String, Path), PageQuery),
+    get, path = "/research/{exec_id}/transcripts", tag = TAG, params(("exec_id" = String, Path), PageQuery),
     responses((status = 200, body = PageOf<ListedTranscript>), (status = 404, body = Failure))
 )]
 async fn transcripts(
@@ -315,7 +306,7 @@ async fn transcripts(
 
 /// What was said to one synth.
 #[utoipa::path(
-    get, path = "/{exec_id}/transcripts/{synth_id}", tag = TAG,
+    get, path = "/research/{exec_id}/transcripts/{synth_id}", tag = TAG,
     params(("exec_id" = String, Path), ("synth_id" = String, Path)),
     responses((status = 200, body = WholeTranscript), (status = 404, body = Failure))
 )]
@@ -333,7 +324,7 @@ async fn transcript(
 /// An event `message` for each utterance, then `execution_completed` if the round is over. Nothing interviews here, so no
 /// others follow.
 #[utoipa::path(
-    get, path = "/{exec_id}/stream", tag = TAG, params(("exec_id" = String, Path)),
+    get, path = "/research/{exec_id}/stream", tag = TAG, params(("exec_id" = String, Path)),
     responses((status = 200, body = String, content_type = "text/event-stream"), (status = 404, body = Failure))
 )]
 async fn stream(State(app): State<App>, Key(exec_id): Key) -> Result<impl IntoResponse, HttpError> {
@@ -373,7 +364,7 @@ async fn stream(State(app): State<App>, Key(exec_id): Key) -> Result<impl IntoRe
 
 /// The newest round of interviews that was started for an experiment by itself; `null` if there is none.
 #[utoipa::path(
-    get, path = "/{id}/interviews/auto", tag = TAG, params(("id" = String, Path)),
+    get, path = "/experiments/{id}/interviews/auto", tag = TAG, params(("id" = String, Path)),
     responses((status = 200, body = Option<AutomaticExecution>))
 )]
 async fn latest_automatic(
@@ -386,7 +377,7 @@ async fn latest_automatic(
 
 /// A page of PR/FAQs, by `generated_at` unless another column is named.
 #[utoipa::path(
-    get, path = "/list", tag = TAG, params(PageQuery, SortQuery),
+    get, path = "/prfaq/list", tag = TAG, params(PageQuery, SortQuery),
     responses((status = 200, body = PageOf<ListedPrfaq>))
 )]
 async fn list_prfaqs(
@@ -415,7 +406,7 @@ fn prfaq_error(error: UseCaseError) -> HttpError {
 
 /// The PR/FAQ of a round.
 #[utoipa::path(
-    get, path = "/{exec_id}", tag = TAG, params(("exec_id" = String, Path)),
+    get, path = "/prfaq/{exec_id}", tag = TAG, params(("exec_id" = String, Path)),
     responses((status = 200, body = ListedPrfaq), (status = 404, body = Failure))
 )]
 async fn prfaq(State(app): State<App>, Key(exec_id): Key) -> Result<Json<ListedPrfaq>, HttpError> {
@@ -429,7 +420,7 @@ async fn prfaq(State(app): State<App>, Key(exec_id): Key) -> Result<Json<ListedP
 
 /// The text of a round's PR/FAQ.
 #[utoipa::path(
-    get, path = "/{exec_id}/markdown", tag = TAG, params(("exec_id" = String, Path)),
+    get, path = "/prfaq/{exec_id}/markdown", tag = TAG, params(("exec_id" = String, Path)),
     responses((status = 200, body = String, content_type = "text/markdown"), (status = 404, body = Failure))
 )]
 async fn prfaq_markdown(State(app): State<App>, Key(exec_id): Key) -> Result<impl IntoResponse, HttpError> {

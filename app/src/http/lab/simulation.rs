@@ -357,7 +357,7 @@ impl From<&[(SimulationRun, Vec<RegionAnalysis>)]> for SimulationComparison {
 
 /// Make a scorecard.
 #[utoipa::path(
-    post, path = "/scorecards", tag = TAG, request_body = FeatureScorecardToMake,
+    post, path = "/simulation/scorecards", tag = TAG, request_body = FeatureScorecardToMake,
     responses((status = 201, body = ShownScorecard), (status = 422, body = Failure))
 )]
 async fn create_scorecard(
@@ -463,7 +463,7 @@ fn page(parameters: &Parameters, max: u32, default: u32) -> Result<PageRequest, 
 
 /// A page of scorecards, newest first.
 #[utoipa::path(
-    get, path = "/scorecards", tag = TAG,
+    get, path = "/simulation/scorecards", tag = TAG,
     params(
         ("limit" = Option<i32>, Query, minimum = 1, maximum = 100, description = "How many at most; 20 if missing."),
         ("offset" = Option<i64>, Query, minimum = 0, description = "How many come before the page."),
@@ -486,7 +486,7 @@ async fn list_scorecards(
 
 /// A scorecard.
 #[utoipa::path(
-    get, path = "/scorecards/{id}", tag = TAG, params(("id" = String, Path)),
+    get, path = "/simulation/scorecards/{id}", tag = TAG, params(("id" = String, Path)),
     responses((status = 200, body = ShownScorecard), (status = 404, body = Failure))
 )]
 async fn scorecard(State(app): State<App>, Key(id): Key) -> Result<Json<ShownScorecard>, HttpError> {
@@ -495,7 +495,7 @@ async fn scorecard(State(app): State<App>, Key(id): Key) -> Result<Json<ShownSco
 
 /// A page of runs, the newest first.
 #[utoipa::path(
-    get, path = "/simulations", tag = TAG,
+    get, path = "/simulation/simulations", tag = TAG,
     params(
         ("scorecard_id" = Option<String>, Query, description = "Only runs of this scorecard."),
         ("scenario_id" = Option<String>, Query, description = "Only runs of this scenario."),
@@ -524,7 +524,7 @@ async fn list(State(app): State<App>, parameters: Parameters) -> Result<Json<Sim
 
 /// A run.
 #[utoipa::path(
-    get, path = "/simulations/{id}", tag = TAG, params(("id" = String, Path)),
+    get, path = "/simulation/simulations/{id}", tag = TAG, params(("id" = String, Path)),
     responses((status = 200, body = Simulation), (status = 404, body = Failure))
 )]
 async fn get(State(app): State<App>, Key(id): Key) -> Result<Json<Simulation>, HttpError> {
@@ -533,7 +533,7 @@ async fn get(State(app): State<App>, Key(id): Key) -> Result<Json<Simulation>, H
 
 /// A page of a run's outcomes, by synth.
 #[utoipa::path(
-    get, path = "/simulations/{id}/outcomes", tag = TAG,
+    get, path = "/simulation/simulations/{id}/outcomes", tag = TAG,
     params(
         ("id" = String, Path),
         ("limit" = Option<i32>, Query, minimum = 1, maximum = 500, description = "How many at most; 100 if missing."),
@@ -558,7 +558,7 @@ async fn outcomes(
 
 /// Compare two to five runs by scenario.
 #[utoipa::path(
-    post, path = "/simulations/compare", tag = TAG, request_body = SimulationsToCompare,
+    post, path = "/simulation/simulations/compare", tag = TAG, request_body = SimulationsToCompare,
     responses(
         (status = 200, body = SimulationComparison), (status = 422, body = Failure),
         (status = 400, body = Failure, description = "One of the runs does not exist."),

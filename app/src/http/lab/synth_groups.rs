@@ -115,7 +115,7 @@ impl From<SynthSummary> for SynthGroupMember {
 
 /// Make a group.
 #[utoipa::path(
-    post, path = "/", tag = TAG, request_body = SynthGroupToMake,
+    post, path = "/synth-groups", tag = TAG, request_body = SynthGroupToMake,
     responses((status = 201, body = SynthGroup), (status = 409, body = Failure, description = "The id is taken."))
 )]
 async fn create(
@@ -161,7 +161,7 @@ impl SynthGroupToMake {
 }
 
 /// A page of groups, newest first.
-#[utoipa::path(get, path = "/list", tag = TAG, params(PageQuery), responses((status = 200, body = PageOf<SynthGroup>)))]
+#[utoipa::path(get, path = "/synth-groups/list", tag = TAG, params(PageQuery), responses((status = 200, body = PageOf<SynthGroup>)))]
 async fn list(State(app): State<App>, parameters: Parameters) -> Result<Json<PageOf<SynthGroup>>, HttpError> {
     let mut mistakes = Mistakes::default();
     let request = PageQuery::read(&parameters, &mut mistakes);
@@ -172,7 +172,7 @@ async fn list(State(app): State<App>, parameters: Parameters) -> Result<Json<Pag
 
 /// A group and all its synths.
 #[utoipa::path(
-    get, path = "/{id}", tag = TAG, params(("id" = String, Path)),
+    get, path = "/synth-groups/{id}", tag = TAG, params(("id" = String, Path)),
     responses((status = 200, body = SynthGroupDetail), (status = 404, body = Failure))
 )]
 async fn detail(State(app): State<App>, Key(id): Key) -> Result<Json<SynthGroupDetail>, HttpError> {
@@ -186,7 +186,7 @@ async fn detail(State(app): State<App>, Key(id): Key) -> Result<Json<SynthGroupD
 
 /// Delete a group; its synths stay, without one.
 #[utoipa::path(
-    delete, path = "/{id}", tag = TAG, params(("id" = String, Path)),
+    delete, path = "/synth-groups/{id}", tag = TAG, params(("id" = String, Path)),
     responses((status = 204), (status = 404, body = Failure))
 )]
 async fn delete(State(app): State<App>, Key(id): Key) -> Result<StatusCode, HttpError> {

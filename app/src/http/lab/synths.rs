@@ -229,7 +229,7 @@ impl SynthsQuery {
 
 /// A page of synths.
 #[utoipa::path(
-    get, path = "/list", tag = TAG, params(PageQuery, SortQuery, SynthsQuery),
+    get, path = "/synths/list", tag = TAG, params(PageQuery, SortQuery, SynthsQuery),
     responses((status = 200, body = PageOf<Synth>))
 )]
 async fn list(State(app): State<App>, parameters: Parameters) -> Result<Json<PageOf<Synth>>, HttpError> {
@@ -288,7 +288,7 @@ struct SynthsToFind {
 /// `NOT` and parentheses. A query is `SELECT * FROM synths WHERE … ORDER BY …`, or names columns in place of `*`. Nothing else of
 /// SQL is understood, and no text of a search becomes SQL.
 #[utoipa::path(
-    post, path = "/search", tag = TAG, params(PageQuery), request_body = SynthsToFind,
+    post, path = "/synths/search", tag = TAG, params(PageQuery), request_body = SynthsToFind,
     responses(
         (status = 200, body = PageOf<Synth>),
         (status = 422, body = Failure, description = "The search is not understood."),
@@ -347,7 +347,7 @@ impl SynthsToFind {
 }
 
 /// The fields that synths can have.
-#[utoipa::path(get, path = "/fields", tag = TAG, responses((status = 200, body = Vec<SynthField>)))]
+#[utoipa::path(get, path = "/synths/fields", tag = TAG, responses((status = 200, body = Vec<SynthField>)))]
 async fn fields() -> Json<Vec<SynthField>> {
     let field = |name, r#type, description| SynthField {
         name,
@@ -377,7 +377,7 @@ async fn fields() -> Json<Vec<SynthField>> {
 
 /// A synth and what its document says.
 #[utoipa::path(
-    get, path = "/{id}", tag = TAG, params(("id" = String, Path)),
+    get, path = "/synths/{id}", tag = TAG, params(("id" = String, Path)),
     responses((status = 200, body = SynthDetail), (status = 404, body = Failure))
 )]
 async fn detail(State(app): State<App>, Key(id): Key) -> Result<Json<SynthDetail>, HttpError> {
@@ -390,7 +390,7 @@ async fn detail(State(app): State<App>, Key(id): Key) -> Result<Json<SynthDetail
 
 /// A synth's picture: its avatar, or else where its photo is.
 #[utoipa::path(
-    get, path = "/{id}/avatar", tag = TAG, params(("id" = String, Path)),
+    get, path = "/synths/{id}/avatar", tag = TAG, params(("id" = String, Path)),
     responses(
         (status = 200, body = [u8], content_type = "image/png"),
         (status = 307, description = "The photo is elsewhere."),
