@@ -344,6 +344,21 @@ async fn a_wide_table_in_utf_16() {
     copied.is_mixed("t", "c1").is("t", "c1300", "text");
 }
 
+/// Which of the columns are texts is read for 500 of them at once; here that is of one at a time.
+#[tokio::test]
+async fn a_lone_column_in_utf_16() {
+    for columns in [1, 501] {
+        let names: Vec<String> = (1..=columns).map(|number| format!("c{number}")).collect();
+        let sql = format!(
+            "PRAGMA encoding = 'UTF-16le'; CREATE TABLE t ({});
+             INSERT INTO t (c{columns}) VALUES ('é'), (x'e900'), (1), (NULL), ('');",
+            names.join(" TEXT, ")
+        );
+        let copied = Theme::new(sql).equal().await;
+        copied.is_mixed("t", &format!("c{columns}"));
+    }
+}
+
 /// A type that was asked for, in a column that PostgreSQL keeps the name of for itself.
 #[tokio::test]
 async fn a_chosen_type_under_a_new_name() {

@@ -405,7 +405,8 @@ impl Encoding {
                     let each = columns
                         .iter()
                         .map(|column| format!("(typeof({}) = 'text')", quoted(column)));
-                    each.collect::<Vec<_>>().join(" || ")
+                    // A text of its own, even of one.
+                    format!("'' || {}", each.collect::<Vec<_>>().join(" || "))
                 });
                 let key = key.map(quoted).into_iter();
                 stored.chain(texts).chain(key).collect::<Vec<_>>().join(", ")
@@ -419,10 +420,7 @@ const CLASSES: usize = 500;
 
 /// Whether a column of a row in UTF-16 is a text, by what was selected behind all columns.
 fn is_text(row: &rusqlite::Row<'_>, width: usize, column: usize) -> rusqlite::Result<bool> {
-    let classes = row
-        .get_ref(width + column / CLASSES)?
-        .as_bytes()
-        .unwrap_or_default();
+    let classes = row.get_ref(width + column / CLASSES)?.as_bytes()?;
     Ok(classes.get(column % CLASSES) == Some(&b'1'))
 }
 
