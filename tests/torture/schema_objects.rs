@@ -433,3 +433,45 @@ async fn a_rehearsal_leaves_nothing() {
     rejecting.untouched().await;
     theme.equal().await;
 }
+
+/// With `--verify`, 0 means equal: here something in the target changes what is written.
+#[tokio::test]
+async fn a_copy_proves_itself_when_asked_to() {
+    let sql = "CREATE TABLE t (id INTEGER PRIMARY KEY, v TEXT); INSERT INTO t VALUES (1, 'a'), (2, 'B');";
+    let flags = ["--verify".to_owned(), "--data-only".to_owned()];
+    let sound = Theme::new(sql);
+    let told = sound
+        .command("copy", &flags[..1])
+        .await
+        .with(0, "copy --verify")
+        .json();
+    assert_eq!(told["verified"]["ok"], true, "{told}");
+    assert_eq!(told["verified"]["tables"][0]["rows_target"], 2, "{told}");
+    let meddled = Theme::new(sql);
+    let meddler = "CREATE TABLE t (id bigint PRIMARY KEY, v text);
+         CREATE FUNCTION louder() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN NEW.v := upper(NEW.v); RETURN NEW; END $$;
+         CREATE TRIGGER louder BEFORE INSERT ON t FOR EACH ROW EXECUTE FUNCTION louder()";
+    meddled.client().await.batch_execute(meddler).await.unwrap();
+    let told = meddled
+        .command("copy", &flags)
+        .await
+        .with(1, "copy --verify of what is changed")
+        .json();
+    assert_eq!(told["ok"], false, "{told}");
+    assert_eq!(told["tables"][0]["rows_written"], 2, "{told}");
+    assert_eq!(
+        told["verified"]["tables"][0]["different"][0]["key"]["id"], 1,
+        "{told}"
+    );
+    let again = Theme::new(sql);
+    let said = again
+        .copy_on_a_terminal(&["--verify"])
+        .await
+        .with(0, "copy --verify");
+    assert!(
+        said.stdout.contains("equal: 2 rows in 1 table, every value"),
+        "{}",
+        said.stdout
+    );
+    assert!(!said.stdout.contains("run cutover verify"), "{}", said.stdout);
+}

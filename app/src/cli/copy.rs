@@ -15,6 +15,7 @@ use cutover_domain::transfer::words::{counted, grouped};
 use serde_json::{Map, Value, json};
 
 use super::Output;
+use super::verify::{Verified, VerifyArgs};
 use crate::config::{Config, DatabaseUrl};
 use crate::exit::{CliError, Exit};
 use crate::transfer::copy::{CopyOptions, CopyReport, Extent, OnReject, copy};
@@ -77,6 +78,9 @@ pub(super) struct CopyArgs {
     /// No progress on standard error
     #[arg(long)]
     quiet: bool,
+    /// Prove the copy equal behind it, as cutover verify does; then 0 means equal
+    #[arg(long, conflicts_with_all = ["dry_run", "schema_only"])]
+    verify: bool,
     /// End with 1 if something of the schema was not carried, or only in a weaker form
     #[arg(long)]
     strict: bool,
@@ -171,14 +175,57 @@ pub(super) async fn run(args: &CopyArgs, config: &Config) -> Result<Exit, CliErr
     let Some(report) = report else {
         return Ok(Exit::Done);
     };
+    let verified = if args.verify && report.written {
+        Some(Verified::of(&args.to_verify(), config).await?)
+    } else {
+        None
+    };
     let weaker = args.strict && !(report.weakened.is_empty() && report.not_carried.is_empty());
-    let exit = if report.ok() && !weaker {
+    let equal = verified.as_ref().is_none_or(Verified::ok);
+    let exit = if report.ok() && equal && !weaker {
         Exit::Done
     } else {
         Exit::Wrong
     };
-    Output::from_flag(args.json).write(|| text(&report, extent(args)), || document(&report, exit));
+    Output::from_flag(args.json).write(
+        || match &verified {
+            None => text(&report, next_step(args)),
+            Some(verified) => text(&report, None) + &verified.text(),
+        },
+        || {
+            let mut document = document(&report, exit);
+            if let Some(verified) = &verified {
+                document["verified"] = verified.document();
+            }
+            document
+        },
+    );
     Ok(exit)
+}
+
+impl CopyArgs {
+    /// The same places and tables, to be compared.
+    fn to_verify(&self) -> VerifyArgs {
+        VerifyArgs {
+            source: self.source.clone(),
+            target: self.target.clone(),
+            tables: self.tables.clone(),
+            exclude: self.exclude.clone(),
+            schema: self.schema.clone(),
+            jobs: self.jobs,
+            quiet: self.quiet,
+            busy_timeout: self.busy_timeout,
+            ..VerifyArgs::default()
+        }
+    }
+}
+
+/// What to do when all is written.
+fn next_step(args: &CopyArgs) -> Option<&'static str> {
+    Some(match extent(args) {
+        Extent::SchemaOnly => "the rows come with cutover copy --data-only",
+        Extent::Whole | Extent::DataOnly => "run cutover verify to prove them equal",
+    })
 }
 
 /// The report on both.
@@ -323,8 +370,8 @@ fn normalised(table: &crate::transfer::copy::TableReport) -> Value {
     Value::Object(columns.collect())
 }
 
-/// A person's form. Writing to a string cannot fail.
-fn text(report: &CopyReport, extent: Extent) -> String {
+/// A person's form; `next` is what to do when all is written. Writing to a string cannot fail.
+fn text(report: &CopyReport, next: Option<&str>) -> String {
     let mut text = String::new();
     let mut line = |what: std::fmt::Arguments<'_>| writeln!(text, "{what}").unwrap_or_default();
     for table in &report.tables {
@@ -408,11 +455,8 @@ fn text(report: &CopyReport, extent: Extent) -> String {
             "{rows} in {seconds:.1} s; {refused} kept in the quarantine (cutover.quarantine)"
         ));
     } else {
-        let next = match extent {
-            Extent::SchemaOnly => "the rows come with cutover copy --data-only",
-            Extent::Whole | Extent::DataOnly => "run cutover verify to prove them equal",
-        };
-        line(format_args!("{rows} in {seconds:.1} s; {next}"));
+        let next = next.map_or_else(String::new, |next| format!("; {next}"));
+        line(format_args!("{rows} in {seconds:.1} s{next}"));
     }
     text
 }

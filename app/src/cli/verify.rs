@@ -29,44 +29,90 @@ const ROWS_PRINTED: usize = 20;
 pub(super) struct VerifyArgs {
     /// The source: a SQLite file, sqlite:… or postgres://… [default: the configured SQLite file]
     #[arg(value_name = "SRC", requires = "target")]
-    source: Option<String>,
+    pub(super) source: Option<String>,
     /// The target, likewise [default: the configured PostgreSQL database]
     #[arg(value_name = "DST")]
-    target: Option<String>,
+    pub(super) target: Option<String>,
     /// Print one JSON document
     #[arg(long)]
-    json: bool,
+    pub(super) json: bool,
     /// Compare these tables only, by their names in the source
     #[arg(long, value_name = "NAME,…", value_delimiter = ',')]
-    tables: Vec<String>,
+    pub(super) tables: Vec<String>,
     /// Leave these tables out
     #[arg(long, value_name = "NAME,…", value_delimiter = ',')]
-    exclude: Vec<String>,
+    pub(super) exclude: Vec<String>,
     /// The schema of the PostgreSQL side [default: the connection's]
     #[arg(long, value_name = "NAME")]
-    schema: Option<String>,
+    pub(super) schema: Option<String>,
     /// How many tables, and parts of a large table, to read at once
     #[arg(long, value_name = "N", default_value_t = 2, value_parser = clap::value_parser!(u8).range(1..=64))]
-    jobs: u8,
+    pub(super) jobs: u8,
     /// Show the values that differ, too; they may be private
     #[arg(long)]
-    show_values: bool,
+    pub(super) show_values: bool,
     /// No progress on standard error
     #[arg(long)]
-    quiet: bool,
+    pub(super) quiet: bool,
     /// How many milliseconds to wait for a lock on a SQLite file
     #[arg(long, value_name = "MS", default_value_t = 5_000)]
-    busy_timeout: u64,
+    pub(super) busy_timeout: u64,
+}
+
+/// What a comparison has found.
+pub(super) struct Verified {
+    headings: Vec<String>,
+    report: VerifyReport,
+    show_values: bool,
+}
+
+impl Verified {
+    /// Compares, and notes in the targets what is equal.
+    pub(super) async fn of(args: &VerifyArgs, config: &Config) -> Result<Self, CliError> {
+        let mut report = VerifyReport::default();
+        let mut headings = Vec::new();
+        let mut only_in_target = Vec::new();
+        for places in places(args.source.as_deref(), args.target.as_deref(), config)? {
+            let (heading, one) = verify_one(args, places).await?;
+            headings.push(heading);
+            report.tables.extend(one.tables);
+            only_in_target.push(one.only_in_target);
+            report.seconds += one.seconds;
+        }
+        // A table that another of the files holds is not only in the target.
+        let in_all = |table: &&(String, u64)| only_in_target.iter().all(|others| others.contains(table));
+        report.only_in_target = only_in_target
+            .first()
+            .map(|first| first.iter().filter(in_all).cloned().collect())
+            .unwrap_or_default();
+        Ok(Self {
+            headings,
+            report,
+            show_values: args.show_values,
+        })
+    }
+
+    /// Whether all is equal.
+    pub(super) fn ok(&self) -> bool {
+        self.report.ok()
+    }
+
+    /// A person's form.
+    pub(super) fn text(&self) -> String {
+        text(&self.headings.join("\n"), &self.report, self.show_values)
+    }
+
+    /// A machine's form.
+    pub(super) fn document(&self) -> serde_json::Value {
+        self.report.to_json(self.show_values)
+    }
 }
 
 /// Compares, notes in the target what is equal, prints what was found, and says how to exit.
 pub(super) async fn run(args: VerifyArgs, config: &Config) -> Result<Exit, CliError> {
-    let (headings, all) = compare(&args, config).await?;
-    Output::from_flag(args.json).write(
-        || text(&headings.join("\n"), &all, args.show_values),
-        || all.to_json(args.show_values),
-    );
-    Ok(if all.ok() { Exit::Done } else { Exit::Wrong })
+    let verified = Verified::of(&args, config).await?;
+    Output::from_flag(args.json).write(|| verified.text(), || verified.document());
+    Ok(if verified.ok() { Exit::Done } else { Exit::Wrong })
 }
 
 /// Compares the configured databases for the running service: the report, without values.
@@ -77,29 +123,7 @@ pub async fn verify_configured(config: &Config) -> Result<serde_json::Value, Cli
         busy_timeout: u64::try_from(busy_timeout).unwrap_or(u64::MAX),
         ..VerifyArgs::default()
     };
-    let (_, report) = compare(&args, config).await?;
-    Ok(report.to_json(false))
-}
-
-/// Compares, and notes in the targets what is equal.
-async fn compare(args: &VerifyArgs, config: &Config) -> Result<(Vec<String>, VerifyReport), CliError> {
-    let mut all = VerifyReport::default();
-    let mut headings = Vec::new();
-    let mut only_in_target = Vec::new();
-    for places in places(args.source.as_deref(), args.target.as_deref(), config)? {
-        let (heading, report) = verify_one(args, places).await?;
-        headings.push(heading);
-        all.tables.extend(report.tables);
-        only_in_target.push(report.only_in_target);
-        all.seconds += report.seconds;
-    }
-    // A table that another of the files holds is not only in the target.
-    let in_all = |table: &&(String, u64)| only_in_target.iter().all(|others| others.contains(table));
-    all.only_in_target = only_in_target
-        .first()
-        .map(|first| first.iter().filter(in_all).cloned().collect())
-        .unwrap_or_default();
-    Ok((headings, all))
+    Ok(Verified::of(&args, config).await?.document())
 }
 
 /// Compares two databases, and notes in the target what is equal.
