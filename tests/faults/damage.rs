@@ -188,7 +188,9 @@ async fn looked_at_and_copied(seed: u64) -> Vec<String> {
             wrong.push(format!("seed {seed}: verify {verified:?}"));
         }
         let back = run(here, &["copy", &url, "back.db", "--quiet", "--json"]).await;
-        if back.code != Some(0) {
+        // A table with generated columns is loaded with its types, whose affinity a text may have escaped by a schema that was rewritten.
+        let refused = back.code == Some(1) && back.stdout.contains("would give back in another form");
+        if back.code != Some(0) && !refused {
             wrong.push(format!("seed {seed}: back {back:?}"));
         }
     }

@@ -375,7 +375,11 @@ fn text(report: &CopyReport, next: Option<&str>) -> String {
     let mut text = String::new();
     let mut line = |what: std::fmt::Arguments<'_>| writeln!(text, "{what}").unwrap_or_default();
     for table in &report.tables {
-        let made = if table.created { ", made in the target" } else { "" };
+        let made = if table.created && report.written {
+            ", made in the target"
+        } else {
+            ""
+        };
         let rejected = if table.rejected > 0 {
             format!(", {} rejected", grouped(table.rejected))
         } else {
