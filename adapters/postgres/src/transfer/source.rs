@@ -280,17 +280,20 @@ async fn quarantined(
     Ok(())
 }
 
-/// Adds a value as the quarantine keeps it: its class, and its exact bytes.
+/// Adds a value as the quarantine keeps it: its class, and its exact bytes. What is none, because somebody has changed it there, is refused.
 fn push_exact(value: Option<(&str, &[u8])>, batch: &mut RowBatch) {
-    let integer = |bytes: &[u8]| std::str::from_utf8(bytes).ok()?.parse().ok();
-    match value {
-        None => batch.push_null(),
-        Some(("integer", bytes)) => batch.push_integer(integer(bytes).unwrap_or_default()),
-        Some(("real", bytes)) => batch.push_real(f64::from_be_bytes(bytes.try_into().unwrap_or_default())),
-        Some(("text", bytes)) => batch.push_text(bytes),
+    let Some((class, bytes)) = value else {
+        return batch.push_null();
+    };
+    let integer = || std::str::from_utf8(bytes).ok()?.parse().ok();
+    match class {
+        "integer" if let Some(number) = integer() => batch.push_integer(number),
+        "real" if let Ok(bits) = bytes.try_into() => batch.push_real(f64::from_be_bytes(bits)),
+        "text" => batch.push_text(bytes),
         // It was not expressed on the way here either.
-        Some(("utf16", bytes)) => batch.push_refused_text(bytes),
-        Some((_, bytes)) => batch.push_blob(bytes),
+        "utf16" => batch.push_refused_text(bytes),
+        "blob" => batch.push_blob(bytes),
+        _ => batch.push_refused(bytes, Reject::NoForm),
     }
 }
 
