@@ -80,10 +80,10 @@ pub async fn status(target: &Target, context: &Context) -> Result<Status> {
         Target::Sqlite { path } => sqlite::status(path, context).await,
         #[cfg(feature = "postgres")]
         Target::Postgres(target) => {
-            let mut database = postgres::PostgresDatabase::open(target).await?;
+            let mut database = postgres::PostgresDatabase::open_to_look(target).await?;
             let mut status = run::status(&mut database, context).await?;
             status.running = database.is_being_migrated(context).await?;
-            database.close().await?;
+            database.looked().await?;
             Ok(status)
         }
         #[cfg(not(all(feature = "sqlite", feature = "postgres")))]

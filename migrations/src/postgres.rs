@@ -21,7 +21,42 @@ pub(crate) struct PostgresDatabase {
 }
 
 impl PostgresDatabase {
+    /// Connects for work on the schema, which needs a session of its own.
     pub(crate) async fn open(target: &PostgresTarget) -> Result<Self> {
+        let mut database = Self::connect(target).await?;
+        database
+            .batch("SET client_min_messages = warning; SET TimeZone = 'UTC'")
+            .await?;
+        // So that the server ends the work, and gives up the locks, of a program that was killed.
+        let version = database
+            .rows(
+                "SELECT CAST(current_setting('server_version_num') AS bigint)",
+                &[],
+            )
+            .await?;
+        if version.first().and_then(|row| row.integer(0)) >= Some(140_000)
+            && let Err(error) = database
+                .batch("SET client_connection_check_interval = '1s'")
+                .await
+        {
+            tracing::debug!(%error, "the server cannot watch the connection");
+        }
+        database.has_schema(target).await?;
+        Ok(database)
+    }
+
+    /// Connects to look around, in one transaction that writes nothing and leaves nothing set: the session may be lent by a pooler. End it
+    /// with [`looked`](Self::looked).
+    pub(crate) async fn open_to_look(target: &PostgresTarget) -> Result<Self> {
+        let mut database = Self::connect(target).await?;
+        database
+            .batch("BEGIN READ ONLY; SET LOCAL client_min_messages = warning; SET LOCAL TimeZone = 'UTC'")
+            .await?;
+        database.has_schema(target).await?;
+        Ok(database)
+    }
+
+    async fn connect(target: &PostgresTarget) -> Result<Self> {
         let place = format!("PostgreSQL at {}:{}", target.host, target.port);
         let options = options(target);
         let connecting = options.connect();
@@ -40,28 +75,18 @@ impl PostgresDatabase {
                 )));
             }
         };
-        let mut database = Self { connection };
-        database
-            .batch("SET client_min_messages = warning; SET TimeZone = 'UTC'")
-            .await?;
-        // So that the server ends the work, and gives up the locks, of a program that was killed.
-        let version = database
-            .rows("SELECT CAST(current_setting('server_version_num') AS bigint), CAST(current_schema() AS text)", &[])
-            .await?;
-        if version.first().and_then(|row| row.integer(0)) >= Some(140_000)
-            && let Err(error) = database
-                .batch("SET client_connection_check_interval = '1s'")
-                .await
-        {
-            tracing::debug!(%error, "the server cannot watch the connection");
-        }
-        if version.first().and_then(|row| row.text(1)).is_none() {
+        Ok(Self { connection })
+    }
+
+    async fn has_schema(&mut self, target: &PostgresTarget) -> Result<()> {
+        let schema = self.rows("SELECT CAST(current_schema() AS text)", &[]).await?;
+        if schema.first().and_then(|row| row.text(0)).is_none() {
             return Err(MigrateError::Failed(format!(
                 "the connection to database {} has no default schema; set search_path for the role {}",
                 target.database, target.user
             )));
         }
-        Ok(database)
+        Ok(())
     }
 
     /// Connects for changing the schema.
@@ -106,6 +131,12 @@ impl PostgresDatabase {
             self.batch(POSTGRES_OWN).await?;
         }
         Ok(())
+    }
+
+    /// Ends what [`open_to_look`](Self::open_to_look) has begun; a pooler gives up a session that is left in a transaction.
+    pub(crate) async fn looked(mut self) -> Result<()> {
+        self.batch("ROLLBACK").await?;
+        self.close().await
     }
 
     pub(crate) async fn close(self) -> Result<()> {
@@ -210,7 +241,8 @@ fn bound<'q>(
     sql: &str,
     arguments: &[Value],
 ) -> sqlx::query::Query<'q, Postgres, sqlx::postgres::PgArguments> {
-    let mut query = sqlx::query(AssertSqlSafe(sql.to_owned()));
+    // A statement with a name would stay in the session, which may be a pooler's.
+    let mut query = sqlx::query(AssertSqlSafe(sql.to_owned())).persistent(false);
     for argument in arguments {
         query = match argument {
             Value::Null => query.bind(None::<String>),

@@ -18,6 +18,7 @@ mod market;
 mod operations;
 mod outage;
 mod page;
+mod pooler;
 mod program;
 mod routing;
 mod service;

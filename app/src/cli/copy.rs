@@ -189,7 +189,7 @@ pub(super) async fn run(args: &CopyArgs, config: &Config) -> Result<Exit, CliErr
     };
     Output::from_flag(args.json).write(
         || match &verified {
-            None => text(&report, next_step(args)),
+            None => text(&report, Some(next_step(args))),
             Some(verified) => text(&report, None) + &verified.text(),
         },
         || {
@@ -221,11 +221,11 @@ impl CopyArgs {
 }
 
 /// What to do when all is written.
-fn next_step(args: &CopyArgs) -> Option<&'static str> {
-    Some(match extent(args) {
+fn next_step(args: &CopyArgs) -> &'static str {
+    match extent(args) {
         Extent::SchemaOnly => "the rows come with cutover copy --data-only",
         Extent::Whole | Extent::DataOnly => "run cutover verify to prove them equal",
-    })
+    }
 }
 
 /// The report on both.

@@ -6,20 +6,21 @@ use tokio_postgres::GenericClient;
 
 use super::error::transfer_error;
 
-/// All entries of the connection's default schema; none if nothing was ever copied or verified.
+/// All entries of the connection's default schema; none if nothing was ever copied or verified. Its statements are not prepared: the service
+/// reads this through a pooler, too.
 pub async fn read(client: &impl GenericClient) -> TransferResult<Vec<LedgerEntry>> {
     let exists = client
-        .query_one("SELECT to_regclass('cutover.ledger') IS NOT NULL", &[])
+        .query_typed("SELECT to_regclass('cutover.ledger') IS NOT NULL", &[])
         .await
         .map_err(|error| transfer_error(&error))?;
-    if !exists.get::<_, bool>(0) {
+    if !exists.iter().any(|row| row.get(0)) {
         return Ok(vec![]);
     }
     let sql = "SELECT table_name, source, fingerprint, rows, max_rowid, (extract(epoch FROM copied_at) * 1000000)::bigint,
                       (extract(epoch FROM verified_at) * 1000000)::bigint, digest
                FROM cutover.ledger WHERE schema_name = current_schema() ORDER BY table_name COLLATE \"C\"";
     let rows = client
-        .query(sql, &[])
+        .query_typed(sql, &[])
         .await
         .map_err(|error| transfer_error(&error))?;
     Ok(rows
