@@ -276,19 +276,25 @@ impl Bench {
             values.sort_by(f64::total_cmp);
             values.get(values.len() / 2).copied()
         };
-        let seconds = |subject| median(subject, |cost| cost.seconds).unwrap_or(f64::NAN);
+        let seconds = |subject| median(subject, |cost| cost.seconds);
         println!(
             "{:26} {:>8} {:>6} {:>10} {:>9}",
             "median of the rounds", "seconds", "MB/s", "own load=1", "peak MiB"
         );
         for (subject, _) in costs {
-            let taken = seconds(*subject);
+            let (Some(taken), Some(own), Some(peak)) = (
+                seconds(*subject),
+                seconds(Subject::OwnLoad),
+                median(*subject, |cost| cost.peak_mib),
+            ) else {
+                println!("{:26} failed in every round", subject.name());
+                continue;
+            };
             println!(
-                "{:26} {taken:8.2} {:6.1} {:10.2} {:9.0}",
+                "{:26} {taken:8.2} {:6.1} {:10.2} {peak:9.0}",
                 subject.name(),
                 self.megabytes / taken,
-                seconds(Subject::OwnLoad) / taken,
-                median(*subject, |cost| cost.peak_mib).unwrap_or(f64::NAN)
+                own / taken,
             );
         }
         let ratios = [
@@ -324,10 +330,9 @@ impl Bench {
             ),
         ];
         for (what, other, ours, target) in ratios {
-            println!(
-                "{what}: {:.2} times as fast (target {target})",
-                seconds(other) / seconds(ours)
-            );
+            if let (Some(theirs), Some(ours)) = (seconds(other), seconds(ours)) {
+                println!("{what}: {:.2} times as fast (target {target})", theirs / ours);
+            }
         }
         println!("the peak of the copy and of verify is to stay below 256 MiB");
     }
