@@ -1,20 +1,12 @@
 //! The guard of routing: a mistyped route must never make data seem to vanish.
 
-use cutover_domain::lab::synth_group::DEFAULT_GROUP_ID;
 use cutover_domain::transfer::words::counted;
-use cutover_ports::inventory::{SeedRow, TableRows};
+use cutover_ports::inventory::TableRows;
 use cutover_ports::transfer::LedgerEntry;
 
 use crate::config::{Backend, Config, Repository};
 use crate::exit::{CliError, Exit};
 use crate::wiring::inventory::Counts;
-
-/// The rows that the contexts' schemas start with.
-pub const SEEDS: &[SeedRow] = &[SeedRow {
-    table: "synth_groups",
-    key_column: "id",
-    key: DEFAULT_GROUP_ID,
-}];
 
 /// Whether a table's rows in SQLite are all in PostgreSQL, as far as is known.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

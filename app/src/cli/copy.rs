@@ -7,7 +7,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use clap::Args;
-use cutover_domain::time::LegacyZone;
 use cutover_domain::transfer::convert::Normalised;
 use cutover_domain::transfer::plan::{Scope, Wishes};
 use cutover_domain::transfer::wish::TypeWish;
@@ -15,8 +14,9 @@ use cutover_domain::transfer::words::{counted, grouped};
 use serde_json::{Map, Value, json};
 
 use super::Output;
+use super::places::{Places, places};
 use super::verify::{Verified, VerifyArgs};
-use crate::config::{Config, DatabaseUrl};
+use crate::config::Config;
 use crate::exit::{CliError, Exit};
 use crate::transfer::copy::{CopyOptions, CopyReport, Extent, OnReject, copy};
 use crate::transfer::progress::{Progress, Silent, Terminal};
@@ -87,79 +87,6 @@ pub(super) struct CopyArgs {
     /// How many milliseconds to wait for a lock on a SQLite file
     #[arg(long, value_name = "MS", default_value_t = 5_000)]
     busy_timeout: u64,
-}
-
-/// A source, a target, and the zone that times without one are meant in.
-pub(super) struct Places {
-    /// Where to read.
-    pub(super) from: DatabaseUrl,
-    /// Where to write.
-    pub(super) to: DatabaseUrl,
-    /// The zone of the context that is configured for the SQLite file among them.
-    pub(super) zone: LegacyZone,
-}
-
-/// Sources and targets, given or configured: then every SQLite file of a context that is there goes to PostgreSQL.
-pub(super) fn places(
-    source: Option<&str>,
-    target: Option<&str>,
-    config: &Config,
-) -> Result<Vec<Places>, CliError> {
-    if let (Some(source), Some(target)) = (source, target) {
-        let (from, to) = (
-            DatabaseUrl::from_argument(source),
-            DatabaseUrl::from_argument(target),
-        );
-        let zone = zone_of(&[&from, &to], config)?;
-        return Ok(vec![Places { from, to, zone }]);
-    }
-    let Some(postgres) = &config.postgres else {
-        return Err(CliError::new(
-            Exit::Usage,
-            "no PostgreSQL database is configured: set DATABASE_URL or --postgres, or name the source and the target",
-        ));
-    };
-    let place = |path| {
-        let from = DatabaseUrl::Sqlite(path);
-        let zone = zone_of(&[&from], config)?;
-        let to = DatabaseUrl::Postgres(postgres.url.clone());
-        Ok(Places { from, to, zone })
-    };
-    configured_files(config).into_iter().map(place).collect()
-}
-
-/// The SQLite files of the contexts that are there; if none is, the first one's, for the error to name.
-pub(super) fn configured_files(config: &Config) -> Vec<PathBuf> {
-    let mut files = config.sqlite_files();
-    if files.iter().any(|path| path.exists()) {
-        files.retain(|path| path.exists());
-    } else {
-        files.truncate(1);
-    }
-    files
-}
-
-/// The zone of the contexts whose file is among `places`; the lab's if it is nobody's.
-pub(super) fn zone_of(places: &[&DatabaseUrl], config: &Config) -> Result<LegacyZone, CliError> {
-    let mut contexts = config.contexts();
-    contexts.retain(|context| places.contains(&&DatabaseUrl::Sqlite(context.sqlite_path.clone())));
-    let Some(first) = contexts.first() else {
-        return Ok(config.lab.legacy_zone.clone());
-    };
-    let Some(other) = contexts
-        .iter()
-        .find(|context| context.legacy_zone != first.legacy_zone)
-    else {
-        return Ok(first.legacy_zone.clone());
-    };
-    let (one, other, path) = (first.schema.name, other.schema.name, first.sqlite_path.display());
-    Err(CliError::new(
-        Exit::Usage,
-        format!(
-            "{one} and {other} share the SQLite file {path}, and their times without a zone are meant in different ones, so they \
-             cannot be converted together: give one of them a file of its own ({other}.sqlite_path)"
-        ),
-    ))
 }
 
 /// Runs it.

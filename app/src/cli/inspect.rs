@@ -13,8 +13,9 @@ use cutover_domain::transfer::words::counted;
 use indicatif::{HumanBytes, HumanDuration};
 use serde_json::{Map, Value, json};
 
-use super::copy::{configured_files, wanted_types, zone_of};
+use super::copy::wanted_types;
 use super::output::Output;
+use super::places::{configured_files, zone_of};
 use crate::config::{Config, DatabaseUrl};
 use crate::exit::{CliError, Exit};
 use crate::transfer::inspect::{InspectedColumn, InspectedTable, Inspection, inspect};

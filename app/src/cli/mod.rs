@@ -6,6 +6,7 @@ mod inspect;
 mod logging;
 mod migrate;
 mod output;
+mod places;
 mod serve;
 mod status;
 mod verify;

@@ -11,8 +11,8 @@ use cutover_domain::transfer::words::counted;
 use cutover_ports::transfer::TransferError;
 
 use super::Output;
-use super::copy::{Places, places};
 use super::output::one_line;
+use super::places::{Places, places};
 use crate::config::{Config, DatabaseUrl};
 use crate::exit::{CliError, Exit};
 use crate::transfer::progress::{Progress, Silent, Terminal};

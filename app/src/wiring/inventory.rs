@@ -2,12 +2,19 @@
 
 use std::collections::HashMap;
 
-use cutover_ports::inventory::{Inventory, TableRows};
+use cutover_domain::lab::synth_group::DEFAULT_GROUP_ID;
+use cutover_ports::inventory::{Inventory, SeedRow, TableRows};
 use cutover_ports::transfer::LedgerEntry;
 
 use super::WiringError;
 use crate::config::{Config, ContextConfig};
-use crate::guard::SEEDS;
+
+/// The rows that the contexts' schemas start with.
+const SEEDS: &[SeedRow] = &[SeedRow {
+    table: "synth_groups",
+    key_column: "id",
+    key: DEFAULT_GROUP_ID,
+}];
 
 /// Rows by table.
 pub type Counts = HashMap<&'static str, TableRows>;

@@ -1,5 +1,6 @@
 //! Transfer sources and sinks on SQLite.
 
+mod bound;
 pub mod catalog;
 mod collations;
 pub mod open;

@@ -6,7 +6,7 @@ use cutover_domain::transfer::survey::RejectedRow;
 use cutover_ports::transfer::{LedgerEntry, Position, RunStart, TableProgress, UnfinishedRun};
 use rusqlite::{Connection, params};
 
-use super::target::Bound;
+use super::bound::Bound;
 
 /// Values are never part of these. Instants are microseconds since 1970.
 pub(super) const TABLES: &str = "

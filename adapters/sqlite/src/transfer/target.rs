@@ -19,9 +19,9 @@ use cutover_ports::transfer::{
     TransferResult, TransferTarget, UnfinishedRun,
 };
 use rusqlite::config::DbConfig;
-use rusqlite::types::{ToSqlOutput, ValueRef};
 use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension as _, params_from_iter};
 
+use super::bound::Bound;
 use super::{catalog, collations, own_tables};
 
 /// Committed at once.
@@ -1004,24 +1004,10 @@ fn naive(value: Value<'_>) -> Option<Vec<u8>> {
     Some([day, b" ", time, fraction].concat())
 }
 
-/// A value as a parameter: text by its bytes, whatever they are.
-pub(super) struct Bound<'a>(pub(super) Value<'a>);
-
-impl rusqlite::ToSql for Bound<'_> {
-    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
-        Ok(ToSqlOutput::Borrowed(match self.0 {
-            Value::Null => ValueRef::Null,
-            Value::Integer(value) => ValueRef::Integer(value),
-            Value::Real(value) => ValueRef::Real(value),
-            Value::Text(bytes) => ValueRef::Text(bytes),
-            Value::Blob(bytes) => ValueRef::Blob(bytes),
-        }))
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use cutover_domain::transfer::catalog::Affinity;
+    use rusqlite::types::ValueRef;
 
     use super::*;
 
