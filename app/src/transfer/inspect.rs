@@ -223,7 +223,6 @@ fn inspected(
         Some(ColumnKind::Sqlite { declared, .. }) => declared.clone(),
         None => "text".to_owned(),
     };
-    let rendering = planned.rendering.as_ref().map(ToString::to_string);
     let evidence = seen.and_then(|(survey, at)| survey.evidence(at));
     let counts = evidence.map(|evidence| CLASSES.into_iter().zip(evidence.classes()));
     InspectedColumn {
@@ -244,11 +243,10 @@ fn inspected(
         }),
         texts_as_null: evidence.map_or(0, Evidence::blank),
         chosen,
-        rendering: match rendering {
-            None if planned.blanks.is_none() => String::new(),
-            // As it is noted.
-            None => format!("{}type", planned.blanks),
-            Some(rendering) => format!("{}{rendering}", planned.blanks),
+        rendering: if planned.has_no_note() {
+            String::new()
+        } else {
+            planned.note()
         },
         computed: computed.cloned(),
         why: planned.why.clone(),

@@ -129,7 +129,7 @@ pub struct Column {
 }
 
 /// A column of SQLite that a column of PostgreSQL was made for.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct MadeFor {
     /// Its name.
     pub column: String,

@@ -94,6 +94,16 @@ pub fn resolves_conflicts(sql: &str) -> bool {
     })
 }
 
+/// SQLite's own collations. Any other belongs to the program that made a file.
+pub const OWN_COLLATIONS: [&str; 3] = ["BINARY", "NOCASE", "RTRIM"];
+
+/// Whether a collation is SQLite's own.
+pub fn is_own_collation(collation: &str) -> bool {
+    OWN_COLLATIONS
+        .iter()
+        .any(|own| own.eq_ignore_ascii_case(collation))
+}
+
 /// The collations that a statement names, each once.
 pub fn collations(sql: &str) -> Vec<String> {
     let tokens = tokens(sql);

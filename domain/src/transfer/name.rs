@@ -11,6 +11,23 @@ pub fn quoted_list<S: AsRef<str>>(names: impl IntoIterator<Item = S>) -> String 
     names.join(", ")
 }
 
+/// What stands in quotes at the beginning of a text, doubled ones within it taken for one, and what comes behind it.
+pub(super) fn in_quotes(text: &str, quote: char) -> Option<(String, &str)> {
+    let mut inner = String::new();
+    let mut rest = text.strip_prefix(quote)?;
+    loop {
+        let (part, behind) = rest.split_once(quote)?;
+        inner.push_str(part);
+        match behind.strip_prefix(quote) {
+            Some(more) => {
+                inner.push(quote);
+                rest = more;
+            }
+            None => return Some((inner, behind)),
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

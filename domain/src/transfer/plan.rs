@@ -75,6 +75,24 @@ pub struct ColumnPlan {
     pub added: bool,
 }
 
+/// The note of a column without a rendering: its values are what its type says, which somebody asked for.
+pub const BY_TYPE: &str = "type";
+
+impl ColumnPlan {
+    /// How its values are written back, as the target keeps it beside the column.
+    pub fn note(&self) -> String {
+        match &self.rendering {
+            Some(rendering) => format!("{}{rendering}", self.blanks),
+            None => format!("{}{BY_TYPE}", self.blanks),
+        }
+    }
+
+    /// Whether nothing but its type says how its values are written back.
+    pub fn has_no_note(&self) -> bool {
+        self.rendering.is_none() && self.blanks.is_none()
+    }
+}
+
 /// Something that a copy leaves out.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 pub struct NotCarried {
@@ -280,20 +298,20 @@ fn matched(from: &Table, into: &Table, engine: Engine) -> Result<TablePlan, Stri
     for column in &from.columns {
         match column_for(column, into) {
             Some(found) if !found.writable() => {}
-            Some(found) => columns.push(ColumnPlan {
-                source: column.name.clone(),
-                target: found.name.clone(),
-                kind: Some(found.kind.clone()),
-                rendering: found.made_for.as_ref().and_then(|made| made.rendering.clone()),
-                blanks: found
-                    .made_for
-                    .as_ref()
-                    .map_or_else(Blanks::default, |made| made.blanks),
-                class_column: found.made_for.as_ref().and_then(|made| made.class_column.clone()),
-                why: String::new(),
-                not_null: found.not_null,
-                added: false,
-            }),
+            Some(found) => {
+                let made_for = found.made_for.clone().unwrap_or_default();
+                columns.push(ColumnPlan {
+                    source: column.name.clone(),
+                    target: found.name.clone(),
+                    kind: Some(found.kind.clone()),
+                    rendering: made_for.rendering,
+                    blanks: made_for.blanks,
+                    class_column: made_for.class_column,
+                    why: String::new(),
+                    not_null: found.not_null,
+                    added: false,
+                });
+            }
             None => columns.push(added(column, column.name.clone(), engine)),
         }
     }

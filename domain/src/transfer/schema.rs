@@ -532,7 +532,7 @@ impl Maker<'_> {
             } else {
                 ("these columns by their", "them")
             };
-            let also = if is_sqlites(collation) {
+            let also = if ddl::is_own_collation(collation) {
                 format!("keys and indexes over {over} heed the collation")
             } else {
                 "the collation belongs to the program that made the file".to_owned()
@@ -587,7 +587,7 @@ impl Maker<'_> {
             };
             let usable = !is_primary || primary.is_some();
             if plain && usable {
-                let sqlites = |name: &Option<String>| name.as_deref().is_none_or(is_sqlites);
+                let sqlites = |name: &Option<String>| name.as_deref().is_none_or(ddl::is_own_collation);
                 if key.collations.iter().all(sqlites) {
                     self.keys
                         .push((table.target.clone(), target_names(table, &key.columns)));
@@ -674,10 +674,11 @@ impl Maker<'_> {
                 }
             }
         }
-        if let Some(collation) = parts
-            .iter()
-            .find_map(|part| part.collation.as_deref().filter(|name| !is_sqlites(name)))
-        {
+        if let Some(collation) = parts.iter().find_map(|part| {
+            part.collation
+                .as_deref()
+                .filter(|name| !ddl::is_own_collation(name))
+        }) {
             let reason = format!(
                 "made over bytes, because the collation {collation} belongs to the program that made the file"
             );
@@ -971,18 +972,12 @@ impl Parent {
     fn of_target(parent: &Table, key: &ForeignKey) -> Self {
         let column = |name: &String| {
             let column = parent.column(name)?;
+            let made_for = column.made_for.clone().unwrap_or_default();
             Some(ParentColumn {
                 name: column.name.clone(),
                 kind: kind_of(&column.kind),
-                asked: column
-                    .made_for
-                    .as_ref()
-                    .and_then(|made_for| made_for.rendering.clone())
-                    .filter(Rendering::is_asked),
-                class_column: column
-                    .made_for
-                    .as_ref()
-                    .and_then(|made_for| made_for.class_column.clone()),
+                asked: made_for.rendering.filter(Rendering::is_asked),
+                class_column: made_for.class_column,
             })
         };
         let columns: Option<Vec<_>> = key.parent_columns.iter().map(column).collect();
@@ -1088,12 +1083,6 @@ fn index_part(table: &TablePlan, part: &IndexPart, expressions: &[ExprColumn]) -
         // Of any other collation: what is the same by its bytes is the same by that.
         None | Some(_) => Ok(made(column.clone(), hash(&column, kind), true)),
     }
-}
-
-/// Whether a collation is SQLite's own.
-fn is_sqlites(collation: &str) -> bool {
-    let own = ["BINARY", "NOCASE", "RTRIM"];
-    own.iter().any(|own| collation.eq_ignore_ascii_case(own))
 }
 
 /// NOCASE folds these and no others.

@@ -8,6 +8,7 @@
 
 use super::blanks::{Blank, Blanks};
 use super::catalog::{PgKind, PgType};
+use super::name::in_quotes;
 use super::rendering::{CHARSETS, Rendering};
 use super::rows::Value;
 
@@ -158,25 +159,12 @@ fn parts(text: &str) -> Vec<&str> {
 
 /// A name at the beginning of a text, quoted or up to the first dot, and what comes behind it.
 fn name_at_start(text: &str) -> Option<(String, &str)> {
-    let Some(quoted) = text.strip_prefix('"') else {
-        let end = text.find('.').unwrap_or(text.len());
-        let (name, rest) = text.split_at(end);
-        return (!name.is_empty()).then(|| (name.to_owned(), rest));
-    };
-    let mut name = String::new();
-    let mut rest = quoted;
-    loop {
-        let end = rest.find('"')?;
-        name.push_str(rest.get(..end)?);
-        rest = rest.get(end + 1..)?;
-        match rest.strip_prefix('"') {
-            Some(more) => {
-                name.push('"');
-                rest = more;
-            }
-            None => return Some((name, rest)),
-        }
+    if text.starts_with('"') {
+        return in_quotes(text, '"');
     }
+    let end = text.find('.').unwrap_or(text.len());
+    let (name, rest) = text.split_at(end);
+    (!name.is_empty()).then(|| (name.to_owned(), rest))
 }
 
 #[cfg(test)]

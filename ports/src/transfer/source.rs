@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 use cutover_domain::transfer::catalog::{Catalog, Table};
-use cutover_domain::transfer::rows::RowBatch;
+use cutover_domain::transfer::rows::{Row, RowBatch};
 use cutover_domain::transfer::survey::Oddities;
 
 use super::TransferResult;
@@ -60,6 +60,16 @@ pub struct Position {
     pub rows: u64,
     /// The rowid of the last of them, if the scan names rows so.
     pub rowid: Option<i64>,
+}
+
+impl Position {
+    /// Behind this row.
+    pub fn behind(row: Row<'_>) -> Self {
+        Self {
+            rows: row.ordinal() + 1,
+            rowid: row.rowid(),
+        }
+    }
 }
 
 /// Rows as they arrive.

@@ -7,6 +7,7 @@ use cutover_domain::transfer::catalog::{
     Action, Catalog, Check, Column, ColumnKind, Deferrable, Engine, ForeignKey, Generated, Identity, Index,
     IndexPart, Key, MadeFor, Other, OtherKind, PgKind, PgType, Storage, Table,
 };
+use cutover_domain::transfer::plan::BY_TYPE;
 use cutover_domain::transfer::rendering::Rendering;
 use cutover_ports::transfer::{TransferError, TransferResult};
 use tokio_postgres::types::Oid;
@@ -152,9 +153,6 @@ pub async fn read_with_origins(client: &impl GenericClient) -> TransferResult<Ca
     }
     Ok(catalog)
 }
-
-/// The note of a column that has another name than in the source and a type that somebody asked for: its values are what the type says.
-pub(super) const BY_TYPE: &str = "type";
 
 /// Leaves out the columns that hold the class of another one's values, which stand in its keys beside it.
 fn leave_out_classes(table: &mut Table, classes: &HashSet<String>) {

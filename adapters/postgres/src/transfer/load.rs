@@ -124,10 +124,7 @@ impl PgLoader {
                 self.put_aside(batch, row, rejected_row(&self.plan, row, column, reject));
             }
         }
-        self.progress.position = Position {
-            rows: row.ordinal() + 1,
-            rowid: row.rowid(),
-        };
+        self.progress.position = Position::behind(row);
     }
 
     fn put_aside(&mut self, batch: &RowBatch, row: Row<'_>, named: RejectedRow) {
@@ -246,10 +243,7 @@ impl PgLoader {
         self.refused.push(named.clone());
         let open = self.begin().await?;
         self.put_aside(batch, row, named);
-        self.progress.position = Position {
-            rows: row.ordinal() + 1,
-            rowid: row.rowid(),
-        };
+        self.progress.position = Position::behind(row);
         let outcome = self.commit(open).await;
         self.settle(outcome).await
     }

@@ -10,7 +10,6 @@ use cutover_ports::transfer::{
 };
 use tokio_postgres::Client;
 
-use super::catalog::BY_TYPE;
 use super::error::transfer_error;
 
 /// Values are never part of these, but for the quarantine.
@@ -141,18 +140,16 @@ pub(super) fn note_made(schema: &str, plan: &Plan, origin: Option<&Origin>) -> V
         }
         let computed = table.computed.iter().map(|(_, column, _)| column);
         for column in table.columns.iter().chain(computed).filter(|column| column.added) {
-            let rendering = match &column.rendering {
-                Some(rendering) => rendering.to_string(),
-                // By its own name it is found without a note.
-                None if column.target == column.source && column.blanks.is_none() => continue,
-                None => BY_TYPE.to_owned(),
-            };
+            // By its own name it is found without one.
+            if column.has_no_note() && column.target == column.source {
+                continue;
+            }
             let class = column.class_column.as_ref();
             statements.push(format!(
                 "INSERT INTO cutover.rendering VALUES ({schema_name}, {name}, {}, {source}, {}, {}, {})",
                 literal(&column.target),
                 literal(&column.source),
-                literal(&format!("{}{rendering}", column.blanks)),
+                literal(&column.note()),
                 class.map_or_else(|| "NULL".to_owned(), |class| literal(class))
             ));
         }

@@ -308,14 +308,15 @@ struct Form {
 impl Form {
     fn of(table: &Table, name: &str) -> Self {
         let column = table.columns.iter().find(|column| column.name == name);
-        let made_for = column.and_then(|column| column.made_for.as_ref());
+        let made_for = column.and_then(|column| column.made_for.clone());
+        let made_for = made_for.unwrap_or_default();
         Self {
             kind: column
                 .and_then(|column| column.pg_type())
                 .map_or(PgKind::Other, |kind| kind.kind),
-            rendering: made_for.and_then(|made_for| made_for.rendering.clone()),
-            blanks: made_for.map_or_else(Blanks::default, |made_for| made_for.blanks),
-            class_column: made_for.and_then(|made_for| made_for.class_column.clone()),
+            rendering: made_for.rendering,
+            blanks: made_for.blanks,
+            class_column: made_for.class_column,
         }
     }
 }

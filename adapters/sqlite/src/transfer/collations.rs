@@ -6,14 +6,6 @@ use cutover_domain::transfer::name::quoted;
 use cutover_domain::transfer::schema::Weakened;
 use rusqlite::Connection;
 
-/// Those of SQLite itself.
-const OWN: [&str; 3] = ["BINARY", "NOCASE", "RTRIM"];
-
-/// Whether a collation is none of SQLite's own.
-pub(super) fn is_foreign(collation: &str) -> bool {
-    !OWN.iter().any(|own| own.eq_ignore_ascii_case(collation))
-}
-
 /// Lets something stand in for the collations that the file's schema names. It comes before anything else that is asked of the connection:
 /// SQLite remembers which indexes it had no collation for.
 pub(super) fn stand_in_for_all(connection: &Connection) -> rusqlite::Result<()> {
@@ -31,7 +23,7 @@ pub(super) fn stand_in_for_all(connection: &Connection) -> rusqlite::Result<()> 
 pub(super) fn stand_in(connection: &Connection, sql: &str) -> rusqlite::Result<()> {
     for name in ddl::collations(sql) {
         // A name with a NUL is none that SQLite has read.
-        if is_foreign(&name) && !name.contains('\0') {
+        if !ddl::is_own_collation(&name) && !name.contains('\0') {
             connection.create_collation(name.as_str(), |one: &str, other: &str| one.cmp(other))?;
         }
     }
@@ -40,12 +32,14 @@ pub(super) fn stand_in(connection: &Connection, sql: &str) -> rusqlite::Result<(
 
 /// The indexes of a table that had to be made in the order of a stand-in.
 pub(super) fn out_of_order(connection: &Connection, table: &str) -> rusqlite::Result<Vec<Weakened>> {
-    let sql =
+    let own = ddl::OWN_COLLATIONS.join("', '");
+    let sql = format!(
         "SELECT l.name, group_concat(DISTINCT x.coll), coalesce(s.sql, 'PRIMARY KEY or UNIQUE of ' || ?2)
                FROM pragma_index_list(?1) AS l JOIN pragma_index_xinfo(l.name) AS x ON x.key
                LEFT JOIN sqlite_schema AS s ON s.type = 'index' AND s.name = l.name
-               WHERE upper(x.coll) NOT IN ('BINARY', 'NOCASE', 'RTRIM') GROUP BY l.name ORDER BY l.name";
-    let mut statement = connection.prepare(sql)?;
+               WHERE upper(x.coll) NOT IN ('{own}') GROUP BY l.name ORDER BY l.name"
+    );
+    let mut statement = connection.prepare(&sql)?;
     let rows = statement.query_map([table, &quoted(table)], |row| {
         let (constraint, collations, sql): (String, String, String) = (row.get(0)?, row.get(1)?, row.get(2)?);
         Ok(Weakened {

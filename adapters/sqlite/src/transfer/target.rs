@@ -924,10 +924,7 @@ impl LoadWork {
                     self.progress.rejected += 1;
                 }
             }
-            self.progress.position = Position {
-                rows: row.ordinal() + 1,
-                rowid: row.rowid(),
-            };
+            self.progress.position = Position::behind(row);
         }
         self.progress.bytes += batch.size();
         self.uncommitted += batch.size();

@@ -8,6 +8,7 @@ use std::str::FromStr;
 use encoding_rs::Encoding;
 
 use super::super::convert::{PG_EPOCH_MICROS, Reject};
+use super::super::name::in_quotes;
 use super::super::rows::Value;
 
 /// The times that PostgreSQL holds, in microseconds since 2000: from 4714-11-24 BC to the end of the year 294276.
@@ -202,27 +203,15 @@ impl Word {
 
     /// The word at the beginning of a text, and what comes behind it: in single quotes it is a TEXT, else an INTEGER if it is written as one.
     fn at_start(text: &str) -> Option<(Self, &str)> {
-        let Some(quoted) = text.strip_prefix('\'') else {
-            let end = text.find('/').unwrap_or(text.len());
-            let (word, rest) = text.split_at(end);
-            let plain = !word.is_empty() && !word.contains(|c: char| c.is_whitespace() || c == '\'');
-            let integer = word.parse().ok().filter(|n: &i64| n.to_string() == word);
-            let word = integer.map_or_else(|| Self::Text(word.into()), Self::Integer);
-            return plain.then_some((word, rest));
-        };
-        let mut word = String::new();
-        let mut rest = quoted;
-        loop {
-            let (part, behind) = rest.split_once('\'')?;
-            word.push_str(part);
-            match behind.strip_prefix('\'') {
-                Some(more) => {
-                    word.push('\'');
-                    rest = more;
-                }
-                None => return Some((Self::Text(word.into()), behind)),
-            }
+        if text.starts_with('\'') {
+            return in_quotes(text, '\'').map(|(word, rest)| (Self::Text(word.into()), rest));
         }
+        let end = text.find('/').unwrap_or(text.len());
+        let (word, rest) = text.split_at(end);
+        let plain = !word.is_empty() && !word.contains(|c: char| c.is_whitespace() || c == '\'');
+        let integer = word.parse().ok().filter(|n: &i64| n.to_string() == word);
+        let word = integer.map_or_else(|| Self::Text(word.into()), Self::Integer);
+        plain.then_some((word, rest))
     }
 
     fn is_short(&self) -> bool {
