@@ -59,6 +59,7 @@ const DRIVERS: &[(&[&str], &[&str])] = &[
     (
         &[
             "tokio-postgres",
+            "deadpool",
             "deadpool-postgres",
             "postgres-types",
             "tokio-postgres-rustls",
@@ -445,7 +446,7 @@ mod rules {
             ("cutover", "rusqlite"),
             ("cutover-postgres", "rusqlite"),
             ("cutover", "tokio-postgres"),
-            ("cutover-migrations", "deadpool-postgres"),
+            ("cutover-migrations", "deadpool"),
             ("cutover-domain", "tokio"),
             ("cutover-ports", "tokio"),
         ] {

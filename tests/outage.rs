@@ -20,7 +20,9 @@ use cutover_ports::{PageRequest, PortableRow, ReferredRows, StoreError, together
 use cutover_postgres::{Database, PgServer, PoolSettings};
 use cutover_tests::postgres::{TcpOptions, TestDatabase, TestServer, TestServerOptions};
 use cutover_tests::store::{lab_database, postgres_target};
-use futures_util::future::try_join_all;
+use futures_util::TryStreamExt as _;
+use futures_util::future::{join_all, try_join_all};
+use futures_util::stream::FuturesUnordered;
 use tokio::net::TcpListener;
 use tokio::time::{sleep, timeout};
 use tokio_postgres::{Client, NoTls};
@@ -97,7 +99,7 @@ impl Bench {
     /// Has every connection of the pool open, so that an outage finds them there.
     async fn fill_pool(&self) {
         let pings = (0..self.database.status().size_max).map(|_| self.database.ping());
-        for ping in futures_util::future::join_all(pings).await {
+        for ping in join_all(pings).await {
             ping.unwrap();
         }
     }
@@ -323,6 +325,56 @@ async fn reads_that_go_together_share_a_connection() {
     assert_eq!((found.unwrap(), absent.unwrap()), (None, None));
     assert_eq!(bench.database.status().size, 2);
     assert_eq!(bench.rows("synth_groups").await, 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn reads_that_go_together_wait_for_one_connection() {
+    let bench = Bench::shared(PoolSettings {
+        size: 1,
+        ..Default::default()
+    })
+    .await;
+    let insert = bench.start_insert("slow").await;
+    // As one future that polls them all, and as some that are polled when they are woken themselves.
+    let reads = || ["w", "x", "y", "z"].map(|id| bench.lab.synth_groups.get(id));
+    let as_one = together(try_join_all(reads()));
+    let one_by_one = together(FuturesUnordered::from_iter(reads()).try_collect::<Vec<_>>());
+    let free = async {
+        // Each company sends one of its reads for the connection.
+        while bench.database.status().waiting < 2 {
+            sleep(Duration::from_millis(10)).await;
+        }
+        sleep(Duration::from_millis(50)).await;
+        assert_eq!(bench.database.status().waiting, 2);
+        let cancel = "SELECT pg_cancel_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND wait_event = 'PgSleep'";
+        bench.execute(cancel).await;
+        insert.await.unwrap().unwrap_err()
+    };
+    let limit = Duration::from_secs(4);
+    let (as_one, one_by_one, _) = timeout(limit, async { tokio::join!(as_one, one_by_one, free) })
+        .await
+        .unwrap();
+    assert_eq!(as_one.unwrap(), vec![None; 4]);
+    assert_eq!(one_by_one.unwrap(), vec![None; 4]);
+    assert_eq!(bench.database.status().in_use, 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn reads_that_go_together_give_up_waiting() {
+    let bench = Bench::shared(PoolSettings {
+        size: 1,
+        wait_timeout: Duration::from_millis(200),
+        ..Default::default()
+    })
+    .await;
+    let _insert = bench.start_insert("slow").await;
+    let reads = || ["w", "x", "y"].map(|id| bench.lab.synth_groups.get(id));
+    let error = together(try_join_all(reads())).await.map(|_| ());
+    assert!(unavailable(error).contains("busy"));
+    // One has waited in vain; the others try for themselves.
+    for outcome in together(join_all(reads())).await {
+        assert!(unavailable(outcome.map(|_| ())).contains("busy"));
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -601,7 +653,7 @@ async fn nobody_there_is_told_within_five_seconds() {
         assert!(error.contains(reason), "{error}");
         assert!(!shown.contains("sesame") && !error.contains("sesame"), "{shown}");
     });
-    futures_util::future::join_all(attempts).await;
+    join_all(attempts).await;
     assert!(started.elapsed() < Duration::from_secs(5));
     held.abort();
 }

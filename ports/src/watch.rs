@@ -7,7 +7,7 @@ use crate::StoreError;
 
 /// How long a method of a repository had a connection, by `backend`, `repository` and `method`.
 pub const STATEMENT_SECONDS: &str = "cutover_statement_seconds";
-/// How long it waited for one, by `backend` and `pool`.
+/// How long it waited for one, by `backend` and `pool`; methods that share one have waited once.
 pub const WAIT_SECONDS: &str = "cutover_pool_wait_seconds";
 /// Statements run once more on a fresh connection, by `backend`, `repository` and `method`.
 pub const RETRIES: &str = "cutover_statement_retries_total";
@@ -47,11 +47,13 @@ impl Watch {
         }
     }
 
-    /// A connection of `pool` is there.
-    pub fn start(&mut self, pool: &'static str) {
+    /// A connection is there: one of `pool`, or one that another method had from it.
+    pub fn start(&mut self, pool: Option<&'static str>) {
         let now = Instant::now();
-        metrics::histogram!(WAIT_SECONDS, "backend" => self.backend, "pool" => pool)
-            .record(now.duration_since(self.asked));
+        if let Some(pool) = pool {
+            metrics::histogram!(WAIT_SECONDS, "backend" => self.backend, "pool" => pool)
+                .record(now.duration_since(self.asked));
+        }
         self.started = Some(now);
     }
 

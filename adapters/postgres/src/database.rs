@@ -1,9 +1,11 @@
 //! The pool, and the one place where statements run: prepared and cached (or not, for poolers), timed, translated.
 
 use std::fmt;
+use std::future::poll_fn;
 use std::pin::pin;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::task::{Poll, Waker};
 use std::time::Duration;
 
 use cutover_ports::together::{self, shared};
@@ -11,10 +13,9 @@ use cutover_ports::watch::Watch;
 use cutover_ports::{ForeignKeys, Page, PageRequest, Reference, StoreError, StoreResult};
 use deadpool::Runtime;
 use deadpool::managed::{Manager as _, Metrics, PoolError, QueueMode, RecycleError, RecycleResult};
-use deadpool_postgres::ClientWrapper;
 use futures_util::TryStreamExt;
 use postgres_types::{ToSql, Type};
-use tokio::sync::{Mutex, OnceCell};
+use tokio::sync::OnceCell;
 use tokio::time::timeout;
 use tokio_postgres::{Row, RowStream};
 use tokio_postgres_rustls::MakeRustlsConnect;
@@ -22,6 +23,7 @@ use tokio_postgres_rustls::MakeRustlsConnect;
 use crate::connect::{ConnectError, PgServer, SessionSettings};
 use crate::error::{Effect, is_lost_connection, is_lost_statement, store_error, unavailable};
 use crate::row::Columns;
+use crate::session::Session;
 
 /// A bound value and its type. The type is named so that a statement can run without being prepared first.
 pub type Bind<'a> = (&'a (dyn ToSql + Sync), Type);
@@ -105,21 +107,21 @@ struct Manager {
 }
 
 impl deadpool::managed::Manager for Manager {
-    type Type = ClientWrapper;
+    type Type = Session;
     type Error = ConnectError;
 
-    async fn create(&self) -> Result<ClientWrapper, ConnectError> {
+    async fn create(&self) -> Result<Session, ConnectError> {
         // Boxed, for the futures of all methods would carry its size.
         let (client, driver) = Box::pin(self.server.open(&self.session)).await?;
-        Ok(ClientWrapper::new(client, driver))
+        Ok(Session::new(client, driver))
     }
 
-    async fn recycle(&self, client: &mut ClientWrapper, metrics: &Metrics) -> RecycleResult<ConnectError> {
-        if client.is_closed() {
+    async fn recycle(&self, session: &mut Session, metrics: &Metrics) -> RecycleResult<ConnectError> {
+        if session.is_closed() {
             return Err(RecycleError::message("closed"));
         }
         if metrics.last_used() > IDLE_UNPROVEN {
-            client
+            session
                 .batch_execute("SELECT 1")
                 .await
                 .map_err(|error| RecycleError::message(error.to_string()))?;
@@ -240,15 +242,24 @@ impl Database {
     /// A connection for statements that commit one by one. `operation` is `repository.method`, for traces.
     pub(crate) async fn lease(&self, operation: &'static str) -> StoreResult<Lease> {
         let owner = Arc::as_ptr(&self.shared).addr();
-        match shared(owner, Company::default) {
-            Some(company) => self.borrow(operation, company.loan(&self.shared)).await,
-            None => self.borrow(operation, self.shared.loan()).await,
-        }
+        let Some(company) = shared(owner, Company::default) else {
+            return self.own(operation).await;
+        };
+        let watch = Watch::begin("postgres", operation);
+        let loan = company.loan(&self.shared).await;
+        Lease::begin(operation, watch, loan)
+    }
+
+    /// A connection that nobody shares.
+    async fn own(&self, operation: &'static str) -> StoreResult<Lease> {
+        let watch = Watch::begin("postgres", operation);
+        let loan = self.shared.loan().await;
+        Lease::begin(operation, watch, loan.map(|loan| (loan, true)))
     }
 
     /// A connection with a transaction open on it; end it with [`Transaction::finish`].
     pub(crate) async fn begin(&self, operation: &'static str) -> StoreResult<Transaction> {
-        let mut lease = self.borrow(operation, self.shared.loan()).await?;
+        let mut lease = self.own(operation).await?;
         lease.effect = Effect::None;
         let settings = &self.shared.settings;
         if settings.prepared_statements {
@@ -261,23 +272,6 @@ impl Database {
         }
         lease.in_transaction = true;
         Ok(Transaction { lease })
-    }
-
-    async fn borrow(
-        &self,
-        operation: &'static str,
-        loan: impl Future<Output = StoreResult<Arc<Loan>>>,
-    ) -> StoreResult<Lease> {
-        let mut watch = Watch::begin("postgres", operation);
-        let loan = loan.await.inspect_err(|error| watch.failed(error))?;
-        watch.start("connections");
-        Ok(Lease {
-            operation,
-            watch,
-            loan,
-            in_transaction: false,
-            effect: Effect::Commits,
-        })
     }
 
     /// Whether a statement can run now.
@@ -322,20 +316,94 @@ impl Shared {
 /// Reads that go together share a connection: all of them are on their way before the first answer is back, and the server,
 /// which finds them in one packet, goes through them without waiting in between.
 #[derive(Default)]
-struct Company(Mutex<Weak<Loan>>);
+struct Company(Mutex<Standing>);
 
-impl together::Shared for Company {}
+/// How far a company is with its connection.
+#[derive(Default)]
+struct Standing {
+    /// What those have who have one.
+    loan: Weak<Loan>,
+    /// Whether one of them is fetching it from the pool.
+    is_fetching: bool,
+    /// Who waits for that one, and how many they are.
+    waiting: Vec<Waker>,
+    unserved: usize,
+}
+
+impl together::Shared for Company {
+    /// Who waits for a connection that is there now has usually taken it by the end of the turn in which it came: all are polled in
+    /// one. Only others are woken, for another turn would be a good part of what a lookup costs.
+    fn all_asked(&self) {
+        let mut standing = self.standing();
+        if !standing.is_fetching && standing.unserved > 0 {
+            standing.wake();
+        }
+    }
+}
 
 impl Company {
-    /// The connection that others have now, or one from the pool.
-    async fn loan(&self, shared: &Arc<Shared>) -> StoreResult<Arc<Loan>> {
-        let mut known = self.0.lock().await;
-        if let Some(loan) = known.upgrade() {
-            return Ok(loan);
+    /// The connection that others have now, or one from the pool, and whether it is the latter.
+    async fn loan(&self, shared: &Arc<Shared>) -> StoreResult<(Arc<Loan>, bool)> {
+        if let Some(loan) = self.others().await {
+            return Ok((loan, false));
         }
+        let fetching = Fetching(self);
         let loan = shared.loan().await?;
-        *known = Arc::downgrade(&loan);
-        Ok(loan)
+        self.standing().loan = Arc::downgrade(&loan);
+        drop(fetching);
+        Ok((loan, true))
+    }
+
+    /// The connection that others have, once they have it; none if it is for the caller to fetch one.
+    async fn others(&self) -> Option<Arc<Loan>> {
+        let mut has_waited = false;
+        poll_fn(|context| {
+            let mut standing = self.standing();
+            let loan = standing.loan.upgrade();
+            if loan.is_none() && standing.is_fetching {
+                standing.unserved += usize::from(!has_waited);
+                has_waited = true;
+                if !standing
+                    .waiting
+                    .iter()
+                    .any(|waker| waker.will_wake(context.waker()))
+                {
+                    standing.waiting.push(context.waker().clone());
+                }
+                return Poll::Pending;
+            }
+            standing.unserved = standing.unserved.saturating_sub(usize::from(has_waited));
+            standing.is_fetching |= loan.is_none();
+            Poll::Ready(loan)
+        })
+        .await
+    }
+
+    fn standing(&self) -> MutexGuard<'_, Standing> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Standing {
+    fn wake(&mut self) {
+        // Who was dropped while it waited is not counted any longer.
+        self.unserved = 0;
+        for waker in self.waiting.drain(..) {
+            waker.wake();
+        }
+    }
+}
+
+/// While it lives, a connection is fetched for a company; its end is seen by the others whether there is one or not.
+struct Fetching<'a>(&'a Company);
+
+impl Drop for Fetching<'_> {
+    fn drop(&mut self) {
+        let mut standing = self.0.standing();
+        standing.is_fetching = false;
+        if standing.loan.strong_count() == 0 {
+            standing.wake();
+        }
     }
 }
 
@@ -348,7 +416,7 @@ struct Loan {
     /// Only empty once the loan ends.
     client: Option<Object>,
     /// Made when that one turned out to be dead; it goes to the pool in its place.
-    replacement: OnceCell<ClientWrapper>,
+    replacement: OnceCell<Session>,
     /// Statements under way.
     running: AtomicUsize,
     /// Whether the session is not fit for others.
@@ -373,6 +441,23 @@ struct Failure {
 }
 
 impl Lease {
+    /// Begins with what came of asking for a connection, and whether it was asked of the pool.
+    fn begin(
+        operation: &'static str,
+        mut watch: Watch,
+        loan: StoreResult<(Arc<Loan>, bool)>,
+    ) -> StoreResult<Self> {
+        let (loan, is_from_pool) = loan.inspect_err(|error| watch.failed(error))?;
+        watch.start(is_from_pool.then_some("connections"));
+        Ok(Self {
+            operation,
+            watch,
+            loan,
+            in_transaction: false,
+            effect: Effect::Commits,
+        })
+    }
+
     /// All rows.
     pub(crate) async fn query(&self, sql: &'static str, binds: &[Bind<'_>]) -> StoreResult<Vec<Row>> {
         self.run(sql, binds, Effect::None).await.map(|(rows, _)| rows)
@@ -454,7 +539,7 @@ impl Lease {
 
     async fn run_on(
         &self,
-        client: &ClientWrapper,
+        client: &Session,
         sql: &'static str,
         binds: &[Bind<'_>],
         effect: Effect,
@@ -463,10 +548,11 @@ impl Lease {
         if !self.loan.shared.settings.prepared_statements {
             return Box::pin(self.run_unprepared(client, sql, binds, effect)).await;
         }
-        let types: Vec<Type> = binds.iter().map(|(_, ty)| ty.clone()).collect();
-        // Nothing has run yet when preparing fails.
-        let preparing = Box::pin(client.prepare_typed_cached(sql, &types));
-        let statement = self.bounded(client, Effect::None, preparing).await?;
+        let statement = match client.prepared(sql, binds) {
+            Some(known) => known,
+            // Nothing has run yet when preparing fails.
+            None => Box::pin(self.bounded(client, Effect::None, client.prepare(sql, binds))).await?,
+        };
         let values = binds.iter().map(|(value, _)| *value);
         // Pinned here, as a future that is handed on is kept once more by everyone on the way.
         self.bounded(
@@ -479,7 +565,7 @@ impl Lease {
 
     async fn run_unprepared(
         &self,
-        client: &ClientWrapper,
+        client: &Session,
         sql: &str,
         binds: &[Bind<'_>],
         effect: Effect,
@@ -499,7 +585,7 @@ impl Lease {
     }
 
     /// A fresh connection for a statement that failed on `client` and may be run again, once per lease; else the error.
-    async fn replace(&self, client: &ClientWrapper, failure: Failure) -> StoreResult<&ClientWrapper> {
+    async fn replace(&self, client: &Session, failure: Failure) -> StoreResult<&Session> {
         let is_replacement = self
             .loan
             .replacement
@@ -522,7 +608,7 @@ impl Lease {
         })
     }
 
-    fn client(&self) -> StoreResult<&ClientWrapper> {
+    fn client(&self) -> StoreResult<&Session> {
         self.loan
             .replacement
             .get()
@@ -533,7 +619,7 @@ impl Lease {
     /// Waits for `statement`, but not for ever.
     async fn bounded<T>(
         &self,
-        client: &ClientWrapper,
+        client: &Session,
         effect: Effect,
         statement: impl Future<Output = Result<T, tokio_postgres::Error>>,
     ) -> Result<T, Failure> {
@@ -627,7 +713,7 @@ impl Drop for Loan {
 }
 
 /// Cancels what runs on `client`, and closes it then: while it is open its server process is nobody else's.
-async fn cancel(client: ClientWrapper, connector: MakeRustlsConnect) {
+async fn cancel(client: Session, connector: MakeRustlsConnect) {
     match timeout(CANCEL_TIMEOUT, client.cancel_token().cancel_query(connector)).await {
         Ok(Ok(())) => {}
         Ok(Err(error)) => tracing::debug!(%error, "a statement could not be cancelled"),
@@ -689,6 +775,6 @@ mod tests {
         let server = PgServer::parse("postgres://u@h/d").unwrap();
         let groups = PgSynthGroupRepository::new(Database::new(&server, &PoolSettings::default()).unwrap());
         let get = size_of_val(&*groups.get("x"));
-        assert!(get < 4096, "{get} bytes");
+        assert!(get < 3072, "{get} bytes");
     }
 }

@@ -11,6 +11,7 @@ mod inventory;
 pub mod lab;
 pub mod market;
 pub mod row;
+mod session;
 pub mod tls;
 pub mod transfer;
 pub mod types;

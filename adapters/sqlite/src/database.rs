@@ -237,7 +237,7 @@ fn job<T: Send + 'static>(
     let (answer, result) = oneshot::channel();
     let mut watch = Watch::begin("sqlite", operation);
     let job: Job = Box::new(move |session| {
-        watch.start(pool);
+        watch.start(Some(pool));
         let outcome = work(session);
         if let Err(error) = &outcome {
             watch.failed(error);

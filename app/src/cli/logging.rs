@@ -3,7 +3,7 @@
 use std::io::IsTerminal as _;
 use std::sync::Arc;
 
-use tracing_subscriber::filter::filter_fn;
+use tracing_subscriber::filter::{LevelFilter, filter_fn};
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{EnvFilter, Layer, Registry};
@@ -31,11 +31,14 @@ pub(super) struct Observers {
 pub(super) fn start_service(config: &Config) -> Result<Observers, CliError> {
     let recent = RecentErrors::new(Arc::new(SystemClock));
     let (layer, traces) = config.traces.as_ref().map(traces::start).unzip();
-    let subscriber = tracing_subscriber::registry()
-        .with(writer(&config.log)?)
-        .with(recent.clone().with_filter(filter_fn(RecentErrors::wants)))
-        .with(layer.map(|traces| traces.with_filter(filter_fn(Traces::wants))));
-    init(subscriber);
+    let wants = filter_fn(RecentErrors::wants).with_max_level_hint(LevelFilter::INFO);
+    let mut layers = vec![writer(&config.log)?, recent.clone().with_filter(wants).boxed()];
+    // Not as an option: the spans of statements would be made for a layer that is not there as well.
+    if let Some(traces) = layer {
+        let wants = filter_fn(Traces::wants).with_max_level_hint(LevelFilter::DEBUG);
+        layers.push(traces.with_filter(wants).boxed());
+    }
+    init(tracing_subscriber::registry().with(layers));
     Ok(Observers {
         metrics: Metrics::install(),
         recent,
@@ -43,7 +46,7 @@ pub(super) fn start_service(config: &Config) -> Result<Observers, CliError> {
     })
 }
 
-fn writer(config: &LogConfig) -> Result<impl Layer<Registry> + use<>, CliError> {
+fn writer(config: &LogConfig) -> Result<Box<dyn Layer<Registry> + Send + Sync>, CliError> {
     let mut filter = EnvFilter::try_new(&config.filter)
         .map_err(|error| CliError::new(Exit::Usage, format!("log.filter {:?}: {error}", config.filter)))?;
     // More than this and the driver logs the values that it binds, which are private.
@@ -58,7 +61,7 @@ fn writer(config: &LogConfig) -> Result<impl Layer<Registry> + use<>, CliError> 
     } else {
         layer.boxed()
     };
-    Ok(layer.with_filter(filter))
+    Ok(layer.with_filter(filter).boxed())
 }
 
 fn init(subscriber: impl SubscriberInitExt) {

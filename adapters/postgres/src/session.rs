@@ -1,0 +1,71 @@
+//! A connection of the pool with the statements that are prepared on it.
+
+use std::collections::HashMap;
+use std::ops::Deref;
+use std::sync::{PoisonError, RwLock};
+
+use postgres_types::Type;
+use tokio::task::JoinHandle;
+use tokio_postgres::{Client, Error, Statement};
+
+use crate::database::Bind;
+
+/// A connection, the task that drives it, and what is prepared on it.
+///
+/// Statements are known by where their text stands in the program, not by what it says: to hash and compare the text
+/// would cost as much again as handing the statement to the driver.
+#[derive(Debug)]
+pub(crate) struct Session {
+    client: Client,
+    driver: JoinHandle<()>,
+    statements: RwLock<HashMap<Place, Statement>>,
+}
+
+/// Address and length of a text that stays where it is.
+type Place = (usize, usize);
+
+impl Session {
+    /// With nothing prepared yet.
+    pub(crate) fn new(client: Client, driver: JoinHandle<()>) -> Self {
+        Self {
+            client,
+            driver,
+            statements: RwLock::default(),
+        }
+    }
+
+    /// The statement, if it was prepared for binds of these types.
+    pub(crate) fn prepared(&self, sql: &'static str, binds: &[Bind<'_>]) -> Option<Statement> {
+        let statements = self.statements.read().unwrap_or_else(PoisonError::into_inner);
+        let known = statements.get(&place(sql))?;
+        let same = known.params().iter().eq(binds.iter().map(|(_, ty)| ty));
+        same.then(|| known.clone())
+    }
+
+    /// Prepares the statement for binds of these types.
+    pub(crate) async fn prepare(&self, sql: &'static str, binds: &[Bind<'_>]) -> Result<Statement, Error> {
+        let types: Vec<Type> = binds.iter().map(|(_, ty)| ty.clone()).collect();
+        let statement = self.client.prepare_typed(sql, &types).await?;
+        let mut statements = self.statements.write().unwrap_or_else(PoisonError::into_inner);
+        statements.insert(place(sql), statement.clone());
+        Ok(statement)
+    }
+}
+
+fn place(sql: &'static str) -> Place {
+    (sql.as_ptr().addr(), sql.len())
+}
+
+impl Deref for Session {
+    type Target = Client;
+
+    fn deref(&self) -> &Client {
+        &self.client
+    }
+}
+
+impl Drop for Session {
+    fn drop(&mut self) {
+        self.driver.abort();
+    }
+}
