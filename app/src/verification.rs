@@ -4,15 +4,17 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use cutover_domain::time::Timestamp;
 use cutover_ports::clock::Clock;
+use futures_util::FutureExt as _;
+use futures_util::future::BoxFuture;
 use serde_json::{Value, json};
 
-use crate::cli;
-use crate::config::Config;
+/// Compares the databases: the report, or why there is none.
+type Comparison = Arc<dyn Fn() -> BoxFuture<'static, Result<Value, String>> + Send + Sync>;
 
 /// The verification of a running service. Cloning shares it.
 #[derive(Clone)]
 pub struct Verification {
-    config: Arc<Config>,
+    compare: Comparison,
     clock: Arc<dyn Clock>,
     state: Arc<Mutex<State>>,
 }
@@ -46,10 +48,13 @@ impl std::fmt::Debug for Verification {
 }
 
 impl Verification {
-    /// Of the databases of `config`. None runs yet.
-    pub fn new(config: Arc<Config>, clock: Arc<dyn Clock>) -> Self {
+    /// By `compare`. None runs yet.
+    pub fn new<F>(compare: impl Fn() -> F + Send + Sync + 'static, clock: Arc<dyn Clock>) -> Self
+    where
+        F: Future<Output = Result<Value, String>> + Send + 'static,
+    {
         Self {
-            config,
+            compare: Arc::new(move || compare().boxed()),
             clock,
             state: Arc::new(Mutex::new(State::Never)),
         }
@@ -69,8 +74,7 @@ impl Verification {
         let this = self.clone();
         // It waits for the lock that is held here, and so ends after this has noted that it runs.
         let task = tokio::spawn(async move {
-            let outcome = cli::verify_configured(&this.config).await;
-            let outcome = outcome.map_err(|error| error.to_string());
+            let outcome = (this.compare)().await;
             if let Err(problem) = &outcome {
                 tracing::warn!(%problem, "the verification ended early");
             }

@@ -20,7 +20,6 @@ use clap::{Args, CommandFactory, Parser, Subcommand};
 use crate::config::{Config, ConfigError, Flags, SQLITE_PATHS};
 use crate::exit::{CliError, Exit};
 pub use output::Output;
-pub use verify::verify_configured;
 
 /// Moves a live application from SQLite to PostgreSQL, one repository at a time, with nothing lost and a way back at
 /// every step.

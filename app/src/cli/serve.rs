@@ -9,6 +9,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
 use super::logging::{self, Observers};
+use super::verify::verify_configured;
 use crate::config::Config;
 use crate::exit::{CliError, Exit};
 use crate::http::{self, App, AppParts, MarketService, Observed};
@@ -59,7 +60,16 @@ pub(super) async fn run(config: &Config) -> Result<Exit, CliError> {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let shared = Arc::new(config.clone());
     let examinations = Examinations::new(Arc::clone(&shared), Arc::clone(&clock));
-    let verification = Verification::new(Arc::clone(&shared), Arc::clone(&clock));
+    let compared = Arc::clone(&shared);
+    let compare = move || {
+        let config = Arc::clone(&compared);
+        async move {
+            verify_configured(&config)
+                .await
+                .map_err(|error| error.to_string())
+        }
+    };
+    let verification = Verification::new(compare, Arc::clone(&clock));
     let app = App::new(AppParts {
         routing,
         market,

@@ -116,7 +116,7 @@ pub(super) async fn run(args: VerifyArgs, config: &Config) -> Result<Exit, CliEr
 }
 
 /// Compares the configured databases for the running service: the report, without values.
-pub async fn verify_configured(config: &Config) -> Result<serde_json::Value, CliError> {
+pub(super) async fn verify_configured(config: &Config) -> Result<serde_json::Value, CliError> {
     let busy_timeout = config.sqlite.busy_timeout.as_millis();
     let args = VerifyArgs {
         quiet: true,
