@@ -6,7 +6,6 @@ pub mod exit;
 pub mod guard;
 pub mod http;
 pub mod integrity;
-pub mod job_status;
 pub mod jobs;
 pub mod observe;
 pub mod readiness;

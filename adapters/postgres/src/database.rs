@@ -14,7 +14,7 @@ use cutover_ports::{ForeignKeys, Page, PageRequest, Reference, StoreError, Store
 use deadpool::Runtime;
 use deadpool::managed::{Manager as _, Metrics, PoolError, QueueMode, RecycleError, RecycleResult};
 use futures_util::TryStreamExt;
-use postgres_types::{ToSql, Type};
+use postgres_types::Type;
 use tokio::sync::OnceCell;
 use tokio::time::timeout;
 use tokio_postgres::{Row, RowStream};
@@ -24,9 +24,7 @@ use crate::connect::{ConnectError, PgServer, SessionSettings};
 use crate::error::{Effect, is_lost_connection, is_lost_statement, store_error, unavailable};
 use crate::row::Columns;
 use crate::session::Session;
-
-/// A bound value and its type. The type is named so that a statement can run without being prepared first.
-pub type Bind<'a> = (&'a (dyn ToSql + Sync), Type);
+use crate::types::Bind;
 
 /// How a pool behaves. Making a new connection is bounded by the server's own
 /// [`connect_timeout`](PgServer::connect_timeout).

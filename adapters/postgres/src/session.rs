@@ -8,7 +8,7 @@ use postgres_types::Type;
 use tokio::task::JoinHandle;
 use tokio_postgres::{Client, Error, Statement};
 
-use crate::database::Bind;
+use crate::types::Bind;
 
 /// A connection, the task that drives it, and what is prepared on it.
 ///

@@ -8,6 +8,9 @@ use cutover_domain::market::day::Day;
 use cutover_domain::time::Timestamp;
 use postgres_types::{FromSql, IsNull, ToSql, Type, accepts, to_sql_checked};
 
+/// A bound value and its type. The type is named so that a statement can run without being prepared first.
+pub type Bind<'a> = (&'a (dyn ToSql + Sync), Type);
+
 /// Microseconds from 1970-01-01 to 2000-01-01, where PostgreSQL's time begins.
 const PG_EPOCH_MICROS: i64 = 946_684_800_000_000;
 

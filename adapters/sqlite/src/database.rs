@@ -44,14 +44,14 @@ impl Default for OpenSettings {
 }
 
 /// Work for a connection's thread.
-pub(crate) type Job = Box<dyn FnOnce(&Session) + Send>;
+type Job = Box<dyn FnOnce(&Session) + Send>;
 
 /// A SQLite file as the repositories use it. Cloning shares the connections; they close with the last clone.
 #[derive(Clone)]
 pub struct Database {
     path: PathBuf,
-    writer: Arc<Lane>,
-    readers: Arc<Lane>,
+    writer: Arc<Lane<Job>>,
+    readers: Arc<Lane<Job>>,
     threads: Arc<Mutex<Threads>>,
     foreign_keys: Option<Arc<dyn ForeignKeys>>,
 }
@@ -74,7 +74,7 @@ impl fmt::Debug for Database {
 impl Database {
     /// Opens the file: one connection that writes, some that read, each on its own thread.
     pub fn open(path: &Path, settings: &OpenSettings) -> StoreResult<Self> {
-        let (writer, readers) = (Arc::new(Lane::default()), Arc::new(Lane::default()));
+        let (writer, readers) = (Arc::new(Lane::new()), Arc::new(Lane::new()));
         let mut threads = Threads::default();
         // The writer comes first: it makes the file and turns on WAL, which the readers need.
         let session = Session::open(path, settings, settings.create)?;
@@ -255,7 +255,7 @@ fn stopped() -> StoreError {
 }
 
 /// A thread that owns `session` and does its lane's jobs until the lane is closed.
-fn spawn(name: &str, session: Session, queue: Arc<Queue>) -> StoreResult<JoinHandle<()>> {
+fn spawn(name: &str, session: Session, queue: Arc<Queue<Job>>) -> StoreResult<JoinHandle<()>> {
     thread::Builder::new()
         .name(name.to_owned())
         .spawn(move || {

@@ -5,8 +5,6 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 use cutover_ports::together::Shared;
 
-use crate::database::Job;
-
 /// How the connections of a lane are used, for metrics.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct LaneStatus {
@@ -19,22 +17,19 @@ pub struct LaneStatus {
 }
 
 /// Jobs for one or more threads, first come, first served. Dropping it closes it.
-#[derive(Default)]
-pub(crate) struct Lane(Arc<Queue>);
+pub(crate) struct Lane<J>(Arc<Queue<J>>);
 
 /// A lane as its threads see it.
 ///
 /// A channel whose receivers share a lock would wake two threads for each job: the one that gets it, and the one that
 /// has waited for its turn to wait.
-#[derive(Default)]
-pub(crate) struct Queue {
-    state: Mutex<State>,
+pub(crate) struct Queue<J> {
+    state: Mutex<State<J>>,
     wake: Condvar,
 }
 
-#[derive(Default)]
-struct State {
-    jobs: VecDeque<Job>,
+struct State<J> {
+    jobs: VecDeque<J>,
     /// Threads that take jobs.
     threads: usize,
     /// Threads that wait for a job.
@@ -42,16 +37,30 @@ struct State {
     closed: bool,
 }
 
-impl Lane {
+impl<J> Lane<J> {
+    /// Open, without threads yet.
+    pub(crate) fn new() -> Self {
+        let state = State {
+            jobs: VecDeque::new(),
+            threads: 0,
+            idle: 0,
+            closed: false,
+        };
+        Self(Arc::new(Queue {
+            state: Mutex::new(state),
+            wake: Condvar::new(),
+        }))
+    }
+
     /// The end that one more thread takes jobs from.
-    pub(crate) fn queue(&self) -> Arc<Queue> {
+    pub(crate) fn queue(&self) -> Arc<Queue<J>> {
         self.0.state().threads += 1;
         Arc::clone(&self.0)
     }
 
     /// Hands over jobs, for one thread to begin with: waking one takes longer than most jobs do. If the lane is closed, they are
     /// dropped.
-    pub(crate) fn send(&self, jobs: impl IntoIterator<Item = Job>) {
+    pub(crate) fn send(&self, jobs: impl IntoIterator<Item = J>) {
         let mut state = self.0.state();
         if state.closed {
             return;
@@ -81,21 +90,21 @@ impl Lane {
     }
 }
 
-impl Drop for Lane {
+impl<J> Drop for Lane<J> {
     fn drop(&mut self) {
         self.close();
     }
 }
 
 /// Jobs that go together, handed over once all are known.
-pub(crate) struct Bundle {
-    lane: Arc<Lane>,
-    jobs: Mutex<Vec<Job>>,
+pub(crate) struct Bundle<J> {
+    lane: Arc<Lane<J>>,
+    jobs: Mutex<Vec<J>>,
 }
 
-impl Bundle {
+impl<J> Bundle<J> {
     /// Jobs for `lane`.
-    pub(crate) fn for_lane(lane: &Arc<Lane>) -> Self {
+    pub(crate) fn for_lane(lane: &Arc<Lane<J>>) -> Self {
         Self {
             lane: Arc::clone(lane),
             jobs: Mutex::default(),
@@ -103,16 +112,16 @@ impl Bundle {
     }
 
     /// One more job.
-    pub(crate) fn push(&self, job: Job) {
+    pub(crate) fn push(&self, job: J) {
         self.jobs().push(job);
     }
 
-    fn jobs(&self) -> MutexGuard<'_, Vec<Job>> {
+    fn jobs(&self) -> MutexGuard<'_, Vec<J>> {
         self.jobs.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Shared for Bundle {
+impl<J: Send + 'static> Shared for Bundle<J> {
     fn all_asked(&self) {
         let jobs = std::mem::take(&mut *self.jobs());
         if !jobs.is_empty() {
@@ -121,9 +130,9 @@ impl Shared for Bundle {
     }
 }
 
-impl Queue {
+impl<J> Queue<J> {
     /// Waits for a job; none when there will be no more.
-    pub(crate) fn next(&self) -> Option<Job> {
+    pub(crate) fn next(&self) -> Option<J> {
         let mut state = self.state();
         loop {
             if let Some(job) = state.jobs.pop_front() {
@@ -138,7 +147,7 @@ impl Queue {
         }
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
+    fn state(&self) -> MutexGuard<'_, State<J>> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -10,7 +10,7 @@ use metrics::gauge;
 use tracing::Span;
 
 use super::App;
-use crate::job_status;
+use super::job_status;
 use crate::observe::metrics::{REQUESTS_IN_FLIGHT, request_answered, sample_process};
 
 /// Everything that is measured.

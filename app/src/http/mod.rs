@@ -4,6 +4,7 @@ mod docs;
 mod error;
 mod health;
 mod integrity;
+mod job_status;
 mod json;
 mod lab;
 mod limits;

@@ -12,9 +12,9 @@ use utoipa_axum::routes;
 use super::App;
 use super::error::{Failure, HttpError, unknown_method, unknown_path};
 use super::integrity;
+use super::job_status::{self, JobStatus};
 use super::json::Json;
 use crate::config::OpsConfig;
-use crate::job_status::{self, JobStatus};
 use crate::verification::Started;
 
 /// Every route beneath `/ops`, behind the guard.

@@ -4,7 +4,7 @@ use cutover_domain::lab::synth::{SortDirection, SynthSort};
 use cutover_domain::lab::synth_filter::{Condition, Field, Literal, Operator, Pattern, SynthSearch};
 use postgres_types::{ToSql, Type};
 
-use crate::database::Bind;
+use crate::types::Bind;
 
 /// A statement under construction, and what is bound to it.
 pub(super) struct Statement {

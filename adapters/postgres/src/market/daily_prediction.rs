@@ -13,9 +13,9 @@ use tokio_postgres::Row;
 
 use super::broken;
 use crate::Database;
-use crate::database::{Bind, Transaction};
+use crate::database::Transaction;
 use crate::row::{Columns, opt_known, opt_pg_time};
-use crate::types::{PgDay, PgTime};
+use crate::types::{Bind, PgDay, PgTime};
 
 const TABLE: &str = "daily_predictions";
 

@@ -13,10 +13,10 @@ use cutover_domain::time::Timestamp;
 use cutover_ports::inventory::TableRows;
 
 use super::App;
+use super::job_status::{self, JobStatus};
 use crate::config::Backend;
 use crate::guard::Carried;
 use crate::integrity::Report;
-use crate::job_status::{self, JobStatus};
 use crate::observe::metrics::Latency;
 use crate::observe::recent::RecentError;
 use crate::readiness::{DatabaseState, Ready};

@@ -6,28 +6,28 @@ use cutover_domain::time::Timestamp;
 use cutover_ports::StoreResult;
 use serde_json::{Value, json};
 
-use crate::http::App;
+use super::App;
 
 /// A job.
 #[derive(Debug, Clone)]
-pub struct JobStatus {
+pub(super) struct JobStatus {
     /// The context it belongs to.
-    pub context: &'static str,
+    pub(super) context: &'static str,
     /// Its name.
-    pub name: String,
+    pub(super) name: String,
     /// When it runs, for people.
-    pub schedule: String,
+    pub(super) schedule: String,
     /// When it last ran.
-    pub last_run: Option<Timestamp>,
+    pub(super) last_run: Option<Timestamp>,
     /// How that ended, in a word or a sentence.
-    pub outcome: Option<String>,
+    pub(super) outcome: Option<String>,
     /// Whether that was well; `None` if it has not ended.
-    pub succeeded: Option<bool>,
+    pub(super) succeeded: Option<bool>,
 }
 
 impl JobStatus {
     /// For a machine.
-    pub fn json(&self) -> Value {
+    pub(super) fn json(&self) -> Value {
         json!({
             "context": self.context,
             "name": self.name,
@@ -40,7 +40,7 @@ impl JobStatus {
 }
 
 /// Every job of every context. Neither the lab nor the writer has any.
-pub async fn statuses(app: &App) -> StoreResult<Vec<JobStatus>> {
+pub(super) async fn statuses(app: &App) -> StoreResult<Vec<JobStatus>> {
     if app.market.scheduler.is_none() {
         return Ok(Vec::new());
     }
