@@ -291,7 +291,7 @@ async fn sessions_ended_by_an_administrator_are_replaced() {
         bench.fill_pool().await;
         bench.execute(end).await;
         let reads = (0..8).map(|_| bench.lab.synth_groups.get("grp_000000aa"));
-        for read in futures_util::future::join_all(reads).await {
+        for read in join_all(reads).await {
             assert_eq!(read.unwrap(), Some(group("there")));
         }
     }

@@ -4,8 +4,10 @@
 use cutover_domain::time::LegacyZone;
 use cutover_domain::transfer::canonical::{Canonicaliser, Form, Raw};
 use cutover_domain::transfer::catalog::{Affinity, ColumnKind, PgKind, PgType};
-use cutover_domain::transfer::convert::{Converter, Reject, decode};
-use cutover_domain::transfer::rows::{RowBatch, Value};
+use cutover_domain::transfer::convert::{Converter, decode};
+use cutover_domain::transfer::outcome::Reject;
+use cutover_domain::transfer::rows::RowBatch;
+use cutover_domain::transfer::value::Value;
 use proptest::prelude::*;
 
 const KINDS: [PgKind; 26] = [

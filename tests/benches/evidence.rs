@@ -11,7 +11,8 @@ use std::time::Instant;
 
 use cutover_domain::transfer::catalog::{Affinity, Column, ColumnKind, Generated, Identity};
 use cutover_domain::transfer::evidence::{Evidence, Rules};
-use cutover_domain::transfer::rows::{RowBatch, Value};
+use cutover_domain::transfer::rows::RowBatch;
+use cutover_domain::transfer::value::Value;
 
 /// Different values of a column; a power of two.
 const VALUES: usize = 1024;

@@ -11,7 +11,7 @@ use cutover::transfer::progress::Silent;
 use cutover::wiring;
 use cutover::wiring::transfer::Access;
 use cutover_domain::time::LegacyZone;
-use cutover_domain::transfer::convert::Normalised;
+use cutover_domain::transfer::outcome::Normalised;
 use cutover_domain::transfer::plan::{Scope, Wishes};
 use cutover_ports::transfer::{TransferError, TransferResult};
 use cutover_tests::lab_file::{LabFile, Oddity};

@@ -9,10 +9,11 @@
 use std::io::Cursor;
 use std::pin::pin;
 
-use cutover_domain::transfer::convert::Reject;
 use cutover_domain::transfer::json_text;
+use cutover_domain::transfer::outcome::Reject;
 use cutover_domain::transfer::rendering::Rendering;
-use cutover_domain::transfer::rows::{RowBatch, Value};
+use cutover_domain::transfer::rows::RowBatch;
+use cutover_domain::transfer::value::Value;
 use cutover_tests::postgres::TestDatabase;
 use futures_util::{SinkExt, StreamExt};
 use proptest::prelude::*;

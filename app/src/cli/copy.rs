@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use clap::Args;
-use cutover_domain::transfer::convert::Normalised;
+use cutover_domain::transfer::outcome::Normalised;
 use cutover_domain::transfer::plan::{Scope, Wishes};
 use cutover_domain::transfer::wish::TypeWish;
 use cutover_domain::transfer::words::{counted, grouped};

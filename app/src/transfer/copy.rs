@@ -6,7 +6,8 @@ use std::time::{Duration, Instant};
 
 use cutover_domain::time::LegacyZone;
 use cutover_domain::transfer::catalog::{Catalog, Engine, Generated, Table};
-use cutover_domain::transfer::convert::{Converter, Normalised};
+use cutover_domain::transfer::convert::Converter;
+use cutover_domain::transfer::outcome::Normalised;
 use cutover_domain::transfer::plan::{NotCarried, Plan, Renamed, Scope, TablePlan, Wishes, plan};
 use cutover_domain::transfer::rows::Fingerprint;
 use cutover_domain::transfer::schema::{Schema, Weakened};

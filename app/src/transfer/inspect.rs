@@ -7,9 +7,9 @@ use std::time::{Duration, Instant};
 use cutover_domain::transfer::catalog::{Catalog, Column, ColumnKind, Engine};
 use cutover_domain::transfer::evidence::Evidence;
 use cutover_domain::transfer::plan::{ColumnPlan, NotCarried, Renamed, Scope, TablePlan, plan};
-use cutover_domain::transfer::rows::StorageClass;
 use cutover_domain::transfer::schema::{Stage, Weakened};
 use cutover_domain::transfer::survey::{Oddities, RejectedRow, TableSurvey};
+use cutover_domain::transfer::value::StorageClass;
 use cutover_ports::transfer::{TransferError, TransferResult, TransferSource};
 
 use super::progress::Progress;

@@ -2,8 +2,8 @@
 
 use std::fmt;
 
-use super::convert::Normalised;
-use super::rows::Value;
+use super::outcome::Normalised;
+use super::value::Value;
 
 /// A text that may stand for NULL.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -6,9 +6,9 @@
 use serde::Serialize;
 
 use super::blanks::Blanks;
-use super::convert::whole;
+use super::numbers::whole;
 use super::rendering::Rendering;
-use super::rows::Value;
+use super::value::Value;
 
 /// A database (PostgreSQL: one schema of it) as its own catalog describes it.
 #[derive(Debug, Clone, PartialEq, Serialize)]

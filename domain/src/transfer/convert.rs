@@ -1,174 +1,13 @@
 //! Values between SQLite's storage classes and PostgreSQL's binary forms, both ways. The parsers are ours and strict: the
 //! server's input functions, which take `now` for a time and `2` for true, never see a source's text.
 
-use std::fmt;
-
-use serde::Serialize;
-
 use super::catalog::PgKind;
 use super::json_text;
-use super::rows::{RowBatch, StorageClass, Value};
+use super::numbers::{exact, narrow, single, whole};
+use super::outcome::{Normalised, Outcome, Reject};
+use super::rows::RowBatch;
+use super::value::Value;
 use crate::time::{LegacyZone, Timestamp};
-
-/// Why the target cannot hold a value.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Reject {
-    /// A NUL character in text.
-    NulInText,
-    /// Text that is not UTF-8.
-    NotUtf8,
-    /// Text longer than the column's limit.
-    TooLong(u32),
-    /// More bytes than the target takes.
-    TooLarge,
-    /// A storage class that the column's type has no place for.
-    WrongClass(StorageClass),
-    /// A number beyond the column's range.
-    OutOfRange,
-    /// A number that the column's type holds only approximately.
-    Inexact,
-    /// Text that is not a number.
-    NotANumber,
-    /// Text that is not a time in any form that is read.
-    NotATime,
-    /// A time finer than the column keeps.
-    TooFine,
-    /// Text that is not a UUID.
-    NotAUuid,
-    /// Text that is not JSON.
-    NotJson,
-    /// `\u0000` in a JSON string.
-    JsonNul,
-    /// Half a surrogate pair in a JSON string.
-    JsonSurrogate,
-    /// A JSON number beyond `numeric`.
-    JsonNumber,
-    /// A JSON document nested deeper than the server reads.
-    JsonDepth,
-    /// NULL where the column refuses it.
-    NullNotAllowed,
-    /// So many values in a row that no page of PostgreSQL holds it, even with the large ones kept elsewhere.
-    RowTooWide,
-    /// A row with the same key came before.
-    DuplicateKey,
-    /// The column's type is none that values are converted to.
-    UnknownType,
-    /// A value of PostgreSQL that SQLite has no form for (NaN, infinity, a time before year 1 or after 9999).
-    NoForm,
-    /// A value that the column's type would give back in another form.
-    Changed,
-    /// A value that stands neither for true nor for false.
-    NoTruth,
-    /// Text with a byte that means nothing in the column's charset.
-    NotInCharset,
-}
-
-impl fmt::Display for Reject {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let text = match self {
-            Self::NulInText => "text with a NUL character",
-            Self::NotUtf8 => "text that is not UTF-8",
-            Self::TooLong(limit) => return write!(f, "text longer than {limit} characters"),
-            Self::TooLarge => "a value larger than the database holds",
-            Self::WrongClass(class) => {
-                return write!(
-                    f,
-                    "{} where the column's type has no place for it",
-                    class.as_str()
-                );
-            }
-            Self::OutOfRange => "a number beyond the column's range",
-            Self::Inexact => "a number that the column's type would round",
-            Self::NotANumber => "text that is not a number",
-            Self::NotATime => "text that is not a time",
-            Self::TooFine => "a time finer than the column keeps",
-            Self::NotAUuid => "text that is not a UUID",
-            Self::NotJson => "text that is not valid JSON",
-            Self::JsonNul => "JSON with \\u0000 in a string",
-            Self::JsonSurrogate => "JSON with half a surrogate pair in a string",
-            Self::JsonNumber => "JSON with a number beyond the range of numeric",
-            Self::JsonDepth => "JSON nested too deep",
-            Self::RowTooWide => "a row of more values than a page of PostgreSQL holds",
-            Self::NullNotAllowed => "NULL where the column refuses it",
-            Self::DuplicateKey => "a key that an earlier row has",
-            Self::UnknownType => "a column type that values are not converted to",
-            Self::NoForm => "a value that SQLite has no form for",
-            Self::Changed => "a value that the column's type would give back in another form",
-            Self::NotInCharset => "text with a byte that means nothing in the charset named",
-            Self::NoTruth => "a value that was named neither for true nor for false",
-        };
-        f.write_str(text)
-    }
-}
-
-/// In what another spelling a value is stored, with the same meaning.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Normalised {
-    /// A time written otherwise than `2026-01-01T12:00:00.123456+00:00`.
-    TimeSpelling,
-    /// A time without a zone, given the legacy zone.
-    NaiveTime,
-    /// JSON that `jsonb` writes otherwise: blanks, order of keys, escapes, numbers.
-    JsonSpelling,
-    /// JSON with a key twice, of which `jsonb` keeps the last.
-    JsonDuplicateKeys,
-    /// A number in a JSON column.
-    NumberAsJson,
-    /// An integer in a column of doubles.
-    IntegerAsReal,
-    /// A double without a fraction in a column of integers.
-    RealAsInteger,
-    /// A double in a column of decimals.
-    RealAsDecimal,
-    /// Text in a column of decimals.
-    TextAsDecimal,
-    /// A UUID in capitals or as a blob.
-    UuidSpelling,
-    /// `''` as NULL, as asked for.
-    EmptyAsNull,
-    /// A zero date as NULL, as asked for.
-    ZeroDateAsNull,
-}
-
-impl Normalised {
-    /// All kinds, in order.
-    pub const ALL: [Self; 12] = [
-        Self::TimeSpelling,
-        Self::NaiveTime,
-        Self::JsonSpelling,
-        Self::JsonDuplicateKeys,
-        Self::NumberAsJson,
-        Self::IntegerAsReal,
-        Self::RealAsInteger,
-        Self::RealAsDecimal,
-        Self::TextAsDecimal,
-        Self::UuidSpelling,
-        Self::EmptyAsNull,
-        Self::ZeroDateAsNull,
-    ];
-
-    /// The name in reports.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::TimeSpelling => "time_spelling",
-            Self::NaiveTime => "naive_time",
-            Self::JsonSpelling => "json_spelling",
-            Self::JsonDuplicateKeys => "json_duplicate_keys",
-            Self::NumberAsJson => "number_as_json",
-            Self::IntegerAsReal => "integer_as_real",
-            Self::RealAsInteger => "real_as_integer",
-            Self::RealAsDecimal => "real_as_decimal",
-            Self::TextAsDecimal => "text_as_decimal",
-            Self::UuidSpelling => "uuid_spelling",
-            Self::EmptyAsNull => "empty_as_null",
-            Self::ZeroDateAsNull => "zero_date_as_null",
-        }
-    }
-}
-
-/// What became of a value: the same, another spelling, or refused.
-pub type Outcome = Result<Option<Normalised>, Reject>;
 
 /// Microseconds from 1970-01-01 to 2000-01-01, where PostgreSQL's time begins.
 pub(super) const PG_EPOCH_MICROS: i64 = 946_684_800_000_000;
@@ -369,42 +208,6 @@ pub(super) fn is_plain(text: &[u8]) -> bool {
     let plain =
         |words: &[[u8; 8]]| words.iter().fold(0, |seen, word| seen | unusual(word)) & (ONES << 7) == 0;
     words.chunks(64).all(plain) && unusual(last) & (ONES << 7) == 0
-}
-
-fn narrow<T: TryFrom<i64>>(number: i64) -> Result<T, Reject> {
-    T::try_from(number).map_err(|_| Reject::OutOfRange)
-}
-
-/// Both bounds of i64 are powers of two, which a double holds exactly.
-#[expect(clippy::cast_possible_truncation, reason = "checked to be whole and in range")]
-pub(super) fn whole(number: f64) -> Result<i64, Reject> {
-    if number.fract() != 0.0 || !number.is_finite() {
-        return Err(Reject::Inexact);
-    }
-    if (-9_223_372_036_854_775_808.0..9_223_372_036_854_775_808.0).contains(&number) {
-        Ok(number as i64)
-    } else {
-        Err(Reject::OutOfRange)
-    }
-}
-
-pub(super) fn exact(number: i64) -> Result<f64, Reject> {
-    let real = number as f64;
-    if whole(real) == Ok(number) {
-        Ok(real)
-    } else {
-        Err(Reject::Inexact)
-    }
-}
-
-#[expect(clippy::cast_possible_truncation, reason = "the way back is compared")]
-fn single(number: f64) -> Result<f32, Reject> {
-    let single = number as f32;
-    if f64::from(single).to_bits() == number.to_bits() {
-        Ok(single)
-    } else {
-        Err(Reject::Inexact)
-    }
 }
 
 fn json_number(value: Value<'_>, version: &[u8], out: &mut Vec<u8>) -> Outcome {
@@ -751,7 +554,7 @@ pub(super) fn push_decimal(text: &str, batch: &mut RowBatch) {
 
 /// The digits of a `numeric`; none for NaN, the infinities, and bytes that are none.
 pub(super) fn decimal_text(raw: &[u8]) -> Option<String> {
-    use fmt::Write as _;
+    use std::fmt::Write as _;
     let (head, groups) = raw.split_at_checked(8)?;
     let word = |at: usize| Some(i16::from_be_bytes([*head.get(at)?, *head.get(at + 1)?]));
     let (weight, sign, scale) = (
@@ -795,6 +598,7 @@ pub(super) fn decimal_text(raw: &[u8]) -> Option<String> {
 mod tests {
     use proptest::prelude::*;
 
+    use super::super::value::StorageClass;
     use super::*;
 
     fn converter() -> Converter {

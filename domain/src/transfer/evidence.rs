@@ -10,14 +10,15 @@ mod tests;
 
 use super::blanks::{Blank, Blanks};
 use super::catalog::{Affinity, Column, ColumnKind, Table};
-use super::convert::{FIELD_BYTES_MAX, exact, is_plain};
+use super::convert::{FIELD_BYTES_MAX, is_plain};
 use super::json_text;
+use super::numbers::exact;
 use super::rendering::{
     Form, Moment, Precisions, Rendering, check_jsonb, decimal_returns, decimal_text_returns, lone_number,
     number_returns, read_moment, small_uuid,
 };
-use super::rows::Value;
 use super::translate;
+use super::value::Value;
 use super::words::{counted, grouped};
 use declared::Declared;
 

@@ -1,7 +1,7 @@
 //! JSON text, judged before a database sees it: whether it is valid (RFC 8259, as SQLite's `json_valid` has it), whether
 //! `jsonb` can hold it, and whether it comes back from there in the same spelling.
 
-use super::convert::Reject;
+use super::outcome::Reject;
 
 /// JSON is read by recursion on the server, whose stack is bounded; SQLite itself stops at 1,000 (2,000 before 3.42).
 const DEPTH_MAX: usize = 3_000;

@@ -4,8 +4,8 @@
 //! - [`wish`], [`blanks`]: what somebody says of values that do not tell it themselves.
 //! - [`plan`], [`survey`]: what goes where, and whether it can.
 //! - [`types`], [`schema`], [`translate`], [`naming`]: what is made in a target that lacks it.
-//! - [`rows`]: rows on their way.
-//! - [`convert`], [`json_text`]: values from one database's form to the other's.
+//! - [`value`], [`rows`]: values, and rows of them on their way.
+//! - [`convert`], [`json_text`]: values from one database's form to the other's; [`outcome`]: what that comes to.
 //! - [`rendering`], [`evidence`]: the type that a column's values prove, and how each comes back byte for byte.
 //! - [`name`]: names in SQL.
 //! - [`canonical`], [`digest`], [`difference`]: whether two databases hold the same, apart from how they came to.
@@ -24,6 +24,8 @@ pub mod evidence;
 pub mod json_text;
 pub mod name;
 pub mod naming;
+mod numbers;
+pub mod outcome;
 pub mod plan;
 pub mod rendering;
 pub mod rows;
@@ -31,5 +33,6 @@ pub mod schema;
 pub mod survey;
 pub mod translate;
 pub mod types;
+pub mod value;
 pub mod wish;
 pub mod words;

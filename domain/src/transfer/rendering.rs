@@ -13,12 +13,15 @@ use std::str::FromStr;
 
 use super::catalog::{PgKind, PgType};
 use super::convert::{
-    DAY_MICROS, PG_EPOCH_MICROS, Reject, check_text, decimal_parts, decimal_text, exact, field, length,
-    push_decimal, put, put_numeric, uuid_bytes, uuid_text, whole,
+    DAY_MICROS, PG_EPOCH_MICROS, check_text, decimal_parts, decimal_text, field, length, push_decimal, put,
+    put_numeric, uuid_bytes, uuid_text,
 };
 use super::json_text::{self, Verdict};
-use super::rows::{RowBatch, StorageClass, Value};
+use super::numbers::{exact, whole};
+use super::outcome::Reject;
+use super::rows::RowBatch;
 use super::schema::literal;
+use super::value::{StorageClass, Value};
 
 pub(super) use asked::CHARSETS;
 pub use asked::{Charset, TruthWords, Unit};

@@ -1,80 +1,7 @@
 //! Rows on their way from one database to another, many at a time and without an allocation per value.
 
-use serde::Serialize;
-
-/// A value by SQLite's storage classes, in which all rows travel.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub enum Value<'a> {
-    /// NULL.
-    Null,
-    /// A 64-bit integer.
-    Integer(i64),
-    /// A double.
-    Real(f64),
-    /// Text as it is stored, which need not be UTF-8.
-    Text(&'a [u8]),
-    /// Bytes.
-    Blob(&'a [u8]),
-}
-
-/// A storage class.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum StorageClass {
-    /// NULL.
-    Null,
-    /// INTEGER.
-    Integer,
-    /// REAL.
-    Real,
-    /// TEXT.
-    Text,
-    /// BLOB.
-    Blob,
-}
-
-impl StorageClass {
-    /// As SQLite's `typeof` writes it.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Null => "null",
-            Self::Integer => "integer",
-            Self::Real => "real",
-            Self::Text => "text",
-            Self::Blob => "blob",
-        }
-    }
-}
-
-impl Value<'_> {
-    /// Its storage class.
-    pub fn class(&self) -> StorageClass {
-        match self {
-            Self::Null => StorageClass::Null,
-            Self::Integer(_) => StorageClass::Integer,
-            Self::Real(_) => StorageClass::Real,
-            Self::Text(_) => StorageClass::Text,
-            Self::Blob(_) => StorageClass::Blob,
-        }
-    }
-
-    /// For a message: numbers and readable text as they are, anything else by its class; long text is cut.
-    pub fn describe(&self) -> String {
-        match self {
-            Self::Null => "NULL".to_owned(),
-            Self::Integer(number) => number.to_string(),
-            Self::Real(number) => format!("{number:?}"),
-            Self::Text(bytes) => {
-                let text = String::from_utf8_lossy(bytes);
-                match text.char_indices().nth(60) {
-                    Some((end, _)) => format!("{:?}…", text.get(..end).unwrap_or_default()),
-                    None => format!("{text:?}"),
-                }
-            }
-            Self::Blob(bytes) => format!("a blob of {} bytes", bytes.len()),
-        }
-    }
-}
+use super::outcome::Reject;
+use super::value::Value;
 
 #[derive(Debug, Clone, Copy)]
 enum Cell {
@@ -115,7 +42,7 @@ pub struct Refused {
     /// The column within the row.
     pub column: usize,
     /// Why.
-    pub reason: super::convert::Reject,
+    pub reason: Reject,
 }
 
 impl RowBatch {
@@ -170,19 +97,19 @@ impl RowBatch {
     }
 
     /// Adds a value that cannot be expressed: its raw bytes, and why.
-    pub fn push_refused(&mut self, bytes: &[u8], reason: super::convert::Reject) {
+    pub fn push_refused(&mut self, bytes: &[u8], reason: Reject) {
         self.refuse(reason);
         self.push_blob(bytes);
     }
 
     /// Adds text that UTF-8 cannot express, as it is stored.
     pub fn push_refused_text(&mut self, bytes: &[u8]) {
-        self.refuse(super::convert::Reject::NotUtf8);
+        self.refuse(Reject::NotUtf8);
         self.push_text(bytes);
     }
 
     /// Says of the value that was added last that it cannot be expressed, if it is such a text.
-    pub fn refuse_last_if(&mut self, such: impl FnOnce(Value<'_>) -> bool, reason: super::convert::Reject) {
+    pub fn refuse_last_if(&mut self, such: impl FnOnce(Value<'_>) -> bool, reason: Reject) {
         let Some(cell) = self.cells.pop() else { return };
         let refused = matches!(cell, Cell::Text(span) if such(Value::Text(self.bytes_of(span))));
         match cell {
@@ -201,7 +128,7 @@ impl RowBatch {
         bytes.unwrap_or_default()
     }
 
-    fn refuse(&mut self, reason: super::convert::Reject) {
+    fn refuse(&mut self, reason: Reject) {
         let at = self.cells.len();
         self.refused.push(Refused {
             row: at / self.columns.max(1),

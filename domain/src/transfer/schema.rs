@@ -17,9 +17,9 @@ use super::name::{quoted, quoted_list};
 use super::naming::Names;
 use super::plan::{ColumnPlan, NotCarried, Plan, Renamed, TablePlan};
 use super::rendering::Rendering;
-use super::rows::Value;
 use super::survey::TableSurvey;
 use super::translate::{self, Constant, ExprColumn};
+use super::value::Value;
 
 /// PostgreSQL's limit.
 const COLUMNS_MAX: usize = 1600;

@@ -4,11 +4,13 @@ use std::collections::{BTreeMap, HashSet};
 
 use super::blanks::Blanks;
 use super::catalog::{Affinity, ColumnKind, Engine, Key, PgKind};
-use super::convert::{Converter, Normalised, Reject};
+use super::convert::Converter;
 use super::evidence::Evidence;
+use super::outcome::{Normalised, Reject};
 use super::plan::{ColumnPlan, TablePlan};
 use super::rendering::Rendering;
-use super::rows::{ContentSum, Fingerprint, Row, RowBatch, StorageClass, Value};
+use super::rows::{ContentSum, Fingerprint, Row, RowBatch};
+use super::value::{StorageClass, Value};
 
 /// How many rejects are named; all are counted.
 pub const NAMED_REJECTS: usize = 20;
@@ -483,7 +485,7 @@ fn key_hash(row: Row<'_>, columns: &[usize]) -> Option<(Fingerprint, u64)> {
         let value = row.value(*column);
         // 1 and 1.0 are one key to both databases; the same bytes as numbers of two kinds, as a text and as a blob are several.
         let value = match value {
-            Value::Real(number) => super::convert::whole(number).map_or(value, Value::Integer),
+            Value::Real(number) => super::numbers::whole(number).map_or(value, Value::Integer),
             other => other,
         };
         hash.add_bytes(value.class().as_str().as_bytes());

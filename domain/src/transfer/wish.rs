@@ -10,7 +10,7 @@ use super::blanks::{Blank, Blanks};
 use super::catalog::{PgKind, PgType};
 use super::name::in_quotes;
 use super::rendering::{CHARSETS, Rendering};
-use super::rows::Value;
+use super::value::Value;
 
 /// A wish for a column.
 #[derive(Debug, Clone, PartialEq, Eq)]

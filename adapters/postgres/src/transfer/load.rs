@@ -5,11 +5,12 @@ use std::pin::Pin;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use cutover_domain::transfer::convert::Reject;
 use cutover_domain::transfer::name::{quoted, quoted_list};
+use cutover_domain::transfer::outcome::Reject;
 use cutover_domain::transfer::plan::TablePlan;
-use cutover_domain::transfer::rows::{Row, RowBatch, Value};
+use cutover_domain::transfer::rows::{Row, RowBatch};
 use cutover_domain::transfer::survey::{RejectedRow, RowJudge, rejected_row};
+use cutover_domain::transfer::value::Value;
 use cutover_ports::transfer::{
     Care, Position, QuarantinedRow, TableLoader, TableProgress, TransferError, TransferResult,
 };

@@ -7,11 +7,13 @@ use async_trait::async_trait;
 use bytes::{Buf, BytesMut};
 use cutover_domain::transfer::blanks::Blanks;
 use cutover_domain::transfer::catalog::{Catalog, PgKind, Table};
-use cutover_domain::transfer::convert::{Reject, decode};
+use cutover_domain::transfer::convert::decode;
 use cutover_domain::transfer::name::{quoted, quoted_list};
+use cutover_domain::transfer::outcome::Reject;
 use cutover_domain::transfer::rendering::Rendering;
-use cutover_domain::transfer::rows::{RowBatch, Value};
+use cutover_domain::transfer::rows::RowBatch;
 use cutover_domain::transfer::survey::Oddities;
+use cutover_domain::transfer::value::Value;
 use cutover_ports::transfer::{Batches, Range, Scan, TransferError, TransferResult, TransferSource};
 use futures_util::StreamExt;
 use tokio::sync::{Mutex, mpsc};
@@ -455,7 +457,7 @@ fn fields(bytes: &[u8], width: usize) -> Option<Option<(Fields<'_>, usize)>> {
 
 #[cfg(test)]
 mod tests {
-    use cutover_domain::transfer::rows::Value;
+    use cutover_domain::transfer::value::Value;
 
     use super::*;
 

@@ -1,6 +1,6 @@
 //! A value on its way into a statement.
 
-use cutover_domain::transfer::rows::Value;
+use cutover_domain::transfer::value::Value;
 use rusqlite::types::{ToSqlOutput, ValueRef};
 
 /// A value as a parameter: text by its bytes, whatever they are.

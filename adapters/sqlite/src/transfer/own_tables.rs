@@ -1,8 +1,9 @@
 //! Cutover's own tables of a copy, in a SQLite file that is a target.
 
 use cutover_domain::transfer::plan::{Plan, TablePlan};
-use cutover_domain::transfer::rows::{Row, RowBatch, Value};
+use cutover_domain::transfer::rows::{Row, RowBatch};
 use cutover_domain::transfer::survey::RejectedRow;
+use cutover_domain::transfer::value::Value;
 use cutover_ports::transfer::{LedgerEntry, Position, RunStart, TableProgress, UnfinishedRun};
 use rusqlite::{Connection, params};
 

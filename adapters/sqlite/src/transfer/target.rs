@@ -7,13 +7,15 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use cutover_domain::transfer::catalog::{Catalog, ColumnKind, Origin, PgKind, Table};
-use cutover_domain::transfer::convert::{Converter, Reject};
+use cutover_domain::transfer::convert::Converter;
 use cutover_domain::transfer::ddl;
 use cutover_domain::transfer::name::{quoted, quoted_list};
+use cutover_domain::transfer::outcome::Reject;
 use cutover_domain::transfer::plan::{Plan, TablePlan};
-use cutover_domain::transfer::rows::{Row, RowBatch, Value};
+use cutover_domain::transfer::rows::{Row, RowBatch};
 use cutover_domain::transfer::schema::{Schema, Step, Weakened};
 use cutover_domain::transfer::survey::{RowJudge, rejected_row};
+use cutover_domain::transfer::value::Value;
 use cutover_ports::transfer::{
     Care, CopySession, LedgerEntry, Position, RunStart, TableLoader, TableProgress, TransferError,
     TransferResult, TransferTarget, UnfinishedRun,

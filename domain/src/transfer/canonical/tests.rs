@@ -2,7 +2,8 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::transfer::catalog::Affinity;
-use crate::transfer::rows::{RowBatch, Value};
+use crate::transfer::rows::RowBatch;
+use crate::transfer::value::Value;
 
 fn form(logical: Logical) -> Form {
     Form {

@@ -7,9 +7,10 @@ use std::str::FromStr;
 
 use encoding_rs::Encoding;
 
-use super::super::convert::{PG_EPOCH_MICROS, Reject};
+use super::super::convert::PG_EPOCH_MICROS;
 use super::super::name::in_quotes;
-use super::super::rows::Value;
+use super::super::outcome::Reject;
+use super::super::value::Value;
 
 /// The times that PostgreSQL holds, in microseconds since 2000: from 4714-11-24 BC to the end of the year 294276.
 const PG_MICROS: std::ops::Range<i64> = -211_813_488_000_000_000..9_223_371_331_200_000_000;
