@@ -60,7 +60,7 @@ pub(super) fn router() -> OpenApiRouter<App> {
         .routes(routes!(insight))
 }
 
-fn use_case(app: &App) -> Analyses {
+pub(super) fn use_case(app: &App) -> Analyses {
     Analyses::new(app.routing.lab())
 }
 
@@ -274,11 +274,11 @@ async fn outcomes(
     Ok(Json(PageOf::of(request, page, Outcome::from)))
 }
 
-/// That the experiment has an analysis and that it is completed.
-async fn completed(app: &App, id: &str) -> Result<(), HttpError> {
+/// The experiment's analysis, if it is completed.
+pub(super) async fn completed(app: &App, id: &str) -> Result<AnalysisRun, HttpError> {
     let run = use_case(app).get(id).await?;
     if run.status.known() == Some(&AnalysisStatus::Completed) {
-        Ok(())
+        Ok(run)
     } else {
         let message = format!("Analysis of experiment {id} is not completed");
         Err(HttpError::Detail(StatusCode::BAD_REQUEST, message))

@@ -1,6 +1,7 @@
 //! The lab's interface, as its clients know it.
 
 mod analyses;
+mod charts;
 mod documents;
 mod elsewhere;
 mod experiments;
@@ -29,6 +30,7 @@ pub(super) fn router() -> OpenApiRouter<App> {
         .routes(routes!(health))
         .merge(experiments::router())
         .merge(analyses::router())
+        .merge(charts::router())
         .merge(documents::router())
         .merge(explorations::router())
         .merge(research::router())

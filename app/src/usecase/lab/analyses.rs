@@ -100,6 +100,20 @@ impl Analyses {
         entry.ok_or_else(|| UseCaseError::not_found("Executive summary of experiment", experiment_id))
     }
 
+    /// What the application has computed of an analysis and kept under a key.
+    pub async fn kept(&self, analysis_id: &str, key: &str) -> Result<Option<CacheEntry>, UseCaseError> {
+        Ok(self.lab.analysis_cache.get(analysis_id, key).await?)
+    }
+
+    /// The same under every key that begins so, by key.
+    pub async fn kept_beginning(
+        &self,
+        analysis_id: &str,
+        prefix: &str,
+    ) -> Result<Vec<CacheEntry>, UseCaseError> {
+        Ok(self.lab.analysis_cache.list(analysis_id, prefix).await?)
+    }
+
     async fn of_active(&self, experiment_id: &str) -> Result<AnalysisRun, UseCaseError> {
         let experiment = self.lab.experiments.get(experiment_id).await?;
         experiment.ok_or_else(|| UseCaseError::not_found("Experiment", experiment_id))?;
