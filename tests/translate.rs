@@ -401,7 +401,8 @@ impl Both {
 
     /// An index must order the rows alike and find the same ones equal.
     async fn index_part(&mut self, sql: &str) {
-        let Ok(made) = translate::index_part(sql, &self.columns) else {
+        let collation = ["BINARY", "NOCASE", "RTRIM"][self.compared % 3];
+        let Ok(made) = translate::index_part(sql, Some(collation), &self.columns) else {
             self.refused += 1;
             return;
         };
@@ -409,7 +410,10 @@ impl Both {
         let dense = |expression: &str, nulls: &str| {
             format!("SELECT k, dense_rank() OVER (ORDER BY {expression}{nulls}) FROM tab ORDER BY k")
         };
-        let mut statement = self.sqlite.prepare(&dense(&format!("({sql})"), "")).unwrap();
+        let mut statement = self
+            .sqlite
+            .prepare(&dense(&format!("({sql}) COLLATE {collation}"), ""))
+            .unwrap();
         let expected: Result<Vec<String>, _> = statement
             .query_map([], |row| Ok(row.get::<_, i64>(1)?.to_string()))
             .unwrap()

@@ -254,10 +254,10 @@ fn the_readers_of_sql_take_any_text() {
                 translate::names(&check.expression);
             }
             for (_, expression) in &table.generated {
-                drop(translate::index_part(expression, &[]));
+                drop(translate::index_part(expression, None, &[]));
             }
             for part in ddl::index_parts(&sql) {
-                drop(translate::index_part(&part, &[]));
+                drop(translate::index_part(&part, None, &[]));
             }
             ddl::predicate(&sql);
             ddl::module_arguments(&sql);

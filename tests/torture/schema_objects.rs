@@ -2,7 +2,7 @@
 
 use cutover_tests::rusqlite::Connection;
 
-use crate::theme::Theme;
+use crate::theme::{Theme, execute};
 
 #[tokio::test]
 async fn generated_columns() {
@@ -30,6 +30,72 @@ async fn generated_columns() {
         copied
             .behaves(&["INSERT INTO t (price, quantity, first, last) VALUES (2.5, 4, 'b', 'c')"])
             .await;
+    }
+}
+
+#[tokio::test]
+async fn generated_columns_keep_their_not_null() {
+    let theme = Theme::new(
+        "CREATE TABLE t (id INTEGER PRIMARY KEY, a INT, k INT NOT NULL AS (a + 1), l INT NOT NULL AS (a * 2) STORED, m AS (a));
+         INSERT INTO t (a) VALUES (1), (2);",
+    );
+    let copied = theme.equal().await;
+    copied
+        .behaves(&[
+            "INSERT INTO t (a) VALUES (3)",
+            "INSERT INTO t (a) VALUES (NULL)",
+            "UPDATE t SET a = NULL WHERE id = 1",
+        ])
+        .await;
+}
+
+#[tokio::test]
+async fn null_where_a_rule_forbids_it_is_met_by_what_is_computed() {
+    let theme = Theme::made("null.db", |path| {
+        execute(
+            path,
+            "CREATE TABLE t (id INTEGER PRIMARY KEY, a INT, g AS (max(a, 1)), CHECK (typeof(a) <> 'text'));
+             INSERT INTO t (a) VALUES (0), (NULL), (5);
+             PRAGMA writable_schema = ON;
+             UPDATE sqlite_schema SET sql = replace(sql, 'a INT', 'a INT NOT NULL') WHERE name = 't';",
+        );
+    });
+    let copied = theme.equal().await;
+    copied.lists(&["a"]);
+}
+
+#[tokio::test]
+async fn zeros_without_a_sign() {
+    let theme = Theme::new(
+        "CREATE TABLE t (id INTEGER PRIMARY KEY, r REAL DEFAULT -0.0, minus AS (-r), product REAL AS (r * -1.0) STORED, virtual REAL AS (r * -1.0));
+         INSERT INTO t (r) VALUES (0.0), (1.5), (-2.0), (NULL);",
+    );
+    let copied = theme.equal().await;
+    copied.behaves(&["INSERT INTO t DEFAULT VALUES"]).await;
+    copied.comes_back().await;
+}
+
+#[tokio::test]
+async fn a_column_of_another_type_by_now() {
+    for (change, of) in [
+        ("ALTER TABLE t ALTER j TYPE jsonb", "t.j"),
+        ("ALTER TABLE t ALTER a TYPE double precision", "t.a"),
+        ("ALTER TABLE t ALTER a TYPE numeric", "t.a"),
+        ("ALTER TABLE t ALTER r TYPE bigint", "t.r"),
+        ("ALTER TABLE t ALTER a TYPE money USING a::numeric::money", "t.a"),
+        ("ALTER TABLE t ALTER d TYPE timestamptz", "t.d"),
+    ] {
+        let theme = Theme::new(
+            "CREATE TABLE t (id INTEGER PRIMARY KEY, a INT, j JSON, r REAL, d DATETIME, s TEXT);
+             INSERT INTO t VALUES (1, 5, '{\"a\":1}', 1.5, '2024-01-01 10:00:00', 'x');",
+        );
+        let copied = theme.equal().await;
+        copied
+            .client()
+            .batch_execute(&format!("ALTER TABLE t ALTER s TYPE varchar(9); {change}"))
+            .await
+            .unwrap();
+        copied.is_refused_back_at_once(of).await;
     }
 }
 
@@ -141,6 +207,44 @@ async fn indexes_of_every_kind() {
             "INSERT INTO t (a, b) VALUES ('q', 3) RETURNING id",
         ])
         .await;
+}
+
+#[tokio::test]
+async fn collations_of_expressions() {
+    let theme = Theme::new(
+        "CREATE TABLE folded (a TEXT); CREATE UNIQUE INDEX u1 ON folded ((a || '') COLLATE nocase); INSERT INTO folded VALUES ('q');
+         CREATE TABLE trimmed (a TEXT); CREATE UNIQUE INDEX u2 ON trimmed (lower(a) COLLATE rtrim); INSERT INTO trimmed VALUES ('q');
+         CREATE TABLE lists (x TEXT CHECK (x IN ('a' COLLATE nocase)), y TEXT CHECK (y NOT IN ('q' COLLATE nocase)),
+                             z TEXT COLLATE nocase CHECK (z IN ('a' COLLATE binary)), v TEXT CHECK (v IN ('a' COLLATE nocase, 'b')));
+         INSERT INTO lists VALUES ('A', 'r', 'a', 'a');",
+    );
+    let copied = theme.equal().await;
+    copied
+        .behaves(&[
+            "INSERT INTO folded VALUES ('Q')",
+            "INSERT INTO folded VALUES ('q ')",
+            "INSERT INTO trimmed VALUES ('Q  ')",
+            "INSERT INTO trimmed VALUES (' q')",
+            "INSERT INTO lists (x) VALUES ('a')",
+            "INSERT INTO lists (x) VALUES ('b')",
+            "INSERT INTO lists (y) VALUES ('Q')",
+            "INSERT INTO lists (z) VALUES ('A')",
+            "INSERT INTO lists (v) VALUES ('A')",
+        ])
+        .await;
+    copied.comes_back().await;
+}
+
+#[tokio::test]
+async fn rules_over_columns_whose_type_was_asked_for() {
+    let theme = Theme::new(
+        "CREATE TABLE t (id INTEGER PRIMARY KEY, r REAL CHECK (r / 2 = 1.5), s REAL CHECK (typeof(s) = 'real'));
+         INSERT INTO t VALUES (1, 3.0, 3.0);
+         CREATE TABLE q (r REAL); CREATE UNIQUE INDEX half ON q (r / 2); INSERT INTO q VALUES (2.0), (3.0);",
+    )
+    .asking(&["t.r=bigint", "t.s=bigint", "q.r=integer"]);
+    let copied = theme.equal().await;
+    copied.lists(&["half"]).lists(&["t_check"]);
 }
 
 #[tokio::test]

@@ -648,6 +648,18 @@ impl Copied {
         assert_eq!(written, 0, "nothing was to be written");
     }
 
+    /// What the database has been made into does not come back, which is known before any value is looked at.
+    pub(crate) async fn is_refused_back_at_once(&self, naming: &str) {
+        let url = self.theme.database().await.url();
+        let back = self.theme.elsewhere.path().join("none.db");
+        let arguments = [OsStr::new("copy"), OsStr::new(&url), back.as_os_str()];
+        let ended = run(self.theme.elsewhere.path(), None, &arguments).await;
+        let said = ended.with(4, "copy of a way back that is refused").stderr;
+        assert!(said.contains(naming), "{naming} is not named: {said}");
+        let written = fs::metadata(&back).map_or(0, |file| file.len());
+        assert_eq!(written, 0, "nothing was to be written");
+    }
+
     /// The file that came back is verified against the database.
     pub(crate) async fn is_verified_back(&self) -> &Self {
         self.theme.verify_back().await;

@@ -372,6 +372,12 @@ impl PgKind {
             _ => Self::Other,
         }
     }
+
+    /// Whether values of both types come in the same binary form.
+    pub fn is_sent_like(self, other: Self) -> bool {
+        let is_text = |kind| matches!(kind, Self::Text | Self::Varchar(_) | Self::Char(_));
+        std::mem::discriminant(&self) == std::mem::discriminant(&other) || (is_text(self) && is_text(other))
+    }
 }
 
 /// Whether and how the database computes a column.

@@ -412,7 +412,7 @@ impl Rendering {
                 b"integer" => batch.push_integer(written_integer(raw)?),
                 b"real" => batch.push_real(written_real(raw)?),
                 b"text" => batch.push_text(raw),
-                b"blob" => batch.push_blob(raw),
+                b"blob" if *self == Self::MixedBytea => batch.push_blob(raw),
                 _ => return None,
             },
             Self::EpochTimestamp(unit) | Self::EpochTimestamptz(unit) => {

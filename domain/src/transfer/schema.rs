@@ -195,23 +195,28 @@ impl TablePlan {
     }
 
     /// The columns as expressions see them. One with values of several classes is none that an expression of PostgreSQL could speak of.
-    fn expression_columns(&self) -> Vec<ExprColumn> {
-        let computed = self.computed.iter().map(|(_, column, _)| column);
-        let each = self.columns.iter().chain(computed);
-        each.filter_map(|plan| self.expression_column(plan)).collect()
+    fn expression_columns(&self, survey: &TableSurvey) -> Vec<ExprColumn> {
+        let stored = self.columns.iter().enumerate();
+        let stored = stored.map(|(at, plan)| (plan, survey.has_null(at)));
+        // One with NULL in spite of its NOT NULL is not computed.
+        let computed = self.computed.iter().map(|(_, plan, _)| (plan, false));
+        let each = stored.chain(computed);
+        each.filter_map(|(plan, has_null)| self.expression_column(plan, has_null))
+            .collect()
     }
 
-    fn expression_column(&self, plan: &ColumnPlan) -> Option<ExprColumn> {
+    fn expression_column(&self, plan: &ColumnPlan, has_null: bool) -> Option<ExprColumn> {
         let column = self.source_column(plan)?;
         let (ColumnKind::Postgres(kind), ColumnKind::Sqlite { affinity, .. }) =
             (plan.kind.as_ref()?, &column.kind)
         else {
             return None;
         };
-        // Where the type does not tell what SQLite has, no expression over it can be given the same meaning.
+        // Where the type does not tell what SQLite has, no expression over it can be given the same meaning; nor where it has no way
+        // back, as it was asked for.
         let told_otherwise =
             |rendering: &Rendering| *rendering == Rendering::UuidBlob || rendering.is_asked();
-        let untold = plan.class_column.is_some() || plan.rendering.as_ref().is_some_and(told_otherwise);
+        let untold = plan.class_column.is_some() || plan.rendering.as_ref().is_none_or(told_otherwise);
         let kind = if untold { PgKind::Other } else { kind.kind };
         Some(ExprColumn {
             source: plan.source.clone(),
@@ -219,7 +224,7 @@ impl TablePlan {
             kind,
             affinity: *affinity,
             collation: column.collation.clone(),
-            not_null: column.not_null,
+            not_null: column.not_null && !has_null,
             null_is_text: !plan.blanks.is_none(),
         })
     }
@@ -233,7 +238,7 @@ impl TablePlan {
             .filter(|column| column.generated != Generated::No)
             .map(|column| column.name.to_ascii_lowercase())
             .collect();
-        let columns = self.expression_columns();
+        let columns = self.expression_columns(survey);
         for (place, column) in self.source.columns.iter().enumerate() {
             let (Generated::Stored(sql) | Generated::Virtual(sql)) = &column.generated else {
                 continue;
@@ -244,7 +249,9 @@ impl TablePlan {
             let on_another = translate::names(sql)
                 .iter()
                 .any(|name| generated.contains(&name.to_ascii_lowercase()));
-            let expression = match self.columns.get(at).and_then(|plan| self.expression_column(plan)) {
+            let has_null = survey.has_null(at);
+            let into = self.columns.get(at);
+            let expression = match into.and_then(|plan| self.expression_column(plan, has_null)) {
                 _ if self.not_computed.is_some() => {
                     let said = self.not_computed.as_deref().unwrap_or_default();
                     Err(format!(
@@ -252,6 +259,9 @@ impl TablePlan {
                     ))
                 }
                 _ if on_another => Err("it is computed from another generated column".to_owned()),
+                _ if column.not_null && has_null => {
+                    Err("rows have NULL there although it is NOT NULL".to_owned())
+                }
                 Some(into) if into.null_is_text => {
                     Err("NULL stands for a text there, as asked for".to_owned())
                 }
@@ -359,13 +369,13 @@ impl Maker<'_> {
                 table.source.name
             ));
         }
-        let expressions = table.expression_columns();
+        let expressions = table.expression_columns(survey);
         let key = self.usable_primary_key(table, survey);
         let mut definitions = Vec::with_capacity(columns);
         for (place, column) in table.source.columns.iter().enumerate() {
             let computed = table.computed.iter().find(|(at, _, _)| *at == place);
             if let Some((_, plan, expression)) = computed {
-                definitions.push(self.column(table, column, plan, Some(expression), false));
+                definitions.push(self.column(table, column, plan, Some(expression), column.not_null));
             } else if let Some(at) = table.columns.iter().position(|plan| plan.source == column.name)
                 && let Some(plan) = table.columns.get(at)
             {
@@ -446,7 +456,8 @@ impl Maker<'_> {
             sql.push_str(" COLLATE \"C\"");
         }
         if let Some(expression) = computed {
-            return format!("{sql} GENERATED ALWAYS AS ({expression}) STORED");
+            let not_null = if not_null { " NOT NULL" } else { "" };
+            return format!("{sql} GENERATED ALWAYS AS ({expression}) STORED{not_null}");
         }
         if column.identity != Identity::No && kind.kind == PgKind::Int8 {
             sql.push_str(" GENERATED BY DEFAULT AS IDENTITY");
@@ -460,7 +471,7 @@ impl Maker<'_> {
             }
         } else if let Some(default) = &column.default {
             let into = table
-                .expression_column(plan)
+                .expression_column(plan, false)
                 .filter(|_| plan.class_column.is_none());
             let asked = plan.rendering.as_ref().filter(|rendering| rendering.is_asked());
             let translated = match into {
@@ -1047,7 +1058,8 @@ fn index_part(table: &TablePlan, part: &IndexPart, expressions: &[ExprColumn]) -
         let Some(expression) = &part.expression else {
             return Err("it is over the rowid, which is no column".to_owned());
         };
-        let sql = translate::index_part(expression, expressions).map_err(|reason| reason.0)?;
+        let sql = translate::index_part(expression, part.collation.as_deref(), expressions)
+            .map_err(|reason| reason.0)?;
         return Ok(made(sql.clone(), sql, false));
     };
     let computed = || {

@@ -64,13 +64,23 @@ pub fn value(sql: &str, columns: &[ExprColumn], into: &ExprColumn) -> Result<Str
     Ok(assign::assigned(translator.typed(&tree::parse(sql)?)?, into)?.sql)
 }
 
-/// An expression that an index is made of, in parentheses. It is immutable, and equal where SQLite's is.
-pub fn index_part(sql: &str, columns: &[ExprColumn]) -> Result<String, Untranslatable> {
+/// An expression that an index is made of, in parentheses, under the collation that the index tells of it (none: BINARY). It is
+/// immutable, and equal where SQLite's is.
+pub fn index_part(
+    sql: &str,
+    collation: Option<&str>,
+    columns: &[ExprColumn],
+) -> Result<String, Untranslatable> {
     let translator = Translator {
         columns,
         place: Place::Row,
     };
-    let typed = translator.compared(&tree::parse(sql)?)?;
+    // Not the one that a column in it brings along, which counts in comparisons only.
+    let collation = typed::Collation::of(collation.unwrap_or("BINARY"))?;
+    let typed = typed::Typed {
+        collation: Some((collation, true)),
+        ..translator.typed(&tree::parse(sql)?)?
+    };
     if let typed::Class::Other(_) | typed::Class::Null = typed.class {
         return Err(Untranslatable(format!(
             "PostgreSQL does not order {} as SQLite does",

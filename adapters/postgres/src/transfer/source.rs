@@ -153,7 +153,7 @@ impl TransferSource for PgSource {
             .columns
             .iter()
             .map(|name| Form::of(&scan.table, name))
-            .collect();
+            .collect::<TransferResult<_>>()?;
         let classes = forms.iter().filter_map(|form| form.class_column.as_ref());
         let sql = format!(
             "COPY (SELECT {} FROM ONLY {}.{} OFFSET {}) TO STDOUT (FORMAT binary)",
@@ -308,18 +308,32 @@ struct Form {
 }
 
 impl Form {
-    fn of(table: &Table, name: &str) -> Self {
+    /// Refused if the column has another type by now than a copy has made it with: what was noted of its values is not about these.
+    fn of(table: &Table, name: &str) -> TransferResult<Self> {
         let column = table.columns.iter().find(|column| column.name == name);
         let made_for = column.and_then(|column| column.made_for.clone());
         let made_for = made_for.unwrap_or_default();
-        Self {
-            kind: column
-                .and_then(|column| column.pg_type())
-                .map_or(PgKind::Other, |kind| kind.kind),
+        let pg_type = column.and_then(|column| column.pg_type());
+        let kind = pg_type.map_or(PgKind::Other, |is| is.kind);
+        if let Some(rendering) = &made_for.rendering {
+            let made = rendering.pg_type();
+            if !kind.is_sent_like(made.kind) {
+                return Err(TransferError::Refused(format!(
+                    "{}.{name} was made as {} and is {} now: how its values are written in SQLite was noted for the former. Give it its \
+                     type back (ALTER TABLE … ALTER COLUMN … TYPE {}), or leave the table out (--exclude)",
+                    table.name,
+                    made.name,
+                    pg_type.map_or("of another type", |is| &is.name),
+                    made.name
+                )));
+            }
+        }
+        Ok(Self {
+            kind,
             rendering: made_for.rendering,
             blanks: made_for.blanks,
             class_column: made_for.class_column,
-        }
+        })
     }
 }
 

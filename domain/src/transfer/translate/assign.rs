@@ -60,6 +60,14 @@ pub(super) fn assigned(typed: Typed, into: &ExprColumn) -> Result<Typed> {
         PgKind::Float8 if into.affinity != Affinity::Text => {
             let typed = typed.numeral();
             match typed.class {
+                // A whole number may be INTEGER or REAL where the column does not make it one of them.
+                Class::Number if into.affinity == Affinity::Blob => refused(&typed),
+                // A column of this affinity stores no negative zero.
+                Class::Real { .. } | Class::Number
+                    if into.affinity == Affinity::Real && typed.constant.is_none() =>
+                {
+                    Ok(atom(format!("{} + 0", typed.operand())))
+                }
                 Class::Real { .. } | Class::Number => Ok(typed),
                 // REAL affinity makes a double of it as PostgreSQL does.
                 Class::Integer { .. } if into.affinity == Affinity::Real => Ok(atom(typed.as_double())),
@@ -117,6 +125,8 @@ pub(super) fn constant_in(typed: Typed, affinity: Affinity) -> Result<Typed> {
             )]
             Typed::integer(n as i64)
         }
+        // -0.0 + 0.0 is 0.0: such a column stores no negative zero.
+        (Constant::Real(n), Affinity::Real) => Typed::real(n + 0.0),
         (Constant::Real(n), _) => Typed::real(n),
         (Constant::Text(text), _) => Typed::text(&text),
     })

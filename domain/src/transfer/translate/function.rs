@@ -38,11 +38,10 @@ pub(super) fn call(translator: &Translator<'_>, name: &str, arguments: &[Expr]) 
         ("length", 1) => length(typed(0)?),
         ("octet_length", 1) => {
             let argument = typed(0)?;
-            let argument = if argument.class == Class::Blob {
-                argument
-            } else {
-                argument.text_argument()?
-            };
+            if argument.class != Class::Blob {
+                let reason = "octet_length of a text depends on the encoding of the file".to_owned();
+                return Err(Untranslatable(reason));
+            }
             Ok(Typed::atom(
                 format!("octet_length({})", argument.sql),
                 Class::small(0, 1 << 30),
@@ -139,8 +138,13 @@ pub(super) fn call(translator: &Translator<'_>, name: &str, arguments: &[Expr]) 
         ("hex", 1) => hex(&typed(0)?),
         ("unicode", 1) => {
             let argument = typed(0)?.text_argument()?;
+            // SQLite reads U+FFFE and U+FFFF as the replacement character.
+            let readable = format!(
+                "translate({}, '\u{fffe}\u{ffff}', '\u{fffd}\u{fffd}')",
+                argument.sql
+            );
             Ok(Typed::atom(
-                format!("nullif(ascii({}), 0)", argument.sql),
+                format!("nullif(ascii({readable}), 0)"),
                 Class::small(1, 0x0010_ffff),
                 true,
             ))

@@ -202,7 +202,12 @@ impl Translator<'_> {
                 return Err(Untranslatable(format!("{} is used as a number", class.words())));
             }
         };
-        let sign = if operator == Unary::Minus { "-" } else { "~" };
+        let sign = match (operator, class) {
+            // SQLite subtracts it from 0, which makes no negative zero.
+            (Unary::Minus, Class::Real { .. } | Class::Number) if typed.constant.is_none() => "0 - ",
+            (Unary::Minus, _) => "-",
+            _ => "~",
+        };
         let (cast, nullable) = (widened(&typed, class), typed.nullable);
         Ok(Typed::compound(format!("{sign}{cast}"), class, nullable))
     }
@@ -295,6 +300,25 @@ impl Translator<'_> {
             return Ok(Typed::atom("FALSE".to_owned(), Class::Bool, false));
         }
         let value = self.compared(value)?;
+        if let [alone] = list
+            && alone.collates()
+        {
+            // SQLite reads it as a comparison if it is a constant, and then its collation counts.
+            return match &alone.node {
+                Node::Collate(constant, _)
+                    if constant.children().is_empty() && !self.has_column(constant) =>
+                {
+                    let alone = Typed {
+                        affinity: None,
+                        ..self.compared(alone)?
+                    };
+                    compare(Binary::Equal, &value, &alone)
+                }
+                _ => Err(Untranslatable(
+                    "COLLATE stands inside of a list of one".to_owned(),
+                )),
+            };
+        }
         // What is in the list has neither affinity nor collation here, not even if it is a column.
         let list: Vec<Typed> = list
             .iter()
