@@ -644,6 +644,59 @@ async fn a_context_that_is_off_is_neither_served_nor_made() {
 }
 
 #[tokio::test]
+async fn the_order_of_rows_outlives_the_move() {
+    let plan = "CREATE TABLE file_metadata (id VARCHAR NOT NULL PRIMARY KEY, filename VARCHAR NOT NULL, content_type VARCHAR NOT NULL, size INTEGER NOT NULL, created_at DATETIME);
+        CREATE TABLE conversations (id VARCHAR NOT NULL PRIMARY KEY, title VARCHAR NOT NULL, created_at DATETIME, updated_at DATETIME);
+        CREATE TABLE messages (id VARCHAR NOT NULL PRIMARY KEY, conversation_id VARCHAR NOT NULL REFERENCES conversations (id), role VARCHAR NOT NULL, content TEXT NOT NULL, created_at DATETIME, attachments JSON);";
+    // The original's own statements, which know of no order but that of the rows.
+    let rows = |from: u8| {
+        (from..from + 3).fold(String::new(), |sql, n| {
+            let id = format!("{:x}0000000-0000-4000-8000-000000000000", 15 - n);
+            sql + &format!(
+                "INSERT INTO conversations (id, title) VALUES ('{id}', 't{n}');
+                 INSERT INTO messages (id, conversation_id, role, content) VALUES ('z{id}', '{id}', 'user', 'a'), ('a{id}', '{id}', 'user', 'b');"
+            )
+        })
+    };
+    for migrated in [false, true] {
+        let (place, database) = (Place::new(), lab_database().await);
+        let file = world::file(&place.path("w.db"));
+        file.execute_batch(&format!("{plan}{}", rows(0))).unwrap();
+        drop(file);
+        place.write("cutover.toml", &format!(
+            "[lab]\nenabled = false\n[market]\nenabled = false\n[writer]\nsqlite_path = \"w.db\"\n[postgres]\nurl = \"{}\"\n[repositories]\ndefault = \"postgres\"\n",
+            database.url()
+        ));
+        place.run(["migrate", "up", "--on", "postgres"]).await.with(0);
+        if migrated {
+            place.run(["migrate", "up", "--on", "sqlite"]).await.with(0);
+        }
+        let file = world::file(&place.path("w.db"));
+        file.execute_batch(&rows(3)).unwrap();
+        drop(file);
+        place.run(["copy"]).await.with(0);
+        place.run(["verify"]).await.with(0);
+        let service = place.serve(&[]).await;
+        make(&service, "t6").await;
+        let list = service.get(CONVERSATIONS).await.json();
+        let titles: Vec<&Value> = list.as_array().unwrap().iter().map(|one| &one["title"]).collect();
+        assert_eq!(
+            titles,
+            ["t0", "t1", "t2", "t3", "t4", "t5", "t6"],
+            "migrated: {migrated}"
+        );
+        for one in &list.as_array().unwrap()[..6] {
+            let path = format!("{CONVERSATIONS}/{}", one["id"].as_str().unwrap());
+            let shown = service.get(&path).await.json();
+            assert_eq!(
+                [&shown["messages"][0]["content"], &shown["messages"][1]["content"]],
+                ["a", "b"]
+            );
+        }
+    }
+}
+
+#[tokio::test]
 async fn an_old_file_is_served_taken_over_copied_and_proven() {
     let (place, database) = (Place::new(), lab_database().await);
     place.write("cutover.toml", &format!(

@@ -520,7 +520,12 @@ impl<'a> Pair<'a> {
                     column.name,
                     counted(count, "value")
                 );
-                let filled = column.default.is_some() || !column.writable();
+                // A copy puts the rowids there.
+                let is_order = side
+                    .table
+                    .order_column()
+                    .is_some_and(|order| order.name == column.name);
+                let filled = column.default.is_some() || !column.writable() || is_order;
                 if count == 0 || (lacking == "source" && filled) {
                     report.notes.push(text);
                 } else {

@@ -638,6 +638,15 @@ impl Catalog {
 }
 
 impl Table {
+    /// The column in which the tables of conversations and messages tell the order of their rows; files of before have nothing but their
+    /// rowids for that.
+    pub fn order_column(&self) -> Option<&Column> {
+        let index = format!("{}_position_idx", self.name);
+        let is_ordered = ["conversations", "messages"].contains(&self.name.as_str())
+            && self.indexes.iter().any(|one| one.name == index);
+        self.column("position").filter(|_| is_ordered)
+    }
+
     /// The column that `name` means: the one of exactly this name, else the only one that differs by ASCII case.
     pub fn column(&self, name: &str) -> Option<&Column> {
         by_name(&self.columns, name, |column| &column.name)

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use super::blanks::Blanks;
 use super::catalog::{
-    Affinity, Catalog, Column, ColumnKind, Engine, Key, Origin, Other, OtherKind, PgKind, Table,
+    Affinity, Catalog, Column, ColumnKind, Engine, Key, Origin, Other, OtherKind, PgKind, Storage, Table,
 };
 use super::naming::Names;
 use super::rendering::Rendering;
@@ -293,6 +293,26 @@ fn column_for<'a>(column: &Column, into: &'a Table) -> Option<&'a Column> {
     }
 }
 
+/// The rowids for the column that tells the order of rows, where the source has none.
+fn order_of_rows(from: &Table, into: &Table) -> Option<ColumnPlan> {
+    let order = into.order_column()?;
+    let has_rowids = matches!(from.storage, Storage::Rowid { .. })
+        && [order.name.as_str(), "rowid"]
+            .iter()
+            .all(|name| from.column(name).is_none());
+    has_rowids.then(|| ColumnPlan {
+        source: "rowid".to_owned(),
+        target: order.name.clone(),
+        kind: Some(order.kind.clone()),
+        rendering: None,
+        blanks: Blanks::default(),
+        class_column: None,
+        why: String::new(),
+        not_null: order.not_null,
+        added: false,
+    })
+}
+
 fn matched(from: &Table, into: &Table, engine: Engine) -> Result<TablePlan, String> {
     let mut columns = Vec::with_capacity(from.columns.len());
     for column in &from.columns {
@@ -315,6 +335,7 @@ fn matched(from: &Table, into: &Table, engine: Engine) -> Result<TablePlan, Stri
             None => columns.push(added(column, column.name.clone(), engine)),
         }
     }
+    columns.extend(order_of_rows(from, into));
     for column in &into.columns {
         let given = columns.iter().any(|plan| plan.target == column.name);
         let optional = !column.not_null || column.default.is_some() || !column.writable();
