@@ -18,7 +18,7 @@ enum Step {
 
 /// `text LIKE pattern`: A to Z and a to z are alike, and there is no escape character unless one is named.
 pub(super) fn like(text: Typed, pattern: Typed, escape: Option<&Typed>) -> Result<Typed> {
-    let (text, pattern) = (text.texted()?, pattern.texted()?);
+    let (text, pattern) = (text.texted()?, readable(pattern.texted()?)?);
     let nullable = text.nullable || pattern.nullable;
     let escape = match escape.map(|escape| &escape.constant) {
         None => None,
@@ -46,6 +46,16 @@ pub(super) fn like(text: Typed, pattern: Typed, escape: Option<&Typed>) -> Resul
     };
     let sql = format!("{} LIKE {pattern}", lower(&text.sql));
     Ok(Typed::compound(sql, Class::Bool, nullable))
+}
+
+/// SQLite reads U+FFFE and U+FFFF as the replacement character, wherever a pattern has or meets one of the three.
+fn readable(pattern: Typed) -> Result<Typed> {
+    match &pattern.constant {
+        Some(Constant::Text(text)) if text.contains(['\u{fffd}', '\u{fffe}', '\u{ffff}']) => Err(
+            Untranslatable("SQLite takes several characters for the replacement character".to_owned()),
+        ),
+        _ => Ok(pattern),
+    }
 }
 
 /// The steps of a LIKE pattern: characters from `folded`, the escape character as it is in `written`.
@@ -101,7 +111,7 @@ fn like_pattern(steps: &[Step]) -> String {
 
 /// `text GLOB pattern`, which minds case.
 pub(super) fn glob(text: Typed, pattern: Typed) -> Result<Typed> {
-    let (text, pattern) = (text.texted()?, pattern.texted()?);
+    let (text, pattern) = (text.texted()?, readable(pattern.texted()?)?);
     let nullable = text.nullable || pattern.nullable;
     let Some(Constant::Text(pattern)) = &pattern.constant else {
         return Err(Untranslatable("the pattern of GLOB is not a string".to_owned()));
