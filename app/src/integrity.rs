@@ -8,9 +8,8 @@ use std::time::{Duration, Instant};
 
 use cutover_domain::relations::{RELATIONS, Relation};
 use cutover_domain::time::Timestamp;
-use cutover_ports::StoreResult;
 use cutover_ports::clock::Clock;
-use cutover_ports::integrity::{BrokenRule, Integrity};
+use cutover_ports::integrity::{BrokenRule, Integrity, References};
 use metrics::gauge;
 use serde_json::{Value, json};
 
@@ -248,12 +247,10 @@ impl Examinations {
         {
             return Ok(last.report);
         }
-        if self.closed.load(Ordering::Relaxed) {
-            return Err("the service is stopping".to_owned());
-        }
+        go_on(&self.closed)?;
         let begun = Instant::now();
         let at = self.clock.now();
-        let report = Arc::new(examine(&self.config, at, begun).await?);
+        let report = Arc::new(self.examine(at, begun).await?);
         report.publish();
         *self.last.lock().unwrap_or_else(PoisonError::into_inner) = Some(Last {
             begun,
@@ -272,31 +269,48 @@ impl Examinations {
         }
     }
 
-    /// Waits for the examination that is under way, and lets no other begin: a file is only closed whole when nobody reads it.
+    /// Breaks off the examination that is under way, and lets no other begin: a file is only closed whole when nobody reads it. What is
+    /// under way ends with its statement; that one is waited for as long as requests are.
     pub async fn close(&self) {
         self.closed.store(true, Ordering::Relaxed);
-        drop(self.turn.lock().await);
+        let patience = self.config.server.shutdown_timeout;
+        if tokio::time::timeout(patience, self.turn.lock()).await.is_err() {
+            tracing::warn!(?patience, "an examination of the databases did not end in time");
+        }
+    }
+
+    async fn examine(&self, at: Timestamp, begun: Instant) -> Result<Report, String> {
+        let config = &self.config;
+        let status = status::gather(config).await.map_err(|error| error.to_string())?;
+        let examiners = Examiners::open(config).map_err(|error| error.to_string())?;
+        let contexts = config.contexts();
+        let orphans = find_orphans(&contexts, &examiners, &self.closed).await?;
+        let broken = find_broken(&contexts, &examiners, &self.closed).await?;
+        Ok(Report {
+            at,
+            took: begun.elapsed(),
+            status,
+            orphans,
+            broken,
+        })
     }
 }
 
-async fn examine(config: &Config, at: Timestamp, begun: Instant) -> Result<Report, String> {
-    let status = status::gather(config).await.map_err(|error| error.to_string())?;
-    let examiners = Examiners::open(config).map_err(|error| error.to_string())?;
-    let contexts = config.contexts();
-    let orphans = find_orphans(&contexts, &examiners).await?;
-    let broken = find_broken(&contexts, &examiners).await?;
-    Ok(Report {
-        at,
-        took: begun.elapsed(),
-        status,
-        orphans,
-        broken,
-    })
+/// An error once the service is stopping.
+fn go_on(closed: &AtomicBool) -> Result<(), String> {
+    if closed.load(Ordering::Relaxed) {
+        return Err("the service is stopping".to_owned());
+    }
+    Ok(())
 }
 
 /// References whose row is not where its repository runs. What stands in the database that a repository does not run on is not looked
 /// at: it is a copy, planted or left behind.
-async fn find_orphans(contexts: &[ContextConfig], examiners: &Examiners) -> Result<Vec<Orphans>, String> {
+async fn find_orphans(
+    contexts: &[ContextConfig],
+    examiners: &Examiners,
+    closed: &AtomicBool,
+) -> Result<Vec<Orphans>, String> {
     let home = |table: &str| {
         contexts.iter().find_map(|context| {
             let mut repositories = context.repositories.iter();
@@ -315,7 +329,7 @@ async fn find_orphans(contexts: &[ContextConfig], examiners: &Examiners) -> Resu
         else {
             continue;
         };
-        let (rows, missing) = orphans_of(relation, children.as_ref(), parents.as_ref())
+        let (rows, missing) = orphans_of(relation, children.as_ref(), parents.as_ref(), closed)
             .await
             .map_err(|error| format!("{}.{}: {error}", relation.child, relation.column))?;
         if rows > 0 {
@@ -336,26 +350,42 @@ async fn orphans_of(
     relation: &'static Relation,
     children: &dyn Integrity,
     parents: &dyn Integrity,
-) -> StoreResult<(u64, Vec<String>)> {
+    closed: &AtomicBool,
+) -> Result<(u64, Vec<String>), String> {
     let (mut rows, mut named) = (0, Vec::new());
     let mut after: Option<String> = None;
     loop {
-        let references = children.references(relation, after, KEYS).await?;
-        let keys: Vec<String> = references.iter().map(|(key, _)| key.clone()).collect();
-        if keys.is_empty() {
-            return Ok((rows, named));
-        }
-        after = keys.last().cloned();
-        let missing = parents.missing(relation, &keys).await?;
+        go_on(closed)?;
+        let References { keys: found, next } = children
+            .references(relation, after, KEYS)
+            .await
+            .map_err(|error| error.to_string())?;
+        let keys: Vec<String> = found.iter().map(|(key, _)| key.clone()).collect();
+        let missing = if keys.is_empty() {
+            Vec::new()
+        } else {
+            parents
+                .missing(relation, &keys)
+                .await
+                .map_err(|error| error.to_string())?
+        };
         let gone: HashSet<&String> = missing.iter().collect();
-        let of_missing = references.iter().filter(|(key, _)| gone.contains(key));
+        let of_missing = found.iter().filter(|(key, _)| gone.contains(key));
         rows += of_missing.map(|(_, rows)| rows).sum::<u64>();
         named.extend(missing);
         named.truncate(NAMED);
+        if next.is_none() {
+            return Ok((rows, named));
+        }
+        after = next;
     }
 }
 
-async fn find_broken(contexts: &[ContextConfig], examiners: &Examiners) -> Result<Vec<Broken>, String> {
+async fn find_broken(
+    contexts: &[ContextConfig],
+    examiners: &Examiners,
+    closed: &AtomicBool,
+) -> Result<Vec<Broken>, String> {
     let mut found = Vec::new();
     for context in contexts {
         let tables: Vec<&'static str> = context.tables().collect();
@@ -364,6 +394,7 @@ async fn find_broken(contexts: &[ContextConfig], examiners: &Examiners) -> Resul
             let Some(examiner) = examiners.on(context, backend) else {
                 continue;
             };
+            go_on(closed)?;
             let broken = examiner
                 .broken_rules(&tables, &rules)
                 .await
@@ -380,9 +411,18 @@ async fn find_broken(contexts: &[ContextConfig], examiners: &Examiners) -> Resul
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
+    use cutover_ports::clock::MockClock;
     use cutover_ports::integrity::MockIntegrity;
 
     use super::*;
+    use crate::config::Flags;
+
+    fn page(keys: Vec<(String, u64)>, next: Option<&str>) -> References {
+        let next = next.map(str::to_owned);
+        References { keys, next }
+    }
 
     #[tokio::test]
     async fn references_are_followed_to_the_last_chunk_and_only_some_keys_are_named() {
@@ -391,21 +431,59 @@ mod tests {
         children
             .expect_references()
             .withf(|_, after, limit| after.is_none() && *limit == KEYS)
-            .returning(|_, _, _| Ok(vec![("a".to_owned(), 2), ("b".to_owned(), 3)]));
+            .returning(|_, _, _| Ok(page(vec![("a".to_owned(), 2), ("b".to_owned(), 3)], Some("62"))));
         children
             .expect_references()
-            .withf(|_, after, _| after.as_deref() == Some("b"))
-            .returning(|_, _, _| Ok((0..9).map(|number| (format!("c{number}"), 10)).collect()));
+            .withf(|_, after, _| after.as_deref() == Some("62"))
+            .returning(|_, _, _| {
+                let keys = (0..9).map(|number| (format!("c{number}"), 10));
+                Ok(page(keys.collect(), Some("6338")))
+            });
         children
             .expect_references()
-            .withf(|_, after, _| after.as_deref() == Some("c8"))
-            .returning(|_, _, _| Ok(Vec::new()));
+            .withf(|_, after, _| after.as_deref() == Some("6338"))
+            .returning(|_, _, _| Ok(page(Vec::new(), None)));
         let mut parents = MockIntegrity::new();
         parents
             .expect_missing()
             .returning(|_, keys| Ok(keys.iter().filter(|key| *key != "a").cloned().collect()));
-        let (rows, missing) = orphans_of(relation, &children, &parents).await.unwrap();
+        let closed = AtomicBool::new(false);
+        let (rows, missing) = orphans_of(relation, &children, &parents, &closed).await.unwrap();
         assert_eq!(rows, 3 + 90);
         assert_eq!(missing, ["b", "c0", "c1", "c2", "c3"]);
+    }
+
+    #[tokio::test]
+    async fn the_end_waits_for_an_examination_as_long_as_for_requests() {
+        let short = ("server.shutdown_timeout_ms".to_owned(), "50".to_owned(), "a flag");
+        let flags = Flags {
+            settings: vec![short],
+            ..Flags::default()
+        };
+        let config = Config::load(&flags, &BTreeMap::new()).unwrap();
+        let patience = config.server.shutdown_timeout;
+        let examinations = Examinations::new(Arc::new(config), Arc::new(MockClock::new()));
+        let under_way = examinations.turn.lock().await;
+        let begun = Instant::now();
+        examinations.close().await;
+        assert!(begun.elapsed() >= patience, "{:?}", begun.elapsed());
+        drop(under_way);
+        let refused = examinations.fresh().await.map(drop);
+        assert_eq!(refused, Err("the service is stopping".to_owned()));
+    }
+
+    #[tokio::test]
+    async fn an_examination_ends_between_two_chunks_when_the_service_stops() {
+        let closed = Arc::new(AtomicBool::new(false));
+        let mut children = MockIntegrity::new();
+        let stop = Arc::clone(&closed);
+        children.expect_references().times(2).returning(move |_, after, _| {
+            stop.store(after.is_some(), Ordering::Relaxed);
+            Ok(page(vec![("a".to_owned(), 1)], Some("61")))
+        });
+        let mut parents = MockIntegrity::new();
+        parents.expect_missing().returning(|_, _| Ok(Vec::new()));
+        let ended = orphans_of(&RELATIONS[0], &children, &parents, &closed).await;
+        assert_eq!(ended, Err("the service is stopping".to_owned()));
     }
 }

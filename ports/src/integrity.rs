@@ -26,18 +26,27 @@ pub struct BrokenRule {
     pub rows: u64,
 }
 
+/// Keys that a relation's column refers to.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct References {
+    /// Each key with the number of rows that refer to it. One that is no UTF-8 comes with replacement characters.
+    pub keys: Vec<(String, u64)>,
+    /// The place behind the last of them, unless no key can stand there.
+    pub next: Option<String>,
+}
+
 /// Looks for rows that break a promise. It reads, and changes nothing.
 #[cfg_attr(feature = "mock", mockall::automock)]
 #[async_trait]
 pub trait Integrity: Send + Sync {
-    /// The next `limit` keys behind `after`, in their order, that the relation's column refers to, each with the number of rows that
-    /// do. Empty if the child's table, or that column, is not there.
+    /// The next `limit` keys behind the place `after`, in their order, that the relation's column refers to. Each place lies behind
+    /// the one before, whatever the keys hold. Empty if the child's table, or that column, is not there.
     async fn references(
         &self,
         relation: &'static Relation,
         after: Option<String>,
         limit: u32,
-    ) -> StoreResult<Vec<(String, u64)>>;
+    ) -> StoreResult<References>;
 
     /// Those of `keys` that no row of the relation's parent has. All of them if that table is not there.
     async fn missing(&self, relation: &'static Relation, keys: &[String]) -> StoreResult<Vec<String>>;

@@ -178,6 +178,33 @@ async fn a_look_at_the_file_leaves_the_service_its_locks() {
 }
 
 #[tokio::test]
+async fn integrity_comes_to_an_end_whatever_a_key_holds() {
+    let place = Place::new();
+    place.serve(&[]).await.stop().await;
+    world::file(&place.path("cutover.db"))
+        .execute_batch(
+            "PRAGMA foreign_keys = OFF;
+             INSERT INTO research_executions (exec_id, experiment_id, topic_name, started_at) VALUES
+               ('b1', CAST(x'ff' AS TEXT), 't', '2026-01-01T00:00:00'), ('b2', x'ff00', 't', '2026-01-01T00:00:00');
+             INSERT INTO file_metadata (id, filename, content_type, size) VALUES
+               (CAST(x'ff00' AS TEXT), 'n', 't', 1), (x'ff00', 'n', 't', 1), ('a', 'n', 't', 1);",
+        )
+        .unwrap();
+    let service = place.serve(&[]).await;
+    let report = service.get("/integrity").await.with(200).json();
+    assert_eq!(
+        report["orphans"],
+        json!([{
+            "context": "lab", "backend": "sqlite", "table": "research_executions", "column": "experiment_id",
+            "parent": "experiments", "rows": 2, "missing": ["\u{FFFD}", "\u{FFFD}\0"],
+        }])
+    );
+    let files = service.get("/writer/integrity").await.with(200).json();
+    assert_eq!(files["missing"]["names"], json!(["a", "\u{FFFD}\0", "\u{FFFD}\0"]));
+    service.stop().await;
+}
+
+#[tokio::test]
 async fn integrity_names_orphans_and_broken_rules_and_counts_rows() {
     let place = Place::new();
     place.write("cutover.toml", &format!("[ops]\ntoken = \"{TOKEN}\"\n"));

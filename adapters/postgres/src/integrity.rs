@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use cutover_domain::relations::Relation;
 use cutover_ports::StoreResult;
-use cutover_ports::integrity::{BrokenRule, Integrity, Rule};
+use cutover_ports::integrity::{BrokenRule, Integrity, References, Rule};
 use postgres_types::Type;
 
 use crate::Database;
@@ -17,26 +17,28 @@ impl Integrity for Database {
         relation: &'static Relation,
         after: Option<String>,
         limit: u32,
-    ) -> StoreResult<Vec<(String, u64)>> {
+    ) -> StoreResult<References> {
         let Relation { child, column, .. } = relation;
         let lease = self.lease("integrity.references").await?;
         if !has_table(&lease, child).await? {
-            return Ok(Vec::new());
+            return Ok(References::default());
         }
         let sql = format!(
             "SELECT {column}::text COLLATE \"C\" AS key, count(*) FROM {child}
              WHERE {column} IS NOT NULL AND ($1::text IS NULL OR {column}::text COLLATE \"C\" > $1)
              GROUP BY key ORDER BY key LIMIT $2"
         );
-        let limit = i64::from(limit);
         let rows = lease
-            .query_dynamic(&sql, &[(&after, Type::TEXT), (&limit, Type::INT8)])
+            .query_dynamic(&sql, &[(&after, Type::TEXT), (&i64::from(limit), Type::INT8)])
             .await?;
         let read = rows.iter().map(|row| {
             let mut columns = Columns::new("references", row);
             Ok((columns.text()?, columns.count()?))
         });
-        read.collect()
+        let keys: Vec<(String, u64)> = read.collect::<StoreResult<_>>()?;
+        let is_full = keys.len() == limit as usize;
+        let next = keys.last().filter(|_| is_full).map(|(key, _)| key.clone());
+        Ok(References { keys, next })
     }
 
     async fn missing(&self, relation: &'static Relation, keys: &[String]) -> StoreResult<Vec<String>> {
@@ -51,8 +53,11 @@ impl Integrity for Database {
             "SELECT key FROM unnest($1::text[]) AS key
              WHERE NOT EXISTS (SELECT 1 FROM {parent} WHERE {parent_key}::text = key)"
         );
+        // The server cannot even be asked about U+0000, and no row of it has a key with one.
+        let (strange, keys): (Vec<&String>, Vec<&String>) = keys.iter().partition(|key| key.contains('\0'));
         let rows = lease.query_dynamic(&sql, &[(&keys, Type::TEXT_ARRAY)]).await?;
-        rows.iter().map(|row| Columns::new("keys", row).text()).collect()
+        let missing = rows.iter().map(|row| Columns::new("keys", row).text());
+        strange.into_iter().cloned().map(Ok).chain(missing).collect()
     }
 
     /// The server keeps every rule that it has, but for those that are not valid: they watch new rows only.

@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 use cutover_domain::relations::Relation;
-use cutover_ports::integrity::{BrokenRule, Integrity, Rule};
+use cutover_ports::integrity::{BrokenRule, Integrity, References, Rule};
 use cutover_ports::{StoreError, StoreResult};
 use rusqlite::params;
 
@@ -17,21 +17,26 @@ impl Integrity for SourceFile {
         relation: &'static Relation,
         after: Option<String>,
         limit: u32,
-    ) -> StoreResult<Vec<(String, u64)>> {
+    ) -> StoreResult<References> {
         let Relation { child, column, .. } = relation;
         examine(self, move |session| {
             if !(session.has_table(child)? && session.has_column(child, column)?) {
-                return Ok(Vec::new());
+                return Ok(References::default());
             }
-            // Keys are text; what else a column without STRICT holds comes in the order of its text.
+            // Keys are text; what else a column without STRICT holds comes in the order of its text. A place is the hexadecimal form of
+            // a key's bytes: it has their order, and also names a key that is no UTF-8.
             let sql = format!(
-                "SELECT CAST({column} AS TEXT) AS key, count(*) FROM {child}
-                 WHERE {column} IS NOT NULL AND (?1 IS NULL OR CAST({column} AS TEXT) > ?1)
-                 GROUP BY key ORDER BY key LIMIT ?2"
+                "SELECT hex(CAST({column} AS TEXT)) AS place, CAST({column} AS TEXT), count(*) FROM {child}
+                 WHERE {column} IS NOT NULL AND (?1 IS NULL OR hex(CAST({column} AS TEXT)) > ?1)
+                 GROUP BY place ORDER BY place LIMIT ?2"
             );
-            session.query(&sql, params![after, limit], |columns| {
-                Ok((columns.text()?, columns.count()?))
-            })
+            let found = session.query(&sql, params![after, limit], |columns| {
+                Ok((columns.text()?, (columns.text()?, columns.count()?)))
+            })?;
+            let is_full = found.len() == limit as usize;
+            let (mut places, keys): (Vec<_>, Vec<_>) = found.into_iter().unzip();
+            let next = places.pop().filter(|_| is_full);
+            Ok(References { keys, next })
         })
         .await
     }

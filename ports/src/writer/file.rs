@@ -7,6 +7,15 @@ use cutover_domain::writer::file::FileMetadata;
 
 use crate::StoreResult;
 
+/// Some of the files.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct FilePage {
+    /// What is known of them. An id that is no UTF-8 comes with replacement characters.
+    pub files: Vec<FileMetadata>,
+    /// The place behind the last of them, unless no file can stand there.
+    pub next: Option<String>,
+}
+
 /// What is known of uploaded files (`file_metadata`).
 #[cfg_attr(feature = "mock", mockall::automock)]
 #[async_trait]
@@ -17,8 +26,9 @@ pub trait FileRepository: Send + Sync {
     /// The file, or `None`.
     async fn get(&self, id: &str) -> StoreResult<Option<FileMetadata>>;
 
-    /// At most `limit` files behind the id `after`, or from the first, by id.
-    async fn list(&self, after: Option<String>, limit: u32) -> StoreResult<Vec<FileMetadata>>;
+    /// At most `limit` files behind the place `after`, or from the first, by id. Each place lies behind the one before, whatever the
+    /// ids hold.
+    async fn list(&self, after: Option<String>, limit: u32) -> StoreResult<FilePage>;
 
     /// Those of `ids` that are files.
     async fn known(&self, ids: &[String]) -> StoreResult<HashSet<String>>;

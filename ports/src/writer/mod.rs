@@ -6,7 +6,7 @@ pub mod file;
 pub use conversation::ConversationRepository;
 #[cfg(feature = "mock")]
 pub use conversation::MockConversationRepository;
-pub use file::FileRepository;
+pub use file::{FilePage, FileRepository};
 #[cfg(feature = "mock")]
 pub use file::MockFileRepository;
 

@@ -68,17 +68,18 @@ async fn the_list_goes_by_id_and_on_behind_one(store: &TestStore) {
     for id in ["b", "é", "B", "a", "_"] {
         files.insert(&file(id)).await.unwrap();
     }
-    let mut seen: Vec<String> = Vec::new();
+    let (mut seen, mut after): (Vec<String>, Option<String>) = (Vec::new(), None);
     loop {
-        let page = files.list(seen.last().cloned(), 2).await.unwrap();
-        assert!(page.len() <= 2);
-        if page.is_empty() {
+        let page = files.list(after, 2).await.unwrap();
+        assert!(page.files.len() <= 2);
+        seen.extend(page.files.into_iter().map(|file| file.id));
+        after = page.next;
+        if after.is_none() {
             break;
         }
-        seen.extend(page.into_iter().map(|file| file.id));
     }
     assert_eq!(seen, ["B", "_", "a", "b", "é"]);
-    assert_eq!(files.list(None, 0).await.unwrap(), []);
+    assert_eq!(files.list(None, 0).await.unwrap().files, []);
 }
 
 async fn known_tells_which_of_many_are_files(store: &TestStore) {
@@ -120,7 +121,7 @@ mod old_files {
             INSERT INTO file_metadata (id, filename, content_type, size) VALUES ('c', 'n', 't', 1);",
         )
         .unwrap();
-        let files = store.writer.files.list(None, 10).await.unwrap();
+        let files = store.writer.files.list(None, 10).await.unwrap().files;
         let odd = |text: &str| StoredValue::Text(text.to_owned());
         assert_eq!(files[0].size, Stored::Other(odd("many")));
         assert_eq!(files[0].created_at, Some(Stored::Other(odd("today?"))));
@@ -128,6 +129,30 @@ mod old_files {
         assert_eq!(whole.to_sqlalchemy(), "2026-01-01 12:00:00.000000");
         // What SQLite's default gave.
         assert!(files[2].created_at.as_ref().unwrap().known().is_some());
+    }
+
+    #[tokio::test]
+    async fn the_list_goes_on_behind_ids_that_are_no_text() {
+        let store = TestStore::sqlite().await;
+        let raw = store.file().unwrap().raw();
+        let ids = ["'a'", "x'ff00'", "x'ff01'", "cast(x'ff00' as text)", "cast(x'ff01' as text)", "'z'"];
+        for id in ids {
+            raw.execute_batch(&format!(
+                "INSERT INTO file_metadata (id, filename, content_type, size) VALUES ({id}, {id}, 't', 1)"
+            ))
+            .unwrap();
+        }
+        let (mut seen, mut after) = (Vec::new(), None);
+        for _ in 0..=ids.len() {
+            let page = store.writer.files.list(after, 1).await.unwrap();
+            seen.extend(page.files.into_iter().map(|file| file.id));
+            after = page.next;
+            if after.is_none() {
+                break;
+            }
+        }
+        let lossy = ["\u{FFFD}\0", "\u{FFFD}\u{1}"];
+        assert_eq!(seen, [["a", "z"], lossy, lossy].concat());
     }
 
     #[tokio::test]

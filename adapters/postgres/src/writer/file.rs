@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use async_trait::async_trait;
 use cutover_domain::writer::file::FileMetadata;
 use cutover_ports::StoreResult;
-use cutover_ports::writer::FileRepository;
+use cutover_ports::writer::{FilePage, FileRepository};
 use postgres_types::Type;
 use tokio_postgres::Row;
 
@@ -70,22 +70,25 @@ impl FileRepository for PgFileRepository {
         row.as_ref().map(file_from_row).transpose()
     }
 
-    async fn list(&self, after: Option<String>, limit: u32) -> StoreResult<Vec<FileMetadata>> {
+    async fn list(&self, after: Option<String>, limit: u32) -> StoreResult<FilePage> {
         const FIRST: &str = "SELECT id, filename, content_type, size, created_at FROM file_metadata
             ORDER BY id LIMIT $1";
         const AFTER: &str = "SELECT id, filename, content_type, size, created_at FROM file_metadata
             WHERE id > $2 ORDER BY id LIMIT $1";
-        let limit = i64::from(limit);
+        let most = i64::from(limit);
         let lease = self.db.lease("files.list").await?;
         let rows = match after {
-            None => lease.query(FIRST, &[(&limit, Type::INT8)]).await?,
+            None => lease.query(FIRST, &[(&most, Type::INT8)]).await?,
             Some(after) => {
                 lease
-                    .query(AFTER, &[(&limit, Type::INT8), (&after, Type::TEXT)])
+                    .query(AFTER, &[(&most, Type::INT8), (&after, Type::TEXT)])
                     .await?
             }
         };
-        rows.iter().map(file_from_row).collect()
+        let files: Vec<FileMetadata> = rows.iter().map(file_from_row).collect::<StoreResult<_>>()?;
+        let is_full = files.len() == limit as usize;
+        let next = files.last().filter(|_| is_full).map(|file| file.id.clone());
+        Ok(FilePage { files, next })
     }
 
     async fn known(&self, ids: &[String]) -> StoreResult<HashSet<String>> {

@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use async_trait::async_trait;
 use cutover_domain::writer::file::FileMetadata;
 use cutover_ports::StoreResult;
-use cutover_ports::writer::FileRepository;
+use cutover_ports::writer::{FilePage, FileRepository};
 use rusqlite::params;
 
 use super::opt_sql_time;
@@ -67,17 +67,32 @@ impl FileRepository for SqliteFileRepository {
             .await
     }
 
-    async fn list(&self, after: Option<String>, limit: u32) -> StoreResult<Vec<FileMetadata>> {
-        const FIRST: &str = "SELECT id, filename, content_type, size, created_at FROM file_metadata
+    /// A place is the hexadecimal form of an id's bytes, which also names one that is no UTF-8, behind an `x` where it is no text.
+    async fn list(&self, after: Option<String>, limit: u32) -> StoreResult<FilePage> {
+        const FIRST: &str = "SELECT id, filename, content_type, size, created_at,
+                iif(typeof(id) = 'blob', 'x', '') || hex(id) FROM file_metadata
             ORDER BY id LIMIT ?1";
-        const AFTER: &str = "SELECT id, filename, content_type, size, created_at FROM file_metadata
-            WHERE id > ?2 ORDER BY id LIMIT ?1";
-        self.db
-            .read("files.list", move |session| match after {
-                None => session.query(FIRST, [limit], file_from_row),
-                Some(after) => session.query(AFTER, params![limit, after], file_from_row),
+        const AFTER_TEXT: &str = "SELECT id, filename, content_type, size, created_at,
+                iif(typeof(id) = 'blob', 'x', '') || hex(id) FROM file_metadata
+            WHERE id > CAST(unhex(?2) AS TEXT) ORDER BY id LIMIT ?1";
+        const AFTER_BYTES: &str = "SELECT id, filename, content_type, size, created_at,
+                iif(typeof(id) = 'blob', 'x', '') || hex(id) FROM file_metadata
+            WHERE id > unhex(?2) ORDER BY id LIMIT ?1";
+        let placed = |columns: &mut Columns<'_>| Ok((file_from_row(columns)?, columns.text()?));
+        let found = self
+            .db
+            .read("files.list", move |session| match after.as_deref() {
+                None => session.query(FIRST, [limit], placed),
+                Some(after) => match after.strip_prefix('x') {
+                    None => session.query(AFTER_TEXT, params![limit, after], placed),
+                    Some(bytes) => session.query(AFTER_BYTES, params![limit, bytes], placed),
+                },
             })
-            .await
+            .await?;
+        let is_full = found.len() == limit as usize;
+        let (files, mut places): (Vec<_>, Vec<_>) = found.into_iter().unzip();
+        let next = places.pop().filter(|_| is_full);
+        Ok(FilePage { files, next })
     }
 
     async fn known(&self, ids: &[String]) -> StoreResult<HashSet<String>> {

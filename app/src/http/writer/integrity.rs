@@ -69,8 +69,8 @@ pub(super) async fn integrity(State(app): State<App>) -> Result<Json<Integrity>,
 async fn rows(files: &Files, folder: Uploads<'_>, found: &mut Integrity) -> Result<(), HttpError> {
     let mut after: Option<String> = None;
     loop {
-        let page = files.list(after.clone(), AT_ONCE).await.map_err(refuse)?;
-        for file in &page {
+        let page = files.list(after, AT_ONCE).await.map_err(refuse)?;
+        for file in &page.files {
             found.files += 1;
             let noted = file.size.known().and_then(|size| u64::try_from(*size).ok());
             match folder.length(&file.id).await.map_err(|error| failed(&error))? {
@@ -79,10 +79,10 @@ async fn rows(files: &Files, folder: Uploads<'_>, found: &mut Integrity) -> Resu
                 Some(_) => {}
             }
         }
-        match page.into_iter().next_back() {
-            Some(last) => after = Some(last.id),
-            None => return Ok(()),
+        if page.next.is_none() {
+            return Ok(());
         }
+        after = page.next;
     }
 }
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use cutover_domain::writer::file::FileMetadata;
 use cutover_domain::writer::uuid_text;
 use cutover_ports::clock::{Clock, Ids};
-use cutover_ports::writer::{FileRepository, WriterRepositories};
+use cutover_ports::writer::{FilePage, FileRepository, WriterRepositories};
 
 use crate::usecase::UseCaseError;
 
@@ -69,8 +69,8 @@ impl Files {
         found.ok_or_else(|| UseCaseError::not_found("File", id))
     }
 
-    /// At most `limit` files behind the id `after`, or from the first, by id.
-    pub async fn list(&self, after: Option<String>, limit: u32) -> Result<Vec<FileMetadata>, UseCaseError> {
+    /// At most `limit` files behind the place `after`, or from the first, by id.
+    pub async fn list(&self, after: Option<String>, limit: u32) -> Result<FilePage, UseCaseError> {
         Ok(self.store.list(after, limit).await?)
     }
 
