@@ -477,10 +477,13 @@ mod tests {
         let closed = Arc::new(AtomicBool::new(false));
         let mut children = MockIntegrity::new();
         let stop = Arc::clone(&closed);
-        children.expect_references().times(2).returning(move |_, after, _| {
-            stop.store(after.is_some(), Ordering::Relaxed);
-            Ok(page(vec![("a".to_owned(), 1)], Some("61")))
-        });
+        children
+            .expect_references()
+            .times(2)
+            .returning(move |_, after, _| {
+                stop.store(after.is_some(), Ordering::Relaxed);
+                Ok(page(vec![("a".to_owned(), 1)], Some("61")))
+            });
         let mut parents = MockIntegrity::new();
         parents.expect_missing().returning(|_, _| Ok(Vec::new()));
         let ended = orphans_of(&RELATIONS[0], &children, &parents, &closed).await;

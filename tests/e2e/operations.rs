@@ -200,7 +200,10 @@ async fn integrity_comes_to_an_end_whatever_a_key_holds() {
         }])
     );
     let files = service.get("/writer/integrity").await.with(200).json();
-    assert_eq!(files["missing"]["names"], json!(["a", "\u{FFFD}\0", "\u{FFFD}\0"]));
+    assert_eq!(
+        files["missing"]["names"],
+        json!(["a", "\u{FFFD}\0", "\u{FFFD}\0"])
+    );
     service.stop().await;
 }
 

@@ -95,13 +95,19 @@ async fn health_and_about_are_the_originals() {
             service.get("/writer/health").await.with(200).text(),
             r#"{"status":"healthy"}"#
         );
-        let about = service.get("/writer").await;
-        let about = if about.status == 200 {
-            about
-        } else {
-            service.get("/writer/").await
-        };
-        assert_eq!(about.with(200).text(), r#"{"message":"Silmari Writer API"}"#);
+        for path in ["/writer", "/writer/"] {
+            let about = service.get(path).await.with(200);
+            assert_eq!(about.text(), r#"{"message":"Silmari Writer API"}"#);
+            let wrong = service.ask("POST", path, None).await.with(405);
+            assert_detail(&wrong, "Method Not Allowed");
+        }
+        let about = service.get("/lab/").await.with(200);
+        assert_eq!(about.body, service.get("/lab").await.with(200).body);
+        assert!(
+            about.headers.contains("access-control-allow-origin: *"),
+            "{}",
+            about.headers
+        );
         assert_detail(&service.get("/writer/nothing").await.with(404), "Not Found");
         let wrong = service.ask("PATCH", CONVERSATIONS, None).await.with(405);
         assert_detail(&wrong, "Method Not Allowed");

@@ -131,13 +131,17 @@ fn described(contexts: &[&str], market_origin: &str, ops: &OpsConfig) -> OpenApi
         .routes(routes!(metrics::metrics))
         .routes(routes!(integrity::integrity))
         .nest("/ops", ops::router(ops));
-    for (name, context) in [
-        ("lab", lab::router()),
-        ("writer", writer::router()),
-        ("market", market::router(market_origin)),
+    for (name, context, root) in [
+        ("lab", lab::router(), Some(lab::root())),
+        ("writer", writer::router(), Some(writer::root())),
+        ("market", market::router(market_origin), None),
     ] {
         if contexts.contains(&name) {
             router = router.nest(&format!("/{name}"), context);
+            if let Some(root) = root {
+                // A nested `/` has no slash at its end, but a client that puts its path behind a base address sends one.
+                router = router.route(&format!("/{name}/"), root);
+            }
         }
     }
     router

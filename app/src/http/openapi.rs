@@ -304,6 +304,7 @@ mod tests {
             }
         }
         assert!(ids.contains("get_lab_synth_groups_list"), "{ids:?}");
+        assert!(ids.contains("get_lab") && ids.contains("get_writer"), "{ids:?}");
     }
 
     #[test]

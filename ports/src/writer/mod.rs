@@ -6,9 +6,9 @@ pub mod file;
 pub use conversation::ConversationRepository;
 #[cfg(feature = "mock")]
 pub use conversation::MockConversationRepository;
-pub use file::{FilePage, FileRepository};
 #[cfg(feature = "mock")]
 pub use file::MockFileRepository;
+pub use file::{FilePage, FileRepository};
 
 use std::sync::Arc;
 

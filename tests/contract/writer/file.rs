@@ -135,7 +135,14 @@ mod old_files {
     async fn the_list_goes_on_behind_ids_that_are_no_text() {
         let store = TestStore::sqlite().await;
         let raw = store.file().unwrap().raw();
-        let ids = ["'a'", "x'ff00'", "x'ff01'", "cast(x'ff00' as text)", "cast(x'ff01' as text)", "'z'"];
+        let ids = [
+            "'a'",
+            "x'ff00'",
+            "x'ff01'",
+            "cast(x'ff00' as text)",
+            "cast(x'ff01' as text)",
+            "'z'",
+        ];
         for id in ids {
             raw.execute_batch(&format!(
                 "INSERT INTO file_metadata (id, filename, content_type, size) VALUES ({id}, {id}, 't', 1)"

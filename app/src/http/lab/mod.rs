@@ -13,6 +13,7 @@ mod stored;
 mod synth_groups;
 mod synths;
 
+use axum::routing::{MethodRouter, get};
 use serde::Serialize;
 use tower_http::cors::CorsLayer;
 use utoipa::ToSchema;
@@ -47,6 +48,11 @@ pub(super) fn router() -> OpenApiRouter<App> {
     let mut router = OpenApiRouter::from(routes);
     *router.get_openapi_mut() = document;
     router
+}
+
+/// What answers at `/lab/`: the same as at `/lab`.
+pub(super) fn root() -> MethodRouter<App> {
+    get(about).layer(CorsLayer::permissive())
 }
 
 /// What this interface is.

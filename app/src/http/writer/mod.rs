@@ -11,7 +11,7 @@ mod uploads;
 use axum::extract::OriginalUri;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Redirect, Response};
-use axum::routing::get;
+use axum::routing::{MethodRouter, get};
 use cutover_ports::StoreError;
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -48,6 +48,11 @@ pub(super) fn router() -> OpenApiRouter<App> {
     let mut router = OpenApiRouter::from(routes);
     *router.get_openapi_mut() = document;
     router
+}
+
+/// What answers at `/writer/`: the same as at `/writer`.
+pub(super) fn root() -> MethodRouter<App> {
+    get(about)
 }
 
 /// That the interface answers.
