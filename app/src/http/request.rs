@@ -167,6 +167,9 @@ impl<S: Send + Sync> FromRequestParts<S> for Keys {
     }
 }
 
+/// What Unicode keeps from being a character. Unlike U+0000, PostgreSQL can be asked about it.
+const NO_CHARACTER: &str = "\u{FFFF}";
+
 /// A request's query parameters; of a repeated one, the last.
 #[derive(Debug)]
 pub(super) struct Parameters(HashMap<String, String>);
@@ -178,13 +181,7 @@ impl<S: Send + Sync> FromRequestParts<S> for Parameters {
         let Query(pairs) = Query::<Vec<(String, String)>>::from_request_parts(parts, state)
             .await
             .map_err(|rejection| HttpError::Detail(rejection.status(), rejection.body_text()))?;
-        // As in `Key`: a value with U+0000 names nothing.
-        Ok(Self(
-            pairs
-                .into_iter()
-                .filter(|(_, value)| !value.contains('\0'))
-                .collect(),
-        ))
+        Ok(Self(pairs.into_iter().collect()))
     }
 }
 
@@ -197,6 +194,11 @@ impl Parameters {
     /// The text of a parameter.
     pub(super) fn text(&self, name: &str) -> Option<&str> {
         self.0.get(name).map(String::as_str)
+    }
+
+    /// The text that rows must have. As in `Key`, one with U+0000 names nothing: a character that no text has stands in its place.
+    pub(super) fn wanted(&self, name: &str) -> Option<String> {
+        self.text(name).map(|text| text.replace('\0', NO_CHARACTER))
     }
 
     /// A whole number in a range.

@@ -507,11 +507,10 @@ async fn scorecard(State(app): State<App>, Key(id): Key) -> Result<Json<ShownSco
 )]
 async fn list(State(app): State<App>, parameters: Parameters) -> Result<Json<SimulationPage>, HttpError> {
     let request = page(&parameters, 100, 20)?;
-    let text = |name: &str| parameters.text(name).map(str::to_owned);
     let filter = SimulationFilter {
-        scorecard_id: text("scorecard_id"),
-        scenario_id: text("scenario_id"),
-        status: text("status"),
+        scorecard_id: parameters.wanted("scorecard_id"),
+        scenario_id: parameters.wanted("scenario_id"),
+        status: parameters.wanted("status"),
     };
     let Page { items, total } = simulations(&app).list(filter, request).await?;
     Ok(Json(SimulationPage {

@@ -208,10 +208,10 @@ struct SynthsQuery {
 
 impl SynthsQuery {
     fn read(parameters: &Parameters) -> Self {
-        let text = |name: &str| parameters.text(name).map(str::to_owned);
+        let fields = parameters.text("fields").filter(|fields| !fields.is_empty());
         Self {
-            fields: text("fields").filter(|fields| !fields.is_empty()),
-            synth_group_id: text("synth_group_id"),
+            fields: fields.map(str::to_owned),
+            synth_group_id: parameters.wanted("synth_group_id"),
         }
     }
 

@@ -335,8 +335,8 @@ async fn accuracy_metrics(
     let filter = ScoredFilter {
         from: parameters.optional_day("start_date", &mut mistakes),
         to: parameters.optional_day("end_date", &mut mistakes),
-        source: parameters.text("model_name").map(str::to_owned),
-        checkpoint: parameters.text("checkpoint").map(str::to_owned),
+        source: parameters.wanted("model_name"),
+        checkpoint: parameters.wanted("checkpoint"),
     };
     mistakes.finish(Some(()))?;
     let found = market(&app).accuracy_of(&filter).await?;
@@ -349,8 +349,8 @@ async fn accuracy_metrics(
         filters: json!({
             "start_date": filter.from.map(|day| day.to_string()),
             "end_date": filter.to.map(|day| day.to_string()),
-            "model_name": filter.source,
-            "checkpoint": filter.checkpoint,
+            "model_name": parameters.text("model_name"),
+            "checkpoint": parameters.text("checkpoint"),
         }),
     }))
 }
