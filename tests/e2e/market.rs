@@ -296,6 +296,10 @@ async fn the_tests_of_the_original_pass() {
         assert_eq!((&day["open"], &day["close"]), (&json!(580.5), &json!(581.9)));
         let again = post("/market/admin/refresh-official-prices/2025-08-15").await.with(200).json();
         assert_eq!(again["total_updates"], 0);
+        let metrics = service.get("/market/metrics").await.with(200).json();
+        let keys: Vec<&String> = metrics.as_object().unwrap().keys().collect();
+        let known = ["count_days", "rangeHit20", "medianAbsErr20", "calibration_tip", "trend", "accuracy_grade", "sample_data"];
+        assert_eq!(keys, known);
         // What cannot be a price of the symbol is left out.
         assert_eq!(service.get("/market/day/2025-08-16").await.with(200).json()["noon"], Value::Null);
         all

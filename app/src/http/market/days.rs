@@ -577,6 +577,8 @@ async fn history(
 /// The figures of the last twenty days.
 #[derive(Serialize, ToSchema)]
 struct MarketMetrics {
+    /// How many days.
+    count_days: usize,
     /// The share of days whose close lay in the band.
     #[serde(rename = "rangeHit20")]
     range_hit: Option<f64>,
@@ -584,8 +586,6 @@ struct MarketMetrics {
     #[serde(rename = "medianAbsErr20")]
     #[schema(value_type = Option<f64>)]
     median_error: Value,
-    /// How many days.
-    count_days: usize,
     /// What to do about the band.
     calibration_tip: &'static str,
     /// Where it is going; none with fewer than ten days.
@@ -602,9 +602,9 @@ struct MarketMetrics {
 async fn metrics(State(app): State<App>) -> Result<Json<MarketMetrics>, MarketHttpError> {
     let metrics = market(&app).metrics().await?;
     Ok(Json(MarketMetrics {
+        count_days: metrics.days,
         range_hit: metrics.hit_rate,
         median_error: metrics.median_error.map_or(json!(null), real),
-        count_days: metrics.days,
         calibration_tip: metrics.tip,
         trend: metrics.trend,
         accuracy_grade: metrics.grade,
