@@ -272,6 +272,57 @@ async fn days_are_written_read_and_derived() {
 }
 
 #[tokio::test]
+async fn what_is_computed_of_huge_prices_may_be_null_and_is_described_so() {
+    on_both(async |service| {
+        let description = service.get("/openapi.json").await.with(200).json();
+        let null_is_described = |schema: &str, key: &str| {
+            let schema = &description["components"]["schemas"][schema]["properties"][key];
+            assert_eq!(schema["type"], json!(["number", "null"]), "{key}: {schema}");
+        };
+        let day = json!({"date": "2023-01-03", "close": 1.79e308, "predLow": 1.79e308, "predHigh": 1.79e308});
+        service.post("/market/prediction", &day).await.with(200);
+        let trades = service.get("/market/suggestions/2023-01-03").await.with(200);
+        let curves = service
+            .get("/market/suggestions/2023-01-03/pl-data")
+            .await
+            .with(200);
+        let trade = "/market/pl/current/x?current_price=1e308&strategy_type=Iron%20Butterfly&put_long=1.7e308\
+            &center_strike=-1.7e308&call_long=3&credit_received=1.7e308";
+        let current = service.get(trade).await.with(200);
+        let mut nulls = 0;
+        for (schema, values) in [
+            ("MarketSuggestion", &trades.json()["suggestions"]),
+            ("MarketProfitCurve", &curves.json()["pl_data"]),
+            ("MarketProfitPoint", &curves.json()["pl_data"][0]["points"]),
+            ("MarketCurrentProfit", &json!([current.json()])),
+        ] {
+            for value in values.as_array().unwrap() {
+                for (key, _) in value
+                    .as_object()
+                    .unwrap()
+                    .iter()
+                    .filter(|(_, value)| value.is_null())
+                {
+                    if !["short_delta", "long_delta", "min_credit", "center_strike"].contains(&key.as_str()) {
+                        null_is_described(schema, key);
+                        nulls += 1;
+                    }
+                }
+            }
+        }
+        assert!(
+            nulls > 0,
+            "{} {} {}",
+            trades.text(),
+            curves.text(),
+            current.text()
+        );
+        vec![told(&trades), told(&curves), told(&current)]
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn the_tests_of_the_original_pass() {
     on_both(async |service| {
         let mut all = Vec::new();

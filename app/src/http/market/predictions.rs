@@ -74,7 +74,8 @@ struct MarketPrediction {
 /// How good a day's predictions were.
 #[derive(Serialize, ToSchema)]
 struct MarketAccuracySummary {
-    /// The mean distance.
+    /// The mean distance; null if it is beyond all numbers.
+    #[schema(value_type = Option<f64>)]
     mean_absolute_error: f64,
     /// The share within a dollar.
     accuracy_rate: f64,

@@ -1,4 +1,4 @@
-//! `/market/suggestions`, `/market/pl`.
+//! `/market/suggestions`, `/market/pl`. A number that is computed of huge prices may be beyond all that there are, and is null then.
 
 use axum::extract::State;
 use axum::http::StatusCode;
@@ -55,30 +55,42 @@ struct MarketSuggestion {
     /// The least credit worth taking.
     min_credit: Option<f64>,
     /// How far the price is expected to move.
+    #[schema(value_type = Option<f64>)]
     expected_move: f64,
     /// How far the long strikes are from the short ones.
+    #[schema(value_type = Option<f64>)]
     wings: f64,
     /// The short strike of a butterfly.
     center_strike: Option<f64>,
     /// The put that is sold.
+    #[schema(value_type = Option<f64>)]
     put_short_strike: f64,
     /// The put that is bought.
+    #[schema(value_type = Option<f64>)]
     put_long_strike: f64,
     /// The call that is sold.
+    #[schema(value_type = Option<f64>)]
     call_short_strike: f64,
     /// The call that is bought.
+    #[schema(value_type = Option<f64>)]
     call_long_strike: f64,
     /// The most that can be earned.
+    #[schema(value_type = Option<f64>)]
     max_profit: f64,
     /// The most that can be lost.
+    #[schema(value_type = Option<f64>)]
     max_loss: f64,
     /// The price below which it loses.
+    #[schema(value_type = Option<f64>)]
     breakeven_lower: f64,
     /// The price above which it loses.
+    #[schema(value_type = Option<f64>)]
     breakeven_upper: f64,
     /// The profit to take.
+    #[schema(value_type = Option<f64>)]
     profit_target: f64,
     /// The loss to take.
+    #[schema(value_type = Option<f64>)]
     stop_loss: f64,
     /// Why it was chosen.
     rationale: String,
@@ -172,20 +184,28 @@ struct MarketProfitCurve {
     /// Fifty prices and what it earns there.
     points: Vec<MarketProfitPoint>,
     /// The price below which it loses.
+    #[schema(value_type = Option<f64>)]
     breakeven_lower: f64,
     /// The price above which it loses.
+    #[schema(value_type = Option<f64>)]
     breakeven_upper: f64,
     /// The most that can be earned.
+    #[schema(value_type = Option<f64>)]
     max_profit: f64,
     /// The most that can be lost, below zero.
+    #[schema(value_type = Option<f64>)]
     max_loss: f64,
     /// The price now.
+    #[schema(value_type = Option<f64>)]
     current_price: f64,
     /// The price from which on it earns most.
+    #[schema(value_type = Option<f64>)]
     profit_zone_start: f64,
     /// The price up to which it does.
+    #[schema(value_type = Option<f64>)]
     profit_zone_end: f64,
     /// What it earns at the price now.
+    #[schema(value_type = Option<f64>)]
     current_pl: f64,
     /// Its strikes: four of a condor, three of a butterfly.
     strikes: MarketStrikes,
@@ -195,12 +215,16 @@ struct MarketProfitCurve {
 #[derive(Serialize, ToSchema)]
 struct MarketProfitPoint {
     /// The price.
+    #[schema(value_type = Option<f64>)]
     underlying_price: f64,
     /// All of it.
+    #[schema(value_type = Option<f64>)]
     total_pl: f64,
     /// The puts.
+    #[schema(value_type = Option<f64>)]
     put_spread_pl: f64,
     /// The calls.
+    #[schema(value_type = Option<f64>)]
     call_spread_pl: f64,
 }
 
@@ -211,21 +235,28 @@ enum MarketStrikes {
     /// Of a condor.
     Condor {
         /// The put that is bought.
+        #[schema(value_type = Option<f64>)]
         put_long_strike: f64,
         /// The put that is sold.
+        #[schema(value_type = Option<f64>)]
         put_short_strike: f64,
         /// The call that is sold.
+        #[schema(value_type = Option<f64>)]
         call_short_strike: f64,
         /// The call that is bought.
+        #[schema(value_type = Option<f64>)]
         call_long_strike: f64,
     },
     /// Of a butterfly.
     Butterfly {
         /// The put that is bought.
+        #[schema(value_type = Option<f64>)]
         put_long_strike: f64,
         /// What is sold.
+        #[schema(value_type = Option<f64>)]
         center_strike: f64,
         /// The call that is bought.
+        #[schema(value_type = Option<f64>)]
         call_long_strike: f64,
     },
 }
@@ -335,6 +366,7 @@ struct MarketCurrentProfit {
     /// The price now.
     current_price: f64,
     /// What it earns.
+    #[schema(value_type = Option<f64>)]
     current_pl: f64,
     /// The strategy, as it was asked for.
     strategy_type: String,
