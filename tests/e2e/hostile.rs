@@ -443,6 +443,27 @@ pub(crate) fn scorecard(feature: &str) -> Value {
 }
 
 #[tokio::test]
+async fn an_id_that_is_no_short_word_gives_way_to_one_of_ours() {
+    let place = Place::new();
+    let service = place.serve(&[]).await;
+    let answered = async |id: &str| {
+        let bytes = request("GET", "/healthz", &format!("x-request-id: {id}\r\n"), b"");
+        let headers = service.send(&bytes).await.with(200).headers;
+        let id = headers
+            .lines()
+            .find_map(|line| line.strip_prefix("x-request-id: "));
+        id.expect("an answer tells the id of its request").to_owned()
+    };
+    for kept in ["a", "4bf92f35-77b3", &"z".repeat(128)] {
+        assert_eq!(answered(kept).await, kept);
+    }
+    for replaced in ["", "a b", "a\tb", "\u{e9}", &"z".repeat(129), &"z".repeat(60_000)] {
+        assert_eq!(answered(replaced).await.len(), 36, "{replaced}");
+    }
+    assert!(!service.stop().await.contains("zzz"));
+}
+
+#[tokio::test]
 async fn many_idle_connections_do_not_keep_others_out() {
     let place = Place::new();
     let service = place.serve(&[]).await;

@@ -24,7 +24,8 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
-use axum::middleware::{from_fn, from_fn_with_state};
+use axum::extract::Request;
+use axum::middleware::{from_fn, from_fn_with_state, map_request};
 use cutover_domain::time::Timestamp;
 use cutover_ports::clock::{Clock, Ids};
 use tower_http::catch_panic::CatchPanicLayer;
@@ -171,6 +172,23 @@ pub fn router(app: App) -> Router {
             .on_failure(DefaultOnFailure::new().level(Level::WARN)),
     )
     .layer(SetRequestIdLayer::x_request_id(MakeRequestUuid))
+    .layer(map_request(without_unusable_id))
+}
+
+/// The name of the header with a request's id.
+const REQUEST_ID: &str = "x-request-id";
+/// The longest id that a client may give its request, in bytes: it is logged, kept and sent back.
+const REQUEST_ID_MAX: usize = 128;
+
+/// The request without the id that its client gave it, unless that is a short word: then it gets one of ours.
+async fn without_unusable_id(mut request: Request) -> Request {
+    let is_usable =
+        |id: &[u8]| (1..=REQUEST_ID_MAX).contains(&id.len()) && id.iter().all(u8::is_ascii_graphic);
+    let id = request.headers().get(REQUEST_ID);
+    if id.is_some_and(|id| !is_usable(id.as_bytes())) {
+        request.headers_mut().remove(REQUEST_ID);
+    }
+    request
 }
 
 /// A request's span: method, path without its query (which may hold private data), id.
@@ -180,7 +198,7 @@ fn request_span(request: &axum::http::Request<axum::body::Body>) -> Span {
         REQUEST_SPAN,
         method = %request.method(),
         path = request.uri().path(),
-        id = header("x-request-id"),
+        id = header(REQUEST_ID),
         traceparent = header("traceparent"),
         route = Empty,
         status = Empty,
