@@ -249,8 +249,11 @@ async fn days_are_written_read_and_derived() {
         assert_eq!(rule["error"]["type"], "ValidationException");
         post("/market/prediction", json!({"predLow": {}, "locked": 7, "bias": 1, "close": "Infinity"})).await.with(422);
         post("/market/prediction/yesterday", json!([])).await.with(422);
+        let below = post("/market/prediction", json!({"date": "2025-08-19", "preMarket": -0.0})).await.with(200);
+        assert!(below.text().contains("\"preMarket\":0.0"), "{}", below.text());
         post("/market/prediction", json!({"date": "2025-08-18", "notes": "a\u{0}b"})).await.with(422);
         for (path, status) in [
+            ("/market/day/2025-08-19", 200),
             ("/market/day/2025-08-18", 404),
             ("/market/day/2025-02-30", 422),
             ("/market/day/%00", 404),

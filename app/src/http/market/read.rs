@@ -34,6 +34,11 @@ fn number(value: &Value, at: &[Value], mistakes: &mut Mistakes) -> Option<f64> {
     None
 }
 
+/// A number as every store keeps it: SQLite has no zero below zero.
+fn to_store(number: Option<f64>) -> Option<f64> {
+    number.map(|number| number + 0.0)
+}
+
 /// A truth value.
 fn flag(value: &Value, at: &[Value], mistakes: &mut Mistakes) -> Option<bool> {
     let spelled = match value {
@@ -162,11 +167,11 @@ pub(super) trait BodyValues {
 
 impl BodyValues for Fields<'_> {
     fn optional_number(&self, name: &str, mistakes: &mut Mistakes) -> Option<f64> {
-        number(self.present(name)?, &self.at(name), mistakes)
+        to_store(number(self.present(name)?, &self.at(name), mistakes))
     }
 
     fn number(&self, name: &str, mistakes: &mut Mistakes) -> Option<f64> {
-        number(self.required(name, mistakes)?, &self.at(name), mistakes)
+        to_store(number(self.required(name, mistakes)?, &self.at(name), mistakes))
     }
 
     fn optional_flag(&self, name: &str, mistakes: &mut Mistakes) -> Option<bool> {
