@@ -570,11 +570,17 @@ async fn what_needs_a_model_is_checked_and_then_refused() {
             &send_file(service, transcribe, "a.mp3", "audio/mpeg", b"").await.with(400),
             "Empty file not allowed",
         );
-        let wrong = send_file(service, transcribe, "a.txt", "text/plain", b"x").await.with(400);
-        assert_detail(
-            &wrong,
-            "Invalid content type: text/plain. Allowed types: audio/flac, audio/mp3, audio/mpeg, audio/ogg, audio/wav, audio/webm",
-        );
+        let untyped = "Content-Disposition: form-data; name=\"file\"; filename=\"a\"";
+        for (wrong, told) in [
+            (send_file(service, transcribe, "a.txt", "TEXT/Plain", b"x").await, "text/plain"),
+            (send_file(service, transcribe, "a.txt", "", b"x").await, ""),
+            (send_form(service, transcribe, &[(untyped, b"x")]).await, ""),
+        ] {
+            assert_detail(
+                &wrong.with(400),
+                &format!("Invalid content type: {told}. Allowed types: audio/flac, audio/mp3, audio/mpeg, audio/ogg, audio/wav, audio/webm"),
+            );
+        }
         service.ask("POST", transcribe, None).await.with(422);
         for kind in ["audio/mpeg", "AUDIO/Wav"] {
             let answer = send_file(service, transcribe, "a", kind, b"x").await.with(501);

@@ -110,7 +110,8 @@ async fn upload(
         Some((folder, &id)),
     )
     .await?;
-    check(&part, "Invalid content type", &UPLOAD_TYPES)?;
+    let kind = Some(part.kind()).filter(|kind| !kind.is_empty());
+    check(&part, kind.unwrap_or("application/octet-stream"), &UPLOAD_TYPES)?;
     let size = i64::try_from(part.size).unwrap_or(i64::MAX);
     if let Some(pending) = part.kept {
         pending.keep(&id).await.map_err(|error| failed(&error))?;
@@ -157,7 +158,7 @@ async fn detail_of_upload(state: State<App>) -> Result<Json<UploadedFile>, HttpE
 pub(super) struct FilePart {
     /// As the client named it.
     filename: String,
-    /// As the client named it.
+    /// As the client named it; empty if it did not.
     content_type: String,
     /// Whether that type is wanted.
     wanted: bool,
@@ -167,15 +168,24 @@ pub(super) struct FilePart {
     kept: Option<Pending>,
 }
 
-/// Refuses an empty file, and then one of another type.
-pub(super) fn check(part: &FilePart, refusal: &str, types: &[&str]) -> Result<(), HttpError> {
+impl FilePart {
+    /// Its type as the client named it; empty if it did not.
+    pub(super) fn kind(&self) -> &str {
+        &self.content_type
+    }
+}
+
+/// Refuses an empty file, and then one of another type, which is told as `kind`.
+pub(super) fn check(part: &FilePart, kind: &str, types: &[&str]) -> Result<(), HttpError> {
     if part.size == 0 {
         let text = "Empty file not allowed";
         return Err(HttpError::Detail(StatusCode::BAD_REQUEST, text.to_owned()));
     }
     if !part.wanted {
-        let (kind, types) = (&part.content_type, types.join(", "));
-        let text = format!("{refusal}: {kind}. Allowed types: {types}");
+        let text = format!(
+            "Invalid content type: {kind}. Allowed types: {}",
+            types.join(", ")
+        );
         return Err(HttpError::Detail(StatusCode::BAD_REQUEST, text));
     }
     Ok(())
@@ -283,12 +293,12 @@ async fn read_text(field: &mut Field<'_>, contents: &AtomicU64) -> Result<String
     Ok(String::from_utf8_lossy(&text).into_owned())
 }
 
-/// The type as it was written, parameters included.
+/// The type as it was written, parameters included; empty if there is none.
 fn content_type(field: &Field<'_>) -> String {
     let kind = field.headers().get(header::CONTENT_TYPE);
-    let kind = kind.map(|kind| String::from_utf8_lossy(kind.as_bytes()).into_owned());
-    kind.filter(|kind| !kind.is_empty())
-        .unwrap_or_else(|| "application/octet-stream".to_owned())
+    kind.map_or_else(String::new, |kind| {
+        String::from_utf8_lossy(kind.as_bytes()).into_owned()
+    })
 }
 
 fn broken(error: &axum::extract::multipart::MultipartError) -> HttpError {

@@ -71,7 +71,7 @@ async fn transcribe(State(app): State<App>, request: Request) -> HttpError {
         Ok(part) => part,
         Err(error) => return error,
     };
-    match check(&part, "Invalid content type", &types) {
+    match check(&part, &part.kind().to_lowercase(), &types) {
         Ok(()) => not_here("transcription"),
         Err(error) => error,
     }
