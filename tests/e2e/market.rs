@@ -292,6 +292,8 @@ async fn what_is_computed_of_huge_prices_may_be_null_and_is_described_so() {
         let trade = "/market/pl/current/x?current_price=1e308&strategy_type=Iron%20Butterfly&put_long=1.7e308\
             &center_strike=-1.7e308&call_long=3&credit_received=1.7e308";
         let current = service.get(trade).await.with(200);
+        let timestamp = current.json()["timestamp"].clone();
+        assert!(timestamp.as_str().unwrap().ends_with("+00:00"), "{timestamp}");
         let mut nulls = 0;
         for (schema, values) in [
             ("MarketSuggestion", &trades.json()["suggestions"]),

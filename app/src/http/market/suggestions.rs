@@ -4,7 +4,6 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use cutover_domain::market::suggestion::{Strategy, Strikes, Suggestion};
 use serde::Serialize;
-use serde_json::Value;
 use utoipa::ToSchema;
 use utoipa::openapi::{RefOr, Schema};
 use utoipa_axum::router::OpenApiRouter;
@@ -13,7 +12,6 @@ use utoipa_axum::routes;
 use super::error::{MarketFailure, MarketHttpError};
 use super::market;
 use super::read::{QueryValues as _, path_day};
-use super::stored::instant;
 use crate::http::App;
 use crate::http::json::Json;
 use crate::http::request::{Key, Mistakes, Parameters};
@@ -371,8 +369,7 @@ struct MarketCurrentProfit {
     /// The strategy, as it was asked for.
     strategy_type: String,
     /// When that was.
-    #[schema(value_type = String)]
-    timestamp: Value,
+    timestamp: String,
 }
 
 /// What a trade earns now. Reads nothing that is stored.
@@ -419,12 +416,11 @@ async fn current(
         call_short,
         call_long,
     };
-    let form = app.routing.market().daily_predictions.time_form();
     Ok(Json(MarketCurrentProfit {
         suggestion_id,
         current_price: price,
         current_pl: strikes.profit(price, credit.unwrap_or(1.0)).total,
         strategy_type: strategy,
-        timestamp: instant(app.clock.now(), form),
+        timestamp: app.clock.now().to_iso(),
     }))
 }
