@@ -75,19 +75,19 @@ fn json_of(bytes: &[u8]) -> Result<Option<Value>, HttpError> {
         return Err(HttpError::Detail(StatusCode::BAD_REQUEST, text.to_owned()));
     }
     // What is no JSON is told as such, however much of it there is; reading it without keeping it takes no room.
-    serde_json::from_slice::<IgnoredAny>(bytes).map_err(|error| no_json(&error))?;
+    serde_json::from_slice::<IgnoredAny>(bytes).map_err(|error| no_json(&error, bytes))?;
     if values(bytes) > VALUES_MAX {
         let text = format!("The body has more than {VALUES_MAX} values");
         return Err(HttpError::Detail(StatusCode::PAYLOAD_TOO_LARGE, text));
     }
     serde_json::from_slice(bytes)
         .map(Some)
-        .map_err(|error| no_json(&error))
+        .map_err(|error| no_json(&error, bytes))
 }
 
-fn no_json(error: &serde_json::Error) -> HttpError {
+fn no_json(error: &serde_json::Error, bytes: &[u8]) -> HttpError {
     let cause = json!({ "error": error.to_string() });
-    let at = [Value::from("body"), error.column().into()];
+    let at = [Value::from("body"), place(error, bytes).into()];
     HttpError::Invalid(vec![mistake(
         "json_invalid",
         &at,
@@ -95,6 +95,30 @@ fn no_json(error: &serde_json::Error) -> HttpError {
         &json!({}),
         Some(cause),
     )])
+}
+
+/// How many bytes stand before what is no JSON: all of them where something is missing at the end, and those before a word that is
+/// none.
+fn place(error: &serde_json::Error, bytes: &[u8]) -> usize {
+    let end = if error.is_eof() {
+        bytes.len()
+    } else {
+        let lines = bytes.split_inclusive(|byte| *byte == b'\n');
+        let before: usize = lines.take(error.line().saturating_sub(1)).map(<[u8]>::len).sum();
+        (before + error.column().saturating_sub(1)).min(bytes.len())
+    };
+    let letters = bytes[..end]
+        .iter()
+        .rev()
+        .take_while(|byte| byte.is_ascii_lowercase())
+        .count();
+    let word = &bytes[end - letters..end];
+    let is_cut = |whole: &str| word.len() < whole.len() && whole.as_bytes().starts_with(word);
+    if ["true", "false", "null"].into_iter().any(is_cut) {
+        end - letters
+    } else {
+        end
+    }
 }
 
 /// The most values that a body may hold. A parsed value takes many times the room of its two or three bytes.
@@ -587,4 +611,27 @@ fn integer(value: &Value, at: &[Value], mistakes: &mut Mistakes) -> Option<i64> 
         mistakes.add("int_from_float", at, message, value, None);
     }
     number
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_no_json_is_told_with_its_place() {
+        for (body, expected) in [
+            ("nul", 0),
+            ("x", 0),
+            ("trux", 0),
+            (r#"{"title":"x",}"#, 13),
+            ("\n\n{\"title\":\n", 12),
+            (r#"{"title":"#, 9),
+            (r#"{"title": fals"#, 10),
+            (r#"{"a": 1x}"#, 7),
+            ("{\"a\": 1,\n  b}", 11),
+        ] {
+            let error = serde_json::from_str::<IgnoredAny>(body).unwrap_err();
+            assert_eq!(place(&error, body.as_bytes()), expected, "{body}: {error}");
+        }
+    }
 }
