@@ -170,7 +170,14 @@ impl Place<'_> {
                 .offenders(table, constraint, definition, plan)
                 .await
                 .map(Some),
-            Err(error) => Err(error),
+            // It cannot be computed of an old row: SQLite has infinity, or goes on in REAL, where PostgreSQL has an overflow.
+            Err(error) => Ok(Some(Weakened {
+                reason: format!(
+                    "it is NOT VALID: new rows are held to it, and PostgreSQL cannot hold the old ones to it ({})",
+                    told(error)?
+                ),
+                ..not_valid(table, constraint, definition)
+            })),
         }
     }
 
@@ -257,15 +264,23 @@ impl Place<'_> {
         let sql = format!(
             "SELECT concat_ws(', ', {parts}), count(*) OVER () FROM {table} AS c WHERE {condition} ORDER BY 1 LIMIT {NAMED_OFFENDERS}"
         );
-        let rows = self.query(&sql, &[]).await?;
+        let not_valid = not_valid(table_name, constraint, definition);
+        let rows = match self.undone(self.query(&sql, &[])).await {
+            Ok(rows) => rows,
+            Err(error) => {
+                let reason = format!(
+                    "{}; which ones, PostgreSQL cannot say ({})",
+                    not_valid.reason,
+                    told(error)?
+                );
+                return Ok(Weakened { reason, ..not_valid });
+            }
+        };
         let count: i64 = rows.first().map_or(0, |row| row.get(1));
         Ok(Weakened {
-            table: table_name.to_owned(),
-            constraint: constraint.to_owned(),
-            sql: definition.to_owned(),
             rows: u64::try_from(count).unwrap_or(0),
             keys: rows.iter().map(|row| row.get(0)).collect(),
-            reason: "it is NOT VALID: new rows are held to it, old ones break it".to_owned(),
+            ..not_valid
         })
     }
 
@@ -329,6 +344,17 @@ fn told(error: TransferError) -> TransferResult<String> {
         other @ (TransferError::Unreachable(_) | TransferError::Refused(_) | TransferError::Usage(_)) => {
             Err(other)
         }
+    }
+}
+
+/// A constraint that rows break, which ones is not known yet.
+fn not_valid(table: &str, constraint: &str, definition: &str) -> Weakened {
+    Weakened {
+        table: table.to_owned(),
+        constraint: constraint.to_owned(),
+        sql: definition.to_owned(),
+        reason: "it is NOT VALID: new rows are held to it, old ones break it".to_owned(),
+        ..Weakened::default()
     }
 }
 
