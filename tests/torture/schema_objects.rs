@@ -605,3 +605,30 @@ async fn a_copy_proves_itself_when_asked_to() {
     );
     assert!(!said.stdout.contains("run cutover verify"), "{}", said.stdout);
 }
+
+/// A rule of a domain is none of the table's: it refuses a row as a type does.
+#[tokio::test]
+async fn a_domain_in_the_target_refuses_a_row() {
+    let theme = Theme::new(
+        "CREATE TABLE t (id INTEGER PRIMARY KEY, v INTEGER); INSERT INTO t VALUES (1, 5), (2, -5), (3, 7);",
+    );
+    let made = "CREATE DOMAIN dom AS int CHECK (value > 0); CREATE TABLE t (id bigint PRIMARY KEY, v dom)";
+    theme.client().await.batch_execute(made).await.unwrap();
+    let flags = ["--data-only", "--on-reject", "quarantine"].map(str::to_owned);
+    let refused = theme
+        .command("copy", &flags[..1])
+        .await
+        .with(1, "copy of what a domain refuses");
+    assert!(
+        refused.stderr.contains("t where id = 2") && refused.stderr.contains("dom_check"),
+        "{}",
+        refused.stderr
+    );
+    let told = theme
+        .command("copy", &flags)
+        .await
+        .with(1, "copy that keeps apart what a domain refuses")
+        .json();
+    assert_eq!(told["tables"][0]["rows_written"], 2, "{told}");
+    assert_eq!(told["rejects"][0]["key"], "id = 2", "{told}");
+}

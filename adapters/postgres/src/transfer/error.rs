@@ -19,7 +19,10 @@ pub(crate) fn transfer_error(error: &tokio_postgres::Error) -> TransferError {
     let copied = place.and_then(|place| Some(place.strip_prefix("COPY ")?.rsplit_once(", line ")?.0));
     let table = db.table().or(copied).unwrap_or("?").to_owned();
     match *db.code() {
-        SqlState::CHECK_VIOLATION | SqlState::FOREIGN_KEY_VIOLATION if db.constraint().is_some() => {
+        // A rule of a domain is none of a table's: it goes with the type, and cannot be set aside.
+        SqlState::CHECK_VIOLATION | SqlState::FOREIGN_KEY_VIOLATION
+            if db.constraint().is_some() && db.datatype().is_none() =>
+        {
             TransferError::Constraint {
                 table,
                 constraint: db.constraint().unwrap_or_default().to_owned(),
