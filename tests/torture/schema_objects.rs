@@ -632,3 +632,23 @@ async fn a_domain_in_the_target_refuses_a_row() {
     assert_eq!(told["tables"][0]["rows_written"], 2, "{told}");
     assert_eq!(told["rejects"][0]["key"], "id = 2", "{told}");
 }
+
+/// Values for a column that the target computes cannot be written: that is told.
+#[tokio::test]
+async fn the_target_computes_what_the_source_holds() {
+    let theme =
+        Theme::new("CREATE TABLE t (id INTEGER PRIMARY KEY, g INTEGER); INSERT INTO t VALUES (1, 7);");
+    let made = "CREATE TABLE t (id bigint PRIMARY KEY, g int GENERATED ALWAYS AS (5) STORED)";
+    theme.client().await.batch_execute(made).await.unwrap();
+    let told = theme
+        .command("copy", &["--data-only".to_owned()])
+        .await
+        .with(0, "copy into a table that computes")
+        .json();
+    let list = told["not_carried"].to_string();
+    assert!(list.contains("t.g") && list.contains("computes"), "{told}");
+    theme
+        .command("verify", &[])
+        .await
+        .with(1, "verify of what is computed");
+}

@@ -4,7 +4,8 @@ use std::collections::HashSet;
 
 use super::blanks::Blanks;
 use super::catalog::{
-    Affinity, Catalog, Column, ColumnKind, Engine, Key, Origin, Other, OtherKind, PgKind, Storage, Table,
+    Affinity, Catalog, Column, ColumnKind, Engine, Generated, Key, Origin, Other, OtherKind, PgKind, Storage,
+    Table,
 };
 use super::naming::Names;
 use super::rendering::Rendering;
@@ -228,6 +229,7 @@ pub fn plan(
             continue;
         };
         let mut table = matched(from, into, target.engine)?;
+        plan.not_carried.extend(computed_instead(from, into));
         if absent.contains(&into.name) {
             table.created = true;
             table.definition = Some(into.sql.clone());
@@ -311,6 +313,29 @@ fn order_of_rows(from: &Table, into: &Table) -> Option<ColumnPlan> {
         not_null: order.not_null,
         added: false,
     })
+}
+
+/// Columns with values of their own that the target computes. One that a copy has made was computed where it came from, too.
+fn computed_instead(from: &Table, into: &Table) -> Vec<NotCarried> {
+    let own = from
+        .columns
+        .iter()
+        .filter(|column| column.writable() && column.made_for.is_none());
+    let columns = own.filter_map(|column| {
+        let found = column_for(column, into)?;
+        let (Generated::Stored(sql) | Generated::Virtual(sql)) = &found.generated else {
+            return None;
+        };
+        Some(NotCarried {
+            kind: "column",
+            name: format!("{}.{}", from.name, column.name),
+            sql: format!("GENERATED ALWAYS AS ({sql})"),
+            reason:
+                "the target computes this column, and takes no values for it: verify tells where they differ"
+                    .to_owned(),
+        })
+    });
+    columns.collect()
 }
 
 fn matched(from: &Table, into: &Table, engine: Engine) -> Result<TablePlan, String> {
