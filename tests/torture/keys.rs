@@ -198,3 +198,35 @@ async fn keys_too_long_for_an_index() {
     let rows = copied.query("SELECT count(*) FROM t").await;
     assert_eq!(rows, [[Some("3".to_owned())]]);
 }
+
+/// On the way back, a row is refused that is no other one in PostgreSQL: SQLite takes a number in two spellings for one.
+#[tokio::test]
+async fn a_key_that_is_given_twice_on_the_way_back() {
+    let theme = Theme::new(
+        "CREATE TABLE k (id INTEGER PRIMARY KEY, q UNIQUE); INSERT INTO k VALUES (1, 1), (2, 'x'), (3, 2.5);",
+    );
+    theme.command("copy", &[]).await.with(0, "copy");
+    let change = "UPDATE k SET q = '1.0', q__class = 'real' WHERE id = 2";
+    theme.client().await.batch_execute(change).await.unwrap();
+    let (refused, _) = theme.bring_back_partly(&[]).await;
+    assert!(
+        refused.stderr.contains("k where id = 2") && refused.stderr.contains("UNIQUE"),
+        "{}",
+        refused.stderr
+    );
+    let (told, back) = theme
+        .bring_back_partly(&["--on-reject", "quarantine", "--json"])
+        .await;
+    let told = told.json();
+    assert_eq!(told["tables"][0]["rejected"], 1, "{told}");
+    assert_eq!(told["rejects"][0]["key"], "id = 2", "{told}");
+    let ids: String = Connection::open(back)
+        .unwrap()
+        .query_row(
+            "SELECT group_concat(id) || ' ' || (SELECT group_concat(key) FROM _cutover_quarantine) FROM k",
+            [],
+            |row| row.get(0),
+        )
+        .unwrap();
+    assert_eq!(ids, "1,3 id = 2,id = 2");
+}

@@ -294,12 +294,17 @@ impl Theme {
 
     /// The way back, which cannot be gone: the program says why.
     pub(crate) async fn bring_back_fails(&self) -> Ended {
+        self.bring_back_partly(&[]).await.0
+    }
+
+    /// The way back with these flags, which not every row can go: what the program says, and the file that it leaves.
+    pub(crate) async fn bring_back_partly(&self, flags: &[&str]) -> (Ended, PathBuf) {
         let url = self.database().await.url();
-        let back = self.elsewhere.path().join("none.db");
-        let arguments = [OsStr::new("copy"), OsStr::new(&url), back.as_os_str()];
-        run(self.elsewhere.path(), None, &arguments)
-            .await
-            .with(1, "copy of the way back")
+        let back = self.elsewhere.path().join("partly.db");
+        let mut arguments = vec![OsStr::new("copy"), OsStr::new(&url), back.as_os_str()];
+        arguments.extend(flags.iter().map(OsStr::new));
+        let ended = run(self.elsewhere.path(), None, &arguments).await;
+        (ended.with(1, "copy of the way back"), back)
     }
 
     /// The file that came back.

@@ -75,6 +75,38 @@ async fn r_trees() {
         .is_one_of("boxes", "minx", &["double precision"]);
 }
 
+/// An R-Tree keeps 32 bits of a number, and says nothing of the rest; bounds in the wrong order it refuses.
+#[tokio::test]
+async fn what_an_r_tree_does_not_hold() {
+    for (tree, change, column) in [
+        ("rtree", "a = 1.6, b = 2.5", "f.a"),
+        ("rtree", "b = 16777217", "f.b"),
+        ("rtree_i32", "a = 0, b = 5000000000", "f.b"),
+        ("rtree", "a = 3, b = 2", "f"),
+    ] {
+        let theme = Theme::new(format!(
+            "CREATE VIRTUAL TABLE f USING {tree}(id, a, b); INSERT INTO f VALUES (1, 0, 1), (2, 1, 2), (3, -7, 7);"
+        ));
+        theme.command("copy", &[]).await.with(0, "copy");
+        assert_eq!(theme.differences_of_back().await, Vec::<String>::new());
+        let change = format!("UPDATE f SET {change} WHERE id = 2");
+        theme.client().await.batch_execute(&change).await.unwrap();
+        let (refused, _) = theme.bring_back_partly(&[]).await;
+        let named = format!("{column} where id = 2");
+        assert!(refused.stderr.contains(&named), "{named}: {}", refused.stderr);
+        let (told, back) = theme
+            .bring_back_partly(&["--on-reject", "quarantine", "--json"])
+            .await;
+        let told = told.json();
+        assert_eq!(told["rejects"][0]["key"], "id = 2", "{told}");
+        let ids: String = Connection::open(back)
+            .unwrap()
+            .query_row("SELECT group_concat(id) FROM f", [], |row| row.get(0))
+            .unwrap();
+        assert_eq!(ids, "1,3");
+    }
+}
+
 #[tokio::test]
 async fn a_module_that_is_not_there() {
     let make = |path: &Path| {

@@ -14,7 +14,7 @@ use cutover_domain::transfer::outcome::Reject;
 use cutover_domain::transfer::plan::{Plan, TablePlan};
 use cutover_domain::transfer::rows::{Row, RowBatch};
 use cutover_domain::transfer::schema::{Schema, Step, Weakened};
-use cutover_domain::transfer::survey::{RowJudge, rejected_row};
+use cutover_domain::transfer::survey::{RejectedRow, RowJudge, rejected_row};
 use cutover_domain::transfer::value::Value;
 use cutover_ports::transfer::{
     Care, CopySession, LedgerEntry, Position, RunStart, TableLoader, TableProgress, TransferError,
@@ -111,12 +111,10 @@ impl SqliteTarget {
             Some(ErrorCode::DiskFull | ErrorCode::SystemIoFailure) => TransferError::Unreachable(format!(
                 "cannot write {path}: {error}; make room and run the same command, it goes on from where it was"
             )),
-            Some(ErrorCode::ConstraintViolation | ErrorCode::TypeMismatch | ErrorCode::TooBig) => {
-                TransferError::Data {
-                    row: format!("a row for {path}"),
-                    message: error.to_string(),
-                }
-            }
+            _ if is_about_a_row(error) => TransferError::Data {
+                row: format!("a row for {path}"),
+                message: error.to_string(),
+            },
             _ => TransferError::Failed(format!("cannot write {path}: {error}")),
         }
     }
@@ -306,6 +304,14 @@ impl SqliteSession {
         })
         .await
     }
+}
+
+/// Whether SQLite refuses a row, and nothing but it.
+fn is_about_a_row(error: &rusqlite::Error) -> bool {
+    matches!(
+        error.sqlite_error_code(),
+        Some(ErrorCode::ConstraintViolation | ErrorCode::TypeMismatch | ErrorCode::TooBig)
+    )
 }
 
 /// Runs `work` as one.
@@ -507,9 +513,11 @@ impl CopySession for SqliteSession {
         part: u32,
         converter: Converter,
         duplicates: &[u64],
-        _: Care,
+        care: Care,
     ) -> TransferResult<Box<dyn TableLoader>> {
         let progress = self.progress(&plan.target, part).await?;
+        let table = plan.target.clone();
+        let is_rtree = self.run(move |connection| is_rtree(connection, &table)).await?;
         let insert = insert(plan, &vec!["?"; plan.columns.len()]);
         Ok(Box::new(SqliteLoader {
             target: self.target.clone(),
@@ -524,6 +532,9 @@ impl CopySession for SqliteSession {
                 uncommitted: 0,
                 bracket: self.bracket,
                 open: false,
+                care,
+                kept: is_rtree.then(|| Kept::new(plan)),
+                refused: Vec::new(),
             })),
         }))
     }
@@ -825,12 +836,96 @@ struct LoadWork {
     uncommitted: u64,
     bracket: Bracket,
     open: bool,
+    care: Care,
+    /// For a table that may keep other values than it is given.
+    kept: Option<Kept>,
+    /// Rows that the file refused and that were kept apart.
+    refused: Vec<RejectedRow>,
+}
+
+/// Why a step of a load ended.
+enum Stopped {
+    Sqlite(rusqlite::Error),
+    /// A row that the file refuses.
+    Row(TransferError),
+}
+
+impl From<rusqlite::Error> for Stopped {
+    fn from(error: rusqlite::Error) -> Self {
+        Self::Sqlite(error)
+    }
+}
+
+/// Why the file does not take a row as it is.
+struct Refusal {
+    /// Its place among the table's columns, if it is about one.
+    column: Option<usize>,
+    message: String,
+}
+
+/// The statements that find a row that is not kept as it was written, and take it away again. An R-Tree's numbers have 32 bits, and it
+/// refuses none that have more.
+struct Kept {
+    differs: String,
+    delete: String,
+}
+
+impl Kept {
+    fn new(plan: &TablePlan) -> Self {
+        let columns = plan.target_columns().into_iter();
+        let same: Vec<String> = columns.map(|column| format!("{} IS ?", quoted(column))).collect();
+        let table = quoted(&plan.target);
+        Self {
+            differs: format!("SELECT {} FROM {table} WHERE rowid = ?", same.join(", ")),
+            delete: format!("DELETE FROM {table} WHERE rowid = ?"),
+        }
+    }
+
+    /// Takes the row that was written last away again if it is not as it was given.
+    fn refuse_changed(
+        &self,
+        connection: &Connection,
+        batch: &RowBatch,
+        row: Row<'_>,
+    ) -> rusqlite::Result<Option<Refusal>> {
+        let rowid = connection.last_insert_rowid();
+        let values = row.values().chain([Value::Integer(rowid)]).map(Bound);
+        let mut statement = connection.prepare_cached(&self.differs)?;
+        let changed = statement.query_row(params_from_iter(values), |same| {
+            for column in 0..row.values().count() {
+                // Text as a file stores it is no number, and no parameter to compare with.
+                if !batch.refuses(row, column) && !same.get::<_, bool>(column)? {
+                    return Ok(Some(column));
+                }
+            }
+            Ok(None)
+        })?;
+        if changed.is_some() {
+            connection.prepare_cached(&self.delete)?.execute([rowid])?;
+        }
+        Ok(changed.map(|column| Refusal {
+            column: Some(column),
+            message: "an R-Tree keeps numbers of 32 bits, and would make another one of this".to_owned(),
+        }))
+    }
+}
+
+/// Whether rows are kept in an R-Tree.
+fn is_rtree(connection: &Connection, table: &str) -> rusqlite::Result<bool> {
+    let sql = "SELECT sql FROM sqlite_schema WHERE type = 'table' AND name = ?1";
+    let sql: Option<String> = connection.query_row(sql, [table], |row| row.get(0)).optional()?;
+    let module = sql.and_then(|sql| ddl::module(&sql));
+    Ok(module.is_some_and(|module| {
+        ["rtree", "rtree_i32"]
+            .iter()
+            .any(|name| module.eq_ignore_ascii_case(name))
+    }))
 }
 
 impl SqliteLoader {
     async fn run(
         &mut self,
-        step: impl FnOnce(&mut LoadWork, &Connection) -> rusqlite::Result<()> + Send + 'static,
+        step: impl FnOnce(&mut LoadWork, &Connection) -> Result<(), Stopped> + Send + 'static,
     ) -> TransferResult<TableProgress> {
         let Some(mut work) = self.work.take() else {
             return Err(TransferError::Failed("this load has failed before".to_owned()));
@@ -845,7 +940,13 @@ impl SqliteLoader {
             }
             outcome.map(|()| work)
         });
-        let work = self.target.told(result.await)?;
+        let result = match result.await {
+            Ok(Err(Stopped::Row(error))) => return Err(error),
+            Ok(Err(Stopped::Sqlite(error))) => Ok(Err(error)),
+            Ok(Ok(work)) => Ok(Ok(work)),
+            Err(stopped) => Err(stopped),
+        };
+        let work = self.target.told(result)?;
         let progress = work.progress;
         self.work = Some(work);
         Ok(progress)
@@ -859,10 +960,9 @@ impl TableLoader for SqliteLoader {
             work.begin(connection)?;
             work.write(connection, &batch)?;
             if work.uncommitted >= COMMIT_BYTES {
-                work.commit(connection)
-            } else {
-                Ok(())
+                work.commit(connection)?;
             }
+            Ok(())
         };
         self.run(write).await.map(drop)
     }
@@ -871,9 +971,15 @@ impl TableLoader for SqliteLoader {
         self.run(|work, connection| {
             work.begin(connection)?;
             work.progress.done = true;
-            work.commit(connection)
+            Ok(work.commit(connection)?)
         })
         .await
+    }
+
+    fn refused(&mut self) -> Vec<RejectedRow> {
+        let work = self.work.as_mut();
+        work.map(|work| std::mem::take(&mut work.refused))
+            .unwrap_or_default()
     }
 }
 
@@ -896,7 +1002,7 @@ impl LoadWork {
         Ok(())
     }
 
-    fn write(&mut self, connection: &Connection, batch: &RowBatch) -> rusqlite::Result<()> {
+    fn write(&mut self, connection: &Connection, batch: &RowBatch) -> Result<(), Stopped> {
         let mut statement = connection.prepare_cached(&self.insert)?;
         for row in batch.rows() {
             let refused = match self.duplicates.binary_search(&row.ordinal()) {
@@ -904,26 +1010,13 @@ impl LoadWork {
                 Err(_) => self.judge.judge(batch, row, &mut Vec::new(), |_, _| {}).err(),
             };
             match refused {
-                None => {
-                    let texts: Vec<Option<Vec<u8>>> = row
-                        .values()
-                        .zip(&self.without_zone)
-                        .map(|(value, without)| without.then(|| naive(value)).flatten())
-                        .collect();
-                    if batch.refused().iter().any(|refused| refused.row == row.at()) {
-                        self.write_stored(connection, batch, row)?;
-                    } else {
-                        let values = row
-                            .values()
-                            .zip(&texts)
-                            .map(|(value, text)| Bound(text.as_deref().map_or(value, Value::Text)));
-                        statement.execute(params_from_iter(values))?;
-                    }
-                    self.progress.written += 1;
-                }
+                None => match self.write_row(connection, &mut statement, batch, row)? {
+                    None => self.progress.written += 1,
+                    Some(refusal) => self.refuse(connection, batch, row, refusal)?,
+                },
                 Some((column, reject)) => {
-                    self.quarantine(connection, batch, row, column, reject)?;
-                    self.progress.rejected += 1;
+                    let named = rejected_row(&self.plan, row, column, reject);
+                    self.quarantine(connection, batch, row, &named)?;
                 }
             }
             self.progress.position = Position::behind(row);
@@ -931,6 +1024,66 @@ impl LoadWork {
         self.progress.bytes += batch.size();
         self.uncommitted += batch.size();
         Ok(())
+    }
+
+    /// Writes a row, unless the file refuses it: then nothing of it is there.
+    fn write_row(
+        &self,
+        connection: &Connection,
+        statement: &mut rusqlite::Statement<'_>,
+        batch: &RowBatch,
+        row: Row<'_>,
+    ) -> rusqlite::Result<Option<Refusal>> {
+        let texts: Vec<Option<Vec<u8>>> = row
+            .values()
+            .zip(&self.without_zone)
+            .map(|(value, without)| without.then(|| naive(value)).flatten())
+            .collect();
+        let outcome = if batch.refused().iter().any(|refused| refused.row == row.at()) {
+            self.write_stored(connection, batch, row)
+        } else {
+            let values = row
+                .values()
+                .zip(&texts)
+                .map(|(value, text)| Bound(text.as_deref().map_or(value, Value::Text)));
+            statement.execute(params_from_iter(values)).map(drop)
+        };
+        match (outcome, &self.kept) {
+            (Ok(()), Some(kept)) => kept.refuse_changed(connection, batch, row),
+            (Ok(()), None) => Ok(None),
+            (Err(error), _) if is_about_a_row(&error) => Ok(Some(Refusal {
+                column: None,
+                message: error.to_string(),
+            })),
+            (Err(error), _) => Err(error),
+        }
+    }
+
+    /// Keeps a row apart that the file refuses, or ends the load by its name.
+    fn refuse(
+        &mut self,
+        connection: &Connection,
+        batch: &RowBatch,
+        row: Row<'_>,
+        refusal: Refusal,
+    ) -> Result<(), Stopped> {
+        let named = RejectedRow {
+            reason: refusal.message,
+            ..rejected_row(&self.plan, row, refusal.column.unwrap_or(0), Reject::Changed)
+        };
+        if self.care == Care::KeepingApart {
+            self.quarantine(connection, batch, row, &named)?;
+            self.refused.push(named);
+            return Ok(());
+        }
+        let place = match refusal.column {
+            Some(_) => format!("{}.{}", named.table, named.column),
+            None => named.table,
+        };
+        Err(Stopped::Row(TransferError::Data {
+            row: format!("{place} where {}", named.key),
+            message: named.reason,
+        }))
     }
 
     /// Writes a row with text that is handed on as a file stores it. A cast is the one way to have SQLite take it as it is.
@@ -957,15 +1110,14 @@ impl LoadWork {
     }
 
     fn quarantine(
-        &self,
+        &mut self,
         connection: &Connection,
         batch: &RowBatch,
         row: Row<'_>,
-        column: usize,
-        reject: Reject,
+        named: &RejectedRow,
     ) -> rusqlite::Result<()> {
-        let named = rejected_row(&self.plan, row, column, reject);
-        own_tables::quarantine(connection, &self.plan, batch, row, &named)
+        self.progress.rejected += 1;
+        own_tables::quarantine(connection, &self.plan, batch, row, named)
     }
 
     fn commit(&mut self, connection: &Connection) -> rusqlite::Result<()> {
