@@ -652,3 +652,34 @@ async fn the_target_computes_what_the_source_holds() {
         .await
         .with(1, "verify of what is computed");
 }
+
+/// Whatever has a name in PostgreSQL keeps it.
+#[tokio::test]
+async fn names_of_sequences_and_types() {
+    let theme = Theme::new(
+        "CREATE TABLE sq (id INTEGER PRIMARY KEY, v); CREATE TABLE mood (id INTEGER PRIMARY KEY); CREATE TABLE whole (id INTEGER PRIMARY KEY);
+         CREATE TABLE part (id INTEGER PRIMARY KEY); CREATE INDEX range ON sq (v); CREATE TABLE t (id INTEGER PRIMARY KEY AUTOINCREMENT);
+         INSERT INTO sq VALUES (1, 'a'); INSERT INTO mood VALUES (1); INSERT INTO whole VALUES (1); INSERT INTO part VALUES (1); INSERT INTO t VALUES (4);",
+    );
+    let taken = "CREATE SEQUENCE sq; CREATE TYPE mood AS ENUM ('good'); CREATE TYPE range AS (a int);
+         CREATE TABLE partitioned (id bigint) PARTITION BY RANGE (id); CREATE TABLE part PARTITION OF partitioned DEFAULT;
+         CREATE DOMAIN whole AS int";
+    theme.client().await.batch_execute(taken).await.unwrap();
+    theme.command("copy", &[]).await.with(0, "copy");
+    // The same names again: what the copy has made itself is in nobody's way.
+    let told = theme
+        .command("copy", &["--replace".to_owned()])
+        .await
+        .with(0, "copy --replace")
+        .json();
+    let tables: Vec<String> = told["tables"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|table| format!("{} {}", table["name"], table["target"]).replace('"', ""))
+        .collect();
+    for table in ["sq sq_", "mood mood_", "whole whole_", "part part_", "t t"] {
+        assert!(tables.iter().any(|found| found == table), "{told}");
+    }
+    theme.command("verify", &[]).await.with(0, "verify");
+}

@@ -115,6 +115,7 @@ pub async fn inspect(
         schema: "public".to_owned(),
         tables: Vec::new(),
         others: Vec::new(),
+        taken: vec![],
         origin: None,
     };
     let begun = Instant::now();

@@ -22,6 +22,8 @@ pub struct Catalog {
     pub tables: Vec<Table>,
     /// Everything that is no table: listed with its SQL, because a copy does not carry it.
     pub others: Vec<Other>,
+    /// Further names that no table or index can have: PostgreSQL's sequences and types.
+    pub taken: Vec<String>,
     /// The statements that make the SQLite file anew: of the file itself, or kept by the copy that it came with.
     pub origin: Option<Origin>,
 }
@@ -585,7 +587,7 @@ impl Catalog {
         by_name(&self.tables, name, |table| &table.name)
     }
 
-    /// The names that tables, indexes and views have taken.
+    /// The names that tables, indexes, views and whatever shares their names have taken.
     pub fn relation_names(&self) -> Vec<String> {
         let mut names = Vec::new();
         for table in &self.tables {
@@ -599,6 +601,7 @@ impl Catalog {
             .iter()
             .filter(|other| other.kind != OtherKind::Trigger);
         names.extend(others.map(|other| other.name.clone()));
+        names.extend(self.taken.iter().cloned());
         names
     }
 
@@ -733,6 +736,7 @@ mod tests {
             schema: "main".to_owned(),
             tables,
             others: vec![],
+            taken: vec![],
             origin: None,
         }
     }

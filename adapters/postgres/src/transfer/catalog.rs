@@ -88,6 +88,24 @@ const OTHERS: &str = "
     WHERE c.relnamespace = $1::text::regnamespace AND c.relkind IN ('p', 'f')
     ORDER BY 1 DESC, 2";
 
+/// Names that nothing above has: of sequences, types (a table makes one of its name), partitions and their indexes. What comes and goes
+/// with a table of rows is left out: its row type, its identity's sequence; and so are types of arrays, which make way.
+const TAKEN: &str = "
+    SELECT c.relname::text FROM pg_class AS c
+    WHERE c.relnamespace = $1::text::regnamespace
+      AND (c.relkind IN ('c', 'I') OR (c.relkind = 'r' AND c.relispartition)
+           OR (c.relkind = 'S' AND NOT EXISTS (
+               SELECT 1 FROM pg_depend AS d
+               WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.refclassid = 'pg_class'::regclass AND d.deptype = 'i'))
+           OR (c.relkind = 'i' AND EXISTS (
+               SELECT 1 FROM pg_index AS i JOIN pg_class AS t ON t.oid = i.indrelid
+               WHERE i.indexrelid = c.oid AND (t.relkind <> 'r' OR t.relispartition))))
+    UNION
+    SELECT t.typname::text FROM pg_type AS t
+    WHERE t.typnamespace = $1::text::regnamespace AND t.typrelid = 0
+      AND NOT EXISTS (SELECT 1 FROM pg_type AS e WHERE e.typarray = t.oid)
+    ORDER BY 1";
+
 /// Reads the catalog of the connection's default schema, and what a copy has made in it and for what: the columns that hold the classes of
 /// other columns' values are left out.
 pub async fn read_with_origins(client: &impl GenericClient) -> TransferResult<Catalog> {
@@ -219,12 +237,14 @@ pub async fn read(client: &impl GenericClient) -> TransferResult<Catalog> {
     each(&ask(INDEXES).await?, &|table, row| table.indexes.push(index(row)));
     each(&ask(SEQUENCES).await?, &|table, row| table.sequence = row.get(1));
     let others = ask(OTHERS).await?.iter().map(other).collect();
+    let taken = ask(TAKEN).await?.iter().map(|row| row.get(0)).collect();
     let tables = tables.into_iter().map(|(_, table)| table).collect();
     Ok(Catalog {
         engine: Engine::Postgres,
         schema,
         tables,
         others,
+        taken,
         origin: None,
     })
 }

@@ -114,6 +114,7 @@ impl TransferTarget for PgTarget {
                 schema,
                 tables: vec![],
                 others: vec![],
+                taken: vec![],
                 origin: None,
             },
         };

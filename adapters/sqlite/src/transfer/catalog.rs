@@ -39,6 +39,7 @@ pub fn read(connection: &Connection) -> rusqlite::Result<Catalog> {
         schema: "main".to_owned(),
         tables,
         others,
+        taken: vec![],
         origin: Some(origin(connection, &sequences)?),
     };
     name_parent_columns(&mut catalog);
