@@ -95,7 +95,7 @@ impl Contents {
             }
         }
         if schema.iter().any(|(_, name, _)| name == "sqlite_sequence") {
-            let sql = "SELECT name, seq FROM sqlite_sequence WHERE typeof(seq) = 'integer'";
+            let sql = "SELECT name, CAST(seq AS INTEGER) FROM sqlite_sequence WHERE seq IS NOT NULL";
             let rows: Vec<(String, i64)> = listed(connection, sql, |row| Ok((row.get(0)?, row.get(1)?)));
             contents.sequences.extend(rows);
         }

@@ -199,6 +199,23 @@ async fn keys_too_long_for_an_index() {
     assert_eq!(rows, [[Some("3".to_owned())]]);
 }
 
+/// Anything can be written there by hand, and SQLite takes it for a number.
+#[tokio::test]
+async fn last_keys_that_are_no_integers() {
+    let theme = Theme::new(
+        "CREATE TABLE t (id INTEGER PRIMARY KEY AUTOINCREMENT, v TEXT); CREATE TABLE r (id INTEGER PRIMARY KEY AUTOINCREMENT, v TEXT);
+         INSERT INTO t VALUES (2, 'a'); INSERT INTO r VALUES (2, 'a');
+         UPDATE sqlite_sequence SET seq = '77' WHERE name = 't'; UPDATE sqlite_sequence SET seq = 80.5 WHERE name = 'r';",
+    );
+    let copied = theme.equal().await;
+    copied
+        .behaves(&[
+            "INSERT INTO t (v) VALUES ('b') RETURNING id",
+            "INSERT INTO r (v) VALUES ('b') RETURNING id",
+        ])
+        .await;
+}
+
 /// On the way back, a row is refused that is no other one in PostgreSQL: SQLite takes a number in two spellings for one.
 #[tokio::test]
 async fn a_key_that_is_given_twice_on_the_way_back() {

@@ -553,7 +553,7 @@ async fn next_key(file: &Connection, table: &Table, losses: &mut Losses<'_>) {
     let given: Vec<i64> = if has_sequences {
         query_with(
             file,
-            "SELECT seq FROM sqlite_sequence WHERE name = ?1",
+            "SELECT CAST(seq AS INTEGER) FROM sqlite_sequence WHERE name = ?1",
             name,
             |row| row.get(0),
         )

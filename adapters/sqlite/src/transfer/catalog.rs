@@ -196,9 +196,8 @@ fn sequences(connection: &Connection) -> rusqlite::Result<HashMap<String, i64>> 
     if collect(connection, sql, [], |_| Ok(()))?.is_empty() {
         return Ok(HashMap::new());
     }
-    // Anything can be written into this table by hand.
-    let sql =
-        "SELECT name, max(seq) FROM sqlite_sequence WHERE typeof(name) = 'text' AND typeof(seq) = 'integer'
+    // Anything can be written into this table by hand, and SQLite takes it for a number.
+    let sql = "SELECT name, max(CAST(seq AS INTEGER)) FROM sqlite_sequence WHERE typeof(name) = 'text' AND seq IS NOT NULL
                GROUP BY name";
     Ok(
         collect(connection, sql, [], |row| Ok((row.get(0)?, row.get(1)?)))?
