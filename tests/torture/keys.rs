@@ -216,6 +216,21 @@ async fn last_keys_that_are_no_integers() {
         .await;
 }
 
+/// SQLite looks for a free number only where it may give one twice.
+#[tokio::test]
+async fn no_number_left() {
+    let theme = Theme::new(
+        "CREATE TABLE never (id INTEGER PRIMARY KEY AUTOINCREMENT, v TEXT); CREATE TABLE again (id INTEGER PRIMARY KEY, v TEXT);
+         INSERT INTO never VALUES (9223372036854775807, 'last'); INSERT INTO again VALUES (9223372036854775807, 'last');",
+    );
+    let copied = theme.equal().await;
+    copied
+        .lists(&["never", "so they do in SQLite"])
+        .lists(&["again", "SQLite would look for a free one"])
+        .behaves(&["INSERT INTO never (v) VALUES ('x')"])
+        .await;
+}
+
 /// On the way back, a row is refused that is no other one in PostgreSQL: SQLite takes a number in two spellings for one.
 #[tokio::test]
 async fn a_key_that_is_given_twice_on_the_way_back() {

@@ -801,12 +801,15 @@ impl Maker<'_> {
         let last = survey.max_rowid.max(table.source.sequence).unwrap_or(0);
         let next = last.checked_add(1).map(|next| next.max(1));
         if next.is_none() {
-            self.weaken(
-                table,
-                &column.target,
-                "INTEGER PRIMARY KEY",
-                "no number is left behind the largest key: rows need a key of their own (SQLite would look for a free one)",
-            );
+            let never_again = identity.is_some_and(|from| from.identity == Identity::Autoincrement);
+            let sqlite = if never_again {
+                "so they do in SQLite"
+            } else {
+                "SQLite would look for a free one"
+            };
+            let reason =
+                format!("no number is left behind the largest key: rows need a key of their own ({sqlite})");
+            self.weaken(table, &column.target, "INTEGER PRIMARY KEY", &reason);
         }
         let work = Work::Identity {
             column: column.target.clone(),
