@@ -683,3 +683,23 @@ async fn names_of_sequences_and_types() {
     }
     theme.command("verify", &[]).await.with(0, "verify");
 }
+
+/// What is in the way of a table says nothing of its generated columns.
+#[tokio::test]
+async fn a_replacement_that_a_view_forbids() {
+    let theme = Theme::new(
+        "CREATE TABLE c (id INTEGER PRIMARY KEY, n INTEGER, g INTEGER AS (n + 1) STORED); INSERT INTO c (n) VALUES (1);",
+    );
+    theme.command("copy", &[]).await.with(0, "copy");
+    let view = "CREATE VIEW on_it AS SELECT id FROM c";
+    theme.client().await.batch_execute(view).await.unwrap();
+    let refused = theme
+        .command("copy", &["--replace".to_owned()])
+        .await
+        .with(1, "copy --replace of what a view stands on");
+    assert!(
+        refused.stderr.contains("on_it") && !refused.stderr.contains("generated columns"),
+        "{}",
+        refused.stderr
+    );
+}

@@ -266,7 +266,7 @@ impl PgSession {
         statements
     }
 
-    /// The first table that cannot be made for what it is to compute.
+    /// The first table that cannot be made for what it is to compute: not even where nothing else is in its way.
     async fn uncomputed(&self, plan: &Plan, schema: &Schema) -> Option<TransferError> {
         for table in plan.tables.iter().filter(|table| !table.computed.is_empty()) {
             let start = format!("CREATE TABLE {} (", self.table(&table.target));
@@ -274,8 +274,10 @@ impl PgSession {
                 .tables
                 .iter()
                 .find(|statement| statement.starts_with(&start))?;
+            let columns = statement.strip_prefix(&start)?;
+            let alone = format!("CREATE TEMPORARY TABLE {} ({columns}", quoted(&table.target));
             run(&self.client, self.bracket.begin).await.ok()?;
-            let made = run(&self.client, statement).await;
+            let made = run(&self.client, &alone).await;
             run(&self.client, self.bracket.rollback).await.ok()?;
             if let Err(TransferError::Failed(message)) = made {
                 let table = table.source.name.clone();
