@@ -455,9 +455,14 @@ mod tests {
 
     #[tokio::test]
     async fn the_end_waits_for_an_examination_as_long_as_for_requests() {
-        let short = ("server.shutdown_timeout_ms".to_owned(), "50".to_owned(), "a flag");
+        let settings = [
+            ("server.shutdown_timeout_ms", "50"),
+            ("postgres.url", "postgres://u@h/d"),
+        ];
         let flags = Flags {
-            settings: vec![short],
+            settings: settings
+                .map(|(name, value)| (name.to_owned(), value.to_owned(), "a flag"))
+                .into(),
             ..Flags::default()
         };
         let config = Config::load(&flags, &BTreeMap::new()).unwrap();

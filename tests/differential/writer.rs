@@ -97,7 +97,12 @@ pub(crate) async fn any(pair: &mut Pair) {
             let (id, limit) = (random.id("fil_"), random.below(4));
             match random.below(4) {
                 0 => both!(pair, files.get(&id), Alike),
-                1 => both!(pair, files.list(Some(id.clone()), limit), Alike),
+                1 => {
+                    let place = id
+                        .bytes()
+                        .fold(String::new(), |place, byte| format!("{place}{byte:02X}"));
+                    both!(pair, files.list(Some(place.clone()), limit), Alike);
+                }
                 2 => {
                     let ids = random.some(4, |random| random.id("fil_"));
                     both!(pair, files.known(&ids), Alike);

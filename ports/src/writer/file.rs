@@ -26,8 +26,8 @@ pub trait FileRepository: Send + Sync {
     /// The file, or `None`.
     async fn get(&self, id: &str) -> StoreResult<Option<FileMetadata>>;
 
-    /// At most `limit` files behind the place `after`, or from the first, by id. Each place lies behind the one before, whatever the
-    /// ids hold.
+    /// At most `limit` files behind the place `after`, or from the first, by id. A place is an id's bytes in hexadecimal digits; each
+    /// lies behind the one before, whatever the ids hold.
     async fn list(&self, after: Option<String>, limit: u32) -> StoreResult<FilePage>;
 
     /// Those of `ids` that are files.

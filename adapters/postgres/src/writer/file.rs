@@ -29,7 +29,10 @@ impl PgFileRepository {
 
 /// Reads `id, filename, content_type, size, created_at`.
 fn file_from_row(row: &Row) -> StoreResult<FileMetadata> {
-    let mut columns = Columns::new(TABLE, row);
+    read_file(&mut Columns::new(TABLE, row))
+}
+
+fn read_file(columns: &mut Columns<'_>) -> StoreResult<FileMetadata> {
     Ok(FileMetadata {
         id: columns.text()?,
         filename: columns.text()?,
@@ -70,11 +73,14 @@ impl FileRepository for PgFileRepository {
         row.as_ref().map(file_from_row).transpose()
     }
 
+    /// A place is the hexadecimal form of an id's bytes, as it is in SQLite.
     async fn list(&self, after: Option<String>, limit: u32) -> StoreResult<FilePage> {
-        const FIRST: &str = "SELECT id, filename, content_type, size, created_at FROM file_metadata
+        const FIRST: &str = "SELECT id, filename, content_type, size, created_at,
+                upper(encode(convert_to(id, 'UTF8'), 'hex')) FROM file_metadata
             ORDER BY id LIMIT $1";
-        const AFTER: &str = "SELECT id, filename, content_type, size, created_at FROM file_metadata
-            WHERE id > $2 ORDER BY id LIMIT $1";
+        const AFTER: &str = "SELECT id, filename, content_type, size, created_at,
+                upper(encode(convert_to(id, 'UTF8'), 'hex')) FROM file_metadata
+            WHERE id > convert_from(decode($2, 'hex'), 'UTF8') ORDER BY id LIMIT $1";
         let most = i64::from(limit);
         let lease = self.db.lease("files.list").await?;
         let rows = match after {
@@ -85,9 +91,14 @@ impl FileRepository for PgFileRepository {
                     .await?
             }
         };
-        let files: Vec<FileMetadata> = rows.iter().map(file_from_row).collect::<StoreResult<_>>()?;
-        let is_full = files.len() == limit as usize;
-        let next = files.last().filter(|_| is_full).map(|file| file.id.clone());
+        let placed = |row: &Row| {
+            let mut columns = Columns::new(TABLE, row);
+            Ok((read_file(&mut columns)?, columns.text()?))
+        };
+        let found: Vec<(FileMetadata, String)> = rows.iter().map(placed).collect::<StoreResult<_>>()?;
+        let is_full = found.len() == limit as usize;
+        let (files, mut places): (Vec<_>, Vec<_>) = found.into_iter().unzip();
+        let next = places.pop().filter(|_| is_full);
         Ok(FilePage { files, next })
     }
 
