@@ -577,6 +577,8 @@ fn mixed_values_keep_their_class() {
         ("x", Some("integer")),
         ("1", Some("real")),
         ("NaN", Some("real")),
+        // Columns with blobs are bytea.
+        ("x", Some("blob")),
     ] {
         let mut batch = RowBatch::new(1, 0);
         Rendering::MixedText.decode(Some(raw.as_bytes()), class.map(str::as_bytes), &mut batch);

@@ -292,6 +292,11 @@ fn generated_values_and_index_parts() {
             into(PgKind::Float8, Affinity::Real),
             r#"("i" + 1)::double precision"#,
         ),
+        (
+            "coalesce(r, 0)",
+            into(PgKind::Float8, Affinity::Blob),
+            "! it is a number, which a column of doubles does not hold as SQLite stores it",
+        ),
         ("i + 1", into(PgKind::Text, Affinity::Text), r#"("i" + 1)::text"#),
         (
             "t || ' ' || u",
