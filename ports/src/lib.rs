@@ -12,6 +12,7 @@ pub mod inventory;
 pub mod lab;
 pub mod market;
 pub mod page;
+pub mod place;
 pub mod together;
 pub mod transfer;
 pub mod watch;

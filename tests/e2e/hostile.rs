@@ -349,13 +349,8 @@ async fn unharmed(service: &Service, wrong: Vec<String>) {
 
 #[tokio::test]
 async fn nothing_hostile_is_a_server_error_and_both_databases_say_the_same() {
-    let place = Place::new();
-    let on_file = place.serve(&[]).await;
-    world::populate_file(&place.path("cutover.db"));
-    let database = lab_database().await;
-    world::populate_database(&database).await;
-    let other_place = Place::new();
-    let on_server = other_place.serve(&["--postgres", &database.url()]).await;
+    let (places, database) = ([Place::new(), Place::new()], lab_database().await);
+    let [on_file, on_server] = world::serve_on_both(&places, &database).await;
 
     let ((file, file_wrong), (server, server_wrong)) = tokio::join!(bombard(&on_file), bombard(&on_server));
     unharmed(&on_file, file_wrong).await;
@@ -369,13 +364,8 @@ async fn nothing_hostile_is_a_server_error_and_both_databases_say_the_same() {
 
 #[tokio::test]
 async fn a_nul_in_a_query_lifts_no_filter() {
-    let place = Place::new();
-    let on_file = place.serve(&[]).await;
-    world::populate_file(&place.path("cutover.db"));
-    let database = lab_database().await;
-    world::populate_database(&database).await;
-    let other_place = Place::new();
-    let on_server = other_place.serve(&["--postgres", &database.url()]).await;
+    let (places, database) = ([Place::new(), Place::new()], lab_database().await);
+    let [on_file, on_server] = world::serve_on_both(&places, &database).await;
     for service in [&on_file, &on_server] {
         let listed = service
             .get("/lab/synths/list?synth_group_id=%00")

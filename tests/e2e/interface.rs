@@ -506,13 +506,8 @@ async fn conversation(service: &Service) -> Vec<String> {
 
 #[tokio::test]
 async fn both_databases_give_a_client_the_same_answers() {
-    let place = Place::new();
-    let on_file = place.serve(&[]).await;
-    world::populate_file(&place.path("cutover.db"));
-    let database = lab_database().await;
-    world::populate_database(&database).await;
-    let other_place = Place::new();
-    let on_server = other_place.serve(&["--postgres", &database.url()]).await;
+    let (places, database) = ([Place::new(), Place::new()], lab_database().await);
+    let [on_file, on_server] = world::serve_on_both(&places, &database).await;
     let (file, server) = tokio::join!(conversation(&on_file), conversation(&on_server));
     for (file, server) in file.iter().zip(&server) {
         assert_eq!(file, server);

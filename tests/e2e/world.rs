@@ -6,6 +6,8 @@ use cutover_tests::postgres::TestDatabase;
 use cutover_tests::rusqlite::Connection;
 use cutover_tests::tokio_postgres::Client;
 
+use crate::program::{Place, Service};
+
 /// A connection to a SQLite file that waits for others.
 pub(crate) fn file(path: &Path) -> Connection {
     let connection = Connection::open(path).unwrap();
@@ -84,4 +86,16 @@ pub(crate) fn populate_file(path: &Path) {
 pub(crate) async fn populate_database(database: &TestDatabase) {
     let client = database.connect().await;
     client.batch_execute(&format!("{GROUP};{SYNTHS}")).await.unwrap();
+}
+
+/// A service on a file and one on PostgreSQL, both with the same in it.
+pub(crate) async fn serve_on_both(
+    [on_file, on_server]: &[Place; 2],
+    database: &TestDatabase,
+) -> [Service; 2] {
+    let file = on_file.serve(&[]).await;
+    populate_file(&on_file.path("cutover.db"));
+    populate_database(database).await;
+    let server = on_server.serve(&["--postgres", &database.url()]).await;
+    [file, server]
 }

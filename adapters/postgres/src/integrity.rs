@@ -4,6 +4,7 @@ use async_trait::async_trait;
 use cutover_domain::relations::Relation;
 use cutover_ports::StoreResult;
 use cutover_ports::integrity::{BrokenRule, Integrity, References, Rule};
+use cutover_ports::place::up_to_here;
 use postgres_types::Type;
 
 use crate::Database;
@@ -33,11 +34,11 @@ impl Integrity for Database {
             .await?;
         let read = rows.iter().map(|row| {
             let mut columns = Columns::new("references", row);
-            Ok((columns.text()?, columns.count()?))
+            let (key, rows) = (columns.text()?, columns.count()?);
+            Ok((key.clone(), (key, rows)))
         });
-        let keys: Vec<(String, u64)> = read.collect::<StoreResult<_>>()?;
-        let is_full = keys.len() == limit as usize;
-        let next = keys.last().filter(|_| is_full).map(|(key, _)| key.clone());
+        let found: Vec<(String, (String, u64))> = read.collect::<StoreResult<_>>()?;
+        let (keys, next) = up_to_here(found, limit);
         Ok(References { keys, next })
     }
 

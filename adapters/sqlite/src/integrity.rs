@@ -3,6 +3,7 @@
 use async_trait::async_trait;
 use cutover_domain::relations::Relation;
 use cutover_ports::integrity::{BrokenRule, Integrity, References, Rule};
+use cutover_ports::place::up_to_here;
 use cutover_ports::{StoreError, StoreResult};
 use rusqlite::params;
 
@@ -33,9 +34,7 @@ impl Integrity for SourceFile {
             let found = session.query(&sql, params![after, limit], |columns| {
                 Ok((columns.text()?, (columns.text()?, columns.count()?)))
             })?;
-            let is_full = found.len() == limit as usize;
-            let (mut places, keys): (Vec<_>, Vec<_>) = found.into_iter().unzip();
-            let next = places.pop().filter(|_| is_full);
+            let (keys, next) = up_to_here(found, limit);
             Ok(References { keys, next })
         })
         .await

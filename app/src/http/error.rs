@@ -117,6 +117,12 @@ impl HttpError {
         Self::Domain(StatusCode::NOT_IMPLEMENTED, "NOT_IMPLEMENTED", reason.to_owned())
     }
 
+    /// A body that cannot be read as what it is to be, in the originals' words.
+    pub(super) fn unreadable() -> Self {
+        let text = "There was an error parsing the body";
+        Self::Detail(StatusCode::BAD_REQUEST, text.to_owned())
+    }
+
     /// What does not exist has a code of its own in the domain's envelope; other errors are as ever.
     pub(super) fn coded(error: UseCaseError, code: &'static str) -> Self {
         match error {

@@ -23,11 +23,11 @@ use std::path::Path;
 use std::sync::Arc;
 
 use axum::Router;
-use axum::extract::DefaultBodyLimit;
-use axum::extract::Request;
-use axum::middleware::{from_fn, from_fn_with_state, map_request};
+use axum::extract::{DefaultBodyLimit, Request};
+use axum::middleware::{from_fn, from_fn_with_state};
 use cutover_domain::time::Timestamp;
 use cutover_ports::clock::{Clock, Ids};
+use tower::util::MapRequestLayer;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::request_id::{MakeRequestUuid, PropagateRequestIdLayer, SetRequestIdLayer};
 use tower_http::trace::{DefaultOnFailure, TraceLayer};
@@ -172,7 +172,7 @@ pub fn router(app: App) -> Router {
             .on_failure(DefaultOnFailure::new().level(Level::WARN)),
     )
     .layer(SetRequestIdLayer::x_request_id(MakeRequestUuid))
-    .layer(map_request(without_unusable_id))
+    .layer(MapRequestLayer::new(without_unusable_id))
 }
 
 /// The name of the header with a request's id.
@@ -181,7 +181,7 @@ const REQUEST_ID: &str = "x-request-id";
 const REQUEST_ID_MAX: usize = 128;
 
 /// The request without the id that its client gave it, unless that is a short word: then it gets one of ours.
-async fn without_unusable_id(mut request: Request) -> Request {
+fn without_unusable_id(mut request: Request) -> Request {
     let is_usable =
         |id: &[u8]| (1..=REQUEST_ID_MAX).contains(&id.len()) && id.iter().all(u8::is_ascii_graphic);
     let id = request.headers().get(REQUEST_ID);
@@ -192,7 +192,7 @@ async fn without_unusable_id(mut request: Request) -> Request {
 }
 
 /// A request's span: method, path without its query (which may hold private data), id.
-fn request_span(request: &axum::http::Request<axum::body::Body>) -> Span {
+fn request_span(request: &Request) -> Span {
     let header = |name| request.headers().get(name).and_then(|value| value.to_str().ok());
     tracing::info_span!(
         REQUEST_SPAN,

@@ -70,10 +70,7 @@ fn json_of(bytes: &[u8]) -> Result<Option<Value>, HttpError> {
     if bytes.iter().all(u8::is_ascii_whitespace) {
         return Ok(None);
     }
-    if std::str::from_utf8(bytes).is_err() {
-        let text = "There was an error parsing the body";
-        return Err(HttpError::Detail(StatusCode::BAD_REQUEST, text.to_owned()));
-    }
+    std::str::from_utf8(bytes).map_err(|_| HttpError::unreadable())?;
     // What is no JSON is told as such, however much of it there is; reading it without keeping it takes no room.
     serde_json::from_slice::<IgnoredAny>(bytes).map_err(|error| no_json(&error, bytes))?;
     if values(bytes) > VALUES_MAX {

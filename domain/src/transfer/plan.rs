@@ -302,17 +302,23 @@ fn order_of_rows(from: &Table, into: &Table) -> Option<ColumnPlan> {
         && [order.name.as_str(), "rowid"]
             .iter()
             .all(|name| from.column(name).is_none());
-    has_rowids.then(|| ColumnPlan {
-        source: "rowid".to_owned(),
-        target: order.name.clone(),
-        kind: Some(order.kind.clone()),
-        rendering: None,
-        blanks: Blanks::default(),
-        class_column: None,
+    has_rowids.then(|| into_column("rowid", order))
+}
+
+/// A column of the source for one that the target has.
+fn into_column(source: &str, found: &Column) -> ColumnPlan {
+    let made_for = found.made_for.clone().unwrap_or_default();
+    ColumnPlan {
+        source: source.to_owned(),
+        target: found.name.clone(),
+        kind: Some(found.kind.clone()),
+        rendering: made_for.rendering,
+        blanks: made_for.blanks,
+        class_column: made_for.class_column,
         why: String::new(),
-        not_null: order.not_null,
+        not_null: found.not_null,
         added: false,
-    })
+    }
 }
 
 /// Columns with values of their own that the target computes. One that a copy has made was computed where it came from, too.
@@ -343,20 +349,7 @@ fn matched(from: &Table, into: &Table, engine: Engine) -> Result<TablePlan, Stri
     for column in &from.columns {
         match column_for(column, into) {
             Some(found) if !found.writable() => {}
-            Some(found) => {
-                let made_for = found.made_for.clone().unwrap_or_default();
-                columns.push(ColumnPlan {
-                    source: column.name.clone(),
-                    target: found.name.clone(),
-                    kind: Some(found.kind.clone()),
-                    rendering: made_for.rendering,
-                    blanks: made_for.blanks,
-                    class_column: made_for.class_column,
-                    why: String::new(),
-                    not_null: found.not_null,
-                    added: false,
-                });
-            }
+            Some(found) => columns.push(into_column(&column.name, found)),
             None => columns.push(added(column, column.name.clone(), engine)),
         }
     }

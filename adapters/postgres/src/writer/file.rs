@@ -5,6 +5,7 @@ use std::collections::HashSet;
 use async_trait::async_trait;
 use cutover_domain::writer::file::FileMetadata;
 use cutover_ports::StoreResult;
+use cutover_ports::place::up_to_here;
 use cutover_ports::writer::{FilePage, FileRepository};
 use postgres_types::Type;
 use tokio_postgres::Row;
@@ -93,12 +94,11 @@ impl FileRepository for PgFileRepository {
         };
         let placed = |row: &Row| {
             let mut columns = Columns::new(TABLE, row);
-            Ok((read_file(&mut columns)?, columns.text()?))
+            let file = read_file(&mut columns)?;
+            Ok((columns.text()?, file))
         };
-        let found: Vec<(FileMetadata, String)> = rows.iter().map(placed).collect::<StoreResult<_>>()?;
-        let is_full = found.len() == limit as usize;
-        let (files, mut places): (Vec<_>, Vec<_>) = found.into_iter().unzip();
-        let next = places.pop().filter(|_| is_full);
+        let found: Vec<(String, FileMetadata)> = rows.iter().map(placed).collect::<StoreResult<_>>()?;
+        let (files, next) = up_to_here(found, limit);
         Ok(FilePage { files, next })
     }
 

@@ -5,6 +5,7 @@ use std::collections::HashSet;
 use async_trait::async_trait;
 use cutover_domain::writer::file::FileMetadata;
 use cutover_ports::StoreResult;
+use cutover_ports::place::up_to_here;
 use cutover_ports::writer::{FilePage, FileRepository};
 use rusqlite::params;
 
@@ -78,7 +79,10 @@ impl FileRepository for SqliteFileRepository {
         const AFTER_BYTES: &str = "SELECT id, filename, content_type, size, created_at,
                 iif(typeof(id) = 'blob', 'x', '') || hex(id) FROM file_metadata
             WHERE id > unhex(?2) ORDER BY id LIMIT ?1";
-        let placed = |columns: &mut Columns<'_>| Ok((file_from_row(columns)?, columns.text()?));
+        let placed = |columns: &mut Columns<'_>| {
+            let file = file_from_row(columns)?;
+            Ok((columns.text()?, file))
+        };
         let found = self
             .db
             .read("files.list", move |session| match after.as_deref() {
@@ -89,9 +93,7 @@ impl FileRepository for SqliteFileRepository {
                 },
             })
             .await?;
-        let is_full = found.len() == limit as usize;
-        let (files, mut places): (Vec<_>, Vec<_>) = found.into_iter().unzip();
-        let next = places.pop().filter(|_| is_full);
+        let (files, next) = up_to_here(found, limit);
         Ok(FilePage { files, next })
     }
 

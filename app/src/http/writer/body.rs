@@ -21,14 +21,11 @@ impl<S: Send + Sync> FromRequest<S> for ModelBody {
         let bytes = Bytes::from_request(request, state)
             .await
             .map_err(|rejection| unread(rejection.status(), rejection.body_text()))?;
-        let Ok(text) = std::str::from_utf8(&bytes) else {
-            let text = "There was an error parsing the body";
-            return Err(HttpError::Detail(StatusCode::BAD_REQUEST, text.to_owned()));
-        };
-        if !is_json && !text.is_empty() {
+        if !is_json && !bytes.is_empty() {
+            let text = std::str::from_utf8(&bytes).map_err(|_| HttpError::unreadable())?;
             return Ok(Self(text.into()));
         }
-        Body::read(text.as_bytes()).map(|body| Self(body.0))
+        Body::read(&bytes).map(|body| Self(body.0))
     }
 }
 

@@ -305,8 +305,7 @@ fn broken(error: &axum::extract::multipart::MultipartError) -> HttpError {
     if error.status() == StatusCode::PAYLOAD_TOO_LARGE {
         return unread(error.status(), String::new());
     }
-    let text = "There was an error parsing the body";
-    HttpError::Detail(StatusCode::BAD_REQUEST, text.to_owned())
+    HttpError::unreadable()
 }
 
 fn failed(error: &std::io::Error) -> HttpError {
