@@ -12,7 +12,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use cutover_domain::lab::synth_group::SynthGroup;
-use cutover_domain::stored::StoredValue;
+use cutover_domain::lab::synth_outcome::SynthOutcome;
+use cutover_domain::stored::{Stored, StoredValue};
 use cutover_domain::time::Timestamp;
 use cutover_migrations::{Context, Target};
 use cutover_ports::lab::LabRepositories;
@@ -295,6 +296,60 @@ async fn sessions_ended_by_an_administrator_are_replaced() {
             assert_eq!(read.unwrap(), Some(group("there")));
         }
     }
+}
+
+/// The other transaction has what the save needs and asks for what the save has; only the save looks for deadlocks, and is undone.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_save_that_a_deadlock_undid_happens_all_the_same() {
+    let bench = Bench::shared(PoolSettings::default()).await;
+    bench
+        .execute(
+            "ALTER TABLE synth_outcomes DROP CONSTRAINT synth_outcomes_analysis_id_fkey;
+            INSERT INTO synth_outcomes (id, analysis_id, synth_id, did_not_try_rate, failed_rate, success_rate)
+            VALUES ('1', 'run', 'a', 0, 0, 0), ('2', 'run', 'b', 0, 0, 0)",
+        )
+        .await;
+    let outcomes = Arc::clone(&bench.lab.synth_outcomes);
+    let saved = ["a", "b"].map(|synth| SynthOutcome {
+        id: Some(format!("{synth} saved")),
+        analysis_id: "run".to_owned(),
+        synth_id: synth.to_owned(),
+        did_not_try_rate: Stored::Known(0.25),
+        failed_rate: Stored::Known(0.25),
+        success_rate: Stored::Known(0.5),
+        synth_attributes: None,
+    });
+    let watch = bench.connect().await;
+    for _ in 0..2 {
+        let mut other = bench.connect().await;
+        let other = other.transaction().await.unwrap();
+        other
+            .batch_execute(
+                "SET LOCAL deadlock_timeout = '1h'; UPDATE synth_outcomes SET id = 'theirs' WHERE synth_id = 'b'",
+            )
+            .await
+            .unwrap();
+        let save = tokio::spawn({
+            let (outcomes, saved) = (Arc::clone(&outcomes), saved.clone());
+            async move { outcomes.save(&saved).await }
+        });
+        let waits = "SELECT EXISTS (SELECT FROM pg_stat_activity WHERE datname = current_database()
+            AND application_name = 'cutover' AND wait_event_type = 'Lock')";
+        while !watch.query_one(waits, &[]).await.unwrap().get::<_, bool>(0) {
+            sleep(Duration::from_millis(10)).await;
+        }
+        other
+            .batch_execute("UPDATE synth_outcomes SET id = 'also theirs' WHERE synth_id = 'a'")
+            .await
+            .unwrap();
+        other.commit().await.unwrap();
+        save.await.unwrap().unwrap();
+        for outcome in &saved {
+            let id = outcome.id.as_deref().unwrap();
+            assert_eq!(outcomes.get(id).await.unwrap().as_ref(), Some(outcome));
+        }
+    }
+    assert_eq!(bench.rows("synth_outcomes").await, 2);
 }
 
 /// One connection serves all that an answer needs at once, also when it turns out to be dead; transactions have their own.

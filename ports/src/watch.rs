@@ -9,7 +9,7 @@ use crate::StoreError;
 pub const STATEMENT_SECONDS: &str = "cutover_statement_seconds";
 /// How long it waited for one, by `backend` and `pool`; methods that share one have waited once.
 pub const WAIT_SECONDS: &str = "cutover_pool_wait_seconds";
-/// Statements run once more on a fresh connection, by `backend`, `repository` and `method`.
+/// Statements run once more, on a fresh connection or after a deadlock, by `backend`, `repository` and `method`.
 pub const RETRIES: &str = "cutover_statement_retries_total";
 /// What stores ended with other than success, by `backend`, `repository`, `method` and `category`.
 pub const ERRORS: &str = "cutover_store_errors_total";
@@ -57,7 +57,7 @@ impl Watch {
         self.started = Some(now);
     }
 
-    /// A statement is run once more, on a fresh connection.
+    /// A statement is run once more.
     pub fn retried(&self) {
         metrics::counter!(
             RETRIES,

@@ -21,7 +21,7 @@ use tokio_postgres::{Row, RowStream};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
 use crate::connect::{ConnectError, PgServer, SessionSettings};
-use crate::error::{Effect, is_lost_connection, is_lost_statement, store_error, unavailable};
+use crate::error::{Effect, has_yielded, is_lost_connection, is_lost_statement, store_error, unavailable};
 use crate::row::Columns;
 use crate::session::Session;
 use crate::types::Bind;
@@ -96,6 +96,8 @@ const IDLE_IN_TRANSACTION: Duration = Duration::from_secs(30);
 const IDLE_UNPROVEN: Duration = Duration::from_secs(30);
 /// How long we try to cancel a statement that nobody waits for any more.
 const CANCEL_TIMEOUT: Duration = Duration::from_secs(2);
+/// How often a statement is run again that the server undid for the sake of others.
+const YIELDS: usize = 5;
 
 /// Makes the pool's connections.
 #[derive(Debug)]
@@ -434,8 +436,17 @@ pub(crate) struct Lease {
 /// A statement that failed.
 struct Failure {
     error: StoreError,
-    /// The statement was certainly not run, or only read, and a fresh connection may do better.
-    may_repeat: bool,
+    repeat: Repeat,
+}
+
+/// Whether a statement may be run once more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Repeat {
+    Never,
+    /// Others were in its way, and it was undone for them: a deadlock. Only a transaction of its own can be run again.
+    Here,
+    /// It was certainly not run, or only read, and a fresh connection may do better.
+    Elsewhere,
 }
 
 impl Lease {
@@ -511,10 +522,11 @@ impl Lease {
     /// Rows of a statement made of the domain's names: not prepared, for there are many of its kind.
     pub(crate) async fn query_dynamic(&self, sql: &str, binds: &[Bind<'_>]) -> StoreResult<Vec<Row>> {
         let mut client = self.client()?;
+        let mut yielded = 0;
         loop {
             match self.run_unprepared(client, sql, binds, self.effect).await {
                 Ok((rows, _)) => return Ok(rows),
-                Err(failure) => client = self.replace(client, failure).await?,
+                Err(failure) => client = self.again(client, failure, &mut yielded).await?,
             }
         }
     }
@@ -527,10 +539,11 @@ impl Lease {
         effect: Effect,
     ) -> StoreResult<(Vec<Row>, u64)> {
         let mut client = self.client()?;
+        let mut yielded = 0;
         loop {
             match self.run_on(client, sql, binds, effect).await {
                 Ok(outcome) => return Ok(outcome),
-                Err(failure) => client = self.replace(client, failure).await?,
+                Err(failure) => client = self.again(client, failure, &mut yielded).await?,
             }
         }
     }
@@ -574,27 +587,43 @@ impl Lease {
 
     async fn batch(&self, sql: &str, effect: Effect) -> StoreResult<()> {
         let mut client = self.client()?;
+        let mut yielded = 0;
         loop {
             match self.bounded(client, effect, client.batch_execute(sql)).await {
                 Ok(()) => return Ok(()),
-                Err(failure) => client = self.replace(client, failure).await?,
+                Err(failure) => client = self.again(client, failure, &mut yielded).await?,
             }
         }
     }
 
-    /// A fresh connection for a statement that failed on `client` and may be run again, once per lease; else the error.
-    async fn replace(&self, client: &Session, failure: Failure) -> StoreResult<&Session> {
+    /// Where a statement that failed on `client` is to be run again, having yielded to others `yielded` times: there, or on a fresh
+    /// connection, once per lease; else the error.
+    async fn again<'a>(
+        &'a self,
+        client: &'a Session,
+        failure: Failure,
+        yielded: &mut usize,
+    ) -> StoreResult<&'a Session> {
         let is_replacement = self
             .loan
             .replacement
             .get()
             .is_some_and(|fresh| std::ptr::eq(fresh, client));
-        if !failure.may_repeat || self.in_transaction || is_replacement {
+        let may_repeat = match failure.repeat {
+            Repeat::Never => false,
+            Repeat::Here => *yielded < YIELDS,
+            Repeat::Elsewhere => !is_replacement,
+        };
+        if !may_repeat || self.in_transaction {
             self.watch.failed(&failure.error);
             return Err(failure.error);
         }
         self.watch.retried();
-        tracing::debug!(operation = self.operation, error = %failure.error, "trying again on a fresh connection");
+        tracing::debug!(operation = self.operation, error = %failure.error, "trying again");
+        if failure.repeat == Repeat::Here {
+            *yielded += 1;
+            return Ok(client);
+        }
         // Statements of one lease may run side by side; they share the replacement. It is not asked of the pool, where
         // everyone might wait for a replacement while holding the last dead connections.
         let manager = self.loan.shared.pool.manager();
@@ -625,7 +654,7 @@ impl Lease {
             let error = unavailable("the connection was lost before the statement was sent");
             return Err(Failure {
                 error,
-                may_repeat: true,
+                repeat: Repeat::Elsewhere,
             });
         }
         let settings = &self.loan.shared.settings;
@@ -644,7 +673,7 @@ impl Lease {
             };
             return Err(Failure {
                 error,
-                may_repeat: false,
+                repeat: Repeat::Never,
             });
         };
         self.loan.running.fetch_sub(1, Ordering::Relaxed);
@@ -658,8 +687,15 @@ impl Lease {
         if not_run || lost || self.in_transaction {
             self.loan.spoilt.store(true, Ordering::Relaxed);
         }
+        let repeat = if not_run || (lost && effect == Effect::None) {
+            Repeat::Elsewhere
+        } else if has_yielded(&error) {
+            Repeat::Here
+        } else {
+            Repeat::Never
+        };
         Failure {
-            may_repeat: not_run || (lost && effect == Effect::None),
+            repeat,
             error: store_error(error, effect),
         }
     }

@@ -54,6 +54,16 @@ pub(crate) fn is_lost_statement(error: &tokio_postgres::Error) -> bool {
     })
 }
 
+/// Whether the server undid the statement for the sake of others, and it would be met by what they have stored if it were run again.
+pub(crate) fn has_yielded(error: &tokio_postgres::Error) -> bool {
+    error.as_db_error().is_some_and(|db| {
+        matches!(
+            *db.code(),
+            SqlState::T_R_DEADLOCK_DETECTED | SqlState::T_R_SERIALIZATION_FAILURE
+        )
+    })
+}
+
 /// States after which the server closes the connection. Those of class 08 come from poolers.
 fn ends_session(code: &SqlState) -> bool {
     matches!(

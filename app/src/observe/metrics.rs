@@ -125,7 +125,10 @@ fn describe() {
         Unit::Seconds,
         "Time for which a repository's method waited for a connection"
     );
-    describe_counter!(watch::RETRIES, "Statements run once more on a fresh connection");
+    describe_counter!(
+        watch::RETRIES,
+        "Statements run once more, on a fresh connection or after a deadlock"
+    );
     describe_counter!(watch::ERRORS, "Repositories' calls that failed");
     describe_gauge!("cutover_build_info", "The program's version; always 1");
     describe_gauge!("process_resident_memory_bytes", Unit::Bytes, "Resident memory");
