@@ -22,7 +22,7 @@ use cutover_postgres::{Database, PgServer, PoolSettings};
 use cutover_tests::postgres::{TcpOptions, TestDatabase, TestServer, TestServerOptions};
 use cutover_tests::store::{lab_database, postgres_target};
 use futures_util::TryStreamExt as _;
-use futures_util::future::{join_all, try_join_all};
+use futures_util::future::{join_all, join4, try_join_all};
 use futures_util::stream::FuturesUnordered;
 use tokio::net::TcpListener;
 use tokio::time::{sleep, timeout};
@@ -367,6 +367,13 @@ async fn reads_that_go_together_share_a_connection() {
         assert_eq!(bench.database.status().in_use, 0);
         bench.execute(end).await;
     }
+    // A transaction must not meet a session that has yet to end.
+    let ended = "SELECT NOT EXISTS (SELECT FROM pg_stat_activity
+        WHERE datname = current_database() AND application_name = 'cutover')";
+    let watch = bench.connect().await;
+    while !watch.query_one(ended, &[]).await.unwrap().get::<_, bool>(0) {
+        sleep(Duration::from_millis(10)).await;
+    }
     bench.execute("DELETE FROM synth_groups").await;
     let row = portable("planted");
     let transaction = bench.database.plant("synth_groups", "id", "grp_000000aa", &row);
@@ -380,6 +387,96 @@ async fn reads_that_go_together_share_a_connection() {
     assert_eq!((found.unwrap(), absent.unwrap()), (None, None));
     assert_eq!(bench.database.status().size, 2);
     assert_eq!(bench.rows("synth_groups").await, 1);
+}
+
+/// As the server sees it; the rows go to those who asked for them, in the order that each asked for. What one of them cannot have is no
+/// matter of the others.
+#[tokio::test(flavor = "multi_thread")]
+async fn reads_that_go_together_are_one_statement() {
+    let bench = Bench::shared(PoolSettings::default()).await;
+    let (groups, outcomes) = (&bench.lab.synth_groups, &bench.lab.synth_outcomes);
+    bench
+        .execute(
+            "ALTER TABLE synth_outcomes DROP CONSTRAINT synth_outcomes_analysis_id_fkey;
+            DELETE FROM synth_groups;
+            INSERT INTO synth_groups (id, name, created_at)
+                VALUES ('grp_00000001', 'one', '2026-01-01Z'), ('grp_00000002', 'two', '2026-01-02Z');
+            INSERT INTO synth_outcomes (analysis_id, synth_id, did_not_try_rate, failed_rate, success_rate)
+                SELECT 'run', n::text, 0, 0.75, 0.25 FROM generate_series(1, 9) AS n",
+        )
+        .await;
+    let reads = async || {
+        let (page, all, count, none) = together(join4(
+            outcomes.list("run", PageRequest { limit: 3, offset: 2 }),
+            groups.list(PageRequest { limit: 9, offset: 0 }),
+            outcomes.count("run"),
+            groups.get("grp_0000000z"),
+        ))
+        .await;
+        let page = page.map(|page| (page.total, page.items));
+        let all = all.map(|page| page.items.into_iter().map(|group| group.name).collect::<Vec<_>>());
+        (page, all, count, none)
+    };
+    let is_outcome = |outcome: &SynthOutcome, synth: &str| {
+        outcome.synth_id == synth && outcome.id.is_none() && outcome.failed_rate == Stored::Known(0.75)
+    };
+    for _ in 0..3 {
+        let (page, all, count, none) = reads().await;
+        let (total, items) = page.unwrap();
+        assert_eq!((total, count.unwrap(), none.unwrap()), (9, 9, None));
+        assert_eq!(all.unwrap(), ["two", "one"]);
+        assert!(
+            items.len() == 3
+                && ["3", "4", "5"]
+                    .iter()
+                    .zip(&items)
+                    .all(|(synth, item)| is_outcome(item, synth)),
+            "{items:?}"
+        );
+        let sent = "SELECT query FROM pg_stat_activity
+            WHERE datname = current_database() AND application_name = 'cutover'";
+        let sent = bench.connect().await.query(sent, &[]).await.unwrap();
+        let sent: Vec<String> = sent.iter().map(|row| row.get(0)).collect();
+        assert!(
+            sent.len() == 1
+                && sent[0].starts_with("SELECT 0, part FROM ")
+                && sent[0].contains("UNION ALL SELECT 5, part FROM "),
+            "{sent:?}"
+        );
+    }
+    bench.execute("ALTER TABLE synth_groups RENAME TO gone").await;
+    let (page, all, count, none) = reads().await;
+    assert_eq!((page.unwrap().0, count.unwrap()), (9, 9));
+    assert!(format!("{:?}", all.unwrap_err()).contains("synth_groups"));
+    assert!(format!("{:?}", none.unwrap_err()).contains("synth_groups"));
+}
+
+/// Not once for each of them.
+#[tokio::test(flavor = "multi_thread")]
+async fn reads_that_go_together_are_given_up_together() {
+    let settings = PoolSettings {
+        statement_timeout: Duration::from_millis(800),
+        ..Default::default()
+    };
+    let bench = Bench::shared(settings).await;
+    let mut other = bench.connect().await;
+    let reads = || ["x", "y", "z"].map(|id| bench.lab.synth_groups.get(id));
+    assert_eq!(together(try_join_all(reads())).await.unwrap(), [None, None, None]);
+    let lock = other.transaction().await.unwrap();
+    lock.batch_execute("LOCK TABLE synth_groups").await.unwrap();
+    let started = Instant::now();
+    for read in together(join_all(reads())).await {
+        let error = unavailable(read);
+        assert!(error.contains("statement timeout"), "{error}");
+    }
+    assert!(
+        started.elapsed() < Duration::from_millis(1500),
+        "{:?}",
+        started.elapsed()
+    );
+    lock.commit().await.unwrap();
+    assert_eq!(together(try_join_all(reads())).await.unwrap(), [None, None, None]);
+    assert_eq!(bench.database.status().size, 1);
 }
 
 #[tokio::test(flavor = "multi_thread")]

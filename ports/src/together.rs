@@ -9,6 +9,7 @@ use std::cell::RefCell;
 use std::future::poll_fn;
 use std::pin::pin;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::task::Waker;
 
 thread_local! {
     /// The gathering whose reads this thread is polling.
@@ -17,8 +18,9 @@ thread_local! {
 
 /// What an adapter keeps for the reads of one gathering on one of its databases.
 pub trait Shared: Any + Send + Sync {
-    /// All reads that can be asked for at this moment have been.
-    fn all_asked(&self) {}
+    /// All reads that can be asked for at this moment have been. Whether those that `turn` would wake are to be polled once more
+    /// at once, which costs less than to wake it.
+    fn all_asked(&self, turn: &Waker) -> bool;
 }
 
 /// What the adapters keep for one call of [`together`], by database.
@@ -26,16 +28,20 @@ pub trait Shared: Any + Send + Sync {
 struct Gathering(Mutex<Vec<(usize, Arc<dyn Shared>)>>);
 
 /// Waits for `reads`, usually some that are joined. Those of them that are under way at the same time may share a connection; what
-/// they give is the same as without this. Transactions keep to connections of their own.
+/// they give is the same as without this. Transactions keep to connections of their own. All of them have to be polled until they end, or
+/// be dropped: one may do the work of others.
 pub async fn together<T>(reads: impl Future<Output = T>) -> T {
     let gathering = Arc::new(Gathering::default());
     let mut reads = pin!(reads);
     poll_fn(|context| {
-        let entered = Entered::into(&gathering);
-        let outcome = reads.as_mut().poll(context);
-        drop(entered);
-        gathering.all_asked();
-        outcome
+        loop {
+            let entered = Entered::into(&gathering);
+            let outcome = reads.as_mut().poll(context);
+            drop(entered);
+            if !gathering.all_asked(context.waker()) || outcome.is_ready() {
+                return outcome;
+            }
+        }
     })
     .await
 }
@@ -57,11 +63,10 @@ pub fn shared<S: Shared>(owner: usize, make: impl FnOnce() -> S) -> Option<Arc<S
 }
 
 impl Gathering {
-    fn all_asked(&self) {
+    fn all_asked(&self, turn: &Waker) -> bool {
         let kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        for (_, shared) in kept.iter() {
-            shared.all_asked();
-        }
+        let again = |again, (_, shared): &(usize, Arc<dyn Shared>)| shared.all_asked(turn) | again;
+        kept.iter().fold(false, again)
     }
 }
 
@@ -83,7 +88,7 @@ impl Drop for Entered {
 #[cfg(test)]
 mod tests {
     use std::sync::atomic::{AtomicUsize, Ordering};
-    use std::task::{Context, Poll, Waker};
+    use std::task::{Context, Poll};
 
     use super::*;
 
@@ -94,9 +99,10 @@ mod tests {
     }
 
     impl Shared for Counted {
-        fn all_asked(&self) {
+        fn all_asked(&self, _: &Waker) -> bool {
             self.sent
                 .store(self.asked.load(Ordering::Relaxed), Ordering::Relaxed);
+            false
         }
     }
 

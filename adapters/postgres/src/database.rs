@@ -1,14 +1,12 @@
 //! The pool, and the one place where statements run: prepared and cached (or not, for poolers), timed, translated.
 
 use std::fmt;
-use std::future::poll_fn;
 use std::pin::pin;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
-use std::task::{Poll, Waker};
 use std::time::Duration;
 
-use cutover_ports::together::{self, shared};
+use cutover_ports::together::shared;
 use cutover_ports::watch::Watch;
 use cutover_ports::{ForeignKeys, Page, PageRequest, Reference, StoreError, StoreResult};
 use deadpool::Runtime;
@@ -17,12 +15,14 @@ use futures_util::TryStreamExt;
 use postgres_types::Type;
 use tokio::sync::OnceCell;
 use tokio::time::timeout;
-use tokio_postgres::{Row, RowStream};
+use tokio_postgres::RowStream;
 use tokio_postgres_rustls::MakeRustlsConnect;
 
+use crate::combined::{Encoded, Read};
+use crate::company::{Company, Lead, Outcome, Turn};
 use crate::connect::{ConnectError, PgServer, SessionSettings};
 use crate::error::{Effect, has_yielded, is_lost_connection, is_lost_statement, store_error, unavailable};
-use crate::row::Columns;
+use crate::row::{Columns, Row};
 use crate::session::Session;
 use crate::types::Bind;
 
@@ -146,7 +146,7 @@ pub struct Database {
 
 /// What leases need of their database.
 #[derive(Debug)]
-struct Shared {
+pub(crate) struct Shared {
     pool: Pool,
     settings: PoolSettings,
 }
@@ -247,7 +247,11 @@ impl Database {
         };
         let watch = Watch::begin("postgres", operation);
         let loan = company.loan(&self.shared).await;
-        Lease::begin(operation, watch, loan)
+        let mut lease = Lease::begin(operation, watch, loan)?;
+        if self.shared.settings.prepared_statements {
+            lease.company = Some(company);
+        }
+        Ok(lease)
     }
 
     /// A connection that nobody shares.
@@ -286,7 +290,8 @@ impl Database {
 }
 
 impl Shared {
-    async fn loan(self: &Arc<Self>) -> StoreResult<Arc<Loan>> {
+    /// A connection from the pool.
+    pub(crate) async fn loan(self: &Arc<Self>) -> StoreResult<Arc<Loan>> {
         Ok(Arc::new(Loan {
             client: Some(self.connection().await?),
             shared: Arc::clone(self),
@@ -313,105 +318,11 @@ impl Shared {
     }
 }
 
-/// Reads that go together share a connection: all of them are on their way before the first answer is back, and the server,
-/// which finds them in one packet, goes through them without waiting in between.
-#[derive(Default)]
-struct Company(Mutex<Standing>);
-
-/// How far a company is with its connection.
-#[derive(Default)]
-struct Standing {
-    /// What those have who have one.
-    loan: Weak<Loan>,
-    /// Whether one of them is fetching it from the pool.
-    is_fetching: bool,
-    /// Who waits for that one, and how many they are.
-    waiting: Vec<Waker>,
-    unserved: usize,
-}
-
-impl together::Shared for Company {
-    /// Who waits for a connection that is there now has usually taken it by the end of the turn in which it came: all are polled in
-    /// one. Only others are woken, for another turn would be a good part of what a lookup costs.
-    fn all_asked(&self) {
-        let mut standing = self.standing();
-        if !standing.is_fetching && standing.unserved > 0 {
-            standing.wake();
-        }
-    }
-}
-
-impl Company {
-    /// The connection that others have now, or one from the pool, and whether it is the latter.
-    async fn loan(&self, shared: &Arc<Shared>) -> StoreResult<(Arc<Loan>, bool)> {
-        if let Some(loan) = self.others().await {
-            return Ok((loan, false));
-        }
-        let fetching = Fetching(self);
-        let loan = shared.loan().await?;
-        self.standing().loan = Arc::downgrade(&loan);
-        drop(fetching);
-        Ok((loan, true))
-    }
-
-    /// The connection that others have, once they have it; none if it is for the caller to fetch one.
-    async fn others(&self) -> Option<Arc<Loan>> {
-        let mut has_waited = false;
-        poll_fn(|context| {
-            let mut standing = self.standing();
-            let loan = standing.loan.upgrade();
-            if loan.is_none() && standing.is_fetching {
-                standing.unserved += usize::from(!has_waited);
-                has_waited = true;
-                if !standing
-                    .waiting
-                    .iter()
-                    .any(|waker| waker.will_wake(context.waker()))
-                {
-                    standing.waiting.push(context.waker().clone());
-                }
-                return Poll::Pending;
-            }
-            standing.unserved = standing.unserved.saturating_sub(usize::from(has_waited));
-            standing.is_fetching |= loan.is_none();
-            Poll::Ready(loan)
-        })
-        .await
-    }
-
-    fn standing(&self) -> MutexGuard<'_, Standing> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl Standing {
-    fn wake(&mut self) {
-        // Who was dropped while it waited is not counted any longer.
-        self.unserved = 0;
-        for waker in self.waiting.drain(..) {
-            waker.wake();
-        }
-    }
-}
-
-/// While it lives, a connection is fetched for a company; its end is seen by the others whether there is one or not.
-struct Fetching<'a>(&'a Company);
-
-impl Drop for Fetching<'_> {
-    fn drop(&mut self) {
-        let mut standing = self.0.standing();
-        standing.is_fetching = false;
-        if standing.loan.strong_count() == 0 {
-            standing.wake();
-        }
-    }
-}
-
 /// A connection on loan.
 ///
 /// When a caller goes away in the middle of a statement, or a statement is given up, the connection is closed
 /// instead of going back: whoever borrowed it next would wait behind that statement.
-struct Loan {
+pub(crate) struct Loan {
     shared: Arc<Shared>,
     /// Only empty once the loan ends.
     client: Option<Object>,
@@ -428,6 +339,8 @@ pub(crate) struct Lease {
     operation: &'static str,
     watch: Watch,
     loan: Arc<Loan>,
+    /// Whose reads may be sent together.
+    company: Option<Arc<Company>>,
     in_transaction: bool,
     /// Of statements that write.
     effect: Effect,
@@ -449,6 +362,24 @@ enum Repeat {
     Elsewhere,
 }
 
+impl Failure {
+    /// For good.
+    fn of(error: StoreError) -> Self {
+        Self {
+            error,
+            repeat: Repeat::Never,
+        }
+    }
+
+    /// Why statements that failed together would fail one by one as well, each after the same time; none if they may do better.
+    fn of_all(&self) -> Option<String> {
+        match (&self.error, self.repeat) {
+            (StoreError::Unavailable(reason), Repeat::Never) => Some(reason.to_string()),
+            _ => None,
+        }
+    }
+}
+
 impl Lease {
     /// Begins with what came of asking for a connection, and whether it was asked of the pool.
     fn begin(
@@ -462,6 +393,7 @@ impl Lease {
             operation,
             watch,
             loan,
+            company: None,
             in_transaction: false,
             effect: Effect::Commits,
         })
@@ -479,9 +411,7 @@ impl Lease {
 
     /// The one row that the statement always gives.
     pub(crate) async fn query_one(&self, sql: &'static str, binds: &[Bind<'_>]) -> StoreResult<Row> {
-        self.query_opt(sql, binds)
-            .await?
-            .ok_or_else(|| StoreError::Backend(format!("{}: no row", self.operation).into()))
+        self.query_opt(sql, binds).await?.ok_or_else(|| self.no_row())
     }
 
     /// The rows that a statement which writes gives back.
@@ -496,8 +426,7 @@ impl Lease {
             .map(|(_, changed)| changed)
     }
 
-    /// A page and the length of the list, asked for at once: both statements are on their way before the first
-    /// answer is back. `sql` takes the limit and the offset behind the binds that it shares with `count`.
+    /// A page and the length of the list, asked for at once. `sql` takes the limit and the offset behind the binds that it shares with `count`.
     pub(crate) async fn page<T>(
         &self,
         sql: &'static str,
@@ -511,12 +440,43 @@ impl Lease {
         let mut page_binds = binds.to_vec();
         page_binds.push((&limit, Type::INT8));
         page_binds.push((&offset, Type::INT8));
-        let (total, rows) =
-            futures_util::try_join!(self.query_one(count, binds), self.query(sql, &page_binds))?;
+        let (total, rows) = match Box::pin(self.both((count, binds), (sql, &page_binds))).await {
+            Some(rows) => rows?,
+            None => futures_util::try_join!(self.query(count, binds), self.query(sql, &page_binds))?,
+        };
+        let total = total.first().ok_or_else(|| self.no_row())?;
         Ok(Page {
             items: rows.iter().map(from_row).collect::<StoreResult<_>>()?,
-            total: Columns::new("count", &total).count()?,
+            total: Columns::new("count", total).count()?,
         })
+    }
+
+    /// The rows of two statements that are sent as one, unless they are of a company or cannot go together.
+    async fn both(
+        &self,
+        one: (&'static str, &[Bind<'_>]),
+        other: (&'static str, &[Bind<'_>]),
+    ) -> Option<StoreResult<(Vec<Row>, Vec<Row>)>> {
+        let is_by_itself = self.company.is_none() && !self.in_transaction;
+        if !is_by_itself || !self.loan.shared.settings.prepared_statements {
+            return None;
+        }
+        let reads = [Read::new(one.0, one.1)?, Read::new(other.0, other.1)?];
+        match self.run_together(&reads).await {
+            Ok(rows) => {
+                let [one, other] = <[_; 2]>::try_from(rows).ok()?;
+                Some(Ok((one, other)))
+            }
+            Err(failure) => {
+                failure.of_all()?;
+                self.watch.failed(&failure.error);
+                Some(Err(failure.error))
+            }
+        }
+    }
+
+    fn no_row(&self) -> StoreError {
+        StoreError::Backend(format!("{}: no row", self.operation).into())
     }
 
     /// Rows of a statement made of the domain's names: not prepared, for there are many of its kind.
@@ -538,6 +498,24 @@ impl Lease {
         binds: &[Bind<'_>],
         effect: Effect,
     ) -> StoreResult<(Vec<Row>, u64)> {
+        if let (Some(company), Effect::None) = (&self.company, effect)
+            && let Some(read) = Read::new(sql, binds)
+        {
+            let outcome = match company.ask(read).await {
+                Turn::Take(outcome) => outcome,
+                Turn::Lead(lead) if lead.reads.len() == 1 => Outcome::Alone,
+                Turn::Lead(lead) => Box::pin(self.lead(lead)).await,
+            };
+            match outcome {
+                Outcome::Rows(rows) => return Ok((rows, 0)),
+                Outcome::Unavailable(reason) => {
+                    let error = unavailable(reason);
+                    self.watch.failed(&error);
+                    return Err(error);
+                }
+                Outcome::Alone => {}
+            }
+        }
         let mut client = self.client()?;
         let mut yielded = 0;
         loop {
@@ -546,6 +524,34 @@ impl Lease {
                 Err(failure) => client = self.again(client, failure, &mut yielded).await?,
             }
         }
+    }
+
+    /// Sends the reads of a company as one statement.
+    async fn lead(&self, lead: Lead<'_>) -> Outcome {
+        match self.run_together(&lead.reads).await {
+            Ok(rows) => lead.end(rows.into_iter().map(Outcome::Rows)),
+            Err(failure) => {
+                let all = failure.of_all().map(|reason| vec![reason; lead.reads.len()]);
+                lead.end(all.into_iter().flatten().map(Outcome::Unavailable))
+            }
+        }
+    }
+
+    async fn run_together(&self, reads: &[Read]) -> Result<Vec<Vec<Row>>, Failure> {
+        let client = self.client().map_err(Failure::of)?;
+        let combined = match client.combined(reads) {
+            Some(known) => known,
+            None => self.bounded(client, Effect::None, client.combine(reads)).await?,
+        };
+        let values: Vec<&Encoded> = reads
+            .iter()
+            .flat_map(|read| read.binds.iter().map(|(value, _)| value))
+            .collect();
+        let answer = pin!(collect(client.query_raw(&combined.statement, values)));
+        let (rows, _) = self.bounded(client, Effect::None, answer).await?;
+        combined
+            .split(rows)
+            .map_err(|error| Failure::of(StoreError::Backend(error)))
     }
 
     async fn run_on(
@@ -671,10 +677,7 @@ impl Lease {
                 Effect::None => StoreError::Unavailable(late),
                 Effect::Commits => StoreError::Indeterminate(late),
             };
-            return Err(Failure {
-                error,
-                repeat: Repeat::Never,
-            });
+            return Err(Failure::of(error));
         };
         self.loan.running.fetch_sub(1, Ordering::Relaxed);
         result.map_err(|error| self.failure(error, effect))
@@ -708,7 +711,7 @@ async fn collect(
     let mut stream = pin!(stream.await?);
     let mut rows = Vec::new();
     while let Some(row) = stream.try_next().await? {
-        rows.push(row);
+        rows.push(Row::new(row));
     }
     Ok((rows, stream.rows_affected().unwrap_or(0)))
 }

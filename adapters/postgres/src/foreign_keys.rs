@@ -5,12 +5,13 @@ use cutover_domain::json::Json;
 use cutover_domain::relations::{OnDelete, Relation};
 use cutover_domain::stored::StoredValue;
 use cutover_domain::time::{LegacyZone, Timestamp};
+use cutover_ports::error::BoxError;
 use cutover_ports::{PortableRow, ReferredRows, StoreError, StoreResult};
 use postgres_types::{ToSql, Type};
-use tokio_postgres::Row;
 
 use crate::Database;
 use crate::database::Lease;
+use crate::row::Row;
 use crate::types::{PgJson, PgTime};
 
 #[async_trait]
@@ -69,8 +70,8 @@ async fn plant(lease: &Lease, table: &'static str, key: &str, row: &PortableRow)
     for (column, value) in row {
         let oid = types
             .iter()
-            .find(|row| row.get::<_, String>(0) == *column)
-            .map(|row| row.get::<_, u32>(1));
+            .find(|row| row.try_get::<&str>(0).is_ok_and(|name| name == column))
+            .and_then(|row| row.try_get::<u32>(1).ok());
         // The other side may have a column more: the copy does without it.
         let Some(ty) = oid.and_then(Type::from_oid) else {
             continue;
@@ -153,19 +154,19 @@ fn portable_row(table: &str, row: &Row) -> StoreResult<PortableRow> {
     values.collect()
 }
 
-fn portable(row: &Row, index: usize, ty: &Type) -> Result<StoredValue, tokio_postgres::Error> {
+fn portable(row: &Row, index: usize, ty: &Type) -> Result<StoredValue, BoxError> {
     let value = match *ty {
-        Type::INT8 => row.try_get::<_, Option<i64>>(index)?.map(StoredValue::Integer),
-        Type::FLOAT8 => row.try_get::<_, Option<f64>>(index)?.map(StoredValue::Real),
-        Type::BYTEA => row.try_get::<_, Option<Vec<u8>>>(index)?.map(StoredValue::Blob),
+        Type::INT8 => row.try_get::<Option<i64>>(index)?.map(StoredValue::Integer),
+        Type::FLOAT8 => row.try_get::<Option<f64>>(index)?.map(StoredValue::Real),
+        Type::BYTEA => row.try_get::<Option<Vec<u8>>>(index)?.map(StoredValue::Blob),
         Type::TIMESTAMPTZ => row
-            .try_get::<_, Option<PgTime>>(index)?
+            .try_get::<Option<PgTime>>(index)?
             .map(|time| StoredValue::Text(time.0.to_iso())),
         Type::JSON | Type::JSONB => {
-            let json = row.try_get::<_, Option<PgJson>>(index)?;
+            let json = row.try_get::<Option<PgJson>>(index)?;
             json.map(|json| StoredValue::Text(json.0.as_str().to_owned()))
         }
-        _ => row.try_get::<_, Option<String>>(index)?.map(StoredValue::Text),
+        _ => row.try_get::<Option<String>>(index)?.map(StoredValue::Text),
     };
     Ok(value.unwrap_or(StoredValue::Null))
 }

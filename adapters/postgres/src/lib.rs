@@ -1,6 +1,8 @@
 //! Cutover's ports on PostgreSQL: deadpool and tokio-postgres, statements prepared and cached, one round trip per
 //! method where SQL can do it.
 
+mod combined;
+mod company;
 pub mod connect;
 pub mod database;
 pub mod diagnosis;
@@ -10,7 +12,7 @@ mod integrity;
 mod inventory;
 pub mod lab;
 pub mod market;
-pub mod row;
+mod row;
 mod session;
 pub mod tls;
 pub mod transfer;

@@ -1,14 +1,118 @@
 //! Reading rows and binding values: from PostgreSQL's columns to the domain's fields and back.
 
+use std::ops::Range;
+
 use cutover_domain::json::Json;
 use cutover_domain::market::day::Day;
 use cutover_domain::stored::{Stored, StoredValue, TextEnum};
 use cutover_domain::time::Timestamp;
+use cutover_ports::error::BoxError;
 use cutover_ports::{StoreError, StoreResult};
-use postgres_types::FromSql;
-use tokio_postgres::Row;
+use postgres_types::{FromSql, Type, WrongType};
+use tokio_postgres::{Column, Statement};
 
 use crate::types::{PgDay, PgJson, PgTime};
+
+/// A row of a statement, which may have been a part of a larger one.
+#[derive(Debug)]
+pub(crate) struct Row {
+    row: tokio_postgres::Row,
+    /// If it is not the whole row, but the record in one of its columns.
+    record: Option<Record>,
+}
+
+/// What is in a column that holds a record.
+#[derive(Debug)]
+struct Record {
+    column: usize,
+    /// The statement whose row it is.
+    statement: Statement,
+    /// Where the fields are within the column; none for NULL.
+    fields: Vec<Option<Range<usize>>>,
+}
+
+/// The bytes of a column, whatever they mean.
+struct Bytes<'a>(&'a [u8]);
+
+impl<'a> FromSql<'a> for Bytes<'a> {
+    fn from_sql(_: &Type, raw: &'a [u8]) -> Result<Self, BoxError> {
+        Ok(Self(raw))
+    }
+
+    fn accepts(_: &Type) -> bool {
+        true
+    }
+}
+
+impl Row {
+    /// A whole row.
+    pub(crate) fn new(row: tokio_postgres::Row) -> Self {
+        Self { row, record: None }
+    }
+
+    /// The row of `statement` that stands in a column of this one.
+    pub(crate) fn record(self, column: usize, statement: &Statement) -> Result<Self, BoxError> {
+        let Bytes(raw) = self.row.try_get(column)?;
+        let record = Record {
+            column,
+            statement: statement.clone(),
+            fields: fields(raw).ok_or("a record ends early")?,
+        };
+        if record.fields.len() != statement.columns().len() {
+            return Err("a record has other columns than its statement".into());
+        }
+        Ok(Self {
+            record: Some(record),
+            ..self
+        })
+    }
+
+    /// Its columns.
+    pub(crate) fn columns(&self) -> &[Column] {
+        let of_record = self.record.as_ref().map(|record| record.statement.columns());
+        of_record.unwrap_or_else(|| self.row.columns())
+    }
+
+    /// The value of a column.
+    pub(crate) fn try_get<'r, T: FromSql<'r>>(&'r self, index: usize) -> Result<T, BoxError> {
+        let Some(record) = &self.record else {
+            return self.row.try_get(index).map_err(cause);
+        };
+        let (Some(column), Some(field)) = (self.columns().get(index), record.fields.get(index)) else {
+            return Err("there is no such column".into());
+        };
+        let ty = column.type_();
+        if !T::accepts(ty) {
+            return Err(WrongType::new::<T>(ty.clone()).into());
+        }
+        let Bytes(raw) = self.row.try_get(record.column)?;
+        T::from_sql_nullable(ty, field.clone().and_then(|field| raw.get(field)))
+    }
+}
+
+/// What the driver says is wrong, without where.
+fn cause(error: tokio_postgres::Error) -> BoxError {
+    let text = error.to_string();
+    error.into_source().unwrap_or_else(|| text.into())
+}
+
+/// Where the fields of a record are: their number, and of each its type, length and bytes.
+fn fields(raw: &[u8]) -> Option<Vec<Option<Range<usize>>>> {
+    let word = |at: usize| Some(i32::from_be_bytes(*raw.get(at..)?.first_chunk()?));
+    let count = usize::try_from(word(0)?).ok()?;
+    let mut at = 4;
+    let mut fields = Vec::with_capacity(count.min(raw.len() / 8));
+    for _ in 0..count {
+        let begin = at + 8;
+        // NULL has the length -1.
+        let field = usize::try_from(word(at + 4)?)
+            .ok()
+            .map(|length| begin..begin + length);
+        at = field.as_ref().map_or(begin, |field| field.end);
+        fields.push(field);
+    }
+    (at == raw.len()).then_some(fields)
+}
 
 /// A row's columns from left to right, in the order of the statement's column list.
 #[derive(Debug)]
@@ -40,7 +144,7 @@ impl<'r> Columns<'r> {
                 .get(index)
                 .map_or("?", |column| column.name())
                 .to_owned(),
-            reason: std::error::Error::source(&error).map_or_else(|| error.to_string(), ToString::to_string),
+            reason: error.to_string(),
         })
     }
 

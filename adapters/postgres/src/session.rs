@@ -2,12 +2,13 @@
 
 use std::collections::HashMap;
 use std::ops::Deref;
-use std::sync::{PoisonError, RwLock};
+use std::sync::{Arc, PoisonError, RwLock};
 
 use postgres_types::Type;
 use tokio::task::JoinHandle;
 use tokio_postgres::{Client, Error, Statement};
 
+use crate::combined::{self, Combined, Read};
 use crate::types::Bind;
 
 /// A connection, the task that drives it, and what is prepared on it.
@@ -19,6 +20,7 @@ pub(crate) struct Session {
     client: Client,
     driver: JoinHandle<()>,
     statements: RwLock<HashMap<Place, Statement>>,
+    combined: RwLock<HashMap<Vec<Place>, Arc<Combined>>>,
 }
 
 /// Address and length of a text that stays where it is.
@@ -31,6 +33,7 @@ impl Session {
             client,
             driver,
             statements: RwLock::default(),
+            combined: RwLock::default(),
         }
     }
 
@@ -45,11 +48,49 @@ impl Session {
     /// Prepares the statement for binds of these types.
     pub(crate) async fn prepare(&self, sql: &'static str, binds: &[Bind<'_>]) -> Result<Statement, Error> {
         let types: Vec<Type> = binds.iter().map(|(_, ty)| ty.clone()).collect();
-        let statement = self.client.prepare_typed(sql, &types).await?;
+        self.prepare_typed(sql, &types).await
+    }
+
+    async fn prepare_typed(&self, sql: &'static str, types: &[Type]) -> Result<Statement, Error> {
+        let statement = self.client.prepare_typed(sql, types).await?;
         let mut statements = self.statements.write().unwrap_or_else(PoisonError::into_inner);
         statements.insert(place(sql), statement.clone());
         Ok(statement)
     }
+
+    /// The statement made of these, if it was made for binds of these types.
+    pub(crate) fn combined(&self, reads: &[Read]) -> Option<Arc<Combined>> {
+        let combined = self.combined.read().unwrap_or_else(PoisonError::into_inner);
+        let known = combined.get(&places(reads))?;
+        let types = reads.iter().flat_map(|read| read.binds.iter().map(|(_, ty)| ty));
+        known
+            .statement
+            .params()
+            .iter()
+            .eq(types)
+            .then(|| Arc::clone(known))
+    }
+
+    /// Makes one statement of these.
+    pub(crate) async fn combine(&self, reads: &[Read]) -> Result<Arc<Combined>, Error> {
+        let mut parts = Vec::with_capacity(reads.len());
+        let mut types = Vec::new();
+        for read in reads {
+            let own: Vec<Type> = read.binds.iter().map(|(_, ty)| ty.clone()).collect();
+            parts.push(self.prepare_typed(read.sql, &own).await?);
+            types.extend(own);
+        }
+        let text = combined::text(reads.iter().map(|read| (read.sql, read.binds.len())));
+        let statement = self.client.prepare_typed(&text, &types).await?;
+        let made = Arc::new(Combined::new(statement, parts));
+        let mut combined = self.combined.write().unwrap_or_else(PoisonError::into_inner);
+        combined.insert(places(reads), Arc::clone(&made));
+        Ok(made)
+    }
+}
+
+fn places(reads: &[Read]) -> Vec<Place> {
+    reads.iter().map(|read| place(read.sql)).collect()
 }
 
 fn place(sql: &'static str) -> Place {

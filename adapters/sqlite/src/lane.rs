@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::task::Waker;
 
 use cutover_ports::together::Shared;
 
@@ -122,11 +123,12 @@ impl<J> Bundle<J> {
 }
 
 impl<J: Send + 'static> Shared for Bundle<J> {
-    fn all_asked(&self) {
+    fn all_asked(&self, _: &Waker) -> bool {
         let jobs = std::mem::take(&mut *self.jobs());
         if !jobs.is_empty() {
             self.lane.send(jobs);
         }
+        false
     }
 }
 

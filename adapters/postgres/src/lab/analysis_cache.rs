@@ -8,10 +8,9 @@ use cutover_ports::StoreResult;
 use cutover_ports::batch::last_of_each;
 use cutover_ports::lab::AnalysisCacheRepository;
 use postgres_types::Type;
-use tokio_postgres::Row;
 
 use crate::Database;
-use crate::row::{Columns, opt_pg_json, pg_time};
+use crate::row::{Columns, Row, opt_pg_json, pg_time};
 use crate::types::PgJson;
 
 const TABLE: &str = "analysis_cache";

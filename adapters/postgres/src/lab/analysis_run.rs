@@ -8,10 +8,9 @@ use cutover_domain::stored::TextEnum;
 use cutover_ports::lab::{AnalysisRunRepository, Replacement};
 use cutover_ports::{StoreError, StoreResult};
 use postgres_types::Type;
-use tokio_postgres::Row;
 
 use crate::Database;
-use crate::row::{Columns, known, opt_pg_json, opt_pg_time, pg_enum, pg_time};
+use crate::row::{Columns, Row, known, opt_pg_json, opt_pg_time, pg_enum, pg_time};
 use crate::types::{PgJson, PgTime};
 
 const TABLE: &str = "analysis_runs";

@@ -5,10 +5,9 @@ use cutover_domain::lab::chart_insight::SimulationInsight;
 use cutover_ports::lab::ChartInsightRepository;
 use cutover_ports::{StoreError, StoreResult};
 use postgres_types::Type;
-use tokio_postgres::Row;
 
 use crate::Database;
-use crate::row::{Columns, pg_time};
+use crate::row::{Columns, Row, pg_time};
 use crate::types::PgJson;
 
 const TABLE: &str = "chart_insights";

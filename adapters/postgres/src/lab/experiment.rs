@@ -7,10 +7,9 @@ use cutover_domain::time::Timestamp;
 use cutover_ports::lab::ExperimentRepository;
 use cutover_ports::{Page, PageRequest, StoreResult};
 use postgres_types::Type;
-use tokio_postgres::Row;
 
 use crate::Database;
-use crate::row::{Columns, opt_pg_json, opt_pg_time, pg_enum, pg_time};
+use crate::row::{Columns, Row, opt_pg_json, opt_pg_time, pg_enum, pg_time};
 use crate::types::{PgJson, PgTime};
 
 const TABLE: &str = "experiments";

@@ -10,10 +10,9 @@ use cutover_domain::stored::{Stored, TextEnum};
 use cutover_ports::lab::ExperimentDocumentRepository;
 use cutover_ports::{StoreError, StoreResult};
 use postgres_types::Type;
-use tokio_postgres::Row;
 
 use crate::Database;
-use crate::row::{Columns, opt_pg_json, pg_enum, pg_time};
+use crate::row::{Columns, Row, opt_pg_json, pg_enum, pg_time};
 use crate::types::PgTime;
 
 const TABLE: &str = "experiment_documents";

@@ -9,11 +9,10 @@ use cutover_ports::batch::last_of_each;
 use cutover_ports::lab::ExplorationRepository;
 use cutover_ports::{StoreError, StoreResult};
 use postgres_types::Type;
-use tokio_postgres::Row;
 
 use crate::Database;
 use crate::database::Lease;
-use crate::row::{Columns, known, opt_known, opt_pg_json, opt_pg_time, pg_enum, pg_time};
+use crate::row::{Columns, Row, known, opt_known, opt_pg_json, opt_pg_time, pg_enum, pg_time};
 use crate::types::{PgJson, PgTime};
 
 const TABLE: &str = "explorations";

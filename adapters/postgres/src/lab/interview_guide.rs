@@ -8,10 +8,9 @@ use cutover_domain::time::Timestamp;
 use cutover_ports::StoreResult;
 use cutover_ports::lab::InterviewGuideRepository;
 use postgres_types::Type;
-use tokio_postgres::Row;
 
 use crate::Database;
-use crate::row::{Columns, opt_pg_time, pg_time};
+use crate::row::{Columns, Row, opt_pg_time, pg_time};
 use crate::types::PgTime;
 
 const TABLE: &str = "interview_guide";

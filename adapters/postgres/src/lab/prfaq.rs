@@ -10,10 +10,9 @@ use cutover_domain::time::Timestamp;
 use cutover_ports::lab::PrfaqRepository;
 use cutover_ports::{Page, PageRequest, StoreResult};
 use postgres_types::Type;
-use tokio_postgres::Row;
 
 use crate::Database;
-use crate::row::{Columns, opt_known, opt_pg_enum, opt_pg_json, opt_pg_time};
+use crate::row::{Columns, Row, opt_known, opt_pg_enum, opt_pg_json, opt_pg_time};
 use crate::types::PgTime;
 
 const TABLE: &str = "prfaq_metadata";

@@ -5,11 +5,10 @@ use cutover_domain::lab::region_analysis::RegionAnalysis;
 use cutover_ports::StoreResult;
 use cutover_ports::lab::RegionAnalysisRepository;
 use postgres_types::Type;
-use tokio_postgres::Row;
 
 use crate::Database;
 use crate::database::Lease;
-use crate::row::{Columns, known};
+use crate::row::{Columns, Row, known};
 use crate::types::PgJson;
 
 const TABLE: &str = "region_analyses";

@@ -12,10 +12,9 @@ use cutover_domain::stored::TextEnum;
 use cutover_ports::lab::ResearchExecutionRepository;
 use cutover_ports::{Page, PageRequest, StoreResult};
 use postgres_types::Type;
-use tokio_postgres::Row;
 
 use crate::Database;
-use crate::row::{Columns, known, opt_known, opt_pg_json, opt_pg_time, pg_enum, pg_time};
+use crate::row::{Columns, Row, known, opt_known, opt_pg_json, opt_pg_time, pg_enum, pg_time};
 use crate::types::PgTime;
 
 const TABLE: &str = "research_executions";

@@ -5,10 +5,9 @@ use cutover_domain::lab::sensitivity::SensitivityResult;
 use cutover_ports::StoreResult;
 use cutover_ports::lab::SensitivityRepository;
 use postgres_types::Type;
-use tokio_postgres::Row;
 
 use crate::Database;
-use crate::row::{Columns, known, pg_time};
+use crate::row::{Columns, Row, known, pg_time};
 use crate::types::PgJson;
 
 const TABLE: &str = "sensitivity_results";

@@ -5,10 +5,9 @@ use cutover_domain::lab::simulation::{SimulationFilter, SimulationRun};
 use cutover_ports::lab::SimulationRepository;
 use cutover_ports::{Page, PageRequest, StoreResult};
 use postgres_types::Type;
-use tokio_postgres::Row;
 
 use crate::Database;
-use crate::row::{Columns, known, opt_pg_json, opt_pg_time, pg_enum, pg_time};
+use crate::row::{Columns, Row, known, opt_pg_json, opt_pg_time, pg_enum, pg_time};
 use crate::types::{PgJson, PgTime};
 
 const TABLE: &str = "simulation_runs";

@@ -9,11 +9,10 @@ use cutover_ports::lab::SynthRepository;
 use cutover_ports::{Page, PageRequest, StoreResult};
 use futures_util::try_join;
 use postgres_types::Type;
-use tokio_postgres::Row;
 
 use super::synth_filter;
 use crate::Database;
-use crate::row::{Columns, opt_pg_json, pg_time};
+use crate::row::{Columns, Row, opt_pg_json, pg_time};
 
 const TABLE: &str = "synths";
 

@@ -5,10 +5,9 @@ use cutover_domain::lab::synth_group::SynthGroup;
 use cutover_ports::lab::SynthGroupRepository;
 use cutover_ports::{Page, PageRequest, StoreResult};
 use postgres_types::Type;
-use tokio_postgres::Row;
 
 use crate::Database;
-use crate::row::{Columns, pg_time};
+use crate::row::{Columns, Row, pg_time};
 
 const TABLE: &str = "synth_groups";
 

@@ -9,10 +9,9 @@ use cutover_ports::batch::last_of_each;
 use cutover_ports::lab::SynthOutcomeRepository;
 use cutover_ports::{Page, PageRequest, StoreError, StoreResult};
 use postgres_types::Type;
-use tokio_postgres::Row;
 
 use crate::Database;
-use crate::row::{Columns, known, opt_pg_json};
+use crate::row::{Columns, Row, known, opt_pg_json};
 
 const TABLE: &str = "synth_outcomes";
 

@@ -12,11 +12,10 @@ use cutover_domain::time::Timestamp;
 use cutover_ports::StoreResult;
 use cutover_ports::market::AiPredictionRepository;
 use postgres_types::Type;
-use tokio_postgres::Row;
 
 use super::broken;
 use crate::Database;
-use crate::row::{Columns, known, opt_known, pg_day, pg_enum};
+use crate::row::{Columns, Row, known, opt_known, pg_day, pg_enum};
 use crate::types::{PgDay, PgTime};
 
 const TABLE: &str = "ai_predictions";

@@ -6,10 +6,9 @@ use cutover_domain::time::Timestamp;
 use cutover_ports::market::BaselineModelRepository;
 use cutover_ports::{StoreError, StoreResult};
 use postgres_types::Type;
-use tokio_postgres::Row;
 
 use crate::Database;
-use crate::row::{Columns, opt_known};
+use crate::row::{Columns, Row, opt_known};
 use crate::types::PgTime;
 
 const TABLE: &str = "baseline_models";

@@ -9,12 +9,11 @@ use cutover_domain::time::Timestamp;
 use cutover_ports::market::{DailyPredictionRepository, DayOutcome, DayStored, Swept, TimeForm};
 use cutover_ports::{StoreError, StoreResult};
 use postgres_types::Type;
-use tokio_postgres::Row;
 
 use super::broken;
 use crate::Database;
 use crate::database::Transaction;
-use crate::row::{Columns, opt_known, opt_pg_time};
+use crate::row::{Columns, Row, opt_known, opt_pg_time};
 use crate::types::{Bind, PgDay, PgTime};
 
 const TABLE: &str = "daily_predictions";

@@ -7,10 +7,9 @@ use cutover_domain::time::Timestamp;
 use cutover_ports::StoreResult;
 use cutover_ports::market::{Claim, JobRunRepository};
 use postgres_types::Type;
-use tokio_postgres::Row;
 
 use crate::Database;
-use crate::row::Columns;
+use crate::row::{Columns, Row};
 use crate::types::{PgDay, PgTime};
 
 const TABLE: &str = "job_runs";

@@ -7,10 +7,9 @@ use cutover_domain::time::Timestamp;
 use cutover_ports::market::ModelPerformanceRepository;
 use cutover_ports::{StoreError, StoreResult};
 use postgres_types::Type;
-use tokio_postgres::Row;
 
 use crate::Database;
-use crate::row::{Columns, opt_known};
+use crate::row::{Columns, Row, opt_known};
 use crate::types::{PgDay, PgTime};
 
 const TABLE: &str = "model_performance";

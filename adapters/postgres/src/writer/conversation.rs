@@ -8,11 +8,10 @@ use cutover_domain::writer::conversation::{
 use cutover_ports::writer::ConversationRepository;
 use cutover_ports::{Page, PageRequest, StoreError, StoreResult};
 use postgres_types::Type;
-use tokio_postgres::Row;
 
 use crate::Database;
 use crate::database::Lease;
-use crate::row::{Columns, opt_pg_time, pg_enum};
+use crate::row::{Columns, Row, opt_pg_time, pg_enum};
 use crate::types::{PgJson, PgTime};
 
 /// [`ConversationRepository`] on PostgreSQL.

@@ -8,10 +8,9 @@ use cutover_ports::StoreResult;
 use cutover_ports::place::up_to_here;
 use cutover_ports::writer::{FilePage, FileRepository};
 use postgres_types::Type;
-use tokio_postgres::Row;
 
 use crate::Database;
-use crate::row::{Columns, known, opt_pg_time};
+use crate::row::{Columns, Row, known, opt_pg_time};
 
 const TABLE: &str = "file_metadata";
 
