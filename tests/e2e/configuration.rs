@@ -142,3 +142,45 @@ async fn a_secret_stays_secret_wherever_it_is_given() {
         }
     }
 }
+
+/// Neither SQLite's special names nor another database's URL is a file to write into, or to repeat in an error.
+#[tokio::test]
+async fn what_names_no_database_is_refused_and_no_password_is_told() {
+    let place = Place::new();
+    for (target, word) in [
+        (":memory:", ":memory: is no file"),
+        ("file:a.db?mode=memory", "is no file"),
+        ("sqlite:", "empty"),
+        ("mysql://u:hunter2@h/d", "mysql://"),
+        ("jdbc:postgresql://u:hunter2@h/d", "jdbc:postgresql://"),
+        ("host=h user=u password=hunter2", "postgres://user@host/database"),
+    ] {
+        let ended = place.run(["copy", "absent.db", target, "--json"]).await.with(2);
+        let document: serde_json::Value = serde_json::from_str(&ended.stdout).unwrap();
+        assert_eq!((&document["ok"], &document["exit"]), (&false.into(), &2.into()));
+        let error = document["error"].as_str().unwrap();
+        assert!(error.contains(word) && ended.stderr.contains(error), "{error}");
+        assert!(
+            !ended.stderr.contains("hunter") && !ended.stdout.contains("hunter"),
+            "{error}"
+        );
+    }
+    // Whatever the case of its scheme, and behind a blank, as people paste it.
+    for target in [
+        " postgres://u:hunter2@localhost:1/d",
+        "POSTGRES://u:hunter2@localhost:1/d",
+    ] {
+        let ended = place.run(["verify", "absent.db", target]).await.with(3);
+        assert!(!ended.stderr.contains("hunter"), "{}", ended.stderr);
+    }
+    for sqlite in [":memory:", "mysql://u:hunter2@h/d"] {
+        let ended = place.run(["inspect", "--sqlite", sqlite]).await.with(2);
+        assert!(
+            ended.stderr.contains("the path of a SQLite file"),
+            "{}",
+            ended.stderr
+        );
+        assert!(!ended.stderr.contains("hunter"), "{}", ended.stderr);
+    }
+    assert_eq!(place.files(), [""; 0], "nothing is made by mistake");
+}

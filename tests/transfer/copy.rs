@@ -540,9 +540,9 @@ async fn child_that_copies() {
     let (Ok(source), Ok(target)) = (std::env::var("CHILD_SOURCE"), std::env::var("CHILD_TARGET")) else {
         return;
     };
-    let target = DatabaseUrl::from_argument(&target);
+    let target = DatabaseUrl::from_argument(&target).unwrap();
     run(
-        &DatabaseUrl::from_argument(&source),
+        &DatabaseUrl::from_argument(&source).unwrap(),
         &target,
         &options(OnReject::Fail),
     )

@@ -74,7 +74,7 @@ pub(super) struct CopyArgs {
     jobs: u8,
     /// Print one JSON document
     #[arg(long)]
-    json: bool,
+    pub(super) json: bool,
     /// No progress on standard error
     #[arg(long)]
     quiet: bool,

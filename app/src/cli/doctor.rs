@@ -18,7 +18,7 @@ use crate::wiring::{Diagnosis, diagnose};
 pub(super) struct DoctorArgs {
     /// Print one JSON document
     #[arg(long)]
-    json: bool,
+    pub(super) json: bool,
 }
 
 /// Examines, prints what was found, and says how to exit.

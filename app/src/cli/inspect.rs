@@ -15,7 +15,7 @@ use serde_json::{Map, Value, json};
 
 use super::copy::wanted_types;
 use super::output::Output;
-use super::places::{configured_files, zone_of};
+use super::places::{configured_files, database, zone_of};
 use crate::config::{Config, DatabaseUrl};
 use crate::exit::{CliError, Exit};
 use crate::transfer::inspect::{InspectedColumn, InspectedTable, Inspection, inspect};
@@ -48,7 +48,7 @@ pub(super) struct InspectArgs {
     keep_text: bool,
     /// Print one JSON document
     #[arg(long)]
-    json: bool,
+    pub(super) json: bool,
     /// No progress
     #[arg(long, short)]
     quiet: bool,
@@ -61,7 +61,7 @@ pub(super) struct InspectArgs {
 pub(super) async fn run(args: &InspectArgs, config: &Config) -> Result<Exit, CliError> {
     let files = configured_files(config);
     let url = match (&args.source, &files[..]) {
-        (Some(source), _) => DatabaseUrl::from_argument(source),
+        (Some(source), _) => database(source)?,
         (None, [only]) => DatabaseUrl::Sqlite(only.clone()),
         (None, several) => {
             let names: Vec<String> = several.iter().map(|path| path.display().to_string()).collect();

@@ -28,7 +28,7 @@ pub(super) struct MigrateArgs {
     context: Option<Context>,
     /// Print one JSON document
     #[arg(long, global = true)]
-    json: bool,
+    pub(super) json: bool,
 }
 
 #[derive(Debug, Clone, Subcommand)]

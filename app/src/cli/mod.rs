@@ -75,9 +75,10 @@ pub async fn run(args: impl IntoIterator<Item = OsString>, environment: BTreeMap
         Ok(cli) => cli,
         Err(error) => return output::usage(&error),
     };
+    let output = cli.command.output();
     match dispatch(cli, &environment).await {
         Ok(exit) => exit,
-        Err(error) => output::failure(&error),
+        Err(error) => output.failure(&error),
     }
 }
 
@@ -104,6 +105,21 @@ async fn dispatch(cli: Cli, environment: &BTreeMap<String, String>) -> Result<Ex
             clap_complete::generate(shell, &mut Cli::command(), "cutover", &mut std::io::stdout());
             Ok(Exit::Done)
         }
+    }
+}
+
+impl Command {
+    /// In which form its result is asked for.
+    fn output(&self) -> Output {
+        Output::from_flag(match self {
+            Self::Copy(args) => args.json,
+            Self::Doctor(args) => args.json,
+            Self::Migrate(args) => args.json,
+            Self::Inspect(args) => args.json,
+            Self::Verify(args) => args.json,
+            Self::Status(args) => args.json,
+            Self::Serve(_) | Self::Completions { .. } => false,
+        })
     }
 }
 

@@ -2,6 +2,8 @@
 
 use std::io::Write as _;
 
+use serde_json::json;
+
 use crate::exit::{CliError, Exit};
 
 /// Where a command writes its result. With `--json` standard output holds one JSON document and nothing else.
@@ -31,6 +33,14 @@ impl Output {
         // A reader that went away (a closed pipe) is no error of ours.
         std::io::stdout().write_all(result.as_bytes()).unwrap_or_default();
     }
+
+    /// Prints an error for a person, and in place of the document for a machine.
+    pub(super) fn failure(self, error: &CliError) -> Exit {
+        writeln!(std::io::stderr(), "cutover: {error}").unwrap_or_default();
+        let document = || json!({"ok": false, "exit": error.exit.code(), "error": error.message});
+        self.write(String::new, document);
+        error.exit
+    }
 }
 
 /// Prints what the command-line parser has to say: help and versions end well, mistakes with 2.
@@ -41,12 +51,6 @@ pub(super) fn usage(error: &clap::Error) -> Exit {
     } else {
         Exit::Done
     }
-}
-
-/// Prints an error for a person.
-pub(super) fn failure(error: &CliError) -> Exit {
-    writeln!(std::io::stderr(), "cutover: {error}").unwrap_or_default();
-    error.exit
 }
 
 /// Text with names and SQL of somebody else's, for a terminal: what would move its cursor or set its colours is spelled out.

@@ -24,10 +24,7 @@ pub(super) fn places(
     config: &Config,
 ) -> Result<Vec<Places>, CliError> {
     if let (Some(source), Some(target)) = (source, target) {
-        let (from, to) = (
-            DatabaseUrl::from_argument(source),
-            DatabaseUrl::from_argument(target),
-        );
+        let (from, to) = (database(source)?, database(target)?);
         let zone = zone_of(&[&from, &to], config)?;
         return Ok(vec![Places { from, to, zone }]);
     }
@@ -44,6 +41,11 @@ pub(super) fn places(
         Ok(Places { from, to, zone })
     };
     configured_files(config).into_iter().map(place).collect()
+}
+
+/// The database that an argument names.
+pub(super) fn database(argument: &str) -> Result<DatabaseUrl, CliError> {
+    DatabaseUrl::from_argument(argument).map_err(|reason| CliError::new(Exit::Usage, reason))
 }
 
 /// The SQLite files of the contexts that are there; if none is, the first one's, for the error to name.

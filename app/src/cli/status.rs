@@ -12,7 +12,7 @@ use crate::status;
 pub(super) struct StatusArgs {
     /// Print one JSON document
     #[arg(long)]
-    json: bool,
+    pub(super) json: bool,
 }
 
 /// Asks and prints; changes nothing.

@@ -11,7 +11,7 @@ use jiff::tz::TimeZone;
 
 use super::routing::{Backend, MarketRouting, routing_from};
 use super::settings::Settings;
-use super::{legacy_zone, milliseconds, path};
+use super::{legacy_zone, milliseconds, sqlite_file};
 use crate::jobs::{CatchUp, JobSettings};
 
 /// The context SPY-tracker.
@@ -67,7 +67,7 @@ pub(super) fn market_from(settings: &mut Settings, sqlite_path: &Path, backend: 
     let has_work = prices != PriceConfig::None || retention_days.is_some();
     MarketConfig {
         enabled: settings.flag("market.enabled", true),
-        sqlite_path: path(settings, "market.sqlite_path", sqlite_path),
+        sqlite_path: sqlite_file(settings, "market.sqlite_path").unwrap_or_else(|| sqlite_path.to_owned()),
         app_name: text(settings, "market.app_name", "SPY TA Tracker"),
         frontend_origin: text(settings, "market.frontend_origin", "*"),
         symbol: text(settings, "market.symbol", "SPY"),

@@ -17,7 +17,7 @@ use cutover_migrations::Context;
 use toml::Value;
 
 pub use collector::Collector;
-pub use database_url::{DatabaseUrl, is_postgres_url};
+pub use database_url::DatabaseUrl;
 pub use market::{MarketConfig, PriceConfig};
 pub use operations::{OpsConfig, TracesConfig};
 pub use routing::{Backend, ContextRouting, LabRouting, MarketRouting, Repository, Route, WriterRouting};
@@ -256,7 +256,7 @@ impl Config {
         let file_named = settings.is_set("sqlite.path")
             || SQLITE_PATHS.iter().any(|key| settings.is_set(key))
             || sqlite_url.is_some();
-        let sqlite_path = settings.text("sqlite.path").map(PathBuf::from).or(sqlite_url);
+        let sqlite_path = sqlite_file(settings, "sqlite.path").or(sqlite_url);
         let postgres = postgres_from(settings, own_url.or(postgres_url));
         let backend = default_backend(settings, postgres.is_some(), file_named);
         let sqlite = SqliteConfig {
@@ -401,7 +401,7 @@ fn lab_from(settings: &mut Settings, sqlite_path: &Path, backend: Backend) -> La
     let (legacy_timezone, legacy_zone) = legacy_zone(settings, "lab.legacy_timezone");
     LabConfig {
         enabled: settings.flag("lab.enabled", true),
-        sqlite_path: path(settings, "lab.sqlite_path", sqlite_path),
+        sqlite_path: sqlite_file(settings, "lab.sqlite_path").unwrap_or_else(|| sqlite_path.to_owned()),
         avatars: path(settings, "lab.avatars", Path::new("output/synths/avatar")),
         legacy_zone,
         legacy_timezone,
@@ -413,7 +413,7 @@ fn writer_from(settings: &mut Settings, sqlite_path: &Path, backend: Backend) ->
     let (legacy_timezone, legacy_zone) = legacy_zone(settings, "writer.legacy_timezone");
     WriterConfig {
         enabled: settings.flag("writer.enabled", true),
-        sqlite_path: path(settings, "writer.sqlite_path", sqlite_path),
+        sqlite_path: sqlite_file(settings, "writer.sqlite_path").unwrap_or_else(|| sqlite_path.to_owned()),
         uploads: path(settings, "writer.uploads", Path::new("uploads")),
         upload_limit: count(
             settings,
@@ -435,6 +435,11 @@ fn legacy_zone(settings: &mut Settings, key: &str) -> (String, LegacyZone) {
         LegacyZone::utc()
     });
     (name, zone)
+}
+
+/// The path of a SQLite file.
+fn sqlite_file(settings: &mut Settings, key: &str) -> Option<PathBuf> {
+    settings.parsed(key, "the path of a SQLite file", database_url::file)
 }
 
 fn path(settings: &mut Settings, key: &str, default: &Path) -> PathBuf {
