@@ -139,7 +139,7 @@ pub(crate) fn is_shadow(name: &str, virtuals: &[&str]) -> bool {
     })
 }
 
-/// None if SQLite itself cannot read it, the module of a virtual table being missing.
+/// None if SQLite itself cannot read it, the module of a virtual table being missing, or what that needs.
 fn read_table(connection: &Connection, name: &str, with_rowid: bool, encoding: &str) -> Option<Table> {
     let mut statement = connection
         .prepare("SELECT name FROM pragma_table_xinfo(?1) WHERE hidden <> 1 ORDER BY cid")
@@ -174,7 +174,14 @@ fn read_table(connection: &Connection, name: &str, with_rowid: bool, encoding: &
         let mut statement = connection.prepare(&sql).unwrap();
         let mut found = statement.query([]).unwrap();
         let mut at = 0;
-        while let Some(row) = found.next().unwrap() {
+        loop {
+            let row = match found.next() {
+                Ok(Some(row)) => row,
+                Ok(None) => break,
+                // For want of a tokenizer.
+                Err(_) if with_rowid => return None,
+                Err(error) => panic!("{name}: {error}"),
+            };
             let cells = (0..fields.len()).map(|column| {
                 cell(
                     row.get_ref(2 * column).unwrap(),

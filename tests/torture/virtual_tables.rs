@@ -62,6 +62,121 @@ async fn full_text_search_4() {
     .await;
 }
 
+/// Only `content=` says that the texts are elsewhere; a column may have any name.
+#[tokio::test]
+async fn columns_that_are_named_like_options() {
+    for columns in [
+        "fts5(title, content)",
+        "fts5(contents, 'content_rowid')",
+        "fts4(content, b)",
+        "fts4(\"content\", prefix=\"2\", languageid)",
+        "fts3(content TEXT, b)",
+    ] {
+        let theme = Theme::new(format!(
+            "CREATE VIRTUAL TABLE docs USING {columns}; INSERT INTO docs VALUES ('one', 'two'), ('three', NULL);"
+        ));
+        let copied = theme.equal().await;
+        let rows = copied.query("SELECT count(*) FROM docs").await;
+        assert_eq!(rows, [[Some("2".to_owned())]], "{columns}");
+    }
+}
+
+#[tokio::test]
+async fn the_languages_of_rows() {
+    let theme = Theme::new(
+        "CREATE VIRTUAL TABLE docs USING fts4(body, languageid='the \"language\"'); INSERT INTO docs (body) VALUES ('none');
+         INSERT INTO docs (body, \"the \"\"language\"\"\") VALUES ('x', 7), ('y', 3);",
+    );
+    theme
+        .command("copy", &["--verify".to_owned()])
+        .await
+        .with(0, "copy");
+    assert_eq!(theme.differences_of_back().await, Vec::<String>::new());
+    let languages: String = theme
+        .opened_back()
+        .query_row(
+            "SELECT group_concat(body || \"the \"\"language\"\"\") FROM docs",
+            [],
+            |row| row.get(0),
+        )
+        .unwrap();
+    assert_eq!(languages, "none0,x7,y3");
+}
+
+/// Without texts, over another table's, and by a tokenizer that only the application has: the rest of the file goes its way, and so does
+/// what such a table keeps for itself where nothing else can be read of it.
+#[tokio::test]
+async fn full_text_tables_that_cannot_be_read() {
+    let tokenizer = |path: &Path, module: &str, from: &str| {
+        let connection = Connection::open(path).unwrap();
+        connection
+            .execute_batch(&format!(
+                "CREATE TABLE plain (id INTEGER PRIMARY KEY, v TEXT); INSERT INTO plain VALUES (1, 'x');
+                 CREATE VIRTUAL TABLE docs USING {module}; INSERT INTO docs (rowid, a, b) VALUES (5, 'some words', x'00ff');
+                 PRAGMA writable_schema = ON;
+                 UPDATE sqlite_schema SET sql = replace(sql, '{from}', 'only_theirs') WHERE name = 'docs';"
+            ))
+            .unwrap();
+    };
+    for (module, from, table) in [
+        ("fts4(a, b, tokenize=simple)", "simple", "docs_content"),
+        ("fts5(a, b, tokenize='ascii')", "ascii", "docs"),
+    ] {
+        let theme = Theme::made("theirs.db", |path| tokenizer(path, module, from));
+        let copied = theme
+            .command("copy", &["--verify".to_owned()])
+            .await
+            .with(0, "copy");
+        assert_eq!(
+            copied.json()["not_carried"][0]["name"],
+            "docs",
+            "{}",
+            copied.stdout
+        );
+        // The table itself is named; what it holds is here.
+        let differences = theme.differences_of_back().await;
+        assert!(!format!("{differences:?}").contains("plain"), "{differences:?}");
+        let connection = theme.opened_back();
+        let sql = format!("SELECT concat_ws('|', p.v, d.rowid, d.*) FROM plain AS p, {table} AS d");
+        let sql = sql.replace(
+            "d.*",
+            if table == "docs" {
+                "a, hex(b)"
+            } else {
+                "c0a, hex(c1b)"
+            },
+        );
+        let row: String = connection.query_row(&sql, [], |row| row.get(0)).unwrap();
+        assert_eq!(row, "x|5|some words|00FF", "{module}");
+    }
+    for module in [
+        "fts4(content='', a)",
+        "fts5(a, content='')",
+        "fts5(v, content='plain', content_rowid='id')",
+    ] {
+        let theme = Theme::new(format!(
+            "CREATE TABLE plain (id INTEGER PRIMARY KEY, v TEXT); INSERT INTO plain VALUES (1, 'x');
+             CREATE VIRTUAL TABLE docs USING {module}; INSERT INTO docs (rowid, {}) VALUES (1, 'words');",
+            if module.contains("plain") { "v" } else { "a" }
+        ));
+        let told = theme
+            .command("copy", &["--verify".to_owned()])
+            .await
+            .with(0, "copy")
+            .json();
+        let missing = &told["not_carried"][0];
+        assert_eq!(missing["name"], "docs", "{told}");
+        assert_eq!(
+            missing["reason"],
+            "it indexes rows that are kept elsewhere, or not at all"
+        );
+        assert_eq!(
+            (&told["tables"][0]["name"], told["tables"].get(1)),
+            (&"plain".into(), None)
+        );
+    }
+}
+
 #[tokio::test]
 async fn r_trees() {
     let theme = Theme::new(

@@ -553,6 +553,8 @@ pub struct Other {
     pub name: String,
     /// The statement that made it.
     pub sql: String,
+    /// Why a virtual table is none with rows.
+    pub why: Option<String>,
 }
 
 /// What a [`Other`] is.

@@ -4,8 +4,7 @@ use std::collections::HashSet;
 
 use super::blanks::Blanks;
 use super::catalog::{
-    Affinity, Catalog, Column, ColumnKind, Engine, Generated, Key, Origin, Other, OtherKind, PgKind, Storage,
-    Table,
+    Affinity, Catalog, Column, ColumnKind, Engine, Generated, Key, Origin, Other, PgKind, Storage, Table,
 };
 use super::naming::Names;
 use super::rendering::Rendering;
@@ -430,14 +429,10 @@ impl NotCarried {
             kind: other.kind.as_str(),
             name: other.name.clone(),
             sql: other.sql.clone(),
-            reason: match other.kind {
-                OtherKind::VirtualTable => {
-                    "it holds no rows of its own, or its module is not known".to_owned()
-                }
-                OtherKind::View | OtherKind::Trigger | OtherKind::OtherTable => {
-                    "only tables are copied".to_owned()
-                }
-            },
+            reason: other
+                .why
+                .clone()
+                .unwrap_or_else(|| "only tables are copied".to_owned()),
         }
     }
 }

@@ -365,5 +365,6 @@ fn other(row: &Row) -> Other {
         },
         name: row.get(1),
         sql: row.get(2),
+        why: None,
     }
 }

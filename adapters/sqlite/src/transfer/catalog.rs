@@ -1,6 +1,6 @@
 //! The catalog of a SQLite file.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use cutover_domain::transfer::catalog::{
     Action, Affinity, Catalog, Column, ColumnKind, Deferrable, Engine, ForeignKey, Generated, Identity,
@@ -18,29 +18,50 @@ pub fn read(connection: &Connection) -> rusqlite::Result<Catalog> {
     let mut tables = Vec::new();
     let mut others = schema_objects(connection)?;
     let sequences = sequences(connection)?;
-    for listed in listed_tables(connection)? {
+    let (shadows, listed): (Vec<_>, Vec<_>) = listed_tables(connection)?
+        .into_iter()
+        .partition(|listed| listed.kind == "shadow");
+    let mut closed = Vec::new();
+    for listed in listed {
         match listed.kind.as_str() {
             "table" if !listed.name.starts_with(OWN_PREFIX) => {
                 tables.push(table(connection, listed, &sequences)?);
             }
             "virtual" => match virtual_table(connection, &listed) {
-                Some(table) => tables.push(table),
-                None => others.push(Other {
-                    kind: OtherKind::VirtualTable,
-                    name: listed.name,
-                    sql: listed.sql,
-                }),
+                Ok(table) => tables.push(table),
+                Err(why) => {
+                    if matches!(why, NoRows::Unreadable(_)) {
+                        closed.push(listed.name.clone());
+                    }
+                    others.push(Other {
+                        kind: OtherKind::VirtualTable,
+                        name: listed.name,
+                        sql: listed.sql,
+                        why: Some(why.to_string()),
+                    });
+                }
             },
             _ => {}
         }
     }
+    // What a virtual table keeps its rows in has them also where nobody can open it.
+    let is_of_closed = |shadow: &str| {
+        let owner = shadow.rsplit_once('_').map_or(shadow, |(owner, _)| owner);
+        closed.iter().any(|closed| closed.eq_ignore_ascii_case(owner))
+    };
+    let mut opened = HashSet::new();
+    for shadow in shadows.into_iter().filter(|shadow| is_of_closed(&shadow.name)) {
+        opened.insert(shadow.name.clone());
+        tables.push(table(connection, shadow, &sequences)?);
+    }
+    tables.sort_by(|one, other| one.name.cmp(&other.name));
     let mut catalog = Catalog {
         engine: Engine::Sqlite,
         schema: "main".to_owned(),
         tables,
         others,
         taken: vec![],
-        origin: Some(origin(connection, &sequences)?),
+        origin: Some(origin(connection, &sequences, &opened)?),
     };
     name_parent_columns(&mut catalog);
     Ok(catalog)
@@ -83,25 +104,38 @@ fn schema_objects(connection: &Connection) -> rusqlite::Result<Vec<Other>> {
             kind,
             name: row.get(1)?,
             sql: row.get(2)?,
+            why: None,
         })
     })
 }
 
-/// What makes the file anew. What SQLite makes by itself (indexes of constraints, shadow tables, its own tables) is left out.
-fn origin(connection: &Connection, sequences: &HashMap<String, i64>) -> rusqlite::Result<Origin> {
-    let sql = r"SELECT s.type, s.name, s.tbl_name, s.sql FROM sqlite_schema AS s
+/// What makes the file anew. What SQLite makes by itself (indexes of constraints, its own tables, shadow tables but those of `opened`) is left
+/// out.
+fn origin(
+    connection: &Connection,
+    sequences: &HashMap<String, i64>,
+    opened: &HashSet<String>,
+) -> rusqlite::Result<Origin> {
+    let sql = r"SELECT s.type, s.name, s.tbl_name, s.sql, EXISTS (
+                    SELECT 1 FROM pragma_table_list AS l
+                    WHERE l.schema = 'main' AND l.type = 'shadow' AND l.name = s.tbl_name)
+                FROM sqlite_schema AS s
                 WHERE s.sql IS NOT NULL AND s.name NOT LIKE 'sqlite\_%' ESCAPE '\' AND substr(s.tbl_name, 1, 9) <> '_cutover_'
-                  AND NOT EXISTS (SELECT 1 FROM pragma_table_list AS l
-                                  WHERE l.schema = 'main' AND l.type = 'shadow' AND l.name = s.tbl_name)
                 ORDER BY s.rowid";
-    let objects = collect(connection, sql, [], |row| {
-        Ok(OriginObject {
+    let objects: Vec<(OriginObject, bool)> = collect(connection, sql, [], |row| {
+        let object = OriginObject {
             kind: row.get(0)?,
             name: row.get(1)?,
             table: row.get(2)?,
             sql: row.get(3)?,
-        })
+        };
+        Ok((object, row.get(4)?))
     })?;
+    let objects = objects
+        .into_iter()
+        .filter(|(object, is_shadow)| !is_shadow || opened.contains(&object.table))
+        .map(|(object, _)| object)
+        .collect();
     let mut settings = Vec::new();
     for pragma in [
         "encoding",
@@ -139,26 +173,47 @@ const MODULES: [(&str, bool); 5] = [
     ("rtree_i32", true),
 ];
 
-/// A virtual table as a table: its rowid and its columns. None if its module is not known here or not there, or if it holds nothing of its
-/// own (a full-text index over another table, or one without its texts).
-fn virtual_table(connection: &Connection, listed: &Listed) -> Option<Table> {
-    let module = ddl::module(&listed.sql)?.to_ascii_lowercase();
-    let (_, has_rowid) = *MODULES.iter().find(|(name, _)| *name == module)?;
-    if ddl::module_arguments(&listed.sql)
-        .iter()
-        .any(|argument| argument.trim_start().to_ascii_lowercase().starts_with("content"))
-    {
-        return None;
+/// Why a virtual table is none that has rows.
+#[derive(Debug, thiserror::Error)]
+enum NoRows {
+    #[error("its module is not known here, so that nobody can read it")]
+    Module,
+    #[error("it indexes rows that are kept elsewhere, or not at all")]
+    Index,
+    #[error("it cannot be read: {0}")]
+    Unreadable(#[from] rusqlite::Error),
+}
+
+/// A virtual table as a table: its rowid and its columns.
+fn virtual_table(connection: &Connection, listed: &Listed) -> Result<Table, NoRows> {
+    let module = ddl::module(&listed.sql).unwrap_or_default().to_ascii_lowercase();
+    let known = MODULES.iter().find(|(name, _)| *name == module);
+    let (_, has_rowid) = *known.ok_or(NoRows::Module)?;
+    let options = full_text_options(&module, &listed.sql);
+    if options.iter().any(|(name, _)| *name == FullText::Content) {
+        return Err(NoRows::Index);
     }
-    let (mut columns, _) = columns(connection, &listed.name, &TableDdl::default()).ok()?;
+    let (mut columns, _) = columns(connection, &listed.name, &TableDdl::default())?;
+    // Which language a row is in has a column of its own, which is hidden.
+    for (_, name) in options
+        .into_iter()
+        .filter(|(name, _)| *name == FullText::LanguageId)
+    {
+        columns.push(Column {
+            name,
+            not_null: false,
+            identity: Identity::No,
+            ..rowid_column()
+        });
+    }
     if !has_rowid {
         columns.insert(0, rowid_column());
     }
-    let key = columns.first_mut()?;
+    let key = columns.first_mut().ok_or(NoRows::Module)?;
     key.identity = Identity::ByDefault;
     key.not_null = true;
     let key = key.name.clone();
-    Some(Table {
+    Ok(Table {
         name: listed.name.clone(),
         storage: Storage::Rowid { alias: Some("rowid") },
         strict: false,
@@ -173,6 +228,43 @@ fn virtual_table(connection: &Connection, listed: &Listed) -> Option<Table> {
         module: Some(module),
         made_for: None,
     })
+}
+
+/// An option of a full-text table that changes what it holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum FullText {
+    /// Its texts are elsewhere (`content=`).
+    Content,
+    /// A hidden column (`languageid=`).
+    LanguageId,
+}
+
+/// Such options with their values. An argument without `=` is a column, whatever its name; FTS3 has columns only, and FTS5 takes the beginning of
+/// an option's name for it.
+fn full_text_options(module: &str, sql: &str) -> Vec<(FullText, String)> {
+    let option = |argument: &String| {
+        let (name, value) = argument.split_once('=')?;
+        let name = name.trim().to_ascii_lowercase();
+        let value = value.trim();
+        let quote = value.chars().next().filter(|first| "'\"`[".contains(*first));
+        let value = match quote {
+            Some(open) => {
+                let close = if open == '[' { ']' } else { open };
+                let inner = value.strip_prefix(open)?;
+                inner
+                    .strip_suffix(close)?
+                    .replace(&format!("{close}{close}"), &close.to_string())
+            }
+            None => value.to_owned(),
+        };
+        match module {
+            "fts4" if name == "content" => Some((FullText::Content, value)),
+            "fts4" if name == "languageid" => Some((FullText::LanguageId, value)),
+            "fts5" if !name.is_empty() && "content".starts_with(&name) => Some((FullText::Content, value)),
+            _ => None,
+        }
+    };
+    ddl::module_arguments(sql).iter().filter_map(option).collect()
 }
 
 fn rowid_column() -> Column {

@@ -315,9 +315,33 @@ const ABOUT_VALUES: [&str; 6] = [
 ];
 const ABOUT_INDEXES: [&str; 2] = ["wrong # of entries in index ", "malformed inverted index "];
 
-/// It also tells of rows that break a NOT NULL or a type: those are data, and surveyed.
+/// What is wrong with the file. A virtual table's module has a say in the check, and that it cannot open its table (for want of a
+/// tokenizer that only the application has) or finds its index wrong is no damage of what holds the rows: then it is left out.
 fn damage(connection: &Connection) -> rusqlite::Result<Damage> {
-    let mut statement = connection.prepare("PRAGMA quick_check(1000000)")?;
+    let whole = check(connection, "PRAGMA quick_check(1000000)");
+    if whole.as_ref().is_ok_and(|damage| damage.tables.is_empty()) {
+        return whole;
+    }
+    let sql = "SELECT name, type = 'virtual' FROM pragma_table_list WHERE schema = 'main' AND type <> 'view'";
+    let listed: Vec<(String, bool)> = connection
+        .prepare(sql)?
+        .query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?
+        .collect::<rusqlite::Result<_>>()?;
+    if !listed.iter().any(|(_, is_virtual)| *is_virtual) {
+        return whole;
+    }
+    let mut damage = Damage::default();
+    for (name, _) in listed.iter().filter(|(_, is_virtual)| !is_virtual) {
+        let one = check(connection, &format!("PRAGMA quick_check({})", quoted(name)))?;
+        damage.tables.extend(one.tables);
+        damage.indexes.extend(one.indexes);
+    }
+    Ok(damage)
+}
+
+/// What a check tells. It also tells of rows that break a NOT NULL or a type: those are data, and surveyed.
+fn check(connection: &Connection, pragma: &str) -> rusqlite::Result<Damage> {
+    let mut statement = connection.prepare(pragma)?;
     let mut rows = statement.query([])?;
     let mut damage = Damage::default();
     loop {
