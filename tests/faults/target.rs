@@ -73,12 +73,15 @@ async fn run(directory: &Path, arguments: &[&str]) -> Ended {
     program::run(directory, None, &arguments).await
 }
 
-/// Ended with this code, nothing on standard output, and one sentence that says all of `naming`.
+/// Ended with this code, with one sentence that says all of `naming`, and which is all that the document has to say.
 #[track_caller]
 fn told(ended: &Ended, code: i32, naming: &[&str]) {
     assert_eq!(ended.code, Some(code), "{ended:?}");
-    assert_eq!(ended.stdout, "", "{ended:?}");
     assert_eq!(ended.stderr.trim_end().lines().count(), 1, "{ended:?}");
+    if !ended.stdout.is_empty() {
+        let said = ended.json()["error"].as_str().unwrap().to_owned();
+        assert_eq!(ended.stderr.trim_end(), format!("cutover: {said}"));
+    }
     for name in naming {
         assert!(ended.stderr.contains(name), "{name}: {ended:?}");
     }
@@ -172,6 +175,95 @@ async fn what_a_role_has_set_for_its_programs_neither_ends_nor_changes_a_copy() 
         .run(&["copy", "source.db", &url, "--quiet", "--schema", "new one"])
         .await;
     ended.with(0, "a schema of its own");
+}
+
+/// What a policy hides from a role would be missing without a word.
+#[tokio::test(flavor = "multi_thread")]
+async fn rows_that_a_role_may_not_see_are_not_left_out() {
+    let place = Place::new();
+    let server = TestServer::start(TestServerOptions::default()).await;
+    place.copy(&server.url()).await.with(0, "copy");
+    server
+        .execute(
+            "CREATE ROLE half_blind LOGIN; GRANT USAGE ON SCHEMA public, cutover TO half_blind; GRANT SELECT ON ALL TABLES IN SCHEMA public, cutover TO half_blind;
+             ALTER TABLE t ENABLE ROW LEVEL SECURITY; CREATE POLICY most ON t USING (id <> 7)",
+        )
+        .await;
+    let url = as_role(&server.url(), "half_blind");
+    let ended = place.run(&["copy", &url, "back.db", "--quiet", "--json"]).await;
+    told(&ended, 1, &["row-level security", "table \"t\""]);
+    place.is_whole(&server.url()).await;
+}
+
+/// A trigger of the target may do with rows what it likes, and the server would still say that they were written.
+#[tokio::test(flavor = "multi_thread")]
+async fn rows_are_not_loaded_through_triggers() {
+    let place = Place::new();
+    let server = TestServer::start(TestServerOptions::default()).await;
+    let (url, client) = (server.url(), server.connect().await);
+    let make = ["copy", "source.db", &url, "--quiet", "--schema-only"];
+    place.run(&make).await.with(0, "schema");
+    client
+        .batch_execute(
+            "CREATE FUNCTION drops() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN IF new.id % 2 = 0 THEN RETURN NULL; END IF; RETURN new; END';
+             CREATE TRIGGER \"half of them\" BEFORE INSERT ON t FOR EACH ROW EXECUTE FUNCTION drops();
+             CREATE TRIGGER harmless BEFORE UPDATE ON u FOR EACH ROW EXECUTE FUNCTION drops()",
+        )
+        .await
+        .unwrap();
+    let ended = place
+        .run(&["copy", "source.db", &url, "--quiet", "--json", "--data-only"])
+        .await;
+    told(
+        &ended,
+        4,
+        &[
+            "the table t ",
+            "half of them",
+            "ALTER TABLE \"public\".\"t\" DISABLE TRIGGER \"half of them\"",
+        ],
+    );
+    client
+        .batch_execute("ALTER TABLE \"public\".\"t\" DISABLE TRIGGER \"half of them\"")
+        .await
+        .unwrap();
+    place
+        .run(&["copy", "source.db", &url, "--quiet", "--data-only"])
+        .await
+        .with(0, "without the trigger");
+    place.run(&["verify", "source.db", &url]).await.with(0, "verify");
+}
+
+/// The notes on a table that somebody has dropped are no obstacle to making it again.
+#[tokio::test(flavor = "multi_thread")]
+async fn tables_that_were_dropped_by_hand_are_made_again() {
+    let place = Place::new();
+    let database = TestDatabase::create().await;
+    let (url, client) = (database.url(), database.connect().await);
+    place.copy(&url).await.with(0, "copy");
+    for drop in [
+        "DROP TABLE u, t",
+        "DROP SCHEMA public CASCADE; CREATE SCHEMA public",
+    ] {
+        client.batch_execute(drop).await.unwrap();
+        place.copy(&url).await.with(0, drop);
+        place.is_whole(&url).await;
+    }
+    client.batch_execute("DROP TABLE u").await.unwrap();
+    place
+        .run(&["copy", "source.db", &url, "--quiet", "--replace"])
+        .await
+        .with(0, "replace");
+    place.is_whole(&url).await;
+    client
+        .batch_execute("ALTER TABLE u RENAME TO aside")
+        .await
+        .unwrap();
+    place
+        .run(&["copy", "source.db", &url, "--quiet", "--tables", "u"])
+        .await
+        .with(0, "one of them");
+    place.run(&["verify", "source.db", &url]).await.with(0, "verify");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -195,6 +195,27 @@ struct PgSession {
 }
 
 impl PgSession {
+    /// Refuses tables whose triggers could change, drop or double the rows that are loaded into them.
+    async fn refuse_triggers(&self, plan: &Plan) -> TransferResult<()> {
+        const SQL: &str = "SELECT c.relname::text, t.tgname::text FROM pg_trigger AS t JOIN pg_class AS c ON c.oid = t.tgrelid
+            WHERE c.relnamespace = to_regnamespace(quote_ident($1)) AND c.relname = ANY ($2)
+              AND NOT t.tgisinternal AND t.tgenabled IN ('O', 'A') AND t.tgtype & 4 <> 0
+            ORDER BY 1, 2";
+        let tables: Vec<&str> = existing(plan).iter().map(|table| table.target.as_str()).collect();
+        let found = self.client.query(SQL, &[&self.schema, &tables]).await;
+        let found = found.map_err(|error| transfer_error(&error))?;
+        let Some(first) = found.first() else {
+            return Ok(());
+        };
+        let (table, trigger): (String, String) = (first.get(0), first.get(1));
+        Err(TransferError::Refused(format!(
+            "the table {table} of the target has the trigger {trigger}, which could change or drop rows as they are loaded; nothing was \
+             written. Disable it for the copy (ALTER TABLE {} DISABLE TRIGGER {})",
+            self.table(&table),
+            quoted(&trigger)
+        )))
+    }
+
     fn table(&self, name: &str) -> String {
         format!("{}.{}", quoted(&self.schema), quoted(name))
     }
@@ -334,6 +355,7 @@ impl CopySession for PgSession {
     }
 
     async fn start(&self, plan: &Plan, schema: &Schema, run: &RunStart) -> TransferResult<()> {
+        self.refuse_triggers(plan).await?;
         let mut statements: Vec<String> = own_tables::missing(&self.client).await?.into_iter().collect();
         let dropped: Vec<&str> = run.dropped.iter().map(String::as_str).collect();
         let (_, there) = self.target.find_schema(&self.client).await?;
@@ -341,8 +363,11 @@ impl CopySession for PgSession {
             statements.push(format!("CREATE SCHEMA {}", quoted(&self.schema)));
         }
         statements.extend(self.drop_tables(&dropped));
+        // Of a table that is made there may be notes although it was not there: somebody has dropped it.
+        let made = plan.tables.iter().filter(|table| table.created);
         let forgotten = dropped
-            .iter()
+            .into_iter()
+            .chain(made.map(|table| table.target.as_str()))
             .flat_map(|table| own_tables::forget_made(&self.schema, table));
         statements.extend(forgotten);
         statements.extend(schema.tables.iter().cloned());
