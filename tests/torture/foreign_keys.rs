@@ -186,3 +186,23 @@ async fn parents_without_a_column_and_in_another_case() {
         ])
         .await;
 }
+
+/// A key with NULL in it is a unique index in PostgreSQL, and one of a generated column is a constraint: rows can refer to both.
+#[tokio::test]
+async fn parents_whose_key_has_null_or_is_computed() {
+    let theme = Theme::new(
+        "CREATE TABLE comp (a INT, b TEXT, PRIMARY KEY (a, b)); CREATE TABLE twice (id INTEGER PRIMARY KEY, a INT, g INT AS (a * 2) STORED UNIQUE);
+         CREATE TABLE c (id INTEGER PRIMARY KEY, a INT, b TEXT, g INT REFERENCES twice (G), FOREIGN KEY (a, b) REFERENCES comp (a, b));
+         INSERT INTO comp VALUES (1, 'x'), (NULL, 'y'), (NULL, 'y'); INSERT INTO twice (id, a) VALUES (1, 4); INSERT INTO c VALUES (1, 1, 'x', 8);",
+    );
+    let copied = theme.equal().await;
+    assert!(!copied.is_listed(&["foreign key"]), "{}", copied.report);
+    copied
+        .behaves(&[
+            "INSERT INTO c (a, b) VALUES (1, 'y')",
+            "INSERT INTO c (g) VALUES (4)",
+            "DELETE FROM twice",
+            "INSERT INTO c (a, b, g) VALUES (1, 'x', 8) RETURNING id",
+        ])
+        .await;
+}

@@ -262,3 +262,23 @@ async fn a_key_that_is_given_twice_on_the_way_back() {
         .unwrap();
     assert_eq!(ids, "1,3 id = 2,id = 2");
 }
+
+/// PostgreSQL keeps what gives out a table's keys under a name of its own, which another table or an index may have.
+#[tokio::test]
+async fn tables_and_indexes_named_like_sequences() {
+    let theme = Theme::new(
+        "CREATE TABLE t (id INTEGER PRIMARY KEY, v); CREATE TABLE t_id_seq (id INTEGER PRIMARY KEY); CREATE TABLE u (id INTEGER PRIMARY KEY);
+         CREATE INDEX u_id_seq ON t (v); CREATE UNIQUE INDEX t_id_seq_id_seq ON u (id);
+         INSERT INTO t VALUES (5, 'x'); INSERT INTO t_id_seq VALUES (7); INSERT INTO u VALUES (9);",
+    );
+    let copied = theme.equal().await;
+    copied.lists_nothing();
+    assert_eq!(copied.report.get("renamed"), None, "{}", copied.report);
+    copied
+        .behaves(&[
+            "INSERT INTO t (v) VALUES ('y') RETURNING id",
+            "INSERT INTO t_id_seq DEFAULT VALUES RETURNING id",
+            "INSERT INTO u DEFAULT VALUES RETURNING id",
+        ])
+        .await;
+}

@@ -578,9 +578,12 @@ async fn a_copy_proves_itself_when_asked_to() {
     assert_eq!(told["verified"]["ok"], true, "{told}");
     assert_eq!(told["verified"]["tables"][0]["rows_target"], 2, "{told}");
     let meddled = Theme::new(sql);
-    let meddler = "CREATE TABLE t (id bigint PRIMARY KEY, v text);
-         CREATE FUNCTION louder() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN NEW.v := upper(NEW.v); RETURN NEW; END $$;
-         CREATE TRIGGER louder BEFORE INSERT ON t FOR EACH ROW EXECUTE FUNCTION louder()";
+    meddled
+        .command("copy", &["--schema-only".to_owned()])
+        .await
+        .with(0, "copy --schema-only");
+    let meddler = "CREATE FUNCTION louder() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN UPDATE t SET v = upper(v); RETURN NEW; END $$;
+         CREATE TRIGGER louder AFTER UPDATE ON cutover.copy_part FOR EACH ROW EXECUTE FUNCTION louder()";
     meddled.client().await.batch_execute(meddler).await.unwrap();
     let told = meddled
         .command("copy", &flags)

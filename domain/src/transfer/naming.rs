@@ -45,6 +45,11 @@ impl Names {
     /// it.
     pub fn give(&mut self, wanted: &str) -> String {
         self.promised.remove(wanted);
+        self.make_up(wanted)
+    }
+
+    /// The same for a name that nobody has given: one that is promised is left to whom it was promised.
+    pub fn make_up(&mut self, wanted: &str) -> String {
         let base = if wanted.is_empty() {
             "unnamed".to_owned()
         } else {
@@ -106,6 +111,15 @@ mod tests {
         let given = wanted.map(|name| names.give(name));
         assert_eq!(given[..4], ["xmin_2", "unnamed_", "xmin_", "unnamed"]);
         assert!(given[4].starts_with("ééé"));
+    }
+
+    #[test]
+    fn a_promised_name_is_not_made_up() {
+        let mut names = Names::default();
+        names.promise(["t_id_seq"]);
+        assert_eq!(names.make_up("t_id_seq"), "t_id_seq_");
+        assert_eq!(names.give("t_id_seq"), "t_id_seq");
+        assert_eq!(names.make_up("u_id_seq"), "u_id_seq");
     }
 
     #[test]
