@@ -120,6 +120,55 @@ async fn numbers_that_are_times() {
     copied.is_refused_back(&["\"s\"", "id = 1", "no form"]).await;
 }
 
+/// Zeros behind the point that the type shows are none of the number's.
+#[tokio::test]
+async fn decimals_of_so_many_digits() {
+    let theme = Theme::new(
+        "CREATE TABLE o (id INTEGER PRIMARY KEY, price INTEGER DEFAULT 5, r REAL, d DECIMAL(10,2), m);
+         INSERT INTO o VALUES (1, 1, 2.5, 3, 1), (2, 20, 3.0, 4.5, 2), (3, NULL, -0.25, 6.25, NULL), (4, -7, 0.0, 0, 3);",
+    );
+    let theme = theme.asking(&[
+        "o.price=numeric(10,2)",
+        "o.r=numeric(12,3)",
+        "o.d=numeric(10,2)",
+        "o.m=numeric(4,1)",
+    ]);
+    let copied = theme.equal().await;
+    copied
+        .is("o", "price", "numeric(10,2)")
+        .is("o", "r", "numeric(12,3)");
+    let shown = copied
+        .query("SELECT price::text, r::text, d::text, m::text FROM o WHERE id = 2")
+        .await;
+    assert_eq!(shown, [some(&["20.00", "3.000", "4.50", "2.0"])]);
+    copied
+        .behaves(&["INSERT INTO o (id) VALUES (9) RETURNING CASE price WHEN 5 THEN 'five' END"])
+        .await;
+    assert_eq!(copied.report["tables"][0]["normalised"], serde_json::json!({}));
+    // What the type would round is no value of it; and 1 beside 1.0 is converted, and counted.
+    let rounded = Theme::new(
+        "CREATE TABLE o (id INTEGER PRIMARY KEY, p REAL); INSERT INTO o VALUES (1, 2.5), (2, 2.555);",
+    );
+    let rounded = rounded.asking(&["o.p=numeric(10,2)"]);
+    let flags = rounded.flags().to_vec();
+    let told = rounded.command("copy", &flags).await.with(1, "copy").json();
+    assert_eq!(told["rejects"][0]["key"], "id = 2", "{told}");
+    assert_eq!(
+        told["rejects"][0]["reason"],
+        "a number that the column's type would round"
+    );
+    let both = Theme::new(
+        "CREATE TABLE o (id INTEGER PRIMARY KEY, p); INSERT INTO o VALUES (1, 1), (2, 1.0), (3, 2.5);",
+    );
+    let both = both.asking(&["o.p=numeric(10,2)"]);
+    let flags = both.flags().to_vec();
+    let told = both.command("copy", &flags).await.with(0, "copy").json();
+    assert_eq!(
+        told["tables"][0]["normalised"]["p"],
+        serde_json::json!({"integer_as_decimal": 1, "real_as_decimal": 2})
+    );
+}
+
 #[tokio::test]
 async fn numbers_that_are_no_times() {
     let theme = Theme::new(

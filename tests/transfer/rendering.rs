@@ -405,6 +405,22 @@ fn told() -> Vec<Case> {
         ),
         texts("boolean from 'n'/'y'", &[("n", "true"), ("y", "false")]),
         case(
+            "numeric(10,2) from numbers",
+            &[
+                (integer(20), "20.00"),
+                (Value::Real(-0.5), "-0.50"),
+                (integer(0), "0.00"),
+            ],
+        ),
+        case(
+            "numeric(10,2) from reals",
+            &[
+                (Value::Real(20.0), "20.00"),
+                (Value::Real(1234567.89), "1234567.89"),
+                (Value::Real(0.0), "0.00"),
+            ],
+        ),
+        case(
             "text from windows-1252",
             &[(Value::Text(b"\x80 \xe9\x9f"), "€ éŸ"), (Value::Text(b""), "")],
         ),

@@ -380,7 +380,13 @@ const UUID_DIGITS: [usize; 16] = [0, 2, 4, 6, 9, 11, 14, 16, 19, 21, 24, 26, 28,
 
 fn numeric(value: Value<'_>, modifier: Option<(u16, i16)>, out: &mut Vec<u8>) -> Outcome {
     let (text, normalised) = match value {
-        Value::Integer(number) => (number.to_string(), None),
+        Value::Integer(number) => {
+            let with_point = modifier.is_some_and(|(_, scale)| scale > 0);
+            (
+                number.to_string(),
+                with_point.then_some(Normalised::IntegerAsDecimal),
+            )
+        }
         // The shortest digits that give this double back, without an exponent.
         Value::Real(number) if number.is_finite() => (number.to_string(), Some(Normalised::RealAsDecimal)),
         Value::Real(_) => return Err(Reject::OutOfRange),
@@ -390,8 +396,18 @@ fn numeric(value: Value<'_>, modifier: Option<(u16, i16)>, out: &mut Vec<u8>) ->
         }
         Value::Null | Value::Blob(_) => return Err(Reject::WrongClass(value.class())),
     };
-    let (negative, whole, fraction) = decimal_parts(&text).ok_or(Reject::NotANumber)?;
-    if let Some((precision, scale)) = modifier {
+    put_limited_decimal(&text, modifier, out)?;
+    Ok(normalised)
+}
+
+/// A decimal that a type takes without rounding it.
+pub(super) fn put_limited_decimal(
+    text: &str,
+    limits: Option<(u16, i16)>,
+    out: &mut Vec<u8>,
+) -> Result<(), Reject> {
+    let (negative, whole, fraction) = decimal_parts(text).ok_or(Reject::NotANumber)?;
+    if let Some((precision, scale)) = limits {
         let scale = usize::try_from(scale).map_err(|_| Reject::UnknownType)?;
         if fraction.trim_end_matches('0').len() > scale {
             return Err(Reject::Inexact);
@@ -400,8 +416,7 @@ fn numeric(value: Value<'_>, modifier: Option<(u16, i16)>, out: &mut Vec<u8>) ->
             return Err(Reject::OutOfRange);
         }
     }
-    put_numeric(negative, whole, fraction, out)?;
-    Ok(normalised)
+    put_numeric(negative, whole, fraction, out)
 }
 
 /// The sign, and the digits before (without leading zeros) and behind the point.

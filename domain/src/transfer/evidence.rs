@@ -232,6 +232,17 @@ impl Evidence {
         }
     }
 
+    /// Of a column of numbers: whether all are REAL, or else INTEGER unless they have a fraction. None if they are neither.
+    pub(super) fn only_reals(&self) -> Option<bool> {
+        let [_, integers, reals, texts, blobs] = self.classes;
+        let by_affinity = self.declared == Declared::Real;
+        match (texts + blobs, integers) {
+            (0, 0) if reals > 0 || by_affinity => Some(true),
+            (0, _) if self.reals.decimal => Some(false),
+            _ => None,
+        }
+    }
+
     /// With texts that are to become NULL: the type is proven by the other values.
     #[must_use]
     pub fn without(mut self, blanks: Blanks) -> Self {

@@ -115,6 +115,8 @@ pub enum Normalised {
     IntegerAsReal,
     /// A double without a fraction in a column of integers.
     RealAsInteger,
+    /// An integer in a column of decimals that shows digits behind the point.
+    IntegerAsDecimal,
     /// A double in a column of decimals.
     RealAsDecimal,
     /// Text in a column of decimals.
@@ -129,7 +131,7 @@ pub enum Normalised {
 
 impl Normalised {
     /// All kinds, in order.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::TimeSpelling,
         Self::NaiveTime,
         Self::JsonSpelling,
@@ -137,6 +139,7 @@ impl Normalised {
         Self::NumberAsJson,
         Self::IntegerAsReal,
         Self::RealAsInteger,
+        Self::IntegerAsDecimal,
         Self::RealAsDecimal,
         Self::TextAsDecimal,
         Self::UuidSpelling,
@@ -154,6 +157,7 @@ impl Normalised {
             Self::NumberAsJson => "number_as_json",
             Self::IntegerAsReal => "integer_as_real",
             Self::RealAsInteger => "real_as_integer",
+            Self::IntegerAsDecimal => "integer_as_decimal",
             Self::RealAsDecimal => "real_as_decimal",
             Self::TextAsDecimal => "text_as_decimal",
             Self::UuidSpelling => "uuid_spelling",

@@ -14,7 +14,7 @@ use std::str::FromStr;
 use super::catalog::{PgKind, PgType};
 use super::convert::{
     DAY_MICROS, PG_EPOCH_MICROS, check_text, decimal_parts, decimal_text, field, length, push_decimal, put,
-    put_numeric, uuid_bytes, uuid_text,
+    put_limited_decimal, put_numeric, uuid_bytes, uuid_text,
 };
 use super::json_text::{self, Verdict};
 use super::numbers::{exact, whole};
@@ -24,7 +24,7 @@ use super::schema::literal;
 use super::value::{StorageClass, Value};
 
 pub(super) use asked::CHARSETS;
-pub use asked::{Charset, TruthWords, Unit};
+pub use asked::{Charset, Decimals, TruthWords, Unit};
 pub(super) use moment::{Form, Moment, Precisions, read as read_moment, write as write_moment};
 pub use moment::{Precision, Separator, Zone};
 
@@ -87,6 +87,8 @@ pub enum Rendering {
     Truth(TruthWords),
     /// `text`: TEXT in another charset than the file's.
     Charset(Charset),
+    /// `numeric` of a fixed number of digits behind the point: INTEGER and REAL, or REAL only.
+    Decimals(Decimals),
 }
 
 /// Text that names no rendering.
@@ -125,6 +127,7 @@ impl fmt::Display for Rendering {
             Self::EpochTimestamptz(unit) => return write!(f, "timestamptz from {unit}"),
             Self::Truth(words) => return write!(f, "boolean from {words}"),
             Self::Charset(charset) => return write!(f, "text from {charset}"),
+            Self::Decimals(decimals) => return write!(f, "{} from {decimals}", decimals.type_name()),
         })
     }
 }
@@ -183,7 +186,17 @@ impl Rendering {
             "timestamptz" => source.parse().ok().map(Self::EpochTimestamptz),
             "boolean" => source.parse().ok().map(Self::Truth),
             "text" => source.parse().ok().map(Self::Charset),
-            _ => None,
+            _ => {
+                let PgKind::Numeric(limits) = PgType::parse(kind)?.kind else {
+                    return None;
+                };
+                let reals = match source {
+                    "reals" => true,
+                    "numbers" => false,
+                    _ => return None,
+                };
+                Some(Self::Decimals(Decimals::new(limits, reals)))
+            }
         }
     }
 
@@ -191,7 +204,11 @@ impl Rendering {
     pub fn is_asked(&self) -> bool {
         matches!(
             self,
-            Self::EpochTimestamp(_) | Self::EpochTimestamptz(_) | Self::Truth(_) | Self::Charset(_)
+            Self::EpochTimestamp(_)
+                | Self::EpochTimestamptz(_)
+                | Self::Truth(_)
+                | Self::Charset(_)
+                | Self::Decimals(_)
         )
     }
 
@@ -202,6 +219,12 @@ impl Rendering {
             Self::Boolean | Self::Truth(_) => ("boolean", PgKind::Bool),
             Self::Real | Self::Number => ("double precision", PgKind::Float8),
             Self::Decimal => ("numeric", PgKind::Numeric(None)),
+            Self::Decimals(decimals) => {
+                return PgType {
+                    name: decimals.type_name(),
+                    kind: PgKind::Numeric(decimals.limits()),
+                };
+            }
             Self::Text | Self::MixedText | Self::Charset(_) => ("text", PgKind::Text),
             Self::Blob | Self::MixedBytea => ("bytea", PgKind::Bytea),
             Self::Uuid | Self::UuidBlob => ("uuid", PgKind::Uuid),
@@ -304,6 +327,9 @@ impl Rendering {
             }
             (Self::Charset(charset), Value::Text(bytes)) => put_text(charset.text(bytes)?.as_bytes(), out),
             (Self::Truth(words), value) => put_field(out, &[u8::from(words.truth(value)?)]),
+            (Self::Decimals(decimals), value) => {
+                put_limited_decimal(&decimals.digits(value)?, decimals.limits(), out)
+            }
             (
                 Self::Integer
                 | Self::Boolean
@@ -355,6 +381,7 @@ impl Rendering {
                     _ => format!("'{written}+00'::timestamptz"),
                 })
             }
+            Self::Decimals(_) => decimal_text(raw),
             // The text of a schema is not in a column's charset.
             Self::Charset(_) if raw.is_ascii() => Some(literal(std::str::from_utf8(raw).ok()?)),
             _ => None,
@@ -423,6 +450,7 @@ impl Rendering {
                 [truth @ (0 | 1)] => batch.push(words.word(*truth == 1)),
                 _ => return None,
             },
+            Self::Decimals(decimals) => batch.push(decimals.number(&decimal_text(raw)?)?),
         }
         Some(())
     }
@@ -461,7 +489,8 @@ impl Rendering {
             | Self::EpochTimestamp(_)
             | Self::EpochTimestamptz(_)
             | Self::Truth(_)
-            | Self::Charset(_) => return None,
+            | Self::Charset(_)
+            | Self::Decimals(_) => return None,
         })
     }
 

@@ -10,7 +10,7 @@ use super::catalog::{Catalog, ColumnKind, Engine, Identity, PgKind, PgType, Tabl
 use super::evidence::{Choice, Evidence, Rules};
 use super::naming::Names;
 use super::plan::{ColumnPlan, Plan, TablePlan, Wishes};
-use super::rendering::Rendering;
+use super::rendering::{Decimals, Rendering};
 use super::survey::TableSurvey;
 use super::translate;
 use super::wish::Wish;
@@ -290,6 +290,9 @@ fn wished(kind: &PgType, evidence: &Evidence, rules: Rules) -> Decision {
         PgKind::Int8 if only(integers) => Some(Rendering::Integer),
         PgKind::Float8 if only(reals) => Some(Rendering::Real),
         PgKind::Json if only(texts) => Some(Rendering::Json),
+        PgKind::Numeric(limits) => evidence
+            .only_reals()
+            .map(|reals| Rendering::Decimals(Decimals::new(limits, reals))),
         _ => None,
     };
     Decision {

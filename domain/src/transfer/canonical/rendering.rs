@@ -56,6 +56,10 @@ pub enum Rendering {
     Truth(Word, Word),
     /// TEXT in a charset.
     Charset(UpperHalf),
+    /// INTEGER where the decimal is a whole number of 64 bits, else REAL; zeros at its end say nothing.
+    Numbers,
+    /// REAL; zeros at its end say nothing.
+    Reals,
 }
 
 /// What stands between a date and a time of day.
@@ -132,6 +136,11 @@ impl Rendering {
                     let (yes, no) = Word::pair(source)?;
                     Self::Truth(yes, no)
                 }
+                _ if kind == "numeric" || kind.starts_with("numeric(") => match source {
+                    "numbers" => Self::Numbers,
+                    "reals" => Self::Reals,
+                    _ => return None,
+                },
                 _ => return None,
             });
         }
@@ -170,7 +179,7 @@ impl Rendering {
             Self::Integer => matches!(kind, PgKind::Int2 | PgKind::Int4 | PgKind::Int8),
             Self::Boolean | Self::Truth(..) => kind == PgKind::Bool,
             Self::Real | Self::Number => kind == PgKind::Float8,
-            Self::Decimal => matches!(kind, PgKind::Numeric(_)),
+            Self::Decimal | Self::Numbers | Self::Reals => matches!(kind, PgKind::Numeric(_)),
             Self::Charset(_) => kind == PgKind::Text,
             Self::Text => matches!(kind, PgKind::Text | PgKind::Varchar(_)),
             Self::Blob => kind == PgKind::Bytea,
@@ -214,6 +223,13 @@ impl Rendering {
                 number::whole(n).map_or(Raw::Real(n), Raw::Integer)
             }
             Self::Decimal => decimal(raw, scratch)?,
+            Self::Numbers => without_zeros(raw, scratch).and_then(|digits| {
+                let n = integer(digits).map(Raw::Integer);
+                n.or_else(|| written_double(digits).map(Raw::Real))
+            })?,
+            Self::Reals => without_zeros(raw, scratch)
+                .and_then(written_double)
+                .map(Raw::Real)?,
             Self::Text | Self::Json => Raw::Text(raw),
             Self::Blob => Raw::Blob(raw),
             Self::Uuid => {
@@ -328,9 +344,23 @@ fn decimal<'a>(raw: &[u8], scratch: &'a mut Vec<u8>) -> Option<Raw<'a>> {
     if let Some(n) = integer(digits) {
         return Some(Raw::Integer(n));
     }
+    Some(written_double(digits).map_or(Raw::Text(digits), Raw::Real))
+}
+
+/// The digits of a decimal without the zeros that end it behind the point.
+fn without_zeros<'a>(raw: &[u8], scratch: &'a mut Vec<u8>) -> Option<&'a [u8]> {
+    number::write_printed(raw, scratch)?;
+    if scratch.contains(&b'.') {
+        while scratch.pop_if(|digit| *digit == b'0').is_some() {}
+        scratch.pop_if(|digit| *digit == b'.');
+    }
+    Some(scratch)
+}
+
+/// The double that is written exactly so, without an exponent.
+fn written_double(digits: &[u8]) -> Option<f64> {
     let n: f64 = std::str::from_utf8(digits).ok()?.parse().ok()?;
-    let is_real = is_written(format_args!("{n}"), digits);
-    Some(if is_real { Raw::Real(n) } else { Raw::Text(digits) })
+    (n.is_finite() && is_written(format_args!("{n}"), digits)).then_some(n)
 }
 
 fn write_uuid(bytes: &[u8; 16], out: &mut Vec<u8>) {

@@ -84,6 +84,74 @@ pub(in crate::transfer) const CHARSETS: [&str; 27] = [
     "x-mac-cyrillic",
 ];
 
+/// The numbers of a `numeric` that shows zeros behind the point which no number of SQLite has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Decimals {
+    /// How many digits there may be, and how many of them behind the point.
+    limits: Option<(u16, i16)>,
+    /// Whether all are REAL, whole ones too; else a whole one is an INTEGER.
+    reals: bool,
+}
+
+impl Decimals {
+    /// Those of a type.
+    pub(in crate::transfer) fn new(limits: Option<(u16, i16)>, reals: bool) -> Self {
+        Self { limits, reals }
+    }
+
+    /// The type's name.
+    pub(super) fn type_name(self) -> String {
+        match self.limits {
+            Some((precision, scale)) => format!("numeric({precision},{scale})"),
+            None => "numeric".to_owned(),
+        }
+    }
+
+    /// The limits of the type.
+    pub(super) fn limits(self) -> Option<(u16, i16)> {
+        self.limits
+    }
+
+    /// The digits of a value that comes back.
+    pub(super) fn digits(self, value: Value<'_>) -> Result<String, Reject> {
+        let digits = match value {
+            Value::Integer(number) if !self.reals => number.to_string(),
+            // The shortest digits that give this double back, without an exponent.
+            Value::Real(number) if number.is_finite() => number.to_string(),
+            Value::Real(_) => return Err(Reject::OutOfRange),
+            other => return Err(Reject::WrongClass(other.class())),
+        };
+        let same = match (self.number(&digits), value) {
+            (Some(Value::Integer(back)), Value::Integer(number)) => back == number,
+            (Some(Value::Real(back)), Value::Real(number)) => back.to_bits() == number.to_bits(),
+            _ => false,
+        };
+        if same { Ok(digits) } else { Err(Reject::Changed) }
+    }
+
+    /// The number that is written by these digits; none if it has more of them than a number of SQLite.
+    pub(super) fn number(self, digits: &str) -> Option<Value<'static>> {
+        let digits = match digits.split_once('.') {
+            Some((whole, fraction)) if fraction.trim_end_matches('0').is_empty() => whole,
+            Some(_) => digits.trim_end_matches('0'),
+            None => digits,
+        };
+        if let Some(number) = digits.parse().ok().filter(|_| !self.reals) {
+            return Some(Value::Integer(number));
+        }
+        let number: f64 = digits.parse().ok()?;
+        // Zero has no sign in a decimal.
+        let same = number.is_finite() && number.to_string() == digits && digits != "-0";
+        same.then_some(Value::Real(number))
+    }
+}
+
+impl fmt::Display for Decimals {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(if self.reals { "reals" } else { "numbers" })
+    }
+}
+
 impl Charset {
     /// What stored bytes mean; none if a byte means nothing.
     fn meaning(self, bytes: &[u8]) -> Option<Cow<'_, str>> {

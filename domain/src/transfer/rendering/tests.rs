@@ -56,6 +56,10 @@ fn all() -> Vec<Rendering> {
         "text from windows-1252",
         "text from iso-8859-1",
         "text from windows-1253",
+        "numeric(10,2) from numbers",
+        "numeric(38,20) from numbers",
+        "numeric from reals",
+        "numeric(20,3) from reals",
     ];
     all.extend(asked.map(|text| text.parse::<Rendering>().unwrap()));
     all
@@ -418,6 +422,47 @@ fn only_the_two_words_are_true_and_false() {
     assert_eq!(decoded(&words, &[1]), Ok(Back::Text(b"no".to_vec())));
     assert_eq!(decoded(&words, &[0]), Ok(Back::Text(b"yes".to_vec())));
     assert_eq!(decoded(&words, &[2]), Err(()));
+}
+
+#[test]
+fn decimals_come_back_without_the_zeros_that_their_type_shows() {
+    let numbers = "numeric(10,2) from numbers";
+    for number in [0.5, -2.25, 1234567.89, 0.01, -0.1] {
+        accepts(numbers, Value::Real(number));
+        accepts("numeric(10,2) from reals", Value::Real(number));
+    }
+    accepts(numbers, Value::Integer(99_999_999));
+    accepts(numbers, Value::Integer(-20));
+    accepts("numeric(10,2) from reals", Value::Real(3.0));
+    accepts("numeric from reals", Value::Real(1e300));
+    accepts("numeric from reals", Value::Real(5e-324));
+    refuses(numbers, Value::Real(3.0), Reject::Changed);
+    refuses(numbers, Value::Real(0.005), Reject::Inexact);
+    refuses(numbers, Value::Integer(100_000_000), Reject::OutOfRange);
+    refuses(numbers, Value::Real(f64::INFINITY), Reject::OutOfRange);
+    for rendering in [numbers, "numeric from reals"] {
+        refuses(rendering, Value::Real(-0.0), Reject::Changed);
+        refuses(rendering, text("1"), Reject::WrongClass(StorageClass::Text));
+    }
+    let whole = Reject::WrongClass(StorageClass::Integer);
+    refuses("numeric from reals", Value::Integer(1), whole);
+    let sent = |digits: &str| {
+        let mut field = Vec::new();
+        put_decimal(digits, &mut field).unwrap();
+        field.split_off(size_of::<i32>())
+    };
+    let back = |rendering: &str, digits: &str| decoded(&rendering.parse().unwrap(), &sent(digits));
+    assert_eq!(back(numbers, "20.00"), Ok(Back::Integer(20)));
+    assert_eq!(back(numbers, "-0.10"), Ok(Back::Real((-0.1_f64).to_bits())));
+    assert_eq!(back(numbers, "0.00"), Ok(Back::Integer(0)));
+    assert_eq!(
+        back("numeric(10,2) from reals", "20.00"),
+        Ok(Back::Real(20.0_f64.to_bits()))
+    );
+    assert_eq!(back("numeric(10,2) from reals", "0.00"), Ok(Back::Real(0)));
+    // More digits than a number of SQLite has.
+    assert_eq!(back(numbers, "0.12345678901234567890"), Err(()));
+    assert_eq!(back("numeric from reals", "12345678901234567890"), Err(()));
 }
 
 #[test]
