@@ -36,7 +36,11 @@ impl Converter {
             }
             (PgKind::Text, Value::Text(text)) => self.text(text, None, out),
             (PgKind::Varchar(limit), Value::Text(text)) => self.text(text, limit, out),
-            (PgKind::Char(limit), Value::Text(text)) => self.text(text, Some(limit), out),
+            (PgKind::Char(limit), Value::Text(text)) => {
+                self.text(text, Some(limit), out)?;
+                let is_full = characters(text) == usize::try_from(limit).unwrap_or(usize::MAX);
+                Ok((!is_full || text.ends_with(b" ")).then_some(Normalised::BlankPadding))
+            }
             (PgKind::Jsonb, Value::Text(text)) => self.json(text, &[1], out),
             (PgKind::Json, Value::Text(text)) => self.json(text, &[], out),
             (PgKind::Timestamptz(digits), Value::Text(text)) => self.timestamptz(text, digits, out),
@@ -107,11 +111,9 @@ impl Converter {
     fn text(&self, text: &[u8], limit: Option<u32>, out: &mut Vec<u8>) -> Outcome {
         if !self.proven {
             check_text(text)?;
-            // Every byte but those that go on with a character begins one.
-            let characters = || text.iter().filter(|byte| **byte & 0xc0 != 0x80).count();
             if let Some(limit) = limit
                 && text.len() > usize::try_from(limit).unwrap_or(usize::MAX)
-                && characters() > usize::try_from(limit).unwrap_or(usize::MAX)
+                && characters(text) > usize::try_from(limit).unwrap_or(usize::MAX)
             {
                 return Err(Reject::TooLong(limit));
             }
@@ -377,6 +379,11 @@ pub(super) fn uuid_bytes(text: &[u8]) -> Option<([u8; 16], bool)> {
 
 /// Where the digits of each byte begin.
 const UUID_DIGITS: [usize; 16] = [0, 2, 4, 6, 9, 11, 14, 16, 19, 21, 24, 26, 28, 30, 32, 34];
+
+/// How many characters a text has: every byte but those that go on with one begins one.
+fn characters(text: &[u8]) -> usize {
+    text.iter().filter(|byte| **byte & 0xc0 != 0x80).count()
+}
 
 fn numeric(value: Value<'_>, modifier: Option<(u16, i16)>, out: &mut Vec<u8>) -> Outcome {
     let (text, normalised) = match value {
@@ -663,6 +670,21 @@ mod tests {
         PgKind::Uuid,
         PgKind::Other,
     ];
+
+    #[test]
+    fn text_that_is_filled_up_with_blanks_is_told() {
+        let padded = Some(Normalised::BlankPadding);
+        for (text, normalised) in [
+            ("abc", None),
+            ("äöü", None),
+            ("ab", padded),
+            ("", padded),
+            ("ab ", padded),
+        ] {
+            let (_, told) = encode(PgKind::Char(3), Value::Text(text.as_bytes())).unwrap();
+            assert_eq!(told, normalised, "{text}");
+        }
+    }
 
     #[test]
     fn times_become_instants_and_what_changed_is_told() {

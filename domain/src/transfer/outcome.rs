@@ -121,6 +121,8 @@ pub enum Normalised {
     RealAsDecimal,
     /// Text in a column of decimals.
     TextAsDecimal,
+    /// Text of another length than its `character(n)`, which fills it up with blanks, or with blanks at its end.
+    BlankPadding,
     /// A UUID in capitals or as a blob.
     UuidSpelling,
     /// `''` as NULL, as asked for.
@@ -131,7 +133,7 @@ pub enum Normalised {
 
 impl Normalised {
     /// All kinds, in order.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::TimeSpelling,
         Self::NaiveTime,
         Self::JsonSpelling,
@@ -142,6 +144,7 @@ impl Normalised {
         Self::IntegerAsDecimal,
         Self::RealAsDecimal,
         Self::TextAsDecimal,
+        Self::BlankPadding,
         Self::UuidSpelling,
         Self::EmptyAsNull,
         Self::ZeroDateAsNull,
@@ -160,6 +163,7 @@ impl Normalised {
             Self::IntegerAsDecimal => "integer_as_decimal",
             Self::RealAsDecimal => "real_as_decimal",
             Self::TextAsDecimal => "text_as_decimal",
+            Self::BlankPadding => "blank_padding",
             Self::UuidSpelling => "uuid_spelling",
             Self::EmptyAsNull => "empty_as_null",
             Self::ZeroDateAsNull => "zero_date_as_null",
