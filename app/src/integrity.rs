@@ -262,7 +262,11 @@ impl Examinations {
     /// Makes a report now and then, for the metrics.
     pub async fn keep_up(self) {
         while !self.closed.load(Ordering::Relaxed) {
-            if let Err(problem) = self.recent().await {
+            let report = self.recent().await;
+            // One that was broken off because the service stops is no trouble.
+            if let Err(problem) = report
+                && !self.closed.load(Ordering::Relaxed)
+            {
                 tracing::warn!(%problem, "the databases could not be examined");
             }
             tokio::time::sleep(EVERY).await;

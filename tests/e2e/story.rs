@@ -423,7 +423,8 @@ async fn a_file_without_additions_comes_back_with_exactly_the_originals_schema()
     let service = place.serve(&["--sqlite", "back.db"]).await;
     let listed = service.get("/lab/experiments/list").await.with(200).json();
     assert_eq!(listed["pagination"]["total"], 18);
-    assert!(!service.stop().await.contains(" WARN "));
+    let log = service.stop().await;
+    assert!(!log.contains(" WARN "), "{log}");
 }
 
 #[tokio::test]
@@ -627,7 +628,8 @@ async fn an_old_file_is_served_as_it_is_and_taken_over_when_asked() {
     let service = place.serve(&["--sqlite", "lab.db"]).await;
     let listed = service.get("/lab/experiments/list").await.with(200).json();
     assert_eq!(listed["pagination"]["total"], 16);
-    assert!(!service.stop().await.contains(" WARN "));
+    let log = service.stop().await;
+    assert!(!log.contains(" WARN "), "{log}");
 }
 
 #[tokio::test]
