@@ -84,13 +84,8 @@ pub(super) enum HttpError {
     Detail(StatusCode, String),
     /// `{"error": {"code", "message"}}`, the envelope of the domain's own errors.
     Domain(StatusCode, &'static str, String),
-    /// A search that is not understood: 422, `{"error": {"code": "INVALID_QUERY", "message", "details"}}`.
-    InvalidQuery {
-        /// Why.
-        reason: String,
-        /// The search.
-        query: String,
-    },
+    /// `{"error": {"code", "message", "details"}}`, the same with what it is about.
+    Detailed(StatusCode, &'static str, String, Value),
     /// A store failed.
     Store(StoreError),
 }
@@ -105,7 +100,7 @@ impl From<UseCaseError> for HttpError {
     fn from(error: UseCaseError) -> Self {
         match error {
             UseCaseError::Invalid { message, .. } => Self::Detail(StatusCode::UNPROCESSABLE_ENTITY, message),
-            UseCaseError::NotFound { .. } => Self::Detail(StatusCode::NOT_FOUND, error.to_string()),
+            UseCaseError::NotFound(message) => Self::Detail(StatusCode::NOT_FOUND, message),
             UseCaseError::Store(error) => Self::Store(error),
         }
     }
@@ -123,12 +118,24 @@ impl HttpError {
         Self::Detail(StatusCode::BAD_REQUEST, text.to_owned())
     }
 
-    /// What does not exist has a code of its own in the domain's envelope; other errors are as ever.
-    pub(super) fn coded(error: UseCaseError, code: &'static str) -> Self {
+    /// What does not exist has a code, words and details of its own in the domain's envelope; other errors are as ever.
+    pub(super) fn coded(error: UseCaseError, code: &'static str, message: String, details: Value) -> Self {
         match error {
-            UseCaseError::NotFound { .. } => Self::Domain(StatusCode::NOT_FOUND, code, error.to_string()),
+            UseCaseError::NotFound(_) => Self::Detailed(StatusCode::NOT_FOUND, code, message, details),
             other => other.into(),
         }
+    }
+
+    /// A search that is not understood.
+    pub(super) fn invalid_query(reason: &str, query: &str) -> Self {
+        // What is too long to be a search is too long to be repeated.
+        let query: String = query.chars().take(1000).collect();
+        Self::Detailed(
+            StatusCode::UNPROCESSABLE_ENTITY,
+            "INVALID_QUERY",
+            format!("Invalid query: {reason}"),
+            json!({ "reason": reason, "query": query }),
+        )
     }
 }
 
@@ -138,18 +145,7 @@ impl IntoResponse for HttpError {
             Self::Invalid(errors) => refused(StatusCode::UNPROCESSABLE_ENTITY, Detail::Mistakes(errors)),
             Self::Detail(status, text) => refused(status, Detail::Text(text)),
             Self::Domain(status, code, message) => domain(status, code, &message, None),
-            Self::InvalidQuery { reason, query } => {
-                let message = format!("Invalid query: {reason}");
-                // What is too long to be a search is too long to be repeated.
-                let query: String = query.chars().take(1000).collect();
-                let details = json!({ "reason": reason, "query": query });
-                domain(
-                    StatusCode::UNPROCESSABLE_ENTITY,
-                    "INVALID_QUERY",
-                    &message,
-                    Some(details),
-                )
-            }
+            Self::Detailed(status, code, message, details) => domain(status, code, &message, Some(details)),
             Self::Store(error) => store(&error),
         }
     }

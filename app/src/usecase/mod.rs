@@ -17,14 +17,9 @@ pub enum UseCaseError {
         /// The rule, in words.
         message: String,
     },
-    /// What the request is about does not exist.
-    #[error("{what} {id} not found")]
-    NotFound {
-        /// The kind of thing, capitalised, for people.
-        what: &'static str,
-        /// Its key.
-        id: String,
-    },
+    /// What the request is about does not exist, in words.
+    #[error("{0}")]
+    NotFound(String),
     /// A store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -39,11 +34,8 @@ impl UseCaseError {
         }
     }
 
-    /// Something that does not exist.
+    /// A thing of this kind, capitalised, that does not exist.
     pub fn not_found(what: &'static str, id: &str) -> Self {
-        Self::NotFound {
-            what,
-            id: id.to_owned(),
-        }
+        Self::NotFound(format!("{what} {id} not found"))
     }
 }

@@ -98,7 +98,7 @@ pub enum ExperimentError {
         max: usize,
     },
     /// The text is required.
-    #[error("{field} must not be blank")]
+    #[error("{field} is required and cannot be empty")]
     Blank {
         /// Which text.
         field: &'static str,

@@ -150,30 +150,30 @@ pub enum FeatureScorecardError {
     #[error("id must be eight letters or digits")]
     Id,
     /// The text is required.
-    #[error("{0} must not be empty")]
+    #[error("{0} is required")]
     Empty(&'static str),
     /// The dimension's score is not within 0 and 1.
-    #[error("{0}.score must be from 0 to 1")]
+    #[error("{0}.score must be in [0, 1]")]
     Score(&'static str),
     /// The dimension's uncertainties cross.
-    #[error("{0}.min_uncertainty must not be above its max_uncertainty")]
+    #[error("{0}.min_uncertainty must be <= max_uncertainty")]
     UncertaintyCrossed(&'static str),
 }
 
 impl ScorecardDocument {
-    /// Checks the id, the required texts and the dimensions' numbers.
-    pub fn check(&self) -> Result<(), FeatureScorecardError> {
+    /// What breaks the rules for the id, the required texts and the dimensions' numbers.
+    pub fn mistakes(&self) -> Vec<FeatureScorecardError> {
+        let mut mistakes = Vec::new();
         if !is_scorecard_id(&self.id) {
-            return Err(FeatureScorecardError::Id);
+            mistakes.push(FeatureScorecardError::Id);
         }
         let texts = [
             ("feature_name", &self.identification.feature_name),
             ("use_scenario", &self.identification.use_scenario),
             ("description_text", &self.description_text),
         ];
-        if let Some((field, _)) = texts.iter().find(|(_, text)| text.is_empty()) {
-            return Err(FeatureScorecardError::Empty(field));
-        }
+        let empty = texts.iter().filter(|(_, text)| text.is_empty());
+        mistakes.extend(empty.map(|(field, _)| FeatureScorecardError::Empty(field)));
         let dimensions = [
             ("complexity", &self.complexity),
             ("initial_effort", &self.initial_effort),
@@ -182,15 +182,15 @@ impl ScorecardDocument {
         ];
         for (name, dimension) in dimensions {
             if !(0.0..=1.0).contains(&dimension.score) {
-                return Err(FeatureScorecardError::Score(name));
+                mistakes.push(FeatureScorecardError::Score(name));
             }
             // Written so that NaN is refused too.
             let in_order = dimension.min_uncertainty <= dimension.max_uncertainty;
             if !in_order {
-                return Err(FeatureScorecardError::UncertaintyCrossed(name));
+                mistakes.push(FeatureScorecardError::UncertaintyCrossed(name));
             }
         }
-        Ok(())
+        mistakes
     }
 
     /// The document as the original application spells it.
@@ -231,7 +231,7 @@ mod tests {
         };
         assert_eq!(document.initial_effort, effort);
         assert_eq!(document.complexity.rules_applied, ["r1"]);
-        assert_eq!(document.check(), Ok(()));
+        assert_eq!(document.mistakes(), []);
     }
 
     #[test]
@@ -239,7 +239,9 @@ mod tests {
         let broken = |change: fn(&mut ScorecardDocument)| {
             let mut document = old();
             change(&mut document);
-            document.check().unwrap_err().to_string()
+            let mistakes = document.mistakes();
+            assert_eq!(mistakes.len(), 1, "{mistakes:?}");
+            mistakes[0].to_string()
         };
         for (message, found) in [
             (
@@ -247,23 +249,23 @@ mod tests {
                 broken(|d| d.id = "ab12-d34".to_owned()),
             ),
             (
-                "feature_name must not be empty",
+                "feature_name is required",
                 broken(|d| d.identification.feature_name.clear()),
             ),
             (
-                "description_text must not be empty",
+                "description_text is required",
                 broken(|d| d.description_text.clear()),
             ),
             (
-                "complexity.score must be from 0 to 1",
+                "complexity.score must be in [0, 1]",
                 broken(|d| d.complexity.score = 1.01),
             ),
             (
-                "time_to_value.score must be from 0 to 1",
+                "time_to_value.score must be in [0, 1]",
                 broken(|d| d.time_to_value.score = f64::NAN),
             ),
             (
-                "complexity.min_uncertainty must not be above its max_uncertainty",
+                "complexity.min_uncertainty must be <= max_uncertainty",
                 broken(|d| d.complexity.min_uncertainty = 0.4),
             ),
         ] {

@@ -5,6 +5,7 @@ use axum::http::StatusCode;
 use cutover_domain::lab::analysis_cache::{CacheEntry, ChartInsight, ExecutiveSummary, WritingStatus};
 use cutover_domain::lab::analysis_run::{AnalysisConfig, AnalysisRun, AnalysisStatus, Rates};
 use cutover_domain::lab::synth_outcome::{SynthAttributes, SynthOutcome};
+use cutover_domain::stored::TextEnum as _;
 use serde::Serialize;
 use serde_json::Value;
 use utoipa::ToSchema;
@@ -274,15 +275,16 @@ async fn outcomes(
     Ok(Json(PageOf::of(request, page, Outcome::from)))
 }
 
-/// The experiment's analysis, if it is completed.
-pub(super) async fn completed(app: &App, id: &str) -> Result<AnalysisRun, HttpError> {
+/// The experiment's analysis, if it is completed, as `purpose` needs.
+pub(super) async fn completed(app: &App, id: &str, purpose: &str) -> Result<AnalysisRun, HttpError> {
     let run = use_case(app).get(id).await?;
-    if run.status.known() == Some(&AnalysisStatus::Completed) {
-        Ok(run)
-    } else {
-        let message = format!("Analysis of experiment {id} is not completed");
-        Err(HttpError::Detail(StatusCode::BAD_REQUEST, message))
-    }
+    let status = match run.status.known() {
+        Some(AnalysisStatus::Completed) => return Ok(run),
+        Some(status) => status.as_str(),
+        None => "unknown",
+    };
+    let message = format!("Analysis must be completed{purpose} (status: {status})");
+    Err(HttpError::Detail(StatusCode::BAD_REQUEST, message))
 }
 
 /// The regions where synths fail. Nothing computes them here.
@@ -305,7 +307,7 @@ async fn regions(
     let mut mistakes = Mistakes::default();
     let least = parameters.number("min_failure_rate", 0.3, &mut mistakes);
     mistakes.finish(Some(least))?;
-    completed(&app, &id).await?;
+    completed(&app, &id, " to analyze regions").await?;
     Ok(Json(AnalysisRegions::default()))
 }
 
@@ -329,7 +331,7 @@ async fn interview_suggestions(
     let mut mistakes = Mistakes::default();
     let most = parameters.integer("max_suggestions", 1..=20, 5, &mut mistakes);
     mistakes.finish(Some(most))?;
-    completed(&app, &id).await?;
+    completed(&app, &id, " for interview suggestions").await?;
     Ok(Json(InterviewSuggestions::default()))
 }
 
@@ -358,7 +360,7 @@ async fn analysis_insights(
     )
 )]
 async fn write_analysis_insight(State(app): State<App>, Key(id): Key) -> Result<(), HttpError> {
-    completed(&app, &id).await?;
+    completed(&app, &id, " to generate insights").await?;
     Err(HttpError::not_implemented(
         "Writing insights needs a language model",
     ))
@@ -408,7 +410,7 @@ async fn insight(
     Keys(id, chart_type): Keys,
 ) -> Result<Json<Document<ChartInsight>>, HttpError> {
     if !CHART_TYPES.contains(&chart_type.as_str()) {
-        let message = format!("Invalid chart type; must be one of: {}", CHART_TYPES.join(", "));
+        let message = format!("Invalid chart_type. Must be one of: {}", CHART_TYPES.join(", "));
         return Err(HttpError::Detail(StatusCode::BAD_REQUEST, message));
     }
     let entry = use_case(&app).insight(&id, &chart_type).await?;

@@ -48,7 +48,7 @@ async fn chart(
     Keys(id, chart): Keys,
     parameters: Parameters,
 ) -> Result<Json<Value>, HttpError> {
-    let analysis_id = completed(&app, &id).await?.id;
+    let analysis_id = completed(&app, &id, "").await?.id;
     let kept = KEPT.iter().find(|(name, _)| *name == chart);
     let found = match kept.filter(|_| parameters.is_empty()) {
         Some((_, key)) => use_case(&app).kept(&analysis_id, key).await?,
@@ -71,7 +71,7 @@ async fn clusters(
     Key(id): Key,
     parameters: Parameters,
 ) -> Result<Json<Value>, HttpError> {
-    let analysis_id = completed(&app, &id).await?.id;
+    let analysis_id = completed(&app, &id, "").await?.id;
     let found = if parameters.is_empty() {
         let kept = use_case(&app)
             .kept_beginning(&analysis_id, CLUSTERING_PREFIX)

@@ -306,8 +306,8 @@ async fn generate(
     let wish = mistakes.finish(wish)?;
     let document_id = use_case(app).begin(id, kind, &wish.model).await?;
     let message = match document_id {
-        Some(_) => format!("The {} is being generated", kind.as_str()),
-        None => format!("The {} is being generated already", kind.as_str()),
+        Some(_) => format!("Started generation of {}", kind.as_str()),
+        None => format!("Document {} is already being generated", kind.as_str()),
     };
     Ok(Json(GenerationBegun {
         document_id,

@@ -44,8 +44,14 @@ fn use_case(app: &App) -> Research {
     Research::new(app.routing.lab())
 }
 
-fn execution_error(error: UseCaseError) -> HttpError {
-    HttpError::coded(error, "EXECUTION_NOT_FOUND")
+fn no_execution(error: UseCaseError, exec_id: &str) -> HttpError {
+    let message = format!("Research execution not found: {exec_id}");
+    HttpError::coded(
+        error,
+        "EXECUTION_NOT_FOUND",
+        message,
+        json!({ "exec_id": exec_id }),
+    )
 }
 
 /// A round of interviews.
@@ -280,7 +286,8 @@ async fn list(State(app): State<App>, parameters: Parameters) -> Result<Json<Pag
     responses((status = 200, body = Detail), (status = 404, body = Failure))
 )]
 async fn detail(State(app): State<App>, Key(exec_id): Key) -> Result<Json<Detail>, HttpError> {
-    let detail = use_case(&app).detail(&exec_id).await.map_err(execution_error)?;
+    let detail = use_case(&app).detail(&exec_id).await;
+    let detail = detail.map_err(|error| no_execution(error, &exec_id))?;
     Ok(Json(detail.into()))
 }
 
@@ -300,7 +307,7 @@ async fn transcripts(
     let page = use_case(&app)
         .transcripts(&exec_id, request)
         .await
-        .map_err(execution_error)?;
+        .map_err(|error| no_execution(error, &exec_id))?;
     Ok(Json(PageOf::of(request, page, ListedTranscript::from)))
 }
 
@@ -315,7 +322,11 @@ async fn transcript(
     Keys(exec_id, synth_id): Keys,
 ) -> Result<Json<WholeTranscript>, HttpError> {
     let transcript = use_case(&app).transcript(&exec_id, &synth_id).await;
-    let transcript = transcript.map_err(|error| HttpError::coded(error, "TRANSCRIPT_NOT_FOUND"))?;
+    let transcript = transcript.map_err(|error| {
+        let message = format!("Transcript not found for synth {synth_id} in execution {exec_id}");
+        let details = json!({ "exec_id": exec_id, "synth_id": synth_id });
+        HttpError::coded(error, "TRANSCRIPT_NOT_FOUND", message, details)
+    })?;
     Ok(Json(transcript.into()))
 }
 
@@ -329,7 +340,12 @@ async fn transcript(
 )]
 async fn stream(State(app): State<App>, Key(exec_id): Key) -> Result<impl IntoResponse, HttpError> {
     let replay = use_case(&app).replay(&exec_id).await;
-    let (execution, transcripts) = replay.map_err(execution_error)?;
+    let (execution, transcripts) = replay.map_err(|error| match error {
+        UseCaseError::NotFound(_) => {
+            HttpError::Detail(StatusCode::NOT_FOUND, "Execution not found".to_owned())
+        }
+        other => other.into(),
+    })?;
     let mut events = String::new();
     for transcript in &transcripts {
         let synth = &transcript.summary;
@@ -400,8 +416,9 @@ async fn list_prfaqs(
     Ok(Json(PageOf::of(request, page, ListedPrfaq::from)))
 }
 
-fn prfaq_error(error: UseCaseError) -> HttpError {
-    HttpError::coded(error, "PRFAQ_NOT_FOUND")
+fn no_prfaq(error: UseCaseError, exec_id: &str) -> HttpError {
+    let message = format!("PR-FAQ not found for execution: {exec_id}");
+    HttpError::coded(error, "PRFAQ_NOT_FOUND", message, json!({ "exec_id": exec_id }))
 }
 
 /// The PR/FAQ of a round.
@@ -410,7 +427,8 @@ fn prfaq_error(error: UseCaseError) -> HttpError {
     responses((status = 200, body = ListedPrfaq), (status = 404, body = Failure))
 )]
 async fn prfaq(State(app): State<App>, Key(exec_id): Key) -> Result<Json<ListedPrfaq>, HttpError> {
-    let found = use_case(&app).prfaq(&exec_id).await.map_err(prfaq_error)?;
+    let found = use_case(&app).prfaq(&exec_id).await;
+    let found = found.map_err(|error| no_prfaq(error, &exec_id))?;
     let summary = OnTopic {
         prfaq: found.prfaq.summary,
         topic_name: found.topic_name,
@@ -424,7 +442,8 @@ async fn prfaq(State(app): State<App>, Key(exec_id): Key) -> Result<Json<ListedP
     responses((status = 200, body = String, content_type = "text/markdown"), (status = 404, body = Failure))
 )]
 async fn prfaq_markdown(State(app): State<App>, Key(exec_id): Key) -> Result<impl IntoResponse, HttpError> {
-    let found = use_case(&app).prfaq(&exec_id).await.map_err(prfaq_error)?;
+    let found = use_case(&app).prfaq(&exec_id).await;
+    let found = found.map_err(|error| no_prfaq(error, &exec_id))?;
     let text = found.prfaq.markdown_content.ok_or_else(|| {
         let message = format!("PR/FAQ {exec_id} has no text");
         HttpError::Domain(StatusCode::NOT_FOUND, "PRFAQ_NOT_FOUND", message)

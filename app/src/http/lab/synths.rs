@@ -339,10 +339,7 @@ impl SynthsToFind {
             (None, Some(condition)) => (condition, SynthSearch::where_clause(condition)),
             (None, None) => return Ok(SynthSearch::default()),
         };
-        search.map_err(|error| HttpError::InvalidQuery {
-            reason: error.to_string(),
-            query: text.clone(),
-        })
+        search.map_err(|error| HttpError::invalid_query(&error.to_string(), text))
     }
 }
 
@@ -384,7 +381,7 @@ async fn detail(State(app): State<App>, Key(id): Key) -> Result<Json<SynthDetail
     let synth = Synths::new(&app.routing.lab())
         .get(&id)
         .await
-        .map_err(synth_error)?;
+        .map_err(|error| no_synth(error, &id))?;
     Ok(Json(synth.into()))
 }
 
@@ -401,7 +398,7 @@ async fn avatar(State(app): State<App>, Key(id): Key) -> Result<Response, HttpEr
     let synth = Synths::new(&app.routing.lab())
         .get(&id)
         .await
-        .map_err(synth_error)?
+        .map_err(|error| no_synth(error, &id))?
         .summary;
     let path = synth
         .avatar_path
@@ -417,12 +414,8 @@ async fn avatar(State(app): State<App>, Key(id): Key) -> Result<Response, HttpEr
     {
         return Ok(Redirect::temporary(link).into_response());
     }
-    let message = format!("Avatar of synth '{id}' not found");
-    Err(HttpError::Domain(
-        StatusCode::NOT_FOUND,
-        "AVATAR_NOT_FOUND",
-        message,
-    ))
+    let message = format!("Avatar not found for synth {id} and no fallback link_photo available");
+    Err(HttpError::Detail(StatusCode::NOT_FOUND, message))
 }
 
 /// The picture, if it lies in the avatars' folder: a stored path may come from another machine, and its directories are
@@ -437,15 +430,9 @@ async fn read_avatar(folder: &FilePath, stored: &FilePath) -> Option<Vec<u8>> {
     tokio::fs::read(file).await.ok()
 }
 
-fn synth_error(error: UseCaseError) -> HttpError {
-    match error {
-        UseCaseError::NotFound { id, .. } => HttpError::Domain(
-            StatusCode::NOT_FOUND,
-            "SYNTH_NOT_FOUND",
-            format!("Synth with ID '{id}' not found"),
-        ),
-        other => other.into(),
-    }
+fn no_synth(error: UseCaseError, id: &str) -> HttpError {
+    let message = format!("Synth not found: {id}");
+    HttpError::coded(error, "SYNTH_NOT_FOUND", message, json!({ "synth_id": id }))
 }
 
 /// The parts of a document that clients see; unknown keys stay in the store.

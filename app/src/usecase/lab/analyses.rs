@@ -41,7 +41,7 @@ impl Analyses {
     /// The experiment's analysis.
     pub async fn get(&self, experiment_id: &str) -> Result<AnalysisRun, UseCaseError> {
         let run = self.lab.analysis_runs.find_by_experiment(experiment_id).await?;
-        run.ok_or_else(|| UseCaseError::not_found("Analysis of experiment", experiment_id))
+        run.ok_or_else(|| no_analysis(experiment_id))
     }
 
     /// Deletes the experiment's analysis with all that belongs to it.
@@ -49,7 +49,7 @@ impl Analyses {
         if self.lab.analysis_runs.delete_by_experiment(experiment_id).await? {
             Ok(())
         } else {
-            Err(UseCaseError::not_found("Analysis of experiment", experiment_id))
+            Err(no_analysis(experiment_id))
         }
     }
 
@@ -86,7 +86,12 @@ impl Analyses {
             .analysis_cache
             .get(&run.id, &insight_key(chart_type))
             .await?;
-        entry.ok_or_else(|| UseCaseError::not_found("Insight", chart_type))
+        entry.ok_or_else(|| {
+            let message = format!(
+                "Insight not found for chart type '{chart_type}'. Run analysis to generate insights."
+            );
+            UseCaseError::NotFound(message)
+        })
     }
 
     /// The summary of all that was written about it.
@@ -97,7 +102,10 @@ impl Analyses {
             .analysis_cache
             .get(&run.id, EXECUTIVE_SUMMARY_KEY)
             .await?;
-        entry.ok_or_else(|| UseCaseError::not_found("Executive summary of experiment", experiment_id))
+        entry.ok_or_else(|| {
+            let message = "Executive summary not found. Run analysis to generate summary.";
+            UseCaseError::NotFound(message.to_owned())
+        })
     }
 
     /// What the application has computed of an analysis and kept under a key.
@@ -119,4 +127,8 @@ impl Analyses {
         experiment.ok_or_else(|| UseCaseError::not_found("Experiment", experiment_id))?;
         self.get(experiment_id).await
     }
+}
+
+fn no_analysis(experiment_id: &str) -> UseCaseError {
+    UseCaseError::NotFound(format!("No analysis found for experiment {experiment_id}"))
 }

@@ -49,13 +49,13 @@ impl Documents {
         kind: DocumentType,
     ) -> Result<ExperimentDocument, UseCaseError> {
         let document = self.store.find(experiment_id, kind).await?;
-        document.ok_or_else(|| UseCaseError::not_found("Document", kind.as_str()))
+        document.ok_or_else(|| no_document(experiment_id, kind))
     }
 
     /// The text of a completed document.
     pub async fn markdown(&self, experiment_id: &str, kind: DocumentType) -> Result<String, UseCaseError> {
         let text = self.store.markdown(experiment_id, kind).await?;
-        text.ok_or_else(|| UseCaseError::not_found("Document", kind.as_str()))
+        text.ok_or_else(|| no_document(experiment_id, kind))
     }
 
     /// Notes that a document is being written; its id, unless it was being written already.
@@ -91,7 +91,19 @@ impl Documents {
         if self.store.delete(experiment_id, kind).await? {
             Ok(())
         } else {
-            Err(UseCaseError::not_found("Document", kind.as_str()))
+            let message = format!(
+                "Document {} not found for experiment {experiment_id}",
+                kind.as_str()
+            );
+            Err(UseCaseError::NotFound(message))
         }
     }
+}
+
+fn no_document(experiment_id: &str, kind: DocumentType) -> UseCaseError {
+    let message = format!(
+        "Document '{}' not found for experiment {experiment_id}",
+        kind.as_str()
+    );
+    UseCaseError::NotFound(message)
 }

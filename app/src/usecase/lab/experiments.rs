@@ -460,7 +460,7 @@ mod tests {
             nothing_belongs_to_it(lab);
         });
         let detail = experiments.detail("exp_x").await.unwrap_err();
-        assert!(matches!(detail, UseCaseError::NotFound { what: "Experiment", id } if id == "exp_x"));
+        assert!(matches!(detail, UseCaseError::NotFound(text) if text == "Experiment exp_x not found"));
         assert!(matches!(
             experiments.delete("exp_x").await,
             Err(UseCaseError::NotFound { .. })

@@ -79,7 +79,7 @@ impl Explorations {
             .ok_or_else(|| {
                 UseCaseError::invalid(
                     "experiment_id",
-                    format!("Experiment {} has no scorecard", experiment.id),
+                    format!("Experiment {} has no scorecard data", experiment.id),
                 )
             })?;
         let (baseline_analysis_id, rates) = self.baseline(&experiment.id).await?;
@@ -154,7 +154,7 @@ impl Explorations {
     /// The experiment's completed analysis and its rates.
     async fn baseline(&self, experiment_id: &str) -> Result<(String, Rates), UseCaseError> {
         let missing = || {
-            let message = format!("Experiment {experiment_id} has no completed analysis with outcomes");
+            let message = format!("Experiment {experiment_id} has no completed baseline analysis");
             UseCaseError::invalid("experiment_id", message)
         };
         let id = self.lab.analysis_runs.latest_completed_id(experiment_id).await?;

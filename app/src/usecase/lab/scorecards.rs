@@ -39,7 +39,10 @@ impl Scorecards {
         let invalid = |error: &dyn std::fmt::Display| UseCaseError::invalid("scorecard", error.to_string());
         for _ in 0..ID_ATTEMPTS {
             document.id = self.ids.hex(8);
-            document.check().map_err(|error| invalid(&error))?;
+            let mistakes: Vec<String> = document.mistakes().iter().map(ToString::to_string).collect();
+            if !mistakes.is_empty() {
+                return Err(UseCaseError::invalid("scorecard", mistakes.join("; ")));
+            }
             let scorecard =
                 FeatureScorecard::new(document.clone(), self.clock.now()).map_err(|error| invalid(&error))?;
             match self.store.insert(&scorecard).await {

@@ -61,7 +61,10 @@ impl SynthGroups {
     pub async fn create(&self, new: NewGroup) -> Result<CountedGroup, UseCaseError> {
         let name = new.name.trim();
         if name.is_empty() {
-            return Err(UseCaseError::invalid("name", "name cannot be empty"));
+            return Err(UseCaseError::invalid(
+                "name",
+                "name is required and cannot be empty",
+            ));
         }
         if new.id.as_deref().is_some_and(|id| !is_group_id(id)) {
             return Err(UseCaseError::invalid(
