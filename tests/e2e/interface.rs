@@ -329,8 +329,8 @@ async fn synths(talk: &mut Conversation<'_>) {
         .await;
     talk.ask("GET", "/lab/synths/ccc333", &Value::Null, 200, None)
         .await;
-    let unknown =
-        json!({"error": {"code": "SYNTH_NOT_FOUND", "message": "Synth with ID 'zzz999' not found"}});
+    let unknown = json!({"error": {"code": "SYNTH_NOT_FOUND", "message": "Synth not found: zzz999",
+        "details": {"synth_id": "zzz999"}}});
     talk.ask(
         "GET",
         "/lab/synths/zzz999",
@@ -345,6 +345,14 @@ async fn synths(talk: &mut Conversation<'_>) {
         &Value::Null,
         404,
         Some(unknown),
+    )
+    .await;
+    talk.ask(
+        "GET",
+        "/lab/synths/ccc333/avatar",
+        &Value::Null,
+        404,
+        Some(json!({"detail": "Avatar not found for synth ccc333 and no fallback link_photo available"})),
     )
     .await;
     let fields = talk
@@ -487,6 +495,63 @@ async fn experiments(talk: &mut Conversation<'_>) {
     }
 }
 
+/// What is missing or wrong, in the original's words, and in which of its two forms.
+async fn refusals(talk: &mut Conversation<'_>) {
+    let coded = |code: &str, message: &str, details: Value| json!({"error": {"code": code, "message": message, "details": details}});
+    let told = |text: &str| json!({ "detail": text });
+    let execution = coded(
+        "EXECUTION_NOT_FOUND",
+        "Research execution not found: nope",
+        json!({"exec_id": "nope"}),
+    );
+    let prfaq = coded(
+        "PRFAQ_NOT_FOUND",
+        "PR-FAQ not found for execution: nope",
+        json!({"exec_id": "nope"}),
+    );
+    let no_analysis = told("No analysis found for experiment nope");
+    let no_document = told("Document 'summary' not found for experiment nope");
+    for (path, expected) in [
+        ("/lab/research/nope", execution.clone()),
+        ("/lab/research/nope/transcripts", execution),
+        (
+            "/lab/research/nope/transcripts/ana",
+            coded(
+                "TRANSCRIPT_NOT_FOUND",
+                "Transcript not found for synth ana in execution nope",
+                json!({"exec_id": "nope", "synth_id": "ana"}),
+            ),
+        ),
+        ("/lab/research/nope/stream", told("Execution not found")),
+        ("/lab/prfaq/nope", prfaq.clone()),
+        ("/lab/prfaq/nope/markdown", prfaq),
+        ("/lab/experiments/nope/analysis", no_analysis.clone()),
+        ("/lab/experiments/nope/analysis/outcomes", no_analysis),
+        ("/lab/experiments/nope/documents/summary", no_document.clone()),
+        ("/lab/experiments/nope/documents/summary/markdown", no_document),
+    ] {
+        talk.ask("GET", path, &Value::Null, 404, Some(expected)).await;
+    }
+    let document = "/lab/experiments/nope/documents/summary";
+    let expected = told("Document summary not found for experiment nope");
+    talk.ask("DELETE", document, &Value::Null, 404, Some(expected))
+        .await;
+    let scorecards = "/lab/simulation/scorecards";
+    let empty = json!({"feature_name": "", "use_scenario": "u", "description_text": "",
+        "complexity": {"score": 0.5, "min_uncertainty": 0.4, "max_uncertainty": 0.3}});
+    let expected = told(
+        "feature_name is required; description_text is required; complexity.min_uncertainty must be <= max_uncertainty",
+    );
+    talk.ask("POST", scorecards, &empty, 422, Some(expected)).await;
+    for (path, body) in [
+        ("/lab/experiments", json!({"name": " ", "hypothesis": "h"})),
+        ("/lab/synth-groups", json!({"name": " "})),
+    ] {
+        let expected = told("name is required and cannot be empty");
+        talk.ask("POST", path, &body, 422, Some(expected)).await;
+    }
+}
+
 async fn conversation(service: &Service) -> Vec<String> {
     let mut talk = Conversation {
         service,
@@ -501,6 +566,7 @@ async fn conversation(service: &Service) -> Vec<String> {
     synths(&mut talk).await;
     groups(&mut talk).await;
     experiments(&mut talk).await;
+    refusals(&mut talk).await;
     talk.said
 }
 
@@ -513,6 +579,75 @@ async fn both_databases_give_a_client_the_same_answers() {
         assert_eq!(file, server);
     }
     assert_eq!(file.len(), server.len());
+    on_file.stop().await;
+    on_server.stop().await;
+}
+
+/// Two scenarios, one of them played twice, with regions of some of them.
+const RUNS: &str = r#"
+    INSERT INTO feature_scorecards (id, data, created_at) VALUES ('0000000a', '{}', '2026-01-01T12:00:00+00:00');
+    INSERT INTO simulation_runs (id, scorecard_id, scenario_id, config, status, started_at, aggregated_outcomes) VALUES
+      ('sim_0000000a', '0000000a', 'crisis', '{}', 'completed', '2026-01-01T12:00:00+00:00',
+       '{"success": 1, "failed": 0, "did_not_try": 0}'),
+      ('sim_0000000b', '0000000a', 'baseline', '{}', 'running', '2026-01-01T12:00:00+00:00', NULL),
+      ('sim_0000000c', '0000000a', 'crisis', '{}', 'failed', '2026-01-01T12:00:00+00:00', 'null');
+    INSERT INTO region_analyses (id, simulation_id, rules, rule_text, synth_count, synth_percentage,
+      did_not_try_rate, failed_rate, success_rate, failure_delta) VALUES
+      ('region_0000000a', 'sim_0000000a', '[]', 'a < 0.5', 1, 10, 0.1, 0.2, 0.7, 0.3),
+      ('region_0000000b', 'sim_0000000a', '[]', 'b < 0.5', 1, 10, 0.1, 0.1, 0.8, 0.2),
+      ('region_0000000c', 'sim_0000000a', '[]', 'c < 0.5', 1, 10, 0.1, 0.2, 0.7, 0.1),
+      ('region_0000000d', 'sim_0000000b', '[]', 'a < 0.5', 1, 10, 0.1, 0.21049, 0.68951, 0.3),
+      ('region_0000000e', 'sim_0000000b', '[]', 'b < 0.5', 1, 10, 0.1, 0.9, 0, 0.2),
+      ('region_0000000f', 'sim_0000000c', '[]', 'a < 0.5', 1, 10, 0.1, 0.25, 0.65, 0.3)"#;
+
+async fn compared(service: &Service) -> Vec<Value> {
+    let path = "/lab/simulation/simulations/compare";
+    let mut answers = Vec::new();
+    for ids in [["sim_0000000a", "sim_0000000b"], ["sim_0000000a", "sim_0000000c"]] {
+        let answer = service.post(path, &json!({ "simulation_ids": ids })).await;
+        answers.push(answer.with(200).json());
+    }
+    let unknown = service
+        .post(path, &json!({"simulation_ids": ["sim_0000000a", "nope"]}))
+        .await;
+    answers.push(unknown.with(400).json());
+    answers
+}
+
+#[tokio::test]
+async fn runs_are_compared_by_how_often_their_regions_fail() {
+    let (places, database) = ([Place::new(), Place::new()], lab_database().await);
+    let [on_file, on_server] = world::serve_on_both(&places, &database).await;
+    world::file(&places[0].path("cutover.db"))
+        .execute_batch(RUNS)
+        .unwrap();
+    database.connect().await.batch_execute(RUNS).await.unwrap();
+    for service in [&on_file, &on_server] {
+        let rates = json!({"did_not_try": 0.0, "failed": 0.0, "success": 1.0});
+        let expected = [
+            json!({
+                "simulations": [
+                    {"id": "sim_0000000a", "scenario_id": "crisis", "aggregated_outcomes": rates},
+                    {"id": "sim_0000000b", "scenario_id": "baseline", "aggregated_outcomes": {}},
+                ],
+                "most_affected_regions": [
+                    {"rule_text": "b < 0.5", "outcomes_by_scenario": {"crisis": 0.1, "baseline": 0.9}},
+                    {"rule_text": "a < 0.5", "outcomes_by_scenario": {"crisis": 0.2, "baseline": 0.21}},
+                ],
+            }),
+            // Two runs of one scenario say nothing about scenarios.
+            json!({
+                "simulations": [
+                    {"id": "sim_0000000a", "scenario_id": "crisis", "aggregated_outcomes": rates},
+                    {"id": "sim_0000000c", "scenario_id": "crisis", "aggregated_outcomes": {}},
+                ],
+                "most_affected_regions": [],
+            }),
+            json!({"detail": "Simulation not found: nope"}),
+        ];
+        let came: Vec<String> = compared(service).await.iter().map(Value::to_string).collect();
+        assert_eq!(came, expected.map(|answer| answer.to_string()));
+    }
     on_file.stop().await;
     on_server.stop().await;
 }

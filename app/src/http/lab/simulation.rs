@@ -5,13 +5,12 @@ use std::sync::Arc;
 
 use axum::extract::State;
 use axum::http::StatusCode;
-use cutover_domain::lab::region_analysis::RegionAnalysis;
 use cutover_domain::lab::scorecard::{FeatureDimension, FeatureScorecard, Identification, ScorecardDocument};
 use cutover_domain::lab::simulation::{SimulationConfig, SimulationFilter, SimulationRates, SimulationRun};
 use cutover_domain::lab::synth_outcome::{SynthAttributes, SynthOutcome};
 use cutover_ports::{Page, PageRequest};
 use serde::Serialize;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -24,7 +23,7 @@ use crate::http::json::Json;
 use crate::http::request::{Body, Fields, Key, Length, Mistakes, Parameters};
 use crate::usecase::UseCaseError;
 use crate::usecase::lab::scorecards::Scorecards;
-use crate::usecase::lab::simulation::Simulations;
+use crate::usecase::lab::simulation::{Comparison, Simulations};
 
 const TAG: &str = "Lab: simulation";
 
@@ -214,7 +213,7 @@ struct SimulationsToCompare {
 struct SimulationComparison {
     /// The runs.
     simulations: Vec<ComparedSimulation>,
-    /// The regions of any of them, those of the first run first.
+    /// The regions that differ most between the scenarios, ten at most.
     most_affected_regions: Vec<ComparedRegion>,
 }
 
@@ -225,28 +224,18 @@ struct ComparedSimulation {
     id: String,
     /// The scenario it plays.
     scenario_id: String,
-    /// The rates over all synths.
-    aggregated_outcomes: Option<Document<SimulationRates>>,
+    /// The rates over all synths; empty while they are not known.
+    aggregated_outcomes: Document<BTreeMap<String, f64>>,
 }
 
-/// A region in each run that has it.
+/// A region that several scenarios have.
 #[derive(Serialize, ToSchema)]
 struct ComparedRegion {
     /// What its synths have in common.
     rule_text: String,
-    /// How they fared, by scenario.
-    outcomes_by_scenario: BTreeMap<String, RegionOutcome>,
-}
-
-/// How the synths of a region fared.
-#[derive(Serialize, ToSchema)]
-struct RegionOutcome {
-    /// The share of executions that they did not try.
-    did_not_try: Scalar,
-    /// The share that they tried and failed.
-    failed: Scalar,
-    /// The share that they succeeded in.
-    success: Scalar,
+    /// The share of executions that they tried and failed, by scenario.
+    #[schema(value_type = BTreeMap<String, f64>)]
+    outcomes_by_scenario: Map<String, Value>,
 }
 
 impl From<&FeatureScorecard> for ShownScorecard {
@@ -309,48 +298,24 @@ impl From<SynthOutcome> for SimulationOutcome {
     }
 }
 
-impl From<&RegionAnalysis> for RegionOutcome {
-    fn from(region: &RegionAnalysis) -> Self {
+impl From<Comparison> for SimulationComparison {
+    fn from(comparison: Comparison) -> Self {
+        let runs = comparison.runs.into_iter().map(|run| ComparedSimulation {
+            aggregated_outcomes: Document::opt(run.aggregated_outcomes.as_ref())
+                .unwrap_or(Document::Shaped(BTreeMap::new())),
+            id: run.id,
+            scenario_id: run.scenario_id,
+        });
+        let regions = comparison.regions.into_iter().map(|region| {
+            let rates = region.failed_by_scenario.into_iter();
+            ComparedRegion {
+                rule_text: region.rule_text,
+                outcomes_by_scenario: rates.map(|(scenario, rate)| (scenario, rate.into())).collect(),
+            }
+        });
         Self {
-            did_not_try: Scalar::from(&region.did_not_try_rate),
-            failed: Scalar::from(&region.failed_rate),
-            success: Scalar::from(&region.success_rate),
-        }
-    }
-}
-
-impl From<&[(SimulationRun, Vec<RegionAnalysis>)]> for SimulationComparison {
-    fn from(runs: &[(SimulationRun, Vec<RegionAnalysis>)]) -> Self {
-        let mut regions: Vec<ComparedRegion> = Vec::new();
-        for (run, region) in runs
-            .iter()
-            .flat_map(|(run, regions)| regions.iter().map(move |region| (run, region)))
-        {
-            let known = regions
-                .iter()
-                .position(|known| known.rule_text == region.rule_text);
-            let index = known.unwrap_or_else(|| {
-                regions.push(ComparedRegion {
-                    rule_text: region.rule_text.clone(),
-                    outcomes_by_scenario: BTreeMap::new(),
-                });
-                regions.len() - 1
-            });
-            let outcomes = &mut regions[index].outcomes_by_scenario;
-            outcomes
-                .entry(run.scenario_id.clone())
-                .or_insert_with(|| region.into());
-        }
-        Self {
-            simulations: runs
-                .iter()
-                .map(|(run, _)| ComparedSimulation {
-                    id: run.id.clone(),
-                    scenario_id: run.scenario_id.clone(),
-                    aggregated_outcomes: Document::opt(run.aggregated_outcomes.as_ref()),
-                })
-                .collect(),
-            most_affected_regions: regions,
+            simulations: runs.collect(),
+            most_affected_regions: regions.collect(),
         }
     }
 }
@@ -374,9 +339,9 @@ async fn create_scorecard(
 impl FeatureScorecardToMake {
     fn read(body: &Value, mistakes: &mut Mistakes) -> Option<Self> {
         let fields = Fields::of_body(body, mistakes)?;
-        let feature_name = fields.text("feature_name", Length::at_least(1), mistakes);
-        let use_scenario = fields.text("use_scenario", Length::at_least(1), mistakes);
-        let description_text = fields.text("description_text", Length::at_least(1), mistakes);
+        let feature_name = fields.text("feature_name", Length::default(), mistakes);
+        let use_scenario = fields.text("use_scenario", Length::default(), mistakes);
+        let description_text = fields.text("description_text", Length::default(), mistakes);
         let evaluators = fields.texts("evaluators", mistakes);
         let description_media_urls = fields.texts("description_media_urls", mistakes);
         let mut dimension = |name| {
@@ -567,12 +532,12 @@ async fn compare(State(app): State<App>, Body(body): Body) -> Result<Json<Simula
     let mut mistakes = Mistakes::default();
     let wish = SimulationsToCompare::read(&body, &mut mistakes);
     let wish = mistakes.finish(wish)?;
-    let runs = simulations(&app).with_regions(&wish.simulation_ids).await;
-    let runs = runs.map_err(|error| match error {
-        UseCaseError::NotFound { .. } => HttpError::Detail(StatusCode::BAD_REQUEST, error.to_string()),
+    let comparison = simulations(&app).compare(&wish.simulation_ids).await;
+    let comparison = comparison.map_err(|error| match error {
+        UseCaseError::NotFound(message) => HttpError::Detail(StatusCode::BAD_REQUEST, message),
         other => other.into(),
     })?;
-    Ok(Json(SimulationComparison::from(runs.as_slice())))
+    Ok(Json(comparison.into()))
 }
 
 impl SimulationsToCompare {

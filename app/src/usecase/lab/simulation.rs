@@ -63,6 +63,27 @@ pub struct SimulationOutcome {
     pub synth_attributes: Json,
 }
 
+/// Runs beside each other.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Comparison {
+    /// The runs.
+    pub runs: Vec<SimulationRun>,
+    /// The regions that differ most between the runs' scenarios.
+    pub regions: Vec<AffectedRegion>,
+}
+
+/// A region that several scenarios have.
+#[derive(Debug, Clone, PartialEq)]
+pub struct AffectedRegion {
+    /// What its synths have in common.
+    pub rule_text: String,
+    /// The share of executions that they tried and failed, by scenario, to three places.
+    pub failed_by_scenario: Vec<(String, f64)>,
+}
+
+/// The most regions that a comparison shows.
+const AFFECTED_MAX: usize = 10;
+
 impl Simulations {
     /// On these repositories.
     pub fn new(lab: &LabRepositories, clock: Arc<dyn Clock>, ids: Arc<dyn Ids>) -> Self {
@@ -188,17 +209,18 @@ impl Simulations {
         run.ok_or_else(|| UseCaseError::not_found("Simulation", id))
     }
 
-    /// Runs and their regions, in the order of `ids`.
-    pub async fn with_regions(
-        &self,
-        ids: &[String],
-    ) -> Result<Vec<(SimulationRun, Vec<RegionAnalysis>)>, UseCaseError> {
+    /// Runs beside each other, in the order of `ids`, and the regions that differ most between their scenarios.
+    pub async fn compare(&self, ids: &[String]) -> Result<Comparison, UseCaseError> {
         // A comparison is of five at most.
         let mut found = Vec::with_capacity(ids.len());
         for id in ids {
-            found.push((self.get(id).await?, self.regions.list(id).await?));
+            let run = self.runs.get(id).await?;
+            let run = run.ok_or_else(|| UseCaseError::NotFound(format!("Simulation not found: {id}")))?;
+            found.push((run, self.regions.list(id).await?));
         }
-        Ok(found)
+        let regions = most_affected(&found);
+        let runs = found.into_iter().map(|(run, _)| run).collect();
+        Ok(Comparison { runs, regions })
     }
 
     /// The run's outcomes by synth.
@@ -235,6 +257,69 @@ impl Simulations {
         }
         Ok(self.runs.list_by_scorecards(&scorecards, page).await?)
     }
+}
+
+/// The regions of at least two scenarios whose failures vary most between them, those first. Of runs of one scenario the last
+/// one counts; a rate that is no number is passed over.
+fn most_affected(runs: &[(SimulationRun, Vec<RegionAnalysis>)]) -> Vec<AffectedRegion> {
+    let mut regions: Vec<AffectedRegion> = Vec::new();
+    for (run, region) in runs
+        .iter()
+        .flat_map(|(run, regions)| regions.iter().map(move |region| (run, region)))
+    {
+        let Some(failed) = region
+            .failed_rate
+            .known()
+            .copied()
+            .filter(|rate| rate.is_finite())
+        else {
+            continue;
+        };
+        let known = regions
+            .iter()
+            .position(|known| known.rule_text == region.rule_text);
+        let index = known.unwrap_or_else(|| {
+            regions.push(AffectedRegion {
+                rule_text: region.rule_text.clone(),
+                failed_by_scenario: Vec::new(),
+            });
+            regions.len() - 1
+        });
+        let rates = &mut regions[index].failed_by_scenario;
+        match rates
+            .iter_mut()
+            .find(|(scenario, _)| *scenario == run.scenario_id)
+        {
+            Some((_, rate)) => *rate = failed,
+            None => rates.push((run.scenario_id.clone(), failed)),
+        }
+    }
+    regions.retain(|region| region.failed_by_scenario.len() > 1);
+    // Variances that are equal to three places are, as in the original, and such regions stay in the order in which they came.
+    regions.sort_by(|one, other| {
+        let variance = |region: &AffectedRegion| to_three_places(variance(&region.failed_by_scenario));
+        variance(other).total_cmp(&variance(one))
+    });
+    regions.truncate(AFFECTED_MAX);
+    for (_, rate) in regions
+        .iter_mut()
+        .flat_map(|region| &mut region.failed_by_scenario)
+    {
+        *rate = to_three_places(*rate);
+    }
+    regions
+}
+
+fn variance(rates: &[(String, f64)]) -> f64 {
+    #[expect(clippy::cast_precision_loss, reason = "there are five at most")]
+    let count = rates.len() as f64;
+    let mean = rates.iter().map(|(_, rate)| rate).sum::<f64>() / count;
+    rates.iter().map(|(_, rate)| (rate - mean).powi(2)).sum::<f64>() / count
+}
+
+/// The number whose decimal spelling has three places at most.
+fn to_three_places(number: f64) -> f64 {
+    format!("{number:.3}").parse().unwrap_or(number)
 }
 
 /// Each synth has one outcome, whose numbers keep their rules.
@@ -652,6 +737,78 @@ mod tests {
             simulations.record(&run()).await.unwrap_err(),
         ] {
             assert_eq!(error.to_string(), "Simulation sim_0000000a not found");
+        }
+    }
+
+    fn region(rule_text: &str, failed: f64) -> RegionAnalysis {
+        RegionAnalysis {
+            id: "region_0000000a".to_owned(),
+            rules: Json::from_trusted("[]"),
+            rule_text: rule_text.to_owned(),
+            synth_count: 1.into(),
+            synth_percentage: 10.0.into(),
+            did_not_try_rate: 0.0.into(),
+            failed_rate: failed.into(),
+            success_rate: 0.0.into(),
+            failure_delta: 0.0.into(),
+        }
+    }
+
+    #[test]
+    fn regions_of_several_scenarios_come_by_how_much_they_differ() {
+        let of = |scenario: &str, regions: Vec<RegionAnalysis>| {
+            let scenario_id = scenario.to_owned();
+            (SimulationRun { scenario_id, ..run() }, regions)
+        };
+        let affected = most_affected(&[
+            of(
+                "crisis",
+                vec![region("little", 0.2), region("much", 0.1), region("once", 0.1)],
+            ),
+            of("baseline", vec![region("little", 0.9), region("odd", f64::NAN)]),
+            of(
+                "baseline",
+                vec![
+                    region("little", 0.210_51),
+                    region("much", 0.8),
+                    region("odd", 0.1),
+                ],
+            ),
+        ]);
+        let shown: Vec<_> = affected
+            .iter()
+            .map(|region| {
+                let rates = region.failed_by_scenario.iter();
+                let rates: Vec<_> = rates.map(|(scenario, rate)| (scenario.as_str(), *rate)).collect();
+                (region.rule_text.as_str(), rates)
+            })
+            .collect();
+        assert_eq!(
+            shown,
+            [
+                ("much", vec![("crisis", 0.1), ("baseline", 0.8)]),
+                ("little", vec![("crisis", 0.2), ("baseline", 0.211)]),
+            ]
+        );
+
+        let many = |rate| (0..12).map(|number| region(&number.to_string(), rate)).collect();
+        let affected = most_affected(&[of("crisis", many(0.1)), of("baseline", many(0.2))]);
+        assert_eq!(affected.len(), AFFECTED_MAX);
+        assert_eq!(affected[0].rule_text, "0");
+    }
+
+    #[test]
+    fn a_rate_between_two_spellings_gets_the_even_one() {
+        for (number, rounded) in [
+            (0.062_5, 0.062),
+            (0.187_5, 0.188),
+            (0.210_000_000_000_000_02, 0.21),
+        ] {
+            assert_eq!(
+                to_three_places(number).to_bits(),
+                f64::to_bits(rounded),
+                "{number}"
+            );
         }
     }
 
