@@ -167,7 +167,7 @@ fn bodies() -> Vec<Hostile> {
             b"{\"name\": \"\\ud800\"}",
             b"{\"name\": NaN}",
             b"{\"name\": \"a\"} trailing",
-            b"\xef\xbb\xbf{}",
+            b"\xef\xbb\xbf",
         ];
         for body in wrong {
             all.push(post(path, body, &[422]));
@@ -448,10 +448,7 @@ async fn a_body_that_is_no_text_cannot_be_read() {
             .send(&request("POST", path, headers, b"{\"title\":\"\xff\"}"))
             .await
             .with(400);
-        assert_eq!(
-            answer.json(),
-            json!({"detail": "There was an error parsing the body"})
-        );
+        assert_eq!(answer.json()["detail"], "There was an error parsing the body");
     }
     service.stop().await;
 }

@@ -20,6 +20,7 @@ mod outage;
 mod page;
 mod pooler;
 mod program;
+mod refusals;
 mod routing;
 mod service;
 mod story;

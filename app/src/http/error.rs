@@ -1,11 +1,16 @@
 //! Errors as HTTP answers, in the two envelopes of the original services.
 
 use std::any::Any;
+use std::panic::AssertUnwindSafe;
 
 use super::json::Json;
+use super::market::MarketHttpError;
+use axum::extract::Request;
 use axum::http::StatusCode;
+use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use cutover_ports::StoreError;
+use futures_util::FutureExt as _;
 use serde::Serialize;
 use serde_json::{Value, json};
 use utoipa::ToSchema;
@@ -182,16 +187,60 @@ fn store(error: &StoreError) -> Response {
     }
 }
 
-/// A handler panicked, which is a mistake of this program's; the others' requests go on.
-#[expect(
-    clippy::needless_pass_by_value,
-    reason = "the layer that catches it hands it over"
-)]
-pub(super) fn panicked(panic: Box<dyn Any + Send>) -> Response {
-    let text = panic.downcast_ref::<String>().map(String::as_str);
-    let text = text.or_else(|| panic.downcast_ref::<&str>().copied());
-    tracing::error!(panic = text.unwrap_or("of another type"), "request failed");
-    internal()
+/// The form in which a context tells failures that none of its handlers has told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Envelope {
+    /// The lab's, and of what belongs to no context.
+    Lab,
+    /// The writer's.
+    Writer,
+    /// The market's.
+    Market,
+}
+
+impl Envelope {
+    /// That of the context that a path belongs to.
+    pub(super) fn of(path: &str) -> Self {
+        match path.split('/').nth(1) {
+            Some("writer") => Self::Writer,
+            Some("market") => Self::Market,
+            _ => Self::Lab,
+        }
+    }
+
+    /// The request takes longer than it may.
+    pub(super) fn timed_out(self, message: String) -> Response {
+        let status = StatusCode::SERVICE_UNAVAILABLE;
+        match self {
+            Self::Lab => HttpError::Domain(status, "TIMEOUT", message).into_response(),
+            Self::Writer => HttpError::Detail(status, message).into_response(),
+            Self::Market => MarketHttpError::timed_out(message).into_response(),
+        }
+    }
+
+    /// What is told of a mistake of this program's, which is nothing.
+    fn internal(self) -> Response {
+        match self {
+            Self::Lab => internal(),
+            Self::Writer => super::writer::internal().into_response(),
+            Self::Market => MarketHttpError::internal().into_response(),
+        }
+    }
+
+    /// A handler panicked, which is a mistake of this program's; the others' requests go on.
+    fn panicked(self, panic: &(dyn Any + Send)) -> Response {
+        let text = panic.downcast_ref::<String>().map(String::as_str);
+        let text = text.or_else(|| panic.downcast_ref::<&str>().copied());
+        tracing::error!(panic = text.unwrap_or("of another type"), "request failed");
+        self.internal()
+    }
+}
+
+/// Answers in place of a handler that panics.
+pub(super) async fn catch_panics(request: Request, next: Next) -> Response {
+    let envelope = Envelope::of(request.uri().path());
+    let answer = AssertUnwindSafe(next.run(request)).catch_unwind().await;
+    answer.unwrap_or_else(|panic| envelope.panicked(&*panic))
 }
 
 /// What is told of a mistake of this program's, which is nothing.
@@ -232,14 +281,37 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn a_panic_is_told_in_the_envelope_of_failures_and_not_what_it_said() {
-        let response = panicked(Box::new("a secret"));
+    async fn a_panic_is_told_in_the_form_of_its_context_and_not_what_it_said() {
+        let internal = "An unexpected error occurred";
+        for (path, expected) in [
+            (
+                "/lab/synths/x",
+                json!({"error": {"code": "INTERNAL_ERROR", "message": internal}}),
+            ),
+            ("/writer/api/files/x", json!({"detail": "Internal Server Error"})),
+            (
+                "/market/day/x",
+                json!({"error": {"message": internal, "type": "InternalServerError",
+                    "details": {"hint": "The log of the service says more"}}, "detail": internal}),
+            ),
+        ] {
+            let response = Envelope::of(path).panicked(&"a secret");
+            assert_eq!(response.status(), StatusCode::INTERNAL_SERVER_ERROR);
+            let body = axum::body::to_bytes(response.into_body(), 1_000).await.unwrap();
+            let body: Value = serde_json::from_slice(&body).unwrap();
+            assert_eq!(body, expected, "{path}");
+        }
+    }
+
+    #[tokio::test]
+    async fn others_go_on_after_a_panic() {
+        use tower::ServiceExt as _;
+        let fail = || async { None::<&str>.expect("a number") };
+        let router = axum::Router::new()
+            .route("/writer/x", axum::routing::get(fail))
+            .layer(axum::middleware::from_fn(catch_panics));
+        let request = Request::get("/writer/x").body(axum::body::Body::empty()).unwrap();
+        let response = router.oneshot(request).await.unwrap();
         assert_eq!(response.status(), StatusCode::INTERNAL_SERVER_ERROR);
-        let body = axum::body::to_bytes(response.into_body(), 1_000).await.unwrap();
-        let body: Value = serde_json::from_slice(&body).unwrap();
-        assert_eq!(
-            body,
-            json!({"error": {"code": "INTERNAL_ERROR", "message": "An unexpected error occurred"}})
-        );
     }
 }

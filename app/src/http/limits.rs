@@ -4,13 +4,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::extract::{Request, State};
-use axum::http::StatusCode;
 use axum::http::header::{CONTENT_LENGTH, TRANSFER_ENCODING};
 use axum::middleware::Next;
-use axum::response::{IntoResponse as _, Response};
+use axum::response::Response;
 use tokio::sync::Semaphore;
 
-use super::error::HttpError;
+use super::error::Envelope;
 
 /// The bytes of all bodies at once. A parsed body takes several times its size.
 const BYTES_MAX: usize = 64 * 1024 * 1024;
@@ -63,10 +62,10 @@ pub(super) async fn wait_for_room(State(room): State<Room>, request: Request, ne
 
 /// Gives a request up that takes longer than `limit`, the time for its body included.
 pub(super) async fn in_time(State(limit): State<Duration>, request: Request, next: Next) -> Response {
+    let envelope = Envelope::of(request.uri().path());
     let answer = tokio::time::timeout(limit, next.run(request)).await;
     answer.unwrap_or_else(|_| {
-        let text = format!("The request was given up after {} ms", limit.as_millis());
-        HttpError::Domain(StatusCode::SERVICE_UNAVAILABLE, "TIMEOUT", text).into_response()
+        envelope.timed_out(format!("The request was given up after {} ms", limit.as_millis()))
     })
 }
 

@@ -28,7 +28,6 @@ use axum::middleware::{from_fn, from_fn_with_state};
 use cutover_domain::time::Timestamp;
 use cutover_ports::clock::{Clock, Ids};
 use tower::util::MapRequestLayer;
-use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::request_id::{MakeRequestUuid, PropagateRequestIdLayer, SetRequestIdLayer};
 use tower_http::trace::{DefaultOnFailure, TraceLayer};
 use tracing::field::Empty;
@@ -36,7 +35,7 @@ use tracing::{Level, Span};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use self::error::panicked;
+use self::error::catch_panics;
 use self::limits::{Room, in_time, wait_for_room};
 pub use self::market::MarketService;
 pub use self::serve::serve;
@@ -162,7 +161,7 @@ pub fn router(app: App) -> Router {
     .layer(DefaultBodyLimit::max(config.body_limit))
     .layer(from_fn_with_state(Room::new(config.body_limit), wait_for_room))
     .layer(from_fn_with_state(config.request_timeout, in_time))
-    .layer(CatchPanicLayer::custom(panicked))
+    .layer(from_fn(catch_panics))
     .layer(from_fn(metrics::measure))
     .layer(PropagateRequestIdLayer::x_request_id())
     .layer(

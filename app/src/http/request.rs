@@ -6,17 +6,20 @@ use std::collections::HashMap;
 use axum::body::Bytes;
 use axum::extract::{FromRequest, FromRequestParts, Path, Query, Request};
 use axum::http::StatusCode;
+use axum::http::header::CONTENT_TYPE;
 use axum::http::request::Parts;
 use serde::de::{DeserializeOwned, IgnoredAny};
 use serde_json::{Map, Value, json};
 
 use super::error::{HttpError, Mistake};
 
-/// The JSON in a request's body.
+/// What a request's body says: JSON if it is called so or called nothing at all, else a text, as which no object is read.
+///
+/// A page of another origin may send a body of another type without asking first; it must not be able to write.
 #[derive(Debug)]
 pub(super) struct Body(pub(super) Value);
 
-/// The JSON in a request's body, if it has one; `null` is none.
+/// The same, if the request has a body; `null` is none.
 #[derive(Debug)]
 pub(super) struct OptionalBody(pub(super) Option<Value>);
 
@@ -24,23 +27,7 @@ impl<S: Send + Sync> FromRequest<S> for Body {
     type Rejection = HttpError;
 
     async fn from_request(request: Request, state: &S) -> Result<Self, HttpError> {
-        Self::read(&bytes(request, state).await?)
-    }
-}
-
-impl<S: Send + Sync> FromRequest<S> for OptionalBody {
-    type Rejection = HttpError;
-
-    async fn from_request(request: Request, state: &S) -> Result<Self, HttpError> {
-        let value = json_of(&bytes(request, state).await?)?;
-        Ok(Self(value.filter(|value| !value.is_null())))
-    }
-}
-
-impl Body {
-    /// Reads the bytes of a body.
-    pub(super) fn read(bytes: &[u8]) -> Result<Self, HttpError> {
-        match json_of(bytes)? {
+        match body_of(request, state).await? {
             Some(value) => Ok(Self(value)),
             None => Err(HttpError::Invalid(vec![mistake(
                 "missing",
@@ -53,23 +40,56 @@ impl Body {
     }
 }
 
-async fn bytes<S: Send + Sync>(request: Request, state: &S) -> Result<Bytes, HttpError> {
-    Bytes::from_request(request, state).await.map_err(|rejection| {
-        let status = rejection.status();
-        let text = if status == StatusCode::PAYLOAD_TOO_LARGE {
-            "The body is larger than this service accepts".to_owned()
-        } else {
-            rejection.body_text()
-        };
-        HttpError::Detail(status, text)
-    })
+impl<S: Send + Sync> FromRequest<S> for OptionalBody {
+    type Rejection = HttpError;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, HttpError> {
+        let value = body_of(request, state).await?;
+        Ok(Self(value.filter(|value| !value.is_null())))
+    }
 }
 
-/// A body as JSON; `None` if it is empty.
-fn json_of(bytes: &[u8]) -> Result<Option<Value>, HttpError> {
-    if bytes.iter().all(u8::is_ascii_whitespace) {
+/// What a request's body says; `None` if it is empty.
+async fn body_of<S: Send + Sync>(request: Request, state: &S) -> Result<Option<Value>, HttpError> {
+    let kind = request.headers().get(CONTENT_TYPE);
+    let is_json =
+        kind.is_none_or(|kind| kind.is_empty() || is_json(&String::from_utf8_lossy(kind.as_bytes())));
+    let bytes = Bytes::from_request(request, state)
+        .await
+        .map_err(|rejection| unread(rejection.status(), rejection.body_text()))?;
+    if bytes.is_empty() {
         return Ok(None);
     }
+    if is_json {
+        return json_of(&bytes).map(Some);
+    }
+    let text = std::str::from_utf8(&bytes).map_err(|_| HttpError::unreadable())?;
+    Ok(Some(text.into()))
+}
+
+/// A body that cannot be had, in words of ours.
+pub(super) fn unread(status: StatusCode, text: String) -> HttpError {
+    if status == StatusCode::PAYLOAD_TOO_LARGE {
+        let text = "The body is larger than this service accepts";
+        return HttpError::Detail(status, text.to_owned());
+    }
+    HttpError::Detail(status, text)
+}
+
+/// Whether a content type is `application/json`, or one that ends with `+json`.
+fn is_json(kind: &str) -> bool {
+    let name = kind.split(';').next().unwrap_or_default().trim();
+    let name = name.to_ascii_lowercase();
+    name.strip_prefix("application/")
+        .is_some_and(|kind| kind == "json" || (kind.ends_with("+json") && !kind.contains('/')))
+}
+
+/// The mark that says of a text that it is UTF-8, as some editors put it before every text.
+const UTF8_MARK: &[u8] = b"\xef\xbb\xbf";
+
+/// A body as JSON.
+fn json_of(bytes: &[u8]) -> Result<Value, HttpError> {
+    let bytes = bytes.strip_prefix(UTF8_MARK).unwrap_or(bytes);
     std::str::from_utf8(bytes).map_err(|_| HttpError::unreadable())?;
     // What is no JSON is told as such, however much of it there is; reading it without keeping it takes no room.
     serde_json::from_slice::<IgnoredAny>(bytes).map_err(|error| no_json(&error, bytes))?;
@@ -77,9 +97,7 @@ fn json_of(bytes: &[u8]) -> Result<Option<Value>, HttpError> {
         let text = format!("The body has more than {VALUES_MAX} values");
         return Err(HttpError::Detail(StatusCode::PAYLOAD_TOO_LARGE, text));
     }
-    serde_json::from_slice(bytes)
-        .map(Some)
-        .map_err(|error| no_json(&error, bytes))
+    serde_json::from_slice(bytes).map_err(|error| no_json(&error, bytes))
 }
 
 fn no_json(error: &serde_json::Error, bytes: &[u8]) -> HttpError {
@@ -615,8 +633,35 @@ mod tests {
     use super::*;
 
     #[test]
+    fn json_is_what_its_type_says() {
+        for json in [
+            "application/json",
+            "Application/JSON; charset=utf-8",
+            "  application/json ;",
+            "application/vnd.api+json",
+            "application/+json",
+        ] {
+            assert!(is_json(json), "{json}");
+        }
+        for other in [
+            "text/plain",
+            "text/json",
+            "application/jsonx",
+            "application/ json",
+            "application/x+json+y",
+            "application/a/b+json",
+            "application",
+            "json",
+            "/",
+        ] {
+            assert!(!is_json(other), "{other}");
+        }
+    }
+
+    #[test]
     fn what_is_no_json_is_told_with_its_place() {
         for (body, expected) in [
+            (" ", 1),
             ("nul", 0),
             ("x", 0),
             ("trux", 0),

@@ -15,11 +15,11 @@ use utoipa_axum::routes;
 
 use super::error::{MarketFailure, MarketHttpError};
 use super::market;
-use super::read::{BodyValues as _, QueryValues as _, path_day};
+use super::read::{BodyValues as _, MarketBody, QueryValues as _, path_day};
 use super::stored::{day, flag, number, real, time};
 use crate::http::App;
 use crate::http::json::Json;
-use crate::http::request::{Body, Fields, Key, Length, Mistakes, Parameters};
+use crate::http::request::{Fields, Key, Length, Mistakes, Parameters};
 use crate::http::schema::{CheckpointName, StoredFlag, StoredNumber, StoredText};
 
 const TAG: &str = "Market: days";
@@ -277,7 +277,10 @@ fn shown(app: &App, row: DailyPrediction) -> Json<MarketDay> {
     post, path = "/prediction", tag = TAG, request_body = MarketDayToWrite,
     responses((status = 200, body = MarketDay), (status = 400, body = MarketFailure))
 )]
-async fn write(State(app): State<App>, Body(body): Body) -> Result<Json<MarketDay>, MarketHttpError> {
+async fn write(
+    State(app): State<App>,
+    MarketBody(body): MarketBody,
+) -> Result<Json<MarketDay>, MarketHttpError> {
     let mut mistakes = Mistakes::default();
     let given =
         Fields::of_body(&body, &mut mistakes).map(|fields| MarketDayToWrite::read(&fields, &mut mistakes));
@@ -298,7 +301,7 @@ async fn write(State(app): State<App>, Body(body): Body) -> Result<Json<MarketDa
 async fn write_inputs(
     State(app): State<App>,
     Key(date): Key,
-    Body(body): Body,
+    MarketBody(body): MarketBody,
 ) -> Result<Json<MarketDay>, MarketHttpError> {
     let mut mistakes = Mistakes::default();
     let day = path_day("date", &date, &mut mistakes);
@@ -359,7 +362,7 @@ fn checkpoint(name: &str) -> Result<Checkpoint, MarketHttpError> {
 async fn log(
     State(app): State<App>,
     Key(name): Key,
-    Body(body): Body,
+    MarketBody(body): MarketBody,
 ) -> Result<Json<MarketDone>, MarketHttpError> {
     let mut mistakes = Mistakes::default();
     let given = Fields::of_body(&body, &mut mistakes).and_then(|fields| {
@@ -403,7 +406,7 @@ struct MarketPriceToCapture {
 async fn capture(
     State(app): State<App>,
     Key(date): Key,
-    Body(body): Body,
+    MarketBody(body): MarketBody,
 ) -> Result<Json<MarketDone>, MarketHttpError> {
     let mut mistakes = Mistakes::default();
     let day = path_day("date", &date, &mut mistakes);

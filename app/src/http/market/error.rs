@@ -36,7 +36,7 @@ pub(super) struct MarketFailureReason {
 
 /// An answer that is not a success.
 #[derive(Debug)]
-pub(super) enum MarketHttpError {
+pub(in crate::http) enum MarketHttpError {
     /// The request does not fit its schema.
     Request(HttpError),
     /// Anything else.
@@ -49,6 +49,24 @@ impl MarketHttpError {
         Self::Failed(status, "HTTPException", message.into(), json!({}))
     }
 
+    /// The request takes longer than it may.
+    pub(in crate::http) fn timed_out(message: String) -> Self {
+        let status = StatusCode::SERVICE_UNAVAILABLE;
+        Self::Failed(status, "Timeout", message, json!({}))
+    }
+
+    /// Something is wrong in this service.
+    pub(in crate::http) fn internal() -> Self {
+        let message = "An unexpected error occurred".to_owned();
+        let details = json!({ "hint": "The log of the service says more" });
+        Self::Failed(
+            StatusCode::INTERNAL_SERVER_ERROR,
+            "InternalServerError",
+            message,
+            details,
+        )
+    }
+
     /// What this service cannot do.
     pub(super) fn not_here(message: impl Into<String>) -> Self {
         let status = StatusCode::NOT_IMPLEMENTED;
@@ -58,7 +76,10 @@ impl MarketHttpError {
 
 impl From<HttpError> for MarketHttpError {
     fn from(error: HttpError) -> Self {
-        Self::Request(error)
+        match error {
+            HttpError::Detail(status, message) => Self::plain(status, message),
+            other => Self::Request(other),
+        }
     }
 }
 
@@ -138,12 +159,7 @@ fn store(error: &StoreError) -> MarketHttpError {
         }
         StoreError::Corrupt { .. } | StoreError::Backend(_) => {
             tracing::error!(category = error.category(), %error, "request failed");
-            failed(
-                StatusCode::INTERNAL_SERVER_ERROR,
-                "InternalServerError",
-                "An unexpected error occurred".to_owned(),
-                "The log of the service says more",
-            )
+            MarketHttpError::internal()
         }
     }
 }

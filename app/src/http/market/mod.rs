@@ -28,6 +28,7 @@ use crate::http::json::Json;
 use crate::jobs::Scheduler;
 use crate::usecase::market::{Market, MarketRules};
 
+pub(super) use error::MarketHttpError;
 use scheduler::JobOverview;
 
 /// What the market's handlers need besides the repositories.

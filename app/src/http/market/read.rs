@@ -1,10 +1,24 @@
 //! Values of requests as the original's framework reads them: numbers and truth values in several spellings, days also as
 //! instants at midnight.
 
+use axum::extract::{FromRequest, Request};
 use cutover_domain::market::day::Day;
 use serde_json::{Value, json};
 
-use crate::http::request::{Fields, Mistakes, Parameters};
+use super::error::MarketHttpError;
+use crate::http::request::{Body, Fields, Mistakes, Parameters};
+
+/// What a request's body says; one that cannot be had is refused in the market's form.
+#[derive(Debug)]
+pub(super) struct MarketBody(pub(super) Value);
+
+impl<S: Send + Sync> FromRequest<S> for MarketBody {
+    type Rejection = MarketHttpError;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, MarketHttpError> {
+        Ok(Self(Body::from_request(request, state).await?.0))
+    }
+}
 
 /// A number; texts that read as one, and true and false, are numbers too.
 fn number(value: &Value, at: &[Value], mistakes: &mut Mistakes) -> Option<f64> {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use axum::body::{Body, Bytes};
+use axum::body::{self, Bytes};
 use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -14,13 +14,12 @@ use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::body::ModelBody;
 use super::stored::{NaiveTime, of_enum, of_texts};
 use super::{TAG, refuse};
 use crate::http::App;
 use crate::http::error::{Failure, HttpError};
 use crate::http::json::Json;
-use crate::http::request::{Fields, Length, Mistakes, PathText};
+use crate::http::request::{Body, Fields, Length, Mistakes, PathText};
 use crate::http::schema::StoredText;
 use crate::usecase::writer::conversations::Conversations;
 
@@ -178,7 +177,7 @@ async fn list(State(app): State<App>) -> Result<Response, HttpError> {
         }
     });
     let kind = [(header::CONTENT_TYPE, "application/json")];
-    Ok((kind, Body::from_stream(pieces)).into_response())
+    Ok((kind, body::Body::from_stream(pieces)).into_response())
 }
 
 /// A part of a JSON list.
@@ -203,7 +202,7 @@ fn piece(first: bool, last: bool, page: Page<domain::ConversationSummary>) -> st
 )]
 async fn create(
     State(app): State<App>,
-    ModelBody(body): ModelBody,
+    Body(body): Body,
 ) -> Result<(StatusCode, Json<Conversation>), HttpError> {
     let mut mistakes = Mistakes::default();
     let title = Fields::of_body(&body, &mut mistakes)
@@ -236,7 +235,7 @@ async fn detail(State(app): State<App>, PathText(id): PathText) -> Result<Json<C
 async fn rename(
     State(app): State<App>,
     PathText(id): PathText,
-    ModelBody(body): ModelBody,
+    Body(body): Body,
 ) -> Result<Json<Conversation>, HttpError> {
     let mut mistakes = Mistakes::default();
     let change = Fields::of_body(&body, &mut mistakes).map(|fields| ConversationChange {

@@ -11,19 +11,18 @@ use cutover_domain::writer::file::{FileMetadata, UPLOAD_TYPES};
 use cutover_ports::StoreError;
 use futures_util::StreamExt as _;
 use serde::Serialize;
-use serde_json::Value;
+use serde_json::{Value, json};
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::body::{no_file, unread};
 use super::stored::of_number;
 use super::uploads::{Pending, Uploads};
 use super::{TAG, internal, refuse};
 use crate::http::App;
-use crate::http::error::{Failure, HttpError};
+use crate::http::error::{Failure, HttpError, Mistake};
 use crate::http::json::Json;
-use crate::http::request::PathText;
+use crate::http::request::{PathText, unread};
 use crate::http::schema::StoredNumber;
 use crate::usecase::UseCaseError;
 use crate::usecase::writer::files::Files;
@@ -291,6 +290,27 @@ async fn read_text(field: &mut Field<'_>, contents: &AtomicU64) -> Result<String
         text.extend_from_slice(&bytes[..room]);
     }
     Ok(String::from_utf8_lossy(&text).into_owned())
+}
+
+/// Of an upload the file is missing, or a text stands in its place.
+fn no_file(text: Option<&str>) -> HttpError {
+    let loc = vec!["body".into(), "file".into()];
+    HttpError::Invalid(vec![match text {
+        None => Mistake {
+            kind: "missing".to_owned(),
+            loc,
+            msg: "Field required".to_owned(),
+            input: Value::Null,
+            ctx: None,
+        },
+        Some(text) => Mistake {
+            kind: "value_error".to_owned(),
+            loc,
+            msg: "Value error, Expected UploadFile, received: <class 'str'>".to_owned(),
+            input: text.into(),
+            ctx: Some(json!({ "error": {} })),
+        },
+    }])
 }
 
 /// The type as it was written, parameters included; empty if there is none.

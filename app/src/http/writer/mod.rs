@@ -1,6 +1,5 @@
 //! The writer's interface, as its clients know it.
 
-mod body;
 mod conversations;
 mod files;
 mod integrity;
@@ -137,7 +136,7 @@ fn refuse(error: UseCaseError) -> HttpError {
     }
 }
 
-fn internal() -> HttpError {
+pub(super) fn internal() -> HttpError {
     HttpError::Detail(
         StatusCode::INTERNAL_SERVER_ERROR,
         "Internal Server Error".to_owned(),

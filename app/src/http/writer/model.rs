@@ -9,11 +9,10 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::TAG;
-use super::body::ModelBody;
 use super::files::{FileToStore, check, read_file};
 use crate::http::App;
 use crate::http::error::{Failure, HttpError};
-use crate::http::request::{Fields, Length, Mistakes};
+use crate::http::request::{Body, Fields, Length, Mistakes};
 
 pub(super) fn router() -> OpenApiRouter<App> {
     OpenApiRouter::new()
@@ -82,7 +81,7 @@ async fn transcribe(State(app): State<App>, request: Request) -> HttpError {
     post, path = "/api/themes/extract", tag = TAG, request_body = TextWithThemes,
     responses((status = 400, body = Failure), (status = 501, body = Failure))
 )]
-async fn extract(ModelBody(body): ModelBody) -> HttpError {
+async fn extract(Body(body): Body) -> HttpError {
     let mut mistakes = Mistakes::default();
     let text = Fields::of_body(&body, &mut mistakes)
         .map(|fields| fields.optional_text("text", Length::default(), &mut mistakes));
@@ -99,7 +98,7 @@ async fn extract(ModelBody(body): ModelBody) -> HttpError {
     post, path = "/api/generate", tag = TAG, request_body = TextToWrite,
     responses((status = 400, body = Failure), (status = 501, body = Failure))
 )]
-async fn generate(ModelBody(body): ModelBody) -> HttpError {
+async fn generate(Body(body): Body) -> HttpError {
     let mut mistakes = Mistakes::default();
     let read = Fields::of_body(&body, &mut mistakes).map(|fields| {
         let themes = themes(&fields, &mut mistakes);
