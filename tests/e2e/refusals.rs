@@ -135,3 +135,49 @@ async fn what_takes_too_long_or_is_too_large_is_told_in_the_form_of_its_context(
     }
     service.stop().await;
 }
+
+#[tokio::test]
+async fn numbers_and_days_are_read_as_the_originals_framework_does() {
+    let place = Place::new();
+    let service = place.serve(&[]).await;
+    let offset = service.get("/lab/experiments/list?limit=1.0&offset=1_0").await;
+    assert_eq!(offset.with(200).json()["pagination"]["offset"], 10);
+    for (path, kind) in [
+        (
+            "/lab/experiments/list?limit=99999999999999999999",
+            "less_than_equal",
+        ),
+        ("/lab/experiments/list?limit=-0.0", "greater_than_equal"),
+        ("/lab/experiments/list?limit=5.5", "int_parsing"),
+        (
+            "/lab/experiments/nope/analysis/regions?min_failure_rate=2",
+            "less_than_equal",
+        ),
+        ("/market/history?limit=9223372036854775808", "int_parsing_size"),
+        ("/market/day/%202026-10-05", "date_from_datetime_parsing"),
+        ("/market/day/0000-01-01", "date_parsing"),
+        (
+            "/market/accuracy/metrics?end_date=1e-400",
+            "date_from_datetime_parsing",
+        ),
+    ] {
+        let refusal = service.get(path).await.with(422).json();
+        assert_eq!(refusal["detail"][0]["type"], kind, "{path}");
+    }
+    service.get("/market/history?limit=1.0").await.with(200);
+    service
+        .get("/market/day/2026-10-05T00:00:00.0000000001")
+        .await
+        .with(404);
+    let prediction = json!({"date": "2024-01-02", "predLow": "1_000.0", "locked": -0.0});
+    let made = service
+        .post("/market/prediction", &prediction)
+        .await
+        .with(200)
+        .json();
+    assert_eq!(
+        (&made["predLow"], &made["locked"]),
+        (&json!(1000.0), &json!(false))
+    );
+    service.stop().await;
+}

@@ -10,6 +10,7 @@ mod lab;
 mod limits;
 mod market;
 mod metrics;
+mod number;
 mod openapi;
 mod ops;
 mod page;

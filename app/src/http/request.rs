@@ -12,6 +12,7 @@ use serde::de::{DeserializeOwned, IgnoredAny};
 use serde_json::{Map, Value, json};
 
 use super::error::{HttpError, Mistake};
+use super::number::{fraction, integer};
 
 /// What a request's body says: JSON if it is called so or called nothing at all, else a text, as which no object is read.
 ///
@@ -247,46 +248,19 @@ impl Parameters {
     /// A whole number in a range.
     pub(super) fn integer(
         &self,
-        name: &'static str,
+        name: &str,
         range: std::ops::RangeInclusive<i64>,
         default: i64,
         mistakes: &mut Mistakes,
     ) -> i64 {
-        let Some(text) = self.text(name) else {
-            return default;
-        };
-        let at = [Value::from("query"), name.into()];
-        let input = Value::from(text);
-        let Ok(number) = text.trim().parse::<i64>() else {
-            let message = "Input should be a valid integer, unable to parse string as an integer";
-            mistakes.add("int_parsing", &at, message, &input, None);
-            return default;
-        };
-        if number < *range.start() {
-            let message = format!("Input should be greater than or equal to {}", range.start());
-            let context = json!({ "ge": range.start() });
-            mistakes.add("greater_than_equal", &at, &message, &input, Some(context));
-        } else if number > *range.end() {
-            let message = format!("Input should be less than or equal to {}", range.end());
-            let context = json!({ "le": range.end() });
-            mistakes.add("less_than_equal", &at, &message, &input, Some(context));
-        }
-        number
+        let read = |text: &str| integer(&text.into(), &["query".into(), name.into()], range, mistakes);
+        self.text(name).and_then(read).unwrap_or(default)
     }
-}
 
-impl Parameters {
-    /// A number.
-    pub(super) fn number(&self, name: &'static str, default: f64, mistakes: &mut Mistakes) -> f64 {
-        let Some(text) = self.text(name) else {
-            return default;
-        };
-        text.trim().parse().unwrap_or_else(|_| {
-            let message = "Input should be a valid number, unable to parse string as a number";
-            let at = ["query".into(), name.into()];
-            mistakes.add("float_parsing", &at, message, &text.into(), None);
-            default
-        })
+    /// A number from 0 to 1.
+    pub(super) fn fraction(&self, name: &str, default: f64, mistakes: &mut Mistakes) -> f64 {
+        let read = |text: &str| fraction(&text.into(), &["query".into(), name.into()], mistakes);
+        self.text(name).and_then(read).unwrap_or(default)
     }
 }
 
@@ -481,28 +455,12 @@ impl<'a> Fields<'a> {
         let Some(value) = self.object.get(name) else {
             return Some(default);
         };
-        let at = self.at(name);
-        let number = integer(value, &at, mistakes)?;
-        if number < *range.start() {
-            let message = format!("Input should be greater than or equal to {}", range.start());
-            let context = json!({ "ge": range.start() });
-            mistakes.add("greater_than_equal", &at, &message, value, Some(context));
-        } else if number > *range.end() {
-            let message = format!("Input should be less than or equal to {}", range.end());
-            mistakes.add(
-                "less_than_equal",
-                &at,
-                &message,
-                value,
-                Some(json!({ "le": range.end() })),
-            );
-        }
-        Some(number)
+        integer(value, &self.at(name), range, mistakes)
     }
 
     /// A whole number that may be missing or null.
     pub(super) fn optional_integer(&self, name: &str, mistakes: &mut Mistakes) -> Option<i64> {
-        integer(self.present(name)?, &self.at(name), mistakes)
+        integer(self.present(name)?, &self.at(name), i64::MIN..=i64::MAX, mistakes)
     }
 
     /// A number from 0 to 1 that must be there.
@@ -552,80 +510,6 @@ fn text(value: &Value, at: &[Value], length: Length, mistakes: &mut Mistakes) ->
 
 fn plural(count: usize) -> &'static str {
     if count == 1 { "" } else { "s" }
-}
-
-fn fraction(value: &Value, at: &[Value], mistakes: &mut Mistakes) -> Option<f64> {
-    // The original reads numbers in texts too, and true and false as 1 and 0.
-    let number = match value {
-        Value::Number(number) => number.as_f64(),
-        Value::Bool(flag) => Some(f64::from(u8::from(*flag))),
-        Value::String(text) => {
-            let number = text.trim().parse().ok();
-            if number.is_none() {
-                let message = "Input should be a valid number, unable to parse string as a number";
-                mistakes.add("float_parsing", at, message, value, None);
-                return None;
-            }
-            number
-        }
-        _ => None,
-    };
-    let Some(number) = number else {
-        mistakes.add("float_type", at, "Input should be a valid number", value, None);
-        return None;
-    };
-    if !number.is_finite() {
-        mistakes.add(
-            "finite_number",
-            at,
-            "Input should be a finite number",
-            value,
-            None,
-        );
-        return None;
-    }
-    if number < 0.0 {
-        let message = "Input should be greater than or equal to 0";
-        mistakes.add(
-            "greater_than_equal",
-            at,
-            message,
-            value,
-            Some(json!({ "ge": 0.0 })),
-        );
-    } else if number > 1.0 {
-        let message = "Input should be less than or equal to 1";
-        mistakes.add("less_than_equal", at, message, value, Some(json!({ "le": 1.0 })));
-    }
-    Some(number)
-}
-
-fn integer(value: &Value, at: &[Value], mistakes: &mut Mistakes) -> Option<i64> {
-    // As with other numbers: texts, true and false, and numbers whose fraction is zero count too.
-    let whole = |number: f64| (number.fract() == 0.0 && number.abs() < 9e15).then(|| number.to_string());
-    let number = match value {
-        Value::Number(number) if number.is_f64() => number.as_f64().and_then(whole),
-        Value::Number(number) => Some(number.to_string()),
-        Value::Bool(flag) => Some(u8::from(*flag).to_string()),
-        Value::String(text) => {
-            let number = text.trim().parse().ok();
-            if number.is_none() {
-                let message = "Input should be a valid integer, unable to parse string as an integer";
-                mistakes.add("int_parsing", at, message, value, None);
-            }
-            return number;
-        }
-        _ => {
-            mistakes.add("int_type", at, "Input should be a valid integer", value, None);
-            return None;
-        }
-    };
-    let number = number.and_then(|number| number.parse().ok());
-    if number.is_none() {
-        let message = "Input should be a valid integer, got a number with a fractional part";
-        mistakes.add("int_from_float", at, message, value, None);
-    }
-    number
 }
 
 #[cfg(test)]

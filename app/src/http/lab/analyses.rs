@@ -292,7 +292,7 @@ pub(super) async fn completed(app: &App, id: &str, purpose: &str) -> Result<Anal
     get, path = "/experiments/{id}/analysis/regions", tag = TAG,
     params(
         ("id" = String, Path),
-        ("min_failure_rate" = Option<f64>, Query, description = "How much of a region fails at least; 0.3 if missing."),
+        ("min_failure_rate" = Option<f64>, Query, minimum = 0, maximum = 1, description = "How much of a region fails at least; 0.3 if missing."),
     ),
     responses(
         (status = 200, body = AnalysisRegions), (status = 404, body = Failure),
@@ -305,7 +305,7 @@ async fn regions(
     parameters: Parameters,
 ) -> Result<Json<AnalysisRegions>, HttpError> {
     let mut mistakes = Mistakes::default();
-    let least = parameters.number("min_failure_rate", 0.3, &mut mistakes);
+    let least = parameters.fraction("min_failure_rate", 0.3, &mut mistakes);
     mistakes.finish(Some(least))?;
     completed(&app, &id, " to analyze regions").await?;
     Ok(Json(AnalysisRegions::default()))

@@ -1,6 +1,7 @@
 //! The market's interface, as SPY-tracker's clients know it.
 
 mod admin;
+mod date;
 mod days;
 mod error;
 mod predictions;

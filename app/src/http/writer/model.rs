@@ -3,7 +3,7 @@
 use axum::extract::{Request, State};
 use axum::http::StatusCode;
 use cutover_domain::writer::file::audio_types;
-use serde_json::{Value, json};
+use serde_json::json;
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -12,6 +12,7 @@ use super::TAG;
 use super::files::{FileToStore, check, read_file};
 use crate::http::App;
 use crate::http::error::{Failure, HttpError};
+use crate::http::number::real;
 use crate::http::request::{Body, Fields, Length, Mistakes};
 
 pub(super) fn router() -> OpenApiRouter<App> {
@@ -156,24 +157,12 @@ fn confidence(theme: &Fields<'_>, mistakes: &mut Mistakes) {
     let Some(value) = theme.required("confidence", mistakes) else {
         return;
     };
-    let number = match value {
-        Value::Number(number) => number.as_f64(),
-        Value::Bool(flag) => Some(f64::from(u8::from(*flag))),
-        Value::String(text) => text.trim().parse().ok(),
-        _ => None,
-    };
     let at = theme.at("confidence");
-    match number {
-        Some(number) if (0.0..=1.0).contains(&number) => {}
-        Some(_) => {
-            let message = "Value error, Confidence must be between 0.0 and 1.0";
-            mistakes.add("value_error", &at, message, value, Some(json!({ "error": {} })));
-        }
-        None if value.is_string() => {
-            let message = "Input should be a valid number, unable to parse string as a number";
-            mistakes.add("float_parsing", &at, message, value, None);
-        }
-        None => mistakes.add("float_type", &at, "Input should be a valid number", value, None),
+    if let Some(number) = real(value, &at, mistakes)
+        && !(0.0..=1.0).contains(&number)
+    {
+        let message = "Value error, Confidence must be between 0.0 and 1.0";
+        mistakes.add("value_error", &at, message, value, Some(json!({ "error": {} })));
     }
 }
 
