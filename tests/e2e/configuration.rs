@@ -13,6 +13,7 @@ async fn every_mistake_is_told_at_once_and_no_password() {
         ("CUTOVER_POSTGRES_POOL_SIZE", "0"),
         ("CUTOVER_LAB_LEGACY_TIMEZONE", "Mars/Olympus"),
         ("DATABASE_URL", "postgres://u:hunter3@h/d"),
+        ("CUTOVER_MARKET_PRICES", "ftp://u:hunter4@h/p"),
     ];
     let ended = place.run_in(["serve"], &environment).await.with(2);
     for part in [
@@ -23,6 +24,7 @@ async fn every_mistake_is_told_at_once_and_no_password() {
         "postgres.url (from cutover.toml)",
         "postgres.pool_size (from the environment's CUTOVER_POSTGRES_POOL_SIZE)",
         "Mars/Olympus",
+        "market.prices (from the environment's CUTOVER_MARKET_PRICES)",
     ] {
         assert!(
             ended.stderr.contains(part),
@@ -33,6 +35,18 @@ async fn every_mistake_is_told_at_once_and_no_password() {
     assert!(!ended.stderr.contains("hunter"), "{}", ended.stderr);
     assert_eq!(ended.stdout, "");
     assert_eq!(place.files(), ["cutover.toml"], "nothing is made by mistake");
+}
+
+#[tokio::test]
+async fn a_url_of_prices_with_a_query_is_a_mistake_before_anything_is_made() {
+    let place = Place::new();
+    let environment = [("CUTOVER_MARKET_PRICES", "http://u:hunter2@h/p?key=hunter3")];
+    for command in ["serve", "doctor"] {
+        let ended = place.run_in([command], &environment).await.with(2);
+        assert!(ended.stderr.contains("without a query"), "{}", ended.stderr);
+        assert!(!ended.stderr.contains("hunter"), "{}", ended.stderr);
+        assert_eq!(place.files(), [""; 0]);
+    }
 }
 
 #[tokio::test]

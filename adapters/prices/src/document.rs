@@ -2,8 +2,9 @@
 
 use cutover_domain::market::day::Day;
 use cutover_domain::market::forecast::DailyBar;
-use cutover_ports::market::{PriceError, Quote};
+use cutover_ports::market::Quote;
 use serde::Deserialize;
+use serde::de::{Deserializer, Error as _};
 
 /// The price of a moment; null if there is none.
 #[derive(Debug, Clone, Deserialize)]
@@ -24,7 +25,8 @@ pub(crate) struct BarsDocument {
 pub(crate) struct BarDocument {
     /// Only a file may say it; left out it means any.
     pub(crate) symbol: Option<String>,
-    date: String,
+    #[serde(deserialize_with = "day")]
+    date: Day,
     open: f64,
     high: f64,
     low: f64,
@@ -50,24 +52,28 @@ impl BarsDocument {
     }
 
     /// Those from one day to another, oldest first.
-    pub(crate) fn between(self, from: Day, to: Day) -> Result<Vec<DailyBar>, PriceError> {
-        let bars: Result<Vec<DailyBar>, PriceError> = self.bars.into_iter().map(BarDocument::bar).collect();
-        let mut bars = bars?;
+    pub(crate) fn between(self, from: Day, to: Day) -> Vec<DailyBar> {
+        let mut bars: Vec<DailyBar> = self.bars.into_iter().map(BarDocument::bar).collect();
         bars.retain(|bar| from <= bar.day && bar.day <= to);
         bars.sort_by_key(|bar| bar.day);
-        Ok(bars)
+        bars
     }
 }
 
 impl BarDocument {
-    pub(crate) fn bar(self) -> Result<DailyBar, PriceError> {
-        let day = Day::parse(&self.date).map_err(|error| PriceError::Unreadable(error.to_string()))?;
-        Ok(DailyBar {
-            day,
+    fn bar(self) -> DailyBar {
+        DailyBar {
+            day: self.date,
             open: self.open,
             high: self.high,
             low: self.low,
             close: self.close,
-        })
+        }
     }
+}
+
+/// A day of the calendar, as a text.
+pub(crate) fn day<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Day, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    Day::parse(&text).map_err(D::Error::custom)
 }

@@ -9,8 +9,10 @@ use cutover_domain::market::forecast::DailyBar;
 use cutover_domain::stored::TextEnum as _;
 use cutover_ports::market::{PriceError, PriceSource, Quote};
 use serde::Deserialize;
+use serde::de::{Deserializer, Error as _};
+use serde_json::{Map, Value};
 
-use crate::document::{BarDocument, BarsDocument, PriceDocument};
+use crate::document::{BarDocument, BarsDocument, PriceDocument, day};
 
 /// Prices from a JSON file, which is read anew each time: whoever replays days may change it meanwhile.
 #[derive(Debug, Clone)]
@@ -18,7 +20,8 @@ pub struct FilePrices {
     path: PathBuf,
 }
 
-/// The file: prices of moments, and bars. A symbol that is left out means any.
+/// The file: prices of moments, and bars. A symbol that is left out means any. An entry that names no moment would never be found,
+/// and nobody would know why: such a file cannot be read.
 #[derive(Debug, Deserialize)]
 struct Document {
     #[serde(default)]
@@ -30,8 +33,10 @@ struct Document {
 #[derive(Debug, Deserialize)]
 struct Priced {
     symbol: Option<String>,
-    date: String,
-    checkpoint: String,
+    #[serde(deserialize_with = "day")]
+    date: Day,
+    #[serde(deserialize_with = "checkpoint")]
+    checkpoint: Checkpoint,
     price: Option<f64>,
     #[serde(default)]
     fallback: bool,
@@ -50,8 +55,17 @@ impl FilePrices {
         let text = tokio::fs::read(&self.path)
             .await
             .map_err(|error| PriceError::Unreachable(format!("{place}: {error}")))?;
-        serde_json::from_slice(&text).map_err(|error| PriceError::Unreadable(format!("{place}: {error}")))
+        // A list would pass for an object of nothing but defaults.
+        serde_json::from_slice::<Map<String, Value>>(&text)
+            .and_then(|members| Document::deserialize(Value::from(members)))
+            .map_err(|error| PriceError::Unreadable(format!("{place}: {error}")))
     }
+}
+
+/// A moment of the day, by its name.
+fn checkpoint<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Checkpoint, D::Error> {
+    let name = String::deserialize(deserializer)?;
+    Checkpoint::from_text(&name).ok_or_else(|| D::Error::custom(format!("{name:?} is no checkpoint")))
 }
 
 fn is_of(symbol: Option<&str>, wanted: &str) -> bool {
@@ -66,18 +80,15 @@ impl PriceSource for FilePrices {
         checkpoint: Checkpoint,
         day: Day,
     ) -> Result<Option<Quote>, PriceError> {
-        let date = day.to_string();
         let document = self.read().await?;
         let found = document.prices.iter().find(|priced| {
-            is_of(priced.symbol.as_deref(), symbol)
-                && priced.date == date
-                && priced.checkpoint == checkpoint.as_str()
+            is_of(priced.symbol.as_deref(), symbol) && priced.date == day && priced.checkpoint == checkpoint
         });
         if let Some(found) = found {
             return Ok(PriceDocument::new(found.price, found.fallback).quote());
         }
         // A day's first and last price stand in its bar.
-        let bars = bars_of(document, symbol).between(day, day)?;
+        let bars = bars_of(document, symbol).between(day, day);
         let price = match checkpoint {
             Checkpoint::Open => bars.first().map(|bar| bar.open),
             Checkpoint::Close => bars.first().map(|bar| bar.close),
@@ -90,7 +101,7 @@ impl PriceSource for FilePrices {
     }
 
     async fn bars(&self, symbol: &str, from: Day, to: Day) -> Result<Vec<DailyBar>, PriceError> {
-        bars_of(self.read().await?, symbol).between(from, to)
+        Ok(bars_of(self.read().await?, symbol).between(from, to))
     }
 
     fn is_configured(&self) -> bool {
@@ -110,7 +121,7 @@ fn bars_of(document: Document, symbol: &str) -> BarsDocument {
 mod tests {
     use super::*;
 
-    fn day(text: &str) -> Day {
+    fn of(text: &str) -> Day {
         Day::parse(text).unwrap()
     }
 
@@ -129,7 +140,7 @@ mod tests {
         let prices = FilePrices::new(&path);
         let price = async |checkpoint| {
             prices
-                .price("SPY", checkpoint, day("2025-08-15"))
+                .price("SPY", checkpoint, of("2025-08-15"))
                 .await
                 .unwrap()
                 .map(|quote| (quote.price, quote.is_fallback))
@@ -144,7 +155,7 @@ mod tests {
         assert_eq!(price(Checkpoint::TwoPm).await, None, "another symbol's");
         assert_eq!(price(Checkpoint::PreMarket).await, None);
         let bars = prices
-            .bars("SPY", day("2025-08-01"), day("2025-08-15"))
+            .bars("SPY", of("2025-08-01"), of("2025-08-15"))
             .await
             .unwrap();
         let days: Vec<String> = bars.iter().map(|bar| bar.day.to_string()).collect();
@@ -156,12 +167,16 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("prices.json");
         let prices = FilePrices::new(&path);
-        let ask = || prices.bars("SPY", day("2025-08-01"), day("2025-08-15"));
+        let ask = || prices.bars("SPY", of("2025-08-01"), of("2025-08-15"));
         assert!(matches!(ask().await, Err(PriceError::Unreachable(text)) if text.contains("prices.json")));
         for text in [
             "{",
             "7",
+            "[]",
             r#"{"bars": [{"date": "today", "open": 1, "high": 1, "low": 1, "close": 1}]}"#,
+            r#"{"prices": [{"date": "2026-25-25", "checkpoint": "open", "price": 1}]}"#,
+            r#"{"prices": [{"date": "2025-08-15", "checkpoint": "midnight", "price": 1}]}"#,
+            r#"{"prices": [{"date": "2025-08-15", "checkpoint": "open", "price": "1"}]}"#,
         ] {
             std::fs::write(&path, text).unwrap();
             assert!(matches!(ask().await, Err(PriceError::Unreadable(_))), "{text}");

@@ -4,6 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
 use cutover_domain::market::Checkpoint;
 use cutover_domain::market::day::Day;
 use cutover_domain::market::forecast::DailyBar;
@@ -12,9 +14,10 @@ use cutover_ports::market::{PriceError, PriceSource, Quote};
 use http_body_util::{BodyExt as _, Empty, Limited};
 use hyper::body::Bytes;
 use hyper::client::conn::http1::handshake;
-use hyper::header::{ACCEPT, HOST};
+use hyper::header::{ACCEPT, AUTHORIZATION, HOST, HeaderValue, InvalidHeaderValue};
 use hyper::{Request, StatusCode, Uri};
 use hyper_util::rt::TokioIo;
+use percent_encoding::percent_decode_str;
 use rustls::pki_types::ServerName;
 use rustls::{ClientConfig, RootCertStore};
 use serde::de::DeserializeOwned;
@@ -35,26 +38,28 @@ pub struct HttpPrices {
     base: Uri,
     /// The path that both questions stand below, without a slash at its end.
     path: String,
+    /// As whom it is asked.
+    authorization: Option<HeaderValue>,
     timeout: Duration,
     tls: Arc<ClientConfig>,
 }
 
 impl HttpPrices {
-    /// The service at `base`, which begins with `http://` or `https://`; the error says what else it is.
-    pub fn new(base: &str, timeout: Duration) -> Result<Self, String> {
-        let uri: Uri = base
-            .parse()
-            .map_err(|error| format!("{base:?} is no URL: {error}"))?;
-        if !matches!(uri.scheme_str(), Some("http" | "https")) || uri.host().is_none() {
-            return Err(format!(
-                "{base:?} does not begin with http:// or https:// and a host"
-            ));
+    /// The service at `base`, which begins with `http://` or `https://`; the error says what else it is, without repeating it. It is
+    /// asked as `user`, a name and a password as a URL has them.
+    pub fn new(base: &str, user: Option<&str>, timeout: Duration) -> Result<Self, String> {
+        let uri: Uri = base.parse().map_err(|error| format!("this is no URL: {error}"))?;
+        let names_nobody = uri
+            .authority()
+            .is_some_and(|authority| !authority.as_str().contains('@'));
+        if !matches!(uri.scheme_str(), Some("http" | "https")) || !names_nobody {
+            return Err("the URL does not begin with http:// or https:// and a host".to_owned());
         }
         if uri.query().is_some() {
-            return Err(format!(
-                "{base:?} must not have a query: the questions are put behind its path"
-            ));
+            let text = "the URL must not have a query: the questions are put behind its path";
+            return Err(text.to_owned());
         }
+        let authorization = user.map(basic).transpose().map_err(|error| error.to_string())?;
         let mut roots = RootCertStore::empty();
         for certificate in rustls_native_certs::load_native_certs().certs {
             // One that cannot be read is none to trust.
@@ -69,6 +74,7 @@ impl HttpPrices {
         Ok(Self {
             path: uri.path().trim_end_matches('/').to_owned(),
             base: uri,
+            authorization,
             timeout,
             tls: Arc::new(tls),
         })
@@ -98,7 +104,7 @@ impl HttpPrices {
         let port = self.base.port_u16().unwrap_or(if is_tls { 443 } else { 80 });
         let name = host.trim_matches(['[', ']']);
         let stream = TcpStream::connect((name, port)).await.map_err(unreachable)?;
-        let request = Request::get(format!("{}{question}", self.path))
+        let mut request = Request::get(format!("{}{question}", self.path))
             .header(
                 HOST,
                 self.base.authority().map_or(host, |authority| authority.as_str()),
@@ -106,6 +112,9 @@ impl HttpPrices {
             .header(ACCEPT, "application/json")
             .body(Empty::new())
             .map_err(|error| PriceError::Unreachable(error.to_string()))?;
+        if let Some(authorization) = &self.authorization {
+            request.headers_mut().insert(AUTHORIZATION, authorization.clone());
+        }
         if !is_tls {
             return send(stream, request).await;
         }
@@ -117,6 +126,19 @@ impl HttpPrices {
         )
         .await
     }
+}
+
+/// The header that says who asks; it is marked as one that must not be shown. A password may be missing.
+fn basic(user: &str) -> Result<HeaderValue, InvalidHeaderValue> {
+    let (name, password) = user.split_once(':').unwrap_or((user, ""));
+    let pair = [
+        percent_decode_str(name).collect(),
+        b":".to_vec(),
+        percent_decode_str(password).collect(),
+    ];
+    let mut value = HeaderValue::try_from(format!("Basic {}", BASE64_STANDARD.encode(pair.concat())))?;
+    value.set_sensitive(true);
+    Ok(value)
 }
 
 fn unreachable(error: impl std::fmt::Display) -> PriceError {
@@ -181,7 +203,7 @@ impl PriceSource for HttpPrices {
     async fn bars(&self, symbol: &str, from: Day, to: Day) -> Result<Vec<DailyBar>, PriceError> {
         let question = format!("/bars?symbol={}&from={from}&to={to}", escaped(symbol));
         let answer: Option<BarsDocument> = self.ask(&question).await?;
-        answer.map_or_else(|| Ok(Vec::new()), |document| document.between(from, to))
+        Ok(answer.map_or_else(Vec::new, |document| document.between(from, to)))
     }
 
     fn is_configured(&self) -> bool {
@@ -208,7 +230,10 @@ mod tests {
             let request = String::from_utf8_lossy(&request[..length]).into_owned();
             request.lines().next().unwrap().to_owned()
         });
-        (HttpPrices::new(&base, Duration::from_secs(5)).unwrap(), serving)
+        (
+            HttpPrices::new(&base, None, Duration::from_secs(5)).unwrap(),
+            serving,
+        )
     }
 
     fn day() -> Day {
@@ -281,15 +306,51 @@ mod tests {
     async fn a_service_that_is_silent_is_given_up() {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let base = format!("http://{}", listener.local_addr().unwrap());
-        let prices = HttpPrices::new(&base, Duration::from_millis(50)).unwrap();
+        let prices = HttpPrices::new(&base, None, Duration::from_millis(50)).unwrap();
         let error = prices.price("SPY", Checkpoint::Open, day()).await.unwrap_err();
         assert!(error.to_string().contains("50 ms"), "{error}");
     }
 
     #[test]
     fn other_urls_are_refused() {
-        for base in ["", "prices", "ftp://x", "http://", "http://x/?a=b"] {
-            assert!(HttpPrices::new(base, Duration::from_secs(1)).is_err(), "{base}");
+        for base in [
+            "",
+            "prices",
+            "ftp://x",
+            "http://",
+            "http://x/?secret=b",
+            "http://secret@x",
+        ] {
+            let error = HttpPrices::new(base, None, Duration::from_secs(1)).unwrap_err();
+            assert!(!error.contains("secret"), "{error}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_name_and_a_password_are_sent_and_not_shown() {
+        for (user, sent) in [
+            ("usr:s3cr3t", "Basic dXNyOnMzY3IzdA=="),
+            ("u%40x:a%3Ab:c", "Basic dUB4OmE6Yjpj"),
+            ("usr", "Basic dXNyOg=="),
+        ] {
+            let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+            let base = format!("http://{}", listener.local_addr().unwrap());
+            let serving = tokio::spawn(async move {
+                let (mut stream, _) = listener.accept().await.unwrap();
+                let mut request = vec![0; 4096];
+                let length = stream.read(&mut request).await.unwrap();
+                stream
+                    .write_all(b"HTTP/1.1 404 None\r\ncontent-length: 0\r\n\r\n")
+                    .await
+                    .unwrap();
+                String::from_utf8_lossy(&request[..length]).into_owned()
+            });
+            let prices = HttpPrices::new(&base, Some(user), Duration::from_secs(5)).unwrap();
+            assert!(!format!("{prices:?}").contains(sent), "{prices:?}");
+            assert_eq!(prices.price("SPY", Checkpoint::Open, day()).await, Ok(None));
+            let request = serving.await.unwrap();
+            let header = format!("authorization: {sent}\r\n");
+            assert!(request.contains(&header), "{request}");
         }
     }
 }

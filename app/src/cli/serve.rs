@@ -143,7 +143,7 @@ pub(super) async fn run(config: &Config) -> Result<Exit, CliError> {
 /// original application is served as it is.
 async fn market_service(config: &Config, routing: &Arc<Routing>) -> Result<MarketService, CliError> {
     let market = &config.market;
-    let prices = price_source(&market.prices)?;
+    let prices = price_source(market)?;
     let rules = Arc::new(MarketRules {
         symbol: market.symbol.clone(),
         timetable: market.timetable.clone(),

@@ -9,6 +9,7 @@ use cutover_domain::market::job_run::Timetable;
 use cutover_domain::time::LegacyZone;
 use jiff::tz::TimeZone;
 
+use super::prices::PriceConfig;
 use super::routing::{Backend, MarketRouting, routing_from};
 use super::settings::Settings;
 use super::{legacy_zone, milliseconds, sqlite_file};
@@ -31,6 +32,8 @@ pub struct MarketConfig {
     pub timetable: Timetable,
     /// Where prices come from.
     pub prices: PriceConfig,
+    /// How long a service of prices may take to answer.
+    pub prices_timeout: Duration,
     /// How jobs are run.
     pub jobs: JobSettings,
     /// How many days the cleanup keeps; none: all.
@@ -43,23 +46,15 @@ pub struct MarketConfig {
     pub routing: MarketRouting,
 }
 
-/// Where prices come from.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum PriceConfig {
-    /// Nowhere.
-    None,
-    /// A service at this URL, and how long it may take to answer.
-    Http(String, Duration),
-    /// A file.
-    File(PathBuf),
-}
-
 pub(super) fn market_from(settings: &mut Settings, sqlite_path: &Path, backend: Backend) -> MarketConfig {
     let (legacy_timezone, legacy_zone) = legacy_zone(settings, "market.legacy_timezone");
     let text = |settings: &mut Settings, key, default: &str| {
         settings.text(key).unwrap_or_else(|| default.to_owned())
     };
-    let prices = prices(settings);
+    let expected = "the http:// or https:// URL of a service, without a query, or the path of a file";
+    let prices = settings
+        .parsed("market.prices", expected, PriceConfig::parse)
+        .unwrap_or(PriceConfig::None);
     let retention_days = settings
         .is_set("market.jobs_retention_days")
         .then(|| settings.number("market.jobs_retention_days", 1..=36_500, 30));
@@ -73,6 +68,7 @@ pub(super) fn market_from(settings: &mut Settings, sqlite_path: &Path, backend: 
         symbol: text(settings, "market.symbol", "SPY"),
         timetable: timetable(settings),
         prices,
+        prices_timeout: milliseconds(settings, "market.prices_timeout_ms", 10_000),
         jobs: jobs(settings, has_work),
         retention_days,
         legacy_zone,
@@ -102,18 +98,6 @@ fn timetable(settings: &mut Settings) -> Timetable {
     Timetable {
         zone,
         calendar: Calendar::with_closed(closed),
-    }
-}
-
-/// A URL, or the path of a file.
-fn prices(settings: &mut Settings) -> PriceConfig {
-    let timeout = milliseconds(settings, "market.prices_timeout_ms", 10_000);
-    match settings.text("market.prices") {
-        None => PriceConfig::None,
-        Some(url) if url.starts_with("http://") || url.starts_with("https://") => {
-            PriceConfig::Http(url, timeout)
-        }
-        Some(file) => PriceConfig::File(PathBuf::from(file)),
     }
 }
 

@@ -4,6 +4,7 @@ mod collector;
 mod database_url;
 mod market;
 mod operations;
+mod prices;
 mod routing;
 mod settings;
 
@@ -18,8 +19,9 @@ use toml::Value;
 
 pub use collector::Collector;
 pub use database_url::DatabaseUrl;
-pub use market::{MarketConfig, PriceConfig};
+pub use market::MarketConfig;
 pub use operations::{OpsConfig, TracesConfig};
+pub use prices::{PriceConfig, PriceService};
 pub use routing::{Backend, ContextRouting, LabRouting, MarketRouting, Repository, Route, WriterRouting};
 use settings::Settings;
 pub use settings::{ConfigError, Secret};
