@@ -411,6 +411,7 @@ fn failure(error: &sqlx::Error) -> MigrateError {
     const LOCKED: i32 = 6;
     const READ_ONLY: i32 = 8;
     const CANNOT_OPEN: i32 = 14;
+    const NO_DATABASE: i32 = 26;
     let sqlx::Error::Database(database) = error else {
         return MigrateError::Failed(error.to_string());
     };
@@ -431,6 +432,7 @@ fn failure(error: &sqlx::Error) -> MigrateError {
         CANNOT_OPEN => MigrateError::Unreachable(format!(
             "it cannot be opened ({message}); check the path and the rights on the file and its folder"
         )),
+        NO_DATABASE => MigrateError::Unreachable("it is not a SQLite database, or it is encrypted".to_owned()),
         _ => MigrateError::Failed(message.to_owned()),
     }
 }
