@@ -153,6 +153,11 @@ async fn metrics_count_requests_statements_and_errors() {
         2
     );
     assert!(metric(&page, "process_resident_memory_bytes") > 1_000_000);
+    // Each family says what it is.
+    for family in page.lines().filter_map(|line| line.strip_prefix("# TYPE ")) {
+        let name = family.split(' ').next().unwrap();
+        assert!(page.contains(&format!("# HELP {name} ")), "{name} has no HELP");
+    }
     service.stop().await;
 }
 

@@ -245,3 +245,32 @@ async fn without_javascript_it_is_whole_and_loads_nothing_from_elsewhere() {
     );
     service.stop().await;
 }
+
+#[tokio::test]
+async fn the_description_fits_a_narrow_screen() {
+    let place = Place::new();
+    let service = place.serve(&[]).await;
+    let docs = service.get("/docs").await.with(200).text();
+    // A file may run a script that measures the page, everything opened; the browser's own window cannot be as narrow.
+    let measure = "<script>for (const one of document.querySelectorAll('details')) one.open = true;
+        parent.postMessage('measured ' + document.documentElement.scrollWidth + ' of ' + innerWidth, '*')</script>";
+    let frame = "<title></title><script>onmessage = event => document.title = event.data</script>
+        <iframe src=docs.html style='width: 360px; height: 740px; border: 0'></iframe>";
+    place.write(
+        "docs.html",
+        &docs.replace("</html>", &format!("{measure}</html>")),
+    );
+    place.write("frame.html", frame);
+    let url = format!("file://{}", place.path("frame.html").display());
+    let page = Browser::new().dom(&url, 1_000, &[]).await;
+    let title = page.split("<title>measured ").nth(1).unwrap();
+    let (needed, width) = title
+        .split("</title>")
+        .next()
+        .unwrap()
+        .split_once(" of ")
+        .unwrap();
+    let [needed, width] = [needed, width].map(|pixels| pixels.parse::<u32>().unwrap());
+    assert!(width <= 360 && needed <= width, "{needed} of {width} pixels");
+    service.stop().await;
+}

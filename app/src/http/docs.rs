@@ -13,7 +13,8 @@ details{border-bottom:1px solid #8883}\
 details>div{padding:0 0 1rem 1.2rem}\
 code,pre{font:13px/1.45 ui-monospace,monospace}\
 b.method{display:inline-block;min-width:4.5rem;font:600 13px ui-monospace,monospace}\
-table{border-collapse:collapse}\
+table{border-collapse:collapse;display:block;overflow-x:auto}\
+code,a,summary{overflow-wrap:anywhere}\
 td,th{text-align:left;vertical-align:top;padding:.15rem .9rem .15rem 0;font-weight:normal}\
 th{opacity:.7}\
 small{opacity:.7}";

@@ -107,6 +107,60 @@ fn resident_memory() -> Option<f64> {
     Some(kib * 1024.0)
 }
 
+/// What is looked up when somebody asks, or when the databases are examined.
+const GAUGES: &[(&str, &str)] = &[
+    ("cutover_pool_connections_max", "Connections that a pool may have"),
+    ("cutover_pool_connections", "Connections that a pool has"),
+    (
+        "cutover_pool_connections_in_use",
+        "Connections of a pool that are in use",
+    ),
+    (
+        "cutover_pool_waiting",
+        "Callers that wait for a connection of a pool",
+    ),
+    ("cutover_job_last_run_timestamp_seconds", "When a job ran last"),
+    (
+        "cutover_job_last_run_succeeded",
+        "Whether a job's last run succeeded",
+    ),
+    (
+        "cutover_integrity_checked_timestamp_seconds",
+        "When the databases were examined last",
+    ),
+    ("cutover_integrity_seconds", "How long that examination took"),
+    (
+        "cutover_orphan_rows",
+        "Rows that refer to a row that is not there",
+    ),
+    (
+        "cutover_rule_breaking_rows",
+        "Rows that break a rule of their columns",
+    ),
+    (
+        "cutover_schema_version",
+        "The version that a context's schema has",
+    ),
+    ("cutover_schema_head", "The newest version of a context's schema"),
+    (
+        "cutover_repository_on_postgres",
+        "Whether a repository runs on PostgreSQL",
+    ),
+    ("cutover_table_rows", "Rows of a table"),
+    (
+        "cutover_table_copied_timestamp_seconds",
+        "When a table was copied last",
+    ),
+    (
+        "cutover_table_verified_timestamp_seconds",
+        "When a table was verified last",
+    ),
+    (
+        "cutover_table_carried_rows",
+        "Rows that a table's last copy carried over",
+    ),
+];
+
 fn describe() {
     describe_counter!(REQUESTS, "Requests answered");
     describe_histogram!(
@@ -132,6 +186,13 @@ fn describe() {
     describe_counter!(watch::ERRORS, "Repositories' calls that failed");
     describe_gauge!("cutover_build_info", "The program's version; always 1");
     describe_gauge!("process_resident_memory_bytes", Unit::Bytes, "Resident memory");
+    describe_counter!(
+        "cutover_trace_spans_dropped_total",
+        "Spans that no collector took"
+    );
+    for (name, text) in GAUGES {
+        describe_gauge!(*name, *text);
+    }
 }
 
 /// How long a repository's calls on a backend took.
