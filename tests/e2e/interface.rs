@@ -319,7 +319,7 @@ async fn synths(talk: &mut Conversation<'_>) {
     object.insert("deficiencias".to_owned(), Value::Null);
     object.insert("observables".to_owned(), json!({"motor_ability": 0.5}));
     let formatted = json!({"key": "motor_ability", "name": "Capacidade Motora", "value": 0.5, "label": "Médio",
-        "description": "Facilidade de interação física com interfaces"});
+        "description": "Habilidade física para interação com dispositivos"});
     object.insert(
         "simulation_attributes".to_owned(),
         json!({"observables_formatted": [formatted], "raw": {"motor_ability": 0.5}}),

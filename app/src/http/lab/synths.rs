@@ -492,27 +492,27 @@ const OBSERVABLES: [(&str, &str, &str); 5] = [
     (
         "digital_literacy",
         "Literacia Digital",
-        "Facilidade no uso de tecnologias digitais",
+        "Familiaridade com tecnologia e interfaces digitais",
     ),
     (
         "similar_tool_experience",
         "Experiência com Ferramentas Similares",
-        "Uso anterior de ferramentas parecidas",
+        "Uso prévio de ferramentas ou produtos parecidos",
     ),
     (
         "motor_ability",
         "Capacidade Motora",
-        "Facilidade de interação física com interfaces",
+        "Habilidade física para interação com dispositivos",
     ),
     (
         "time_availability",
         "Disponibilidade de Tempo",
-        "Tempo disponível para aprender e usar",
+        "Tempo típico disponível para uso do produto",
     ),
     (
         "domain_expertise",
         "Conhecimento do Domínio",
-        "Conhecimento do assunto da funcionalidade",
+        "Expertise na área de atuação do produto",
     ),
 ];
 
