@@ -197,7 +197,8 @@ async fn on_both(test: impl AsyncFn(&Service) -> Vec<String>) {
 const PRICES: &str = r#"{"bars": [
         {"date": "2025-08-14", "open": 578.0, "high": 583.0, "low": 577.0, "close": 580.0},
         {"date": "2025-08-15", "open": 580.5, "high": 584.0, "low": 579.0, "close": 581.9},
-        {"date": "2025-08-16", "open": 580.5, "high": 584.0, "low": 579.0, "close": 581.9}],
+        {"date": "2025-08-16", "open": 580.5, "high": 584.0, "low": 579.0, "close": 581.9},
+        {"date": "2025-08-18", "open": 10, "high": 60, "low": 9, "close": 40}],
     "prices": [
         {"date": "2025-08-15", "checkpoint": "noon", "price": 581.25},
         {"date": "2025-08-15", "checkpoint": "twoPM", "price": 581.5},
@@ -239,8 +240,17 @@ async fn days_are_written_read_and_derived() {
         assert_eq!((&wiped["close"], &wiped["locked"], &wiped["rangeHit"], &wiped["bias"]), (&Value::Null, &Value::Null, &Value::Null, &json!("Down")));
         post("/market/recompute/2025-08-15", json!({})).await.with(200);
         let missing = post("/market/recompute/2025-08-20", json!({})).await.with(404).json();
-        assert_eq!(missing["error"]["details"]["action"], "recompute");
-        assert_eq!(missing["error"]["type"], "DataNotFoundException");
+        assert_eq!(
+            missing["error"],
+            json!({"message": "No prediction found for 2025-08-20", "type": "DataNotFoundException",
+                "details": {"date": "2025-08-20", "action": "recompute"}})
+        );
+        let missing = service.get("/market/day/2025-08-20").await.with(404).json();
+        assert_eq!(
+            missing["error"],
+            json!({"message": "No prediction data found for 2025-08-20", "type": "DataNotFoundException",
+                "details": {"date": "2025-08-20", "hint": "Try entering a prediction for this date first"}})
+        );
         // Checks of the schema come before those of the path.
         post("/market/log/midnight", json!({})).await.with(422);
         let wrong = post("/market/log/midnight", json!({"date": "2025-08-15", "checkpoint": "x", "price": 1})).await.with(400).json();
@@ -252,6 +262,14 @@ async fn days_are_written_read_and_derived() {
         let below = post("/market/prediction", json!({"date": "2025-08-19", "preMarket": -0.0})).await.with(200);
         assert!(below.text().contains("\"preMarket\":0.0"), "{}", below.text());
         post("/market/prediction", json!({"date": "2025-08-18", "notes": "a\u{0}b"})).await.with(422);
+        let no_price = service.get("/market/suggestions/2025-08-15").await.with(400).json();
+        assert_eq!(
+            no_price["error"],
+            json!({"message": "Insufficient price data to generate suggestions", "type": "ValidationException",
+                "details": {"date": "2025-08-15", "missing": "Need at least one price point or prediction range"}})
+        );
+        let no_day = service.get("/market/suggestions/2025-08-20").await.with(404).json();
+        assert_eq!(no_day["error"]["details"]["hint"], "Create a prediction for this date first");
         for (path, status) in [
             ("/market/day/2025-08-19", 200),
             ("/market/day/2025-08-18", 404),
@@ -339,11 +357,17 @@ async fn the_tests_of_the_original_pass() {
         assert_eq!((&done["total_dates"], &done["successful_updates"], &done["failed_updates"]), (&json!(2), &json!(2), &json!(0)));
         all.push(done.to_string());
         let none = post("/market/admin/refresh-official-prices/2025-08-17").await.with(404).json();
-        assert!(none["detail"].as_str().unwrap().contains("No official price data available"));
+        let text = "No official price data available for SPY on 2025-08-17";
+        assert_eq!(none, json!({"error": {"message": text, "type": "HTTPException", "details": {}}, "detail": text}));
+        // There is a bar, and none of its prices can be one.
+        let odd = post("/market/admin/refresh-official-prices/2025-08-18").await.with(200).json();
+        assert_eq!((&odd["prices_updated"], &odd["total_updates"]), (&json!([]), &json!(0)));
+        let failed = post("/market/admin/refresh-official-prices-range?start_date=2025-08-17&end_date=2025-08-17").await.with(200).json();
+        assert_eq!(failed["results"], json!([{"date": "2025-08-17", "status": "failed", "error": text}]));
         let wrong = post("/market/admin/refresh-official-prices-range?start_date=2025-08-16&end_date=2025-08-15").await.with(400).json();
         assert!(wrong["detail"].as_str().unwrap().contains("start_date must be before or equal to end_date"));
         let large = post("/market/admin/refresh-official-prices-range?start_date=2025-01-01&end_date=2025-12-31").await.with(400).json();
-        assert!(large["detail"].as_str().unwrap().starts_with("Date range too large"));
+        assert_eq!(large["detail"], "Date range too large. Maximum 90 days allowed, got 365 days");
         service.post("/market/prediction", &json!({"date": "2025-08-15", "open": 1, "close": 2})).await.with(200);
         let forced = post("/market/admin/refresh-official-prices/2025-08-15?force=true").await.with(200).json();
         assert_eq!((&forced["total_updates"], &forced["prices_updated"][1]), (&json!(4), &json!({"checkpoint": "close", "price": 581.9, "previous_price": 2.0})));
@@ -373,9 +397,8 @@ async fn jobs_are_run_by_hand_and_shown() {
         };
         let done = trigger("capture_noon").await.with(200).json();
         assert_eq!(
-            (&done["status"], &done["job"]),
-            (&json!("success"), &json!("capture_noon")),
-            "{done}"
+            done,
+            json!({"status": "success", "job": "capture_noon", "action": "captured noon price"})
         );
         assert_eq!(trigger("daily_cleanup").await.with(200).json()["status"], "error");
         trigger("ai_predict_0830").await.with(404);

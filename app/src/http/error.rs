@@ -283,6 +283,7 @@ mod tests {
     #[tokio::test]
     async fn a_panic_is_told_in_the_form_of_its_context_and_not_what_it_said() {
         let internal = "An unexpected error occurred";
+        let of_market = "An unexpected error occurred. Please try again later.";
         for (path, expected) in [
             (
                 "/lab/synths/x",
@@ -291,8 +292,8 @@ mod tests {
             ("/writer/api/files/x", json!({"detail": "Internal Server Error"})),
             (
                 "/market/day/x",
-                json!({"error": {"message": internal, "type": "InternalServerError",
-                    "details": {"hint": "The log of the service says more"}}, "detail": internal}),
+                json!({"error": {"message": of_market, "type": "InternalServerError",
+                    "details": {"hint": "Check server logs for more information"}}, "detail": of_market}),
             ),
         ] {
             let response = Envelope::of(path).panicked(&"a secret");

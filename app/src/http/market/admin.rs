@@ -472,7 +472,7 @@ async fn refresh_official_range(
             Ok(update) => {
                 json!({ "date": day.to_string(), "status": "success", "updates_count": update.set.len() })
             }
-            Err(error) => json!({ "date": day.to_string(), "status": "error", "error": error.to_string() }),
+            Err(error) => json!({ "date": day.to_string(), "status": "failed", "error": error.to_string() }),
         })
         .collect();
     Ok(Json(MarketOfficialRange {

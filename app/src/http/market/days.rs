@@ -437,13 +437,7 @@ async fn recompute(State(app): State<App>, Key(date): Key) -> Result<Json<Market
     let mut mistakes = Mistakes::default();
     let day = path_day("date", &date, &mut mistakes);
     let day = mistakes.finish(day)?;
-    let row = market(&app).recompute(day).await.map_err(|error| {
-        let mut error = MarketHttpError::from(error);
-        if let MarketHttpError::Failed(StatusCode::NOT_FOUND, _, _, details) = &mut error {
-            details["action"] = "recompute".into();
-        }
-        error
-    })?;
+    let row = market(&app).recompute(day).await?;
     Ok(shown(&app, row))
 }
 

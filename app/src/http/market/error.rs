@@ -57,8 +57,8 @@ impl MarketHttpError {
 
     /// Something is wrong in this service.
     pub(in crate::http) fn internal() -> Self {
-        let message = "An unexpected error occurred".to_owned();
-        let details = json!({ "hint": "The log of the service says more" });
+        let message = "An unexpected error occurred. Please try again later.".to_owned();
+        let details = json!({ "hint": "Check server logs for more information" });
         Self::Failed(
             StatusCode::INTERNAL_SERVER_ERROR,
             "InternalServerError",
@@ -91,8 +91,18 @@ impl From<MarketError> for MarketHttpError {
                 let details = json!({ "date": day.to_string(), "hint": hint });
                 Self::Failed(StatusCode::NOT_FOUND, "DataNotFoundException", message, details)
             }
+            MarketError::NothingToDerive(day) => {
+                let details = json!({ "date": day.to_string(), "action": "recompute" });
+                Self::Failed(StatusCode::NOT_FOUND, "DataNotFoundException", message, details)
+            }
+            MarketError::NoPrices { .. } => Self::plain(StatusCode::NOT_FOUND, message),
             MarketError::Unusable(_) => {
                 Self::Failed(StatusCode::BAD_REQUEST, "ValidationException", message, json!({}))
+            }
+            MarketError::NoPrice(day) => {
+                let missing = "Need at least one price point or prediction range";
+                let details = json!({ "date": day.to_string(), "missing": missing });
+                Self::Failed(StatusCode::BAD_REQUEST, "ValidationException", message, details)
             }
             MarketError::Refused(_) => Self::plain(StatusCode::BAD_REQUEST, message),
             MarketError::Locked(day) => {

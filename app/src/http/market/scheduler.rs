@@ -140,6 +140,19 @@ fn name(job: Job) -> &'static str {
     }
 }
 
+/// What a run by hand says that it did.
+fn action(job: Job) -> &'static str {
+    match job {
+        Job::AiPredict => "generated AI predictions",
+        Job::CapturePremarket => "captured premarket price",
+        Job::CaptureOpen => "captured open price",
+        Job::CaptureNoon => "captured noon price",
+        Job::CaptureTwoPm => "captured 2PM price",
+        Job::CaptureClose => "captured close price",
+        Job::DailyCleanup => "cleaned up",
+    }
+}
+
 fn trigger_text(job: Job) -> String {
     let (hour, minute) = job.time();
     let days = if job == Job::DailyCleanup { "*" } else { "mon-fri" };
@@ -246,7 +259,7 @@ async fn trigger(State(app): State<App>, Key(id): Key) -> Result<Json<MarketTrig
             status: "error",
             job: None,
             action: None,
-            message: Some("daily_cleanup cannot be triggered by hand"),
+            message: Some("Unknown job: daily_cleanup"),
         }));
     }
     let report = scheduler.trigger(job).await?;
@@ -254,13 +267,13 @@ async fn trigger(State(app): State<App>, Key(id): Key) -> Result<Json<MarketTrig
         let text = report.error.unwrap_or_default();
         return Err(MarketHttpError::plain(
             StatusCode::INTERNAL_SERVER_ERROR,
-            format!("Job {id} failed: {text}"),
+            format!("Job execution failed: {text}"),
         ));
     }
     Ok(Json(MarketTriggered {
         status: "success",
         job: Some(job.as_str()),
-        action: Some(name(job)),
+        action: Some(action(job)),
         message: None,
     }))
 }

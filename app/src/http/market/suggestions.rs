@@ -128,7 +128,7 @@ impl From<Suggestion> for MarketSuggestion {
 
 /// What is said instead of trades at a price below zero.
 fn message(suggested: &Suggested) -> Option<&'static str> {
-    (suggested.price < 0.0).then_some("No suggestions: the current price is below zero")
+    (suggested.price < 0.0).then_some("Unable to generate suggestions with current data")
 }
 
 async fn suggested(app: &App, date: &str) -> Result<(String, Suggested), MarketHttpError> {

@@ -54,7 +54,7 @@ impl Market {
     async fn store(&self, day: Day, change: &DayChange) -> Result<DayStored, MarketError> {
         match self.change(day, change).await? {
             DayOutcome::Stored(stored) => Ok(*stored),
-            DayOutcome::Missing => Err(no_row(day)),
+            DayOutcome::Missing => Err(MarketError::NothingToDerive(day)),
             DayOutcome::Locked => Err(MarketError::Locked(day)),
         }
     }
@@ -69,7 +69,7 @@ impl Market {
     pub async fn day(&self, day: Day) -> Result<DailyPrediction, MarketError> {
         self.complete_if_today(day).await;
         let row = self.repositories.daily_predictions.get(day).await?;
-        row.ok_or_else(|| no_row(day))
+        row.ok_or_else(|| no_row(day, "Try entering a prediction for this date first"))
     }
 
     /// Keeps and logs a price that somebody tells.
@@ -96,12 +96,9 @@ impl Market {
     /// The trades that fit a day.
     pub async fn suggestions(&self, day: Day) -> Result<Suggested, MarketError> {
         let days = &self.repositories.daily_predictions;
-        let row = days.get(day).await?.ok_or_else(|| no_row(day))?;
-        let price = current_price(&row.fields).ok_or_else(|| {
-            MarketError::Unusable(format!(
-                "No usable price for {day}: neither a price nor a band is known"
-            ))
-        })?;
+        let row = days.get(day).await?;
+        let row = row.ok_or_else(|| no_row(day, "Create a prediction for this date first"))?;
+        let price = current_price(&row.fields).ok_or(MarketError::NoPrice(day))?;
         if price < 0.0 {
             return Ok(Suggested {
                 price,
@@ -148,10 +145,10 @@ impl Market {
 /// 0001-01-01.
 const FIRST_DAY: i64 = -719_162;
 
-pub(super) fn no_row(day: Day) -> MarketError {
+fn no_row(day: Day, hint: &'static str) -> MarketError {
     MarketError::NotFound {
-        message: format!("No prediction found for {day}"),
+        message: format!("No prediction data found for {day}"),
         day,
-        hint: "Create a prediction for this day first",
+        hint,
     }
 }

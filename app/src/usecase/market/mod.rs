@@ -39,9 +39,23 @@ pub enum MarketError {
         /// What to do about it.
         hint: &'static str,
     },
+    /// A day whose outcome is to be derived anew is not there.
+    #[error("No prediction found for {0}")]
+    NothingToDerive(Day),
+    /// The price source has no prices of that day.
+    #[error("No official price data available for {symbol} on {day}")]
+    NoPrices {
+        /// The symbol that is tracked.
+        symbol: String,
+        /// The day.
+        day: Day,
+    },
     /// What is stored does not allow an answer.
     #[error("{0}")]
     Unusable(String),
+    /// What is stored of that day has no price that suggestions could begin with.
+    #[error("Insufficient price data to generate suggestions")]
+    NoPrice(Day),
     /// The request breaks a rule that its schema does not tell.
     #[error("{0}")]
     Refused(String),

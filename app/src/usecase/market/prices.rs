@@ -62,13 +62,16 @@ impl Market {
     /// Sets a day's official prices, those that are missing or all, and logs them.
     pub async fn refresh_official(&self, day: Day, force: bool) -> Result<OfficialUpdate, MarketError> {
         let prices = self.day_prices(day).await?;
-        let none = || MarketError::NotFound {
-            message: format!("No official price data available for {day}"),
+        let symbol = &self.rules.symbol;
+        let none = || MarketError::NoPrices {
+            symbol: symbol.clone(),
             day,
-            hint: "The market may have been closed on this day",
         };
-        // Without a daily bar there is neither an opening nor a close.
-        if prices.open.is_none() && prices.close.is_none() {
+        // Without a daily bar there is neither an opening nor a close; with one there are, but they may be none to believe.
+        let has_bar = prices.open.is_some()
+            || prices.close.is_some()
+            || !self.prices.bars(symbol, day, day).await?.is_empty();
+        if !has_bar {
             return Err(none());
         }
         match self.change(day, &DayChange::Official { prices, force }).await? {
@@ -90,7 +93,7 @@ impl Market {
         let length = range(from, to)?;
         if length > RANGE_DAYS_MAX {
             return Err(MarketError::Refused(format!(
-                "Date range too large: {length} days, at most {RANGE_DAYS_MAX} at once"
+                "Date range too large. Maximum {RANGE_DAYS_MAX} days allowed, got {length} days"
             )));
         }
         if !self.prices.is_configured() {
