@@ -179,7 +179,8 @@ impl<S: Send + Sync> FromRequestParts<S> for PathText {
     }
 }
 
-/// A key in a path. No stored key holds U+0000, which PostgreSQL could not even be asked about.
+/// A key in a path. No stored key holds U+0000, which PostgreSQL could not even be asked about: a character that no text has stands
+/// in its place.
 #[derive(Debug)]
 pub(super) struct Key(pub(super) String);
 
@@ -187,11 +188,7 @@ impl<S: Send + Sync> FromRequestParts<S> for Key {
     type Rejection = HttpError;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, HttpError> {
-        let key: String = named(parts, state).await?;
-        if key.contains('\0') {
-            return Err(HttpError::Detail(StatusCode::NOT_FOUND, "Not Found".to_owned()));
-        }
-        Ok(Self(key))
+        named(parts, state).await.map(|key: String| Self(askable(&key)))
     }
 }
 
@@ -204,15 +201,17 @@ impl<S: Send + Sync> FromRequestParts<S> for Keys {
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, HttpError> {
         let (first, second): (String, String) = named(parts, state).await?;
-        if first.contains('\0') || second.contains('\0') {
-            return Err(HttpError::Detail(StatusCode::NOT_FOUND, "Not Found".to_owned()));
-        }
-        Ok(Self(first, second))
+        Ok(Self(askable(&first), askable(&second)))
     }
 }
 
 /// What Unicode keeps from being a character. Unlike U+0000, PostgreSQL can be asked about it.
 const NO_CHARACTER: &str = "\u{FFFF}";
+
+/// A text that every store can be asked about.
+fn askable(text: &str) -> String {
+    text.replace('\0', NO_CHARACTER)
+}
 
 /// A request's query parameters; of a repeated one, the last.
 #[derive(Debug)]
@@ -242,7 +241,7 @@ impl Parameters {
 
     /// The text that rows must have. As in `Key`, one with U+0000 names nothing: a character that no text has stands in its place.
     pub(super) fn wanted(&self, name: &str) -> Option<String> {
-        self.text(name).map(|text| text.replace('\0', NO_CHARACTER))
+        self.text(name).map(askable)
     }
 
     /// A whole number in a range.
@@ -504,6 +503,27 @@ fn text(value: &Value, at: &[Value], length: Length, mistakes: &mut Mistakes) ->
             value,
             Some(json!({ "max_length": max })),
         );
+    }
+    Some(text.to_owned())
+}
+
+/// A text of a pattern, which `fits` knows.
+pub(super) fn text_of_pattern(
+    value: &Value,
+    at: &[Value],
+    pattern: &str,
+    fits: impl Fn(&str) -> bool,
+    mistakes: &mut Mistakes,
+) -> Option<String> {
+    let Some(text) = value.as_str() else {
+        mistakes.add("string_type", at, "Input should be a valid string", value, None);
+        return None;
+    };
+    if !fits(text) {
+        let message = format!("String should match pattern '{pattern}'");
+        let context = Some(json!({ "pattern": pattern }));
+        mistakes.add("string_pattern_mismatch", at, &message, value, context);
+        return None;
     }
     Some(text.to_owned())
 }

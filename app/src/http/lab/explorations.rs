@@ -10,7 +10,7 @@ use cutover_domain::lab::exploration::{
     ExplorationConfig, ExplorationGoal, NodeCounts, ScenarioNode, ScenarioResults, ScorecardParams,
 };
 use serde::Serialize;
-use serde_json::{Value, json};
+use serde_json::Value;
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -19,7 +19,7 @@ use super::stored::{Document, Scalar, Time, opt};
 use crate::http::App;
 use crate::http::error::{Failure, HttpError};
 use crate::http::json::Json;
-use crate::http::request::{Body, Fields, Key, Length, Mistakes};
+use crate::http::request::{Body, Fields, Key, Mistakes, text_of_pattern};
 use crate::usecase::lab::explorations::{Explorations, NewExploration, Tree};
 
 const TAG: &str = "Lab: explorations";
@@ -327,14 +327,11 @@ async fn start(
 impl ExplorationToStart {
     fn read(body: &Value, mistakes: &mut Mistakes) -> Option<Self> {
         let fields = Fields::of_body(body, mistakes)?;
-        let experiment_id = fields.text("experiment_id", Length::default(), mistakes);
-        if let Some(id) = experiment_id.as_deref().filter(|id| !is_experiment_id(id)) {
-            let pattern = "^exp_[a-f0-9]{8}$";
-            let message = format!("String should match pattern '{pattern}'");
-            let context = Some(json!({ "pattern": pattern }));
-            let at = fields.at("experiment_id");
-            mistakes.add("string_pattern_mismatch", &at, &message, &id.into(), context);
-        }
+        let experiment_id = fields.required("experiment_id", mistakes);
+        let experiment_id = experiment_id.and_then(|id| {
+            let (at, pattern) = (fields.at("experiment_id"), "^exp_[a-f0-9]{8}$");
+            text_of_pattern(id, &at, pattern, is_experiment_id, mistakes)
+        });
         let goal_value = fields.fraction("goal_value", mistakes);
         let default = ExplorationConfig::default();
         let beam_width = fields.integer("beam_width", 1..=10, default.beam_width, mistakes);

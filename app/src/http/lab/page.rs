@@ -4,10 +4,9 @@ use cutover_domain::lab::synth::SortDirection;
 use cutover_domain::stored::TextEnum as _;
 use cutover_ports::{Page, PageRequest};
 use serde::Serialize;
-use serde_json::json;
 use utoipa::ToSchema;
 
-use crate::http::request::{Mistakes, Parameters};
+use crate::http::request::{Mistakes, Parameters, text_of_pattern};
 
 /// Which page of a list.
 #[derive(Debug, utoipa::IntoParams)]
@@ -62,18 +61,14 @@ impl SortQuery {
     /// The order asked for.
     pub(super) fn read(parameters: &Parameters, mistakes: &mut Mistakes) -> Self {
         let text = |name: &str| parameters.text(name).map(str::to_owned);
-        let sort_order = text("sort_order").unwrap_or_else(|| "desc".to_owned());
-        if SortDirection::from_text(&sort_order).is_none() {
-            let at = ["query".into(), "sort_order".into()];
-            let pattern = "^(asc|desc)$";
-            let message = format!("String should match pattern '{pattern}'");
-            let context = Some(json!({ "pattern": pattern }));
-            let input = sort_order.as_str().into();
-            mistakes.add("string_pattern_mismatch", &at, &message, &input, context);
-        }
+        let sort_order = parameters.text("sort_order").and_then(|order| {
+            let (at, pattern) = (["query".into(), "sort_order".into()], "^(asc|desc)$");
+            let fits = |order: &str| SortDirection::from_text(order).is_some();
+            text_of_pattern(&order.into(), &at, pattern, fits, mistakes)
+        });
         Self {
             sort_by: text("sort_by"),
-            sort_order,
+            sort_order: sort_order.unwrap_or_else(|| "desc".to_owned()),
         }
     }
 

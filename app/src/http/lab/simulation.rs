@@ -545,9 +545,11 @@ impl SimulationsToCompare {
         let fields = Fields::of_body(body, mistakes)?;
         let value = fields.required("simulation_ids", mistakes)?;
         let simulation_ids = fields.texts("simulation_ids", mistakes);
-        let count = value.as_array().map_or(0, Vec::len);
+        let count = simulation_ids.len();
         let at = fields.at("simulation_ids");
-        if value.is_array() && count < 2 {
+        if value.as_array().is_none_or(|items| items.len() > count) {
+            // What is wrong with the items is told already.
+        } else if count < 2 {
             let message = format!("List should have at least 2 items after validation, not {count}");
             let context = json!({ "field_type": "List", "min_length": 2, "actual_length": count });
             mistakes.add("too_short", &at, &message, value, Some(context));

@@ -7,7 +7,7 @@ use axum::http::StatusCode;
 use cutover_domain::lab::synth::SynthSummary;
 use cutover_domain::lab::synth_group::is_group_id;
 use serde::Serialize;
-use serde_json::{Value, json};
+use serde_json::Value;
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -17,7 +17,7 @@ use super::stored::Time;
 use crate::http::App;
 use crate::http::error::{Failure, HttpError};
 use crate::http::json::Json;
-use crate::http::request::{Body, Fields, Key, Length, Mistakes, Parameters};
+use crate::http::request::{Body, Fields, Key, Length, Mistakes, Parameters, text_of_pattern};
 use crate::usecase::lab::synth_groups::{CountedGroup, NewGroup, SynthGroups};
 
 const TAG: &str = "Lab: synth groups";
@@ -138,18 +138,10 @@ async fn create(
 impl SynthGroupToMake {
     fn read(body: &Value, mistakes: &mut Mistakes) -> Option<Self> {
         let fields = Fields::of_body(body, mistakes)?;
-        let id = fields.optional_text("id", Length::default(), mistakes);
-        if let Some(id) = id.as_deref().filter(|id| !is_group_id(id)) {
+        let id = fields.present("id").and_then(|id| {
             let pattern = "^grp_[a-f0-9]{8}$";
-            let message = format!("String should match pattern '{pattern}'");
-            mistakes.add(
-                "string_pattern_mismatch",
-                &fields.at("id"),
-                &message,
-                &id.into(),
-                Some(json!({ "pattern": pattern })),
-            );
-        }
+            text_of_pattern(id, &fields.at("id"), pattern, is_group_id, mistakes)
+        });
         let name = fields.text("name", Length::at_least(1), mistakes);
         let description = fields.optional_text("description", Length::default(), mistakes);
         Some(Self {

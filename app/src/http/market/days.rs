@@ -19,7 +19,7 @@ use super::read::{BodyValues as _, MarketBody, QueryValues as _, path_day};
 use super::stored::{day, flag, number, real, time};
 use crate::http::App;
 use crate::http::json::Json;
-use crate::http::request::{Fields, Key, Length, Mistakes, Parameters};
+use crate::http::request::{Fields, Length, Mistakes, Parameters, PathText};
 use crate::http::schema::{CheckpointName, StoredFlag, StoredNumber, StoredText};
 
 const TAG: &str = "Market: days";
@@ -129,8 +129,20 @@ impl MarketDayToWrite {
     }
 
     fn read(fields: &Fields<'_>, mistakes: &mut Mistakes) -> Self {
+        let text = |name, mistakes: &mut Mistakes| fields.optional_text(name, Length::default(), mistakes);
+        // Mistakes are told in the order of the fields.
         Self {
             date: fields.day("date", mistakes),
+            pre_market: fields.optional_number("preMarket", mistakes),
+            pred_low: fields.optional_number("predLow", mistakes),
+            pred_high: fields.optional_number("predHigh", mistakes),
+            source: text("source", mistakes),
+            locked: fields.optional_flag("locked", mistakes),
+            bias: text("bias", mistakes),
+            vol_ctx: text("volCtx", mistakes),
+            day_type: text("dayType", mistakes),
+            key_levels: text("keyLevels", mistakes),
+            notes: text("notes", mistakes),
             open: fields.optional_number("open", mistakes),
             noon: fields.optional_number("noon", mistakes),
             two_pm: fields.optional_number("twoPM", mistakes),
@@ -139,9 +151,6 @@ impl MarketDayToWrite {
             realized_high: fields.optional_number("realizedHigh", mistakes),
             range_hit: fields.optional_flag("rangeHit", mistakes),
             abs_error_to_close: fields.optional_number("absErrorToClose", mistakes),
-            source: fields.optional_text("source", Length::default(), mistakes),
-            locked: fields.optional_flag("locked", mistakes),
-            ..Self::read_inputs(fields, mistakes)
         }
     }
 
@@ -300,7 +309,7 @@ async fn write(
 )]
 async fn write_inputs(
     State(app): State<App>,
-    Key(date): Key,
+    PathText(date): PathText,
     MarketBody(body): MarketBody,
 ) -> Result<Json<MarketDay>, MarketHttpError> {
     let mut mistakes = Mistakes::default();
@@ -320,7 +329,7 @@ async fn write_inputs(
     params(("day" = String, Path, format = Date, description = "The day.")),
     responses((status = 200, body = MarketDay), (status = 404, body = MarketFailure))
 )]
-async fn read(State(app): State<App>, Key(date): Key) -> Result<Json<MarketDay>, MarketHttpError> {
+async fn read(State(app): State<App>, PathText(date): PathText) -> Result<Json<MarketDay>, MarketHttpError> {
     let mut mistakes = Mistakes::default();
     let day = path_day("day", &date, &mut mistakes);
     let day = mistakes.finish(day)?;
@@ -361,7 +370,7 @@ fn checkpoint(name: &str) -> Result<Checkpoint, MarketHttpError> {
 )]
 async fn log(
     State(app): State<App>,
-    Key(name): Key,
+    PathText(name): PathText,
     MarketBody(body): MarketBody,
 ) -> Result<Json<MarketDone>, MarketHttpError> {
     let mut mistakes = Mistakes::default();
@@ -405,7 +414,7 @@ struct MarketPriceToCapture {
 )]
 async fn capture(
     State(app): State<App>,
-    Key(date): Key,
+    PathText(date): PathText,
     MarketBody(body): MarketBody,
 ) -> Result<Json<MarketDone>, MarketHttpError> {
     let mut mistakes = Mistakes::default();
@@ -433,7 +442,10 @@ async fn capture(
     params(("date" = String, Path, format = Date, description = "The day.")),
     responses((status = 200, body = MarketDay), (status = 404, body = MarketFailure))
 )]
-async fn recompute(State(app): State<App>, Key(date): Key) -> Result<Json<MarketDay>, MarketHttpError> {
+async fn recompute(
+    State(app): State<App>,
+    PathText(date): PathText,
+) -> Result<Json<MarketDay>, MarketHttpError> {
     let mut mistakes = Mistakes::default();
     let day = path_day("date", &date, &mut mistakes);
     let day = mistakes.finish(day)?;
