@@ -274,7 +274,7 @@ async fn days_are_written_read_and_derived() {
             ("/market/day/2025-08-19", 200),
             ("/market/day/2025-08-18", 404),
             ("/market/day/2025-02-30", 422),
-            ("/market/day/%00", 404),
+            ("/market/day/%00", 422),
             ("/market/history?limit=x", 422),
             ("/market/history?limit=1&offset=99999999999999999999", 422),
             ("/market/nowhere", 404),

@@ -181,3 +181,101 @@ async fn numbers_and_days_are_read_as_the_originals_framework_does() {
     );
     service.stop().await;
 }
+
+#[tokio::test]
+async fn a_path_is_what_its_escapes_stand_for() {
+    let place = Place::new();
+    let service = place.serve(&[]).await;
+    for (method, path, status) in [
+        ("GET", "/lab/%65xperiments/list?limit=%31", 200),
+        ("GET", "/market/day/2026%2F01", 404),
+        ("GET", "/market/day/5%00", 422),
+        ("GET", "/lab/experiments/%00/documents", 200),
+        ("GET", "/lab/synths/%ff", 404),
+        ("GET", "/writer/api/files/%ff", 404),
+        ("GET", "/lab/nowhere/", 404),
+        ("PUT", "/lab/experiments/x/scorecard/y/", 404),
+    ] {
+        service.ask(method, path, None).await.with(status);
+    }
+    let unknown = service
+        .get("/writer/api/conversations/%ff")
+        .await
+        .with(422)
+        .json();
+    assert_eq!(unknown, json!({"detail": "Invalid UUID format"}));
+    for (method, path, target) in [
+        (
+            "GET",
+            "/lab/experiments/list/?limit=1",
+            "/lab/experiments/list?limit=1",
+        ),
+        ("POST", "/lab/experiments/", "/lab/experiments"),
+        ("DELETE", "/lab/synth-groups/grp%31/", "/lab/synth-groups/grp1"),
+        ("GET", "/writer/api/conversations/", "/writer/api/conversations"),
+    ] {
+        let answer = service.ask(method, path, None).await.with(307);
+        let location = format!("location: {target}");
+        assert!(
+            answer.headers.lines().any(|line| line == location),
+            "{}",
+            answer.headers
+        );
+    }
+    service.stop().await;
+}
+
+#[tokio::test]
+async fn mistakes_are_told_in_the_order_of_the_fields_and_one_for_each() {
+    let place = Place::new();
+    let service = place.serve(&[]).await;
+    let kinds = |refusal: &Value| -> Vec<String> {
+        let mistakes = refusal["detail"].as_array().unwrap().iter();
+        mistakes
+            .map(|mistake| {
+                format!(
+                    "{} {}",
+                    mistake["loc"][1].as_str().unwrap(),
+                    mistake["type"].as_str().unwrap()
+                )
+            })
+            .collect()
+    };
+    let wrong = json!({"date": "2024-01-02", "predLow": "x", "locked": "x", "open": "y", "bias": 5});
+    let refusal = service.post("/market/prediction", &wrong).await.with(422).json();
+    assert_eq!(
+        kinds(&refusal),
+        [
+            "predLow float_parsing",
+            "locked bool_parsing",
+            "bias string_type",
+            "open float_parsing"
+        ]
+    );
+    for (path, body, expected) in [
+        (
+            "/lab/simulation/simulations/compare",
+            json!({"simulation_ids": [null]}),
+            "simulation_ids string_type",
+        ),
+        (
+            "/lab/simulation/simulations/compare",
+            json!({"simulation_ids": ["a"]}),
+            "simulation_ids too_short",
+        ),
+        (
+            "/lab/synth-groups",
+            json!({"id": "grp_\u{0}", "name": "n"}),
+            "id string_pattern_mismatch",
+        ),
+        (
+            "/lab/explorations",
+            json!({"experiment_id": "exp_\u{0}", "goal_value": 1}),
+            "experiment_id string_pattern_mismatch",
+        ),
+    ] {
+        let refusal = service.post(path, &body).await.with(422).json();
+        assert_eq!(kinds(&refusal), [expected], "{body}");
+    }
+    service.stop().await;
+}

@@ -422,13 +422,19 @@ async fn uploads_are_stored_and_told_again() {
             .json();
         assert_eq!(again["filename"], "unknown");
         assert_eq!(uploaded(place), [again["id"].as_str().unwrap()]);
-        for unknown in [UNKNOWN, "upload", "%00", "..%2f..%2fcutover.db", "a%27--"] {
+        for unknown in [UNKNOWN, "upload", "%00", "..", "%2e%2e", "%ff", "a%27--"] {
             let answer = service
                 .get(&format!("/writer/api/files/{unknown}"))
                 .await
                 .with(404);
             assert_detail(&answer, "Resource not found");
         }
+        // An escaped slash is one.
+        let answer = service
+            .get("/writer/api/files/..%2f..%2fcutover.db")
+            .await
+            .with(404);
+        assert_detail(&answer, "Not Found");
     })
     .await;
 }

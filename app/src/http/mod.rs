@@ -14,6 +14,7 @@ mod number;
 mod openapi;
 mod ops;
 mod page;
+mod paths;
 mod request;
 mod schema;
 mod serve;
@@ -39,6 +40,7 @@ use utoipa_axum::routes;
 use self::error::catch_panics;
 use self::limits::{Room, in_time, wait_for_room};
 pub use self::market::MarketService;
+use self::paths::with_plain_path;
 pub use self::serve::serve;
 use crate::config::{Config, OpsConfig};
 use crate::integrity::Examinations;
@@ -151,7 +153,7 @@ fn described(contexts: &[&str], market_origin: &str, ops: &OpsConfig) -> OpenApi
 /// The service's routes.
 pub fn router(app: App) -> Router {
     let config = app.observed.config.server.clone();
-    openapi::describe(described(
+    let routes = openapi::describe(described(
         &app.contexts,
         &app.market.frontend_origin,
         &app.observed.config.ops,
@@ -172,7 +174,11 @@ pub fn router(app: App) -> Router {
             .on_failure(DefaultOnFailure::new().level(Level::WARN)),
     )
     .layer(SetRequestIdLayer::x_request_id(MakeRequestUuid))
-    .layer(MapRequestLayer::new(without_unusable_id))
+    .layer(MapRequestLayer::new(without_unusable_id));
+    // A layer of the routes themselves would come after the choice of one.
+    Router::new()
+        .fallback_service(routes)
+        .layer(MapRequestLayer::new(with_plain_path))
 }
 
 /// The name of the header with a request's id.

@@ -13,6 +13,7 @@ mod stored;
 mod synth_groups;
 mod synths;
 
+use axum::extract::OriginalUri;
 use axum::routing::{MethodRouter, get};
 use serde::Serialize;
 use tower_http::cors::CorsLayer;
@@ -21,8 +22,9 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::App;
-use super::error::{unknown_method, unknown_path};
+use super::error::unknown_method;
 use super::json::Json;
+use super::paths::Paths;
 
 /// Every route beneath `/lab`.
 pub(super) fn router() -> OpenApiRouter<App> {
@@ -40,8 +42,9 @@ pub(super) fn router() -> OpenApiRouter<App> {
         .merge(synths::router())
         .merge(elsewhere::router())
         .split_for_parts();
+    let paths = Paths::new(document.paths.paths.keys());
     let routes = routes
-        .fallback(unknown_path)
+        .fallback(move |uri: OriginalUri| paths.lead_on("lab", uri))
         .method_not_allowed_fallback(unknown_method)
         // The original answers any origin, mistakes included.
         .layer(CorsLayer::permissive());

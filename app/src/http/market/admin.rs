@@ -18,7 +18,7 @@ use super::read::{QueryValues as _, path_day};
 use super::stored::{day, instant, number};
 use crate::http::App;
 use crate::http::json::Json;
-use crate::http::request::{Key, Mistakes, Parameters};
+use crate::http::request::{Mistakes, Parameters, PathText};
 use crate::http::schema::{StoredNumber, StoredText};
 use crate::usecase::market::prices::OfficialUpdate;
 
@@ -388,7 +388,7 @@ fn updated(update: &OfficialUpdate) -> Vec<MarketUpdatedPrice> {
 )]
 async fn refresh_official(
     State(app): State<App>,
-    Key(date): Key,
+    PathText(date): PathText,
     parameters: Parameters,
 ) -> Result<Json<MarketOfficialUpdate>, MarketHttpError> {
     let mut mistakes = Mistakes::default();
@@ -511,7 +511,7 @@ struct MarketActuals {
 )]
 async fn refresh_actuals(
     State(app): State<App>,
-    Key(date): Key,
+    PathText(date): PathText,
     parameters: Parameters,
 ) -> Result<Json<MarketActuals>, MarketHttpError> {
     let mut mistakes = Mistakes::default();

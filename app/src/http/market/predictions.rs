@@ -16,7 +16,7 @@ use super::read::{QueryValues as _, path_day};
 use super::stored::{day, flag, number, real, text_enum};
 use crate::http::App;
 use crate::http::json::Json;
-use crate::http::request::{Key, Mistakes, Parameters};
+use crate::http::request::{Mistakes, Parameters, PathText};
 use crate::http::schema::{StoredFlag, StoredNumber, StoredText};
 use crate::usecase::market::accuracy::Detailed;
 
@@ -138,7 +138,7 @@ fn context(predictions: &[AiPrediction]) -> String {
 )]
 async fn predictions(
     State(app): State<App>,
-    Key(date): Key,
+    PathText(date): PathText,
 ) -> Result<Json<MarketPredictions>, MarketHttpError> {
     let mut mistakes = Mistakes::default();
     let day = path_day("date", &date, &mut mistakes);
@@ -201,7 +201,7 @@ struct MarketBand {
 )]
 async fn predict(
     State(app): State<App>,
-    Key(date): Key,
+    PathText(date): PathText,
     parameters: Parameters,
 ) -> Result<Json<MarketBand>, MarketHttpError> {
     let mut mistakes = Mistakes::default();

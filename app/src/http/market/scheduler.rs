@@ -17,7 +17,7 @@ use super::error::{MarketFailure, MarketHttpError};
 use super::stored::{day, flag, number, text_enum, time};
 use crate::http::App;
 use crate::http::json::Json;
-use crate::http::request::Key;
+use crate::http::request::PathText;
 use crate::http::schema::{JobId, StoredFlag, StoredNumber, StoredText};
 
 const TAG: &str = "Market: jobs";
@@ -250,7 +250,10 @@ struct MarketTriggered {
     params(("job_id" = inline(JobId), Path, description = "The job's id.")),
     responses((status = 200, body = MarketTriggered), (status = 404, body = MarketFailure))
 )]
-async fn trigger(State(app): State<App>, Key(id): Key) -> Result<Json<MarketTriggered>, MarketHttpError> {
+async fn trigger(
+    State(app): State<App>,
+    PathText(id): PathText,
+) -> Result<Json<MarketTriggered>, MarketHttpError> {
     let scheduler = app.market.scheduler.as_deref().ok_or_else(no_scheduler)?;
     let job = Job::from_text(&id)
         .ok_or_else(|| MarketHttpError::plain(StatusCode::NOT_FOUND, format!("Job {id} not found")))?;

@@ -14,7 +14,7 @@ use super::market;
 use super::read::{QueryValues as _, path_day};
 use crate::http::App;
 use crate::http::json::Json;
-use crate::http::request::{Key, Mistakes, Parameters};
+use crate::http::request::{Mistakes, Parameters, PathText};
 use crate::http::schema::one_of;
 use crate::usecase::market::days::Suggested;
 
@@ -150,7 +150,7 @@ async fn suggested(app: &App, date: &str) -> Result<(String, Suggested), MarketH
 )]
 async fn suggestions(
     State(app): State<App>,
-    Key(date): Key,
+    PathText(date): PathText,
 ) -> Result<Json<MarketSuggestions>, MarketHttpError> {
     let (date, suggested) = suggested(&app, &date).await?;
     Ok(Json(MarketSuggestions {
@@ -310,7 +310,10 @@ impl MarketProfitCurve {
         (status = 404, body = MarketFailure)
     )
 )]
-async fn profits(State(app): State<App>, Key(date): Key) -> Result<Json<MarketProfits>, MarketHttpError> {
+async fn profits(
+    State(app): State<App>,
+    PathText(date): PathText,
+) -> Result<Json<MarketProfits>, MarketHttpError> {
     let (date, suggested) = suggested(&app, &date).await?;
     let curve = |trade: &Suggestion| MarketProfitCurve::of(trade, suggested.price);
     Ok(Json(MarketProfits {
@@ -383,7 +386,7 @@ struct MarketCurrentProfit {
 )]
 async fn current(
     State(app): State<App>,
-    Key(suggestion_id): Key,
+    PathText(suggestion_id): PathText,
     parameters: Parameters,
 ) -> Result<Json<MarketCurrentProfit>, MarketHttpError> {
     let mut mistakes = Mistakes::default();

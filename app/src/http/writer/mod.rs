@@ -8,8 +8,8 @@ mod stored;
 mod uploads;
 
 use axum::extract::OriginalUri;
-use axum::http::{HeaderValue, StatusCode, header};
-use axum::response::{IntoResponse, Redirect, Response};
+use axum::http::StatusCode;
+use axum::response::Redirect;
 use axum::routing::{MethodRouter, get};
 use cutover_ports::StoreError;
 use serde::Serialize;
@@ -18,7 +18,8 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::App;
-use super::error::{HttpError, unknown_method, unknown_path};
+use super::error::{HttpError, unknown_method};
+use super::paths::Paths;
 use crate::http::json::Json;
 use crate::usecase::UseCaseError;
 
@@ -34,6 +35,7 @@ pub(super) fn router() -> OpenApiRouter<App> {
         .merge(files::router())
         .merge(model::router())
         .split_for_parts();
+    let paths = Paths::new(document.paths.paths.keys());
     let routes = routes
         // Described with everything else.
         .route("/docs", get(async || Redirect::temporary("/docs")))
@@ -42,7 +44,7 @@ pub(super) fn router() -> OpenApiRouter<App> {
             "/openapi.json",
             get(async || Redirect::temporary("/openapi.json")),
         )
-        .fallback(unknown)
+        .fallback(move |uri: OriginalUri| paths.lead_on("writer", uri))
         .method_not_allowed_fallback(unknown_method);
     let mut router = OpenApiRouter::from(routes);
     *router.get_openapi_mut() = document;
@@ -82,33 +84,6 @@ async fn about() -> Json<WriterAbout> {
     })
 }
 
-/// There is no such path; if there is one without the slash at the end, that is where to go, as the original says.
-async fn unknown(OriginalUri(uri): OriginalUri) -> Response {
-    let path = uri.path();
-    let target = path.strip_suffix('/').filter(|path| is_known(path)).map(|path| {
-        let query = uri.query().map_or_else(String::new, |query| format!("?{query}"));
-        HeaderValue::try_from(format!("{path}{query}"))
-    });
-    match target {
-        Some(Ok(target)) => (StatusCode::TEMPORARY_REDIRECT, [(header::LOCATION, target)]).into_response(),
-        _ => unknown_path().await.into_response(),
-    }
-}
-
-/// Whether a path below `/writer` has operations.
-fn is_known(path: &str) -> bool {
-    let Some((_, path)) = path.split_once("/writer/") else {
-        return false;
-    };
-    let parts: Vec<&str> = path.split('/').collect();
-    matches!(
-        parts.as_slice(),
-        ["health" | "integrity"]
-            | ["api", "conversations" | "transcribe" | "generate"]
-            | ["api", "themes", "extract"]
-    ) || matches!(parts.as_slice(), ["api", "conversations" | "files", id] if !id.is_empty())
-}
-
 /// Refusals and failures in the original's one envelope.
 fn refuse(error: UseCaseError) -> HttpError {
     match error {
@@ -141,32 +116,4 @@ pub(super) fn internal() -> HttpError {
         StatusCode::INTERNAL_SERVER_ERROR,
         "Internal Server Error".to_owned(),
     )
-}
-
-#[cfg(test)]
-mod tests {
-    #[test]
-    fn only_paths_with_operations_are_known() {
-        for known in [
-            "/writer/api/conversations",
-            "/writer/api/conversations/x",
-            "/writer/api/files/x",
-            "/writer/health",
-            "/writer/api/themes/extract",
-        ] {
-            assert!(super::is_known(known), "{known}");
-        }
-        for other in [
-            "/writer",
-            "/writer/",
-            "/writer/api",
-            "/writer/api/files",
-            "/writer/api/files/",
-            "/writer/api/themes",
-            "/writer/api/conversations/x/y",
-            "//evil/api",
-        ] {
-            assert!(!super::is_known(other), "{other}");
-        }
-    }
 }
