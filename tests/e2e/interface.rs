@@ -651,3 +651,36 @@ async fn runs_are_compared_by_how_often_their_regions_fail() {
     on_file.stop().await;
     on_server.stop().await;
 }
+
+/// A round of one interview that is over.
+const ROUND: &str = r#"
+    INSERT INTO research_executions (exec_id, topic_name, status, synth_count, started_at)
+      VALUES ('batch_t_1', 't', 'completed', 1, '2026-01-01T12:00:00+00:00');
+    INSERT INTO transcripts (exec_id, synth_id, synth_name, turn_count, timestamp, status, messages)
+      VALUES ('batch_t_1', 'aaa111', 'Ana', 1, '2026-01-01T12:30:00+00:00', 'completed',
+      '[{"speaker": "Interviewer", "text": "Oi?", "internal_notes": "n"}, {"speaker": "Interviewee", "text": "Oi."}]')"#;
+
+#[tokio::test]
+async fn a_round_is_replayed_as_the_original_does() {
+    let (places, database) = ([Place::new(), Place::new()], lab_database().await);
+    let [on_file, on_server] = world::serve_on_both(&places, &database).await;
+    world::file(&places[0].path("cutover.db"))
+        .execute_batch(ROUND)
+        .unwrap();
+    database.connect().await.batch_execute(ROUND).await.unwrap();
+    let event = |turn: u8, speaker: &str, text: &str| {
+        let data = json!({"event_type": "message", "exec_id": "batch_t_1", "synth_id": "aaa111", "turn_number": turn,
+            "speaker": speaker, "text": text, "sentiment": null, "timestamp": "2026-01-01T12:30:00Z", "is_replay": true});
+        format!("event: message\ndata: {data}\n\n")
+    };
+    let events = [
+        event(1, "Interviewer", "Oi?"),
+        event(2, "Interviewee", "Oi."),
+        "event: execution_completed\ndata: {}\n\n".to_owned(),
+    ];
+    for service in [on_file, on_server] {
+        let answer = service.get("/lab/research/batch_t_1/stream").await.with(200);
+        assert_eq!(answer.text(), events.concat());
+        service.stop().await;
+    }
+}

@@ -354,9 +354,9 @@ async fn stream(State(app): State<App>, Key(exec_id): Key) -> Result<impl IntoRe
         };
         for (index, message) in messages.iter().enumerate() {
             let data = json!({
-                "exec_id": exec_id, "synth_id": synth.synth_id, "synth_name": synth.synth_name,
-                "turn_number": index / 2 + 1, "speaker": message.speaker, "text": message.text,
-                "internal_notes": message.internal_notes, "is_replay": true,
+                "event_type": "message", "exec_id": exec_id, "synth_id": synth.synth_id,
+                "turn_number": index + 1, "speaker": message.speaker, "text": message.text,
+                "sentiment": null, "timestamp": Time::from(&synth.timestamp), "is_replay": true,
             });
             events += "event: message\ndata: ";
             events += &data.to_string();
@@ -364,15 +364,7 @@ async fn stream(State(app): State<App>, Key(exec_id): Key) -> Result<impl IntoRe
         }
     }
     if execution.status.known().is_some_and(|status| status.is_final()) {
-        let data = json!({
-            "exec_id": exec_id,
-            "status": Scalar::of_enum(&execution.status),
-            "successful_count": opt::<_, Scalar>(execution.successful_count.as_ref()),
-            "failed_count": opt::<_, Scalar>(execution.failed_count.as_ref()),
-        });
-        events += "event: execution_completed\ndata: ";
-        events += &data.to_string();
-        events += "\n\n";
+        events += "event: execution_completed\ndata: {}\n\n";
     }
     let headers = [(CONTENT_TYPE, "text/event-stream"), (CACHE_CONTROL, "no-cache")];
     Ok((headers, events))
