@@ -279,3 +279,16 @@ async fn mistakes_are_told_in_the_order_of_the_fields_and_one_for_each() {
     }
     service.stop().await;
 }
+
+#[tokio::test]
+async fn a_float_is_spelled_as_in_python() {
+    let place = Place::new();
+    let service = place.serve(&[]).await;
+    let refusal = post_as(&service, "/writer/api/conversations", "", r#"{"title":1e1}"#).await;
+    assert!(refusal.text().contains(r#""input":10.0"#), "{}", refusal.text());
+    let small = r#"{"date":"2024-01-02","preMarket":1e-7,"open":0.00001}"#;
+    let day = post_as(&service, "/market/prediction", "", small).await.with(200);
+    assert!(day.text().contains(r#""preMarket":1e-07"#), "{}", day.text());
+    assert!(day.text().contains(r#""open":1e-05"#), "{}", day.text());
+    service.stop().await;
+}
