@@ -414,6 +414,17 @@ async fn uploads_are_stored_and_told_again() {
             let answer = send_file(service, UPLOAD, "a", kind, b"x").await.with(201).json();
             assert_eq!(answer["content_type"], kind);
         }
+        // A name that is not UTF-8 is still one.
+        let mut latin1 =
+            b"--edge\r\nContent-Disposition: form-data; name=\"file\"; filename=\"caf\xe9.txt\"\r\n".to_vec();
+        latin1.extend_from_slice(b"Content-Type: text/plain\r\n\r\nx\r\n--edge--\r\n");
+        let kind = "content-type: multipart/form-data; boundary=edge\r\n";
+        let made = service
+            .send(&request("POST", UPLOAD, kind, &latin1))
+            .await
+            .with(201)
+            .json();
+        assert_eq!(made["filename"], "caf\u{e9}.txt");
         // The folder may go while the service runs.
         std::fs::remove_dir_all(place.path("uploads")).unwrap();
         let again = send_file(service, UPLOAD, "", "text/plain", b"again")
@@ -479,6 +490,21 @@ async fn uploads_that_are_refused_leave_nothing() {
             let answer = service.send(&request("POST", UPLOAD, &kind, body)).await.with(400);
             assert!(answer.json()["detail"].is_string());
         }
+        for (kind, body, detail) in [
+            ("", &b"--edge\r\n"[..], "Missing boundary in multipart."),
+            (
+                "; boundary=edge",
+                b"--edge\r\nContent-Disposition: form-data\r\n\r\nx\r\n--edge--\r\n",
+                "The Content-Disposition header field \"name\" must be provided.",
+            ),
+        ] {
+            let kind = format!("content-type: multipart/form-data{kind}\r\n");
+            let answer = service.send(&request("POST", UPLOAD, &kind, body)).await.with(400);
+            assert_detail(&answer, detail);
+        }
+        let nothing = request("POST", UPLOAD, "content-type: multipart/form-data; boundary=edge\r\n", b"");
+        let nothing = service.send(&nothing).await.with(422).json();
+        assert_eq!(nothing["detail"][0]["type"], "missing");
         assert_eq!(uploaded(place), [""; 0]);
         let report = service.get("/writer/integrity").await.with(200).json();
         assert_eq!((&report["ok"], &report["files"]), (&json!(true), &json!(0)));

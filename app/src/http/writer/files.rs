@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use axum::body::Body;
+use axum::body::{Body, HttpBody as _};
 use axum::extract::multipart::{Field, Multipart};
 use axum::extract::{DefaultBodyLimit, FromRequest as _, Request, State};
 use axum::http::{StatusCode, header};
@@ -16,6 +16,7 @@ use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
+use super::disposition::{Disposition, latin1};
 use super::stored::of_number;
 use super::uploads::{Pending, Uploads};
 use super::{TAG, internal, refuse};
@@ -203,6 +204,9 @@ pub(super) async fn read_file(
     if !kind.is_some_and(|kind| kind.starts_with("multipart/form-data")) {
         return Err(no_file(None));
     }
+    if request.body().size_hint().exact() == Some(0) {
+        return Err(no_file(None));
+    }
     let whole = usize::try_from(FRAME_BYTES)
         .unwrap_or(usize::MAX)
         .saturating_add(limit);
@@ -210,11 +214,15 @@ pub(super) async fn read_file(
     let contents = Arc::new(AtomicU64::new(0));
     let mut multipart = Multipart::from_request(framed(request, Arc::clone(&contents)), &())
         .await
-        .map_err(|rejection| unread(rejection.status(), rejection.body_text()))?;
+        .map_err(|_| wrong("Missing boundary in multipart."))?;
     let mut found = Err(no_file(None));
     while let Some(mut field) = multipart.next_field().await.map_err(|error| broken(&error))? {
-        let is_file = field.name() == Some("file");
-        let Some(filename) = field.file_name().map(str::to_owned) else {
+        let disposition = field.headers().get(header::CONTENT_DISPOSITION);
+        let disposition = disposition.and_then(|header| Disposition::read(header.as_bytes()));
+        let disposition = disposition
+            .ok_or_else(|| wrong("The Content-Disposition header field \"name\" must be provided."))?;
+        let is_file = disposition.name == "file";
+        let Some(filename) = disposition.filename else {
             let text = read_text(&mut field, &contents).await?;
             if is_file {
                 found = Err(no_file(Some(&text)));
@@ -316,9 +324,12 @@ fn no_file(text: Option<&str>) -> HttpError {
 /// The type as it was written, parameters included; empty if there is none.
 fn content_type(field: &Field<'_>) -> String {
     let kind = field.headers().get(header::CONTENT_TYPE);
-    kind.map_or_else(String::new, |kind| {
-        String::from_utf8_lossy(kind.as_bytes()).into_owned()
-    })
+    kind.map_or_else(String::new, |kind| latin1(kind.as_bytes()))
+}
+
+/// A form that cannot be read, in the original's words.
+fn wrong(text: &str) -> HttpError {
+    HttpError::Detail(StatusCode::BAD_REQUEST, text.to_owned())
 }
 
 fn broken(error: &axum::extract::multipart::MultipartError) -> HttpError {

@@ -1,6 +1,7 @@
 //! The writer's interface, as its clients know it.
 
 mod conversations;
+mod disposition;
 mod files;
 mod integrity;
 mod model;
