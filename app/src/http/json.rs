@@ -49,6 +49,8 @@ impl Formatter for AsTheOriginals {
         {
             return self.write_f64(writer, number);
         }
+        // Whole numbers have one zero.
+        let number = if number == "-0" { "0" } else { number };
         writer.write_all(number.as_bytes())
     }
 }
@@ -93,6 +95,7 @@ mod tests {
             ("5e-324", "5e-324"),
             ("-0.0", "-0.0"),
             ("0.10", "0.1"),
+            ("-0", "0"),
             ("12345678901234567890", "12345678901234567890"),
             ("1e400", "1e+400"),
         ] {

@@ -6,6 +6,7 @@ mod health;
 mod integrity;
 mod job_status;
 mod json;
+mod json_mistake;
 mod lab;
 mod limits;
 mod market;

@@ -12,6 +12,7 @@ use serde::de::{DeserializeOwned, IgnoredAny};
 use serde_json::{Map, Value, json};
 
 use super::error::{HttpError, Mistake};
+use super::json_mistake;
 use super::number::{fraction, integer};
 
 /// What a request's body says: JSON if it is called so or called nothing at all, else a text, as which no object is read.
@@ -102,39 +103,26 @@ fn json_of(bytes: &[u8]) -> Result<Value, HttpError> {
 }
 
 fn no_json(error: &serde_json::Error, bytes: &[u8]) -> HttpError {
-    let cause = json!({ "error": error.to_string() });
-    let at = [Value::from("body"), place(error, bytes).into()];
+    let told = std::str::from_utf8(bytes).ok().and_then(json_mistake::first);
+    // What the original's reader would read has a place and words of this one.
+    let (place, reason) = match told {
+        Some((place, reason)) => (place, reason.to_owned()),
+        None => (place(error, bytes), error.to_string()),
+    };
     HttpError::Invalid(vec![mistake(
         "json_invalid",
-        &at,
+        &["body".into(), place.into()],
         "JSON decode error",
         &json!({}),
-        Some(cause),
+        Some(json!({ "error": reason })),
     )])
 }
 
-/// How many bytes stand before what is no JSON: all of them where something is missing at the end, and those before a word that is
-/// none.
+/// How many bytes stand before the place that an error tells.
 fn place(error: &serde_json::Error, bytes: &[u8]) -> usize {
-    let end = if error.is_eof() {
-        bytes.len()
-    } else {
-        let lines = bytes.split_inclusive(|byte| *byte == b'\n');
-        let before: usize = lines.take(error.line().saturating_sub(1)).map(<[u8]>::len).sum();
-        (before + error.column().saturating_sub(1)).min(bytes.len())
-    };
-    let letters = bytes[..end]
-        .iter()
-        .rev()
-        .take_while(|byte| byte.is_ascii_lowercase())
-        .count();
-    let word = &bytes[end - letters..end];
-    let is_cut = |whole: &str| word.len() < whole.len() && whole.as_bytes().starts_with(word);
-    if ["true", "false", "null"].into_iter().any(is_cut) {
-        end - letters
-    } else {
-        end
-    }
+    let lines = bytes.split_inclusive(|byte| *byte == b'\n');
+    let before: usize = lines.take(error.line().saturating_sub(1)).map(<[u8]>::len).sum();
+    (before + error.column().saturating_sub(1)).min(bytes.len())
 }
 
 /// The most values that a body may hold. A parsed value takes many times the room of its two or three bytes.
@@ -559,25 +547,6 @@ mod tests {
             "/",
         ] {
             assert!(!is_json(other), "{other}");
-        }
-    }
-
-    #[test]
-    fn what_is_no_json_is_told_with_its_place() {
-        for (body, expected) in [
-            (" ", 1),
-            ("nul", 0),
-            ("x", 0),
-            ("trux", 0),
-            (r#"{"title":"x",}"#, 13),
-            ("\n\n{\"title\":\n", 12),
-            (r#"{"title":"#, 9),
-            (r#"{"title": fals"#, 10),
-            (r#"{"a": 1x}"#, 7),
-            ("{\"a\": 1,\n  b}", 11),
-        ] {
-            let error = serde_json::from_str::<IgnoredAny>(body).unwrap_err();
-            assert_eq!(place(&error, body.as_bytes()), expected, "{body}: {error}");
         }
     }
 }

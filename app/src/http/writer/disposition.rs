@@ -142,7 +142,7 @@ mod tests {
                 Some("b"),
             ),
             (br#"form-data; name="file"; filename*=UTF-8''x"#, "file", None),
-            (br#"form-data; name='file'"#, "'file'", None),
+            (b"form-data; name='file'", "'file'", None),
         ] {
             let expected = Disposition {
                 name: name.to_owned(),
