@@ -292,3 +292,24 @@ async fn a_float_is_spelled_as_in_python() {
     assert!(day.text().contains(r#""open":1e-05"#), "{}", day.text());
     service.stop().await;
 }
+
+#[tokio::test]
+async fn only_a_browsers_question_about_options_is_answered() {
+    let place = Place::new();
+    let service = place.serve(&[]).await;
+    for path in ["/lab/experiments/list", "/market/history"] {
+        let refusal = service.ask("OPTIONS", path, None).await.with(405).json();
+        assert_eq!(refusal, json!({"detail": "Method Not Allowed"}), "{path}");
+        let headers = "origin: http://a\r\naccess-control-request-method: GET\r\n";
+        let answer = service
+            .send(&request("OPTIONS", path, headers, b""))
+            .await
+            .with(200);
+        assert!(
+            answer.headers.contains("access-control-allow-origin"),
+            "{}",
+            answer.headers
+        );
+    }
+    service.stop().await;
+}

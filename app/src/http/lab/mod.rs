@@ -14,6 +14,7 @@ mod synth_groups;
 mod synths;
 
 use axum::extract::OriginalUri;
+use axum::middleware::from_fn;
 use axum::routing::{MethodRouter, get};
 use serde::Serialize;
 use tower_http::cors::CorsLayer;
@@ -22,7 +23,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::App;
-use super::error::unknown_method;
+use super::error::{only_preflights, unknown_method};
 use super::json::Json;
 use super::paths::Paths;
 
@@ -47,7 +48,8 @@ pub(super) fn router() -> OpenApiRouter<App> {
         .fallback(move |uri: OriginalUri| paths.lead_on("lab", uri))
         .method_not_allowed_fallback(unknown_method)
         // The original answers any origin, mistakes included.
-        .layer(CorsLayer::permissive());
+        .layer(CorsLayer::permissive())
+        .layer(from_fn(only_preflights));
     let mut router = OpenApiRouter::from(routes);
     *router.get_openapi_mut() = document;
     router

@@ -15,6 +15,7 @@ use std::sync::Arc;
 
 use axum::extract::State;
 use axum::http::HeaderValue;
+use axum::middleware::from_fn;
 use cutover_ports::StoreResult;
 use cutover_ports::market::PriceSource;
 use serde::Serialize;
@@ -24,7 +25,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::App;
-use super::error::{unknown_method, unknown_path};
+use super::error::{only_preflights, unknown_method, unknown_path};
 use crate::http::json::Json;
 use crate::jobs::Scheduler;
 use crate::usecase::market::{Market, MarketRules};
@@ -72,7 +73,8 @@ pub(super) fn router(frontend_origin: &str) -> OpenApiRouter<App> {
     let routes = routes
         .fallback(unknown_path)
         .method_not_allowed_fallback(unknown_method)
-        .layer(cross_origin(frontend_origin));
+        .layer(cross_origin(frontend_origin))
+        .layer(from_fn(only_preflights));
     let mut router = OpenApiRouter::from(routes);
     *router.get_openapi_mut() = document;
     router
