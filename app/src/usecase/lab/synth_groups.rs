@@ -72,7 +72,9 @@ impl SynthGroups {
                 "id must be grp_ and eight hexadecimal digits",
             ));
         }
-        let description = new.description.map(|text| text.trim().to_owned());
+        // As the original has it: an empty one is none, and one of blanks is empty.
+        let description = new.description.filter(|text| !text.is_empty());
+        let description = description.map(|text| text.trim().to_owned());
         let mut group = SynthGroup {
             id: String::new(),
             name: name.to_owned(),
@@ -175,6 +177,20 @@ mod tests {
             groups.create(wrong).await,
             Err(UseCaseError::Invalid { field: "id", .. })
         ));
+    }
+
+    #[tokio::test]
+    async fn an_empty_description_is_none_and_one_of_blanks_is_empty() {
+        for (given, stored) in [("", None), (" ", Some("")), (" a ", Some("a"))] {
+            let mut store = MockSynthGroupRepository::new();
+            store.expect_insert().times(1).returning(|_| Ok(()));
+            let new = NewGroup {
+                description: Some(given.to_owned()),
+                ..named("n")
+            };
+            let made = use_case(store, MockSynthRepository::new()).create(new).await;
+            assert_eq!(made.unwrap().group.description.as_deref(), stored, "{given:?}");
+        }
     }
 
     #[tokio::test]
