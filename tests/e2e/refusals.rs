@@ -49,6 +49,15 @@ async fn only_what_is_called_json_is_read_as_json() {
             );
         }
     }
+    for (path, body) in WRITES {
+        // A page can also send a body that is called nothing; then the browser names its origin.
+        let answer = post_as(&service, path, "origin: https://elsewhere\r\n", body).await;
+        assert_eq!(
+            answer.with(422).json()["detail"][0]["type"],
+            "model_attributes_type",
+            "{path}"
+        );
+    }
     service.get("/lab/synth-groups/grp_0000abcd").await.with(404);
     service.get("/market/day/2024-01-02").await.with(404);
     assert_eq!(service.get("/writer/api/conversations").await.json(), json!([]));

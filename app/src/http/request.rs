@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use axum::body::Bytes;
 use axum::extract::{FromRequest, FromRequestParts, Path, Query, Request};
 use axum::http::StatusCode;
-use axum::http::header::CONTENT_TYPE;
+use axum::http::header::{CONTENT_TYPE, ORIGIN};
 use axum::http::request::Parts;
 use serde::de::{DeserializeOwned, IgnoredAny};
 use serde_json::{Map, Value, json};
@@ -15,7 +15,8 @@ use super::error::{HttpError, Mistake};
 use super::json_mistake;
 use super::number::{fraction, integer};
 
-/// What a request's body says: JSON if it is called so or called nothing at all, else a text, as which no object is read.
+/// What a request's body says: JSON if it is called so, or called nothing by a client that is no browser, else a text, as which no
+/// object is read.
 ///
 /// A page of another origin may send a body of another type without asking first; it must not be able to write.
 #[derive(Debug)]
@@ -53,9 +54,13 @@ impl<S: Send + Sync> FromRequest<S> for OptionalBody {
 
 /// What a request's body says; `None` if it is empty.
 async fn body_of<S: Send + Sync>(request: Request, state: &S) -> Result<Option<Value>, HttpError> {
-    let kind = request.headers().get(CONTENT_TYPE);
-    let is_json =
-        kind.is_none_or(|kind| kind.is_empty() || is_json(&String::from_utf8_lossy(kind.as_bytes())));
+    let headers = request.headers();
+    let kind = headers.get(CONTENT_TYPE).filter(|kind| !kind.is_empty());
+    let is_json = match kind {
+        Some(kind) => is_json(&String::from_utf8_lossy(kind.as_bytes())),
+        // A browser can be made to send a body without a type, and says for which page.
+        None => !headers.contains_key(ORIGIN),
+    };
     let bytes = Bytes::from_request(request, state)
         .await
         .map_err(|rejection| unread(rejection.status(), rejection.body_text()))?;
