@@ -41,7 +41,6 @@ use utoipa_axum::routes;
 use self::error::catch_panics;
 use self::limits::{Room, in_time, wait_for_room};
 pub use self::market::MarketService;
-use self::paths::with_plain_path;
 pub use self::serve::serve;
 use crate::config::{Config, OpsConfig};
 use crate::integrity::Examinations;
@@ -154,7 +153,7 @@ fn described(contexts: &[&str], market_origin: &str, ops: &OpsConfig) -> OpenApi
 /// The service's routes.
 pub fn router(app: App) -> Router {
     let config = app.observed.config.server.clone();
-    let routes = openapi::describe(described(
+    openapi::describe(described(
         &app.contexts,
         &app.market.frontend_origin,
         &app.observed.config.ops,
@@ -175,11 +174,7 @@ pub fn router(app: App) -> Router {
             .on_failure(DefaultOnFailure::new().level(Level::WARN)),
     )
     .layer(SetRequestIdLayer::x_request_id(MakeRequestUuid))
-    .layer(MapRequestLayer::new(without_unusable_id));
-    // A layer of the routes themselves would come after the choice of one.
-    Router::new()
-        .fallback_service(routes)
-        .layer(MapRequestLayer::new(with_plain_path))
+    .layer(MapRequestLayer::new(without_unusable_id))
 }
 
 /// The name of the header with a request's id.

@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use axum::extract::{OriginalUri, Request};
+use axum::extract::OriginalUri;
 use axum::http::uri::PathAndQuery;
-use axum::http::{HeaderValue, StatusCode, Uri, header};
+use axum::http::{HeaderValue, Request, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 
@@ -33,7 +33,9 @@ const ESCAPED: &AsciiSet = &NON_ALPHANUMERIC
 
 /// The request with its path in the one spelling that it has for the originals: they read escaped letters and slashes as such before
 /// they look for a route, and replace what is not UTF-8.
-pub(super) fn with_plain_path(mut request: Request) -> Request {
+///
+/// For the server, before it hands the request to the routes: a layer of theirs would come after the choice of one.
+pub(super) fn with_plain_path<B>(mut request: Request<B>) -> Request<B> {
     if let Some(uri) = plain(request.uri()) {
         request.extensions_mut().insert(OriginalUri(uri.clone()));
         *request.uri_mut() = uri;

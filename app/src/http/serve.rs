@@ -19,6 +19,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tower::Service as _;
 
+use super::paths::with_plain_path;
 use crate::config::ServerConfig;
 
 /// What of a request's head, or of an answer that is not yet taken, is kept for a connection.
@@ -136,7 +137,7 @@ async fn converse(stream: TcpStream, router: Router, idle: Duration, leave: impl
         tracing::debug!(%error, "a connection delays what is sent");
     }
     let stream = TokioIo::new(Taken::within(idle, stream));
-    let service = service_fn(move |request| router.clone().call(request));
+    let service = service_fn(move |request| router.clone().call(with_plain_path(request)));
     let mut connection = pin!(
         http1::Builder::new()
             .timer(TokioTimer::new())
