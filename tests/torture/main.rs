@@ -31,3 +31,4 @@ mod text_and_bytes;
 mod theme;
 mod times;
 mod virtual_tables;
+mod way_back;

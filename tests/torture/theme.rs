@@ -307,6 +307,36 @@ impl Theme {
         (ended.with(1, "copy of the way back"), back)
     }
 
+    /// The way back with these flags: what the program says, and the file that it leaves.
+    pub(crate) async fn brought_back(&self, flags: &[&str]) -> (Ended, PathBuf) {
+        let url = self.database().await.url();
+        let back = self.back();
+        fs::remove_file(&back).unwrap_or_default();
+        let mut arguments = vec![OsStr::new("copy"), OsStr::new(&url), back.as_os_str()];
+        arguments.extend(flags.iter().map(OsStr::new));
+        (run(self.elsewhere.path(), None, &arguments).await, back)
+    }
+
+    /// The database's address.
+    pub(crate) async fn url(&self) -> String {
+        self.database().await.url()
+    }
+
+    /// `cutover` with these arguments.
+    pub(crate) async fn program(&self, arguments: &[&str]) -> Ended {
+        let arguments: Vec<&OsStr> = arguments.iter().map(OsStr::new).collect();
+        run(self.elsewhere.path(), None, &arguments).await
+    }
+
+    /// `cutover verify DATABASE FILE` of the file that came back.
+    pub(crate) async fn verified_back(&self, flags: &[&str]) -> Ended {
+        let url = self.database().await.url();
+        let back = self.back();
+        let mut arguments = vec![OsStr::new("verify"), OsStr::new(&url), back.as_os_str()];
+        arguments.extend(flags.iter().map(OsStr::new));
+        run(self.elsewhere.path(), None, &arguments).await
+    }
+
     /// The file that came back.
     pub(crate) fn opened_back(&self) -> Connection {
         Connection::open(self.back()).unwrap()

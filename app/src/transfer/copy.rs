@@ -5,7 +5,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use cutover_domain::time::LegacyZone;
-use cutover_domain::transfer::catalog::{Catalog, Engine, Generated, Table};
+use cutover_domain::transfer::back;
+use cutover_domain::transfer::catalog::{Catalog, Engine, Generated, Storage, Table};
 use cutover_domain::transfer::convert::Converter;
 use cutover_domain::transfer::outcome::Normalised;
 use cutover_domain::transfer::plan::{NotCarried, Plan, Renamed, Scope, TablePlan, Wishes, plan};
@@ -166,8 +167,9 @@ async fn attempt(
             proven: false,
         },
     };
-    let plan =
+    let mut plan =
         plan(&catalog, &ground.catalog, &ground.absent, &options.scope).map_err(TransferError::Usage)?;
+    back::make(&mut plan, &catalog, &ground.catalog);
     job.refuse_early(&catalog, &plan, unfinished.as_ref()).await?;
     let mut wishes = options.wishes.clone();
     wishes.not_computed.extend(ground.not_computed.iter().cloned());

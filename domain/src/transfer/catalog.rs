@@ -158,6 +158,16 @@ pub enum ColumnKind {
     Postgres(PgType),
 }
 
+impl ColumnKind {
+    /// The declared type of a column of SQLite.
+    pub fn declared(&self) -> Option<&str> {
+        match self {
+            Self::Sqlite { declared, .. } => Some(declared),
+            Self::Postgres(_) => None,
+        }
+    }
+}
+
 /// SQLite's column affinity.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]

@@ -240,6 +240,14 @@ fn begins_constraint(token: &Token<'_>) -> bool {
     WORDS.iter().any(|word| token.is(word))
 }
 
+/// Whether a `CREATE TABLE` makes a STRICT table.
+pub fn is_strict(sql: &str) -> bool {
+    let tokens = tokens(sql);
+    let open = tokens.iter().position(|token| token.is("("));
+    let options = open.and_then(|open| tokens.get(matching(&tokens, open)..));
+    options.is_some_and(|options| options.iter().any(|token| token.is("STRICT")))
+}
+
 /// Whether a text is one statement that makes something, and nothing behind it.
 pub fn is_one_create(sql: &str) -> bool {
     let tokens = tokens(sql);

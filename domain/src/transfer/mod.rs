@@ -10,9 +10,12 @@
 //! - [`name`]: names in SQL.
 //! - [`canonical`], [`digest`], [`difference`]: whether two databases hold the same, apart from how they came to.
 //! - [`words`]: numbers in sentences.
+//! - [`back`]: what PostgreSQL's own tables become in a SQLite file.
+//! - [`refusal`]: what a copy refuses once it is planned.
 //! - [`ddl`]: what SQLite tells only in the text of `CREATE TABLE`.
 //! - [`translate`]: SQLite's expressions as PostgreSQL's.
 
+pub mod back;
 pub mod blanks;
 pub mod canonical;
 pub mod catalog;

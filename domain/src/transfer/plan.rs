@@ -4,7 +4,8 @@ use std::collections::HashSet;
 
 use super::blanks::Blanks;
 use super::catalog::{
-    Affinity, Catalog, Column, ColumnKind, Engine, Generated, Key, Origin, Other, PgKind, Storage, Table,
+    Affinity, Catalog, Column, ColumnKind, Engine, Generated, Identity, Key, Origin, Other, OtherKind,
+    PgKind, Storage, Table,
 };
 use super::naming::Names;
 use super::rendering::Rendering;
@@ -45,6 +46,8 @@ pub struct TablePlan {
     pub created: bool,
     /// The statement that makes it, if the target lacks it and more is known than its columns and key.
     pub definition: Option<String>,
+    /// Columns of the definition that the source has no more: the table is made without them.
+    pub gone: Vec<String>,
     /// Keys of the target that the source does not guarantee, as places in `columns`.
     pub unproven_keys: Vec<Vec<usize>>,
     /// Whether the target stores text in the UTF-16 that the rows' first file stored it in: then it takes back what is no text in any
@@ -217,19 +220,42 @@ pub fn plan(
     scope.check(source)?;
     let mut plan = Plan {
         tables: Vec::with_capacity(source.tables.len()),
-        not_carried: source.others.iter().map(NotCarried::other).collect(),
+        not_carried: source
+            .others
+            .iter()
+            .filter(|other| !is_made(other, source, target))
+            .map(NotCarried::other)
+            .collect(),
         renamed: vec![],
         origin: source.origin.clone().filter(|_| target.engine == Engine::Sqlite),
         relations: Names::with_taken(target.relation_names()),
     };
     // The target's order comes first: its foreign keys are the ones that watch the load.
     for into in target.parents_first() {
-        let Some(from) = counterpart(source, into).filter(|from| scope.includes(&from.name)) else {
+        let is_absent = absent.contains(&into.name);
+        let Some(from) = counterpart(source, into) else {
+            plan.not_carried.extend(
+                plan.gone_table(into)
+                    .filter(|_| is_absent && scope.includes(&into.name)),
+            );
             continue;
         };
-        let mut table = matched(from, into, target.engine)?;
+        if !scope.includes(&from.name) {
+            continue;
+        }
+        let mut table = matched(from, into, target.engine, is_absent)?;
+        plan.not_carried.extend(table.gone.iter().map(|column| {
+            NotCarried {
+                kind: "column",
+                name: format!("{}.{column}", into.name),
+                sql: String::new(),
+                reason:
+                    "PostgreSQL has no such column any more; what it holds under another name is a new column"
+                        .to_owned(),
+            }
+        }));
         plan.not_carried.extend(computed_instead(from, into));
-        if absent.contains(&into.name) {
+        if is_absent {
             table.created = true;
             table.definition = Some(into.sql.clone());
         }
@@ -250,6 +276,12 @@ pub fn plan(
         table.takes_stored_text = takes_stored_text;
     }
     Ok(plan)
+}
+
+/// Whether the target makes what a file has beside its tables by its own text: then it is the one to tell what it could not make.
+fn is_made(other: &Other, source: &Catalog, target: &Catalog) -> bool {
+    let are_files = (source.engine, target.engine) == (Engine::Sqlite, Engine::Sqlite);
+    are_files && matches!(other.kind, OtherKind::View | OtherKind::Trigger)
 }
 
 /// Whether both store text in the same UTF-16, as the source itself tells or as it was told of where its rows come from.
@@ -343,7 +375,7 @@ fn computed_instead(from: &Table, into: &Table) -> Vec<NotCarried> {
     columns.collect()
 }
 
-fn matched(from: &Table, into: &Table, engine: Engine) -> Result<TablePlan, String> {
+fn matched(from: &Table, into: &Table, engine: Engine, is_absent: bool) -> Result<TablePlan, String> {
     let mut columns = Vec::with_capacity(from.columns.len());
     for column in &from.columns {
         match column_for(column, into) {
@@ -353,10 +385,15 @@ fn matched(from: &Table, into: &Table, engine: Engine) -> Result<TablePlan, Stri
         }
     }
     columns.extend(order_of_rows(from, into));
+    let mut gone = Vec::new();
     for column in &into.columns {
         let given = columns.iter().any(|plan| plan.target == column.name);
-        let optional = !column.not_null || column.default.is_some() || !column.writable();
-        if !given && !optional {
+        if given || !column.writable() {
+            continue;
+        }
+        if is_absent && into.module.is_none() {
+            gone.push(column.name.clone());
+        } else if is_absent || (column.not_null && column.default.is_none()) {
             return Err(format!(
                 "{}.{} of the target needs a value and the source has no such column",
                 into.name, column.name
@@ -378,6 +415,7 @@ fn matched(from: &Table, into: &Table, engine: Engine) -> Result<TablePlan, Stri
         not_computed: None,
         created: false,
         definition: None,
+        gone,
         unproven_keys,
         takes_stored_text: false,
     })
@@ -405,9 +443,9 @@ fn added(column: &Column, target: String, engine: Engine) -> ColumnPlan {
         (ColumnKind::Postgres(_), Engine::Sqlite)
             if rendering.is_some_and(Rendering::has_several_classes) =>
         {
-            Some(sqlite_kind(PgKind::Bytea))
+            Some(declaration(PgKind::Bytea))
         }
-        (ColumnKind::Postgres(kind), Engine::Sqlite) => Some(sqlite_kind(kind.kind)),
+        (ColumnKind::Postgres(kind), Engine::Sqlite) => Some(declaration(kind.kind)),
         (kind, _) => Some(kind.clone()),
     };
     ColumnPlan {
@@ -438,6 +476,19 @@ impl NotCarried {
 }
 
 impl Plan {
+    /// A table that its origin knows of, and that nothing was found for.
+    fn gone_table(&self, into: &Table) -> Option<NotCarried> {
+        let mut objects = self.origin.iter().flat_map(|origin| &origin.objects);
+        let object = objects.find(|object| object.kind == "table" && object.name == into.name)?;
+        Some(NotCarried {
+            kind: "table",
+            name: object.name.clone(),
+            sql: object.sql.clone(),
+            reason: "PostgreSQL has no table that was made for it any more; one that has another name or schema by now is a new table"
+                .to_owned(),
+        })
+    }
+
     fn created(&mut self, from: &Table, engine: Engine) -> TablePlan {
         let mut name = from.made_for.clone().unwrap_or_else(|| from.name.clone());
         let mut columns = Vec::with_capacity(from.columns.len());
@@ -485,6 +536,7 @@ impl Plan {
             not_computed: None,
             created: true,
             definition: None,
+            gone: vec![],
             unproven_keys: vec![],
             takes_stored_text: false,
         }
@@ -492,7 +544,7 @@ impl Plan {
 }
 
 /// The declaration whose affinity keeps the values of a PostgreSQL type as they come from there.
-fn sqlite_kind(kind: PgKind) -> ColumnKind {
+pub(super) fn declaration(kind: PgKind) -> ColumnKind {
     let (declared, affinity) = match kind {
         PgKind::Bool | PgKind::Int2 | PgKind::Int4 | PgKind::Int8 => ("INTEGER", Affinity::Integer),
         PgKind::Float4 | PgKind::Float8 => ("REAL", Affinity::Real),

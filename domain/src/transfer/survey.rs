@@ -207,6 +207,8 @@ struct JudgedColumn {
     blanks: Blanks,
     /// Of a column of SQLite whose values are to come as they are.
     affinity: Option<Affinity>,
+    /// Whether a zero loses its sign there: in a table that has its types while it is loaded.
+    loses_sign: bool,
     not_null: bool,
 }
 
@@ -221,6 +223,8 @@ impl RowJudge {
             rendering: column.rendering.clone(),
             blanks: column.blanks,
             affinity: affinity_of(plan, column),
+            loses_sign: !plan.created
+                && matches!(&column.kind, Some(ColumnKind::Sqlite { affinity, .. }) if *affinity == Affinity::Real),
             not_null: column.not_null,
         });
         let fields = plan.target_columns().len();
@@ -305,6 +309,7 @@ impl RowJudge {
             (Engine::Sqlite, ..) if column.affinity.is_some_and(|affinity| affinity.changes(value)) => {
                 Err(Reject::Changed)
             }
+            (Engine::Sqlite, ..) if column.loses_sign && is_negative_zero(value) => Err(Reject::Changed),
             // A column yet to be made waits for its type.
             _ => Ok(None),
         }
@@ -325,6 +330,10 @@ fn affinity_of(plan: &TablePlan, column: &ColumnPlan) -> Option<Affinity> {
         }
         _ => None,
     }
+}
+
+fn is_negative_zero(value: Value<'_>) -> bool {
+    matches!(value, Value::Real(number) if number == 0.0 && number.is_sign_negative())
 }
 
 /// Rows of less columns fit a page in any case.

@@ -5,6 +5,7 @@ pub mod catalog;
 mod collations;
 pub mod open;
 mod own_tables;
+mod remade;
 pub mod source;
 pub mod target;
 pub mod verify;

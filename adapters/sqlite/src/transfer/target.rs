@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use cutover_domain::transfer::back;
 use cutover_domain::transfer::catalog::{Catalog, ColumnKind, Origin, PgKind, Table};
 use cutover_domain::transfer::convert::Converter;
 use cutover_domain::transfer::ddl;
@@ -24,12 +25,12 @@ use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension as _, params_from_iter};
 
 use super::bound::Bound;
-use super::{catalog, collations, own_tables};
+use super::{catalog, collations, own_tables, remade};
 
 /// Committed at once.
 const COMMIT_BYTES: u64 = 16 * 1024 * 1024;
-/// How many offenders of a foreign key are named.
-const NAMED_OFFENDERS: usize = 10;
+/// How many offenders of a rule are named.
+pub(super) const NAMED_OFFENDERS: usize = 10;
 
 /// A SQLite file that rows are copied into; made if it is missing.
 #[derive(Debug, Clone)]
@@ -385,38 +386,41 @@ fn give_texts(connection: &Connection, texts: &[(String, String)]) -> rusqlite::
     })
 }
 
-/// Gives loose tables their own text back: those of `as_they_were`, which have no column more than they had. Told is which tables could not be
-/// made by it.
+/// Gives loose tables their own text back. Told is which tables could not be made by it.
 fn tighten(
     connection: &Connection,
     origin: &Origin,
-    planned: &HashSet<String>,
-    as_they_were: &[String],
+    tables: &[TablePlan],
 ) -> rusqlite::Result<Vec<Weakened>> {
     let mut texts = Vec::new();
     let mut weakened = Vec::new();
     for object in origin.objects.iter().filter(|object| object.kind == "table") {
-        if !planned.contains(&object.name) {
+        let Some(table) = tables.iter().find(|table| table.target == object.name) else {
             continue;
-        }
+        };
         let sql = "SELECT sql FROM sqlite_schema WHERE type = 'table' AND name = ?1";
         let made: Option<String> = connection
             .query_row(sql, [&object.name], |row| row.get(0))
             .optional()?;
-        let Some(made) = made.filter(|made| *made != object.sql) else {
-            continue;
+        let is_made = |text: &str| made.as_ref().is_none_or(|made| made == text);
+        let is_loose = |text: &str| {
+            let loose = ddl::loosened(text);
+            loose.is_some_and(|loose| made.as_ref().is_some_and(|made| ddl::alike(&loose, made)))
         };
-        let is_loose = ddl::loosened(&object.sql).is_some_and(|loose| ddl::alike(&loose, &made));
-        let reason = if is_loose {
-            texts.push((object.name.clone(), object.sql.clone()));
-            None
-        } else if as_they_were.contains(&object.name) {
-            Some("made by another text than its own".to_owned())
-        } else {
-            let reason = why_not(&object.sql);
-            reason.map(|reason| {
+        let reason = match remade::text(origin, table) {
+            Some(Ok(text)) if is_made(&text) => None,
+            Some(Ok(text)) if is_loose(&text) => {
+                texts.push((object.name.clone(), text));
+                None
+            }
+            Some(Ok(_)) if is_by_definition(table) => Some("made by another text than its own".to_owned()),
+            Some(Err(error)) => Some(format!(
+                "made of the columns and keys that PostgreSQL has, because SQLite does not leave out of it what is gone there: {error}"
+            )),
+            _ if is_made(&object.sql) => None,
+            _ => why_not(&object.sql).map(|reason| {
                 format!("made of its columns and its key only, because SQLite does not make it: {reason}")
-            })
+            }),
         };
         weakened.extend(reason.map(|reason| Weakened {
             table: object.name.clone(),
@@ -566,16 +570,16 @@ impl CopySession for SqliteSession {
     async fn finish(&self, plan: &Plan, entries: &[LedgerEntry]) -> TransferResult<Vec<Weakened>> {
         let mut weakened = Vec::new();
         if let Some(origin) = plan.origin.clone() {
-            let planned: HashSet<String> = names(plan, |_| true).into_iter().collect();
+            let tables = plan.tables.clone();
             let made = names(plan, is_by_definition);
-            let as_they_were = names(plan, |table| is_by_definition(table) && !has_later_columns(table));
             let bracket = self.bracket;
             weakened = self
                 .run(move |connection| {
                     bracketed(connection, bracket, |connection| {
-                        let mut weakened = tighten(connection, &origin, &planned, &as_they_were)?;
-                        weakened.extend(complete(connection, &origin, &planned)?);
+                        let mut weakened = tighten(connection, &origin, &tables)?;
+                        weakened.extend(complete(connection, &origin, &tables)?);
                         weakened.extend(broken_foreign_keys(connection, &made)?);
+                        weakened.extend(remade::broken_rules(connection, &tables)?);
                         for table in &made {
                             weakened.extend(collations::out_of_order(connection, table)?);
                         }
@@ -623,11 +627,6 @@ fn is_by_definition(table: &TablePlan) -> bool {
     table.created && table.definition.is_some()
 }
 
-/// Whether a table gets columns that its origin knows nothing of.
-fn has_later_columns(table: &TablePlan) -> bool {
-    table.columns.iter().any(|column| column.added)
-}
-
 /// Gives a file that holds nothing yet the form that can only be given then: of its settings those of these names, in this order.
 fn shape_file(
     connection: &Connection,
@@ -652,49 +651,74 @@ fn is_word(text: &str) -> bool {
         .all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
 }
 
+/// Whether all tables of rows that an origin has are copied.
+fn is_whole(origin: &Origin, tables: &[TablePlan]) -> bool {
+    let known = origin.objects.iter().filter(|object| object.kind == "table");
+    let mut known = known.filter(|object| ddl::module(&object.sql).is_none());
+    known.all(|object| tables.iter().any(|table| table.target == object.name))
+}
+
 /// Makes what an origin has beside tables of rows: indexes, views, triggers, full-text indexes over other tables; and sets what
-/// AUTOINCREMENT goes on from. `planned` are the tables that were copied.
+/// AUTOINCREMENT goes on from. `tables` are those that were copied.
 fn complete(
     connection: &Connection,
     origin: &Origin,
-    planned: &HashSet<String>,
+    tables: &[TablePlan],
 ) -> rusqlite::Result<Vec<Weakened>> {
     let mut weakened = Vec::new();
+    let planned: HashSet<&str> = tables.iter().map(|table| table.target.as_str()).collect();
+    let has_all_columns = tables.iter().all(|table| table.gone.is_empty());
     let there = |kind: &str, name: &str| {
         let sql = "SELECT count(*) FROM sqlite_schema WHERE type = ?1 AND name = ?2";
         connection.query_row(sql, [kind, name], |row| Ok(row.get::<_, i64>(0)? > 0))
     };
-    let rows = origin.objects.iter().filter(|object| object.kind == "table");
-    let whole = rows
-        .filter(|object| ddl::module(&object.sql).is_none())
-        .all(|object| planned.contains(&object.name));
+    let whole = is_whole(origin, tables);
+    let (useless, with_rows) = if whole && has_all_columns {
+        (HashSet::new(), vec![])
+    } else {
+        (remade::useless(connection, origin)?, as_it_will_be(origin))
+    };
+    // A column that is gone must not become a string because of its quotes.
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_DQS_DDL, has_all_columns)?;
     for object in &origin.objects {
+        let is_virtual = object.kind == "table" && ddl::module(&object.sql).is_some();
         let wanted = match object.kind.as_str() {
-            "index" | "trigger" => planned.contains(&object.table) || whole,
+            "index" | "trigger" => planned.contains(object.table.as_str()) || whole,
             // Tables of rows were made before; what is left are virtual ones that hold none of their own.
-            "table" => whole && ddl::module(&object.sql).is_some(),
-            _ => whole,
+            "table" => is_virtual,
+            _ => true,
         };
+        // One with rows of its own was not copied.
+        let wanted = wanted && !(is_virtual && with_rows.iter().any(|table| table.name == object.name));
         if !wanted || there(&object.kind, &object.name)? || !ddl::is_one_create(&object.sql) {
+            continue;
+        }
+        let not_made = |reason: &str| Weakened {
+            table: object.table.clone(),
+            constraint: object.name.clone(),
+            sql: object.sql.clone(),
+            reason: format!("not made: {reason}"),
+            ..Weakened::default()
+        };
+        if (is_virtual && !whole) || useless.contains(&object.name) {
+            weakened.push(not_made(
+                "it needs tables or columns of the file that did not come with it",
+            ));
             continue;
         }
         collations::stand_in(connection, &object.sql)?;
         if let Err(error) = connection.execute_batch(&object.sql) {
-            weakened.push(Weakened {
-                table: object.table.clone(),
-                constraint: object.name.clone(),
-                sql: object.sql.clone(),
-                reason: format!("not made: {error}"),
-                ..Weakened::default()
-            });
+            weakened.push(not_made(&error.to_string()));
         } else if object.kind == "table" {
             // One over another table's rows is filled from them; one without texts has nothing to be filled from.
             let name = quoted(&object.name);
             drop(connection.execute_batch(&format!("INSERT INTO {name} ({name}) VALUES ('rebuild')")));
         }
     }
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_DQS_DDL, true)?;
+    weakened.extend(remade::dangling(connection, origin, tables)?);
     for (table, last) in &origin.sequences {
-        if planned.contains(table) && there("table", "sqlite_sequence")? {
+        if planned.contains(table.as_str()) && there("table", "sqlite_sequence")? {
             connection.execute("DELETE FROM sqlite_sequence WHERE name = ?1", [table])?;
             connection.execute(
                 "INSERT INTO sqlite_sequence (name, seq) VALUES (?1, ?2)",
@@ -713,41 +737,36 @@ fn complete(
 fn additions(plan: &Plan) -> Vec<String> {
     let mut statements = Vec::new();
     // In the order in which they once were made.
-    let objects = || plan.origin.iter().flat_map(|origin| &origin.objects);
-    let order: Vec<&str> = objects().map(|object| object.name.as_str()).collect();
+    let objects = plan.origin.iter().flat_map(|origin| &origin.objects);
+    let order: Vec<&str> = objects.map(|object| object.name.as_str()).collect();
     let mut tables: Vec<&TablePlan> = plan.tables.iter().collect();
     tables.sort_by_key(|table| order.iter().position(|name| *name == table.target));
     for table in tables {
-        let name = quoted(&table.target);
-        let columns = table
-            .columns
-            .iter()
-            .filter(|column| column.added)
-            .filter_map(|column| {
-                let ColumnKind::Sqlite { declared, .. } = column.kind.as_ref()? else {
-                    return None;
-                };
-                let not_null = if column.not_null { " NOT NULL" } else { "" };
-                Some(format!("{} {declared}{not_null}", quoted(&column.target)))
-            });
         if let Some(definition) = table.definition.as_ref().filter(|sql| ddl::is_one_create(sql)) {
-            // The text that a table is given in the end knows nothing of columns that came later.
-            let later = has_later_columns(table);
-            let own = objects().find(|object| object.kind == "table" && object.name == table.target);
-            let own = own.map(|object| &object.sql).filter(|_| later);
-            statements.push(own.unwrap_or(definition).clone());
-            statements.extend(columns.map(|column| format!("ALTER TABLE {name} ADD COLUMN {column}")));
+            let text = plan
+                .origin
+                .as_ref()
+                .and_then(|origin| remade::text(origin, table));
+            statements.push(match text {
+                Some(Ok(text)) if text == *definition || remade::is_altered(table) => loose_or(table, text),
+                Some(Err(_)) => back::create_table(table),
+                Some(Ok(_)) | None => definition.clone(),
+            });
         } else if table.created {
-            let mut parts: Vec<String> = columns.collect();
-            if let Some(key) = table.source.row_key() {
-                parts.push(format!("PRIMARY KEY ({})", quoted_list(&key.columns)));
-            }
-            statements.push(format!("CREATE TABLE {name} ({})", parts.join(", ")));
+            statements.push(back::create_table(table));
         } else {
+            let name = quoted(&table.target);
+            let columns = remade::added_columns(table, false);
             statements.extend(columns.map(|column| format!("ALTER TABLE {name} ADD COLUMN {column}")));
         }
     }
     statements
+}
+
+/// The loose form of a table's text, if the table can be read by that text afterwards.
+fn loose_or(table: &TablePlan, text: String) -> String {
+    let loose = ddl::loosened(&text).filter(|loose| reads_as(&table.target, loose, &text).is_ok());
+    loose.unwrap_or(text)
 }
 
 fn seed_condition(table: &str, seeds: &[(String, String)]) -> String {
@@ -779,14 +798,7 @@ fn broken_foreign_keys(connection: &Connection, tables: &[String]) -> rusqlite::
             // Numbered from the last written to the first.
             let keys = found.foreign_keys.as_slice();
             let key = keys.len().checked_sub(number + 1).and_then(|at| keys.get(at));
-            let sql = key.map_or_else(String::new, |key| {
-                format!(
-                    "FOREIGN KEY ({}) REFERENCES {} ({})",
-                    key.columns.join(", "),
-                    key.parent,
-                    key.parent_columns.join(", ")
-                )
-            });
+            let sql = key.map_or_else(String::new, remade::foreign_key_text);
             let name = key
                 .and_then(|key| key.name.clone())
                 .unwrap_or_else(|| sql.clone());

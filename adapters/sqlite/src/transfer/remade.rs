@@ -1,0 +1,259 @@
+//! A file that comes back with less than it had, or with more: its tables' texts, and what can no longer be used in it.
+
+use std::collections::HashSet;
+
+use cutover_domain::transfer::back;
+use cutover_domain::transfer::catalog::{Column, ForeignKey, Origin, OriginObject, Storage, Table};
+use cutover_domain::transfer::ddl;
+use cutover_domain::transfer::name::quoted;
+use cutover_domain::transfer::plan::TablePlan;
+use cutover_domain::transfer::schema::Weakened;
+use rusqlite::Connection;
+use rusqlite::config::DbConfig;
+
+use super::target::NAMED_OFFENDERS;
+use super::{catalog, collations};
+
+/// The views and triggers of an origin that can be used there and cannot here, because a table or a column is missing.
+pub(super) fn useless(connection: &Connection, origin: &Origin) -> rusqlite::Result<HashSet<String>> {
+    let sql = "SELECT sql FROM sqlite_schema WHERE type = 'table' AND sql IS NOT NULL ORDER BY rowid";
+    let mut statement = connection.prepare(sql)?;
+    let here: Vec<String> = statement
+        .query_map([], |row| row.get(0))?
+        .collect::<rusqlite::Result<_>>()?;
+    let tables = origin.objects.iter().filter(|object| object.kind == "table");
+    let there: Vec<String> = tables.map(|object| object.sql.clone()).collect();
+    let mut useless = HashSet::new();
+    // A name in double quotes is a string where nothing has it, so that it may be missed only if it cannot be one.
+    for takes_strings in [false, true] {
+        let mut lost = usable(&there, origin, takes_strings)?;
+        lost.retain({
+            let usable = usable(&here, origin, takes_strings)?;
+            move |name| !usable.contains(name)
+        });
+        useless.extend(lost);
+    }
+    Ok(useless)
+}
+
+/// The views and triggers of an origin whose names all mean something beside these tables.
+fn usable(tables: &[String], origin: &Origin, takes_strings: bool) -> rusqlite::Result<HashSet<String>> {
+    let connection = Connection::open_in_memory()?;
+    for config in [
+        DbConfig::SQLITE_DBCONFIG_DQS_DDL,
+        DbConfig::SQLITE_DBCONFIG_DQS_DML,
+    ] {
+        connection.set_db_config(config, takes_strings)?;
+    }
+    let make = |sql: &str| {
+        collations::stand_in(&connection, sql)?;
+        connection.execute_batch(sql)
+    };
+    for sql in tables.iter().filter(|sql| ddl::is_one_create(sql)) {
+        // What cannot be made is missed by what needs it.
+        drop(make(sql));
+    }
+    connection.execute_batch("CREATE TABLE _cutover_probe (x)")?;
+    let objects = origin.objects.iter();
+    let mut waiting: Vec<&OriginObject> = objects
+        .filter(|object| {
+            matches!(object.kind.as_str(), "view" | "trigger") && ddl::is_one_create(&object.sql)
+        })
+        .collect();
+    let mut usable = HashSet::new();
+    loop {
+        let before = waiting.len();
+        let mut left = Vec::new();
+        for object in waiting {
+            connection.execute_batch("SAVEPOINT probe")?;
+            // Before it gives a table another name, SQLite looks up every name in every view and trigger.
+            let rename = "ALTER TABLE _cutover_probe RENAME TO _cutover_probed;
+                          ALTER TABLE _cutover_probed RENAME TO _cutover_probe";
+            if make(&object.sql)
+                .and_then(|()| connection.execute_batch(rename))
+                .is_ok()
+            {
+                usable.insert(object.name.clone());
+            } else {
+                connection.execute_batch("ROLLBACK TO probe")?;
+                left.push(object);
+            }
+            connection.execute_batch("RELEASE probe")?;
+        }
+        // One view may need another.
+        if left.is_empty() || left.len() == before {
+            return Ok(usable);
+        }
+        waiting = left;
+    }
+}
+
+/// The rows that break a NOT NULL or a CHECK of the text that a table has got back, as far as PostgreSQL does not see to it.
+pub(super) fn broken_rules(connection: &Connection, tables: &[TablePlan]) -> rusqlite::Result<Vec<Weakened>> {
+    let catalog = catalog::read(connection)?;
+    let mut weakened = Vec::new();
+    for plan in tables
+        .iter()
+        .filter(|plan| plan.created && plan.definition.is_some())
+    {
+        let Some(table) = catalog.table(&plan.target) else {
+            continue;
+        };
+        let may_be_null = |column: &&Column| {
+            let mut columns = plan.columns.iter();
+            let planned = columns.find(|planned| planned.target == column.name);
+            let from = planned.and_then(|planned| plan.source.column(&planned.source));
+            column.not_null && from.is_some_and(|from| !from.not_null)
+        };
+        // Asked for NULL, SQLite takes the rule for the answer.
+        let not_null = table.columns.iter().filter(may_be_null).map(|column| {
+            let name = &column.name;
+            (
+                name.clone(),
+                "NOT NULL".to_owned(),
+                format!("typeof({}) = 'null'", quoted(name)),
+            )
+        });
+        let checks = table.checks.iter().map(|check| {
+            let sql = format!("CHECK ({})", check.expression);
+            // A comment ends with its line.
+            let broken = format!("NOT ({}\n)", check.expression);
+            (check.name.clone().unwrap_or_else(|| sql.clone()), sql, broken)
+        });
+        for (constraint, sql, broken) in not_null.chain(checks) {
+            // One that only the application can evaluate is not looked at.
+            let Ok((rows, keys)) = offenders(connection, table, &broken) else {
+                continue;
+            };
+            if rows > 0 {
+                weakened.push(Weakened {
+                    table: table.name.clone(),
+                    constraint,
+                    sql,
+                    rows,
+                    keys,
+                    reason: "rows break it, as they are in PostgreSQL".to_owned(),
+                });
+            }
+        }
+    }
+    Ok(weakened)
+}
+
+/// How many rows a condition holds for, and the first ones.
+fn offenders(
+    connection: &Connection,
+    table: &Table,
+    condition: &str,
+) -> rusqlite::Result<(u64, Vec<String>)> {
+    let name = quoted(&table.name);
+    let count = format!("SELECT count(*) FROM {name} WHERE {condition}");
+    let rows: i64 = connection.query_row(&count, [], |row| row.get(0))?;
+    let rows = u64::try_from(rows).unwrap_or(0);
+    let Storage::Rowid { alias: Some(alias) } = table.storage else {
+        return Ok((rows, vec![]));
+    };
+    let first = format!("SELECT {alias} FROM {name} WHERE {condition} LIMIT {NAMED_OFFENDERS}");
+    let mut statement = connection.prepare(&first)?;
+    let keys = statement.query_map([], |row| Ok(format!("rowid {}", row.get::<_, i64>(0)?)))?;
+    Ok((rows, keys.collect::<rusqlite::Result<_>>()?))
+}
+
+/// Foreign keys to what its origin has and the file has not.
+pub(super) fn dangling(
+    connection: &Connection,
+    origin: &Origin,
+    tables: &[TablePlan],
+) -> rusqlite::Result<Vec<Weakened>> {
+    let catalog = catalog::read(connection)?;
+    let known = origin.objects.iter().filter(|object| object.kind == "table");
+    let missing: Vec<&str> = known
+        .map(|object| object.name.as_str())
+        .filter(|name| catalog.table(name).is_none())
+        .collect();
+    let is_gone = |parent: &str, column: &String| {
+        missing.iter().any(|name| name.eq_ignore_ascii_case(parent))
+            || tables.iter().any(|table| {
+                let mut gone = table.gone.iter();
+                table.target.eq_ignore_ascii_case(parent)
+                    && gone.any(|gone| gone.eq_ignore_ascii_case(column))
+            })
+    };
+    let mut weakened = Vec::new();
+    for table in catalog
+        .tables
+        .iter()
+        .filter(|table| tables.iter().any(|copied| copied.target == table.name))
+    {
+        let keys = table.foreign_keys.iter();
+        for key in keys.filter(|key| {
+            let parent_columns = key.parent_columns.iter().chain([&key.parent]);
+            parent_columns
+                .into_iter()
+                .any(|column| is_gone(&key.parent, column))
+        }) {
+            let sql = foreign_key_text(key);
+            weakened.push(Weakened {
+                table: table.name.clone(),
+                constraint: key.name.clone().unwrap_or_else(|| sql.clone()),
+                sql,
+                reason: "what it refers to did not come with it: with foreign keys switched on, SQLite takes no rows".to_owned(),
+                ..Weakened::default()
+            });
+        }
+    }
+    Ok(weakened)
+}
+
+pub(super) fn foreign_key_text(key: &ForeignKey) -> String {
+    format!(
+        "FOREIGN KEY ({}) REFERENCES {} ({})",
+        key.columns.join(", "),
+        key.parent,
+        key.parent_columns.join(", ")
+    )
+}
+
+/// The text by which a table is to be read in the end; none if its origin does not know it. The text of one that lacks columns, or has later
+/// ones, is what SQLite makes of it: the error is SQLite's, where it does not do that.
+pub(super) fn text(origin: &Origin, table: &TablePlan) -> Option<rusqlite::Result<String>> {
+    let mut objects = origin.objects.iter();
+    let own = objects.find(|object| object.kind == "table" && object.name == table.target)?;
+    if !ddl::is_one_create(&own.sql) {
+        return None;
+    }
+    if is_altered(table) {
+        return Some(altered(table, &own.sql));
+    }
+    Some(Ok(own.sql.clone()))
+}
+
+/// Whether a table that is made is not what its origin knows.
+pub(super) fn is_altered(table: &TablePlan) -> bool {
+    let is_made = table.created && table.definition.is_some();
+    is_made && (!table.gone.is_empty() || table.columns.iter().any(|column| column.added))
+}
+
+fn altered(table: &TablePlan, own: &str) -> rusqlite::Result<String> {
+    let name = quoted(&table.target);
+    let connection = Connection::open_in_memory()?;
+    let run = |sql: &str| {
+        collations::stand_in(&connection, sql)?;
+        connection.execute_batch(sql)
+    };
+    run(own)?;
+    for column in added_columns(table, ddl::is_strict(own)) {
+        run(&format!("ALTER TABLE {name} ADD COLUMN {column}"))?;
+    }
+    for column in &table.gone {
+        run(&format!("ALTER TABLE {name} DROP COLUMN {}", quoted(column)))?;
+    }
+    let sql = "SELECT sql FROM sqlite_schema WHERE type = 'table' AND name = ?1";
+    connection.query_row(sql, [&table.target], |row| row.get(0))
+}
+
+/// The definitions of the columns that a table does not have by its text.
+pub(super) fn added_columns(table: &TablePlan, is_strict: bool) -> impl Iterator<Item = String> {
+    let added = table.columns.iter().filter(|column| column.added);
+    added.filter_map(move |column| back::column_definition(table, column, is_strict))
+}

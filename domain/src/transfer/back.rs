@@ -1,0 +1,450 @@
+//! What PostgreSQL's own tables and columns become in a SQLite file, which keeps nothing of how it would make them.
+//!
+//! Made is what means the same in both; the rest is listed.
+
+use super::catalog::{
+    Catalog, Column, Deferrable, Engine, ForeignKey, Generated, Identity, Index, Key, OriginObject, PgKind,
+    Table,
+};
+use super::name::{in_quotes, quoted, quoted_list};
+use super::plan::{ColumnPlan, NotCarried, Plan, TablePlan, declaration};
+
+/// Gives the tables of a plan that no file knows of their text, and puts their indexes behind the load; adds to the plan's list what has no
+/// equal in SQLite. The same goes for columns that came later to a table of a file.
+pub fn make(plan: &mut Plan, source: &Catalog, target: &Catalog) {
+    if (source.engine, target.engine) != (Engine::Postgres, Engine::Sqlite) {
+        return;
+    }
+    let known: Vec<String> = plan
+        .origin
+        .iter()
+        .flat_map(|origin| &origin.objects)
+        .map(|object| object.name.clone())
+        .collect();
+    let is_new = |table: &TablePlan| {
+        table.created && table.source.made_for.is_none() && !known.contains(&table.target)
+    };
+    let mut maker = Maker {
+        plan,
+        target,
+        not_carried: Vec::new(),
+        objects: Vec::new(),
+    };
+    let mut texts = Vec::new();
+    for table in &plan.tables {
+        let is_new = is_new(table);
+        let foreign_keys = maker.rules(table, is_new);
+        texts.push(is_new.then(|| text(table, &foreign_keys)));
+    }
+    let Maker {
+        not_carried, objects, ..
+    } = maker;
+    plan.not_carried.extend(not_carried);
+    let mut made = Vec::new();
+    for (table, text) in plan.tables.iter_mut().zip(texts) {
+        let Some(sql) = text else { continue };
+        for (column, from) in table.columns.iter_mut().zip(&table.source.columns) {
+            column.kind = from.pg_type().map(|kind| declaration(kind.kind));
+            column.added = false;
+        }
+        table.definition = Some(sql.clone());
+        made.push(OriginObject {
+            kind: "table".to_owned(),
+            name: table.target.clone(),
+            table: table.target.clone(),
+            sql,
+        });
+    }
+    made.extend(objects);
+    if !made.is_empty() {
+        plan.origin.get_or_insert_default().objects.extend(made);
+    }
+}
+
+/// The statement that makes a table of the columns and keys that PostgreSQL has.
+pub fn create_table(table: &TablePlan) -> String {
+    text(table, &[])
+}
+
+/// The definition of a column that PostgreSQL has, with what means the same in SQLite. A STRICT table keeps values of several classes in
+/// a column of the type ANY.
+pub fn column_definition(table: &TablePlan, column: &ColumnPlan, is_strict: bool) -> Option<String> {
+    let from = table
+        .source
+        .columns
+        .iter()
+        .find(|from| from.name == column.source);
+    let kind = column.kind.as_ref()?.declared()?;
+    let kind = if is_strict && kind == "BLOB" { "ANY" } else { kind };
+    let mut definition = format!("{} {kind}", quoted(&column.target));
+    let is_made = from.filter(|from| table.created && from.pg_type().is_some());
+    if column.not_null || is_made.is_some_and(|from| from.not_null) {
+        definition.push_str(" NOT NULL");
+    }
+    if let Some(default) = is_made.and_then(literal_default) {
+        definition.push_str(" DEFAULT ");
+        definition.push_str(&default);
+    }
+    Some(definition)
+}
+
+fn text(table: &TablePlan, foreign_keys: &[String]) -> String {
+    let mut parts: Vec<String> = table
+        .columns
+        .iter()
+        .filter_map(|column| column_definition(table, column, false))
+        .collect();
+    let from = &table.source;
+    let is_postgres = from.columns.iter().any(|column| column.pg_type().is_some());
+    let primary = from.primary_key.as_ref().filter(|_| is_postgres);
+    let primary = primary.or_else(|| from.row_key().filter(|_| !is_postgres));
+    let key = |kind: &str, key: &Key| {
+        let columns = target_columns(table, &key.columns)?;
+        let name = key.name.as_ref().filter(|_| is_postgres);
+        let name = name.map_or_else(String::new, |name| format!("CONSTRAINT {} ", quoted(name)));
+        Some(format!("{name}{kind} ({})", quoted_list(columns)))
+    };
+    parts.extend(primary.and_then(|primary| key("PRIMARY KEY", primary)));
+    let uniques = from.uniques.iter().filter(|_| is_postgres);
+    parts.extend(uniques.filter_map(|unique| key("UNIQUE", unique)));
+    parts.extend(foreign_keys.iter().cloned());
+    format!("CREATE TABLE {} ({})", quoted(&table.target), parts.join(", "))
+}
+
+/// What columns of the source are called in the target, if all are there.
+fn target_columns<'a>(table: &'a TablePlan, names: &[String]) -> Option<Vec<&'a str>> {
+    let target = |name: &String| {
+        let mut columns = table.columns.iter();
+        columns
+            .find(|column| column.source == *name)
+            .map(|column| column.target.as_str())
+    };
+    names.iter().map(target).collect()
+}
+
+/// Why a rule that came later is not made.
+const OWN_TEXT: &str = "it came to a table that the file has its own text of";
+
+struct Maker<'a> {
+    plan: &'a Plan,
+    target: &'a Catalog,
+    not_carried: Vec<NotCarried>,
+    objects: Vec<OriginObject>,
+}
+
+impl Maker<'_> {
+    /// The foreign keys that a new table can be made with. Of a table that a file knows only what its later columns have a part in is
+    /// looked at: the rest is in its own text.
+    fn rules(&mut self, table: &TablePlan, is_new: bool) -> Vec<String> {
+        let from = &table.source;
+        let later: Vec<&str> = table
+            .columns
+            .iter()
+            .filter(|column| table.created && (column.added || is_new))
+            .map(|column| column.source.as_str())
+            .collect();
+        let concerns = |columns: &[String]| columns.iter().any(|column| later.contains(&column.as_str()));
+        for column in from
+            .columns
+            .iter()
+            .filter(|column| later.contains(&column.name.as_str()))
+        {
+            self.column(from, column);
+        }
+        for check in &from.checks {
+            let names = super::translate::names(&check.expression);
+            if is_new || concerns(&names) {
+                let name = check.name.clone().unwrap_or_default();
+                self.leave_out(
+                    "check",
+                    from,
+                    &name,
+                    &check.expression,
+                    "a CHECK is an expression of PostgreSQL",
+                );
+            }
+        }
+        for index in &from.indexes {
+            let columns: Vec<String> = index
+                .parts
+                .iter()
+                .filter_map(|part| part.column.clone())
+                .collect();
+            if is_new || concerns(&columns) {
+                self.index(table, index, &columns);
+            }
+        }
+        if !is_new {
+            for key in from.uniques.iter().filter(|key| concerns(&key.columns)) {
+                let name = key.name.clone().unwrap_or_default();
+                let sql = format!("UNIQUE ({})", quoted_list(&key.columns));
+                self.leave_out("constraint", from, &name, &sql, OWN_TEXT);
+            }
+        }
+        let mut foreign_keys = Vec::new();
+        for key in from
+            .foreign_keys
+            .iter()
+            .filter(|key| is_new || concerns(&key.columns))
+        {
+            if let Some(sql) = self.foreign_key(table, key).filter(|_| is_new) {
+                foreign_keys.push(sql);
+                continue;
+            }
+            let name = key.name.clone().unwrap_or_default();
+            let reason = if is_new {
+                "the file does not have what it refers to as a key"
+            } else {
+                OWN_TEXT
+            };
+            let sql = format!(
+                "FOREIGN KEY ({}) REFERENCES {} ({})",
+                quoted_list(&key.columns),
+                quoted(&key.parent),
+                quoted_list(&key.parent_columns)
+            );
+            self.leave_out("foreign key", from, &name, &sql, reason);
+        }
+        foreign_keys
+    }
+
+    fn leave_out(&mut self, kind: &'static str, table: &Table, name: &str, sql: &str, reason: &str) {
+        self.not_carried.push(NotCarried {
+            kind,
+            name: format!("{}.{name}", table.name),
+            sql: sql.to_owned(),
+            reason: reason.to_owned(),
+        });
+    }
+
+    fn column(&mut self, table: &Table, column: &Column) {
+        let name = &column.name;
+        if let Generated::Stored(sql) | Generated::Virtual(sql) = &column.generated {
+            let reason = "made a plain column with the values it has, because it is computed by an expression of PostgreSQL";
+            self.leave_out(
+                "generated column",
+                table,
+                name,
+                &format!("GENERATED ALWAYS AS ({sql})"),
+                reason,
+            );
+        }
+        let is_rowid = is_rowid(table, column);
+        if let Some(default) = &column.default
+            && literal_default(column).is_none()
+            // A rowid is given out by SQLite as well.
+            && !(is_rowid && default.starts_with("nextval("))
+        {
+            let reason = "no value that SQLite would give in the same form";
+            self.leave_out("default", table, name, &format!("DEFAULT {default}"), reason);
+        }
+        if column.identity != Identity::No && !is_rowid {
+            let reason = "SQLite gives out numbers to a primary key of one integer only";
+            self.leave_out("identity", table, name, "GENERATED AS IDENTITY", reason);
+        }
+        if let Some(collation) = column
+            .collation
+            .as_ref()
+            .filter(|name| !["C", "POSIX"].contains(&name.as_str()))
+        {
+            let sql = format!("COLLATE {}", quoted(collation));
+            self.leave_out("collation", table, name, &sql, "SQLite orders text by its bytes");
+        }
+    }
+
+    fn index(&mut self, table: &TablePlan, index: &Index, columns: &[String]) {
+        let is_plain = columns.len() == index.parts.len()
+            && index.predicate.is_none()
+            && index.sql.contains(" USING btree (")
+            && !index.sql.ends_with(" NULLS NOT DISTINCT");
+        let Some(names) = target_columns(table, columns).filter(|_| is_plain) else {
+            let reason = "SQLite has no index that is certain to mean the same";
+            return self.leave_out("index", &table.source, &index.name, &index.sql, reason);
+        };
+        let parts: Vec<String> = names
+            .iter()
+            .zip(&index.parts)
+            .map(|(name, part)| format!("{}{}", quoted(name), if part.descending { " DESC" } else { "" }))
+            .collect();
+        let unique = if index.unique { "UNIQUE " } else { "" };
+        self.objects.push(OriginObject {
+            kind: "index".to_owned(),
+            name: index.name.clone(),
+            table: table.target.clone(),
+            sql: format!(
+                "CREATE {unique}INDEX {} ON {} ({})",
+                quoted(&index.name),
+                quoted(&table.target),
+                parts.join(", ")
+            ),
+        });
+    }
+
+    /// A foreign key as SQLite has it, if its parent is copied and its columns are a key there.
+    fn foreign_key(&self, table: &TablePlan, key: &ForeignKey) -> Option<String> {
+        let parent = self
+            .plan
+            .tables
+            .iter()
+            .find(|parent| parent.source.name == key.parent)?;
+        let columns = target_columns(table, &key.columns)?;
+        let parent_columns = target_columns(parent, &key.parent_columns)?;
+        let is_key = |names: &[String]| {
+            names.len() == parent_columns.len()
+                && parent_columns
+                    .iter()
+                    .all(|column| names.iter().any(|name| name == column))
+        };
+        let into = self.target.table(&parent.target).unwrap_or(&parent.source);
+        let unique = into
+            .indexes
+            .iter()
+            .filter(|index| index.unique && index.predicate.is_none());
+        let unique = unique.filter_map(|index| {
+            index
+                .parts
+                .iter()
+                .map(|part| part.column.clone())
+                .collect::<Option<Vec<_>>>()
+        });
+        let keys = into
+            .primary_key
+            .iter()
+            .chain(&into.uniques)
+            .map(|key| key.columns.clone());
+        if !keys.chain(unique).any(|names| is_key(&names)) {
+            return None;
+        }
+        let name = key.name.as_ref();
+        let name = name.map_or_else(String::new, |name| format!("CONSTRAINT {} ", quoted(name)));
+        let deferrable = match key.deferrable {
+            Deferrable::No => "",
+            Deferrable::Immediate => " DEFERRABLE INITIALLY IMMEDIATE",
+            Deferrable::Deferred => " DEFERRABLE INITIALLY DEFERRED",
+        };
+        Some(format!(
+            "{name}FOREIGN KEY ({}) REFERENCES {} ({}) ON DELETE {} ON UPDATE {}{deferrable}",
+            quoted_list(columns),
+            quoted(&parent.target),
+            quoted_list(parent_columns),
+            key.on_delete.as_sql(),
+            key.on_update.as_sql()
+        ))
+    }
+}
+
+/// Whether a column becomes the rowid, which SQLite gives out.
+fn is_rowid(table: &Table, column: &Column) -> bool {
+    let key = table.primary_key.as_ref();
+    let is_integer = column
+        .pg_type()
+        .is_some_and(|kind| matches!(kind.kind, PgKind::Int2 | PgKind::Int4 | PgKind::Int8));
+    is_integer && key.is_some_and(|key| key.columns == [column.name.clone()])
+}
+
+/// A default of PostgreSQL that is a value which SQLite has in the same form, as SQL of SQLite.
+fn literal_default(column: &Column) -> Option<String> {
+    let default = column.default.as_deref()?;
+    let text = if let Some((text, rest)) = in_quotes(default, '\'') {
+        let is_cast = |c: char| c.is_ascii_alphanumeric() || " :_.".contains(c);
+        let is_literal = (rest.is_empty() || rest.starts_with("::")) && rest.chars().all(is_cast);
+        is_literal.then_some(text)?
+    } else {
+        let bare = default.strip_prefix('(').and_then(|rest| rest.strip_suffix(')'));
+        bare.unwrap_or(default).to_owned()
+    };
+    if default.starts_with("NULL::") {
+        return Some("NULL".to_owned());
+    }
+    let is_string = default.starts_with('\'');
+    let string = || is_string.then(|| format!("'{}'", text.replace('\'', "''")));
+    match column.pg_type()?.kind {
+        PgKind::Bool => match text.as_str() {
+            "true" => Some("1".to_owned()),
+            "false" => Some("0".to_owned()),
+            _ => None,
+        },
+        PgKind::Int2 | PgKind::Int4 | PgKind::Int8 => Some(text.parse::<i64>().ok()?.to_string()),
+        PgKind::Float8 => {
+            let number: f64 = text.parse().ok()?;
+            let has_form = number.is_finite() && !(number == 0.0 && number.is_sign_negative());
+            has_form.then(|| format!("{number:?}"))
+        }
+        // With a scale it would be written with its zeros.
+        PgKind::Numeric(None) => {
+            let number: f64 = text.parse().ok()?;
+            let same = text.parse::<i64>().is_ok() || (number.is_finite() && number.to_string() == text);
+            same.then_some(text)
+        }
+        PgKind::Date => string().filter(|_| {
+            let pattern = |(at, byte): (usize, u8)| {
+                if matches!(at, 4 | 7) {
+                    byte == b'-'
+                } else {
+                    byte.is_ascii_digit()
+                }
+            };
+            text.len() == 10 && text.bytes().enumerate().all(pattern)
+        }),
+        PgKind::Text | PgKind::Varchar(_) | PgKind::Json | PgKind::Jsonb | PgKind::Uuid => string(),
+        PgKind::Float4
+        | PgKind::Numeric(Some(_))
+        | PgKind::Char(_)
+        | PgKind::Bytea
+        | PgKind::Timestamptz(_)
+        | PgKind::Timestamp(_)
+        | PgKind::Time(_)
+        | PgKind::Other => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::catalog::{ColumnKind, PgType};
+    use super::*;
+
+    fn default(kind: PgKind, default: &str) -> Option<String> {
+        literal_default(&Column {
+            name: "c".to_owned(),
+            kind: ColumnKind::Postgres(PgType {
+                name: String::new(),
+                kind,
+            }),
+            not_null: false,
+            default: Some(default.to_owned()),
+            generated: Generated::No,
+            identity: Identity::No,
+            collation: None,
+            made_for: None,
+        })
+    }
+
+    #[test]
+    fn a_default_is_carried_where_it_is_a_value_of_the_same_form() {
+        let cases = [
+            (PgKind::Text, "'it''s'::text", Some("'it''s'")),
+            (PgKind::Varchar(Some(9)), "'x'::character varying", Some("'x'")),
+            (PgKind::Text, "('a'::text || 'b'::text)", None),
+            (PgKind::Text, "'a'::text || CURRENT_USER", None),
+            (PgKind::Text, "CURRENT_USER", None),
+            (PgKind::Text, "E'a\\\\b'::text", None),
+            (PgKind::Int4, "7", Some("7")),
+            (PgKind::Int4, "(-7)", Some("-7")),
+            (PgKind::Int8, "'-7'::integer", Some("-7")),
+            (PgKind::Int8, "nextval('s'::regclass)", None),
+            (PgKind::Bool, "true", Some("1")),
+            (PgKind::Float8, "1.5", Some("1.5")),
+            (PgKind::Float8, "'-0'::integer", None),
+            (PgKind::Float8, "'NaN'::double precision", None),
+            (PgKind::Numeric(None), "1.5", Some("1.5")),
+            (PgKind::Numeric(None), "1.50", None),
+            (PgKind::Date, "'2024-01-31'::date", Some("'2024-01-31'")),
+            (PgKind::Date, "'infinity'::date", None),
+            (PgKind::Timestamp(6), "now()", None),
+            (PgKind::Text, "NULL::text", Some("NULL")),
+        ];
+        for (kind, sql, expected) in cases {
+            assert_eq!(default(kind, sql).as_deref(), expected, "{sql}");
+        }
+    }
+}

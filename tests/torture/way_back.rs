@@ -1,0 +1,423 @@
+//! The way back from a PostgreSQL that was changed meanwhile: every row and every value, or a word.
+
+use cutover_tests::rusqlite::Connection;
+
+use crate::program::Ended;
+use crate::theme::Theme;
+
+/// A file that was copied, and the database as somebody has changed it since.
+async fn changed(file: &str, sql: &str) -> Theme {
+    let theme = Theme::new(file);
+    theme.command("copy", &[]).await.with(0, "copy");
+    theme.client().await.batch_execute(sql).await.unwrap();
+    theme
+}
+
+/// The way back with this exit code: what was said in JSON, and the file.
+async fn back(theme: &Theme, code: i32, flags: &[&str]) -> (serde_json::Value, Connection) {
+    let flags = [flags, &["--json"]].concat();
+    let (ended, path) = theme.brought_back(&flags).await;
+    let report = ended.with(code, "copy of the way back").json();
+    (report, Connection::open(path).unwrap())
+}
+
+/// The rows of a question, values as SQL, one a line.
+#[track_caller]
+fn rows(file: &Connection, sql: &str) -> Vec<String> {
+    let mut statement = file.prepare(sql).unwrap();
+    let width = statement.column_count();
+    let row = |row: &cutover_tests::rusqlite::Row<'_>| {
+        let values = (0..width).map(|at| row.get::<_, Option<String>>(at).unwrap().unwrap_or_default());
+        Ok(values.collect::<Vec<_>>().join("|"))
+    };
+    statement
+        .query_map([], row)
+        .unwrap()
+        .collect::<Result<_, _>>()
+        .unwrap()
+}
+
+/// The names of a list of the report, each with its reason.
+fn listed(report: &serde_json::Value, list: &str) -> Vec<String> {
+    let entries = report[list].as_array().unwrap().iter();
+    let name = |entry: &serde_json::Value| match entry["name"].as_str() {
+        Some(name) => format!(
+            "{} {name}: {}",
+            entry["kind"].as_str().unwrap(),
+            entry["reason"].as_str().unwrap()
+        ),
+        None => format!(
+            "{}.{}: {}",
+            entry["table"].as_str().unwrap(),
+            entry["constraint"].as_str().unwrap(),
+            entry["reason"].as_str().unwrap()
+        ),
+    };
+    entries.map(name).collect()
+}
+
+#[track_caller]
+fn lists(report: &serde_json::Value, list: &str, start: &str, reason: &str) {
+    let found = listed(report, list);
+    assert!(
+        found
+            .iter()
+            .any(|entry| entry.starts_with(start) && entry.contains(reason)),
+        "{list} does not have {start} … {reason}: {found:#?}"
+    );
+}
+
+#[track_caller]
+fn says(ended: &Ended, words: &[&str]) {
+    for word in words {
+        assert!(
+            ended.stderr.contains(word),
+            "{word} is not said: {}",
+            ended.stderr
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_column_that_was_renamed_or_dropped() {
+    for (file, column) in [("n INT DEFAULT 5", "n"), ("n INT", "n"), ("n INT NOT NULL", "n")] {
+        let theme = changed(
+            &format!(
+                "CREATE TABLE t (id INTEGER PRIMARY KEY, {file}, m TEXT DEFAULT 'x'); INSERT INTO t VALUES (1, 1, 'a'), (2, 2, NULL);
+                 CREATE INDEX i ON t (\"n\"); CREATE INDEX j ON t (m); CREATE VIEW v AS SELECT \"n\" FROM t; CREATE VIEW w AS SELECT m FROM t;"
+            ),
+            "ALTER TABLE t RENAME n TO qty",
+        )
+        .await;
+        let (report, file) = back(&theme, 1, &["--strict"]).await;
+        lists(
+            &report,
+            "not_carried",
+            &format!("column t.{column}"),
+            "no such column any more",
+        );
+        assert_eq!(
+            rows(&file, "SELECT quote(id), m, quote(qty) FROM t ORDER BY id"),
+            ["1|a|1", "2||2"]
+        );
+        assert_eq!(
+            rows(&file, "SELECT name FROM pragma_table_info('t')"),
+            ["id", "m", "qty"]
+        );
+        // What stands on it is not made of something else, and is told.
+        lists(&report, "weakened", "t.i: not made", "n");
+        lists(&report, "weakened", "v.v: not made", "did not come");
+        let others = "SELECT name FROM sqlite_schema WHERE type IN ('index', 'view') AND name NOT LIKE 'sqlite%' ORDER BY 1";
+        assert_eq!(rows(&file, others), ["i", "j", "w"]);
+        // PostgreSQL's own.
+        assert_eq!(rows(&file, "SELECT name FROM pragma_index_info('i')"), ["qty"]);
+        theme.verified_back(&[]).await.with(0, "verify of the way back");
+    }
+}
+
+/// SQLite does not take a column out of a key or a rule.
+#[tokio::test]
+async fn a_column_of_a_key_that_was_renamed() {
+    let theme = changed(
+        "CREATE TABLE t (id INTEGER PRIMARY KEY, n INT UNIQUE, v NOT NULL DEFAULT 'x', CHECK (n > 0)); INSERT INTO t VALUES (1, 5, 'a'), (2, NULL, 7);
+         CREATE TABLE c (t INT REFERENCES t (n)); INSERT INTO c VALUES (5);",
+        "ALTER TABLE t RENAME id TO key; ALTER TABLE t RENAME n TO qty",
+    )
+    .await;
+    let (report, file) = back(&theme, 1, &["--strict"]).await;
+    lists(&report, "not_carried", "column t.id", "no such column any more");
+    lists(&report, "not_carried", "column t.n", "no such column any more");
+    lists(
+        &report,
+        "weakened",
+        "t.t",
+        "made of the columns and keys that PostgreSQL has",
+    );
+    lists(
+        &report,
+        "weakened",
+        "c.FOREIGN KEY (t) REFERENCES t (n)",
+        "did not come with it",
+    );
+    assert_eq!(
+        rows(&file, "SELECT quote(key), quote(qty), quote(v) FROM t ORDER BY 1"),
+        ["1|5|'a'", "2|NULL|7"]
+    );
+    assert!(
+        file.execute_batch("INSERT INTO t (key, v) VALUES (1, 1)")
+            .is_err(),
+        "the key is one"
+    );
+    theme.verified_back(&[]).await.with(0, "verify of the way back");
+}
+
+#[tokio::test]
+async fn a_table_that_is_gone_takes_with_it_what_needs_it_and_nothing_else() {
+    let theme = changed(
+        "CREATE TABLE t (id INTEGER PRIMARY KEY, z INT REFERENCES z (x)); CREATE TABLE z (x PRIMARY KEY); INSERT INTO t VALUES (1, NULL);
+         CREATE VIEW above AS SELECT * FROM v; CREATE VIEW v AS SELECT id FROM t; CREATE VIEW u AS SELECT id, x FROM t, z;
+         CREATE VIEW broken AS SELECT a FROM nowhere;
+         CREATE TRIGGER g AFTER INSERT ON t BEGIN INSERT INTO z VALUES (1); END;
+         CREATE TRIGGER h AFTER DELETE ON t BEGIN UPDATE t SET id = id; END;
+         PRAGMA user_version = 7;",
+        "DROP TABLE z CASCADE",
+    )
+    .await;
+    for (flags, is_told) in [(vec!["--strict"], true), (vec!["--tables", "t"], false)] {
+        let code = i32::from(is_told);
+        let (report, file) = back(&theme, code, &flags).await;
+        let told = listed(&report, "not_carried")
+            .iter()
+            .any(|entry| entry.starts_with("table z: "));
+        assert_eq!(told, is_told, "{report}");
+        lists(&report, "weakened", "t.g: not made", "did not come");
+        lists(&report, "weakened", "u.u: not made", "did not come");
+        lists(
+            &report,
+            "weakened",
+            "t.FOREIGN KEY (z) REFERENCES z (x)",
+            "did not come",
+        );
+        let others = "SELECT name FROM sqlite_schema WHERE type IN ('trigger', 'view') ORDER BY 1";
+        assert_eq!(rows(&file, others), ["above", "broken", "h", "v"]);
+        assert_eq!(rows(&file, "SELECT quote(id) FROM above"), ["1"]);
+        file.execute_batch("PRAGMA foreign_keys = OFF; INSERT INTO t (id) VALUES (5); DELETE FROM t")
+            .unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_table_that_was_renamed() {
+    let theme = changed(
+        "CREATE TABLE t (id INTEGER PRIMARY KEY, f BOOLEAN DEFAULT 1); INSERT INTO t VALUES (1, 0);",
+        "ALTER TABLE t RENAME TO t2",
+    )
+    .await;
+    let (report, file) = back(&theme, 1, &["--strict"]).await;
+    lists(&report, "not_carried", "table t: ", "new table");
+    assert_eq!(rows(&file, "SELECT quote(id), quote(f) FROM t2"), ["1|0"]);
+}
+
+#[tokio::test]
+async fn the_rules_of_a_table_that_postgres_made() {
+    let theme = changed(
+        "CREATE TABLE t (id INTEGER PRIMARY KEY); INSERT INTO t VALUES (1);",
+        "CREATE TABLE p (id int PRIMARY KEY);
+         CREATE TABLE c (id int GENERATED ALWAYS AS IDENTITY PRIMARY KEY, pid int NOT NULL REFERENCES p ON DELETE CASCADE,
+             n text NOT NULL UNIQUE DEFAULT 'it''s' CHECK (n <> ''), b boolean DEFAULT true, r float8 DEFAULT 1.5, z float8 DEFAULT '-0',
+             at timestamptz DEFAULT now(), g int GENERATED ALWAYS AS (pid + 1) STORED, s serial, e bigint REFERENCES t);
+         CREATE INDEX i ON c (pid DESC, n); CREATE UNIQUE INDEX u ON c (r); CREATE INDEX w ON c (lower(n)); CREATE INDEX y ON c (b) WHERE b;
+         CREATE INDEX h ON c USING hash (n);
+         INSERT INTO p VALUES (1); INSERT INTO c (pid) VALUES (1);
+         ALTER TABLE t ADD COLUMN d int NOT NULL DEFAULT 7, ADD COLUMN l timestamptz DEFAULT now(), ADD COLUMN k int REFERENCES p,
+             ADD COLUMN o int UNIQUE; CREATE INDEX later ON t (d)",
+    )
+    .await;
+    let (report, file) = back(&theme, 1, &["--strict"]).await;
+    assert_eq!(
+        rows(
+            &file,
+            "SELECT quote(id), quote(pid), n, quote(b), quote(r), quote(g), quote(s) FROM c"
+        ),
+        ["1|1|it's|1|1.5|2|1"]
+    );
+    theme.verified_back(&[]).await.with(0, "verify of the way back");
+    let names = |sql: &str| rows(&file, sql);
+    assert_eq!(
+        names("SELECT name FROM sqlite_schema WHERE type = 'index' AND sql IS NOT NULL ORDER BY 1"),
+        ["i", "later", "u"]
+    );
+    assert_eq!(
+        names(
+            "SELECT name, \"notnull\", dflt_value FROM (SELECT name, CAST(\"notnull\" AS TEXT) AS \"notnull\", dflt_value FROM pragma_table_info('c'))"
+        ),
+        [
+            "id|1|",
+            "pid|1|",
+            "n|1|'it''s'",
+            "b|0|1",
+            "r|0|1.5",
+            "z|0|",
+            "at|0|",
+            "g|0|",
+            "s|1|",
+            "e|0|"
+        ]
+    );
+    assert_eq!(
+        names("SELECT name, dflt_value FROM pragma_table_info('t')"),
+        ["id|", "d|7", "l|", "k|", "o|"]
+    );
+    file.execute_batch("PRAGMA foreign_keys = ON; INSERT INTO c (pid, n, s, r) VALUES (1, 'b', 1, 2)")
+        .unwrap();
+    for refused in [
+        "INSERT INTO c (pid, n, s) VALUES (9, 'c', 1)",
+        "INSERT INTO c (pid, n, s) VALUES (1, 'b', 1)",
+        "INSERT INTO c (pid, n, s) VALUES (NULL, 'd', 1)",
+        "INSERT INTO c (pid, n, s, r) VALUES (1, 'd', 1, 1.5)",
+        "INSERT INTO c (pid, n, s, e) VALUES (1, 'd', 1, 99)",
+    ] {
+        assert!(file.execute_batch(refused).is_err(), "{refused}");
+    }
+    file.execute_batch("DELETE FROM p").unwrap();
+    assert_eq!(names("SELECT quote(count(*)) FROM c"), ["0"]);
+    for (start, reason) in [
+        ("check c.c_n_check", "expression of PostgreSQL"),
+        ("default c.z", "same form"),
+        ("default c.at", "same form"),
+        ("default c.s", "same form"),
+        ("generated column c.g", "plain column"),
+        ("index c.w", "mean the same"),
+        ("index c.y", "mean the same"),
+        ("index c.h", "mean the same"),
+        ("default t.l", "same form"),
+        ("foreign key t.t_k_fkey", "own text"),
+        ("constraint t.t_o_key", "own text"),
+    ] {
+        lists(&report, "not_carried", start, reason);
+    }
+    assert_eq!(report["not_carried"].as_array().unwrap().len(), 11, "{report}");
+}
+
+#[tokio::test]
+async fn a_zero_with_a_sign() {
+    let theme = changed(
+        "CREATE TABLE s (id INTEGER PRIMARY KEY, r REAL) STRICT; INSERT INTO s VALUES (1, 1.5); CREATE TABLE t (id INTEGER PRIMARY KEY); INSERT INTO t VALUES (1);",
+        "UPDATE s SET r = '-0'; CREATE TABLE n (z float8); INSERT INTO n VALUES ('-0')",
+    )
+    .await;
+    let (_, file) = back(&theme, 0, &["--strict"]).await;
+    for sql in ["SELECT z FROM n", "SELECT r FROM s"] {
+        let number: f64 = file.query_row(sql, [], |row| row.get(0)).unwrap();
+        assert_eq!(number.to_bits(), (-0.0_f64).to_bits(), "{sql}");
+    }
+    theme.verified_back(&[]).await.with(0, "verify of the way back");
+    let sql = "ALTER TABLE t ADD z float8 DEFAULT '-0'; ALTER TABLE s ADD z float8 DEFAULT '-0'";
+    theme.client().await.batch_execute(sql).await.unwrap();
+    let (_, file) = back(&theme, 0, &[]).await;
+    for sql in ["SELECT z FROM t", "SELECT z FROM s"] {
+        let number: f64 = file.query_row(sql, [], |row| row.get(0)).unwrap();
+        assert_eq!(number.to_bits(), (-0.0_f64).to_bits(), "{sql}");
+    }
+    // A table that is there has its types while it is loaded.
+    file.execute_batch("DELETE FROM s; DELETE FROM n; DELETE FROM t; DROP TABLE _cutover_copy_run")
+        .unwrap();
+    let url = theme.url().await;
+    let path = file.path().unwrap().to_owned();
+    let refused = theme
+        .program(&["copy", &url, &path, "--json"])
+        .await
+        .with(1, "copy into tables that are there")
+        .json();
+    assert!(
+        refused["rejects"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .any(|reject| reject["column"] == "z" && reject["key"] == "id = 1"),
+        "{refused}"
+    );
+}
+
+/// A table that got a column has its own text, and its values are what they were.
+#[tokio::test]
+async fn a_column_that_came_later_changes_no_other() {
+    let theme = Theme::made("theme.db", |path| {
+        let file = Connection::open(path).unwrap();
+        // A text of digits in a column of numbers, as a file may have it whose schema was another one.
+        file.execute_batch(
+            "CREATE TABLE t (id INTEGER PRIMARY KEY, n, r REAL); INSERT INTO t VALUES (1, '007', 1.5), (2, 8, NULL);
+             PRAGMA writable_schema = ON; UPDATE sqlite_schema SET sql = replace(sql, 'n,', 'n NUMERIC NOT NULL,');",
+        )
+        .unwrap();
+    });
+    theme.command("copy", &[]).await.with(0, "copy");
+    theme
+        .client()
+        .await
+        .batch_execute("ALTER TABLE t ADD later text DEFAULT 'x'")
+        .await
+        .unwrap();
+    let (_, file) = back(&theme, 0, &["--strict", "--verify"]).await;
+    assert_eq!(
+        rows(&file, "SELECT quote(n), later FROM t ORDER BY id"),
+        ["'007'|x", "8|x"]
+    );
+    assert_eq!(
+        rows(&file, "SELECT sql FROM sqlite_schema WHERE name = 't'"),
+        ["CREATE TABLE t (id INTEGER PRIMARY KEY, n NUMERIC NOT NULL, r REAL, \"later\" TEXT DEFAULT 'x')"]
+    );
+}
+
+#[tokio::test]
+async fn a_decimal_that_came_to_a_strict_table() {
+    let theme = changed(
+        "CREATE TABLE t (id INTEGER PRIMARY KEY) STRICT; INSERT INTO t VALUES (1), (2);",
+        "ALTER TABLE t ADD price numeric DEFAULT 1.5, ADD b bytea; UPDATE t SET price = 3, b = '\\x00' WHERE id = 2",
+    )
+    .await;
+    let (_, file) = back(&theme, 0, &["--strict"]).await;
+    assert_eq!(
+        rows(&file, "SELECT quote(price), quote(b) FROM t ORDER BY id"),
+        ["1.5|NULL", "3|X'00'"]
+    );
+    theme.verified_back(&[]).await.with(0, "verify of the way back");
+}
+
+#[tokio::test]
+async fn rows_that_break_a_rule_of_the_file_are_told() {
+    let theme = changed(
+        "CREATE TABLE t (id INTEGER PRIMARY KEY, n INT NOT NULL, m INT, CONSTRAINT small CHECK (m < 10 -- more
+           )); INSERT INTO t VALUES (1, 1, 1), (2, 2, 2);",
+        "ALTER TABLE t ALTER n DROP NOT NULL; ALTER TABLE t DROP CONSTRAINT small; INSERT INTO t VALUES (3, NULL, 3), (4, 4, 40), (5, NULL, NULL)",
+    )
+    .await;
+    let (report, file) = back(&theme, 1, &["--strict"]).await;
+    assert_eq!(rows(&file, "SELECT quote(count(*)) FROM t"), ["5"]);
+    let of = |constraint: &str| {
+        let mut entries = report["weakened"].as_array().unwrap().iter();
+        entries
+            .find(|entry| entry["constraint"] == constraint)
+            .unwrap_or_else(|| panic!("{report}"))
+    };
+    assert_eq!(
+        (&of("n")["rows"], &of("n")["keys"][1]),
+        (&2.into(), &"rowid 5".into()),
+        "{report}"
+    );
+    assert_eq!(
+        (&of("small")["rows"], &of("small")["keys"][0]),
+        (&1.into(), &"rowid 4".into()),
+        "{report}"
+    );
+    theme.verified_back(&[]).await.with(0, "verify of the way back");
+}
+
+#[tokio::test]
+async fn what_a_file_makes_of_another_is_not_told_as_missing() {
+    let theme = Theme::new(
+        "CREATE TABLE t (id INTEGER PRIMARY KEY); INSERT INTO t VALUES (1); CREATE TABLE u (x); CREATE VIEW v AS SELECT * FROM t;
+         CREATE TRIGGER g AFTER INSERT ON t BEGIN INSERT INTO u VALUES (1); END;",
+    );
+    let other = theme.beside("other.db", "");
+    let flags = ["--strict", "--json"].map(str::to_owned);
+    let report = theme
+        .copy_to(&other, &flags)
+        .await
+        .with(0, "copy to a file")
+        .json();
+    assert_eq!(report["not_carried"].as_array().unwrap().len(), 0, "{report}");
+    let file = Connection::open(&other).unwrap();
+    let others = "SELECT name FROM sqlite_schema WHERE type IN ('trigger', 'view') ORDER BY 1";
+    assert_eq!(rows(&file, others), ["g", "v"]);
+    // Without a table that it needs, one is told.
+    let part = theme.beside("part.db", "");
+    let flags = ["--strict", "--json", "--exclude", "u"].map(str::to_owned);
+    let report = theme
+        .copy_to(&part, &flags)
+        .await
+        .with(1, "copy to a file")
+        .json();
+    lists(&report, "weakened", "t.g: not made", "did not come");
+    assert_eq!(rows(&Connection::open(&part).unwrap(), others), ["v"]);
+}
