@@ -79,6 +79,82 @@ fn says(ended: &Ended, words: &[&str]) {
 }
 
 #[tokio::test]
+async fn a_table_that_was_divided_into_partitions() {
+    let theme = changed(
+        "CREATE TABLE p (id INTEGER PRIMARY KEY, v); INSERT INTO p VALUES (1, 'a'), (2, x'00'); CREATE TABLE q (x); INSERT INTO q VALUES (1);",
+        "ALTER TABLE p RENAME TO o; CREATE TABLE p (LIKE o) PARTITION BY RANGE (id);
+         CREATE TABLE p1 PARTITION OF p FOR VALUES FROM (0) TO (2); CREATE TABLE p2 PARTITION OF p DEFAULT;
+         INSERT INTO p SELECT * FROM o; DROP TABLE o;
+         CREATE TABLE own (id bigint PRIMARY KEY, v text) PARTITION BY RANGE (id); CREATE TABLE own1 PARTITION OF own DEFAULT;
+         INSERT INTO own VALUES (7, 'b'); CREATE TABLE child (id bigint PRIMARY KEY, own bigint REFERENCES own); INSERT INTO child VALUES (1, 7)",
+    )
+    .await;
+    let (report, file) = back(&theme, 0, &["--strict", "--verify"]).await;
+    assert_eq!(report["not_carried"].as_array().unwrap().len(), 0, "{report}");
+    assert_eq!(
+        rows(&file, "SELECT quote(id), quote(v) FROM p ORDER BY 1"),
+        ["1|'a'", "2|X'00'"]
+    );
+    assert_eq!(rows(&file, "SELECT quote(id), v FROM own"), ["7|b"]);
+    let tables =
+        "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE '\\_%' ESCAPE '\\' ORDER BY 1";
+    assert_eq!(rows(&file, tables), ["child", "own", "p", "q"]);
+    theme.verified_back(&[]).await.with(0, "verify of the way back");
+    // It is seen, and not only not spoken of.
+    theme
+        .client()
+        .await
+        .batch_execute("UPDATE p SET v = '\\x01' WHERE id = 2")
+        .await
+        .unwrap();
+    let verified = theme
+        .verified_back(&[])
+        .await
+        .with(1, "verify of a changed partition");
+    assert!(verified.stdout.contains('p'), "{}", verified.stdout);
+    // A copy does not load into it, nor make another table beside it.
+    let refused = theme
+        .command("copy", &["--replace".to_owned()])
+        .await
+        .with(4, "copy into partitions");
+    says(&refused, &["partitioned table p"]);
+    theme
+        .command(
+            "copy",
+            &["--replace".to_owned(), "--exclude".to_owned(), "p".to_owned()],
+        )
+        .await
+        .with(0, "copy of the rest");
+}
+
+#[tokio::test]
+async fn rows_that_are_elsewhere_end_it_unless_they_are_left_out() {
+    let theme = changed(
+        "CREATE TABLE p (id INTEGER PRIMARY KEY); INSERT INTO p VALUES (1); CREATE TABLE q (x); INSERT INTO q VALUES (1);",
+        "ALTER TABLE p RENAME TO o; CREATE VIEW p AS SELECT * FROM o",
+    )
+    .await;
+    let (refused, path) = theme.brought_back(&[]).await;
+    says(
+        &refused.with(4, "the way back"),
+        &["p was a table and is a view", "--exclude p"],
+    );
+    assert!(!path.exists(), "a file that holds nothing stays");
+    let (_, file) = back(&theme, 0, &["--exclude", "p"]).await;
+    assert_eq!(rows(&file, "SELECT quote(id) FROM o"), ["1"]);
+    let server = "CREATE EXTENSION file_fdw; CREATE SERVER files FOREIGN DATA WRAPPER file_fdw;
+        CREATE FOREIGN TABLE far (a text) SERVER files OPTIONS (filename '/dev/null')";
+    if theme.client().await.batch_execute(server).await.is_ok() {
+        let (refused, _) = theme.brought_back(&["--exclude", "p"]).await;
+        says(
+            &refused.with(4, "the way back"),
+            &["foreign table far", "--exclude far"],
+        );
+        back(&theme, 0, &["--exclude", "p,far"]).await;
+    }
+}
+
+#[tokio::test]
 async fn a_column_that_was_renamed_or_dropped() {
     for (file, column) in [("n INT DEFAULT 5", "n"), ("n INT", "n"), ("n INT NOT NULL", "n")] {
         let theme = changed(
@@ -199,6 +275,29 @@ async fn a_table_that_was_renamed() {
 }
 
 #[tokio::test]
+async fn what_is_in_the_way_in_the_target_is_named() {
+    for (made, named) in [
+        (
+            "CREATE TABLE t (id bigint) PARTITION BY RANGE (id)",
+            "partitioned table t",
+        ),
+        ("CREATE VIEW t AS SELECT 1 AS id", "view t"),
+        ("CREATE MATERIALIZED VIEW t AS SELECT 1 AS id", "view t"),
+    ] {
+        let theme = Theme::new(
+            "CREATE TABLE t (id INTEGER PRIMARY KEY); INSERT INTO t VALUES (1); CREATE TABLE u (x); INSERT INTO u VALUES (1);",
+        );
+        theme.client().await.batch_execute(made).await.unwrap();
+        for flags in [vec![], vec!["--data-only".to_owned()]] {
+            let refused = theme.command("copy", &flags).await.with(4, made);
+            says(&refused, &[named, "--schema", "--exclude"]);
+        }
+        let flags = ["--exclude", "t"].map(str::to_owned);
+        theme.command("copy", &flags).await.with(0, "copy of the rest");
+    }
+}
+
+#[tokio::test]
 async fn the_rules_of_a_table_that_postgres_made() {
     let theme = changed(
         "CREATE TABLE t (id INTEGER PRIMARY KEY); INSERT INTO t VALUES (1);",
@@ -277,6 +376,33 @@ async fn the_rules_of_a_table_that_postgres_made() {
         lists(&report, "not_carried", start, reason);
     }
     assert_eq!(report["not_carried"].as_array().unwrap().len(), 11, "{report}");
+}
+
+#[tokio::test]
+async fn names_that_differ_by_case_only() {
+    let theme = changed(
+        "CREATE TABLE t (a INTEGER PRIMARY KEY); INSERT INTO t VALUES (1);",
+        "ALTER TABLE t ADD \"A\" int DEFAULT 7",
+    )
+    .await;
+    let (refused, path) = theme.brought_back(&[]).await;
+    says(
+        &refused.with(4, "columns alike"),
+        &["columns a and A of the table t"],
+    );
+    assert!(!path.exists());
+    let sql = "ALTER TABLE t DROP \"A\"; CREATE TABLE \"Own\" (\"Id\" int, \"ID\" int); CREATE TABLE own (x int); CREATE TABLE nothing ()";
+    theme.client().await.batch_execute(sql).await.unwrap();
+    let (refused, _) = theme.brought_back(&["--exclude", "nothing"]).await;
+    says(&refused.with(4, "tables alike"), &["tables Own and own"]);
+    let (refused, _) = theme.brought_back(&["--exclude", "nothing,own"]).await;
+    says(
+        &refused.with(4, "columns alike"),
+        &["columns Id and ID of the table Own"],
+    );
+    let (refused, _) = theme.brought_back(&["--exclude", "Own,own"]).await;
+    says(&refused.with(4, "no columns"), &["table nothing has no columns"]);
+    back(&theme, 0, &["--exclude", "Own,nothing", "--strict"]).await;
 }
 
 #[tokio::test]
@@ -362,6 +488,19 @@ async fn a_decimal_that_came_to_a_strict_table() {
         ["1.5|NULL", "3|X'00'"]
     );
     theme.verified_back(&[]).await.with(0, "verify of the way back");
+}
+
+#[tokio::test]
+async fn what_could_not_be_made_leaves_no_file() {
+    let theme = Theme::new("CREATE TABLE t (id INTEGER PRIMARY KEY);");
+    let (refused, path) = theme.brought_back(&[]).await;
+    says(&refused.with(2, "the way back of nothing"), &["has no tables"]);
+    assert!(!path.exists());
+    let sql = "CREATE TABLE sqlite_own (id int); INSERT INTO sqlite_own VALUES (1)";
+    theme.client().await.batch_execute(sql).await.unwrap();
+    let (refused, path) = theme.brought_back(&[]).await;
+    says(&refused.with(1, "a name that SQLite keeps"), &["sqlite_own"]);
+    assert!(!path.exists());
 }
 
 #[tokio::test]

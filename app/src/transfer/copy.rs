@@ -10,6 +10,7 @@ use cutover_domain::transfer::catalog::{Catalog, Engine, Generated, Storage, Tab
 use cutover_domain::transfer::convert::Converter;
 use cutover_domain::transfer::outcome::Normalised;
 use cutover_domain::transfer::plan::{NotCarried, Plan, Renamed, Scope, TablePlan, Wishes, plan};
+use cutover_domain::transfer::refusal::refusal;
 use cutover_domain::transfer::rows::Fingerprint;
 use cutover_domain::transfer::schema::{Schema, Weakened};
 use cutover_domain::transfer::survey::{RejectedRow, TableSurvey};
@@ -169,6 +170,9 @@ async fn attempt(
     };
     let mut plan =
         plan(&catalog, &ground.catalog, &ground.absent, &options.scope).map_err(TransferError::Usage)?;
+    if let Some(reason) = refusal(&plan, &catalog, &ground.catalog, &options.scope) {
+        return Err(TransferError::Refused(reason));
+    }
     back::make(&mut plan, &catalog, &ground.catalog);
     job.refuse_early(&catalog, &plan, unfinished.as_ref()).await?;
     let mut wishes = options.wishes.clone();
@@ -272,6 +276,7 @@ impl Ground {
         let dropped: Vec<String> = catalog
             .tables
             .iter()
+            .filter(|table| table.storage != Storage::Partitioned)
             .filter(|table| of_run(&table.name) || replaced(&table.made_for))
             .map(|table| table.name.clone())
             .collect();

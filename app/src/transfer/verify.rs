@@ -592,7 +592,7 @@ impl<'a> Side<'a> {
         match (self.engine, &self.table.storage) {
             (Engine::Postgres, _) => Some("ctid"),
             (Engine::Sqlite, Storage::Rowid { alias }) => *alias,
-            (Engine::Sqlite, Storage::Clustered) => None,
+            (Engine::Sqlite, Storage::Clustered | Storage::Partitioned) => None,
         }
     }
 }

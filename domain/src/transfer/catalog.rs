@@ -67,7 +67,7 @@ pub enum Engine {
 pub struct Table {
     /// Its name.
     pub name: String,
-    /// How SQLite stores it; always [`Storage::Rowid`] on PostgreSQL.
+    /// How its rows are stored; on PostgreSQL [`Storage::Rowid`], or [`Storage::Partitioned`].
     pub storage: Storage,
     /// SQLite's STRICT.
     pub strict: bool,
@@ -95,7 +95,7 @@ pub struct Table {
     pub made_for: Option<String>,
 }
 
-/// How SQLite stores a table's rows.
+/// How a table's rows are stored.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Storage {
@@ -106,6 +106,8 @@ pub enum Storage {
     },
     /// By the primary key (`WITHOUT ROWID`).
     Clustered,
+    /// PostgreSQL: in its partitions, which are no tables of their own.
+    Partitioned,
 }
 
 /// A column.
@@ -577,8 +579,8 @@ pub enum OtherKind {
     Trigger,
     /// A virtual table of SQLite.
     VirtualTable,
-    /// A partitioned or foreign table of PostgreSQL.
-    OtherTable,
+    /// A foreign table of PostgreSQL, whose rows are elsewhere.
+    ForeignTable,
 }
 
 impl OtherKind {
@@ -588,7 +590,7 @@ impl OtherKind {
             Self::View => "view",
             Self::Trigger => "trigger",
             Self::VirtualTable => "virtual table",
-            Self::OtherTable => "table",
+            Self::ForeignTable => "foreign table",
         }
     }
 }

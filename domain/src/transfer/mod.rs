@@ -30,6 +30,7 @@ pub mod naming;
 mod numbers;
 pub mod outcome;
 pub mod plan;
+pub mod refusal;
 pub mod rendering;
 pub mod rows;
 pub mod schema;

@@ -141,7 +141,12 @@ impl Scope {
     /// A mistyped name must not look like a table that was copied.
     fn check(&self, source: &Catalog) -> Result<(), String> {
         let unknown = self.tables.iter().chain(&self.exclude);
-        let mut unknown = unknown.filter(|name| !source.tables.iter().any(|table| table.name == **name));
+        let known = |name: &String| {
+            let mut others = source.others.iter();
+            source.tables.iter().any(|table| table.name == *name)
+                || others.any(|other| other.name == *name && other.kind != OtherKind::Trigger)
+        };
+        let mut unknown = unknown.filter(|name| !known(name));
         match unknown.next() {
             Some(name) => Err(format!(
                 "the source has no table {name:?}; tables are named as they are there, capitals included"

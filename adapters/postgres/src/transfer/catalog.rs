@@ -19,8 +19,8 @@ use super::error::transfer_error;
 pub const OWN_SCHEMA: &str = "cutover";
 
 const TABLES: &str = "
-    SELECT oid, relname FROM pg_class
-    WHERE relnamespace = $1::text::regnamespace AND relkind = 'r' AND NOT relispartition
+    SELECT oid, relname, relkind = 'p' FROM pg_class
+    WHERE relnamespace = $1::text::regnamespace AND relkind IN ('r', 'p') AND NOT relispartition
     ORDER BY relname COLLATE \"C\"";
 
 /// Columns with the base type under any domains.
@@ -41,7 +41,7 @@ const COLUMNS: &str = "
     JOIN pg_type AS ty ON ty.oid = a.atttypid
     LEFT JOIN pg_attrdef AS d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
     LEFT JOIN pg_collation AS co ON co.oid = a.attcollation
-    WHERE c.relnamespace = $1::text::regnamespace AND c.relkind = 'r' AND a.attnum > 0 AND NOT a.attisdropped
+    WHERE c.relnamespace = $1::text::regnamespace AND c.relkind IN ('r', 'p') AND a.attnum > 0 AND NOT a.attisdropped
     ORDER BY a.attrelid, a.attnum";
 
 const CONSTRAINTS: &str = "
@@ -49,12 +49,12 @@ const CONSTRAINTS: &str = "
            CASE k.contype WHEN 'c' THEN pg_get_expr(k.conbin, k.conrelid) END,
            ARRAY(SELECT a.attname::text FROM unnest(k.conkey) WITH ORDINALITY AS u(num, ord)
                  JOIN pg_attribute AS a ON a.attrelid = k.conrelid AND a.attnum = u.num ORDER BY u.ord),
-           p.relname::text,
+           CASE WHEN p.relnamespace <> k.connamespace THEN p.relnamespace::regnamespace::text || '.' ELSE '' END || p.relname::text,
            ARRAY(SELECT a.attname::text FROM unnest(k.confkey) WITH ORDINALITY AS u(num, ord)
                  JOIN pg_attribute AS a ON a.attrelid = k.confrelid AND a.attnum = u.num ORDER BY u.ord),
            k.confdeltype::text, k.confupdtype::text
     FROM pg_constraint AS k LEFT JOIN pg_class AS p ON p.oid = k.confrelid
-    WHERE k.connamespace = $1::text::regnamespace AND k.conrelid <> 0 AND k.contype IN ('p', 'u', 'c', 'f')
+    WHERE k.connamespace = $1::text::regnamespace AND k.conrelid <> 0 AND k.contype IN ('p', 'u', 'c', 'f') AND k.conparentid = 0
     ORDER BY k.conrelid, k.conname COLLATE \"C\"";
 
 const INDEXES: &str = "
@@ -84,8 +84,8 @@ const OTHERS: &str = "
     JOIN pg_class AS c ON c.oid = t.tgrelid
     WHERE c.relnamespace = $1::text::regnamespace AND NOT t.tgisinternal
     UNION ALL
-    SELECT 'table', c.relname::text, '' FROM pg_class AS c
-    WHERE c.relnamespace = $1::text::regnamespace AND c.relkind IN ('p', 'f')
+    SELECT 'foreign', c.relname::text, '' FROM pg_class AS c
+    WHERE c.relnamespace = $1::text::regnamespace AND c.relkind = 'f' AND NOT c.relispartition
     ORDER BY 1 DESC, 2";
 
 /// Names that nothing above has: of sequences, types (a table makes one of its name), partitions and their indexes. What comes and goes
@@ -195,11 +195,17 @@ pub(super) async fn default_schema(client: &impl GenericClient) -> TransferResul
         .await
         .map_err(|e| transfer_error(&e))?;
     let schema: Option<String> = row.get(0);
-    schema.ok_or_else(|| {
-        TransferError::Usage(
+    schema.ok_or_else(|| no_schema(None))
+}
+
+/// There is none to read: not the one that was named, or no default one.
+pub(super) fn no_schema(named: Option<&str>) -> TransferError {
+    TransferError::Usage(match named {
+        Some(name) => format!("the PostgreSQL database has no schema {name:?} that can be read"),
+        None => {
             "the connection has no default schema (search_path names none that exists); name one by --schema"
-                .to_owned(),
-        )
+                .to_owned()
+        }
     })
 }
 
@@ -252,7 +258,11 @@ pub async fn read(client: &impl GenericClient) -> TransferResult<Catalog> {
 fn table(row: &Row) -> (Oid, Table) {
     let table = Table {
         name: row.get(1),
-        storage: Storage::Rowid { alias: None },
+        storage: if row.get(2) {
+            Storage::Partitioned
+        } else {
+            Storage::Rowid { alias: None }
+        },
         strict: false,
         columns: vec![],
         primary_key: None,
@@ -361,7 +371,7 @@ fn other(row: &Row) -> Other {
         kind: match row.get::<_, &str>(0) {
             "view" => OtherKind::View,
             "trigger" => OtherKind::Trigger,
-            _ => OtherKind::OtherTable,
+            _ => OtherKind::ForeignTable,
         },
         name: row.get(1),
         sql: row.get(2),

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use bytes::{Buf, BytesMut};
 use cutover_domain::transfer::blanks::Blanks;
-use cutover_domain::transfer::catalog::{Catalog, PgKind, Table};
+use cutover_domain::transfer::catalog::{Catalog, Identity, PgKind, Storage, Table};
 use cutover_domain::transfer::convert::decode;
 use cutover_domain::transfer::name::{quoted, quoted_list};
 use cutover_domain::transfer::outcome::Reject;
@@ -55,10 +55,11 @@ impl PgSource {
             .query_one("SELECT pg_export_snapshot(), current_schema()::text", &[])
             .await
             .map_err(|error| transfer_error(&error))?;
-        let schema: Option<String> = row.get(1);
+        let found: Option<String> = row.get(1);
+        let found = found.ok_or_else(|| catalog::no_schema(schema.as_deref()))?;
         Ok(Self {
             server,
-            schema: schema.unwrap_or_else(|| "public".to_owned()),
+            schema: found,
             snapshot: row.get(0),
             idle: Arc::default(),
             planted: planted(&client).await?,
@@ -85,6 +86,16 @@ impl PgSource {
 const IN_ORDER: &str =
     "SET synchronize_seqscans = off; SET max_parallel_workers_per_gather = 0; SET enable_indexscan = off;
     SET enable_indexonlyscan = off; SET enable_bitmapscan = off";
+
+/// What a table's rows are selected from: not from tables that inherit from it, which are copied as tables of their own.
+fn rows_of(schema: &str, table: &Table) -> String {
+    let only = if table.storage == Storage::Partitioned {
+        ""
+    } else {
+        "ONLY "
+    };
+    format!("{only}{}.{}", quoted(schema), quoted(&table.name))
+}
 
 async fn planted(client: &Client) -> TransferResult<HashMap<String, HashSet<Vec<u8>>>> {
     let sql = "SELECT to_regclass('cutover.planted_rows') IS NOT NULL";
@@ -156,10 +167,9 @@ impl TransferSource for PgSource {
             .collect::<TransferResult<_>>()?;
         let classes = forms.iter().filter_map(|form| form.class_column.as_ref());
         let sql = format!(
-            "COPY (SELECT {} FROM ONLY {}.{} OFFSET {}) TO STDOUT (FORMAT binary)",
+            "COPY (SELECT {} FROM {} OFFSET {}) TO STDOUT (FORMAT binary)",
             quoted_list(scan.columns.iter().chain(classes)),
-            quoted(&self.schema),
-            quoted(&scan.table.name),
+            rows_of(&self.schema, &scan.table),
             // Planted rows are counted by nobody, so that a place among the others is found by reading.
             if self.planted.contains_key(&scan.table.name) {
                 0
@@ -244,11 +254,7 @@ async fn quarantined(
     }
     let mut skip = 0;
     if scan.after.rows > 0 {
-        let sql = format!(
-            "SELECT count(*) FROM ONLY {}.{}",
-            quoted(schema),
-            quoted(&scan.table.name)
-        );
+        let sql = format!("SELECT count(*) FROM {}", rows_of(schema, &scan.table));
         let row = client
             .query_one(&sql, &[])
             .await

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
 use cutover_domain::transfer::canonical::Raw;
-use cutover_domain::transfer::catalog::{Catalog, Table};
+use cutover_domain::transfer::catalog::{Catalog, Storage, Table};
 use cutover_domain::transfer::digest::RowReader;
 use cutover_domain::transfer::name::quoted;
 use cutover_ports::transfer::{
@@ -27,6 +27,8 @@ use crate::PgServer;
 pub struct VerifyDatabase {
     pool: Arc<Pool>,
     schema: String,
+    /// The tables whose rows are in partitions.
+    partitioned: HashSet<String>,
     /// Blocks of a table can be read by number since PostgreSQL 14.
     reads_ranges: bool,
     description: String,
@@ -68,14 +70,16 @@ impl VerifyDatabase {
             .query_one(sql, &[])
             .await
             .map_err(|error| transfer_error(&error))?;
-        let no_schema = || {
-            TransferError::Usage(match schema {
-                Some(name) => format!("the PostgreSQL database has no schema {name:?} that can be read"),
-                None => "the connection has no default schema; name one by --schema".to_owned(),
-            })
-        };
         let found: Option<String> = row.get(1);
-        let (snapshot, schema) = (row.get::<_, String>(0), found.ok_or_else(no_schema)?);
+        let (snapshot, schema) = (
+            row.get::<_, String>(0),
+            found.ok_or_else(|| catalog::no_schema(schema))?,
+        );
+        let partitioned = "SELECT relname::text FROM pg_class WHERE relnamespace = $1::text::regnamespace AND relkind = 'p'";
+        let partitioned = first
+            .query(partitioned, &[&quoted(&schema)])
+            .await
+            .map_err(|error| transfer_error(&error))?;
         let adopt = format!("SET TRANSACTION SNAPSHOT '{snapshot}';");
         let mut clients = vec![first];
         for _ in 1..scans {
@@ -84,6 +88,7 @@ impl VerifyDatabase {
         Ok(Self {
             pool: Pool::new(clients),
             schema,
+            partitioned: partitioned.iter().map(|row| row.get(0)).collect(),
             reads_ranges: row.get::<_, i32>(2) >= 140_000,
             description: server.to_string(),
         })
@@ -112,6 +117,16 @@ impl VerifyDatabase {
             .query_one("SELECT to_regclass($1) IS NOT NULL", &[&table])
             .await?;
         Ok(row.get(0))
+    }
+
+    /// What a table's rows are selected from.
+    fn rows_of(&self, table: &str) -> String {
+        let only = if self.partitioned.contains(table) {
+            ""
+        } else {
+            "ONLY "
+        };
+        format!("{only}{}", self.quoted(table))
     }
 
     /// With its schema, for SQL.
@@ -181,7 +196,7 @@ impl VerifySide for VerifyDatabase {
     }
 
     async fn parts(&self, table: &Table, count: usize) -> TransferResult<Vec<Part>> {
-        if !self.reads_ranges || count < 2 {
+        if !self.reads_ranges || count < 2 || table.storage == Storage::Partitioned {
             return Ok(vec![Part::Whole]);
         }
         let sql = "SELECT pg_relation_size($1::text::regclass) / current_setting('block_size')::bigint";
@@ -200,9 +215,9 @@ impl VerifySide for VerifyDatabase {
         });
         let columns: Vec<String> = place.chain(columns).collect();
         let sql = format!(
-            "COPY (SELECT {} FROM ONLY {}{}) TO STDOUT (FORMAT binary)",
+            "COPY (SELECT {} FROM {}{}) TO STDOUT (FORMAT binary)",
             columns.join(", "),
-            self.quoted(&scan.table),
+            self.rows_of(&scan.table),
             condition(scan.part)
         );
         let lease = self.pool.take().await?;
@@ -221,7 +236,7 @@ impl VerifySide for VerifyDatabase {
     }
 
     async fn count_rows(&self, table: &str) -> TransferResult<u64> {
-        let sql = format!("SELECT count(*) FROM ONLY {}", self.quoted(table));
+        let sql = format!("SELECT count(*) FROM {}", self.rows_of(table));
         Ok(count(&self.query_one(&sql, &[]).await?, 0))
     }
 
@@ -230,7 +245,7 @@ impl VerifySide for VerifyDatabase {
             .iter()
             .map(|name| format!("count({})", quoted(name)))
             .collect();
-        let sql = format!("SELECT {} FROM ONLY {}", counts.join(", "), self.quoted(table));
+        let sql = format!("SELECT {} FROM {}", counts.join(", "), self.rows_of(table));
         let row = self.query_one(&sql, &[]).await?;
         Ok((0..counts.len()).map(|at| count(&row, at)).collect())
     }

@@ -484,7 +484,9 @@ fn statement(
                 true,
             )
         }
-        Storage::Rowid { alias: None } => (format!("SELECT {list} FROM {name} NOT INDEXED"), false),
+        Storage::Rowid { alias: None } | Storage::Partitioned => {
+            (format!("SELECT {list} FROM {name} NOT INDEXED"), false)
+        }
         Storage::Clustered => {
             let key = table
                 .primary_key

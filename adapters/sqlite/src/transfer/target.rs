@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -166,7 +167,10 @@ impl TransferTarget for SqliteTarget {
             target: self.clone(),
             connection: Arc::new(Mutex::new(connection)),
             bracket: if rehearsal { REHEARSAL } else { TRANSACTION },
-            trace: (rehearsal && made).then(|| Trace(self.path.clone())),
+            trace: made.then(|| Trace {
+                path: self.path.clone(),
+                spoilt: AtomicBool::new(false),
+            }),
             _lock: lock,
         }))
     }
@@ -260,23 +264,26 @@ const REHEARSAL: Bracket = Bracket {
     rollback: "ROLLBACK TO cutover; RELEASE cutover",
 };
 
-/// The file that a rehearsal has made by opening it: it goes again if nothing was written to it.
-struct Trace(PathBuf);
+/// The file that a run has made by opening it: it goes again if nothing was written to it, or if all that was is taken back.
+struct Trace {
+    path: PathBuf,
+    spoilt: AtomicBool,
+}
 
 impl Drop for Trace {
     fn drop(&mut self) {
-        if std::fs::metadata(&self.0).is_ok_and(|metadata| metadata.len() == 0) {
-            std::fs::remove_file(&self.0).unwrap_or_default();
+        let is_empty = || std::fs::metadata(&self.path).is_ok_and(|metadata| metadata.len() == 0);
+        if self.spoilt.load(Ordering::Relaxed) || is_empty() {
+            std::fs::remove_file(&self.path).unwrap_or_default();
         }
     }
 }
 
 struct SqliteSession {
     target: SqliteTarget,
-    /// Closed before the trace of a rehearsal is looked for, and both before the lock is released.
+    /// Closed before the trace is looked for, and both before the lock is released.
     connection: Arc<Mutex<Connection>>,
     bracket: Bracket,
-    #[expect(dead_code, reason = "does its work when it is dropped")]
     trace: Option<Trace>,
     _lock: FileLock,
 }
@@ -291,6 +298,13 @@ impl SqliteSession {
             work(&mut connection.lock().unwrap_or_else(PoisonError::into_inner))
         });
         self.target.told(result.await)
+    }
+
+    /// Nothing of the run is in the file any more.
+    fn spoil(&self) {
+        if let Some(trace) = &self.trace {
+            trace.spoilt.store(true, Ordering::Relaxed);
+        }
     }
 
     async fn together(&self, statements: Vec<String>) -> TransferResult<()> {
@@ -502,7 +516,7 @@ impl CopySession for SqliteSession {
             statements.push(own_tables::forget_planted(plan));
         }
         statements.extend(own_tables::start_run(plan, run));
-        self.together(statements).await
+        self.together(statements).await.inspect_err(|_| self.spoil())
     }
 
     async fn progress(&self, table: &str, _: u32) -> TransferResult<TableProgress> {
@@ -612,7 +626,7 @@ impl CopySession for SqliteSession {
             );
         }
         statements.push(own_tables::FORGET_RUN.to_owned());
-        self.together(statements).await
+        self.together(statements).await.map(|()| self.spoil())
     }
 }
 

@@ -1,0 +1,102 @@
+//! What a copy refuses once it is planned, because what came of it would be taken for something else.
+
+use super::catalog::{Catalog, Engine, OtherKind, Storage};
+use super::plan::{Plan, Scope, TablePlan};
+
+/// Why a plan is not carried out, in a sentence for a person; none if it can be.
+pub fn refusal(plan: &Plan, source: &Catalog, target: &Catalog, scope: &Scope) -> Option<String> {
+    let lost = lost_rows(plan, source, scope);
+    lost.or_else(|| {
+        let mut tables = plan.tables.iter();
+        match target.engine {
+            Engine::Postgres => tables.find_map(|table| in_the_way(table, target)),
+            Engine::Sqlite => tables.find_map(no_table_of_a_file).or_else(|| alike(plan)),
+        }
+    })
+}
+
+/// Rows that the source shows under a table's name, and that are none of a table here.
+fn lost_rows(plan: &Plan, source: &Catalog, scope: &Scope) -> Option<String> {
+    let objects = plan.origin.iter().flat_map(|origin| &origin.objects);
+    let copied = |name: &str| plan.tables.iter().any(|table| table.target == name);
+    let was_table: Vec<&str> = objects
+        .filter(|object| object.kind == "table" && !copied(&object.name))
+        .map(|object| object.name.as_str())
+        .collect();
+    let others = source.others.iter().filter(|other| scope.includes(&other.name));
+    others.into_iter().find_map(|other| {
+        let name = &other.name;
+        match other.kind {
+            OtherKind::ForeignTable => Some(format!(
+                "the rows of the foreign table {name} are not in this database and are not copied; leave it out (--exclude {name})"
+            )),
+            OtherKind::View if source.engine == Engine::Postgres && was_table.contains(&name.as_str()) => {
+                Some(format!(
+                    "{name} was a table and is a view by now, whose rows are not copied; make it a table again, or leave it out \
+                     (--exclude {name})"
+                ))
+            }
+            OtherKind::View | OtherKind::Trigger | OtherKind::VirtualTable => None,
+        }
+    })
+}
+
+/// What has the name of a table in PostgreSQL and takes no rows of a copy: who made it would read it and not the table beside it.
+fn in_the_way(table: &TablePlan, target: &Catalog) -> Option<String> {
+    let name = &table.source.name;
+    let found = if table.created {
+        let mut others = target.others.iter();
+        let other = others.find(|other| other.name == *name && other.kind != OtherKind::Trigger)?;
+        other.kind.as_str()
+    } else {
+        let into = target.tables.iter().find(|into| into.name == table.target)?;
+        (into.storage == Storage::Partitioned).then_some("partitioned table")?
+    };
+    Some(format!(
+        "the target has a {found} {name}, which is in the way of the table; nothing was written. Drop or rename it, copy into another schema \
+         (--schema), or leave the table out (--exclude)"
+    ))
+}
+
+fn no_table_of_a_file(table: &TablePlan) -> Option<String> {
+    table.columns.is_empty().then(|| {
+        format!(
+            "the table {} has no columns, and SQLite has no such tables; leave it out (--exclude)",
+            table.source.name
+        )
+    })
+}
+
+/// Names that differ by the case of letters are one to SQLite.
+fn alike(plan: &Plan) -> Option<String> {
+    let tables = plan
+        .tables
+        .iter()
+        .map(|table| (&table.target, &table.source.name));
+    if let Some((one, other)) = first_alike(tables) {
+        return Some(format!(
+            "the tables {one} and {other} differ by the case of letters only, and SQLite takes them for one; rename one in PostgreSQL, or \
+             leave it out (--exclude)"
+        ));
+    }
+    plan.tables.iter().find_map(|table| {
+        let columns = table.columns.iter().map(|column| (&column.target, &column.source));
+        let (one, other) = first_alike(columns)?;
+        Some(format!(
+            "the columns {one} and {other} of the table {} differ by the case of letters only, and SQLite takes them for one; rename one in \
+             PostgreSQL, or leave the table out (--exclude)",
+            table.source.name
+        ))
+    })
+}
+
+/// The first two whose names in the target are one to SQLite.
+fn first_alike<'a>(mut names: impl Iterator<Item = (&'a String, &'a String)>) -> Option<(&'a str, &'a str)> {
+    let mut met: Vec<(String, &str)> = Vec::new();
+    names.find_map(|(target, source)| {
+        let folded = target.to_ascii_lowercase();
+        let before = met.iter().find(|(name, _)| *name == folded).map(|(_, of)| *of);
+        met.push((folded, source));
+        before.map(|before| (before, source.as_str()))
+    })
+}
