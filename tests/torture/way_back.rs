@@ -533,6 +533,44 @@ async fn rows_that_break_a_rule_of_the_file_are_told() {
 }
 
 #[tokio::test]
+async fn what_cannot_be_read_is_named_with_what_it_is() {
+    let theme = changed(
+        "CREATE TABLE t (id INTEGER PRIMARY KEY, mx); INSERT INTO t VALUES (1, 1), (2, 'a');",
+        "CREATE TABLE own (id int PRIMARY KEY, a int[], b inet); INSERT INTO own VALUES (1, '{1}', NULL), (2, NULL, '::1')",
+    )
+    .await;
+    let (report, _) = back(&theme, 1, &[]).await;
+    let reasons: Vec<&str> = report["rejects"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|reject| reject["reason"].as_str().unwrap())
+        .collect();
+    assert!(
+        reasons[0].ends_with(": integer[]") && reasons[1].ends_with(": inet"),
+        "{reasons:?}"
+    );
+    let url = theme.url().await;
+    let ended = theme
+        .program(&["copy", &url, "x.db", "--schema", "nosuch"])
+        .await
+        .with(2, "no schema");
+    says(&ended, &["no schema \"nosuch\""]);
+    theme
+        .client()
+        .await
+        .batch_execute("DROP TABLE own; ALTER TABLE t RENAME mx__class TO c")
+        .await
+        .unwrap();
+    let (refused, path) = theme.brought_back(&[]).await;
+    says(
+        &refused.with(4, "the way back"),
+        &["t.mx holds values of several classes", "is gone"],
+    );
+    assert!(!path.exists());
+}
+
+#[tokio::test]
 async fn what_a_file_makes_of_another_is_not_told_as_missing() {
     let theme = Theme::new(
         "CREATE TABLE t (id INTEGER PRIMARY KEY); INSERT INTO t VALUES (1); CREATE TABLE u (x); CREATE VIEW v AS SELECT * FROM t;

@@ -32,6 +32,7 @@ pub struct RowBatch {
     cells: Vec<Cell>,
     rowids: Vec<i64>,
     refused: Vec<Refused>,
+    quarantined: bool,
 }
 
 /// A value that its source could not express by storage classes; its cell holds the raw bytes.
@@ -55,6 +56,7 @@ impl RowBatch {
             cells: Vec::with_capacity(BATCH_CELLS + columns),
             rowids: Vec::new(),
             refused: Vec::new(),
+            quarantined: false,
         }
     }
 
@@ -148,6 +150,16 @@ impl RowBatch {
         let length = u32::try_from(bytes.len()).unwrap_or(u32::MAX);
         self.bytes.extend_from_slice(bytes);
         Span { start, length }
+    }
+
+    /// Notes that the rows come from the source's quarantine.
+    pub fn set_quarantined(&mut self) {
+        self.quarantined = true;
+    }
+
+    /// Whether the rows come from the source's quarantine.
+    pub fn is_quarantined(&self) -> bool {
+        self.quarantined
     }
 
     /// Whether it is time for the next batch.

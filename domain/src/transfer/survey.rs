@@ -521,7 +521,24 @@ pub fn rejected_row(plan: &TablePlan, row: Row<'_>, column: usize, reject: Rejec
             .map(|column| column.target.clone())
             .unwrap_or_default(),
         key: key_text(plan, row),
-        reason: reject.to_string(),
+        reason: match (reject, type_of(plan, column)) {
+            (Reject::UnknownType, Some(name)) => format!("{reject}: {name}"),
+            _ => reject.to_string(),
+        },
+    }
+}
+
+/// PostgreSQL's type of a column, on whichever side it is.
+fn type_of(plan: &TablePlan, column: usize) -> Option<&str> {
+    let column = plan.columns.get(column)?;
+    let source = plan
+        .source
+        .columns
+        .iter()
+        .find(|source| source.name == column.source);
+    match (source.and_then(|source| source.pg_type()), column.kind.as_ref()) {
+        (Some(kind), _) | (None, Some(ColumnKind::Postgres(kind))) => Some(&kind.name),
+        _ => None,
     }
 }
 

@@ -135,6 +135,7 @@ pub async fn read_with_origins(client: &impl GenericClient) -> TransferResult<Ca
     }
     for table in &mut catalog.tables {
         table.made_for = made.get(&table.name).cloned();
+        let names: HashSet<String> = table.columns.iter().map(|column| column.name.clone()).collect();
         for row in of_tables.remove(table.name.as_str()).unwrap_or_default() {
             let name: &str = row.get(1);
             let Some(column) = table.columns.iter_mut().find(|column| column.name == name) else {
@@ -157,7 +158,9 @@ pub async fn read_with_origins(client: &impl GenericClient) -> TransferResult<Ca
                 column: row.get(2),
                 rendering,
                 blanks,
-                class_column: row.get(4),
+                class_column: row
+                    .get::<_, Option<String>>(4)
+                    .filter(|class| names.contains(class)),
             });
         }
         let classes: HashSet<String> = table

@@ -243,7 +243,7 @@ async fn quarantined(
     mut decoder: Decoder,
     sender: &mpsc::Sender<TransferResult<RowBatch>>,
 ) -> TransferResult<()> {
-    let sql = "SELECT columns, classes, \"values\" FROM cutover.quarantine WHERE schema_name = $1 AND table_name = $2
+    let sql = "SELECT columns, classes, \"values\", key FROM cutover.quarantine WHERE schema_name = $1 AND table_name = $2
                ORDER BY part, position";
     let rows = client
         .query(sql, &[&schema, &scan.table.name])
@@ -263,15 +263,25 @@ async fn quarantined(
         skip = usize::try_from(scan.after.rows.saturating_sub(in_table)).unwrap_or(usize::MAX);
     }
     for row in rows.iter().skip(skip) {
+        decoder.batch.set_quarantined();
         let columns: Vec<&str> = row.get(0);
         let classes: Vec<&str> = row.get(1);
         let values: Vec<Option<&[u8]>> = row.get(2);
-        for name in &scan.columns {
-            let made_for = scan
-                .table
-                .column(name)
-                .and_then(|column| column.made_for.as_ref());
-            let name = made_for.map_or(name.as_str(), |made_for| &made_for.column);
+        let names: Vec<&str> = scan
+            .columns
+            .iter()
+            .map(|name| original(&scan.table, name))
+            .collect();
+        let mut given = columns.iter().zip(&classes);
+        if let Some((gone, _)) = given.find(|(name, class)| **class != "null" && !names.contains(name)) {
+            return Err(TransferError::Refused(format!(
+                "the row of {} where {} is in quarantine with a value of the column {gone}, which the table has no more; give the column its \
+                 name back, or take the row out of cutover.quarantine",
+                scan.table.name,
+                row.get::<_, String>(3)
+            )));
+        }
+        for name in names {
             let at = columns.iter().position(|column| *column == name);
             let value = at.and_then(|at| Some((*classes.get(at)?, (*values.get(at)?)?)));
             push_exact(value, &mut decoder.batch);
@@ -286,6 +296,12 @@ async fn quarantined(
         sender.send(Ok(decoder.take())).await.unwrap_or_default();
     }
     Ok(())
+}
+
+/// What a column is called in the file that it was made for.
+fn original<'a>(table: &'a Table, name: &'a str) -> &'a str {
+    let made_for = table.column(name).and_then(|column| column.made_for.as_ref());
+    made_for.map_or(name, |made_for| &made_for.column)
 }
 
 /// Adds a value as the quarantine keeps it: its class, and its exact bytes. What is none, because somebody has changed it there, is refused.
@@ -331,6 +347,13 @@ impl Form {
                     made.name,
                     pg_type.map_or("of another type", |is| &is.name),
                     made.name
+                )));
+            }
+            if rendering.has_class() && made_for.class_column.is_none() {
+                return Err(TransferError::Refused(format!(
+                    "{}.{name} holds values of several classes, and the column beside it that tells which (cutover.rendering notes its name) \
+                     is gone. Give it its name back (ALTER TABLE … RENAME COLUMN), or leave the table out (--exclude)",
+                    table.name
                 )));
             }
         }

@@ -1038,7 +1038,7 @@ impl LoadWork {
             match refused {
                 None => match self.write_row(connection, &mut statement, batch, row)? {
                     None => self.progress.written += 1,
-                    Some(refusal) => self.refuse(connection, batch, row, refusal)?,
+                    Some(refusal) => self.refuse(connection, batch, row, &refusal)?,
                 },
                 Some((column, reject)) => {
                     let named = rejected_row(&self.plan, row, column, reject);
@@ -1091,10 +1091,15 @@ impl LoadWork {
         connection: &Connection,
         batch: &RowBatch,
         row: Row<'_>,
-        refusal: Refusal,
+        refusal: &Refusal,
     ) -> Result<(), Stopped> {
+        let from_quarantine = if batch.is_quarantined() {
+            "; the row is from cutover.quarantine of the source: if it was mended in the table meanwhile, delete it there"
+        } else {
+            ""
+        };
         let named = RejectedRow {
-            reason: refusal.message,
+            reason: format!("{}{from_quarantine}", refusal.message),
             ..rejected_row(&self.plan, row, refusal.column.unwrap_or(0), Reject::Changed)
         };
         if self.care == Care::KeepingApart {
