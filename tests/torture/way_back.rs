@@ -406,6 +406,20 @@ async fn names_that_differ_by_case_only() {
 }
 
 #[tokio::test]
+async fn a_null_that_sqlite_would_make_a_number_of() {
+    let theme = changed(
+        "CREATE TABLE t (id INTEGER PRIMARY KEY, v); INSERT INTO t VALUES (1, 'a');",
+        "ALTER TABLE t DROP CONSTRAINT t_pkey; ALTER TABLE t ALTER id DROP IDENTITY; ALTER TABLE t ALTER id DROP NOT NULL;
+         INSERT INTO t (id, v) VALUES (NULL, 'b')",
+    )
+    .await;
+    let (report, _) = back(&theme, 1, &[]).await;
+    let reject = &report["rejects"][0];
+    assert_eq!(reject["column"], "id", "{report}");
+    assert!(reject["reason"].as_str().unwrap().contains("NULL"), "{report}");
+}
+
+#[tokio::test]
 async fn a_zero_with_a_sign() {
     let theme = changed(
         "CREATE TABLE s (id INTEGER PRIMARY KEY, r REAL) STRICT; INSERT INTO s VALUES (1, 1.5); CREATE TABLE t (id INTEGER PRIMARY KEY); INSERT INTO t VALUES (1);",

@@ -352,7 +352,8 @@ fn into_column(source: &str, found: &Column) -> ColumnPlan {
         blanks: made_for.blanks,
         class_column: made_for.class_column,
         why: String::new(),
-        not_null: found.not_null,
+        // SQLite takes NULL there, and makes a number of it.
+        not_null: found.not_null || (found.pg_type().is_none() && found.identity != Identity::No),
         added: false,
     }
 }
