@@ -612,3 +612,37 @@ async fn what_a_file_makes_of_another_is_not_told_as_missing() {
     lists(&report, "weakened", "t.g: not made", "did not come");
     assert_eq!(rows(&Connection::open(&part).unwrap(), others), ["v"]);
 }
+
+#[tokio::test]
+async fn what_the_file_computes_is_what_postgres_has() {
+    for storage in ["", " WITHOUT ROWID"] {
+        let theme = changed(
+            &format!(
+                "CREATE TABLE t (id INTEGER PRIMARY KEY, n INT, g INT AS (n * 2) STORED, h AS (n || 'x')){storage};
+                 INSERT INTO t (id, n) VALUES (1, 1), (2, NULL), (3, 3);"
+            ),
+            "ALTER TABLE t ALTER g DROP EXPRESSION",
+        )
+        .await;
+        let (_, file) = back(&theme, 0, &["--strict", "--verify"]).await;
+        assert_eq!(
+            rows(&file, "SELECT quote(g), h FROM t ORDER BY id"),
+            ["2|1x", "NULL|", "6|3x"]
+        );
+        theme
+            .client()
+            .await
+            .batch_execute("UPDATE t SET g = 77 WHERE id = 2")
+            .await
+            .unwrap();
+        let (refused, path) = theme.brought_back(&[]).await;
+        says(
+            &refused.with(1, "the way back"),
+            &["t.g where id = 2", "computes this column"],
+        );
+        assert!(!path.exists());
+        let (report, file) = back(&theme, 1, &["--on-reject", "quarantine"]).await;
+        assert_eq!(report["tables"][0]["rejected"], 1, "{report}");
+        assert_eq!(rows(&file, "SELECT quote(id) FROM t ORDER BY id"), ["1", "3"]);
+    }
+}

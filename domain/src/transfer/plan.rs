@@ -76,6 +76,8 @@ pub struct ColumnPlan {
     pub not_null: bool,
     /// Whether the target lacks the column.
     pub added: bool,
+    /// Whether the target computes the column, and what it computes is only held against the source's values.
+    pub is_compared: bool,
 }
 
 /// The note of a column without a rendering: its values are what its type says, which somebody asked for.
@@ -355,7 +357,18 @@ fn into_column(source: &str, found: &Column) -> ColumnPlan {
         // SQLite takes NULL there, and makes a number of it.
         not_null: found.not_null || (found.pg_type().is_none() && found.identity != Identity::No),
         added: false,
+        is_compared: false,
     }
+}
+
+/// A column that a file computes and PostgreSQL keeps as values: it could not compute them, or does so no longer.
+fn compared(column: &Column, found: &Column) -> Option<ColumnPlan> {
+    let has_values = column.writable() && column.made_for.is_some() && found.pg_type().is_none();
+    has_values.then(|| ColumnPlan {
+        is_compared: true,
+        not_null: false,
+        ..into_column(&column.name, found)
+    })
 }
 
 /// Columns with values of their own that the target computes. One that a copy has made was computed where it came from, too.
@@ -385,7 +398,7 @@ fn matched(from: &Table, into: &Table, engine: Engine, is_absent: bool) -> Resul
     let mut columns = Vec::with_capacity(from.columns.len());
     for column in &from.columns {
         match column_for(column, into) {
-            Some(found) if !found.writable() => {}
+            Some(found) if !found.writable() => columns.extend(compared(column, found)),
             Some(found) => columns.push(into_column(&column.name, found)),
             None => columns.push(added(column, column.name.clone(), engine)),
         }
@@ -464,6 +477,7 @@ fn added(column: &Column, target: String, engine: Engine) -> ColumnPlan {
         why: String::new(),
         not_null: false,
         added: true,
+        is_compared: false,
     }
 }
 
@@ -663,7 +677,7 @@ impl TablePlan {
     /// several classes its class.
     pub fn target_columns(&self) -> Vec<&str> {
         let mut names = Vec::with_capacity(self.columns.len());
-        for column in &self.columns {
+        for column in self.columns.iter().filter(|column| !column.is_compared) {
             names.push(column.target.as_str());
             names.extend(column.class_column.as_deref());
         }

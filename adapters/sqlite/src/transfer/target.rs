@@ -536,7 +536,7 @@ impl CopySession for SqliteSession {
         let progress = self.progress(&plan.target, part).await?;
         let table = plan.target.clone();
         let is_rtree = self.run(move |connection| is_rtree(connection, &table)).await?;
-        let insert = insert(plan, &vec!["?"; plan.columns.len()]);
+        let insert = insert(plan, |_| false);
         Ok(Box::new(SqliteLoader {
             target: self.target.clone(),
             connection: Arc::clone(&self.connection),
@@ -1009,10 +1009,35 @@ impl TableLoader for SqliteLoader {
     }
 }
 
-/// The statement that writes a row, with `marks` for its values.
-fn insert(plan: &TablePlan, marks: &[&str]) -> String {
+/// The statement that writes a row, and tells of each column that the file computes whether that is the row's value. Text is handed on as
+/// a file stores it where `is_stored` says so: a cast is the one way to have SQLite take it as it is.
+fn insert(plan: &TablePlan, is_stored: impl Fn(usize) -> bool) -> String {
+    let columns = || plan.columns.iter().enumerate();
+    let marks: Vec<String> = columns()
+        .filter(|(_, column)| !column.is_compared)
+        .map(|(at, _)| {
+            let number = at + 1;
+            if is_stored(at) {
+                format!("CAST(?{number} AS TEXT)")
+            } else {
+                format!("?{number}")
+            }
+        })
+        .collect();
+    let compared: Vec<String> = columns()
+        .filter(|(_, column)| column.is_compared)
+        .map(|(at, column)| {
+            let (name, number) = (quoted(&column.target), at + 1);
+            format!("typeof({name}) = typeof(?{number}) AND {name} IS ?{number} COLLATE BINARY")
+        })
+        .collect();
+    let returning = if compared.is_empty() {
+        String::new()
+    } else {
+        format!(" RETURNING {}", compared.join(", "))
+    };
     format!(
-        "INSERT INTO {} ({}) VALUES ({})",
+        "INSERT INTO {} ({}) VALUES ({}){returning}",
         quoted(&plan.target),
         quoted_list(plan.target_columns()),
         marks.join(", ")
@@ -1072,17 +1097,52 @@ impl LoadWork {
                 .values()
                 .zip(&texts)
                 .map(|(value, text)| Bound(text.as_deref().map_or(value, Value::Text)));
-            statement.execute(params_from_iter(values)).map(drop)
+            self.insert_row(connection, statement, values)
         };
         match (outcome, &self.kept) {
-            (Ok(()), Some(kept)) => kept.refuse_changed(connection, batch, row),
-            (Ok(()), None) => Ok(None),
+            (Ok(None), Some(kept)) => kept.refuse_changed(connection, batch, row),
+            (Ok(refusal), _) => Ok(refusal),
             (Err(error), _) if is_about_a_row(&error) => Ok(Some(Refusal {
                 column: None,
                 message: error.to_string(),
             })),
             (Err(error), _) => Err(error),
         }
+    }
+
+    /// Inserts a row, unless the file computes another value than it has: then nothing of it is there.
+    fn insert_row<'v>(
+        &self,
+        connection: &Connection,
+        statement: &mut rusqlite::Statement<'_>,
+        values: impl Iterator<Item = Bound<'v>>,
+    ) -> rusqlite::Result<Option<Refusal>> {
+        let compared = self.plan.columns.iter().enumerate();
+        let compared: Vec<usize> = compared
+            .filter(|(_, column)| column.is_compared)
+            .map(|(at, _)| at)
+            .collect();
+        if compared.is_empty() {
+            return statement.execute(params_from_iter(values)).map(|_| None);
+        }
+        connection.execute_batch("SAVEPOINT computed")?;
+        let differing = statement.query_row(params_from_iter(values), |row| {
+            for (place, column) in compared.iter().enumerate() {
+                if row.get::<_, Option<bool>>(place)? != Some(true) {
+                    return Ok(Some(*column));
+                }
+            }
+            Ok(None)
+        });
+        let undo = match differing {
+            Ok(None) => "",
+            Ok(Some(_)) | Err(_) => "ROLLBACK TO computed;",
+        };
+        connection.execute_batch(&format!("{undo} RELEASE computed"))?;
+        Ok(differing?.map(|column| Refusal {
+            column: Some(column),
+            message: "the file computes this column, and to another value".to_owned(),
+        }))
     }
 
     /// Keeps a row apart that the file refuses, or ends the load by its name.
@@ -1117,27 +1177,20 @@ impl LoadWork {
         }))
     }
 
-    /// Writes a row with text that is handed on as a file stores it. A cast is the one way to have SQLite take it as it is.
-    fn write_stored(&self, connection: &Connection, batch: &RowBatch, row: Row<'_>) -> rusqlite::Result<()> {
-        let columns = 0..self.plan.columns.len();
-        let marks: Vec<&str> = columns
-            .map(|column| {
-                if batch.refuses(row, column) {
-                    "CAST(? AS TEXT)"
-                } else {
-                    "?"
-                }
-            })
-            .collect();
+    /// Writes a row with text that is handed on as a file stores it.
+    fn write_stored(
+        &self,
+        connection: &Connection,
+        batch: &RowBatch,
+        row: Row<'_>,
+    ) -> rusqlite::Result<Option<Refusal>> {
         let values = row.values().enumerate().map(|(column, value)| match value {
             Value::Text(bytes) if batch.refuses(row, column) => Bound(Value::Blob(bytes)),
             value => Bound(value),
         });
-        let insert = insert(&self.plan, &marks);
-        connection
-            .prepare_cached(&insert)?
-            .execute(params_from_iter(values))?;
-        Ok(())
+        let sql = insert(&self.plan, |column| batch.refuses(row, column));
+        let mut statement = connection.prepare_cached(&sql)?;
+        self.insert_row(connection, &mut statement, values)
     }
 
     fn quarantine(
