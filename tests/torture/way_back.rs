@@ -505,6 +505,68 @@ async fn a_decimal_that_came_to_a_strict_table() {
 }
 
 #[tokio::test]
+async fn rows_that_were_kept_apart_are_equal_when_they_are_home() {
+    let theme = Theme::new(
+        "CREATE TABLE t (id INTEGER PRIMARY KEY, v TEXT, n REAL); INSERT INTO t VALUES (1, 'a', 1.5), (2, 'b' || char(0), -0.5), (3, NULL, 2.5);
+         CREATE TABLE k (v); INSERT INTO k VALUES ('x'), (CAST(x'ff' AS TEXT)), ('x');",
+    );
+    let flags = ["--on-reject", "quarantine", "--type", "k.v=text"].map(str::to_owned);
+    theme
+        .command("copy", &flags)
+        .await
+        .with(1, "copy with quarantine");
+    let (_, file) = back(&theme, 0, &["--verify"]).await;
+    assert_eq!(rows(&file, "SELECT quote(count(*)) FROM t"), ["3"]);
+    assert_eq!(rows(&file, "SELECT quote(count(*)) FROM k"), ["3"]);
+    let verified = theme.verified_back(&[]).await.with(0, "verify of the way back");
+    assert!(
+        verified.stdout.contains("1 row in quarantine in the source"),
+        "{}",
+        verified.stdout
+    );
+    // One that is not as it was is found, and named by its key.
+    file.execute_batch(
+        "UPDATE t SET n = -0.25 WHERE id = 2; DELETE FROM k WHERE rowid = (SELECT max(rowid) FROM k)",
+    )
+    .unwrap();
+    let verified = theme
+        .verified_back(&["--json"])
+        .await
+        .with(1, "verify of a changed file")
+        .json();
+    let tables = verified["tables"].as_array().unwrap();
+    let of = |name: &str| tables.iter().find(|table| table["name"] == name).unwrap();
+    assert_eq!(of("t")["different"][0]["key"]["id"], 2, "{verified}");
+    assert_eq!(of("k")["missing"].as_array().unwrap().len(), 1, "{verified}");
+    // Mended under the same key, it is there twice.
+    let sql = "INSERT INTO t (id, v) VALUES (2, 'b')";
+    theme.client().await.batch_execute(sql).await.unwrap();
+    let (refused, path) = theme.brought_back(&[]).await;
+    says(
+        &refused.with(1, "the way back"),
+        &["t where id = 2", "cutover.quarantine", "delete it there"],
+    );
+    assert!(!path.exists(), "what was taken back leaves a file");
+    // Under another name its value would be lost.
+    let sql = "DELETE FROM t WHERE id = 2; ALTER TABLE t RENAME n TO m";
+    theme.client().await.batch_execute(sql).await.unwrap();
+    let (refused, _) = theme.brought_back(&[]).await;
+    says(
+        &refused.with(4, "the way back"),
+        &["the row of t where id = 2", "column n", "cutover.quarantine"],
+    );
+}
+
+#[tokio::test]
+async fn nothing_is_not_equal() {
+    let theme = Theme::new("CREATE TABLE t (id INTEGER PRIMARY KEY); INSERT INTO t VALUES (1);");
+    theme.command("copy", &[]).await.with(0, "copy");
+    let flags = ["--exclude", "t"].map(str::to_owned);
+    let ended = theme.command("verify", &flags).await.with(2, "verify of nothing");
+    says(&ended, &["no table is left to compare"]);
+}
+
+#[tokio::test]
 async fn what_could_not_be_made_leaves_no_file() {
     let theme = Theme::new("CREATE TABLE t (id INTEGER PRIMARY KEY);");
     let (refused, path) = theme.brought_back(&[]).await;

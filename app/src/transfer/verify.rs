@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use cutover_domain::time::LegacyZone;
-use cutover_domain::transfer::canonical::{Form, Nulls, Rendering};
+use cutover_domain::transfer::canonical::{Form, Nulls, Raw, Rendering};
 use cutover_domain::transfer::catalog::{Catalog, Column, Engine, Key, Storage, Table};
 use cutover_domain::transfer::difference::{Columns, Details, Matched, TableReport, describe};
 use cutover_domain::transfer::digest::{
@@ -18,8 +18,8 @@ use cutover_domain::transfer::digest::{
 };
 use cutover_domain::transfer::words::counted;
 use cutover_ports::transfer::{
-    LedgerEntry, OwnNotes, Part, RenderedColumn, RowScan, ScanColumn, TransferError, TransferResult,
-    VerifySide,
+    LedgerEntry, OwnNotes, Part, QuarantinedValues, RenderedColumn, RowScan, ScanColumn, TransferError,
+    TransferResult, VerifySide,
 };
 use futures_util::FutureExt as _;
 use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
@@ -168,12 +168,30 @@ impl Run<'_> {
             }
             None => without_target(self.source, table).await?,
         };
-        let quarantined = [
-            self.notes.0.quarantined.get(&table.name),
-            other.and_then(|other| self.notes.1.quarantined.get(&other.name)),
-        ];
-        note_quarantine(&mut report, quarantined.into_iter().flatten().sum());
+        let count =
+            |notes: &OwnNotes, table: &Table| notes.quarantined.get(&table.name).copied().unwrap_or(0);
+        let ours = count(self.notes.0, table);
+        if other.is_some() && self.come_home(table) {
+            if ours > 0 {
+                let rows = counted(ours, "row");
+                report.notes.push(format!(
+                    "{rows} in quarantine in the source, compared as what the table was to hold"
+                ));
+            }
+        } else {
+            note_quarantine(&mut report, "source", ours);
+        }
+        note_quarantine(
+            &mut report,
+            "target",
+            other.map_or(0, |other| count(self.notes.1, other)),
+        );
         Ok(report)
+    }
+
+    /// Whether rows that the source could not hold go the way back with the table's own.
+    fn come_home(&self, table: &Table) -> bool {
+        !self.names.forth && self.notes.0.made.contains_key(&table.name)
     }
 }
 
@@ -268,10 +286,12 @@ impl VerifyOptions {
 /// A mistyped name must not look like an equal table.
 fn check_names(options: &VerifyOptions, ours: &Catalog, theirs: &Catalog) -> TransferResult<()> {
     let known = |name: &&String| {
-        [ours, theirs]
-            .iter()
-            .any(|side| side.tables.iter().any(|table| table.name == **name))
+        [ours, theirs].iter().any(|side| {
+            side.tables.iter().any(|table| table.name == **name)
+                || side.others.iter().any(|other| other.name == **name)
+        })
     };
+    let is_wanted = |side: &Catalog| side.tables.iter().any(|table| options.wants(&table.name));
     match options
         .tables
         .iter()
@@ -284,6 +304,9 @@ fn check_names(options: &VerifyOptions, ours: &Catalog, theirs: &Catalog) -> Tra
         None if ours.tables.is_empty() => Err(TransferError::Usage(
             "the source has no tables to compare".to_owned(),
         )),
+        None if !is_wanted(ours) && (options.tables.is_empty() || !is_wanted(theirs)) => {
+            Err(TransferError::Usage("no table is left to compare".to_owned()))
+        }
         None => Ok(()),
     }
 }
@@ -309,10 +332,10 @@ fn tell_lack(report: &mut TableReport, side: &str, rows: u64) {
     }
 }
 
-fn note_quarantine(report: &mut TableReport, rows: u64) {
+fn note_quarantine(report: &mut TableReport, side: &str, rows: u64) {
     if rows > 0 {
         let text = format!(
-            "{} in quarantine in the target, which cannot hold what is there as it is",
+            "{} in quarantine in the {side}, which cannot hold what is there as it is",
             counted(rows, "row")
         );
         // A later, whole copy may have left the quarantine behind.
@@ -605,6 +628,8 @@ struct Scans<'a> {
     their_parts: Vec<Part>,
     our_planted: HashSet<String>,
     their_planted: HashSet<String>,
+    /// Rows of the source that it keeps apart.
+    quarantined: Vec<QuarantinedValues>,
 }
 
 impl<'a> Scans<'a> {
@@ -623,6 +648,12 @@ impl<'a> Scans<'a> {
         )?;
         let planted =
             |notes: &OwnNotes, table: &Table| notes.planted.get(&table.name).cloned().unwrap_or_default();
+        let has_quarantine = run.notes.0.quarantined.contains_key(&source.table.name);
+        let quarantined = if has_quarantine && run.come_home(source.table) {
+            source.database.quarantined(&source.table.name).await?
+        } else {
+            vec![]
+        };
         let told = Arc::clone(work);
         Ok(Self {
             pair,
@@ -631,6 +662,7 @@ impl<'a> Scans<'a> {
             their_parts,
             our_planted: planted(run.notes.0, source.table),
             their_planted: planted(run.notes.1, target.table),
+            quarantined,
         })
     }
 
@@ -643,14 +675,31 @@ impl<'a> Scans<'a> {
     ) -> TransferResult<(Collector, Collector)> {
         let (source, target) = (&self.pair.source, &self.pair.target);
         let (our_shape, their_shape) = (self.shape(source), self.shape(target));
-        tokio::try_join!(
+        let (read, theirs) = tokio::try_join!(
             self.side(source, &self.our_parts, with_place, || {
                 RowReader::new(&our_shape, &self.our_planted, ours()).with_tally(self.tally.clone())
             }),
             self.side(target, &self.their_parts, with_place, || {
                 RowReader::new(&their_shape, &self.their_planted, theirs())
             })
-        )
+        )?;
+        if self.quarantined.is_empty() {
+            return Ok((read, theirs));
+        }
+        let apart = self.apart(RowReader::new(&their_shape, &HashSet::new(), ours()));
+        Ok((read.merged(apart).ok_or_else(mixed_up)?, theirs))
+    }
+
+    /// The rows that the source keeps apart, which are SQLite's values as the target has them.
+    fn apart(&self, mut reader: RowReader) -> Collector {
+        for row in &self.quarantined {
+            for column in &self.pair.target.columns {
+                let value = row.get(&column.name);
+                reader.value(value.map_or(Raw::Null, |(class, bytes)| stored(class, bytes)));
+            }
+            reader.end_row();
+        }
+        reader.finish()
     }
 
     fn shape(&self, side: &Side<'_>) -> RowShape {
@@ -775,6 +824,18 @@ impl<'a> Scans<'a> {
             Details::new(rows(theirs)?),
         );
         Ok(())
+    }
+}
+
+/// A value in quarantine: an integer is kept as its digits, a real as its eight bytes.
+fn stored<'a>(class: &str, bytes: &'a [u8]) -> Raw<'a> {
+    let integer = || std::str::from_utf8(bytes).ok()?.parse().ok();
+    match class {
+        "null" => Raw::Null,
+        "integer" if let Some(number) = integer() => Raw::Integer(number),
+        "real" if let Ok(bits) = bytes.try_into() => Raw::Real(f64::from_be_bytes(bits)),
+        "text" => Raw::Text(bytes),
+        _ => Raw::Blob(bytes),
     }
 }
 

@@ -9,7 +9,7 @@ use cutover_domain::transfer::catalog::{Catalog, Storage, Table};
 use cutover_domain::transfer::digest::RowReader;
 use cutover_domain::transfer::name::quoted;
 use cutover_ports::transfer::{
-    OwnNotes, Part, RenderedColumn, RowScan, TransferError, TransferResult, VerifySide,
+    OwnNotes, Part, QuarantinedValues, RenderedColumn, RowScan, TransferError, TransferResult, VerifySide,
 };
 use futures_util::{StreamExt as _, pin_mut};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -248,6 +248,19 @@ impl VerifySide for VerifyDatabase {
         let sql = format!("SELECT {} FROM {}", counts.join(", "), self.rows_of(table));
         let row = self.query_one(&sql, &[]).await?;
         Ok((0..counts.len()).map(|at| count(&row, at)).collect())
+    }
+
+    async fn quarantined(&self, table: &str) -> TransferResult<Vec<QuarantinedValues>> {
+        let sql = "SELECT columns, classes, \"values\" FROM cutover.quarantine WHERE schema_name = $1 AND table_name = $2";
+        let rows = self.query(sql, &[&self.schema, &table]).await?;
+        let values = rows.iter().map(|row| {
+            let (columns, classes): (Vec<String>, Vec<String>) = (row.get(0), row.get(1));
+            let values: Vec<Option<Vec<u8>>> = row.get(2);
+            let given = classes.into_iter().zip(values);
+            let given = given.map(|(class, bytes)| (class, bytes.unwrap_or_default()));
+            columns.into_iter().zip(given).collect()
+        });
+        Ok(values.collect())
     }
 
     async fn largest_rowid(&self, _: &str, _: &str) -> TransferResult<Option<i64>> {
