@@ -676,6 +676,31 @@ async fn what_a_file_makes_of_another_is_not_told_as_missing() {
 }
 
 #[tokio::test]
+async fn a_file_in_wal_mode_comes_back_in_it() {
+    for (mode, expected) in [("WAL", "wal"), ("DELETE", "delete"), ("TRUNCATE", "delete")] {
+        let theme = changed(
+            &format!("PRAGMA journal_mode = {mode}; CREATE TABLE t (id INTEGER PRIMARY KEY); INSERT INTO t VALUES (1);"),
+            "SELECT 1",
+        )
+        .await;
+        let (rehearsed, path) = theme.brought_back(&["--dry-run"]).await;
+        rehearsed.with(0, "a rehearsal of the way back");
+        assert!(!path.exists(), "{mode}");
+        let (ended, path) = theme.brought_back(&["--strict", "--verify"]).await;
+        ended.with(0, "the way back");
+        let name = path.file_name().unwrap().to_string_lossy().into_owned();
+        let beside = std::fs::read_dir(path.parent().unwrap()).unwrap();
+        let mut beside = beside.map(|entry| entry.unwrap().file_name().to_string_lossy().into_owned());
+        assert!(
+            !beside.any(|other| other != name && other.starts_with(&name)),
+            "{mode}"
+        );
+        let file = Connection::open(path).unwrap();
+        assert_eq!(rows(&file, "PRAGMA journal_mode"), [expected], "{mode}");
+    }
+}
+
+#[tokio::test]
 async fn what_the_file_computes_is_what_postgres_has() {
     for storage in ["", " WITHOUT ROWID"] {
         let theme = changed(

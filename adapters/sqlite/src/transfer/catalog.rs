@@ -141,6 +141,7 @@ fn origin(
         "encoding",
         "page_size",
         "auto_vacuum",
+        "journal_mode",
         "user_version",
         "application_id",
     ] {

@@ -608,6 +608,16 @@ impl CopySession for SqliteSession {
                 .to_owned(),
         );
         self.together(statements).await?;
+        if wants_wal(plan) {
+            self.run(|connection| {
+                // Not within a rehearsal's transaction.
+                if connection.is_autocommit() {
+                    connection.query_row("PRAGMA journal_mode = WAL", [], |_| Ok(()))?;
+                }
+                Ok(())
+            })
+            .await?;
+        }
         Ok(weakened)
     }
 
@@ -670,6 +680,13 @@ fn is_whole(origin: &Origin, tables: &[TablePlan]) -> bool {
     let known = origin.objects.iter().filter(|object| object.kind == "table");
     let mut known = known.filter(|object| ddl::module(&object.sql).is_none());
     known.all(|object| tables.iter().any(|table| table.target == object.name))
+}
+
+/// Whether a file that is made comes from one in WAL mode, and is all of it.
+fn wants_wal(plan: &Plan) -> bool {
+    let is_wal = |(name, value): &(String, String)| name == "journal_mode" && value == "wal";
+    let is_from_wal = |origin: &Origin| origin.settings.iter().any(is_wal) && is_whole(origin, &plan.tables);
+    plan.tables.iter().all(|table| table.created) && plan.origin.as_ref().is_some_and(is_from_wal)
 }
 
 /// Makes what an origin has beside tables of rows: indexes, views, triggers, full-text indexes over other tables; and sets what
