@@ -701,6 +701,31 @@ async fn a_file_in_wal_mode_comes_back_in_it() {
 }
 
 #[tokio::test]
+async fn a_sequence_that_was_set() {
+    let theme = changed(
+        "CREATE TABLE t (id INTEGER PRIMARY KEY AUTOINCREMENT); INSERT INTO t VALUES (7); CREATE TABLE u (id INTEGER PRIMARY KEY AUTOINCREMENT); INSERT INTO u VALUES (3);",
+        "ALTER TABLE t ALTER id RESTART WITH 500",
+    )
+    .await;
+    let (_, file) = back(&theme, 0, &["--strict"]).await;
+    assert_eq!(
+        rows(&file, "SELECT name, quote(seq) FROM sqlite_sequence ORDER BY 1"),
+        ["t|499", "u|3"]
+    );
+    theme
+        .client()
+        .await
+        .batch_execute("INSERT INTO t DEFAULT VALUES")
+        .await
+        .unwrap();
+    let (_, file) = back(&theme, 0, &["--strict"]).await;
+    assert_eq!(
+        rows(&file, "SELECT name, quote(seq) FROM sqlite_sequence ORDER BY 1"),
+        ["t|500", "u|3"]
+    );
+}
+
+#[tokio::test]
 async fn what_the_file_computes_is_what_postgres_has() {
     for storage in ["", " WITHOUT ROWID"] {
         let theme = changed(

@@ -87,6 +87,35 @@ const IN_ORDER: &str =
     "SET synchronize_seqscans = off; SET max_parallel_workers_per_gather = 0; SET enable_indexscan = off;
     SET enable_indexonlyscan = off; SET enable_bitmapscan = off";
 
+/// The number before the one that a table's sequence gives next, if it has not given any since somebody set it.
+async fn restarted(client: &Client, schema: &str, table: &Table) -> TransferResult<Option<i64>> {
+    let Some(column) = table
+        .columns
+        .iter()
+        .find(|column| column.identity != Identity::No)
+    else {
+        return Ok(None);
+    };
+    let of_table = format!("{}.{}", quoted(schema), quoted(&table.name));
+    let sql = "SELECT n.nspname::text, c.relname::text FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace
+               WHERE c.oid = pg_get_serial_sequence($1, $2)::regclass AND has_sequence_privilege(c.oid, 'SELECT')";
+    let found = client
+        .query_opt(sql, &[&of_table, &column.name])
+        .await
+        .map_err(|error| transfer_error(&error))?;
+    let Some(found) = found else { return Ok(None) };
+    let sql = format!(
+        "SELECT last_value - 1 FROM {}.{} WHERE NOT is_called",
+        quoted(found.get(0)),
+        quoted(found.get(1))
+    );
+    let row = client
+        .query_opt(&sql, &[])
+        .await
+        .map_err(|error| transfer_error(&error))?;
+    Ok(row.map(|row| row.get(0)))
+}
+
 /// What a table's rows are selected from: not from tables that inherit from it, which are copied as tables of their own.
 fn rows_of(schema: &str, table: &Table) -> String {
     let only = if table.storage == Storage::Partitioned {
@@ -132,6 +161,17 @@ impl TransferSource for PgSource {
         let mut catalog = catalog::read_with_origins(&*keeper).await?;
         catalog.origin = own_tables::origin(&keeper, &self.schema).await?;
         if let Some(origin) = &mut catalog.origin {
+            let is_known = |table: &&mut Table| {
+                origin
+                    .sequences
+                    .iter()
+                    .any(|(of, _)| Some(of) == table.made_for.as_ref())
+            };
+            for table in catalog.tables.iter_mut().filter(is_known) {
+                if let Some(last) = restarted(&keeper, &self.schema, table).await? {
+                    table.sequence = Some(last);
+                }
+            }
             for table in &catalog.tables {
                 // What was given out since then counts as well.
                 let name = table.made_for.as_ref();
