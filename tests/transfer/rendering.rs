@@ -416,7 +416,7 @@ fn told() -> Vec<Case> {
             "numeric(10,2) from reals",
             &[
                 (Value::Real(20.0), "20.00"),
-                (Value::Real(1234567.89), "1234567.89"),
+                (Value::Real(1_234_567.89), "1234567.89"),
                 (Value::Real(0.0), "0.00"),
             ],
         ),

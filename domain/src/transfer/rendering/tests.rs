@@ -427,7 +427,7 @@ fn only_the_two_words_are_true_and_false() {
 #[test]
 fn decimals_come_back_without_the_zeros_that_their_type_shows() {
     let numbers = "numeric(10,2) from numbers";
-    for number in [0.5, -2.25, 1234567.89, 0.01, -0.1] {
+    for number in [0.5, -2.25, 1_234_567.89, 0.01, -0.1] {
         accepts(numbers, Value::Real(number));
         accepts("numeric(10,2) from reals", Value::Real(number));
     }
