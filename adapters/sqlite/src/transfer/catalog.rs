@@ -7,6 +7,7 @@ use cutover_domain::transfer::catalog::{
     Index, IndexPart, Key, Origin, OriginObject, Other, OtherKind, Storage, Table,
 };
 use cutover_domain::transfer::ddl::{self, TableDdl};
+use cutover_domain::transfer::name::{quoted, quoted_list};
 use rusqlite::types::ValueRef;
 use rusqlite::{Connection, Row};
 
@@ -210,6 +211,10 @@ fn virtual_table(connection: &Connection, listed: &Listed) -> Result<Table, NoRo
     if !has_rowid {
         columns.insert(0, rowid_column());
     }
+    // Its module may want functions that only the application has.
+    let names = quoted_list(columns.iter().map(|column| &column.name));
+    let probe = format!("SELECT {names} FROM {} LIMIT 1", quoted(&listed.name));
+    collect(connection, &probe, [], |_| Ok(()))?;
     let key = columns.first_mut().ok_or(NoRows::Module)?;
     key.identity = Identity::ByDefault;
     key.not_null = true;
