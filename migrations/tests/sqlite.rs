@@ -252,7 +252,8 @@ async fn a_file_that_is_no_database_stays_as_it_is() {
     std::fs::write(&lab.path, text).unwrap();
     let error = up(&lab.target, &Context::LAB, None).await.unwrap_err();
     assert!(error.to_string().contains("lab.db"), "{error}");
-    assert!(error.to_string().contains("not a database"), "{error}");
+    assert!(error.to_string().contains("not a SQLite database"), "{error}");
+    assert_eq!(error.exit_code(), 3);
     assert_eq!(std::fs::read_to_string(&lab.path).unwrap(), text);
 }
 
