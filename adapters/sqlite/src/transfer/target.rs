@@ -1114,7 +1114,7 @@ impl LoadWork {
                 .values()
                 .zip(&texts)
                 .map(|(value, text)| Bound(text.as_deref().map_or(value, Value::Text)));
-            self.insert_row(connection, statement, values)
+            self.insert_row(connection, statement, values, batch.is_quarantined())
         };
         match (outcome, &self.kept) {
             (Ok(None), Some(kept)) => kept.refuse_changed(connection, batch, row),
@@ -1127,12 +1127,14 @@ impl LoadWork {
         }
     }
 
-    /// Inserts a row, unless the file computes another value than it has: then nothing of it is there.
+    /// Inserts a row, unless the file computes another value than it has: then nothing of it is there. What a row in quarantine has was
+    /// computed by SQLite.
     fn insert_row<'v>(
         &self,
         connection: &Connection,
         statement: &mut rusqlite::Statement<'_>,
         values: impl Iterator<Item = Bound<'v>>,
+        is_quarantined: bool,
     ) -> rusqlite::Result<Option<Refusal>> {
         let compared = self.plan.columns.iter().enumerate();
         let compared: Vec<usize> = compared
@@ -1145,7 +1147,7 @@ impl LoadWork {
         connection.execute_batch("SAVEPOINT computed")?;
         let differing = statement.query_row(params_from_iter(values), |row| {
             for (place, column) in compared.iter().enumerate() {
-                if row.get::<_, Option<bool>>(place)? != Some(true) {
+                if !is_quarantined && row.get::<_, Option<bool>>(place)? != Some(true) {
                     return Ok(Some(*column));
                 }
             }
@@ -1207,7 +1209,7 @@ impl LoadWork {
         });
         let sql = insert(&self.plan, |column| batch.refuses(row, column));
         let mut statement = connection.prepare_cached(&sql)?;
-        self.insert_row(connection, &mut statement, values)
+        self.insert_row(connection, &mut statement, values, batch.is_quarantined())
     }
 
     fn quarantine(
