@@ -565,7 +565,7 @@ impl Lease {
         if !self.loan.shared.settings.prepared_statements {
             return Box::pin(self.run_unprepared(client, sql, binds, effect)).await;
         }
-        let statement = match client.prepared(sql, binds) {
+        let statement = match client.prepared(sql, binds.iter().map(|(_, ty)| ty)) {
             Some(known) => known,
             // Nothing has run yet when preparing fails.
             None => Box::pin(self.bounded(client, Effect::None, client.prepare(sql, binds))).await?,

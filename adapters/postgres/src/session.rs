@@ -38,11 +38,14 @@ impl Session {
     }
 
     /// The statement, if it was prepared for binds of these types.
-    pub(crate) fn prepared(&self, sql: &'static str, binds: &[Bind<'_>]) -> Option<Statement> {
+    pub(crate) fn prepared<'t>(
+        &self,
+        sql: &'static str,
+        types: impl Iterator<Item = &'t Type>,
+    ) -> Option<Statement> {
         let statements = self.statements.read().unwrap_or_else(PoisonError::into_inner);
         let known = statements.get(&place(sql))?;
-        let same = known.params().iter().eq(binds.iter().map(|(_, ty)| ty));
-        same.then(|| known.clone())
+        known.params().iter().eq(types).then(|| known.clone())
     }
 
     /// Prepares the statement for binds of these types.
@@ -77,7 +80,10 @@ impl Session {
         let mut types = Vec::new();
         for read in reads {
             let own: Vec<Type> = read.binds.iter().map(|(_, ty)| ty.clone()).collect();
-            parts.push(self.prepare_typed(read.sql, &own).await?);
+            parts.push(match self.prepared(read.sql, own.iter()) {
+                Some(known) => known,
+                None => self.prepare_typed(read.sql, &own).await?,
+            });
             types.extend(own);
         }
         let text = combined::text(reads.iter().map(|read| (read.sql, read.binds.len())));

@@ -403,16 +403,12 @@ fn numeric(value: Value<'_>, modifier: Option<(u16, i16)>, out: &mut Vec<u8>) ->
         }
         Value::Null | Value::Blob(_) => return Err(Reject::WrongClass(value.class())),
     };
-    put_limited_decimal(&text, modifier, out)?;
+    put_decimal(&text, modifier, out)?;
     Ok(normalised)
 }
 
-/// A decimal that a type takes without rounding it.
-pub(super) fn put_limited_decimal(
-    text: &str,
-    limits: Option<(u16, i16)>,
-    out: &mut Vec<u8>,
-) -> Result<(), Reject> {
+/// A decimal, if the type takes it without rounding it.
+pub(super) fn put_decimal(text: &str, limits: Option<(u16, i16)>, out: &mut Vec<u8>) -> Result<(), Reject> {
     let (negative, whole, fraction) = decimal_parts(text).ok_or(Reject::NotANumber)?;
     if let Some((precision, scale)) = limits {
         let scale = usize::try_from(scale).map_err(|_| Reject::UnknownType)?;
@@ -436,12 +432,7 @@ pub(super) fn decimal_parts(text: &str) -> Option<(bool, &str, &str)> {
 }
 
 /// Digits in groups of four from the point: count, power of the first group, sign, digits to show, groups.
-pub(super) fn put_numeric(
-    negative: bool,
-    whole: &str,
-    fraction: &str,
-    out: &mut Vec<u8>,
-) -> Result<(), Reject> {
+fn put_numeric(negative: bool, whole: &str, fraction: &str, out: &mut Vec<u8>) -> Result<(), Reject> {
     if whole.len() > 131_072 || fraction.len() > 16_383 {
         return Err(Reject::OutOfRange);
     }

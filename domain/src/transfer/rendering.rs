@@ -14,7 +14,7 @@ use std::str::FromStr;
 use super::catalog::{PgKind, PgType};
 use super::convert::{
     DAY_MICROS, PG_EPOCH_MICROS, check_text, decimal_parts, decimal_text, field, length, push_decimal, put,
-    put_limited_decimal, put_numeric, uuid_bytes, uuid_text,
+    put_decimal, uuid_bytes, uuid_text,
 };
 use super::json_text::{self, Verdict};
 use super::numbers::{exact, whole};
@@ -280,14 +280,14 @@ impl Rendering {
             (Self::Number, Value::Real(number)) if number_returns(number) => {
                 put_field(out, &number.to_be_bytes())
             }
-            (Self::Decimal, Value::Integer(number)) => put_decimal(&number.to_string(), out),
+            (Self::Decimal, Value::Integer(number)) => put_decimal(&number.to_string(), None, out),
             // The shortest digits that give this double back, without an exponent.
             (Self::Decimal, Value::Real(number)) if decimal_returns(number) => {
-                put_decimal(&number.to_string(), out)
+                put_decimal(&number.to_string(), None, out)
             }
             (Self::Decimal, Value::Text(text)) => {
                 let text = std::str::from_utf8(text).map_err(|_| Reject::NotANumber)?;
-                put_decimal(text, out)?;
+                put_decimal(text, None, out)?;
                 decimal_text_returns(text).then_some(()).ok_or(Reject::Changed)
             }
             (Self::Real | Self::Number | Self::Decimal, Value::Real(_)) => Err(Reject::Changed),
@@ -328,7 +328,7 @@ impl Rendering {
             (Self::Charset(charset), Value::Text(bytes)) => put_text(charset.text(bytes)?.as_bytes(), out),
             (Self::Truth(words), value) => put_field(out, &[u8::from(words.truth(value)?)]),
             (Self::Decimals(decimals), value) => {
-                put_limited_decimal(&decimals.digits(value)?, decimals.limits(), out)
+                put_decimal(&decimals.digits(value)?, decimals.limits(), out)
             }
             (
                 Self::Integer
@@ -567,11 +567,6 @@ pub(super) fn decimal_text_returns(text: &str) -> bool {
 
 const NUMERIC_WHOLE_MAX: usize = 131_072;
 const NUMERIC_FRACTION_MAX: usize = 16_383;
-
-fn put_decimal(text: &str, out: &mut Vec<u8>) -> Result<(), Reject> {
-    let (negative, whole, fraction) = decimal_parts(text).ok_or(Reject::NotANumber)?;
-    put_numeric(negative, whole, fraction, out)
-}
 
 /// The bytes of a UUID in small letters with dashes.
 pub(super) fn small_uuid(text: &[u8]) -> Option<[u8; 16]> {

@@ -448,7 +448,7 @@ fn decimals_come_back_without_the_zeros_that_their_type_shows() {
     refuses("numeric from reals", Value::Integer(1), whole);
     let sent = |digits: &str| {
         let mut field = Vec::new();
-        put_decimal(digits, &mut field).unwrap();
+        put_decimal(digits, None, &mut field).unwrap();
         field.split_off(size_of::<i32>())
     };
     let back = |rendering: &str, digits: &str| decoded(&rendering.parse().unwrap(), &sent(digits));
@@ -738,7 +738,7 @@ proptest! {
     fn canonical_decimals_are_told_by_their_text(text in "-?[0-9]{0,3}[0-9]{1,30}(\\.[0-9]{1,30})?") {
         // The long way: as numeric prints it, read as a decimal is read.
         let mut out = vec![];
-        put_decimal(&text, &mut out).unwrap();
+        put_decimal(&text, None, &mut out).unwrap();
         let mut batch = RowBatch::new(1, 0);
         Rendering::Decimal.decode(Some(&out[4..]), None, &mut batch);
         let returned = batch.rows().next().unwrap().value(0) == Value::Text(text.as_bytes());
