@@ -289,6 +289,24 @@ async fn garbage_in_a_page_of_a_table() {
 }
 
 #[tokio::test]
+async fn garbage_that_only_the_check_of_the_file_meets() {
+    let mut good = Vec::new();
+    let theme = Theme::made("corrupt.db", |path| {
+        execute(path, &format!("{ROWS} CREATE INDEX by_v ON t (v);"));
+        good = fs::read(path).unwrap();
+        overwrite(path, page_of(path, "by_v"));
+    });
+    let ended = theme.command("copy", &[]).await.with(3, "copy of a damaged file");
+    for words in ["corrupt", "index by_v", "what had been written was taken back"] {
+        assert!(ended.stderr.contains(words), "{ended:?}");
+    }
+    theme.untouched().await;
+    // Nothing is left that the next copy would have to go on with.
+    fs::write(&theme.file, good).unwrap();
+    theme.equal().await.lists_nothing();
+}
+
+#[tokio::test]
 async fn garbage_in_any_page() {
     let made = tempfile::tempdir().unwrap();
     let path = made.path().join("good.db");

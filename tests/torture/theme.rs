@@ -25,7 +25,7 @@ pub(crate) struct Theme {
     directory: TempDir,
     /// Where everything else goes.
     elsewhere: TempDir,
-    file: PathBuf,
+    pub(crate) file: PathBuf,
     database: OnceCell<TestDatabase>,
     flags: Vec<String>,
     /// Flags of inspect, too.

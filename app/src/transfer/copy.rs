@@ -1,6 +1,7 @@
 //! `cutover copy`: survey, then load, then keys and constraints, in steps each of which can be the last before a crash.
 
 use std::collections::{BTreeMap, HashMap};
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -19,6 +20,9 @@ use cutover_ports::transfer::{
     Care, CopySession, LedgerEntry, RunStart, TransferError, TransferResult, TransferSource, TransferTarget,
     UnfinishedRun,
 };
+use futures_util::FutureExt;
+use futures_util::future::{Either, OptionFuture, select};
+use tokio::sync::Notify;
 
 use super::progress::Progress;
 use super::survey::{Answer, Question, survey};
@@ -181,18 +185,24 @@ async fn attempt(
         wishes,
         converter: job.converter.clone(),
     };
-    // The file is checked while its values are surveyed; both come before the target is touched.
-    let (answer, ()) = tokio::try_join!(
-        survey(
-            &job.source,
-            &catalog,
-            &ground.catalog,
-            plan,
-            &question,
-            &job.progress
-        ),
-        job.source.check()
-    )?;
+    let surveyed = Notify::new();
+    let survey = pin!(survey(
+        &job.source,
+        &catalog,
+        &ground.catalog,
+        plan,
+        &question,
+        &job.progress
+    ));
+    let check = pin!(job.check(&surveyed));
+    let (answer, check) = match select(survey, check).await {
+        Either::Left((answer, check)) => (answer?, Some(check)),
+        Either::Right((checked, survey)) => {
+            checked?;
+            (survey.await?, None)
+        }
+    };
+    surveyed.notify_one();
     let mut report = job.report(&answer);
     let start = job.run_start(&answer, &catalog, ground.dropped);
     let Answer {
@@ -201,8 +211,18 @@ async fn attempt(
         schema,
     } = answer;
     let plan = Arc::new(plan);
-    let refused = surveys.iter().any(|survey| survey.rejected > 0) && options.on_reject == OnReject::Fail;
-    if refused && options.extent != Extent::SchemaOnly {
+    let refused = options.extent != Extent::SchemaOnly
+        && options.on_reject == OnReject::Fail
+        && surveys.iter().any(|survey| survey.rejected > 0);
+    // The check goes on beside a load that can be taken back without a trace.
+    let is_fresh =
+        unfinished.is_none() && start.dropped.is_empty() && plan.tables.iter().all(|table| table.created);
+    let mut check = OptionFuture::from(check);
+    if refused || !is_fresh {
+        (&mut check).await.transpose()?;
+        check = None.into();
+    }
+    if refused {
         job.session.restore(&plan).await?;
         report.elapsed = begun.elapsed();
         return Ok(report);
@@ -224,7 +244,9 @@ async fn attempt(
             OnReject::Quarantine => Care::KeepingApart,
         },
     };
-    let written = writer.write().await?;
+    let written = writer
+        .write(check.map(|checked| checked.unwrap_or(Ok(()))))
+        .await?;
     for (table, loaded) in report.tables.iter_mut().zip(written.tables) {
         table.rows_written = loaded.written;
         table.rejected = table.rejected.max(loaded.rejected);
@@ -330,7 +352,19 @@ struct Job<'a> {
     converter: Converter,
 }
 
+/// A check of the file waits for the survey of its values so long.
+const CHECK_PATIENCE: Duration = Duration::from_secs(2);
+
 impl Job<'_> {
+    /// Whether the source can be trusted. While it is surveyed both processors of a small machine are busy, and while its rows are loaded
+    /// they are not always; but a damaged file may keep a survey for ever.
+    async fn check(&self, surveyed: &Notify) -> TransferResult<()> {
+        tokio::time::timeout(CHECK_PATIENCE, surveyed.notified())
+            .await
+            .unwrap_or_default();
+        self.source.check().await
+    }
+
     /// What can be refused before every value is looked at.
     async fn refuse_early(
         &self,

@@ -1,6 +1,7 @@
 //! What a copy writes, once it is known what: rows, then indexes, keys, constraints and identities, each noted with what it makes.
 
 use std::collections::HashMap;
+use std::future::Future;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -12,7 +13,8 @@ use cutover_domain::transfer::survey::{RejectedRow, TableSurvey};
 use cutover_ports::transfer::{
     Care, CopySession, Range, TableProgress, TransferError, TransferResult, TransferSource,
 };
-use futures_util::future::{BoxFuture, FutureExt};
+use futures_util::future::{BoxFuture, FutureExt, TryFutureExt};
+use tokio::sync::mpsc;
 
 use super::progress::{Phase, Progress, Work};
 use super::spread::spread_heaviest;
@@ -52,21 +54,43 @@ pub(super) struct Written {
 }
 
 impl Writer<'_> {
-    pub(super) async fn write(&self) -> TransferResult<Written> {
+    /// Writes it all, while `proven` goes on. Should that fail, or a row be refused, then nothing was written.
+    pub(super) async fn write(
+        &self,
+        proven: impl Future<Output = TransferResult<()>>,
+    ) -> TransferResult<Written> {
         let count = u64::try_from(self.schema.steps.len()).unwrap_or(0);
         let build: Arc<dyn Work> = self
             .progress
             .begin(Phase::Build, "keys, indexes and constraints", Some(count), 0)
             .into();
-        let mut written = self.load(&build).await?;
-        written.weakened.extend(self.finish(&build).await?);
-        Ok(written)
+        let (whole, wholes) = mpsc::unbounded_channel();
+        let writing = async {
+            let mut written = self.load(&build, whole).await?;
+            written.weakened.extend(self.finish(&build).await?);
+            Ok(written)
+        };
+        let proven = proven.map_err(Failure::of_all);
+        let analysis = self.analyze(wholes).map_err(Failure::of_step);
+        let outcome = tokio::try_join!(writing.map_err(Failure::of_step), analysis, proven);
+        match outcome {
+            Ok((written, (), ())) => Ok(written),
+            Err(Failure { error, undo: false }) => Err(error),
+            Err(Failure { error, undo: true }) => {
+                self.session.undo(self.plan).await?;
+                Err(taken_back(error))
+            }
+        }
     }
 
     /// Loads all tables: those that are there one after the other, because their foreign keys watch; then those that are made, several
-    /// parts at a time, and each one's indexes as soon as its rows are there.
-    async fn load(&self, build: &Arc<dyn Work>) -> TransferResult<Written> {
-        let mut waiting = Waiting::new(self.plan, self.surveys, self.schema);
+    /// parts at a time, and each one's indexes as soon as its rows are there. Then the table is `whole`.
+    async fn load(
+        &self,
+        build: &Arc<dyn Work>,
+        whole: mpsc::UnboundedSender<usize>,
+    ) -> TransferResult<Written> {
+        let mut waiting = Waiting::new(self.plan, self.surveys, self.schema, whole);
         let mut loads = Vec::new();
         let (mut watched, mut free) = (Vec::new(), Vec::new());
         for (at, (plan, survey)) in self.plan.tables.iter().zip(self.surveys).enumerate() {
@@ -88,27 +112,9 @@ impl Writer<'_> {
             .iter()
             .any(|table| table.engine == Engine::Sqlite);
         let jobs = if to_file { 1 } else { self.jobs };
-        let outcome = async {
-            let mut done = spread_heaviest(1, watched, |_| 0, work, &mut then).await?;
-            done.extend(spread_heaviest(jobs, free, Task::weight, work, &mut then).await?);
-            Ok(done)
-        };
-        match outcome.await {
-            Ok(done) => Ok(Written::of(done, self.plan.tables.len())),
-            Err(error @ TransferError::Computed { .. }) => {
-                self.session.undo(self.plan).await?;
-                Err(error)
-            }
-            // A row that the survey could not foresee: all or nothing, as for those that it did.
-            Err(TransferError::Data { row, message }) => {
-                self.session.undo(self.plan).await?;
-                Err(TransferError::Data {
-                    row,
-                    message: format!("{message}; what had been written was taken back"),
-                })
-            }
-            Err(error) => Err(error),
-        }
+        let mut done = spread_heaviest(1, watched, |_| 0, work, &mut then).await?;
+        done.extend(spread_heaviest(jobs, free, Task::weight, work, &mut then).await?);
+        Ok(Written::of(done, self.plan.tables.len()))
     }
 
     fn task(
@@ -177,8 +183,7 @@ impl Writer<'_> {
         })
     }
 
-    /// Makes what locks more than one table, then what holds constraints against rows. The figures for the planner are had beside that:
-    /// while rows are loaded there is no time to spare.
+    /// Makes what locks more than one table, then what holds constraints against rows.
     async fn finish(&self, build: &Arc<dyn Work>) -> TransferResult<Vec<Weakened>> {
         let mut weakened = Vec::new();
         for stage in [Stage::Key, Stage::Constraint] {
@@ -212,23 +217,55 @@ impl Writer<'_> {
         };
         let rows = |(_, rows, _): &(usize, u64, Vec<Step>)| *rows;
         let checks = spread_heaviest(self.jobs, tables.collect(), rows, work, |_| vec![]);
-        let (mut made, ()) = tokio::try_join!(checks, self.analyze())?;
+        let mut made = checks.await?;
         made.sort_by_key(|(at, _)| *at);
         weakened.extend(made.into_iter().flat_map(|(_, weakened)| weakened));
         Ok(weakened)
     }
 
-    /// Has the figures for the planner made, of the smallest tables first: the largest ones are being checked.
-    async fn analyze(&self) -> TransferResult<()> {
-        if self.converter.is_none() || self.rehearsal {
-            return Ok(());
-        }
-        let mut tables: Vec<_> = self.plan.tables.iter().zip(self.surveys).collect();
-        tables.sort_by_key(|(_, survey)| survey.rows);
-        for (table, _) in tables {
-            self.session.analyze(&table.target).await?;
+    /// Has the figures for the planner made of tables as they become whole, one after the other, beside the rest of the work.
+    async fn analyze(&self, mut wholes: mpsc::UnboundedReceiver<usize>) -> TransferResult<()> {
+        while let Some(at) = wholes.recv().await {
+            let table = self.plan.tables.get(at);
+            let table = table.filter(|_| self.converter.is_some() && !self.rehearsal);
+            if let Some(table) = table {
+                self.session.analyze(&table.target).await?;
+            }
         }
         Ok(())
+    }
+}
+
+/// Why a writer has stopped.
+struct Failure {
+    error: TransferError,
+    /// Whether nothing of what it has written may stay: rather all or nothing. Else it can be gone on with.
+    undo: bool,
+}
+
+impl Failure {
+    /// A step of the writing has failed. A row that the survey could not foresee is met as those that it did foresee.
+    fn of_step(error: TransferError) -> Self {
+        let undo = matches!(error, TransferError::Data { .. } | TransferError::Computed { .. });
+        Self { error, undo }
+    }
+
+    /// What is written must not have been.
+    fn of_all(error: TransferError) -> Self {
+        Self { error, undo: true }
+    }
+}
+
+/// The error of a writer whose work was undone.
+fn taken_back(error: TransferError) -> TransferError {
+    let and_now = |message: String| format!("{message}; what had been written was taken back");
+    match error {
+        TransferError::Data { row, message } => TransferError::Data {
+            row,
+            message: and_now(message),
+        },
+        TransferError::Unreachable(message) => TransferError::Unreachable(and_now(message)),
+        other => other,
     }
 }
 
@@ -306,7 +343,11 @@ pub(super) struct Loaded {
 }
 
 /// What waits for the rows of each table of the plan.
-struct Waiting(Vec<Pending>);
+struct Waiting {
+    tables: Vec<Pending>,
+    /// Who is told of tables that have their rows and their indexes.
+    whole: mpsc::UnboundedSender<usize>,
+}
 
 #[derive(Default)]
 struct Pending {
@@ -314,10 +355,17 @@ struct Pending {
     parts: usize,
     /// Indexes that wait for them.
     indexes: Vec<Index>,
+    /// Indexes that do not any more, and are not built yet.
+    building: usize,
 }
 
 impl Waiting {
-    fn new(plan: &Plan, surveys: &[TableSurvey], schema: &Schema) -> Self {
+    fn new(
+        plan: &Plan,
+        surveys: &[TableSurvey],
+        schema: &Schema,
+        whole: mpsc::UnboundedSender<usize>,
+    ) -> Self {
         let mut pending: Vec<Pending> = plan.tables.iter().map(|_| Pending::default()).collect();
         let places = plan.tables.iter().enumerate();
         let places: HashMap<&str, usize> = places.map(|(at, table)| (table.target.as_str(), at)).collect();
@@ -336,12 +384,15 @@ impl Waiting {
                 weight: rows.saturating_mul(INDEXED_ROW),
             });
         }
-        Self(pending)
+        Self {
+            tables: pending,
+            whole,
+        }
     }
 
     /// So many parts of a table will be loaded. Without any, its indexes need not wait.
     fn expect(&mut self, table: usize, parts: usize) -> Vec<Task> {
-        let Some(pending) = self.0.get_mut(table) else {
+        let Some(pending) = self.tables.get_mut(table) else {
             return vec![];
         };
         pending.parts = parts;
@@ -350,13 +401,19 @@ impl Waiting {
 
     /// What can be done after this.
     fn next(&mut self, done: &Done) -> Vec<Task> {
-        let Some(pending) = self.0.get_mut(done.table) else {
+        let Some(pending) = self.tables.get_mut(done.table) else {
             return vec![];
         };
-        if let What::Loaded(_) = done.what {
-            pending.parts = pending.parts.saturating_sub(1);
+        match done.what {
+            What::Loaded(_) => pending.parts = pending.parts.saturating_sub(1),
+            What::Indexed(..) => pending.building = pending.building.saturating_sub(1),
         }
-        pending.ready()
+        let ready = pending.ready();
+        if pending.parts == 0 && pending.building == 0 {
+            // Nobody listens after an error.
+            self.whole.send(done.table).unwrap_or_default();
+        }
+        ready
     }
 }
 
@@ -366,6 +423,7 @@ impl Pending {
             return vec![];
         }
         let indexes = std::mem::take(&mut self.indexes);
+        self.building += indexes.len();
         indexes.into_iter().map(Task::Index).collect()
     }
 }
