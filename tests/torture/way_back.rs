@@ -79,6 +79,82 @@ fn says(ended: &Ended, words: &[&str]) {
 }
 
 #[tokio::test]
+async fn numbers_that_are_written_there_are_those_that_sqlite_would_have_stored() {
+    let theme = changed(
+        "CREATE TABLE p (id INTEGER PRIMARY KEY, price NUMERIC(10,2), new DECIMAL, any); CREATE INDEX pi ON p (price);
+         INSERT INTO p VALUES (1, 9.99, NULL, 1), (2, 20, NULL, 9007199254740993), (3, 100.5, NULL, 2.5);
+         CREATE TABLE c (id STRING PRIMARY KEY, n INTEGER); INSERT INTO c VALUES ('abc', 'n/a'), ('def', 'x');",
+        "UPDATE p SET price = 12.50, new = 7.00, \"any\" = 3.0 WHERE id = 1; UPDATE p SET price = price * 1.10, new = -0.10 WHERE id = 2;
+         INSERT INTO p VALUES (4, 7.00, 1e19, 0.5); INSERT INTO c VALUES ('12345', '-5'), ('1.5', '1e300'), ('12a', '')",
+    )
+    .await;
+    let (report, file) = back(&theme, 0, &["--strict", "--verify"]).await;
+    assert_eq!(report["ok"], true, "{report}");
+    assert_eq!(
+        rows(
+            &file,
+            "SELECT quote(id), quote(price), quote(new), quote(any) FROM p ORDER BY id"
+        ),
+        [
+            "1|12.5|7|3",
+            "2|22|-0.1|9007199254740993",
+            "3|100.5|NULL|2.5",
+            "4|7|1.0e+19|0.5"
+        ]
+    );
+    assert_eq!(
+        rows(&file, "SELECT quote(id) FROM p WHERE price < 15 ORDER BY id"),
+        ["1", "4"]
+    );
+    assert_eq!(
+        rows(&file, "SELECT quote(id), quote(n) FROM c ORDER BY typeof(id), id"),
+        ["12345|-5", "1.5|1.0e+300", "'12a'|''", "'abc'|'n/a'", "'def'|'x'"]
+    );
+    assert_eq!(rows(&file, "SELECT quote(n) FROM c WHERE id = '12345'"), ["-5"]);
+    assert_eq!(rows(&file, "PRAGMA integrity_check"), ["ok"]);
+}
+
+#[tokio::test]
+async fn numbers_that_sqlite_would_have_changed() {
+    for (sql, table, words) in [
+        ("INSERT INTO c VALUES ('007', 1)", "c", "007"),
+        ("INSERT INTO c VALUES ('12.0', 1)", "c", "12.0"),
+        ("INSERT INTO c VALUES (' 5', 1)", "c", " 5"),
+        ("INSERT INTO p VALUES (2, 10.0 / 3)", "p", "id = 2"),
+        ("INSERT INTO p VALUES (2, 'NaN')", "p", "id = 2"),
+    ] {
+        let theme = changed(
+            "CREATE TABLE p (id INTEGER PRIMARY KEY, price NUMERIC(10,2)); INSERT INTO p VALUES (1, 9.99);
+             CREATE TABLE c (id STRING PRIMARY KEY, n INTEGER); INSERT INTO c VALUES ('abc', 1);",
+            sql,
+        )
+        .await;
+        let (ended, path) = theme.brought_back(&[]).await;
+        let ended = ended.with(1, sql);
+        let said = format!("{}{}", ended.stdout, ended.stderr);
+        assert!(said.contains(table) && said.contains(words), "{sql}: {said}");
+        assert!(
+            !path.exists()
+                || !rows(
+                    &Connection::open(&path).unwrap(),
+                    "SELECT name FROM sqlite_schema"
+                )
+                .contains(&"p".to_owned())
+        );
+        let (report, file) = back(&theme, 1, &["--on-reject", "quarantine"]).await;
+        assert_eq!(report["tables"].as_array().unwrap().len(), 2);
+        assert_eq!(
+            rows(
+                &file,
+                "SELECT quote(id) FROM c UNION ALL SELECT quote(price) FROM p"
+            ),
+            ["'abc'", "9.99"],
+            "{sql}"
+        );
+    }
+}
+
+#[tokio::test]
 async fn a_table_that_was_divided_into_partitions() {
     let theme = changed(
         "CREATE TABLE p (id INTEGER PRIMARY KEY, v); INSERT INTO p VALUES (1, 'a'), (2, x'00'); CREATE TABLE q (x); INSERT INTO q VALUES (1);",

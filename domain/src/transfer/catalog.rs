@@ -224,7 +224,7 @@ impl Affinity {
 }
 
 /// Whether SQLite reads a whole text as a number: blanks around it, a sign, digits on one side of the point at least, an exponent.
-fn is_number(text: &[u8]) -> bool {
+pub(super) fn is_number(text: &[u8]) -> bool {
     let blank = |byte: &u8| matches!(byte, b' ' | b'\t'..=b'\r');
     let start = text.iter().position(|byte| !blank(byte)).unwrap_or(text.len());
     let end = text

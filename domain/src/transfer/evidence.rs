@@ -9,7 +9,7 @@ mod declared;
 mod tests;
 
 use super::blanks::{Blank, Blanks};
-use super::catalog::{Affinity, Column, ColumnKind, Table};
+use super::catalog::{Affinity, Column, ColumnKind, Table, is_number};
 use super::convert::{FIELD_BYTES_MAX, is_plain};
 use super::json_text;
 use super::numbers::exact;
@@ -127,6 +127,8 @@ struct Texts {
     json: Json,
     /// Whether each comes back from `numeric`; looked at only if the declaration asks for decimals.
     decimal: bool,
+    /// Whether SQLite would make a number of none; looked at only in columns that have such made.
+    numberless: bool,
 }
 
 /// The one form of all texts.
@@ -224,6 +226,7 @@ impl Evidence {
                     misfit: None,
                 },
                 decimal: declared == Declared::Decimal,
+                numberless: makes_integers(column),
             },
             blobs: Blobs {
                 longest: 0,
@@ -417,7 +420,7 @@ impl Evidence {
     fn by_values(&self, rules: Rules) -> Choice {
         let (rendering, why) = self.decide(rules);
         let too_large = self.texts.longest > FIELD_BYTES_MAX || self.blobs.longest > FIELD_BYTES_MAX;
-        let not_text = rendering == Rendering::Text && !self.texts_fit();
+        let not_text = matches!(rendering, Rendering::Text | Rendering::TextNumber) && !self.texts_fit();
         Choice {
             rendering,
             why,
@@ -473,7 +476,11 @@ impl Evidence {
             Rendering::Json => !rules.keep_text && !rules.used_in_expressions && !rules.in_key_with_others,
             _ => true,
         };
-        let rendering = if fits { declared } else { Rendering::Text };
+        let rendering = if fits && declared != Rendering::Text {
+            declared
+        } else {
+            self.plain(rules)
+        };
         (rendering, "no values: by its declaration".to_owned())
     }
 
@@ -482,7 +489,7 @@ impl Evidence {
             return Some((Rendering::JsonNumber, " in a column declared as JSON"));
         }
         if self.is_decimal(rules) {
-            return Some((Rendering::Decimal, " in a column declared as decimal"));
+            return Some((Rendering::DecimalNumber, " in a column declared as decimal"));
         }
         match (self.classes[INTEGER] > 0, self.classes[REAL] > 0) {
             (true, false) => {
@@ -503,10 +510,10 @@ impl Evidence {
             (true, true) if self.integers.exact && self.reals.number => {
                 Some((Rendering::Number, ", which a double holds exactly"))
             }
-            (true, true) => self
-                .reals
-                .decimal
-                .then_some((Rendering::Decimal, ", not all of which a double holds exactly")),
+            (true, true) => self.reals.decimal.then_some((
+                Rendering::DecimalNumber,
+                ", not all of which a double holds exactly",
+            )),
         }
     }
 
@@ -530,7 +537,7 @@ impl Evidence {
             return (Rendering::Text, format!("{texts}, read by an expression"));
         }
         if rules.keep_text {
-            return (Rendering::Text, format!("{texts}, and text is kept"));
+            return (self.plain(rules), format!("{texts}, and text is kept"));
         }
         let shape = &self.texts.shape;
         let example = shape.example.as_deref().unwrap_or_default();
@@ -548,7 +555,16 @@ impl Evidence {
                 )
             };
         }
-        (Rendering::Text, self.why_text(&texts))
+        (self.plain(rules), self.why_text(&texts))
+    }
+
+    /// Texts as they are. A number that is written to them in PostgreSQL becomes one on the way back, where SQLite makes numbers of texts.
+    fn plain(&self, rules: Rules) -> Rendering {
+        if self.texts.numberless && !rules.used_in_expressions {
+            Rendering::TextNumber
+        } else {
+            Rendering::Text
+        }
     }
 
     /// The rendering of texts that all have one form.
@@ -655,6 +671,17 @@ impl Reals {
     }
 }
 
+/// Whether SQLite makes an INTEGER of a text of digits in a column.
+fn makes_integers(column: &Column) -> bool {
+    matches!(
+        column.kind,
+        ColumnKind::Sqlite {
+            affinity: Affinity::Integer | Affinity::Numeric,
+            ..
+        }
+    )
+}
+
 /// Whether a double is the nearest to a decimal of at most 15 significant digits, of which at most 30 stand before and at most 30 behind the
 /// point.
 fn is_short(number: f64) -> bool {
@@ -689,6 +716,9 @@ impl Texts {
         if self.decimal {
             self.decimal = std::str::from_utf8(text).is_ok_and(decimal_text_returns);
         }
+        if self.numberless {
+            self.numberless = !is_number(text);
+        }
     }
 
     #[inline]
@@ -714,6 +744,7 @@ impl Texts {
         }
         self.json.merge(&other.json);
         self.decimal &= other.decimal;
+        self.numberless &= other.numberless;
     }
 }
 

@@ -51,6 +51,8 @@ pub enum Reject {
     UnknownType,
     /// A value of PostgreSQL that SQLite has no form for (NaN, infinity, a time before year 1 or after 9999).
     NoForm,
+    /// A number of PostgreSQL that SQLite would make another one of: with zeros before it, or more digits than a double has.
+    OtherNumber,
     /// A value that the column's type would give back in another form.
     Changed,
     /// A value that stands neither for true nor for false.
@@ -89,6 +91,7 @@ impl fmt::Display for Reject {
             Self::DuplicateKey => "a key that an earlier row has",
             Self::UnknownType => "a column type that values are not converted to",
             Self::NoForm => "a value that SQLite has no form for",
+            Self::OtherNumber => "a number of which SQLite would not keep every digit",
             Self::Changed => "a value that the column's type would give back in another form",
             Self::NotInCharset => "text with a byte that means nothing in the charset named",
             Self::NoTruth => "a value that was named neither for true nor for false",

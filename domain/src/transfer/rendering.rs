@@ -11,7 +11,7 @@ mod tests;
 use std::fmt;
 use std::str::FromStr;
 
-use super::catalog::{PgKind, PgType};
+use super::catalog::{PgKind, PgType, is_number};
 use super::convert::{
     DAY_MICROS, PG_EPOCH_MICROS, check_text, decimal_parts, decimal_text, field, length, push_decimal, put,
     put_decimal, uuid_bytes, uuid_text,
@@ -41,8 +41,12 @@ pub enum Rendering {
     Number,
     /// `numeric`: INTEGER if it has no fraction and fits 64 bits, else REAL if the nearest double shows the same digits, else TEXT.
     Decimal,
+    /// `numeric`: INTEGER if it is whole and fits 64 bits, else REAL; zeros at its end say nothing.
+    DecimalNumber,
     /// `text`: TEXT.
     Text,
+    /// `text`: INTEGER or REAL if it is a number as Rust writes it (a REAL with a fraction), else TEXT that SQLite takes for no number.
+    TextNumber,
     /// `bytea`: BLOB.
     Blob,
     /// `uuid`: TEXT in small letters with dashes.
@@ -104,7 +108,9 @@ impl fmt::Display for Rendering {
             Self::Real => "real",
             Self::Number => "number",
             Self::Decimal => "decimal",
+            Self::DecimalNumber => "decimal-number",
             Self::Text => "text",
+            Self::TextNumber => "text-number",
             Self::Blob => "blob",
             Self::Uuid => "uuid",
             Self::UuidBlob => "uuid-blob",
@@ -146,7 +152,9 @@ impl FromStr for Rendering {
             ["real"] => Some(Self::Real),
             ["number"] => Some(Self::Number),
             ["decimal"] => Some(Self::Decimal),
+            ["decimal-number"] => Some(Self::DecimalNumber),
             ["text"] => Some(Self::Text),
+            ["text-number"] => Some(Self::TextNumber),
             ["blob"] => Some(Self::Blob),
             ["uuid"] => Some(Self::Uuid),
             ["uuid-blob"] => Some(Self::UuidBlob),
@@ -218,14 +226,14 @@ impl Rendering {
             Self::Integer => ("bigint", PgKind::Int8),
             Self::Boolean | Self::Truth(_) => ("boolean", PgKind::Bool),
             Self::Real | Self::Number => ("double precision", PgKind::Float8),
-            Self::Decimal => ("numeric", PgKind::Numeric(None)),
+            Self::Decimal | Self::DecimalNumber => ("numeric", PgKind::Numeric(None)),
             Self::Decimals(decimals) => {
                 return PgType {
                     name: decimals.type_name(),
                     kind: PgKind::Numeric(decimals.limits()),
                 };
             }
-            Self::Text | Self::MixedText | Self::Charset(_) => ("text", PgKind::Text),
+            Self::Text | Self::TextNumber | Self::MixedText | Self::Charset(_) => ("text", PgKind::Text),
             Self::Blob | Self::MixedBytea => ("bytea", PgKind::Bytea),
             Self::Uuid | Self::UuidBlob => ("uuid", PgKind::Uuid),
             Self::Json | Self::JsonNumber => ("json", PgKind::Json),
@@ -256,6 +264,8 @@ impl Rendering {
             self,
             Self::Number
                 | Self::Decimal
+                | Self::DecimalNumber
+                | Self::TextNumber
                 | Self::JsonNumber
                 | Self::UuidBlob
                 | Self::MixedText
@@ -280,9 +290,11 @@ impl Rendering {
             (Self::Number, Value::Real(number)) if number_returns(number) => {
                 put_field(out, &number.to_be_bytes())
             }
-            (Self::Decimal, Value::Integer(number)) => put_decimal(&number.to_string(), None, out),
+            (Self::Decimal | Self::DecimalNumber, Value::Integer(number)) => {
+                put_decimal(&number.to_string(), None, out)
+            }
             // The shortest digits that give this double back, without an exponent.
-            (Self::Decimal, Value::Real(number)) if decimal_returns(number) => {
+            (Self::Decimal | Self::DecimalNumber, Value::Real(number)) if decimal_returns(number) => {
                 put_decimal(&number.to_string(), None, out)
             }
             (Self::Decimal, Value::Text(text)) => {
@@ -290,8 +302,15 @@ impl Rendering {
                 put_decimal(text, None, out)?;
                 decimal_text_returns(text).then_some(()).ok_or(Reject::Changed)
             }
-            (Self::Real | Self::Number | Self::Decimal, Value::Real(_)) => Err(Reject::Changed),
+            (Self::Real | Self::Number | Self::Decimal | Self::DecimalNumber, Value::Real(_)) => {
+                Err(Reject::Changed)
+            }
             (Self::Text, Value::Text(text)) => put_text(text, out),
+            (Self::TextNumber, Value::Text(text)) if !is_number(text) => put_text(text, out),
+            (Self::TextNumber, Value::Real(number)) if decimal_returns(number) => {
+                put_field(out, format!("{number:?}").as_bytes())
+            }
+            (Self::TextNumber, Value::Text(_) | Value::Real(_)) => Err(Reject::Changed),
             (Self::Blob, Value::Blob(bytes)) => put_field(out, bytes),
             (Self::Uuid, Value::Text(text)) => put_field(out, &small_uuid(text).ok_or(Reject::NotAUuid)?),
             (Self::UuidBlob, Value::Blob(bytes)) if bytes.len() == 16 => put_field(out, bytes),
@@ -304,7 +323,9 @@ impl Rendering {
                 }
                 put_field(out, text)
             }
-            (Self::JsonNumber, Value::Integer(number)) => put_field(out, number.to_string().as_bytes()),
+            (Self::TextNumber | Self::JsonNumber, Value::Integer(number)) => {
+                put_field(out, number.to_string().as_bytes())
+            }
             (Self::JsonNumber, Value::Real(number)) if number.is_finite() => {
                 put_field(out, format!("{number:?}").as_bytes())
             }
@@ -336,7 +357,9 @@ impl Rendering {
                 | Self::Real
                 | Self::Number
                 | Self::Decimal
+                | Self::DecimalNumber
                 | Self::Text
+                | Self::TextNumber
                 | Self::Blob
                 | Self::Uuid
                 | Self::UuidBlob
@@ -360,7 +383,11 @@ impl Rendering {
     pub fn decode(&self, raw: Option<&[u8]>, class: Option<&[u8]>, batch: &mut RowBatch) {
         let Some(raw) = raw else { return batch.push_null() };
         if self.decode_known(raw, class, batch).is_none() {
-            batch.push_refused(raw, Reject::NoForm);
+            let reason = match self {
+                Self::TextNumber | Self::DecimalNumber => Reject::OtherNumber,
+                _ => Reject::NoForm,
+            };
+            batch.push_refused(raw, reason);
         }
     }
 
@@ -418,7 +445,13 @@ impl Rendering {
                 }
             }
             Self::Decimal => push_decimal(&decimal_text(raw)?, batch),
+            Self::DecimalNumber => batch.push(Decimals::new(None, false).number(&decimal_text(raw)?)?),
             Self::Text | Self::Json => batch.push_text(raw),
+            Self::TextNumber if !is_number(raw) => batch.push_text(raw),
+            Self::TextNumber => match lone_number(raw)? {
+                Value::Real(number) if !decimal_returns(number) => return None,
+                number => batch.push(number),
+            },
             Self::Blob => batch.push_blob(raw),
             Self::Uuid => batch.push_text(&uuid_text(raw)?),
             Self::UuidBlob => batch.push_blob(<&[u8; 16]>::try_from(raw).ok()?),
@@ -477,7 +510,9 @@ impl Rendering {
             | Self::Real
             | Self::Number
             | Self::Decimal
+            | Self::DecimalNumber
             | Self::Text
+            | Self::TextNumber
             | Self::Blob
             | Self::Uuid
             | Self::UuidBlob

@@ -233,6 +233,16 @@ impl<'a> Row<'a> {
         }
     }
 
+    /// A value for a message; one that its source could not express by what its bytes say, if they are printable.
+    pub fn describe(&self, column: usize) -> String {
+        match self.value(column) {
+            Value::Blob(bytes) if self.batch.refuses(*self, column) && is_printable(bytes) => {
+                Value::Text(bytes).describe()
+            }
+            value => value.describe(),
+        }
+    }
+
     /// All values.
     pub fn values(self) -> impl Iterator<Item = Value<'a>> {
         (0..self.cells.len()).map(move |column| self.value(column))
@@ -256,6 +266,10 @@ impl<'a> Row<'a> {
     fn bytes(&self, span: Span) -> &'a [u8] {
         self.batch.bytes_of(span)
     }
+}
+
+fn is_printable(bytes: &[u8]) -> bool {
+    std::str::from_utf8(bytes).is_ok_and(|text| !text.chars().any(char::is_control))
 }
 
 /// A fingerprint of bytes and values in their order: two with the same one were the same by storage class and bytes, but for chance (one in

@@ -548,7 +548,7 @@ pub fn key_text(plan: &TablePlan, row: Row<'_>) -> String {
         let parts = key.columns.iter().map(|name| {
             let at = plan.columns.iter().position(|column| column.source == *name)?;
             let value = row.value(at);
-            (value != Value::Null).then(|| format!("{name} = {}", value.describe()))
+            (value != Value::Null).then(|| format!("{name} = {}", row.describe(at)))
         });
         Some(parts.collect::<Option<Vec<_>>>()?.join(", "))
     };

@@ -26,6 +26,8 @@ pub enum Rendering {
     Decimal,
     /// TEXT.
     Text,
+    /// The number that a text is, INTEGER or a REAL with a fraction; TEXT if it is none.
+    TextNumber,
     /// BLOB.
     Blob,
     /// TEXT of a UUID, lower case with dashes.
@@ -151,7 +153,9 @@ impl Rendering {
             ["real"] => Self::Real,
             ["number"] => Self::Number,
             ["decimal"] => Self::Decimal,
+            ["decimal-number"] => Self::Numbers,
             ["text"] => Self::Text,
+            ["text-number"] => Self::TextNumber,
             ["blob"] => Self::Blob,
             ["uuid"] => Self::Uuid,
             ["uuid-blob"] => Self::UuidBlob,
@@ -181,7 +185,7 @@ impl Rendering {
             Self::Real | Self::Number => kind == PgKind::Float8,
             Self::Decimal | Self::Numbers | Self::Reals => matches!(kind, PgKind::Numeric(_)),
             Self::Charset(_) => kind == PgKind::Text,
-            Self::Text => matches!(kind, PgKind::Text | PgKind::Varchar(_)),
+            Self::Text | Self::TextNumber => matches!(kind, PgKind::Text | PgKind::Varchar(_)),
             Self::Blob => kind == PgKind::Bytea,
             Self::Uuid | Self::UuidBlob => kind == PgKind::Uuid,
             Self::Json | Self::JsonNumber => kind == PgKind::Json,
@@ -231,6 +235,14 @@ impl Rendering {
                 .and_then(written_double)
                 .map(Raw::Real)?,
             Self::Text | Self::Json => Raw::Text(raw),
+            Self::TextNumber => match integer(raw) {
+                Some(n) => Raw::Integer(n),
+                None if reads_as_number(raw) => {
+                    let n = real(raw).filter(|n| n.is_finite() && *n != 0.0 && number::whole(*n).is_none());
+                    Raw::Real(n?)
+                }
+                None => Raw::Text(raw),
+            },
             Self::Blob => Raw::Blob(raw),
             Self::Uuid => {
                 write_uuid(&array::<16>(raw)?, scratch);
@@ -322,6 +334,27 @@ pub(super) fn integer(text: &[u8]) -> Option<i64> {
 fn real(text: &[u8]) -> Option<f64> {
     let n: f64 = std::str::from_utf8(text).ok()?.parse().ok()?;
     (!n.is_nan() && is_written(format_args!("{n:?}"), text)).then_some(n)
+}
+
+/// Whether SQLite makes a number of a text in a column of numbers (datatype3.html §3.1): its digits may have blanks around them, and are
+/// those of a decimal, with an exponent or without.
+fn reads_as_number(text: &[u8]) -> bool {
+    let text = String::from_utf8_lossy(text);
+    let text = text.trim_matches([' ', '\t', '\n', '\u{b}', '\u{c}', '\r']);
+    let text = text.strip_prefix(['+', '-']).unwrap_or(text);
+    let (digits, exponent) = match text.split_once(['e', 'E']) {
+        Some((digits, exponent)) => (
+            digits,
+            Some(exponent.strip_prefix(['+', '-']).unwrap_or(exponent)),
+        ),
+        None => (text, None),
+    };
+    let (whole, fraction) = digits.split_once('.').unwrap_or((digits, ""));
+    let only_digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
+    only_digits(whole)
+        && only_digits(fraction)
+        && !(whole.is_empty() && fraction.is_empty())
+        && exponent.is_none_or(|exponent| !exponent.is_empty() && only_digits(exponent))
 }
 
 /// Whether this is how something is written.

@@ -77,7 +77,7 @@ impl Declared {
             Self::Boolean => Rendering::Boolean,
             Self::Integer => Rendering::Integer,
             Self::Real => Rendering::Real,
-            Self::Decimal => Rendering::Decimal,
+            Self::Decimal => Rendering::DecimalNumber,
             Self::Date => Rendering::Date,
             Self::Timestamp => Rendering::Timestamp { separator, precision },
             Self::Timestamptz => match Zone::parse(b"+00:00") {

@@ -159,8 +159,11 @@ fn one_class_of_numbers() {
         "real"
     );
     assert_eq!(chosen("INTEGER", values![1, 2.5, 1e300]), "number");
-    assert_eq!(chosen("INTEGER", values![i64::MAX, 2.5]), "decimal");
-    assert_eq!(chosen("INTEGER", values![(1_i64 << 53) + 1, 1e300]), "decimal");
+    assert_eq!(chosen("INTEGER", values![i64::MAX, 2.5]), "decimal-number");
+    assert_eq!(
+        chosen("INTEGER", values![(1_i64 << 53) + 1, 1e300]),
+        "decimal-number"
+    );
     assert_eq!(chosen("", values![1, 1.0]), "mixed text");
     assert_eq!(chosen("", values![1, -0.0]), "mixed text");
     assert_eq!(
@@ -172,12 +175,12 @@ fn one_class_of_numbers() {
 #[test]
 fn decimals_are_declared_and_short() {
     for declared in ["DECIMAL(5,2)", "NUMERIC", "money", "NUMBER(10)"] {
-        assert_eq!(chosen(declared, values![1, 1.5, -0.01, 1e20]), "decimal");
-        assert_eq!(chosen(declared, values![1, 2]), "decimal");
-        assert_eq!(chosen(declared, values![0.1]), "decimal");
+        assert_eq!(chosen(declared, values![1, 1.5, -0.01, 1e20]), "decimal-number");
+        assert_eq!(chosen(declared, values![1, 2]), "decimal-number");
+        assert_eq!(chosen(declared, values![0.1]), "decimal-number");
         assert_eq!(chosen(declared, values![0.1 + 0.2]), "real");
         assert_eq!(chosen(declared, values![1, 1.0 / 3.0]), "number");
-        assert_eq!(chosen(declared, values![i64::MAX, 1.0 / 3.0]), "decimal");
+        assert_eq!(chosen(declared, values![i64::MAX, 1.0 / 3.0]), "decimal-number");
         assert_eq!(chosen(declared, values![1e300]), "real");
         assert_eq!(chosen(declared, values![1e-40]), "real");
         assert_eq!(chosen(declared, values![f64::INFINITY, 1.5]), "real");
@@ -193,7 +196,7 @@ fn decimals_are_declared_and_short() {
             ..Rules::default()
         };
         assert_eq!(chosen_by(declared, values![1.5, "1.50"], in_key), "mixed text");
-        assert_eq!(chosen_by(declared, values![1.5, 2], in_key), "decimal");
+        assert_eq!(chosen_by(declared, values![1.5, 2], in_key), "decimal-number");
     }
     assert_eq!(chosen("INTEGER", values![1, "1.50"]), "mixed text");
     assert_eq!(chosen("REAL", values![0.5]), "real");
@@ -204,7 +207,14 @@ fn numbers_in_text_stay_text() {
     assert_eq!(chosen("TEXT", values!["007", "1.0", "+1"]), "text");
     assert_eq!(chosen("INTEGER", values!["1"]), "text");
     assert_eq!(chosen("VARCHAR(3)", values!["abcdef", "a  ", "", null()]), "text");
-    assert_eq!(chosen("BOOLEAN", values!["t", "f"]), "text");
+    assert_eq!(chosen("BOOLEAN", values!["t", "f"]), "text-number");
+    // No text that SQLite would have made a number of is among them, and so no other will be when they come back.
+    assert_eq!(
+        chosen("STRING", values!["abc", "", "12a", "1e", "."]),
+        "text-number"
+    );
+    assert_eq!(chosen("STRING", values!["abc", " 12 "]), "text");
+    assert_eq!(chosen("REAL", values!["abc"]), "text");
 }
 
 #[test]
@@ -288,7 +298,7 @@ fn texts_of_one_form() {
     }
     assert_eq!(chosen("TEXT", values!["10:20"]), "text");
     assert_eq!(chosen("TIME", values!["10:20"]), "time minutes");
-    assert_eq!(chosen("TIME", values!["10:20:30", "24:00:00"]), "text");
+    assert_eq!(chosen("TIME", values!["10:20:30", "24:00:00"]), "text-number");
     for word in [
         "now",
         "today",
@@ -298,7 +308,7 @@ fn texts_of_one_form() {
         "2024-01-31 24:00:00",
         "2016-12-31 23:59:60",
     ] {
-        assert_eq!(chosen("DATETIME", values![word]), "text", "{word}");
+        assert_eq!(chosen("DATETIME", values![word]), "text-number", "{word}");
     }
 }
 
@@ -311,8 +321,8 @@ fn json() {
     assert_eq!(chosen("TEXT", values!["[1]", "2"]), "text");
     assert_eq!(chosen("TEXT", values!["[1]", "[1,]"]), "text");
     assert_eq!(chosen("JSON TEXT", values!["[1]", "null", "\"a\""]), "jsonb");
-    assert_eq!(chosen("JSON", values!["[1]", "undefined"]), "text");
-    assert_eq!(chosen("JSON", values!["[1]", ""]), "text");
+    assert_eq!(chosen("JSON", values!["[1]", "undefined"]), "text-number");
+    assert_eq!(chosen("JSON", values!["[1]", ""]), "text-number");
     assert_eq!(chosen("JSON", values!["[1]", 42, 1.5, null()]), "json-number");
     assert_eq!(chosen("JSON", values![42]), "json-number");
     assert_eq!(chosen("JSON", values!["[1]", 42, f64::INFINITY]), "mixed text");
@@ -340,22 +350,22 @@ fn rules_leave_out_types() {
         ..Rules::default()
     };
     let (date, document) = (values!["2024-01-31"], values!["{}"]);
-    assert_eq!(chosen_by("DATE", date, keep), "text");
+    assert_eq!(chosen_by("DATE", date, keep), "text-number");
     assert_eq!(chosen_by("DATE", date, used), "text");
     assert_eq!(chosen_by("DATE", date, key), "date");
-    assert_eq!(chosen_by("JSON", document, keep), "text");
+    assert_eq!(chosen_by("JSON", document, keep), "text-number");
     assert_eq!(chosen_by("JSON", document, used), "text");
-    assert_eq!(chosen_by("JSON", document, key), "text");
+    assert_eq!(chosen_by("JSON", document, key), "text-number");
     assert_eq!(chosen_by("JSON", values!["{}", 1], key), "mixed text");
     assert_eq!(chosen_by("JSON", values![1], used), "integer");
     assert_eq!(chosen_by("UUID", values![[7; 16].as_slice()], used), "blob");
     assert_eq!(chosen_by("BOOLEAN", values![1], used), "boolean");
-    assert_eq!(chosen_by("DECIMAL", values![1, 1.5], used), "decimal");
+    assert_eq!(chosen_by("DECIMAL", values![1, 1.5], used), "decimal-number");
     for (declared, rules, rendering) in [
-        ("DATE", keep, "text"),
+        ("DATE", keep, "text-number"),
         ("DATE", used, "text"),
         ("DATE", key, "date"),
-        ("JSON", key, "text"),
+        ("JSON", key, "text-number"),
         ("BOOLEAN", used, "boolean"),
     ] {
         assert_eq!(chosen_by(declared, &[null()], rules), rendering);
@@ -368,7 +378,7 @@ fn without_values_the_declaration_decides() {
         ("BOOLEAN", "boolean"),
         ("TINYINT", "integer"),
         ("DOUBLE", "real"),
-        ("DECIMAL(10,2)", "decimal"),
+        ("DECIMAL(10,2)", "decimal-number"),
         ("DATE", "date"),
         ("DATETIME", "timestamp space six-or-none"),
         ("TIMESTAMP WITH TIME ZONE", "timestamptz space six-or-none +00:00"),
@@ -378,7 +388,7 @@ fn without_values_the_declaration_decides() {
         ("BLOB", "blob"),
         ("", "text"),
         ("CLOB", "text"),
-        ("STRING", "text"),
+        ("STRING", "text-number"),
     ] {
         assert_eq!(chosen(declared, &[null(), null()]), rendering, "{declared}");
         assert_eq!(chosen(declared, &[]), rendering, "{declared}");
@@ -550,7 +560,7 @@ proptest! {
         prop_assert_eq!(choice.rejects_possible, !lost.is_empty(), "{} loses {:?}", choice.rendering, lost);
         let unfit = |value: &Owned| matches!(value, Owned::Text(bytes) if bytes.contains(&0) || std::str::from_utf8(bytes).is_err());
         let bad_text = values.iter().any(unfit);
-        prop_assert!(!choice.rejects_possible || (choice.rendering == Rendering::Text && bad_text));
+        prop_assert!(!choice.rejects_possible || (matches!(choice.rendering, Rendering::Text | Rendering::TextNumber) && bad_text));
     }
 
     /// What the fast paths leave out is refuted by a real value, and what they keep is not.
@@ -631,9 +641,9 @@ fn a_default_is_a_value_like_those_that_are_there() {
     };
     let days = ["2024-01-31".into(), "2024-02-29".into()];
     assert_eq!(with("DATE", "'2000-01-01'", &days), "date");
-    assert_eq!(with("DATE", "'0000-00-00'", &days), "text");
-    assert_eq!(with("DATE", "''", &days), "text");
-    assert_eq!(with("DATE", "''", &[]), "text");
+    assert_eq!(with("DATE", "'0000-00-00'", &days), "text-number");
+    assert_eq!(with("DATE", "''", &days), "text-number");
+    assert_eq!(with("DATE", "''", &[]), "text-number");
     assert_eq!(with("DATE", "NULL", &days), "date");
     // It says when, not how: the type stays, and what it gives is told to be respelt.
     assert_eq!(with("DATE", "CURRENT_TIMESTAMP", &days), "date");
@@ -682,9 +692,9 @@ fn texts_that_become_null_prove_nothing() {
         (empty, vec![day(), "".into()], "null-as-empty date"),
         (empty, vec![day(), "".into(), null()], "empty-as-null date"),
         (empty, vec![day(), null()], "date"),
-        (empty, vec![day(), "0000-00-00".into()], "text"),
+        (empty, vec![day(), "0000-00-00".into()], "text-number"),
         (zero, vec![day(), "0000-00-00".into()], "null-as-zero-date date"),
-        (zero, vec![day(), "".into()], "text"),
+        (zero, vec![day(), "".into()], "text-number"),
         (
             both,
             vec!["".into(), day(), "0000-00-00".into()],
@@ -701,7 +711,7 @@ fn texts_that_become_null_prove_nothing() {
             vec![1.into(), " ".into(), "".into()],
             "null-as-empty mixed text",
         ),
-        (Blanks::default(), vec![day(), "".into()], "text"),
+        (Blanks::default(), vec![day(), "".into()], "text-number"),
     ] {
         assert_eq!(noted(&column("DATE"), asked, &values), expected, "{values:?}");
     }
@@ -715,7 +725,7 @@ fn texts_that_become_null_prove_nothing() {
         noted(&with_default("''"), empty, &[day(), null()]),
         "empty-as-null date"
     );
-    assert_eq!(noted(&with_default("''"), zero, &[day()]), "text");
+    assert_eq!(noted(&with_default("''"), zero, &[day()]), "text-number");
     assert_eq!(
         noted(&with_default("''"), both, &["0000-00-00".into()]),
         "empty-as-null zero-date-as-null date"
