@@ -1,6 +1,7 @@
 //! The copy under faults and random input, by the real program.
 //!
 //! - [`random`]: random schemas with random values, there, verified and back, bit for bit.
+//! - [`acceptance`]: the same INSERTs into a random schema and into the one that was made of it.
 //! - [`kills`]: the program and PostgreSQL killed at any moment; the same command until it is done.
 //! - [`target`]: a target that refuses, runs full, goes away or is no real session.
 //! - [`damage`]: files with flipped bytes and schemas with broken SQL.
@@ -15,6 +16,7 @@
 )]
 
 // The judge of what two files differ in, and the runs of the program, are those of the torture.
+mod acceptance;
 #[path = "../torture/compare.rs"]
 mod compare;
 mod damage;
