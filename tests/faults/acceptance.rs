@@ -60,6 +60,104 @@ async fn what_is_inserted_is_met_as_before() {
     );
 }
 
+const ACTIONS: [&str; 5] = ["NO ACTION", "RESTRICT", "CASCADE", "SET NULL", "SET DEFAULT"];
+
+/// Foreign keys of every action, some of them deferred, one within its table, one of two columns.
+fn families() -> Vec<String> {
+    let mut sql = Vec::new();
+    for (at, (delete, update)) in ACTIONS
+        .iter()
+        .flat_map(|delete| ACTIONS.map(|update| (*delete, update)))
+        .enumerate()
+    {
+        let deferred = ["", " DEFERRABLE INITIALLY DEFERRED"][at % 2];
+        sql.push(format!(
+            "CREATE TABLE p{at} (id INTEGER PRIMARY KEY, u INTEGER UNIQUE, v TEXT, w TEXT, UNIQUE (v, w));
+             CREATE TABLE c{at} (id INTEGER PRIMARY KEY, u INTEGER DEFAULT 3 REFERENCES p{at} (u) ON DELETE {delete} ON UPDATE {update}{deferred},
+                 v TEXT, w TEXT DEFAULT 'w2', c INTEGER REFERENCES c{at} ON DELETE {delete} ON UPDATE {update},
+                 FOREIGN KEY (v, w) REFERENCES p{at} (v, w) ON DELETE {delete} ON UPDATE {update}{deferred});
+             CREATE TABLE g{at} (id INTEGER PRIMARY KEY, c INTEGER NOT NULL DEFAULT 1 REFERENCES c{at} ON DELETE CASCADE ON UPDATE {update})"
+        ));
+        for n in 1..=5 {
+            let parent = (n < 5).then_some(n);
+            let value = |value: Option<i32>, quote: &str| {
+                value.map_or("NULL".to_owned(), |n| format!("'{quote}{n}'"))
+            };
+            sql.push(format!("INSERT INTO p{at} VALUES ({n}, {n}, 'v{n}', 'w{n}')"));
+            sql.push(format!(
+                "INSERT INTO c{at} VALUES ({n}, {}, {}, 'w{n}', {})",
+                parent.map_or("NULL".to_owned(), |n| n.to_string()),
+                value(parent, "v"),
+                parent
+                    .filter(|n| *n > 1)
+                    .map_or("NULL".to_owned(), |n| (n - 1).to_string())
+            ));
+            sql.push(format!("INSERT INTO g{at} VALUES ({n}, {n})"));
+        }
+    }
+    sql
+}
+
+/// What somebody may do to a family: the same SQL for both.
+fn change(random: &mut Random) -> String {
+    let at = random.below(ACTIONS.len() * ACTIONS.len());
+    let table = *random.pick(&["p", "c", "g"]);
+    let mut number = |end: usize| random.below(end);
+    let (id, other) = (number(7), number(7));
+    match (number(5), table) {
+        (0 | 1, _) => format!("DELETE FROM {table}{at} WHERE id = {id}"),
+        (2, _) => format!("UPDATE {table}{at} SET id = {other} WHERE id = {id}"),
+        (3, "p" | "c") => format!("UPDATE {table}{at} SET u = {other} WHERE id = {id}"),
+        (4, "p" | "c") => format!("UPDATE {table}{at} SET v = 'v{other}', w = 'w{other}' WHERE id = {id}"),
+        (_, "p") => format!("INSERT INTO p{at} VALUES ({id}, {other}, 'v{id}', 'w{other}')"),
+        (_, "c") => format!("INSERT INTO c{at} (id, u, c) VALUES ({id}, {other}, {id})"),
+        _ => format!("INSERT INTO g{at} (id) VALUES ({id})"),
+    }
+}
+
+#[tokio::test]
+async fn what_refers_to_rows_is_met_as_before() {
+    let directory = tempfile::tempdir().unwrap();
+    let here = directory.path();
+    let connection = Connection::open(here.join("source.db")).unwrap();
+    connection.execute_batch(&families().join("; ")).unwrap();
+    let database = TestDatabase::create().await;
+    let url = database.url();
+    let copied = run(
+        here,
+        &["copy", "source.db", &url, "--quiet", "--json", "--strict"],
+    )
+    .await;
+    assert_eq!(copied.code, Some(0), "{copied:?}");
+    let client = database.connect().await;
+    connection.execute_batch("PRAGMA foreign_keys = ON").unwrap();
+    let mut random = Random(first_seed(SEEDS));
+    let (mut taken, mut refused) = (0, 0);
+    for _ in 0..2_000 {
+        let sql = change(&mut random);
+        let ours = connection.execute_batch(&sql);
+        let theirs = client.batch_execute(&sql).await;
+        assert_eq!(
+            ours.is_ok(),
+            theirs.is_ok(),
+            "{sql}: SQLite {ours:?}, PostgreSQL {theirs:?}"
+        );
+        if ours.is_ok() { taken += 1 } else { refused += 1 }
+    }
+    assert!(
+        taken > 500 && refused > 200,
+        "{taken} changes were taken and {refused} refused"
+    );
+    drop(connection);
+    let back = run(here, &["copy", &url, "back.db", "--quiet", "--json"]).await;
+    assert_eq!(back.code, Some(0), "{back:?}");
+    let (ours, theirs) = (
+        Contents::read(&here.join("source.db")),
+        Contents::read(&here.join("back.db")),
+    );
+    assert_eq!(differences(&ours, &theirs), Vec::<String>::new());
+}
+
 #[derive(Debug, Default)]
 struct Outcome {
     wrong: Vec<String>,
