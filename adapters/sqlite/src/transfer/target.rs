@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use cutover_domain::transfer::back;
-use cutover_domain::transfer::catalog::{Catalog, ColumnKind, Origin, PgKind, Table};
+use cutover_domain::transfer::catalog::{Catalog, ColumnKind, Origin, OriginObject, PgKind, Table};
 use cutover_domain::transfer::convert::Converter;
 use cutover_domain::transfer::ddl;
 use cutover_domain::transfer::name::{quoted, quoted_list};
@@ -375,25 +375,31 @@ fn reads_as(name: &str, loose: &str, sql: &str) -> rusqlite::Result<()> {
     give_texts(&connection, &[(name.to_owned(), sql.to_owned())])
 }
 
+/// Writes to the schema itself, which is read anew then, by whoever else has the file open too.
+fn writing_schema(
+    connection: &Connection,
+    write: impl FnOnce() -> rusqlite::Result<()>,
+) -> rusqlite::Result<()> {
+    connection.execute_batch("PRAGMA writable_schema = ON")?;
+    let written = write().and_then(|()| {
+        let version: i64 = connection.query_row("PRAGMA schema_version", [], |row| row.get(0))?;
+        connection.execute_batch(&format!("PRAGMA schema_version = {}", version + 1))
+    });
+    connection.execute_batch("PRAGMA writable_schema = RESET")?;
+    written
+}
+
 /// Gives tables the text that they are to be read by from now on.
 fn give_texts(connection: &Connection, texts: &[(String, String)]) -> rusqlite::Result<()> {
     if texts.is_empty() {
         return Ok(());
     }
-    connection.execute_batch("PRAGMA writable_schema = ON")?;
-    let give = || {
+    writing_schema(connection, || {
         let sql = "UPDATE sqlite_schema SET sql = ?2 WHERE type = 'table' AND name = ?1";
         let mut statement = connection.prepare(sql)?;
-        for (name, text) in texts {
-            statement.execute([name, text])?;
-        }
-        let version: i64 = connection.query_row("PRAGMA schema_version", [], |row| row.get(0))?;
-        // Whoever else has the file open reads its schema anew.
-        connection.execute_batch(&format!("PRAGMA schema_version = {}", version + 1))
-    };
-    let given = give();
-    connection.execute_batch("PRAGMA writable_schema = RESET")?;
-    given?;
+        let mut texts = texts.iter();
+        texts.try_for_each(|(name, text)| statement.execute([name, text]).map(drop))
+    })?;
     texts.iter().try_for_each(|(name, _)| {
         let sql = format!("SELECT * FROM {} LIMIT 0", quoted(name));
         connection.prepare(&sql).map(drop)
@@ -696,7 +702,7 @@ fn complete(
     origin: &Origin,
     tables: &[TablePlan],
 ) -> rusqlite::Result<Vec<Weakened>> {
-    let mut weakened = Vec::new();
+    let (mut weakened, mut unmade) = (Vec::new(), Vec::new());
     let planned: HashSet<&str> = tables.iter().map(|table| table.target.as_str()).collect();
     let has_all_columns = tables.iter().all(|table| table.gone.is_empty());
     let there = |kind: &str, name: &str| {
@@ -739,7 +745,11 @@ fn complete(
         }
         collations::stand_in(connection, &object.sql)?;
         if let Err(error) = connection.execute_batch(&object.sql) {
-            weakened.push(not_made(&error.to_string()));
+            if is_virtual {
+                unmade.push(object);
+            } else {
+                weakened.push(not_made(&error.to_string()));
+            }
         } else if object.kind == "table" {
             // One over another table's rows is filled from them; one without texts has nothing to be filled from.
             let name = quoted(&object.name);
@@ -747,6 +757,7 @@ fn complete(
         }
     }
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_DQS_DDL, true)?;
+    enter(connection, &unmade)?;
     weakened.extend(remade::dangling(connection, origin, tables)?);
     for (table, last) in &origin.sequences {
         if planned.contains(table.as_str()) && there("table", "sqlite_sequence")? {
@@ -763,6 +774,21 @@ fn complete(
         }
     }
     Ok(weakened)
+}
+
+/// Enters virtual tables in the schema that only the application's own modules and functions can open, as they were entered at their origin:
+/// what they keep their rows in is there.
+fn enter(connection: &Connection, tables: &[&OriginObject]) -> rusqlite::Result<()> {
+    if tables.is_empty() {
+        return Ok(());
+    }
+    writing_schema(connection, || {
+        let sql =
+            "INSERT INTO sqlite_schema (type, name, tbl_name, rootpage, sql) VALUES ('table', ?1, ?1, 0, ?2)";
+        let mut statement = connection.prepare(sql)?;
+        let mut tables = tables.iter();
+        tables.try_for_each(|table| statement.execute([&table.name, &table.sql]).map(drop))
+    })
 }
 
 fn additions(plan: &Plan) -> Vec<String> {
