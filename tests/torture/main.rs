@@ -14,6 +14,7 @@
 
 mod affinity;
 mod compare;
+mod defaults;
 mod files;
 mod foreign_keys;
 mod identifiers;

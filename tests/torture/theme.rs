@@ -728,6 +728,7 @@ impl Copied {
     /// The file that comes back from what is in the database now.
     pub(crate) async fn again(&self) -> Connection {
         let again = self.theme.elsewhere.path().join("again.db");
+        fs::remove_file(&again).unwrap_or_default();
         self.theme.bring_back(&again).await;
         Connection::open(again).unwrap()
     }

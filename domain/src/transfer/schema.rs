@@ -18,7 +18,7 @@ use super::naming::Names;
 use super::plan::{ColumnPlan, NotCarried, Plan, Renamed, TablePlan};
 use super::rendering::Rendering;
 use super::survey::TableSurvey;
-use super::translate::{self, Constant, ExprColumn};
+use super::translate::{self, ExprColumn};
 use super::value::Value;
 
 /// PostgreSQL's limit.
@@ -210,6 +210,14 @@ impl TablePlan {
             .find(|column| column.name == plan.source)
     }
 
+    /// Whether a column of several classes, and the class beside it, have the default that the column has in the source.
+    fn has_mixed_default(&self, plan: &ColumnPlan) -> bool {
+        self.source_column(plan).is_some_and(|column| {
+            let mut default = column.default.iter();
+            default.all(|default| mixed_default(default, column, plan).is_some())
+        })
+    }
+
     /// The columns as expressions see them. One with values of several classes is none that an expression of PostgreSQL could speak of.
     fn expression_columns(&self, survey: &TableSurvey) -> Vec<ExprColumn> {
         let stored = self.columns.iter().enumerate();
@@ -335,12 +343,44 @@ fn asked_default(default: &str, into: &ExprColumn, rendering: Option<&Rendering>
         return Ok(now.to_owned());
     }
     let constant = translate::default_constant(default, into.affinity).ok_or_else(refused)?;
-    let value = match &constant {
-        Constant::Integer(number) => Value::Integer(*number),
-        Constant::Real(number) => Value::Real(*number),
-        Constant::Text(text) => Value::Text(text.as_bytes()),
+    rendering.literal(constant.value()).ok_or_else(refused)
+}
+
+/// A default in a column that holds several classes as text or bytes, if it is a value that the column takes: as its rendering writes it, and
+/// its class.
+fn mixed_default(default: &str, column: &Column, plan: &ColumnPlan) -> Option<(String, &'static str)> {
+    let ColumnKind::Sqlite { affinity, .. } = column.kind else {
+        return None;
     };
-    rendering.literal(value).ok_or_else(refused)
+    let rendering = plan.rendering.as_ref()?;
+    let blob = translate::default_blob(default);
+    let constant = translate::default_constant(default, affinity);
+    let value = match (&blob, &constant) {
+        (Some(bytes), _) => Value::Blob(bytes),
+        (None, constant) => constant.as_ref()?.value(),
+    };
+    let mut fields = Vec::new();
+    rendering.encode(value, &mut fields).ok()?;
+    let (length, rest) = fields.split_first_chunk()?;
+    let written = rest.get(..usize::try_from(i32::from_be_bytes(*length)).ok()?)?;
+    let written = match rendering {
+        Rendering::MixedBytea => translate::blob_literal(written),
+        _ => literal(std::str::from_utf8(written).ok()?),
+    };
+    Some((written, value.class().as_str()))
+}
+
+/// The column beside one of several classes. A row that leaves both to their defaults gets the class of that value.
+fn class_definition(column: &Column, plan: &ColumnPlan, in_key: bool) -> Option<String> {
+    let name = plan.class_column.as_ref()?;
+    let default = column
+        .default
+        .as_deref()
+        .filter(|default| blank_default(default, plan).is_none());
+    let default = default.and_then(|default| mixed_default(default, column, plan));
+    let default = default.map_or_else(String::new, |(_, class)| format!(" DEFAULT '{class}'"));
+    let not_null = if in_key { " NOT NULL" } else { "" };
+    Some(format!("{} text COLLATE \"C\"{default}{not_null}", quoted(name)))
 }
 
 impl Maker<'_> {
@@ -398,12 +438,7 @@ impl Maker<'_> {
                 let in_key = key.is_some_and(|key| key.columns.contains(&column.name));
                 let not_null = self.not_null(table, column, plan, survey.has_null(at), in_key);
                 definitions.push(self.column(table, column, plan, None, not_null));
-                let in_mixed_key = if in_key { " NOT NULL" } else { "" };
-                definitions.extend(
-                    plan.class_column
-                        .iter()
-                        .map(|class| format!("{} text COLLATE \"C\"{in_mixed_key}", quoted(class))),
-                );
+                definitions.extend(class_definition(column, plan, in_key));
             }
         }
         let name = self.qualified(&table.target);
@@ -484,44 +519,66 @@ impl Maker<'_> {
                 sql.push_str(&[" (SEQUENCE NAME ", &self.qualified(&name), ")"].concat());
             }
         } else if let Some(default) = &column.default
-            && let Some(blank) = blank_default(default, plan)
+            && let Some(default) = self.default(table, column, plan, default)
         {
-            // NULL is what a column without a default gets.
-            if plan.blanks.back() != Some(blank) {
-                let what = format!("DEFAULT {default}");
-                self.weaken(table, &column.name, &what, "what it gives is NULL, as asked for");
-            }
-        } else if let Some(default) = &column.default {
-            let into = table
-                .expression_column(plan, false)
-                .filter(|_| plan.class_column.is_none());
-            let asked = plan.rendering.as_ref().filter(|rendering| rendering.is_asked());
-            let translated = match into {
-                Some(into) if asked.is_some() => asked_default(default, &into, asked),
-                Some(into) => translate::default(default, &into).map_err(|reason| reason.0),
-                None => Err("the column's values are of several classes".to_owned()),
-            };
-            match translated {
-                Ok(translated) => {
-                    sql = format!("{sql} DEFAULT {translated}");
-                    if respelt(default, plan) {
-                        let what = format!("DEFAULT {default}");
-                        let reason = "what it gives has the spelling of the column's values on the way back, not its own";
-                        self.weaken(table, &column.name, &what, reason);
-                    }
-                }
-                Err(reason) => self.leave_out(
-                    "default",
-                    format!("{}.{}", table.source.name, column.name),
-                    default,
-                    reason,
-                ),
-            }
+            sql = format!("{sql} DEFAULT {default}");
         }
         if not_null {
             sql.push_str(" NOT NULL");
         }
         sql
+    }
+
+    /// A column's default, if it has one there.
+    fn default(
+        &mut self,
+        table: &TablePlan,
+        column: &Column,
+        plan: &ColumnPlan,
+        default: &str,
+    ) -> Option<String> {
+        let what = || format!("DEFAULT {default}");
+        if let Some(blank) = blank_default(default, plan) {
+            // NULL is what a column without a default gets.
+            if plan.blanks.back() != Some(blank) {
+                self.weaken(
+                    table,
+                    &column.name,
+                    &what(),
+                    "what it gives is NULL, as asked for",
+                );
+            }
+            return None;
+        }
+        let rendering = plan.rendering.as_ref();
+        let is_asked = rendering.is_some_and(Rendering::is_asked);
+        let into = table.expression_column(plan, false);
+        let translated = match into {
+            _ if plan.class_column.is_some() => mixed_default(default, column, plan)
+                .map(|(value, _)| value)
+                .ok_or_else(|| {
+                    "the column's values are of several classes, and it is not known to be one of them"
+                        .to_owned()
+                }),
+            Some(into) if is_asked => asked_default(default, &into, rendering),
+            Some(into) => translate::default(default, &into).map_err(|reason| reason.0),
+            None => Err("its column's type does not tell what its values are".to_owned()),
+        };
+        match translated {
+            Ok(translated) => {
+                if respelt(default, plan) {
+                    let reason =
+                        "what it gives has the spelling of the column's values on the way back, not its own";
+                    self.weaken(table, &column.name, &what(), reason);
+                }
+                Some(translated)
+            }
+            Err(reason) => {
+                let name = format!("{}.{}", table.source.name, column.name);
+                self.leave_out("default", name, default, reason);
+                None
+            }
+        }
     }
 
     /// Old names, where PostgreSQL has new ones.
@@ -915,7 +972,8 @@ impl Maker<'_> {
                     "{name} and what it refers to have values of different types"
                 ));
             }
-            if plan.class_column.is_some() && [key.on_delete, key.on_update].contains(&Action::SetDefault) {
+            let set_default = [key.on_delete, key.on_update].contains(&Action::SetDefault);
+            if set_default && plan.class_column.is_some() && !table.has_mixed_default(plan) {
                 return Err(format!(
                     "{name} has values of several classes, and no default for both"
                 ));

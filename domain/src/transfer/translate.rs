@@ -20,6 +20,7 @@ mod typed;
 
 use self::meaning::{Place, Translator};
 use super::catalog::{Affinity, PgKind};
+use super::value::Value;
 
 /// A column of the made table as expressions see it.
 #[derive(Debug, Clone, PartialEq)]
@@ -118,6 +119,17 @@ pub enum Constant {
     Text(String),
 }
 
+impl Constant {
+    /// As a value.
+    pub fn value(&self) -> Value<'_> {
+        match self {
+            Self::Integer(number) => Value::Integer(*number),
+            Self::Real(number) => Value::Real(*number),
+            Self::Text(text) => Value::Text(text.as_bytes()),
+        }
+    }
+}
+
 /// What a default stores in a column of this affinity, if it is a number or a text.
 pub fn default_constant(sql: &str, affinity: Affinity) -> Option<Constant> {
     let expr = tree::parse(sql).ok()?;
@@ -130,6 +142,19 @@ pub fn default_constant(sql: &str, affinity: Affinity) -> Option<Constant> {
         None => translator.typed(&expr).ok()?,
     };
     assign::constant_in(typed, affinity).ok()?.constant
+}
+
+/// The bytes of a default that is a blob.
+pub fn default_blob(sql: &str) -> Option<Vec<u8>> {
+    match tree::parse(sql).ok()?.node {
+        tree::Node::Blob(bytes) => Some(bytes),
+        _ => None,
+    }
+}
+
+/// Bytes as SQL of PostgreSQL.
+pub fn blob_literal(bytes: &[u8]) -> String {
+    typed::Typed::blob(bytes).sql
 }
 
 /// Whether a default stores the seconds since 1970 of now, as an INTEGER, in a column of this affinity.

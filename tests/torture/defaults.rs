@@ -1,0 +1,114 @@
+//! What a row gets that does not name a column: what it would have got from SQLite, by storage class and bytes.
+
+use cutover_tests::rusqlite::Connection;
+
+use crate::theme::Theme;
+
+fn default_of(file: &Connection, table: &str, column: &str) -> Option<String> {
+    let sql = "SELECT dflt_value FROM pragma_table_xinfo(?1) WHERE name = ?2";
+    file.query_row(sql, [table, column], |row| row.get(0)).unwrap()
+}
+
+#[tokio::test]
+async fn constants_in_columns_of_several_classes() {
+    let theme = Theme::new(
+        "CREATE TABLE v (id INTEGER PRIMARY KEY, k INTEGER NOT NULL DEFAULT 0, five INTEGER DEFAULT '5', half NUMERIC DEFAULT .5, whole NUMERIC DEFAULT 2.0,
+             far REAL DEFAULT 1.5e10, r REAL DEFAULT 1, minus DEFAULT -0.0, digits TEXT DEFAULT 7, word DEFAULT 'it''s \\', empty DEFAULT '', bare INTEGER DEFAULT word,
+             yes BOOLEAN DEFAULT TRUE, b DEFAULT x'00ff', bt DEFAULT 'in bytes', bi INTEGER DEFAULT 9, void INTEGER, none, t TEXT);
+         INSERT INTO v VALUES (1, 0, 1, 1, 1, 1, 1, 1, x'61', 1, 1, 1, 1, x'01', x'02', x'03', 1, 1, 'a'),
+             (2, 'x', 'x', 'x', 'x', 'x', 'x', 'x', 'x', 'x', 'x', 'x', 'x', 1, 1, 'x', 'x', 'x', 'b');",
+    );
+    let copied = theme.equal().await;
+    for column in [
+        "k", "five", "half", "whole", "far", "r", "minus", "digits", "word", "empty", "bare", "yes", "b",
+        "bt", "bi", "void", "none",
+    ] {
+        copied.is_mixed("v", column);
+    }
+    copied.lists_nothing();
+    copied
+        .behaves(&[
+            "INSERT INTO v (t) VALUES ('c') RETURNING id",
+            "INSERT INTO v DEFAULT VALUES RETURNING id",
+        ])
+        .await;
+    copied.comes_back().await;
+    let classes = copied
+        .query("SELECT k__class, five__class, half__class, far__class, word__class, b__class, void__class FROM v WHERE id = 3")
+        .await;
+    let expected = ["integer", "integer", "real", "real", "text", "blob"].map(|class| Some(class.to_owned()));
+    assert_eq!(classes, [[&expected[..], &[None]].concat()]);
+    let back = copied.again().await;
+    for (column, default) in [("k", "0"), ("five", "'5'"), ("b", "x'00ff'"), ("yes", "TRUE")] {
+        assert_eq!(
+            default_of(&back, "v", column).as_deref(),
+            Some(default),
+            "{column}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn null_where_the_class_is_left_to_its_default() {
+    let theme = Theme::new(
+        "CREATE TABLE v (id INTEGER PRIMARY KEY, k INTEGER DEFAULT 0, b DEFAULT x'00', u INTEGER DEFAULT 1 UNIQUE);
+         INSERT INTO v VALUES (1, 0, x'01', 2), (2, 'x', 1, 'x');",
+    );
+    let copied = theme.equal().await;
+    copied
+        .lists_nothing()
+        .behaves(&[
+            "INSERT INTO v (k, b, u) VALUES (NULL, NULL, NULL) RETURNING id",
+            "INSERT INTO v (u) VALUES (NULL) RETURNING id",
+            "INSERT INTO v (k) VALUES (NULL) RETURNING id",
+            "INSERT INTO v (k) VALUES (NULL) RETURNING id",
+        ])
+        .await;
+    copied.comes_back().await;
+    // A number in digits is an integer by the class of the default; what is none has no way back.
+    copied.query("INSERT INTO v (k, u) VALUES ('12', NULL)").await;
+    let k: String = copied
+        .again()
+        .await
+        .query_row("SELECT quote(k) FROM v ORDER BY id DESC", [], |row| row.get(0))
+        .unwrap();
+    assert_eq!(k, "12");
+    copied.query("INSERT INTO v (k, u) VALUES ('y', NULL)").await;
+    copied.is_refused_back(&["\"k\""]).await;
+}
+
+#[tokio::test]
+async fn other_defaults_in_columns_of_several_classes_are_told() {
+    let theme = Theme::new(
+        "CREATE TABLE v (id INTEGER PRIMARY KEY, at DEFAULT CURRENT_TIMESTAMP, chance DEFAULT (random()), sum DEFAULT (1 + 1), blob DEFAULT x'00');
+         INSERT INTO v VALUES (1, 1, 1, 1, 1), (2, 'x', 'x', 'x', 'x');",
+    );
+    let copied = theme.equal().await;
+    let left: Vec<&str> = copied.report["not_carried"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|entry| entry["name"].as_str().unwrap())
+        .collect();
+    assert_eq!(left, ["v.at", "v.chance", "v.sum", "v.blob"], "{}", copied.report);
+    copied.lists(&["v.at", "CURRENT_TIMESTAMP", "values are of several classes"]);
+}
+
+#[tokio::test]
+async fn set_default_over_value_and_class() {
+    let theme = Theme::new(
+        "CREATE TABLE p (k PRIMARY KEY); INSERT INTO p VALUES (0), ('x'), ('y');
+         CREATE TABLE c (id INTEGER PRIMARY KEY, k DEFAULT 0 REFERENCES p (k) ON DELETE SET DEFAULT ON UPDATE SET DEFAULT);
+         INSERT INTO c VALUES (1, 'x'), (2, 'y');",
+    );
+    let copied = theme.equal().await;
+    assert!(!copied.is_listed(&["foreign key"]), "{}", copied.report);
+    copied
+        .behaves(&[
+            "DELETE FROM p WHERE k = 'x'",
+            "UPDATE p SET k = 'z' WHERE k = 'y'",
+            "SELECT id FROM c WHERE k IS NOT NULL",
+        ])
+        .await;
+    copied.comes_back().await;
+}
