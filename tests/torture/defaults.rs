@@ -14,7 +14,7 @@ async fn constants_in_columns_of_several_classes() {
     let theme = Theme::new(
         "CREATE TABLE v (id INTEGER PRIMARY KEY, k INTEGER NOT NULL DEFAULT 0, five INTEGER DEFAULT '5', half NUMERIC DEFAULT .5, whole NUMERIC DEFAULT 2.0,
              far REAL DEFAULT 1.5e10, r REAL DEFAULT 1, minus DEFAULT -0.0, digits TEXT DEFAULT 7, word DEFAULT 'it''s \\', empty DEFAULT '', bare INTEGER DEFAULT word,
-             yes BOOLEAN DEFAULT TRUE, b DEFAULT x'00ff', bt DEFAULT 'in bytes', bi INTEGER DEFAULT 9, void INTEGER, none, t TEXT);
+             yes BOOLEAN DEFAULT TRUE, b DEFAULT x'00ff', bt DEFAULT 'in bytes', bi INTEGER DEFAULT 9, void INTEGER DEFAULT NULL, none DEFAULT (NULL), t TEXT);
          INSERT INTO v VALUES (1, 0, 1, 1, 1, 1, 1, 1, x'61', 1, 1, 1, 1, x'01', x'02', x'03', 1, 1, 'a'),
              (2, 'x', 'x', 'x', 'x', 'x', 'x', 'x', 'x', 'x', 'x', 'x', 'x', 1, 1, 'x', 'x', 'x', 'b');",
     );
@@ -39,7 +39,7 @@ async fn constants_in_columns_of_several_classes() {
     let expected = ["integer", "integer", "real", "real", "text", "blob"].map(|class| Some(class.to_owned()));
     assert_eq!(classes, [[&expected[..], &[None]].concat()]);
     let back = copied.again().await;
-    for (column, default) in [("k", "0"), ("five", "'5'"), ("b", "x'00ff'"), ("yes", "TRUE")] {
+    for (column, default) in [("k", "0"), ("five", "'5'"), ("b", "x'00ff'"), ("none", "NULL")] {
         assert_eq!(
             default_of(&back, "v", column).as_deref(),
             Some(default),
@@ -109,6 +109,23 @@ async fn set_default_over_value_and_class() {
             "UPDATE p SET k = 'z' WHERE k = 'y'",
             "SELECT id FROM c WHERE k IS NOT NULL",
         ])
+        .await;
+    copied.comes_back().await;
+}
+
+#[tokio::test]
+async fn null_is_what_a_column_without_a_default_gets() {
+    let theme = Theme::new(
+        "CREATE TABLE t (id INTEGER PRIMARY KEY, yn TEXT DEFAULT NULL, several INTEGER DEFAULT NULL, bytes DEFAULT (NULL));
+         INSERT INTO t VALUES (1, 'Y', 1, x'00'), (2, 'N', 'x', 1);",
+    )
+    .asking(&["t.yn=boolean from Y/N"]);
+    let copied = theme.equal().await;
+    copied
+        .lists_nothing()
+        .is_mixed("t", "several")
+        .is_mixed("t", "bytes")
+        .behaves(&["INSERT INTO t DEFAULT VALUES"])
         .await;
     copied.comes_back().await;
 }

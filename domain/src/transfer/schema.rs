@@ -210,11 +210,12 @@ impl TablePlan {
             .find(|column| column.name == plan.source)
     }
 
-    /// Whether a column of several classes, and the class beside it, have the default that the column has in the source.
+    /// Whether a column of several classes, and the class beside it, have the default that the column has in the source, which may be NULL.
     fn has_mixed_default(&self, plan: &ColumnPlan) -> bool {
         self.source_column(plan).is_some_and(|column| {
             let mut default = column.default.iter();
-            default.all(|default| mixed_default(default, column, plan).is_some())
+            default
+                .all(|default| translate::is_null(default) || mixed_default(default, column, plan).is_some())
         })
     }
 
@@ -552,6 +553,9 @@ impl Maker<'_> {
         }
         let rendering = plan.rendering.as_ref();
         let is_asked = rendering.is_some_and(Rendering::is_asked);
+        if translate::is_null(default) && (is_asked || plan.class_column.is_some()) {
+            return None;
+        }
         let into = table.expression_column(plan, false);
         let translated = match into {
             _ if plan.class_column.is_some() => mixed_default(default, column, plan)

@@ -157,6 +157,11 @@ pub fn blob_literal(bytes: &[u8]) -> String {
     typed::Typed::blob(bytes).sql
 }
 
+/// Whether a default is NULL, which is what a column without one gets.
+pub fn is_null(sql: &str) -> bool {
+    tree::parse(sql).is_ok_and(|expr| expr.node == tree::Node::Null)
+}
+
 /// Whether a default stores the seconds since 1970 of now, as an INTEGER, in a column of this affinity.
 pub fn is_epoch_of_now(sql: &str, affinity: Affinity) -> bool {
     tree::parse(sql).is_ok_and(|expr| clock::is_epoch_of_now(&expr, affinity))
