@@ -114,6 +114,103 @@ async fn set_default_over_value_and_class() {
 }
 
 #[tokio::test]
+async fn a_number_decides_where_there_are_no_values() {
+    let theme = Theme::new(
+        "CREATE TABLE t (id INTEGER PRIMARY KEY, c DATETIME NOT NULL DEFAULT 0, d DATE DEFAULT 19700101, half INTEGER DEFAULT 1.5, bits BOOLEAN DEFAULT 1,
+             two BOOLEAN DEFAULT 2, key UUID DEFAULT 0, bytes INTEGER DEFAULT x'00', doc JSON DEFAULT 0, text TEXT DEFAULT 0, dec DECIMAL(5,2) DEFAULT 0.5,
+             r REAL DEFAULT 0, blob BLOB DEFAULT 7, n INTEGER DEFAULT 3, plain DATETIME);
+         CREATE TABLE nulls (id INTEGER PRIMARY KEY, c DATETIME DEFAULT 0); INSERT INTO nulls VALUES (1, NULL);",
+    );
+    let copied = theme.equal().await;
+    copied
+        .lists_nothing()
+        .is("t", "c", "bigint")
+        .is("t", "d", "bigint")
+        .is("t", "half", "double precision")
+        .is("t", "bits", "boolean")
+        .is("t", "two", "bigint")
+        .is("t", "key", "bigint")
+        .is("t", "bytes", "bytea")
+        .is("t", "doc", "json")
+        .is("t", "text", "text")
+        .is("t", "dec", "numeric")
+        .is("t", "r", "double precision")
+        .is("t", "blob", "bigint")
+        .is("t", "n", "bigint")
+        .is("t", "plain", "timestamp without time zone")
+        .is("nulls", "c", "bigint");
+    copied
+        .behaves(&[
+            "INSERT INTO t DEFAULT VALUES",
+            "INSERT INTO nulls (id) VALUES (2)",
+        ])
+        .await;
+    copied.comes_back().await;
+    assert!(
+        copied.inspection.to_string().contains("its default is 19700101"),
+        "{}",
+        copied.inspection
+    );
+}
+
+#[tokio::test]
+async fn seconds_since_1970_decide_where_there_are_no_values() {
+    let theme = Theme::new(
+        "CREATE TABLE t (id INTEGER PRIMARY KEY, a DATETIME NOT NULL DEFAULT (unixepoch()), b DATETIME DEFAULT (strftime('%s', 'now')),
+             c TIMESTAMP DEFAULT (CAST(strftime('%s', 'now') AS INTEGER)), d DATE DEFAULT (unixepoch('now', '+1 day')), e DEFAULT (unixepoch()),
+             f DATETIME DEFAULT (datetime('now')));",
+    );
+    let copied = theme.equal().await;
+    copied.lists_nothing();
+    for column in ["a", "b", "c", "d", "e"] {
+        copied.is("t", column, "bigint");
+    }
+    copied.is("t", "f", "timestamp without time zone");
+    copied.query("INSERT INTO t DEFAULT VALUES").await;
+    let count: i64 = copied
+        .again()
+        .await
+        .query_row(
+            "SELECT count(*) FROM t WHERE typeof(a) || typeof(b) || typeof(c) || typeof(d) || typeof(e) = 'integerintegerintegerintegerinteger'
+             AND abs(a - unixepoch()) < 60 AND abs(b - a) < 2 AND abs(c - a) < 2 AND abs(d - a - 86400) < 2 AND abs(e - a) < 2",
+            [],
+            |row| row.get(0),
+        )
+        .unwrap();
+    assert_eq!(count, 1);
+}
+
+/// 32 digits are a text: as a UUID they would come back with dashes.
+#[tokio::test]
+async fn a_uuid_without_dashes_where_there_are_no_values() {
+    let theme = Theme::new(
+        "CREATE TABLE t (id INTEGER PRIMARY KEY, a UUID NOT NULL DEFAULT (lower(hex(randomblob(16)))), b TEXT_UUID DEFAULT (hex(randomblob(16))),
+             c GUID DEFAULT ('id-' || hex(randomblob(4))),
+             d UUID DEFAULT (lower(hex(randomblob(4)) || '-' || hex(randomblob(2)) || '-4' || substr(hex(randomblob(2)), 2) || '-a' || substr(hex(randomblob(2)), 2) || '-' || hex(randomblob(6)))));",
+    );
+    let copied = theme.equal().await;
+    copied
+        .lists_nothing()
+        .is("t", "a", "text")
+        .is("t", "b", "text")
+        .is("t", "c", "text")
+        .is("t", "d", "uuid");
+    copied
+        .query("INSERT INTO t (id) SELECT generate_series(1, 300)")
+        .await;
+    let back = copied.again().await;
+    let count: i64 = back
+        .query_row(
+            "SELECT count(DISTINCT a) FROM t WHERE typeof(a) = 'text' AND length(a) = 32 AND a NOT GLOB '*[^0-9a-f]*' AND a NOT GLOB '[0-9]*'
+             AND length(b) = 32 AND b NOT GLOB '*[^0-9A-F]*' AND c GLOB 'id-????????' AND length(d) = 36",
+            [],
+            |row| row.get(0),
+        )
+        .unwrap();
+    assert_eq!(count, 300);
+}
+
+#[tokio::test]
 async fn null_is_what_a_column_without_a_default_gets() {
     let theme = Theme::new(
         "CREATE TABLE t (id INTEGER PRIMARY KEY, yn TEXT DEFAULT NULL, several INTEGER DEFAULT NULL, bytes DEFAULT (NULL));

@@ -66,13 +66,47 @@ pub struct Evidence {
     blobs: Blobs,
 }
 
-/// A text that the column's default gives.
+/// What the column's default gives.
 #[derive(Debug, Clone)]
 struct Default {
-    text: Box<str>,
-    /// Always this one; else of its form, with the time of the moment.
-    constant: bool,
+    value: Given,
+    weight: Weight,
+    /// For a person.
+    told: Box<str>,
 }
+
+#[derive(Debug, Clone)]
+enum Given {
+    Integer(i64),
+    Real(f64),
+    Text(Box<str>),
+    Blob(Box<[u8]>),
+}
+
+/// What a default has a say in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Weight {
+    /// Always one text: the type of texts.
+    Text,
+    /// A text that tells of now: how times are written, but not the type.
+    Moment,
+    /// Anything else: the type of a column without values.
+    Alone,
+}
+
+impl Given {
+    fn value(&self) -> Value<'_> {
+        match self {
+            Self::Integer(number) => Value::Integer(*number),
+            Self::Real(number) => Value::Real(*number),
+            Self::Text(text) => Value::Text(text.as_bytes()),
+            Self::Blob(bytes) => Value::Blob(bytes),
+        }
+    }
+}
+
+/// A moment in seconds since 1970.
+const SOME_EPOCH: i64 = 1_700_000_000;
 
 impl Default {
     fn of(column: &Column) -> Option<Self> {
@@ -80,13 +114,38 @@ impl Default {
             return None;
         };
         let sql = column.default.as_deref()?;
-        let text = translate::default_example(sql)?;
-        // One that affinity makes a number of is none.
-        let is_text = affinity == Affinity::Text || !affinity.changes(Value::Text(text.as_bytes()));
-        is_text.then(|| Self {
-            constant: translate::is_string(sql),
-            text: text.into(),
-        })
+        // A text that affinity makes a number of is none.
+        let stays =
+            |text: &String| affinity == Affinity::Text || !affinity.changes(Value::Text(text.as_bytes()));
+        let (value, weight) = if let Some(text) = translate::default_example(sql).filter(stays) {
+            let is_constant = translate::is_string(sql);
+            let weight = if is_constant { Weight::Text } else { Weight::Moment };
+            (Given::Text(text.into()), weight)
+        } else if translate::is_epoch(sql, affinity) {
+            let told = "the seconds since 1970".into();
+            return Some(Self {
+                value: Given::Integer(SOME_EPOCH),
+                weight: Weight::Alone,
+                told,
+            });
+        } else if let Some(form) = translate::random_text(sql, affinity) {
+            let told = format!("a random text of the form {form}").into();
+            return Some(Self {
+                value: Given::Text(form.into()),
+                weight: Weight::Alone,
+                told,
+            });
+        } else if let Some(bytes) = translate::default_blob(sql) {
+            (Given::Blob(bytes.into()), Weight::Alone)
+        } else {
+            match translate::default_constant(sql, affinity)? {
+                translate::Constant::Integer(number) => (Given::Integer(number), Weight::Alone),
+                translate::Constant::Real(number) => (Given::Real(number), Weight::Alone),
+                translate::Constant::Text(text) => (Given::Text(text.into()), Weight::Text),
+            }
+        };
+        let told = value.value().describe().into();
+        Some(Self { value, weight, told })
     }
 }
 
@@ -250,8 +309,11 @@ impl Evidence {
     #[must_use]
     pub fn without(mut self, blanks: Blanks) -> Self {
         self.blanks = blanks;
-        let default = self.default.as_ref().filter(|default| default.constant);
-        self.blank_default = default.and_then(|default| blanks.of(Value::Text(default.text.as_bytes())));
+        let default = self
+            .default
+            .as_ref()
+            .filter(|default| default.weight == Weight::Text);
+        self.blank_default = default.and_then(|default| blanks.of(default.value.value()));
         if self.blank_default.is_some() {
             self.default = None;
         }
@@ -381,20 +443,22 @@ impl Evidence {
     pub fn choose(&self, rules: Rules) -> Choice {
         let choice = self.by_values(rules);
         match &self.default {
-            Some(default) if self.is_text_or_nothing() => self.with_default(default, choice, rules),
+            Some(default) if self.heeds(default.weight) => self.with_default(default, choice, rules),
             _ => choice,
         }
     }
 
-    fn is_text_or_nothing(&self) -> bool {
-        let others = [INTEGER, REAL, BLOB];
-        others.into_iter().all(|class| self.classes[class] == 0)
+    fn heeds(&self, weight: Weight) -> bool {
+        let mut others = [INTEGER, REAL, BLOB]
+            .into_iter()
+            .chain((weight == Weight::Alone).then_some(TEXT));
+        others.all(|class| self.classes[class] == 0)
     }
 
-    /// A default of another form than the values' would be lost; if it is a text, the column is what holds both. What it tells of now may be
-    /// respelt, but not change the type.
+    /// A default of another form than the values' would be lost; if it is a text, the column is what holds both, and so is one without values
+    /// whatever the default is. What it tells of now may be respelt, but not change the type.
     fn with_default(&self, default: &Default, choice: Choice, rules: Rules) -> Choice {
-        let value = Value::Text(default.text.as_bytes());
+        let value = default.value.value();
         if choice.rendering.encode(value, &mut Vec::new()).is_ok() {
             return choice;
         }
@@ -408,9 +472,9 @@ impl Evidence {
                 ..both
             };
         }
-        if default.constant {
+        if default.weight != Weight::Moment {
             return Choice {
-                why: format!("{}; its default is {}", choice.why, value.describe()),
+                why: format!("{}; its default is {}", choice.why, default.told),
                 ..both
             };
         }

@@ -366,6 +366,7 @@ fn mixed_default(default: &str, column: &Column, plan: &ColumnPlan) -> Option<(S
     let written = rest.get(..usize::try_from(i32::from_be_bytes(*length)).ok()?)?;
     let written = match rendering {
         Rendering::MixedBytea => translate::blob_literal(written),
+        Rendering::JsonNumber => format!("{}::json", literal(std::str::from_utf8(written).ok()?)),
         _ => literal(std::str::from_utf8(written).ok()?),
     };
     Some((written, value.class().as_str()))
@@ -565,6 +566,12 @@ impl Maker<'_> {
                         .to_owned()
                 }),
             Some(into) if is_asked => asked_default(default, &into, rendering),
+            Some(_)
+                if rendering == Some(&Rendering::JsonNumber)
+                    && let Some((value, _)) = mixed_default(default, column, plan) =>
+            {
+                Ok(value)
+            }
             Some(into) => translate::default(default, &into).map_err(|reason| reason.0),
             None => Err("its column's type does not tell what its values are".to_owned()),
         };

@@ -164,7 +164,21 @@ pub fn is_null(sql: &str) -> bool {
 
 /// Whether a default stores the seconds since 1970 of now, as an INTEGER, in a column of this affinity.
 pub fn is_epoch_of_now(sql: &str, affinity: Affinity) -> bool {
-    tree::parse(sql).is_ok_and(|expr| clock::is_epoch_of_now(&expr, affinity))
+    epoch(sql, affinity).is_some_and(|moment| moment.is_now())
+}
+
+/// The same, of now or of a moment that lies by so much before or behind it.
+pub fn is_epoch(sql: &str, affinity: Affinity) -> bool {
+    epoch(sql, affinity).is_some()
+}
+
+fn epoch(sql: &str, affinity: Affinity) -> Option<clock::Moment> {
+    clock::epoch(&tree::parse(sql).ok()?, affinity)
+}
+
+/// What a default of random digits looks like in a column of this affinity, each digit as `a`, if PostgreSQL can give such texts.
+pub fn random_text(sql: &str, affinity: Affinity) -> Option<String> {
+    assign::random_text(&tree::parse(sql).ok()?, affinity)
 }
 
 /// The string that a default is; a lone name is one too, but for TRUE and FALSE.

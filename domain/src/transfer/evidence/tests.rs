@@ -658,8 +658,34 @@ fn a_default_is_a_value_like_those_that_are_there() {
     );
     // A text of this form in a column that is declared as text is one.
     assert_eq!(with("TEXT", "'2024-01-31'", &[]), "text");
-    // A number is none, and a text among numbers changes no type.
-    assert_eq!(with("DATETIME", "'5'", &[]), "timestamp space six-or-none");
+    // A number decides where there is no value, and a text among numbers changes no type.
+    for (declared, default, expected) in [
+        ("DATETIME", "'5'", "integer"),
+        ("DATE", "19700101", "integer"),
+        ("INTEGER", "1.5", "real"),
+        ("BOOLEAN", "1", "boolean"),
+        ("BOOLEAN", "2", "integer"),
+        ("JSON", "0", "json-number"),
+        ("UUID", "x'00'", "blob"),
+        ("DECIMAL(5,2)", "0.5", "decimal"),
+        ("DATETIME", "unixepoch()", "integer"),
+        ("DATETIME", "CAST(strftime('%s', 'now') AS INTEGER)", "integer"),
+        ("TIMESTAMP", "unixepoch('now', '+1 day')", "integer"),
+        ("DATETIME", "datetime('now')", "timestamp space six-or-none"),
+        ("DATETIME", "1 + 1", "timestamp space six-or-none"),
+        ("UUID", "lower(hex(randomblob(16)))", "text"),
+        ("UUID", "'id-' || hex(randomblob(4))", "text"),
+        // Of eight digits some are numbers.
+        ("UUID", "hex(randomblob(4))", "uuid"),
+    ] {
+        assert_eq!(
+            with(declared, default, &[]),
+            expected,
+            "{declared} DEFAULT {default}"
+        );
+    }
+    assert_eq!(with("DATE", "0", &days), "date");
+    assert_eq!(with("DATE", "unixepoch()", &days), "date");
     assert_eq!(with("INTEGER", "'x'", &[1.into()]), "integer");
     let evidence = Evidence::new(&Column {
         default: Some("'none'".to_owned()),

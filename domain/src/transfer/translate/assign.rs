@@ -1,6 +1,6 @@
 //! Values put into a column: its affinity first, then its type.
 
-use super::clock::Moment;
+use super::clock::{self, Moment};
 use super::meaning::{Place, Translator};
 use super::tree::{Binary, Expr, Node};
 use super::typed::{Class, Constant, Result, Typed, is_date, is_numeric, is_uuid, number_in};
@@ -245,6 +245,9 @@ pub(super) fn default(expr: &Expr, into: &ExprColumn) -> Result<Typed> {
             return moment.typed();
         }
     }
+    if let Some(moment) = clock::epoch(expr, into.affinity) {
+        return assigned(moment.epoch(), into);
+    }
     let typed = translator.typed(expr)?;
     if into.kind == PgKind::Uuid && form(expr).is_some_and(|form| is_uuid(&form)) {
         return Ok(Typed::atom(
@@ -253,7 +256,63 @@ pub(super) fn default(expr: &Expr, into: &ExprColumn) -> Result<Typed> {
             false,
         ));
     }
+    if into.kind == PgKind::Text && is_numeric(into.affinity) && random_text(expr, into.affinity).is_some() {
+        return Ok(match first_digits(expr) {
+            Some((_, letters)) => with_letter(&typed, letters),
+            None => typed,
+        });
+    }
     assigned(typed, into)
+}
+
+/// The form of a text that is put together from random digits, if a column of this affinity stores it as a text. One that begins with many
+/// of them is a number there once in a million times, and of these texts only those are given that begin with a letter.
+pub(super) fn random_text(expr: &Expr, affinity: Affinity) -> Option<String> {
+    let form = form(expr).filter(|_| !matches!(expr.node, Node::Text(_)))?;
+    let is_text = match (first_digits(expr), first_string(expr)) {
+        _ if !is_numeric(affinity) => true,
+        (Some((digits, _)), _) => digits >= 32,
+        (None, Some(text)) => text.starts_with(|c: char| c.is_ascii_alphabetic()),
+        (None, None) => false,
+    };
+    is_text.then_some(form)
+}
+
+/// How many random digits a text begins with, and the letters that each of them may be, those behind `9` first to last and again.
+fn first_digits(expr: &Expr) -> Option<(usize, &'static str)> {
+    match &expr.node {
+        Node::Binary(Binary::Concat, one, _) => first_digits(one),
+        Node::Call(name, arguments) => match (name.as_str(), arguments.as_slice()) {
+            ("hex", [_]) => Some((form(expr)?.len(), "ABCDEFABCD")),
+            ("lower", [one]) => first_digits(one).map(|(count, _)| (count, "abcdefabcd")),
+            ("upper", [one]) => first_digits(one).map(|(count, _)| (count, "ABCDEFABCD")),
+            _ => None,
+        },
+        _ => None,
+    }
+}
+
+/// The string that a text begins with.
+fn first_string(expr: &Expr) -> Option<&str> {
+    match &expr.node {
+        Node::Binary(Binary::Concat, one, _) => first_string(one),
+        Node::Call(name, arguments) if matches!(name.as_str(), "lower" | "upper") => {
+            first_string(arguments.first()?)
+        }
+        Node::Text(text) => Some(text),
+        _ => None,
+    }
+}
+
+/// A random text with one of the letters in the place of its first digit.
+fn with_letter(typed: &Typed, letters: &str) -> Typed {
+    let text = typed.closed();
+    let letter = format!("translate(substr({text}, 1, 1), '0123456789', '{letters}')");
+    Typed::atom(
+        format!("overlay({text} PLACING {letter} FROM 1)"),
+        Class::Text,
+        false,
+    )
 }
 
 /// The form of a text that is put together from random digits and strings, each random digit as `a` (or `A`): whatever they

@@ -84,6 +84,11 @@ impl Moment {
         Ok(moment)
     }
 
+    /// Whether it is now itself.
+    pub(super) fn is_now(&self) -> bool {
+        self.unmoved
+    }
+
     /// Whether it is seconds since 1970.
     pub(super) fn is_epoch(&self) -> bool {
         self.format == "%s"
@@ -207,23 +212,22 @@ pub(super) fn number(name: &str, arguments: &[Expr]) -> Result<Typed> {
     })
 }
 
-/// Whether this is now in seconds since 1970, and stored as an INTEGER in a column of this affinity.
-pub(super) fn is_epoch_of_now(expr: &Expr, affinity: Affinity) -> bool {
+/// The moment whose seconds since 1970 this is, and is stored as an INTEGER in a column of this affinity.
+pub(super) fn epoch(expr: &Expr, affinity: Affinity) -> Option<Moment> {
+    let numeric = !matches!(affinity, Affinity::Text | Affinity::Real);
     match &expr.node {
         Node::Cast(operand, declared) => {
             let cast = Affinity::of(declared);
             let integer = matches!(cast, Affinity::Integer | Affinity::Numeric);
-            integer && !matches!(affinity, Affinity::Text | Affinity::Real) && is_epoch_of_now(operand, cast)
+            (integer && numeric).then(|| epoch(operand, cast))?
         }
         Node::Call(name, arguments) if name == "unixepoch" => {
-            let now = |one: &Expr| matches!(&one.node, Node::Text(text) if text.eq_ignore_ascii_case("now"));
-            let numeric = !matches!(affinity, Affinity::Text | Affinity::Real);
-            numeric && arguments.len() <= 1 && arguments.iter().all(now)
+            numeric.then(|| Moment::moved("%s", arguments).ok())?
         }
         _ => {
-            let moment = Moment::of(expr).and_then(Result::ok);
             let integer = matches!(affinity, Affinity::Integer | Affinity::Numeric);
-            integer && moment.is_some_and(|moment| moment.unmoved && moment.is_epoch())
+            let moment = Moment::of(expr).and_then(Result::ok);
+            moment.filter(|moment| integer && moment.is_epoch())
         }
     }
 }
