@@ -706,3 +706,59 @@ async fn a_replacement_that_a_view_forbids() {
         refused.stderr
     );
 }
+
+#[tokio::test]
+async fn a_schema_alone_tells_of_rows_that_will_not_fit() {
+    let theme = Theme::new(
+        "CREATE TABLE m (id INTEGER PRIMARY KEY, t TEXT); INSERT INTO m VALUES (1, 'a'), (2, 'a' || char(0) || 'b');",
+    );
+    let rehearsed = theme
+        .copy_on_a_terminal(&["--schema-only", "--dry-run"])
+        .await
+        .with(0, "copy --schema-only --dry-run");
+    assert!(
+        rehearsed.stdout.contains("1 row not fitting"),
+        "{}",
+        rehearsed.stdout
+    );
+    let ended = theme
+        .copy_on_a_terminal(&["--schema-only"])
+        .await
+        .with(0, "copy --schema-only");
+    assert!(
+        ended.stdout.contains(
+            "\n1 row will not fit when rows are loaded; mend the source, or load with --on-reject quarantine\n0 rows in "
+        ),
+        "{}",
+        ended.stdout
+    );
+    assert!(
+        ended
+            .stdout
+            .ends_with("; the rows come with cutover copy --data-only\n"),
+        "{}",
+        ended.stdout
+    );
+    assert!(
+        !ended.stdout.contains("kept in the quarantine"),
+        "{}",
+        ended.stdout
+    );
+    let replace = ["--schema-only", "--replace"].map(str::to_owned);
+    let report = theme
+        .command("copy", &replace)
+        .await
+        .with(0, "copy --schema-only --json")
+        .json();
+    assert_eq!(report["ok"], true, "{report}");
+    assert_eq!(report["tables"][0]["rejected"], 1, "{report}");
+    let load = ["--data-only", "--on-reject", "quarantine"];
+    let ended = theme.copy_on_a_terminal(&load).await.with(1, "copy --data-only");
+    assert!(
+        ended
+            .stdout
+            .contains("; 1 row kept in the quarantine (cutover.quarantine)"),
+        "{}",
+        ended.stdout
+    );
+}

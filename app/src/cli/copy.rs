@@ -307,10 +307,10 @@ fn text(report: &CopyReport, next: Option<&str>) -> String {
         } else {
             ""
         };
-        let rejected = if table.rejected > 0 {
-            format!(", {} rejected", grouped(table.rejected))
-        } else {
-            String::new()
+        let rejected = match (table.rejected, report.loading) {
+            (0, _) => String::new(),
+            (rows, true) => format!(", {} rejected", grouped(rows)),
+            (rows, false) => format!(", {} not fitting", grouped(rows)),
         };
         line(format_args!(
             "{}: {} of {} written{rejected}{made}",
@@ -364,8 +364,9 @@ fn text(report: &CopyReport, next: Option<&str>) -> String {
         ));
     }
     for reject in &report.rejects {
+        let how = if report.loading { "rejected" } else { "not fitting" };
         line(format_args!(
-            "rejected: {}.{} where {}: {}",
+            "{how}: {}.{} where {}: {}",
             reject.table, reject.column, reject.key, reject.reason
         ));
     }
@@ -381,11 +382,16 @@ fn text(report: &CopyReport, next: Option<&str>) -> String {
         line(format_args!(
             "nothing was written, because of {refused} that the target cannot hold; mend the source, or copy with --on-reject quarantine"
         ));
-    } else if rejected > 0 {
+    } else if rejected > 0 && report.loading {
         line(format_args!(
             "{rows} in {seconds:.1} s; {refused} kept in the quarantine (cutover.quarantine)"
         ));
     } else {
+        if rejected > 0 {
+            line(format_args!(
+                "{refused} will not fit when rows are loaded; mend the source, or load with --on-reject quarantine"
+            ));
+        }
         let next = next.map_or_else(String::new, |next| format!("; {next}"));
         line(format_args!("{rows} in {seconds:.1} s{next}"));
     }

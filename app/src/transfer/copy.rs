@@ -86,6 +86,8 @@ pub struct CopyReport {
     pub rejects: Vec<RejectedRow>,
     /// Whether anything was written.
     pub written: bool,
+    /// Whether rows were to be loaded; else rejects are rows that will not fit when they are.
+    pub loading: bool,
     /// Whether it was taken back, as asked for.
     pub rehearsal: bool,
     /// The time it took.
@@ -118,9 +120,9 @@ pub struct TableReport {
 }
 
 impl CopyReport {
-    /// Whether every row of the source is in the target.
+    /// Whether every row of the source is in the target, if rows were to be loaded.
     pub fn ok(&self) -> bool {
-        self.written && self.tables.iter().all(|table| table.rejected == 0)
+        self.written && (!self.loading || self.tables.iter().all(|table| table.rejected == 0))
     }
 }
 
@@ -466,6 +468,7 @@ impl Job<'_> {
                 .flat_map(|survey| survey.rejects.clone())
                 .collect(),
             written: false,
+            loading: self.options.extent != Extent::SchemaOnly,
             rehearsal: self.options.rehearsal,
             elapsed: Duration::ZERO,
         }
