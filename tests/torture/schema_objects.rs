@@ -762,3 +762,31 @@ async fn a_schema_alone_tells_of_rows_that_will_not_fit() {
         ended.stdout
     );
 }
+
+#[tokio::test]
+async fn what_is_not_carried_names_its_table() {
+    let theme = Theme::new(
+        "CREATE TABLE t (id INTEGER PRIMARY KEY, a COLLATE NOCASE, b COLLATE NOCASE, CONSTRAINT same UNIQUE (a), UNIQUE (b));
+         CREATE TABLE k (a COLLATE NOCASE PRIMARY KEY); CREATE TABLE c (id INTEGER PRIMARY KEY, a TEXT CONSTRAINT \"to it\" REFERENCES t (a), b REFERENCES none);
+         INSERT INTO t VALUES (1, 1, 1), (2, 'x', 'x'); INSERT INTO k VALUES (1), ('x');",
+    );
+    let copied = theme.equal().await;
+    let left: Vec<(&str, &str)> = copied.report["not_carried"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|entry| (entry["kind"].as_str().unwrap(), entry["name"].as_str().unwrap()))
+        .collect();
+    for entry in [
+        ("unique constraint", "t.same"),
+        ("unique constraint", "t.t_b_key"),
+        ("primary key", "k.k_pkey"),
+        ("foreign key", "c.to it"),
+        ("foreign key", "c.c_b_fkey"),
+    ] {
+        assert!(left.contains(&entry), "{entry:?}: {left:?}");
+    }
+    for entry in copied.report["weakened"].as_array().unwrap() {
+        assert!(!entry["table"].as_str().unwrap().is_empty(), "{entry}");
+    }
+}

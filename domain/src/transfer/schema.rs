@@ -683,8 +683,17 @@ impl Maker<'_> {
                 .collect();
             let word = if is_primary { "PRIMARY KEY" } else { "UNIQUE" };
             let original = format!("{word} ({})", key.columns.join(", "));
-            let Some(plain) = self.build(table, &name, true, &parts, None, &original, expressions) else {
-                continue;
+            let plain = match self.build(table, &name, true, &parts, None, &original, expressions) {
+                Ok(plain) => plain,
+                Err(reason) => {
+                    let kind = if is_primary {
+                        "primary key"
+                    } else {
+                        "unique constraint"
+                    };
+                    self.leave_out(kind, format!("{}.{wanted}", table.source.name), &original, reason);
+                    continue;
+                }
             };
             let usable = !is_primary || primary.is_some();
             let sqlites = |name: &Option<String>| name.as_deref().is_none_or(ddl::is_own_collation);
@@ -735,7 +744,14 @@ impl Maker<'_> {
             &index.sql,
             expressions,
         );
-        if plain == Some(true) && index.unique && condition.is_none() {
+        let plain = match plain {
+            Ok(plain) => plain,
+            Err(reason) => {
+                self.leave_out("index", index.name.clone(), &index.sql, reason);
+                return;
+            }
+        };
+        if plain && index.unique && condition.is_none() {
             let columns: Vec<String> = index
                 .parts
                 .iter()
@@ -746,7 +762,7 @@ impl Maker<'_> {
         }
     }
 
-    /// The step that builds an index. Told is whether it is one over columns and nothing else; none if it has no equal.
+    /// The step that builds an index. Told is whether it is one over columns and nothing else; the error is why it has no equal.
     #[expect(clippy::too_many_arguments, reason = "all that an index is")]
     fn build(
         &mut self,
@@ -757,23 +773,16 @@ impl Maker<'_> {
         condition: Option<&str>,
         original: &str,
         expressions: &[ExprColumn],
-    ) -> Option<bool> {
+    ) -> Result<bool, String> {
         let mut plain = true;
         let mut list = Vec::new();
         let mut hashes = Vec::new();
         for part in parts {
-            match index_part(table, part, expressions) {
-                Ok(made) => {
-                    plain &= made.plain;
-                    let order = if part.descending { " DESC" } else { "" };
-                    list.extend(made.sql.iter().map(|sql| format!("{sql}{order}")));
-                    hashes.extend(made.hashed);
-                }
-                Err(reason) => {
-                    self.leave_out("index", name.to_owned(), original, reason);
-                    return None;
-                }
-            }
+            let made = index_part(table, part, expressions)?;
+            plain &= made.plain;
+            let order = if part.descending { " DESC" } else { "" };
+            list.extend(made.sql.iter().map(|sql| format!("{sql}{order}")));
+            hashes.extend(made.hashed);
         }
         if let Some(collation) = parts.iter().find_map(|part| {
             part.collation
@@ -810,7 +819,7 @@ impl Maker<'_> {
             original: original.to_owned(),
         };
         self.step(table, Stage::Index, format!("index {name}"), work);
-        Some(plain)
+        Ok(plain)
     }
 
     fn checks(&mut self, table: &TablePlan, expressions: &[ExprColumn]) {
@@ -919,10 +928,10 @@ impl Maker<'_> {
                 key.columns.join(", "),
                 key.parent
             );
+            let usual = format!("{}_{}_fkey", table.source.name, key.columns.join("_"));
+            let wanted = key.name.as_ref().unwrap_or(&usual);
             match self.foreign_key(table, key, plan, source, target) {
                 Ok(definition) => {
-                    let usual = format!("{}_{}_fkey", table.source.name, key.columns.join("_"));
-                    let wanted = key.name.as_ref().unwrap_or(&usual);
                     let name = Names::with_taken(self.constraint_names(table)).give(wanted);
                     if key.name.is_some() {
                         self.rename("constraint", table, wanted, &name);
@@ -934,7 +943,7 @@ impl Maker<'_> {
                     self.constraint(table, name, definition);
                 }
                 Err(reason) => {
-                    let name = key.name.clone().unwrap_or_else(|| table.source.name.clone());
+                    let name = format!("{}.{wanted}", table.source.name);
                     self.leave_out("foreign key", name, &original, reason);
                 }
             }
