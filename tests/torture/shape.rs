@@ -155,3 +155,39 @@ async fn nothing_and_next_to_nothing() {
         ])
         .await;
 }
+
+#[tokio::test]
+async fn an_empty_table_that_was_left_out() {
+    let theme =
+        Theme::new("CREATE TABLE t (id INTEGER PRIMARY KEY); INSERT INTO t VALUES (1); CREATE TABLE x (a);");
+    let only = ["--tables".to_owned(), "t".to_owned()];
+    theme.command("copy", &only).await.with(0, "copy of a table");
+    let verified = theme.on_a_terminal("verify", &[]).await.with(0, "verify");
+    let lines: Vec<&str> = verified
+        .stdout
+        .lines()
+        .filter(|line| line.contains("\"x\""))
+        .collect();
+    assert_eq!(
+        lines,
+        ["  \"x\": no rows, and the target has no such table"],
+        "{}",
+        verified.stdout
+    );
+    assert_eq!(
+        verified.stdout.matches("no such table").count(),
+        1,
+        "{}",
+        verified.stdout
+    );
+    assert!(
+        verified.stdout.contains("equal: 1 row in 1 table, every value"),
+        "{}",
+        verified.stdout
+    );
+    let verified = theme.command("verify", &[]).await.with(0, "verify --json").json();
+    assert_eq!(
+        verified["tables"][1]["notes"][0], "the target has no such table",
+        "{verified}"
+    );
+}

@@ -134,8 +134,13 @@ impl Theme {
 
     /// `cutover copy FILE DATABASE`, as a person runs it.
     pub(crate) async fn copy_on_a_terminal(&self, flags: &[&str]) -> Ended {
+        self.on_a_terminal("copy", flags).await
+    }
+
+    /// `cutover COMMAND FILE DATABASE`, as a person runs it.
+    pub(crate) async fn on_a_terminal(&self, command: &str, flags: &[&str]) -> Ended {
         let url = self.database().await.url();
-        let mut arguments = vec![OsStr::new("copy"), self.file.as_os_str(), OsStr::new(&url)];
+        let mut arguments = vec![OsStr::new(command), self.file.as_os_str(), OsStr::new(&url)];
         arguments.extend(flags.iter().map(OsStr::new));
         self.run(&arguments).await
     }

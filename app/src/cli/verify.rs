@@ -199,10 +199,11 @@ fn text(heading: &str, report: &VerifyReport, show_values: bool) -> String {
     let wrong = report.tables.iter().filter(|table| !table.equal()).count();
     let tables = report.tables.len();
     if wrong == 0 {
+        let compared = report.tables.iter().filter(|table| table.lack.is_none()).count();
         lines.add(format_args!(
             "equal: {} in {}, every value ({:.1} s)",
             counted(rows, "row"),
-            counted(tables as u64, "table"),
+            counted(compared as u64, "table"),
             report.seconds
         ));
     } else {
@@ -224,7 +225,9 @@ impl Lines {
     }
 
     fn table(&mut self, table: &TableReport, show_values: bool) {
-        if table.equal() {
+        if let Some(lack) = &table.lack {
+            self.add(format_args!("  {:?}: no rows, and {lack}", table.name));
+        } else if table.equal() {
             self.add(format_args!(
                 "  {:?}: {}, equal",
                 table.name,

@@ -328,7 +328,7 @@ fn tell_lack(report: &mut TableReport, side: &str, rows: u64) {
     if rows > 0 {
         report.problems.push(text);
     } else {
-        report.notes.push(text);
+        report.lack = Some(text);
     }
 }
 

@@ -29,7 +29,9 @@ pub struct TableReport {
     pub counts: Counts,
     /// What is wrong besides: no such table, a column on one side only that holds values.
     pub problems: Vec<String>,
-    /// What is worth knowing and not wrong.
+    /// Why there was nothing to compare: one side has no such table, and the other one's has no rows.
+    pub lack: Option<String>,
+    /// What is worth knowing and not wrong besides.
     pub notes: Vec<String>,
     /// The digest of the rows, if both sides have the same.
     pub digest: Option<String>,
@@ -78,6 +80,7 @@ impl TableReport {
     pub fn to_json(&self, show_values: bool) -> Value {
         let rows =
             |rows: &[RowReport]| -> Vec<Value> { rows.iter().map(|row| row.to_json(show_values)).collect() };
+        let notes: Vec<&String> = self.lack.iter().chain(&self.notes).collect();
         json!({
             "name": self.name,
             "target": self.target,
@@ -89,7 +92,7 @@ impl TableReport {
             "different": rows(&self.different),
             "counts": self.counts,
             "problems": self.problems,
-            "notes": self.notes,
+            "notes": notes,
             "digest": self.digest,
             "seconds": self.seconds,
         })
