@@ -667,14 +667,14 @@ fn a_default_is_a_value_like_those_that_are_there() {
         ("BOOLEAN", "2", "integer"),
         ("JSON", "0", "json-number"),
         ("UUID", "x'00'", "blob"),
-        ("DECIMAL(5,2)", "0.5", "decimal"),
+        ("DECIMAL(5,2)", "0.5", "decimal-number"),
         ("DATETIME", "unixepoch()", "integer"),
         ("DATETIME", "CAST(strftime('%s', 'now') AS INTEGER)", "integer"),
         ("TIMESTAMP", "unixepoch('now', '+1 day')", "integer"),
         ("DATETIME", "datetime('now')", "timestamp space six-or-none"),
         ("DATETIME", "1 + 1", "timestamp space six-or-none"),
-        ("UUID", "lower(hex(randomblob(16)))", "text"),
-        ("UUID", "'id-' || hex(randomblob(4))", "text"),
+        ("UUID", "lower(hex(randomblob(16)))", "text-number"),
+        ("UUID", "'id-' || hex(randomblob(4))", "text-number"),
         // Of eight digits some are numbers.
         ("UUID", "hex(randomblob(4))", "uuid"),
     ] {

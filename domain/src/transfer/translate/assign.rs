@@ -257,35 +257,31 @@ pub(super) fn default(expr: &Expr, into: &ExprColumn) -> Result<Typed> {
         ));
     }
     if into.kind == PgKind::Text && is_numeric(into.affinity) && random_text(expr, into.affinity).is_some() {
-        return Ok(match first_digits(expr) {
-            Some((_, letters)) => with_letter(&typed, letters),
-            None => typed,
-        });
+        return Ok(typed);
     }
     assigned(typed, into)
 }
 
-/// The form of a text that is put together from random digits, if a column of this affinity stores it as a text. One that begins with many
-/// of them is a number there once in a million times, and of these texts only those are given that begin with a letter.
+/// The form of a text that is put together from random digits, if a column of this affinity stores it as a text: one that begins with 32 of
+/// them is a number there once in a million times.
 pub(super) fn random_text(expr: &Expr, affinity: Affinity) -> Option<String> {
     let form = form(expr).filter(|_| !matches!(expr.node, Node::Text(_)))?;
     let is_text = match (first_digits(expr), first_string(expr)) {
         _ if !is_numeric(affinity) => true,
-        (Some((digits, _)), _) => digits >= 32,
+        (Some(digits), _) => digits >= 32,
         (None, Some(text)) => text.starts_with(|c: char| c.is_ascii_alphabetic()),
         (None, None) => false,
     };
     is_text.then_some(form)
 }
 
-/// How many random digits a text begins with, and the letters that each of them may be, those behind `9` first to last and again.
-fn first_digits(expr: &Expr) -> Option<(usize, &'static str)> {
+/// How many random digits a text begins with.
+fn first_digits(expr: &Expr) -> Option<usize> {
     match &expr.node {
         Node::Binary(Binary::Concat, one, _) => first_digits(one),
         Node::Call(name, arguments) => match (name.as_str(), arguments.as_slice()) {
-            ("hex", [_]) => Some((form(expr)?.len(), "ABCDEFABCD")),
-            ("lower", [one]) => first_digits(one).map(|(count, _)| (count, "abcdefabcd")),
-            ("upper", [one]) => first_digits(one).map(|(count, _)| (count, "ABCDEFABCD")),
+            ("hex", [_]) => Some(form(expr)?.len()),
+            ("lower" | "upper", [one]) => first_digits(one),
             _ => None,
         },
         _ => None,
@@ -302,17 +298,6 @@ fn first_string(expr: &Expr) -> Option<&str> {
         Node::Text(text) => Some(text),
         _ => None,
     }
-}
-
-/// A random text with one of the letters in the place of its first digit.
-fn with_letter(typed: &Typed, letters: &str) -> Typed {
-    let text = typed.closed();
-    let letter = format!("translate(substr({text}, 1, 1), '0123456789', '{letters}')");
-    Typed::atom(
-        format!("overlay({text} PLACING {letter} FROM 1)"),
-        Class::Text,
-        false,
-    )
 }
 
 /// The form of a text that is put together from random digits and strings, each random digit as `a` (or `A`): whatever they
