@@ -684,3 +684,52 @@ async fn a_round_is_replayed_as_the_original_does() {
         service.stop().await;
     }
 }
+
+#[tokio::test]
+async fn a_photo_elsewhere_is_led_to_as_the_original_does() {
+    let place = Place::new();
+    let service = place.serve(&[]).await;
+    let file = world::file(&place.path("cutover.db"));
+    for (id, link, location) in [
+        (
+            "plain0",
+            "https://example.org/a.png?b=[c]&d=e%20f#g",
+            Some("https://example.org/a.png?b=[c]&d=e%20f#g"),
+        ),
+        (
+            "blank0",
+            "http://x/a b\"<ü>{|}^`\\",
+            Some("http://x/a%20b%22%3C%C3%BC%3E%7B%7C%7D%5E%60%5C"),
+        ),
+        (
+            "break0",
+            "http://x/\r\nset-cookie: a\u{7f}\t\u{1}",
+            Some("http://x/%0D%0Aset-cookie:%20a%7F%09%01"),
+        ),
+        (
+            "signs0",
+            "http://x/_.-~:/%#?=@[]!$&'()*+,;",
+            Some("http://x/_.-~:/%#?=@[]!$&'()*+,;"),
+        ),
+        ("other0", "ftp://x/a", None),
+    ] {
+        file.execute(
+            "INSERT INTO synths (id, nome, link_photo, created_at) VALUES (?1, 'n', ?2, '2026-01-01T00:00:00+00:00')",
+            [id, link],
+        )
+        .unwrap();
+        let answer = service.get(&format!("/lab/synths/{id}/avatar")).await;
+        // Headers are read in small letters.
+        let location = location.map(str::to_ascii_lowercase);
+        let told = answer
+            .headers
+            .lines()
+            .find_map(|line| line.strip_prefix("location: "));
+        assert_eq!(
+            (answer.status, told),
+            (if location.is_some() { 307 } else { 404 }, location.as_deref()),
+            "{id}"
+        );
+    }
+    service.stop().await;
+}

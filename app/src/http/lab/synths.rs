@@ -12,6 +12,7 @@ use cutover_domain::lab::synth::{
 use cutover_domain::lab::synth_filter::SynthSearch;
 use cutover_domain::lab::synth_outcome::Observables;
 use cutover_domain::stored::TextEnum as _;
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 use utoipa::ToSchema;
@@ -385,6 +386,32 @@ async fn detail(State(app): State<App>, Key(id): Key) -> Result<Json<SynthDetail
     Ok(Json(synth.into()))
 }
 
+/// What the original's framework escapes in a link that it leads to. What is escaped already stays as it is.
+const ESCAPED_IN_LINK: &AsciiSet = &NON_ALPHANUMERIC
+    .remove(b'_')
+    .remove(b'.')
+    .remove(b'-')
+    .remove(b'~')
+    .remove(b':')
+    .remove(b'/')
+    .remove(b'%')
+    .remove(b'#')
+    .remove(b'?')
+    .remove(b'=')
+    .remove(b'@')
+    .remove(b'[')
+    .remove(b']')
+    .remove(b'!')
+    .remove(b'$')
+    .remove(b'&')
+    .remove(b'\'')
+    .remove(b'(')
+    .remove(b')')
+    .remove(b'*')
+    .remove(b'+')
+    .remove(b',')
+    .remove(b';');
+
 /// A synth's picture: its avatar, or else where its photo is.
 #[utoipa::path(
     get, path = "/synths/{id}/avatar", tag = TAG, params(("id" = String, Path)),
@@ -412,7 +439,8 @@ async fn avatar(State(app): State<App>, Key(id): Key) -> Result<Response, HttpEr
         .as_deref()
         .filter(|link| link.starts_with("http"))
     {
-        return Ok(Redirect::temporary(link).into_response());
+        let link = utf8_percent_encode(link, ESCAPED_IN_LINK).to_string();
+        return Ok(Redirect::temporary(&link).into_response());
     }
     let message = format!("Avatar not found for synth {id} and no fallback link_photo available");
     Err(HttpError::Detail(StatusCode::NOT_FOUND, message))
