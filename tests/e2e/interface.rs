@@ -689,6 +689,14 @@ async fn a_round_is_replayed_as_the_original_does() {
 async fn a_photo_elsewhere_is_led_to_as_the_original_does() {
     let place = Place::new();
     let service = place.serve(&[]).await;
+    let avatars = place.path("output/synths/avatar");
+    std::fs::create_dir_all(avatars.join("dir000.png")).unwrap();
+    std::fs::write(avatars.join("file00.png"), "a picture").unwrap();
+    // What would be waited for without end, as nobody writes it.
+    let made = std::process::Command::new("mkfifo")
+        .arg(avatars.join("fifo00.png"))
+        .status();
+    assert!(made.unwrap().success());
     let file = world::file(&place.path("cutover.db"));
     for (id, link, location) in [
         (
@@ -712,6 +720,8 @@ async fn a_photo_elsewhere_is_led_to_as_the_original_does() {
             Some("http://x/_.-~:/%#?=@[]!$&'()*+,;"),
         ),
         ("other0", "ftp://x/a", None),
+        ("fifo00", "http://x/fifo", Some("http://x/fifo")),
+        ("dir000", "none", None),
     ] {
         file.execute(
             "INSERT INTO synths (id, nome, link_photo, created_at) VALUES (?1, 'n', ?2, '2026-01-01T00:00:00+00:00')",
@@ -731,5 +741,14 @@ async fn a_photo_elsewhere_is_led_to_as_the_original_does() {
             "{id}"
         );
     }
+    file.execute(
+        "INSERT INTO synths (id, nome, avatar_path, created_at) VALUES ('file00', 'n', 'elsewhere/file00.png', '2026-01-01Z')",
+        [],
+    )
+    .unwrap();
+    assert_eq!(
+        service.get("/lab/synths/file00/avatar").await.with(200).text(),
+        "a picture"
+    );
     service.stop().await;
 }

@@ -455,6 +455,10 @@ async fn read_avatar(folder: &FilePath, stored: &FilePath) -> Option<Vec<u8>> {
     if !file.starts_with(folder) {
         return None;
     }
+    // What is no ordinary file may have no end, or nobody who writes it.
+    if !tokio::fs::metadata(&file).await.ok()?.is_file() {
+        return None;
+    }
     tokio::fs::read(file).await.ok()
 }
 
