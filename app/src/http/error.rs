@@ -177,7 +177,7 @@ fn store(error: &StoreError) -> Response {
             domain(
                 StatusCode::SERVICE_UNAVAILABLE,
                 "DATABASE_ERROR",
-                "The database is not available, try again",
+                &not_now(error),
                 None,
             )
         }
@@ -185,6 +185,16 @@ fn store(error: &StoreError) -> Response {
             tracing::error!(category = error.category(), %error, "request failed");
             internal()
         }
+    }
+}
+
+/// What is told of a store that did not do its work for now: whether to try again.
+pub(super) fn not_now(error: &StoreError) -> String {
+    match error {
+        StoreError::Indeterminate(_) => {
+            "The database did not say whether this was done: look before trying again".to_owned()
+        }
+        _ => "The database is not available, try again".to_owned(),
     }
 }
 
@@ -311,6 +321,40 @@ mod tests {
             let body = axum::body::to_bytes(response.into_body(), 1_000).await.unwrap();
             let body: Value = serde_json::from_slice(&body).unwrap();
             assert_eq!(body, expected, "{path}");
+        }
+    }
+
+    async fn told(response: Response) -> (StatusCode, Value) {
+        let status = response.status();
+        let body = axum::body::to_bytes(response.into_body(), 1_000).await.unwrap();
+        (status, serde_json::from_slice(&body).unwrap())
+    }
+
+    #[tokio::test]
+    async fn each_context_tells_whether_to_try_again() {
+        let lost = || StoreError::Indeterminate("a secret".into());
+        let away = || StoreError::Unavailable("a secret".into());
+        let unknown = "The database did not say whether this was done: look before trying again";
+        let again = "The database is not available, try again";
+        for (error, text) in [
+            (lost as fn() -> StoreError, unknown),
+            (away as fn() -> StoreError, again),
+        ] {
+            let of_market = json!({"error": {"message": text, "type": "DatabaseUnavailable",
+                "details": {"hint": "The log of the service says more"}}, "detail": text});
+            for (response, expected) in [
+                (
+                    HttpError::from(error()).into_response(),
+                    json!({"error": {"code": "DATABASE_ERROR", "message": text}}),
+                ),
+                (
+                    crate::http::writer::refuse(UseCaseError::Store(error())).into_response(),
+                    json!({"detail": text}),
+                ),
+                (MarketHttpError::from(error()).into_response(), of_market),
+            ] {
+                assert_eq!(told(response).await, (StatusCode::SERVICE_UNAVAILABLE, expected));
+            }
         }
     }
 

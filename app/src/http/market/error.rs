@@ -9,7 +9,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 use utoipa::ToSchema;
 
-use crate::http::error::HttpError;
+use crate::http::error::{HttpError, not_now};
 use crate::http::json::Json;
 use crate::usecase::market::MarketError;
 
@@ -163,7 +163,7 @@ fn store(error: &StoreError) -> MarketHttpError {
             failed(
                 StatusCode::SERVICE_UNAVAILABLE,
                 "DatabaseUnavailable",
-                "The database is not available, try again".to_owned(),
+                not_now(error),
                 "The log of the service says more",
             )
         }

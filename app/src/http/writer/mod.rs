@@ -19,7 +19,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::App;
-use super::error::{HttpError, unknown_method};
+use super::error::{HttpError, not_now, unknown_method};
 use super::paths::Paths;
 use crate::http::json::Json;
 use crate::usecase::UseCaseError;
@@ -86,7 +86,7 @@ async fn about() -> Json<WriterAbout> {
 }
 
 /// Refusals and failures in the original's one envelope.
-fn refuse(error: UseCaseError) -> HttpError {
+pub(super) fn refuse(error: UseCaseError) -> HttpError {
     match error {
         UseCaseError::Invalid { field: "id", message } => {
             HttpError::Detail(StatusCode::UNPROCESSABLE_ENTITY, message)
@@ -98,8 +98,7 @@ fn refuse(error: UseCaseError) -> HttpError {
         UseCaseError::Store(error) => match error {
             StoreError::Unavailable(_) | StoreError::Indeterminate(_) | StoreError::Moved(_) => {
                 tracing::warn!(category = error.category(), %error, "the store did not answer");
-                let text = "The database is not available, try again";
-                HttpError::Detail(StatusCode::SERVICE_UNAVAILABLE, text.to_owned())
+                HttpError::Detail(StatusCode::SERVICE_UNAVAILABLE, not_now(&error))
             }
             StoreError::Corrupt { .. } | StoreError::Backend(_) => {
                 tracing::error!(category = error.category(), %error, "request failed");
