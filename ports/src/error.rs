@@ -37,6 +37,10 @@ pub enum StoreError {
     /// The store cannot be reached or is busy. Nothing was written; trying again is safe.
     #[error("the store is unavailable, nothing was written: {0}")]
     Unavailable(#[source] BoxError),
+    /// The store is of an older version, which cannot keep all of it. Nothing was written; the words name what is missing and the command
+    /// that adds it, and no place or statement.
+    #[error("{0}")]
+    Outdated(String),
     /// The connection was lost while committing: the write may or may not have happened. Read before trying again.
     #[error("the outcome of the write is unknown: {0}")]
     Indeterminate(#[source] BoxError),
@@ -75,6 +79,7 @@ impl StoreError {
             Self::Invalid { .. } => "invalid",
             Self::Corrupt { .. } => "corrupt",
             Self::Unavailable(_) => "unavailable",
+            Self::Outdated(_) => "outdated",
             Self::Indeterminate(_) => "indeterminate",
             Self::Moved(_) => "moved",
             Self::Backend(_) => "backend",

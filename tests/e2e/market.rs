@@ -174,6 +174,38 @@ async fn the_real_file_is_served_copied_verified_and_served_from_postgres() {
     assert_eq!(original[1], "2|2025-08-11|580.5|0|0|2025-08-11 17:07:51");
 }
 
+#[tokio::test]
+async fn a_write_that_an_old_file_cannot_keep_is_refused_with_what_mends_it() {
+    let place = Place::new();
+    place.write("cutover.toml", QUIET);
+    let (tables, _) = SPY_FILE.split_once("INSERT INTO").unwrap();
+    let old = tables.replace(
+        ", source VARCHAR DEFAULT 'manual',\n        locked BOOLEAN DEFAULT 0",
+        "",
+    );
+    assert_ne!(old, tables);
+    world::file(&place.path("spy.db")).execute_batch(&old).unwrap();
+    let service = place.serve(&["--sqlite", "spy.db"]).await;
+    let day = json!({"date": "2025-08-12", "predLow": 600.0, "predHigh": 610.0});
+    let refusal = service.post("/market/prediction", &day).await.with(503).json();
+    let text = "the SQLite file is of an older version, without daily_predictions.source; \
+        run `cutover migrate up --on sqlite` first";
+    assert_eq!(
+        refusal,
+        json!({"error": {"message": text, "type": "DatabaseUnavailable",
+            "details": {"hint": "The log of the service says more"}}, "detail": text})
+    );
+    service.get("/market/day/2025-08-12").await.with(404);
+    service.stop().await;
+    place
+        .run(["migrate", "up", "--sqlite", "spy.db", "--context", "market"])
+        .await
+        .with(0);
+    let service = place.serve(&["--sqlite", "spy.db"]).await;
+    service.post("/market/prediction", &day).await.with(200);
+    service.stop().await;
+}
+
 /// The service on either database, and what to compare.
 async fn on_both(test: impl AsyncFn(&Service) -> Vec<String>) {
     let place = Place::new();

@@ -172,7 +172,10 @@ fn store(error: &StoreError) -> Response {
             StatusCode::UNPROCESSABLE_ENTITY,
             Detail::Text(format!("{what}: {reason}")),
         ),
-        StoreError::Unavailable(_) | StoreError::Indeterminate(_) | StoreError::Moved(_) => {
+        StoreError::Unavailable(_)
+        | StoreError::Outdated(_)
+        | StoreError::Indeterminate(_)
+        | StoreError::Moved(_) => {
             tracing::warn!(category = error.category(), %error, "the store did not answer");
             domain(
                 StatusCode::SERVICE_UNAVAILABLE,
@@ -188,12 +191,13 @@ fn store(error: &StoreError) -> Response {
     }
 }
 
-/// What is told of a store that did not do its work for now: whether to try again.
+/// What is told of a store that did not do its work for now: whether to try again, or what would help.
 pub(super) fn not_now(error: &StoreError) -> String {
     match error {
         StoreError::Indeterminate(_) => {
             "The database did not say whether this was done: look before trying again".to_owned()
         }
+        StoreError::Outdated(_) => error.to_string(),
         _ => "The database is not available, try again".to_owned(),
     }
 }
@@ -331,14 +335,19 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn each_context_tells_whether_to_try_again() {
+    async fn each_context_tells_whether_to_try_again_and_what_would_help() {
         let lost = || StoreError::Indeterminate("a secret".into());
         let away = || StoreError::Unavailable("a secret".into());
+        let old = || StoreError::Outdated("without t.c; run `cutover migrate up` first".to_owned());
         let unknown = "The database did not say whether this was done: look before trying again";
         let again = "The database is not available, try again";
         for (error, text) in [
             (lost as fn() -> StoreError, unknown),
             (away as fn() -> StoreError, again),
+            (
+                old as fn() -> StoreError,
+                "without t.c; run `cutover migrate up` first",
+            ),
         ] {
             let of_market = json!({"error": {"message": text, "type": "DatabaseUnavailable",
                 "details": {"hint": "The log of the service says more"}}, "detail": text});

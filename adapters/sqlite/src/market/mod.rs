@@ -88,13 +88,10 @@ impl Table {
     fn whole(&self, session: &Session) -> StoreResult<()> {
         match self.missing(session)?.first() {
             None => Ok(()),
-            Some(column) => Err(StoreError::Unavailable(
-                format!(
-                    "the SQLite file is of an older version, without {}.{column}; run `cutover migrate up --on sqlite` first",
-                    self.name
-                )
-                .into(),
-            )),
+            Some(column) => Err(StoreError::Outdated(format!(
+                "the SQLite file is of an older version, without {}.{column}; run `cutover migrate up --on sqlite` first",
+                self.name
+            ))),
         }
     }
 }

@@ -158,7 +158,10 @@ fn store(error: &StoreError) -> MarketHttpError {
             error.to_string(),
             "Create it first",
         ),
-        StoreError::Unavailable(_) | StoreError::Indeterminate(_) | StoreError::Moved(_) => {
+        StoreError::Unavailable(_)
+        | StoreError::Outdated(_)
+        | StoreError::Indeterminate(_)
+        | StoreError::Moved(_) => {
             tracing::warn!(category = error.category(), %error, "the store did not answer");
             failed(
                 StatusCode::SERVICE_UNAVAILABLE,

@@ -96,7 +96,10 @@ pub(super) fn refuse(error: UseCaseError) -> HttpError {
             HttpError::Detail(StatusCode::NOT_FOUND, "Resource not found".to_owned())
         }
         UseCaseError::Store(error) => match error {
-            StoreError::Unavailable(_) | StoreError::Indeterminate(_) | StoreError::Moved(_) => {
+            StoreError::Unavailable(_)
+            | StoreError::Outdated(_)
+            | StoreError::Indeterminate(_)
+            | StoreError::Moved(_) => {
                 tracing::warn!(category = error.category(), %error, "the store did not answer");
                 HttpError::Detail(StatusCode::SERVICE_UNAVAILABLE, not_now(&error))
             }
