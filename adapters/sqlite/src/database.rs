@@ -18,6 +18,7 @@ use tokio::sync::oneshot;
 use crate::error::{is_unknown_name, is_unnamed_foreign_key, restricting_children, store_error};
 use crate::lane::{Bundle, Lane, LaneStatus, Queue};
 use crate::row::Columns;
+use crate::synth_document;
 
 /// How a file is opened.
 #[derive(Debug, Clone)]
@@ -296,6 +297,7 @@ impl Session {
                  PRAGMA temp_store = MEMORY; PRAGMA trusted_schema = OFF;",
             )
             .map_err(store_error)?;
+        synth_document::add_functions(&connection).map_err(store_error)?;
         Ok(Self {
             connection,
             zone: settings.legacy_zone.clone(),

@@ -10,6 +10,7 @@ pub mod lab;
 mod lane;
 pub mod market;
 pub mod row;
+mod synth_document;
 pub mod transfer;
 pub mod writer;
 

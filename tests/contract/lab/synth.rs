@@ -24,6 +24,7 @@ contract!(
     the_avatar_can_be_set,
     a_deleted_group_lets_its_synths_go,
     a_search_means_what_it_means_in_sqlite,
+    of_a_key_that_stands_twice_a_search_reads_the_last,
     a_search_has_an_order_and_pages,
     no_text_of_a_search_becomes_sql,
 );
@@ -481,6 +482,47 @@ async fn a_search_means_what_it_means_in_sqlite(store: &TestStore) {
     ] {
         assert_eq!(found(store, condition).await, ids, "{condition}");
     }
+}
+
+async fn of_a_key_that_stands_twice_a_search_reads_the_last(store: &TestStore) {
+    for (seconds, id, data) in [
+        (
+            1,
+            "up",
+            r#"{"a": 1, "b": {"c": "x"}, "a": 30, "b": {"c": "old", "c": "new"}}"#,
+        ),
+        (
+            2,
+            "down",
+            r#"{"a": 40, "\u0061": 2, "b": {"c": "new"}, "b": {"d": 1}}"#,
+        ),
+        (
+            3,
+            "gone",
+            r#"{"a": 50, "a": null, "b": {"c": "new"}, "b": {"c": 7}}"#,
+        ),
+        (4, "once", r#"{"a": 10, "b": {"c": "n\u0065w"}}"#),
+    ] {
+        let mut synth = synth(id, seconds);
+        synth.data = Some(Json::parse(data).unwrap());
+        store.lab.synths.save(&synth).await.unwrap();
+    }
+    for (condition, ids) in [
+        ("json_extract(data, '$.a') > 5", "up once"),
+        ("json_extract(data, '$.a') = 2", "down"),
+        ("json_extract(data, '$.a') IS NULL", "gone"),
+        ("json_extract(data, '$.b.c') = 'new'", "up once"),
+        ("json_extract(data, '$.b.c') LIKE 'N%'", "up once"),
+        ("json_extract(data, '$.b.c') IS NULL", "down"),
+        ("json_extract(data, '$.b.c') = 7", "gone"),
+    ] {
+        assert_eq!(found(store, condition).await, ids, "{condition}");
+    }
+    let query = "SELECT id FROM synths ORDER BY json_extract(data, '$.a') DESC";
+    let search = SynthSearch::query(query).unwrap();
+    let page = store.lab.synths.search(&search, PageRequest::first(50)).await;
+    let ids: Vec<String> = page.unwrap().items.into_iter().map(|synth| synth.id).collect();
+    assert_eq!(ids, ["up", "once", "down", "gone"]);
 }
 
 async fn a_search_has_an_order_and_pages(store: &TestStore) {

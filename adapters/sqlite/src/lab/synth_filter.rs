@@ -88,13 +88,7 @@ impl Statement {
             Condition::Like(field, pattern) => {
                 match field {
                     Field::Column(column) => self.push(name(*column)),
-                    Field::Data(keys) => {
-                        self.push("CASE json_type(");
-                        let path = self.push_document(keys);
-                        self.push(") WHEN 'text' THEN json_extract(data, ");
-                        self.push_bound(path);
-                        self.push(") END");
-                    }
+                    Field::Data(keys) => self.push_call("document_text(data", keys),
                 }
                 self.push(" LIKE ");
                 self.bind(pattern.text.clone());
@@ -108,9 +102,8 @@ impl Statement {
                 self.push(" IS NULL");
             }
             Condition::IsNull(Field::Data(keys)) => {
-                self.push("coalesce(json_type(");
-                self.push_document(keys);
-                self.push("), 'null') = 'null'");
+                self.push_call("document_has(data", keys);
+                self.push(" = 0");
             }
         }
     }
@@ -125,30 +118,21 @@ impl Statement {
         self.push(")");
     }
 
-    /// A document that can be read and a path into it; the path's number.
-    fn push_document(&mut self, keys: &[String]) -> usize {
-        self.push("CASE WHEN json_valid(data) THEN data END, ");
-        let path = keys
-            .iter()
-            .fold("$".to_owned(), |path, key| path + ".\"" + key + "\"");
-        self.bind(path)
+    /// A function of a document, which is begun, and of what stands in it under `keys`.
+    fn push_call(&mut self, begun: &'static str, keys: &[String]) {
+        self.push(begun);
+        for key in keys {
+            self.push(", ");
+            self.bind(key.clone());
+        }
+        self.push(")");
     }
 
     /// A column; or a document's number as a double, or text.
     fn push_field(&mut self, field: &Field) {
         match field {
             Field::Column(column) => self.push(name(*column)),
-            Field::Data(keys) => {
-                self.push("CASE json_type(");
-                let path = self.push_document(keys);
-                self.push(") WHEN 'text' THEN json_extract(data, ");
-                self.push_bound(path);
-                self.push(") WHEN 'integer' THEN CAST(json_extract(data, ");
-                self.push_bound(path);
-                self.push(") AS REAL) WHEN 'real' THEN json_extract(data, ");
-                self.push_bound(path);
-                self.push(") WHEN 'true' THEN 1.0 WHEN 'false' THEN 0.0 END");
-            }
+            Field::Data(keys) => self.push_call("document_scalar(data", keys),
         }
     }
 
