@@ -286,6 +286,42 @@ async fn mistakes_are_told_in_the_order_of_the_fields_and_one_for_each() {
         let refusal = service.post(path, &body).await.with(422).json();
         assert_eq!(kinds(&refusal), [expected], "{body}");
     }
+    // The path and the query come before the body, which is told of together with them.
+    let none = json!({"type": "missing", "loc": ["body"], "msg": "Field required", "input": null});
+    for (path, loc, kind) in [
+        (
+            "/market/capture/x",
+            json!(["path", "date"]),
+            "date_from_datetime_parsing",
+        ),
+        (
+            "/market/prediction/x",
+            json!(["path", "date"]),
+            "date_from_datetime_parsing",
+        ),
+        (
+            "/lab/synths/search?limit=0",
+            json!(["query", "limit"]),
+            "greater_than_equal",
+        ),
+    ] {
+        let refusal = service.ask("POST", path, None).await.with(422).json();
+        let mistakes = refusal["detail"].as_array().unwrap();
+        assert_eq!(
+            (&mistakes[0]["loc"], &mistakes[0]["type"]),
+            (&loc, &json!(kind)),
+            "{path}"
+        );
+        assert_eq!(mistakes[1..], *std::slice::from_ref(&none), "{path}");
+    }
+    for path in [
+        "/market/capture/2026-01-02",
+        "/lab/synths/search",
+        "/lab/synth-groups",
+    ] {
+        let refusal = service.ask("POST", path, None).await.with(422).json();
+        assert_eq!(refusal, json!({"detail": [none]}), "{path}");
+    }
     service.stop().await;
 }
 

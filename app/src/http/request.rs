@@ -22,6 +22,10 @@ use super::number::{fraction, integer};
 #[derive(Debug)]
 pub(super) struct Body(pub(super) Value);
 
+/// The same where other parts of the request are told of first; that there is no body is for the reader to tell.
+#[derive(Debug)]
+pub(super) struct BodyAfterAll(pub(super) Option<Value>);
+
 /// The same, if the request has a body; `null` is none.
 #[derive(Debug)]
 pub(super) struct OptionalBody(pub(super) Option<Value>);
@@ -30,17 +34,26 @@ impl<S: Send + Sync> FromRequest<S> for Body {
     type Rejection = HttpError;
 
     async fn from_request(request: Request, state: &S) -> Result<Self, HttpError> {
-        match body_of(request, state).await? {
-            Some(value) => Ok(Self(value)),
-            None => Err(HttpError::Invalid(vec![mistake(
-                "missing",
-                &["body".into()],
-                "Field required",
-                &Value::Null,
-                None,
-            )])),
-        }
+        let body = body_of(request, state).await?;
+        let mut mistakes = Mistakes::default();
+        let body = needed_body(body, &mut mistakes);
+        mistakes.finish(body).map(Self)
     }
+}
+
+impl<S: Send + Sync> FromRequest<S> for BodyAfterAll {
+    type Rejection = HttpError;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, HttpError> {
+        body_of(request, state).await.map(Self)
+    }
+}
+
+fn needed_body<T>(body: Option<T>, mistakes: &mut Mistakes) -> Option<T> {
+    if body.is_none() {
+        mistakes.add("missing", &["body".into()], "Field required", &Value::Null, None);
+    }
+    body
 }
 
 impl<S: Send + Sync> FromRequest<S> for OptionalBody {
@@ -360,6 +373,11 @@ impl<'a> Fields<'a> {
     /// The body as an object.
     pub(super) fn of_body(body: &'a Value, mistakes: &mut Mistakes) -> Option<Self> {
         Self::of(body, vec!["body".into()], mistakes)
+    }
+
+    /// A body that must be there as an object.
+    pub(super) fn of_needed_body(body: &'a BodyAfterAll, mistakes: &mut Mistakes) -> Option<Self> {
+        needed_body(body.0.as_ref(), mistakes).and_then(|body| Self::of_body(body, mistakes))
     }
 
     /// `value`, which stands at `at`, as an object.

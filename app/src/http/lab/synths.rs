@@ -24,7 +24,7 @@ use super::stored::{Document, Time};
 use crate::http::App;
 use crate::http::error::{Failure, HttpError};
 use crate::http::json::Json;
-use crate::http::request::{Body, Fields, Key, Length, Mistakes, Parameters};
+use crate::http::request::{BodyAfterAll, Fields, Key, Length, Mistakes, Parameters};
 use crate::usecase::UseCaseError;
 use crate::usecase::lab::synths::Synths;
 
@@ -298,7 +298,7 @@ struct SynthsToFind {
 async fn search(
     State(app): State<App>,
     parameters: Parameters,
-    Body(body): Body,
+    body: BodyAfterAll,
 ) -> Result<Json<PageOf<Synth>>, HttpError> {
     let mut mistakes = Mistakes::default();
     let request = PageQuery::read(&parameters, &mut mistakes);
@@ -322,8 +322,8 @@ async fn search(
 }
 
 impl SynthsToFind {
-    fn read(body: &Value, mistakes: &mut Mistakes) -> Option<Self> {
-        let fields = Fields::of_body(body, mistakes)?;
+    fn read(body: &BodyAfterAll, mistakes: &mut Mistakes) -> Option<Self> {
+        let fields = Fields::of_needed_body(body, mistakes)?;
         let mut text = |name| {
             let text = fields.optional_text(name, Length::default(), mistakes);
             text.filter(|text| !text.is_empty())

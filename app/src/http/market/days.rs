@@ -15,7 +15,7 @@ use utoipa_axum::routes;
 
 use super::error::{MarketFailure, MarketHttpError};
 use super::market;
-use super::read::{BodyValues as _, MarketBody, QueryValues as _, path_day};
+use super::read::{BodyValues as _, MarketBody, MarketBodyAfterPath, QueryValues as _, path_day};
 use super::stored::{day, flag, number, real, time};
 use crate::http::App;
 use crate::http::json::Json;
@@ -310,11 +310,11 @@ async fn write(
 async fn write_inputs(
     State(app): State<App>,
     PathText(date): PathText,
-    MarketBody(body): MarketBody,
+    MarketBodyAfterPath(body): MarketBodyAfterPath,
 ) -> Result<Json<MarketDay>, MarketHttpError> {
     let mut mistakes = Mistakes::default();
     let day = path_day("date", &date, &mut mistakes);
-    let given = Fields::of_body(&body, &mut mistakes)
+    let given = Fields::of_needed_body(&body, &mut mistakes)
         .map(|fields| MarketDayToWrite::read_inputs(&fields, &mut mistakes));
     let (day, given) = mistakes.finish(day.zip(given))?;
     let row = market(&app).replace(day, given.fields()).await?;
@@ -415,11 +415,11 @@ struct MarketPriceToCapture {
 async fn capture(
     State(app): State<App>,
     PathText(date): PathText,
-    MarketBody(body): MarketBody,
+    MarketBodyAfterPath(body): MarketBodyAfterPath,
 ) -> Result<Json<MarketDone>, MarketHttpError> {
     let mut mistakes = Mistakes::default();
     let day = path_day("date", &date, &mut mistakes);
-    let given = Fields::of_body(&body, &mut mistakes).and_then(|fields| {
+    let given = Fields::of_needed_body(&body, &mut mistakes).and_then(|fields| {
         let checkpoint = fields.text("checkpoint", Length::default(), &mut mistakes);
         let price = fields.number("price", &mut mistakes);
         Some(MarketPriceToCapture {

@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::date::day;
 use super::error::MarketHttpError;
 use crate::http::number::{finite, flag};
-use crate::http::request::{Body, Fields, Mistakes, Parameters};
+use crate::http::request::{Body, BodyAfterAll, Fields, Mistakes, Parameters};
 
 /// What a request's body says; one that cannot be had is refused in the market's form.
 #[derive(Debug)]
@@ -19,6 +19,18 @@ impl<S: Send + Sync> FromRequest<S> for MarketBody {
 
     async fn from_request(request: Request, state: &S) -> Result<Self, MarketHttpError> {
         Ok(Self(Body::from_request(request, state).await?.0))
+    }
+}
+
+/// The same where the path is told of first.
+#[derive(Debug)]
+pub(super) struct MarketBodyAfterPath(pub(super) BodyAfterAll);
+
+impl<S: Send + Sync> FromRequest<S> for MarketBodyAfterPath {
+    type Rejection = MarketHttpError;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, MarketHttpError> {
+        Ok(Self(BodyAfterAll::from_request(request, state).await?))
     }
 }
 
