@@ -482,13 +482,35 @@ async fn uploads_that_are_refused_leave_nothing() {
         assert_eq!(text["detail"][0]["type"], "value_error");
         service.ask("POST", UPLOAD, None).await.with(422);
         service.post(UPLOAD, &json!({"file": "x"})).await.with(422);
-        for (kind, body) in [
-            ("multipart/form-data", &b"--edge\r\n"[..]),
-            ("multipart/form-data; boundary=edge", b"--edge\r\nContent-Disposition: form-data; name=\"file\"; filename=\"a\"\r\nContent-Type: text/plain\r\n\r\ncut"),
+        let edge = "content-type: multipart/form-data; boundary=edge\r\n";
+        let nobody = "Content-Disposition: form-data; name=\"file\"; filename=\"\"\r\nContent-Type: application/octet-stream";
+        let missing = json!({"detail": [{"type": "missing", "loc": ["body", "file"], "msg": "Field required", "input": null}]});
+        assert_eq!(send_form(service, UPLOAD, &[(nobody, b"")]).await.with(422).json(), missing);
+        // A body that ends too early: what was not whole is not there.
+        let begun = b"--edge\r\nContent-Disposition: form-data; name=\"file\"; filename=\"a\"\r\nContent-Type: text/plain\r\n\r\ncut";
+        let text = b"--edge\r\nContent-Disposition: form-data; name=\"other\"\r\n\r\ncut";
+        let between = b"--edge\r\nContent-Disposition: form-data; name=\"other\"\r\n\r\nx\r\n--edge\r\nContent-Dis";
+        for cut in [&begun[..], text, between] {
+            let answer = service.send(&request("POST", UPLOAD, edge, cut)).await.with(422);
+            assert_eq!(answer.json(), missing, "{}", String::from_utf8_lossy(cut));
+        }
+        // As many parts as the original takes, and one more; and a text that is too long.
+        let file = "Content-Disposition: form-data; name=\"other\"; filename=\"a\"\r\nContent-Type: text/plain";
+        let field = "Content-Disposition: form-data; name=\"other\"";
+        let (many, long) = (vec![b'x'; 1_048_576], vec![b'x'; 1_048_577]);
+        for (part, content, count, told) in [
+            (file, &b"x"[..], 1_000, None),
+            (file, b"x", 1_001, Some("Too many files. Maximum number of files is 1000.")),
+            (field, b"x", 1_000, None),
+            (field, b"x", 1_001, Some("Too many fields. Maximum number of fields is 1000.")),
+            (field, &many, 1, None),
+            (field, &long, 1, Some("Part exceeded maximum size of 1024KB.")),
         ] {
-            let kind = format!("content-type: {kind}\r\n");
-            let answer = service.send(&request("POST", UPLOAD, &kind, body)).await.with(400);
-            assert!(answer.json()["detail"].is_string());
+            let answer = send_form(service, UPLOAD, &vec![(part, content); count]).await;
+            match told {
+                Some(text) => assert_detail(&answer.with(400), text),
+                None => assert_eq!(answer.with(422).json(), missing, "{count} {part}"),
+            }
         }
         for (kind, body, detail) in [
             ("", &b"--edge\r\n"[..], "Missing boundary in multipart."),

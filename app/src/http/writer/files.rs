@@ -1,10 +1,11 @@
 //! `/writer/api/files`: uploads, and what is known of them.
 
+use std::error::Error;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use axum::body::{Body, HttpBody as _};
-use axum::extract::multipart::{Field, Multipart};
+use axum::extract::multipart::{Field, Multipart, MultipartError};
 use axum::extract::{DefaultBodyLimit, FromRequest as _, Request, State};
 use axum::http::{StatusCode, header};
 use cutover_domain::writer::file::{FileMetadata, UPLOAD_TYPES};
@@ -30,6 +31,10 @@ use crate::usecase::writer::files::Files;
 
 /// What a multipart body may hold besides the contents of its parts: boundaries and headers.
 const FRAME_BYTES: u64 = 1_048_576;
+/// The most files that a body may hold, and the most texts.
+const PARTS_MAX: usize = 1_000;
+/// The most bytes that a text may have.
+const TEXT_BYTES: usize = 1_048_576;
 /// How much of a text that stands in a file's place is told back.
 const TEXT_SHOWN: usize = 1_024;
 
@@ -216,22 +221,44 @@ pub(super) async fn read_file(
         .await
         .map_err(|_| wrong("Missing boundary in multipart."))?;
     let mut found = Err(no_file(None));
-    while let Some(mut field) = multipart.next_field().await.map_err(|error| broken(&error))? {
+    let (mut files, mut texts) = (0, 0);
+    loop {
+        let mut field = match multipart.next_field().await {
+            Ok(Some(field)) => field,
+            Ok(None) => return found,
+            // What came whole before the body ended counts.
+            Err(error) if files + texts > 0 && is_cut(&error) => return found,
+            Err(error) => return Err(broken(&error)),
+        };
         let disposition = field.headers().get(header::CONTENT_DISPOSITION);
         let disposition = disposition.and_then(|header| Disposition::read(header.as_bytes()));
         let disposition = disposition
             .ok_or_else(|| wrong("The Content-Disposition header field \"name\" must be provided."))?;
         let is_file = disposition.name == "file";
+        let (count, what) = if disposition.filename.is_some() {
+            (&mut files, "files")
+        } else {
+            (&mut texts, "fields")
+        };
+        *count += 1;
+        if *count > PARTS_MAX {
+            return Err(wrong(&format!(
+                "Too many {what}. Maximum number of {what} is {PARTS_MAX}."
+            )));
+        }
         let Some(filename) = disposition.filename else {
-            let text = read_text(&mut field, &contents).await?;
+            let Some(text) = read_text(&mut field, &contents).await? else {
+                return found;
+            };
             if is_file {
                 found = Err(no_file(Some(&text)));
             }
             continue;
         };
         let content_type = content_type(&field);
+        let is_nameless = filename.is_empty();
         let mut part = FilePart {
-            filename: if filename.is_empty() {
+            filename: if is_nameless {
                 "unknown".to_owned()
             } else {
                 filename
@@ -246,7 +273,13 @@ pub(super) async fn read_file(
             // What an earlier part left gives way.
             found = Err(no_file(None));
         }
-        while let Some(bytes) = field.chunk().await.map_err(|error| broken(&error))? {
+        loop {
+            let bytes = match field.chunk().await {
+                Ok(Some(bytes)) => bytes,
+                Ok(None) => break,
+                Err(error) if is_cut(&error) => return found,
+                Err(error) => return Err(broken(&error)),
+            };
             let length = bytes.len() as u64;
             contents.fetch_add(length, Ordering::Relaxed);
             part.size += length;
@@ -265,11 +298,11 @@ pub(super) async fn read_file(
                     .map_err(|error| failed(&error))?;
             }
         }
-        if is_file {
+        // A form sends a file without a name and without bytes where nobody chose one.
+        if is_file && !(is_nameless && part.size == 0) {
             found = Ok(part);
         }
     }
-    found
 }
 
 /// The request with a body that ends in an error once more has come of it than `contents` and a frame. Of what it has not handed on the
@@ -289,15 +322,26 @@ fn framed(request: Request, contents: Arc<AtomicU64>) -> Request {
     })
 }
 
-/// The beginning of a text, which is read to its end.
-async fn read_text(field: &mut Field<'_>, contents: &AtomicU64) -> Result<String, HttpError> {
-    let mut text = Vec::new();
-    while let Some(bytes) = field.chunk().await.map_err(|error| broken(&error))? {
+/// The beginning of a text, which is read to its end; `None` if the body ends before.
+async fn read_text(field: &mut Field<'_>, contents: &AtomicU64) -> Result<Option<String>, HttpError> {
+    let (mut text, mut length) = (Vec::new(), 0);
+    loop {
+        let bytes = match field.chunk().await {
+            Ok(Some(bytes)) => bytes,
+            Ok(None) => break,
+            Err(error) if is_cut(&error) => return Ok(None),
+            Err(error) => return Err(broken(&error)),
+        };
+        length += bytes.len();
+        if length > TEXT_BYTES {
+            let text = format!("Part exceeded maximum size of {}KB.", TEXT_BYTES / 1024);
+            return Err(wrong(&text));
+        }
         contents.fetch_add(bytes.len() as u64, Ordering::Relaxed);
         let room = TEXT_SHOWN.saturating_sub(text.len()).min(bytes.len());
         text.extend_from_slice(&bytes[..room]);
     }
-    Ok(String::from_utf8_lossy(&text).into_owned())
+    Ok(Some(String::from_utf8_lossy(&text).into_owned()))
 }
 
 /// Of an upload the file is missing, or a text stands in its place.
@@ -332,7 +376,16 @@ fn wrong(text: &str) -> HttpError {
     HttpError::Detail(StatusCode::BAD_REQUEST, text.to_owned())
 }
 
-fn broken(error: &axum::extract::multipart::MultipartError) -> HttpError {
+/// Whether the body ended before the part did, or before the boundary that ends it all. The original does not mind.
+fn is_cut(error: &MultipartError) -> bool {
+    let cause = error.source().and_then(<dyn Error>::downcast_ref);
+    matches!(
+        cause,
+        Some(multer::Error::IncompleteFieldData { .. } | multer::Error::IncompleteStream)
+    )
+}
+
+fn broken(error: &MultipartError) -> HttpError {
     if error.status() == StatusCode::PAYLOAD_TOO_LARGE {
         return unread(error.status(), String::new());
     }
