@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use cutover_tests::postgres::{TcpOptions, TestServer, TestServerOptions};
+use cutover_tests::postgres::{TcpOptions, TestDatabase, TestServer, TestServerOptions};
 use cutover_tests::store::lab_database;
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -354,6 +354,27 @@ async fn references_across_the_databases_are_followed_and_a_verification_can_be_
         .json();
     assert!(report["last_verification"].is_string(), "{report}");
     service.stop().await;
+}
+
+#[tokio::test]
+async fn a_verification_needs_two_databases() {
+    let place = Place::new();
+    place.write("cutover.toml", &format!("[ops]\ntoken = \"{TOKEN}\"\n"));
+    let refused = async |service: Service, text: &str| {
+        let answer = service.operate("POST", "/ops/verify", TOKEN).await.with(409);
+        assert_eq!(answer.json(), json!({ "detail": text }));
+        let state = service.operate("GET", "/ops/verify", TOKEN).await.with(200);
+        assert_eq!(state.json(), json!({"state": "never"}));
+        service.stop().await;
+    };
+    let service = place.serve(&[]).await;
+    let text = "there is nothing to compare with: no PostgreSQL database is configured";
+    refused(service, text).await;
+    std::fs::remove_file(place.path("cutover.db")).unwrap();
+    let database = TestDatabase::create().await;
+    let service = place.serve_on_postgres(&database.url()).await;
+    let text = "there is nothing to compare with: the SQLite file is not there";
+    refused(service, text).await;
 }
 
 #[tokio::test]

@@ -14,7 +14,7 @@ use super::error::{Failure, HttpError, unknown_method, unknown_path};
 use super::integrity;
 use super::job_status::{self, JobStatus};
 use super::json::Json;
-use crate::config::OpsConfig;
+use crate::config::{Config, OpsConfig};
 use crate::verification::Started;
 
 /// Every route beneath `/ops`, behind the guard.
@@ -79,10 +79,16 @@ async fn routing(State(app): State<App>) -> Json<Value> {
 /// Begin to compare the SQLite files with PostgreSQL.
 #[utoipa::path(
     post, path = "/verify", tag = "Operations",
-    responses((status = 202, body = Value), (status = 409, body = Failure, description = "One runs already."))
+    responses(
+        (status = 202, body = Value),
+        (status = 409, body = Failure, description = "One runs already, or there are no two databases to compare."),
+    )
 )]
 async fn verify(State(app): State<App>) -> Result<(StatusCode, Json<Value>), HttpError> {
     let verification = &app.observed.verification;
+    if let Some(text) = nothing_to_compare(&app.observed.config) {
+        return Err(HttpError::Detail(StatusCode::CONFLICT, text.to_owned()));
+    }
     match verification.start() {
         Started::Now => Ok((StatusCode::ACCEPTED, Json(verification.json()))),
         Started::RunsAlready => {
@@ -90,6 +96,15 @@ async fn verify(State(app): State<App>) -> Result<(StatusCode, Json<Value>), Htt
             Err(HttpError::Detail(StatusCode::CONFLICT, text.to_owned()))
         }
     }
+}
+
+/// Why there are no two databases to compare, if that is so now.
+fn nothing_to_compare(config: &Config) -> Option<&'static str> {
+    if config.postgres.is_none() {
+        return Some("there is nothing to compare with: no PostgreSQL database is configured");
+    }
+    let is_there = config.sqlite_files().iter().any(|file| file.exists());
+    (!is_there).then_some("there is nothing to compare with: the SQLite file is not there")
 }
 
 /// The comparison that runs, or how the last one ended.
