@@ -42,12 +42,12 @@ impl Conversations {
     /// Makes a conversation without messages.
     pub async fn create(&self, title: String) -> Result<Conversation, UseCaseError> {
         check_title(&title)?;
-        let now = self.clock.now();
         let made = Conversation {
             id: uuid_text(&self.ids.hex(32)),
             title,
-            created_at: Some(now.into()),
-            updated_at: Some(now.into()),
+            // The original looks at the clock for each, so the second may be later.
+            created_at: Some(self.clock.now().into()),
+            updated_at: Some(self.clock.now().into()),
             messages: Vec::new(),
         };
         self.store.insert(&made).await?;
