@@ -294,6 +294,12 @@ async fn garbage_that_only_the_check_of_the_file_meets() {
     let theme = Theme::made("corrupt.db", |path| {
         execute(path, &format!("{ROWS} CREATE INDEX by_v ON t (v);"));
         good = fs::read(path).unwrap();
+        // What the damaged file had must not come back with the good one.
+        execute(
+            path,
+            "PRAGMA user_version = 77; CREATE TABLE gone (z); CREATE VIEW seen AS SELECT 1;
+             CREATE TRIGGER pruned AFTER INSERT ON t BEGIN DELETE FROM t WHERE id < new.id; END;",
+        );
         overwrite(path, page_of(path, "by_v"));
     });
     let ended = theme.command("copy", &[]).await.with(3, "copy of a damaged file");

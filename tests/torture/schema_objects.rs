@@ -757,7 +757,7 @@ async fn a_schema_alone_tells_of_rows_that_will_not_fit() {
     assert!(
         ended
             .stdout
-            .contains("; 1 row kept in the quarantine (cutover.quarantine)"),
+            .contains("; 1 row kept in the quarantine (cutover.quarantine, in a file _cutover_quarantine)"),
         "{}",
         ended.stdout
     );

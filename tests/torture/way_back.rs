@@ -83,8 +83,10 @@ async fn numbers_that_are_written_there_are_those_that_sqlite_would_have_stored(
     let theme = changed(
         "CREATE TABLE p (id INTEGER PRIMARY KEY, price NUMERIC(10,2), new DECIMAL, any); CREATE INDEX pi ON p (price);
          INSERT INTO p VALUES (1, 9.99, NULL, 1), (2, 20, NULL, 9007199254740993), (3, 100.5, NULL, 2.5);
-         CREATE TABLE c (id STRING PRIMARY KEY, n INTEGER); INSERT INTO c VALUES ('abc', 'n/a'), ('def', 'x');",
-        "UPDATE p SET price = 12.50, new = 7.00, \"any\" = 3.0 WHERE id = 1; UPDATE p SET price = price * 1.10, new = -0.10 WHERE id = 2;
+         CREATE TABLE c (id STRING PRIMARY KEY, n INTEGER); INSERT INTO c VALUES ('abc', 'n/a'), ('def', 'x');
+         CREATE TABLE u (k TEXT PRIMARY KEY, s STRING DEFAULT 5 CHECK (length(s) < 9), r STRING REFERENCES u (k));
+         CREATE INDEX lower_s ON u (lower(s)); INSERT INTO u VALUES ('a', 'n/a', 'a');",
+        "INSERT INTO u VALUES ('7', '5', '7'); INSERT INTO u (k) VALUES ('b'); UPDATE p SET price = 12.50, new = 7.00, \"any\" = 3.0 WHERE id = 1; UPDATE p SET price = price * 1.10, new = -0.10 WHERE id = 2;
          INSERT INTO p VALUES (4, 7.00, 1e19, 0.5); INSERT INTO c VALUES ('12345', '-5'), ('1.5', '1e300'), ('12a', '')",
     )
     .await;
@@ -111,7 +113,62 @@ async fn numbers_that_are_written_there_are_those_that_sqlite_would_have_stored(
         ["12345|-5", "1.5|1.0e+300", "'12a'|''", "'abc'|'n/a'", "'def'|'x'"]
     );
     assert_eq!(rows(&file, "SELECT quote(n) FROM c WHERE id = '12345'"), ["-5"]);
+    assert_eq!(
+        rows(&file, "SELECT quote(k), quote(s), quote(r) FROM u ORDER BY k"),
+        ["'7'|5|7", "'a'|'n/a'|'a'", "'b'|5|NULL"]
+    );
     assert_eq!(rows(&file, "PRAGMA integrity_check"), ["ok"]);
+}
+
+#[tokio::test]
+async fn rows_in_quarantine_whose_table_is_gone() {
+    let theme = Theme::new(
+        "CREATE TABLE t (id INTEGER PRIMARY KEY, v TEXT); INSERT INTO t VALUES (1, 'a'), (2, CAST(x'ff' AS TEXT));",
+    );
+    let quarantine = ["--on-reject".to_owned(), "quarantine".to_owned()];
+    theme.command("copy", &quarantine).await.with(1, "copy");
+    theme
+        .client()
+        .await
+        .batch_execute("ALTER TABLE t RENAME TO other")
+        .await
+        .unwrap();
+    let (refused, _) = theme.brought_back(&[]).await;
+    says(
+        &refused.with(4, "copy of what is gone"),
+        &["1 row is in quarantine", "table t", "--exclude t"],
+    );
+    let (_, file) = back(&theme, 0, &["--exclude", "t"]).await;
+    assert_eq!(rows(&file, "SELECT v FROM other"), ["a"]);
+    theme
+        .client()
+        .await
+        .batch_execute("ALTER TABLE other RENAME TO t")
+        .await
+        .unwrap();
+    let (_, file) = back(&theme, 0, &["--strict", "--verify"]).await;
+    assert_eq!(rows(&file, "SELECT hex(v) FROM t ORDER BY id"), ["61", "FF"]);
+}
+
+#[tokio::test]
+async fn rows_that_only_postgres_could_hold_are_told_when_the_file_is_copied_again() {
+    let theme = changed(
+        "CREATE TABLE t (id INTEGER PRIMARY KEY, p DECIMAL(10,2)); INSERT INTO t VALUES (1, 1.5), (2, 2);",
+        "INSERT INTO t VALUES (3, 'NaN'), (4, 'NaN')",
+    )
+    .await;
+    let (_, path) = theme.brought_back(&["--on-reject", "quarantine"]).await;
+    std::fs::copy(&path, &theme.file).unwrap();
+    let again = theme
+        .command("copy", &["--replace".to_owned()])
+        .await
+        .with(0, "copy again");
+    lists(
+        &again.json(),
+        "not_carried",
+        "quarantine t",
+        "2 rows that this file could not take, in its _cutover_quarantine",
+    );
 }
 
 #[tokio::test]

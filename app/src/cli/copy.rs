@@ -358,9 +358,13 @@ fn text(report: &CopyReport, next: Option<&str>) -> String {
         ));
     }
     for left in &report.not_carried {
+        let sql = match left.sql.as_str() {
+            "" => String::new(),
+            sql => format!(": {sql}"),
+        };
         line(format_args!(
-            "not carried: {} {} ({}): {}",
-            left.kind, left.name, left.reason, left.sql
+            "not carried: {} {} ({}){sql}",
+            left.kind, left.name, left.reason
         ));
     }
     for reject in &report.rejects {
@@ -384,7 +388,7 @@ fn text(report: &CopyReport, next: Option<&str>) -> String {
         ));
     } else if rejected > 0 && report.loading {
         line(format_args!(
-            "{rows} in {seconds:.1} s; {refused} kept in the quarantine (cutover.quarantine)"
+            "{rows} in {seconds:.1} s; {refused} kept in the quarantine (cutover.quarantine, in a file _cutover_quarantine)"
         ));
     } else {
         if rejected > 0 {

@@ -581,6 +581,8 @@ pub enum OtherKind {
     VirtualTable,
     /// A foreign table of PostgreSQL, whose rows are elsewhere.
     ForeignTable,
+    /// Rows in quarantine: of a table that is not there, or that only PostgreSQL could hold.
+    Quarantine,
 }
 
 impl OtherKind {
@@ -591,6 +593,7 @@ impl OtherKind {
             Self::Trigger => "trigger",
             Self::VirtualTable => "virtual table",
             Self::ForeignTable => "foreign table",
+            Self::Quarantine => "quarantine",
         }
     }
 }

@@ -543,7 +543,7 @@ impl Evidence {
         let rendering = if fits && declared != Rendering::Text {
             declared
         } else {
-            self.plain(rules)
+            self.plain()
         };
         (rendering, "no values: by its declaration".to_owned())
     }
@@ -598,10 +598,10 @@ impl Evidence {
         let count = self.classes[TEXT];
         let texts = counted(count, "text");
         if rules.used_in_expressions {
-            return (Rendering::Text, format!("{texts}, read by an expression"));
+            return (self.plain(), format!("{texts}, read by an expression"));
         }
         if rules.keep_text {
-            return (self.plain(rules), format!("{texts}, and text is kept"));
+            return (self.plain(), format!("{texts}, and text is kept"));
         }
         let shape = &self.texts.shape;
         let example = shape.example.as_deref().unwrap_or_default();
@@ -619,12 +619,12 @@ impl Evidence {
                 )
             };
         }
-        (self.plain(rules), self.why_text(&texts))
+        (self.plain(), self.why_text(&texts))
     }
 
     /// Texts as they are. A number that is written to them in PostgreSQL becomes one on the way back, where SQLite makes numbers of texts.
-    fn plain(&self, rules: Rules) -> Rendering {
-        if self.texts.numberless && !rules.used_in_expressions {
+    fn plain(&self) -> Rendering {
+        if self.texts.numberless {
             Rendering::TextNumber
         } else {
             Rendering::Text

@@ -36,7 +36,12 @@ fn lost_rows(plan: &Plan, source: &Catalog, scope: &Scope) -> Option<String> {
                      (--exclude {name})"
                 ))
             }
-            OtherKind::View | OtherKind::Trigger | OtherKind::VirtualTable => None,
+            OtherKind::Quarantine if source.engine == Engine::Postgres => Some(format!(
+                "{} in quarantine, and the table {name} that they belong to is not there any more; give it its name back, take them out of \
+                 cutover.quarantine, or leave them out (--exclude {name})",
+                other.why.as_deref().unwrap_or("rows are")
+            )),
+            OtherKind::View | OtherKind::Trigger | OtherKind::VirtualTable | OtherKind::Quarantine => None,
         }
     })
 }

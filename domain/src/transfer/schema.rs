@@ -567,7 +567,7 @@ impl Maker<'_> {
                 }),
             Some(into) if is_asked => asked_default(default, &into, rendering),
             Some(_)
-                if rendering == Some(&Rendering::JsonNumber)
+                if matches!(rendering, Some(Rendering::JsonNumber | Rendering::TextNumber))
                     && let Some((value, _)) = mixed_default(default, column, plan) =>
             {
                 Ok(value)

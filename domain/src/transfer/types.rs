@@ -271,6 +271,12 @@ fn alike(
     match all.map(|all| all.choose(strictest)) {
         // What its own values say is more to the point.
         Some(together) if together.rendering == alone.rendering => alone,
+        // The other's affinity makes no numbers.
+        Some(together)
+            if (&together.rendering, &alone.rendering) == (&Rendering::Text, &Rendering::TextNumber) =>
+        {
+            alone
+        }
         Some(together) if several || !together.rendering.has_class() => together,
         _ => alone,
     }

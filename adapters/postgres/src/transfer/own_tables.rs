@@ -236,7 +236,35 @@ pub(super) fn forget_made(schema: &str, table: &str) -> Vec<String> {
     let of = |own: &str| {
         format!("DELETE FROM cutover.{own} WHERE schema_name = {schema} AND table_name = {table}")
     };
-    vec![of("rendering"), of("made_table"), of("ledger")]
+    // By its name in the file.
+    let objects = format!(
+        "DELETE FROM cutover.source_object AS object USING cutover.made_table AS made WHERE made.schema_name = {schema}
+         AND made.table_name = {table} AND object.schema_name = {schema} AND object.table_name = made.source_table"
+    );
+    vec![objects, of("rendering"), of("made_table"), of("ledger")]
+}
+
+/// The statement that forgets what a file had beside tables, if none of the tables that were made for it is noted any more.
+pub(super) fn forget_origin(schema: &str) -> String {
+    let schema = literal(schema);
+    format!(
+        "DELETE FROM cutover.source_object WHERE schema_name = {schema}
+         AND NOT EXISTS (SELECT FROM cutover.made_table WHERE schema_name = {schema})"
+    )
+}
+
+/// How many rows of which tables are in quarantine.
+pub(super) async fn quarantined(client: &Client, schema: &str) -> TransferResult<Vec<(String, i64)>> {
+    if !exist(client).await? {
+        return Ok(vec![]);
+    }
+    let sql =
+        "SELECT table_name, count(*) FROM cutover.quarantine WHERE schema_name = $1 GROUP BY 1 ORDER BY 1";
+    let rows = client
+        .query(sql, &[&schema])
+        .await
+        .map_err(|error| transfer_error(&error))?;
+    Ok(rows.iter().map(|row| (row.get(0), row.get(1))).collect())
 }
 
 /// Whether routing notes here which rows it has planted.

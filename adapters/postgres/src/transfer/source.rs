@@ -6,7 +6,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use bytes::{Buf, BytesMut};
 use cutover_domain::transfer::blanks::Blanks;
-use cutover_domain::transfer::catalog::{Catalog, Identity, PgKind, Storage, Table};
+use cutover_domain::transfer::catalog::{Catalog, Identity, Other, OtherKind, PgKind, Storage, Table};
 use cutover_domain::transfer::convert::decode;
 use cutover_domain::transfer::name::{quoted, quoted_list};
 use cutover_domain::transfer::outcome::Reject;
@@ -181,6 +181,22 @@ impl TransferSource for PgSource {
                 }
             }
         }
+        let lost = own_tables::quarantined(&keeper, &self.schema).await?;
+        let lost = lost
+            .into_iter()
+            .filter(|(name, _)| catalog.tables.iter().all(|table| table.name != *name))
+            .map(|(name, rows)| Other {
+                kind: OtherKind::Quarantine,
+                name,
+                sql: String::new(),
+                why: Some(if rows == 1 {
+                    "1 row is".to_owned()
+                } else {
+                    format!("{rows} rows are")
+                }),
+            });
+        let lost: Vec<Other> = lost.collect();
+        catalog.others.extend(lost);
         Ok(catalog)
     }
 

@@ -371,6 +371,7 @@ impl CopySession for PgSession {
             .chain(made.map(|table| table.target.as_str()))
             .flat_map(|table| own_tables::forget_made(&self.schema, table));
         statements.extend(forgotten);
+        statements.push(own_tables::forget_origin(&self.schema));
         statements.extend(schema.tables.iter().cloned());
         statements.extend(self.additions(plan));
         let existing = existing(plan);
@@ -495,6 +496,7 @@ impl CopySession for PgSession {
             .iter()
             .flat_map(|table| own_tables::forget_made(&self.schema, table));
         statements.extend(forgotten);
+        statements.push(own_tables::forget_origin(&self.schema));
         for table in existing(plan) {
             let name = self.table(&table.target);
             for column in table.columns.iter().filter(|column| column.added) {

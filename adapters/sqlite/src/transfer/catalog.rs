@@ -18,6 +18,19 @@ pub const OWN_PREFIX: &str = "_cutover_";
 pub fn read(connection: &Connection) -> rusqlite::Result<Catalog> {
     let mut tables = Vec::new();
     let mut others = schema_objects(connection)?;
+    others.extend(
+        super::own_tables::quarantined(connection)?
+            .into_iter()
+            .map(|(name, rows)| Other {
+                kind: OtherKind::Quarantine,
+                name,
+                sql: String::new(),
+                why: Some(format!(
+                    "{} that this file could not take, in its _cutover_quarantine",
+                    cutover_domain::transfer::words::counted(rows, "row")
+                )),
+            }),
+    );
     let sequences = sequences(connection)?;
     let (shadows, listed): (Vec<_>, Vec<_>) = listed_tables(connection)?
         .into_iter()

@@ -181,6 +181,19 @@ pub(super) fn quarantine(
     Ok(())
 }
 
+/// How many rows of which tables are in quarantine.
+pub(super) fn quarantined(connection: &Connection) -> rusqlite::Result<Vec<(String, u64)>> {
+    if !exists(connection, "_cutover_quarantine")? {
+        return Ok(vec![]);
+    }
+    let sql = "SELECT table_name, count(DISTINCT position) FROM _cutover_quarantine GROUP BY 1 ORDER BY 1";
+    let mut statement = connection.prepare(sql)?;
+    let rows = statement.query_map([], |row| {
+        Ok((row.get(0)?, u64::try_from(row.get::<_, i64>(1)?).unwrap_or(0)))
+    })?;
+    rows.collect()
+}
+
 /// All entries; none if nothing was ever copied or verified.
 pub(super) fn ledger(connection: &Connection) -> rusqlite::Result<Vec<LedgerEntry>> {
     if !exists(connection, "_cutover_ledger")? {

@@ -351,10 +351,10 @@ fn rules_leave_out_types() {
     };
     let (date, document) = (values!["2024-01-31"], values!["{}"]);
     assert_eq!(chosen_by("DATE", date, keep), "text-number");
-    assert_eq!(chosen_by("DATE", date, used), "text");
+    assert_eq!(chosen_by("DATE", date, used), "text-number");
     assert_eq!(chosen_by("DATE", date, key), "date");
     assert_eq!(chosen_by("JSON", document, keep), "text-number");
-    assert_eq!(chosen_by("JSON", document, used), "text");
+    assert_eq!(chosen_by("JSON", document, used), "text-number");
     assert_eq!(chosen_by("JSON", document, key), "text-number");
     assert_eq!(chosen_by("JSON", values!["{}", 1], key), "mixed text");
     assert_eq!(chosen_by("JSON", values![1], used), "integer");
@@ -363,7 +363,7 @@ fn rules_leave_out_types() {
     assert_eq!(chosen_by("DECIMAL", values![1, 1.5], used), "decimal-number");
     for (declared, rules, rendering) in [
         ("DATE", keep, "text-number"),
-        ("DATE", used, "text"),
+        ("DATE", used, "text-number"),
         ("DATE", key, "date"),
         ("JSON", key, "text-number"),
         ("BOOLEAN", used, "boolean"),
