@@ -8,8 +8,6 @@
 //! begins at another seed.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::ffi::OsStr;
-use std::path::Path;
 
 use cutover_tests::postgres::TestDatabase;
 use cutover_tests::rusqlite::Connection;
@@ -19,7 +17,7 @@ use serde_json::Value;
 
 use crate::compare::{Contents, differences, identifier};
 use crate::schemas::{Random, Wish, fill};
-use crate::{bounded, first_seed, program};
+use crate::{bounded, first_seed, run};
 
 const SEEDS: &str = "CUTOVER_ACCEPTANCE_SEEDS";
 /// Copies at a time.
@@ -279,11 +277,6 @@ async fn insert_on_both_sides(seed: u64) -> Outcome {
             .push(format!("seed {seed}: {}\n{script}", found.join("\n")));
     }
     outcome
-}
-
-async fn run(directory: &Path, arguments: &[&str]) -> program::Ended {
-    let arguments: Vec<&OsStr> = arguments.iter().map(OsStr::new).collect();
-    program::run(directory, None, &arguments).await
 }
 
 /// The tables that can be compared.

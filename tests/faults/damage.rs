@@ -3,7 +3,6 @@
 //!
 //! `CUTOVER_DAMAGE=5000 cargo test -p cutover --test faults damage::` makes it long; `CUTOVER_DAMAGE_FROM=4711` begins at another seed.
 
-use std::ffi::OsStr;
 use std::panic::catch_unwind;
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -13,9 +12,9 @@ use cutover_tests::postgres::TestDatabase;
 use cutover_tests::rusqlite::{Connection, params};
 use futures_util::StreamExt as _;
 
-use crate::program::{self, Ended};
+use crate::program::Ended;
 use crate::schemas::{Random, Wish, fill};
-use crate::{bounded, first_seed};
+use crate::{bounded, first_seed, run};
 
 const DAMAGE: &str = "CUTOVER_DAMAGE";
 const AT_A_TIME: usize = 3;
@@ -216,11 +215,6 @@ fn complaint(ended: &Ended) -> Option<&'static str> {
 fn sentences(stderr: &str) -> usize {
     let lines = stderr.trim_end().lines();
     lines.filter(|line| !line.contains(" WARN ")).count()
-}
-
-async fn run(directory: &Path, arguments: &[&str]) -> Ended {
-    let arguments: Vec<&OsStr> = arguments.iter().map(OsStr::new).collect();
-    program::run(directory, None, &arguments).await
 }
 
 /// The readers of SQL alone, which is fast: they take any text.

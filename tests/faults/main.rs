@@ -15,8 +15,11 @@
     reason = "a test fails where its preparation fails"
 )]
 
-// The judge of what two files differ in, and the runs of the program, are those of the torture.
+use std::ffi::OsStr;
+use std::path::Path;
+
 mod acceptance;
+// The judge of what two files differ in, and the runs of the program, are those of the torture.
 #[path = "../torture/compare.rs"]
 mod compare;
 mod damage;
@@ -26,6 +29,12 @@ mod program;
 mod random;
 mod schemas;
 mod target;
+
+/// Runs the program in `directory`.
+async fn run(directory: &Path, arguments: &[&str]) -> program::Ended {
+    let arguments: Vec<&OsStr> = arguments.iter().map(OsStr::new).collect();
+    program::run(directory, None, &arguments).await
+}
 
 /// How many, if nobody asks for more: `name` in the environment does.
 fn bounded(name: &str, every_day: u64) -> u64 {

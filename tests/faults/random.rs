@@ -3,16 +3,13 @@
 //! `CUTOVER_RANDOM_SEEDS=5000 cargo test -p cutover --test faults random::` makes it long; `CUTOVER_RANDOM_SEEDS_FROM=4711` begins at
 //! another seed.
 
-use std::ffi::OsStr;
-use std::path::Path;
-
 use cutover_tests::postgres::TestDatabase;
 use cutover_tests::rusqlite::Connection;
 use futures_util::StreamExt as _;
 
 use crate::compare::{Contents, differences};
 use crate::schemas::{Wish, fill};
-use crate::{bounded, first_seed, program};
+use crate::{bounded, first_seed, run};
 
 const SEEDS: &str = "CUTOVER_RANDOM_SEEDS";
 /// Copies at a time.
@@ -108,11 +105,6 @@ async fn there_and_back(seed: u64) -> Vec<String> {
         fail(found.join("\n"));
     }
     wrong
-}
-
-async fn run(directory: &Path, arguments: &[&str]) -> program::Ended {
-    let arguments: Vec<&OsStr> = arguments.iter().map(OsStr::new).collect();
-    program::run(directory, None, &arguments).await
 }
 
 /// Rows with text that PostgreSQL cannot hold as text.

@@ -2,8 +2,7 @@
 //! and nothing half-done that is not told.
 
 use std::collections::HashMap;
-use std::ffi::OsStr;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use cutover::config::{DatabaseUrl, Secret};
@@ -19,7 +18,7 @@ use cutover_tests::rusqlite::Connection;
 use cutover_tests::tokio_postgres::{self, Client, NoTls};
 
 use crate::compare::{Contents, differences};
-use crate::program::{self, Ended};
+use crate::program::Ended;
 
 const FILE: &str = r"
     CREATE TABLE t (id INTEGER PRIMARY KEY, word TEXT DEFAULT 'a\b''c', n INTEGER, at DATETIME, b BLOB);
@@ -48,7 +47,7 @@ impl Place {
     }
 
     async fn run(&self, arguments: &[&str]) -> Ended {
-        run(self.directory.path(), arguments).await
+        crate::run(self.directory.path(), arguments).await
     }
 
     async fn copy(&self, url: &str) -> Ended {
@@ -66,11 +65,6 @@ impl Place {
         let (source, back) = (Contents::read(&self.path("source.db")), Contents::read(&back));
         assert_eq!(differences(&source, &back), [] as [String; 0]);
     }
-}
-
-async fn run(directory: &Path, arguments: &[&str]) -> Ended {
-    let arguments: Vec<&OsStr> = arguments.iter().map(OsStr::new).collect();
-    program::run(directory, None, &arguments).await
 }
 
 /// Ended with this code, with one sentence that says all of `naming`, and which is all that the document has to say.
@@ -277,7 +271,7 @@ async fn dropped_connections_are_told_and_the_same_command_goes_on() {
     for of_loads in [true, false] {
         let copying = tokio::spawn({
             let (directory, url) = (place.directory.path().to_owned(), url.clone());
-            async move { run(&directory, &["copy", "source.db", &url, "--quiet", "--json"]).await }
+            async move { crate::run(&directory, &["copy", "source.db", &url, "--quiet", "--json"]).await }
         });
         loop {
             let dropped: i64 = client.query_one(sql, &[&of_loads]).await.unwrap().get(0);
@@ -351,7 +345,7 @@ async fn a_table_that_somebody_holds_is_waited_for_and_then_told() {
     let waiting = tokio::spawn({
         let (directory, url) = (place.directory.path().to_owned(), url.clone());
         async move {
-            run(
+            crate::run(
                 &directory,
                 &["copy", "source.db", &url, "--quiet", "--json", "--replace"],
             )

@@ -565,8 +565,20 @@ pub struct Other {
     pub name: String,
     /// The statement that made it.
     pub sql: String,
-    /// Why a virtual table is none with rows.
+    /// Why a virtual table is none with rows; of a quarantine how many there are.
     pub why: Option<String>,
+}
+
+impl Other {
+    /// So many rows of a table that are in quarantine, as the one who reads them tells.
+    pub fn in_quarantine(table: String, told: String) -> Self {
+        Self {
+            kind: OtherKind::Quarantine,
+            name: table,
+            sql: String::new(),
+            why: Some(told),
+        }
+    }
 }
 
 /// What a [`Other`] is.

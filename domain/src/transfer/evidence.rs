@@ -17,7 +17,7 @@ use super::rendering::{
     Form, Moment, Precisions, Rendering, check_jsonb, decimal_returns, decimal_text_returns, lone_number,
     number_returns, read_moment, small_uuid,
 };
-use super::translate;
+use super::translate::{self, Constant, DefaultValue};
 use super::value::Value;
 use super::words::{counted, grouped};
 use declared::Declared;
@@ -69,18 +69,10 @@ pub struct Evidence {
 /// What the column's default gives.
 #[derive(Debug, Clone)]
 struct Default {
-    value: Given,
+    value: DefaultValue,
     weight: Weight,
     /// For a person.
-    told: Box<str>,
-}
-
-#[derive(Debug, Clone)]
-enum Given {
-    Integer(i64),
-    Real(f64),
-    Text(Box<str>),
-    Blob(Box<[u8]>),
+    told: String,
 }
 
 /// What a default has a say in.
@@ -92,17 +84,6 @@ enum Weight {
     Moment,
     /// Anything else: the type of a column without values.
     Alone,
-}
-
-impl Given {
-    fn value(&self) -> Value<'_> {
-        match self {
-            Self::Integer(number) => Value::Integer(*number),
-            Self::Real(number) => Value::Real(*number),
-            Self::Text(text) => Value::Text(text.as_bytes()),
-            Self::Blob(bytes) => Value::Blob(bytes),
-        }
-    }
 }
 
 /// A moment in seconds since 1970.
@@ -117,34 +98,23 @@ impl Default {
         // A text that affinity makes a number of is none.
         let stays =
             |text: &String| affinity == Affinity::Text || !affinity.changes(Value::Text(text.as_bytes()));
-        let (value, weight) = if let Some(text) = translate::default_example(sql).filter(stays) {
+        let text = |text| DefaultValue::Constant(Constant::Text(text));
+        let (value, weight, told) = if let Some(example) = translate::default_example(sql).filter(stays) {
             let is_constant = translate::is_string(sql);
             let weight = if is_constant { Weight::Text } else { Weight::Moment };
-            (Given::Text(text.into()), weight)
+            (text(example), weight, None)
         } else if translate::is_epoch(sql, affinity) {
-            let told = "the seconds since 1970".into();
-            return Some(Self {
-                value: Given::Integer(SOME_EPOCH),
-                weight: Weight::Alone,
-                told,
-            });
+            let value = DefaultValue::Constant(Constant::Integer(SOME_EPOCH));
+            (value, Weight::Alone, Some("the seconds since 1970".to_owned()))
         } else if let Some(form) = translate::random_text(sql, affinity) {
-            let told = format!("a random text of the form {form}").into();
-            return Some(Self {
-                value: Given::Text(form.into()),
-                weight: Weight::Alone,
-                told,
-            });
-        } else if let Some(bytes) = translate::default_blob(sql) {
-            (Given::Blob(bytes.into()), Weight::Alone)
+            let told = format!("a random text of the form {form}");
+            (text(form), Weight::Alone, Some(told))
         } else {
-            match translate::default_constant(sql, affinity)? {
-                translate::Constant::Integer(number) => (Given::Integer(number), Weight::Alone),
-                translate::Constant::Real(number) => (Given::Real(number), Weight::Alone),
-                translate::Constant::Text(text) => (Given::Text(text.into()), Weight::Text),
-            }
+            let value = translate::default_value(sql, affinity)?;
+            let is_text = matches!(value, DefaultValue::Constant(Constant::Text(_)));
+            (value, if is_text { Weight::Text } else { Weight::Alone }, None)
         };
-        let told = value.value().describe().into();
+        let told = told.unwrap_or_else(|| value.value().describe());
         Some(Self { value, weight, told })
     }
 }

@@ -354,12 +354,8 @@ fn mixed_default(default: &str, column: &Column, plan: &ColumnPlan) -> Option<(S
         return None;
     };
     let rendering = plan.rendering.as_ref()?;
-    let blob = translate::default_blob(default);
-    let constant = translate::default_constant(default, affinity);
-    let value = match (&blob, &constant) {
-        (Some(bytes), _) => Value::Blob(bytes),
-        (None, constant) => constant.as_ref()?.value(),
-    };
+    let given = translate::default_value(default, affinity)?;
+    let value = given.value();
     let mut fields = Vec::new();
     rendering.encode(value, &mut fields).ok()?;
     let (length, rest) = fields.split_first_chunk()?;

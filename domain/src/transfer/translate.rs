@@ -144,11 +144,30 @@ pub fn default_constant(sql: &str, affinity: Affinity) -> Option<Constant> {
     assign::constant_in(typed, affinity).ok()?.constant
 }
 
-/// The bytes of a default that is a blob.
-pub fn default_blob(sql: &str) -> Option<Vec<u8>> {
+/// A value that a default stores.
+#[derive(Debug, Clone, PartialEq)]
+pub enum DefaultValue {
+    /// A number or a text.
+    Constant(Constant),
+    /// A blob.
+    Blob(Vec<u8>),
+}
+
+impl DefaultValue {
+    /// As a value.
+    pub fn value(&self) -> Value<'_> {
+        match self {
+            Self::Constant(constant) => constant.value(),
+            Self::Blob(bytes) => Value::Blob(bytes),
+        }
+    }
+}
+
+/// The same, or a blob.
+pub fn default_value(sql: &str, affinity: Affinity) -> Option<DefaultValue> {
     match tree::parse(sql).ok()?.node {
-        tree::Node::Blob(bytes) => Some(bytes),
-        _ => None,
+        tree::Node::Blob(bytes) => Some(DefaultValue::Blob(bytes)),
+        _ => default_constant(sql, affinity).map(DefaultValue::Constant),
     }
 }
 

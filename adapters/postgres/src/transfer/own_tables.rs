@@ -230,9 +230,19 @@ pub(super) async fn origin(client: &Client, schema: &str) -> TransferResult<Opti
     Ok((!rows.is_empty()).then_some(origin))
 }
 
-/// The statements that forget what a table was made for.
-pub(super) fn forget_made(schema: &str, table: &str) -> Vec<String> {
-    let (schema, table) = (literal(schema), literal(table));
+/// The statements that forget what tables were made for; and what a file had beside them, if none of its tables is noted any more.
+pub(super) fn forget_made<'t>(schema: &str, tables: impl Iterator<Item = &'t str>) -> Vec<String> {
+    let schema = literal(schema);
+    let mut statements: Vec<String> = tables.flat_map(|table| forget_table(&schema, table)).collect();
+    statements.push(format!(
+        "DELETE FROM cutover.source_object WHERE schema_name = {schema}
+         AND NOT EXISTS (SELECT FROM cutover.made_table WHERE schema_name = {schema})"
+    ));
+    statements
+}
+
+fn forget_table(schema: &str, table: &str) -> Vec<String> {
+    let table = literal(table);
     let of = |own: &str| {
         format!("DELETE FROM cutover.{own} WHERE schema_name = {schema} AND table_name = {table}")
     };
@@ -244,17 +254,8 @@ pub(super) fn forget_made(schema: &str, table: &str) -> Vec<String> {
     vec![objects, of("rendering"), of("made_table"), of("ledger")]
 }
 
-/// The statement that forgets what a file had beside tables, if none of the tables that were made for it is noted any more.
-pub(super) fn forget_origin(schema: &str) -> String {
-    let schema = literal(schema);
-    format!(
-        "DELETE FROM cutover.source_object WHERE schema_name = {schema}
-         AND NOT EXISTS (SELECT FROM cutover.made_table WHERE schema_name = {schema})"
-    )
-}
-
 /// How many rows of which tables are in quarantine.
-pub(super) async fn quarantined(client: &Client, schema: &str) -> TransferResult<Vec<(String, i64)>> {
+pub(super) async fn quarantined(client: &Client, schema: &str) -> TransferResult<Vec<(String, u64)>> {
     if !exist(client).await? {
         return Ok(vec![]);
     }
@@ -264,7 +265,11 @@ pub(super) async fn quarantined(client: &Client, schema: &str) -> TransferResult
         .query(sql, &[&schema])
         .await
         .map_err(|error| transfer_error(&error))?;
-    Ok(rows.iter().map(|row| (row.get(0), row.get(1))).collect())
+    let counts = rows.iter().map(|row| {
+        let count = u64::try_from(row.get::<_, i64>(1)).unwrap_or(0);
+        (row.get(0), count)
+    });
+    Ok(counts.collect())
 }
 
 /// Whether routing notes here which rows it has planted.

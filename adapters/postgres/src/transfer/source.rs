@@ -6,7 +6,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use bytes::{Buf, BytesMut};
 use cutover_domain::transfer::blanks::Blanks;
-use cutover_domain::transfer::catalog::{Catalog, Identity, Other, OtherKind, PgKind, Storage, Table};
+use cutover_domain::transfer::catalog::{Catalog, Identity, Other, PgKind, Storage, Table};
 use cutover_domain::transfer::convert::decode;
 use cutover_domain::transfer::name::{quoted, quoted_list};
 use cutover_domain::transfer::outcome::Reject;
@@ -14,6 +14,7 @@ use cutover_domain::transfer::rendering::Rendering;
 use cutover_domain::transfer::rows::RowBatch;
 use cutover_domain::transfer::survey::Oddities;
 use cutover_domain::transfer::value::Value;
+use cutover_domain::transfer::words::counted;
 use cutover_ports::transfer::{Batches, Range, Scan, TransferError, TransferResult, TransferSource};
 use futures_util::StreamExt;
 use tokio::sync::{Mutex, mpsc};
@@ -181,22 +182,14 @@ impl TransferSource for PgSource {
                 }
             }
         }
-        let lost = own_tables::quarantined(&keeper, &self.schema).await?;
-        let lost = lost
-            .into_iter()
-            .filter(|(name, _)| catalog.tables.iter().all(|table| table.name != *name))
-            .map(|(name, rows)| Other {
-                kind: OtherKind::Quarantine,
-                name,
-                sql: String::new(),
-                why: Some(if rows == 1 {
-                    "1 row is".to_owned()
-                } else {
-                    format!("{rows} rows are")
-                }),
-            });
-        let lost: Vec<Other> = lost.collect();
-        catalog.others.extend(lost);
+        let Catalog { tables, others, .. } = &mut catalog;
+        for (name, rows) in own_tables::quarantined(&keeper, &self.schema).await? {
+            if tables.iter().all(|table| table.name != name) {
+                let are = if rows == 1 { "is" } else { "are" };
+                let told = format!("{} {are}", counted(rows, "row"));
+                others.push(Other::in_quarantine(name, told));
+            }
+        }
         Ok(catalog)
     }
 

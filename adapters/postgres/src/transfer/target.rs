@@ -366,12 +366,8 @@ impl CopySession for PgSession {
         statements.extend(self.drop_tables(&dropped));
         // Of a table that is made there may be notes although it was not there: somebody has dropped it.
         let made = plan.tables.iter().filter(|table| table.created);
-        let forgotten = dropped
-            .into_iter()
-            .chain(made.map(|table| table.target.as_str()))
-            .flat_map(|table| own_tables::forget_made(&self.schema, table));
-        statements.extend(forgotten);
-        statements.push(own_tables::forget_origin(&self.schema));
+        let forgotten = dropped.into_iter().chain(made.map(|table| table.target.as_str()));
+        statements.extend(own_tables::forget_made(&self.schema, forgotten));
         statements.extend(schema.tables.iter().cloned());
         statements.extend(self.additions(plan));
         let existing = existing(plan);
@@ -492,11 +488,7 @@ impl CopySession for PgSession {
         let created = plan.tables.iter().filter(|table| table.created);
         let created: Vec<&str> = created.map(|table| table.target.as_str()).collect();
         statements.extend(self.drop_tables(&created));
-        let forgotten = created
-            .iter()
-            .flat_map(|table| own_tables::forget_made(&self.schema, table));
-        statements.extend(forgotten);
-        statements.push(own_tables::forget_origin(&self.schema));
+        statements.extend(own_tables::forget_made(&self.schema, created.into_iter()));
         for table in existing(plan) {
             let name = self.table(&table.target);
             for column in table.columns.iter().filter(|column| column.added) {

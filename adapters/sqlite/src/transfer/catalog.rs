@@ -8,8 +8,11 @@ use cutover_domain::transfer::catalog::{
 };
 use cutover_domain::transfer::ddl::{self, TableDdl};
 use cutover_domain::transfer::name::{quoted, quoted_list};
+use cutover_domain::transfer::words::counted;
 use rusqlite::types::ValueRef;
 use rusqlite::{Connection, Row};
+
+use super::own_tables;
 
 /// The prefix of Cutover's own tables in a SQLite file.
 pub const OWN_PREFIX: &str = "_cutover_";
@@ -18,19 +21,11 @@ pub const OWN_PREFIX: &str = "_cutover_";
 pub fn read(connection: &Connection) -> rusqlite::Result<Catalog> {
     let mut tables = Vec::new();
     let mut others = schema_objects(connection)?;
-    others.extend(
-        super::own_tables::quarantined(connection)?
-            .into_iter()
-            .map(|(name, rows)| Other {
-                kind: OtherKind::Quarantine,
-                name,
-                sql: String::new(),
-                why: Some(format!(
-                    "{} that this file could not take, in its _cutover_quarantine",
-                    cutover_domain::transfer::words::counted(rows, "row")
-                )),
-            }),
-    );
+    for (name, rows) in own_tables::quarantined(connection)? {
+        let rows = counted(rows, "row");
+        let told = format!("{rows} that this file could not take, in its _cutover_quarantine");
+        others.push(Other::in_quarantine(name, told));
+    }
     let sequences = sequences(connection)?;
     let (shadows, listed): (Vec<_>, Vec<_>) = listed_tables(connection)?
         .into_iter()

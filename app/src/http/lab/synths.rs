@@ -12,7 +12,7 @@ use cutover_domain::lab::synth::{
 use cutover_domain::lab::synth_filter::SynthSearch;
 use cutover_domain::lab::synth_outcome::Observables;
 use cutover_domain::stored::TextEnum as _;
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use percent_encoding::{AsciiSet, utf8_percent_encode};
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 use utoipa::ToSchema;
@@ -24,6 +24,7 @@ use super::stored::{Document, Time};
 use crate::http::App;
 use crate::http::error::{Failure, HttpError};
 use crate::http::json::Json;
+use crate::http::paths::ESCAPED;
 use crate::http::request::{BodyAfterAll, Fields, Key, Length, Mistakes, Parameters};
 use crate::usecase::UseCaseError;
 use crate::usecase::lab::synths::Synths;
@@ -387,30 +388,12 @@ async fn detail(State(app): State<App>, Key(id): Key) -> Result<Json<SynthDetail
 }
 
 /// What the original's framework escapes in a link that it leads to. What is escaped already stays as it is.
-const ESCAPED_IN_LINK: &AsciiSet = &NON_ALPHANUMERIC
-    .remove(b'_')
-    .remove(b'.')
-    .remove(b'-')
-    .remove(b'~')
-    .remove(b':')
-    .remove(b'/')
+const ESCAPED_IN_LINK: &AsciiSet = &ESCAPED
     .remove(b'%')
     .remove(b'#')
     .remove(b'?')
-    .remove(b'=')
-    .remove(b'@')
     .remove(b'[')
-    .remove(b']')
-    .remove(b'!')
-    .remove(b'$')
-    .remove(b'&')
-    .remove(b'\'')
-    .remove(b'(')
-    .remove(b')')
-    .remove(b'*')
-    .remove(b'+')
-    .remove(b',')
-    .remove(b';');
+    .remove(b']');
 
 /// A synth's picture: its avatar, or else where its photo is.
 #[utoipa::path(
