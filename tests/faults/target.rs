@@ -11,7 +11,9 @@ use cutover_domain::time::LegacyZone;
 use cutover_domain::transfer::convert::Converter;
 use cutover_domain::transfer::plan::{Scope, plan};
 use cutover_domain::transfer::schema::Schema;
-use cutover_ports::transfer::{Care, Position, RunStart, Scan, TableLoader, TransferError, TransferSource};
+use cutover_ports::transfer::{
+    Care, LoadPart, Position, RunStart, Scan, TableLoader, TransferError, TransferSource,
+};
 use cutover_tests::bouncer::Bouncer;
 use cutover_tests::postgres::{TestDatabase, TestServer, TestServerOptions};
 use cutover_tests::rusqlite::Connection;
@@ -478,11 +480,19 @@ async fn a_run_that_has_lost_its_lock_doubles_no_row() {
     let drop_lock = "SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory' AND database = (SELECT oid FROM pg_database WHERE datname = current_database())";
     client.batch_execute(drop_lock).await.unwrap();
     let second = to.open(false).await.unwrap();
+    let part = LoadPart {
+        number: 0,
+        is_whole: true,
+        bytes: 0,
+    };
     let mut one = first
-        .load(table, 0, converter.clone(), &[], Care::None)
+        .load(table, part, converter.clone(), &[], Care::None)
         .await
         .unwrap();
-    let mut other = second.load(table, 0, converter, &[], Care::None).await.unwrap();
+    let mut other = second
+        .load(table, part, converter, &[], Care::None)
+        .await
+        .unwrap();
     load(from.as_ref(), &scan, one.as_mut()).await;
     load(from.as_ref(), &scan, other.as_mut()).await;
     assert_eq!(one.finish().await.unwrap().written, 99);

@@ -534,6 +534,38 @@ async fn rows_in_the_target_are_never_touched_unasked() {
     ));
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_large_new_table_is_written_as_seen_by_all() {
+    let file = TestFile::empty();
+    let sql = "CREATE TABLE large (id INTEGER PRIMARY KEY, t TEXT);
+               WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 60000)
+               INSERT INTO large SELECT i, hex(randomblob(60)) FROM n;
+               CREATE TABLE small (id INTEGER PRIMARY KEY, t TEXT);
+               INSERT INTO small SELECT * FROM large LIMIT 1000";
+    rusqlite::Connection::open(file.path())
+        .unwrap()
+        .execute_batch(sql)
+        .unwrap();
+    let database = TestDatabase::create().await;
+    let client = database.connect().await;
+    let (from, to) = (sqlite(&file.path()), postgres(&database.url()));
+    assert!(run(&from, &to, &options(OnReject::Fail)).await.unwrap().ok());
+    for (table, frozen) in [("large", true), ("small", false)] {
+        let sql = format!("SELECT id, t FROM {table} ORDER BY id");
+        let there: Vec<Vec<Value>> = client
+            .query(&sql, &[])
+            .await
+            .unwrap()
+            .iter()
+            .map(|row| vec![Value::Integer(row.get(0)), Value::Text(row.get(1))])
+            .collect();
+        assert!(there == stored(&file.path(), &sql), "{table}");
+        let pages = "SELECT relpages > 0 AND relallvisible = relpages FROM pg_class WHERE relname = $1";
+        let all_visible: bool = client.query_one(pages, &[&table]).await.unwrap().get(0);
+        assert_eq!(all_visible, frozen, "{table}");
+    }
+}
+
 /// Not a test of its own: a process that copies, to be killed. The parent gives source and target in the environment.
 #[tokio::test(flavor = "multi_thread")]
 async fn child_that_copies() {

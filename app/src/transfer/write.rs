@@ -11,7 +11,7 @@ use cutover_domain::transfer::plan::{Plan, TablePlan};
 use cutover_domain::transfer::schema::{Schema, Stage, Step, Weakened};
 use cutover_domain::transfer::survey::{RejectedRow, TableSurvey};
 use cutover_ports::transfer::{
-    Care, CopySession, Range, TableProgress, TransferError, TransferResult, TransferSource,
+    Care, CopySession, LoadPart, Range, TableProgress, TransferError, TransferResult, TransferSource,
 };
 use futures_util::future::{BoxFuture, FutureExt, TryFutureExt};
 use tokio::sync::mpsc;
@@ -166,7 +166,7 @@ impl Writer<'_> {
     ) -> TransferResult<TableLoad> {
         let mut done = 0;
         for unit in units {
-            let progress = self.session.progress(&table.target, unit.part).await?;
+            let progress = self.session.progress(&table.target, unit.part.number).await?;
             done += progress.position.rows;
         }
         let rows = Some(survey.rows);
@@ -311,7 +311,7 @@ struct Index {
 impl Task {
     fn weight(&self) -> u64 {
         match self {
-            Self::Load(unit) => unit.bytes,
+            Self::Load(unit) => unit.part.bytes,
             Self::Index(index) => index.weight,
         }
     }
@@ -432,9 +432,8 @@ impl Pending {
 #[derive(Clone)]
 pub(super) struct Unit {
     table: usize,
-    part: u32,
+    part: LoadPart,
     range: Range,
-    bytes: u64,
 }
 
 impl From<TableProgress> for Loaded {
@@ -468,7 +467,7 @@ impl TableLoad {
     ) -> TransferResult<Loaded> {
         let mut care = Care::None;
         loop {
-            let at = session.progress(&self.table.target, unit.part).await?;
+            let at = session.progress(&self.table.target, unit.part.number).await?;
             if at.done {
                 return Ok(Loaded::from(at));
             }
@@ -528,31 +527,38 @@ pub(super) fn units(table: usize, plan: &TablePlan, survey: &TableSurvey) -> Vec
     let mut units = Vec::new();
     let mut unit = Unit {
         table,
-        part: 0,
+        part: LoadPart {
+            number: 0,
+            is_whole: false,
+            bytes: 0,
+        },
         range: Range::default(),
-        bytes: 0,
     };
     let divided = plan.created && plan.unproven_keys.is_empty() && plan.engine == Engine::Postgres;
     let marks = if divided { survey.marks.as_slice() } else { &[] };
     for (at, mark) in marks.iter().enumerate() {
-        unit.bytes += mark.bytes;
-        if unit.bytes >= PART_BYTES && at + 1 < marks.len() {
+        unit.part.bytes += mark.bytes;
+        if unit.part.bytes >= PART_BYTES && at + 1 < marks.len() {
             unit.range.up_to = Some(mark.rowid);
             let next = Unit {
                 table,
-                part: unit.part + 1,
+                part: LoadPart {
+                    number: unit.part.number + 1,
+                    bytes: 0,
+                    ..unit.part
+                },
                 range: Range {
                     after: Some(mark.rowid),
                     up_to: None,
                 },
-                bytes: 0,
             };
             units.push(std::mem::replace(&mut unit, next));
         }
     }
     if marks.is_empty() {
-        unit.bytes = survey.bytes;
+        unit.part.bytes = survey.bytes;
     }
+    unit.part.is_whole = plan.created && units.is_empty();
     units.push(unit);
     units
 }

@@ -8,7 +8,7 @@ pub mod verify;
 pub use error::{TransferError, TransferResult};
 pub use source::{Batches, Position, Range, Scan, TransferSource};
 pub use target::{
-    Care, CopySession, LedgerEntry, QuarantinedRow, RunStart, TableLoader, TableProgress, TransferTarget,
-    UnfinishedRun,
+    Care, CopySession, LedgerEntry, LoadPart, QuarantinedRow, RunStart, TableLoader, TableProgress,
+    TransferTarget, UnfinishedRun,
 };
 pub use verify::{OwnNotes, Part, QuarantinedValues, RenderedColumn, RowScan, ScanColumn, VerifySide};

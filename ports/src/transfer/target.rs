@@ -55,7 +55,7 @@ pub trait CopySession: Send + Sync {
     async fn load(
         &self,
         plan: &TablePlan,
-        part: u32,
+        part: LoadPart,
         converter: Converter,
         duplicates: &[u64],
         care: Care,
@@ -94,6 +94,17 @@ pub trait TableLoader: Send {
     fn refused(&mut self) -> Vec<RejectedRow> {
         Vec::new()
     }
+}
+
+/// A part of a table that is loaded by itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LoadPart {
+    /// Its number, from 0.
+    pub number: u32,
+    /// Whether it is the whole of a table that the copy has made: nobody else has rows in it.
+    pub is_whole: bool,
+    /// About so many bytes of values.
+    pub bytes: u64,
 }
 
 /// How a load meets rows that the target refuses although they were judged to fit it.

@@ -12,7 +12,7 @@ use cutover_domain::transfer::rows::{Row, RowBatch};
 use cutover_domain::transfer::survey::{RejectedRow, RowJudge, rejected_row};
 use cutover_domain::transfer::value::Value;
 use cutover_ports::transfer::{
-    Care, Position, QuarantinedRow, TableLoader, TableProgress, TransferError, TransferResult,
+    Care, LoadPart, Position, QuarantinedRow, TableLoader, TableProgress, TransferError, TransferResult,
 };
 use futures_util::SinkExt;
 use tokio_postgres::CopyInSink;
@@ -25,6 +25,10 @@ use super::own_tables;
 const CHUNK_BYTES: usize = 64 * 1024;
 /// Committed at once.
 const COMMIT_BYTES: u64 = 32 * 1024 * 1024;
+/// Committed at once if it is written frozen.
+const FROZEN_BYTES: u64 = 128 * 1024 * 1024;
+/// A table of less is not worth being emptied first.
+const FROZEN_FROM: u64 = 4 * 1024 * 1024;
 /// Refused rows kept until the next commit.
 const QUARANTINE_BYTES: usize = 8 * 1024 * 1024;
 /// Before the first row: a signature, no flags, no extension.
@@ -37,6 +41,8 @@ struct OpenCopy {
     sink: Pin<Box<CopyInSink<Bytes>>>,
     chunk: Vec<u8>,
     bytes: u64,
+    /// It is time to commit when it has so many.
+    full: u64,
 }
 
 /// Loads a part of a table.
@@ -62,7 +68,7 @@ pub(super) struct Into {
     pub(super) worker: Worker,
     pub(super) bracket: Bracket,
     pub(super) schema: String,
-    pub(super) part: u32,
+    pub(super) part: LoadPart,
     pub(super) care: Care,
 }
 
@@ -75,7 +81,7 @@ impl PgLoader {
         duplicates: &[u64],
     ) -> TransferResult<Self> {
         let progress =
-            own_tables::progress(into.worker.client(), &into.schema, &plan.target, into.part).await?;
+            own_tables::progress(into.worker.client(), &into.schema, &plan.target, into.part.number).await?;
         Ok(Self {
             into,
             judge,
@@ -91,11 +97,19 @@ impl PgLoader {
     }
 
     async fn begin(&mut self) -> TransferResult<OpenCopy> {
-        run(self.into.worker.client(), self.into.bracket.begin).await?;
+        let table = format!("{}.{}", quoted(&self.into.schema), quoted(&self.plan.target));
+        let begin = self.into.bracket.begin;
+        // Rows that nobody can see before they are committed need not be looked at again by whoever reads them next, to note that they are. The
+        // server knows that of a table that was emptied in the same transaction.
+        let is_frozen = self.is_alone();
+        let (begin, frozen) = if is_frozen {
+            (format!("{begin}; TRUNCATE {table}"), ", FREEZE")
+        } else {
+            (begin.to_owned(), "")
+        };
+        run(self.into.worker.client(), &begin).await?;
         let copy = format!(
-            "COPY {}.{} ({}) FROM STDIN (FORMAT binary)",
-            quoted(&self.into.schema),
-            quoted(&self.plan.target),
+            "COPY {table} ({}) FROM STDIN (FORMAT binary{frozen})",
             quoted_list(self.plan.target_columns())
         );
         let sink = self
@@ -111,7 +125,15 @@ impl PgLoader {
             sink: Box::pin(sink),
             chunk,
             bytes: 0,
+            full: if is_frozen { FROZEN_BYTES } else { COMMIT_BYTES },
         })
+    }
+
+    /// Whether the table is the copy's own, large, and empty.
+    fn is_alone(&self) -> bool {
+        let part = self.into.part;
+        let is_new = self.progress == TableProgress::default() && self.committed == Position::default();
+        part.is_whole && part.bytes >= FROZEN_FROM && is_new && self.into.care == Care::None
     }
 
     fn add(&mut self, batch: &RowBatch, row: Row<'_>, chunk: &mut Vec<u8>) {
@@ -155,7 +177,7 @@ impl PgLoader {
             into.worker.client(),
             &into.schema,
             &self.plan,
-            into.part,
+            into.part.number,
             &self.quarantine,
         )
         .await?;
@@ -166,7 +188,7 @@ impl PgLoader {
             into.worker.client(),
             &into.schema,
             &self.plan.target,
-            into.part,
+            into.part.number,
             self.committed,
             progress,
         )
@@ -187,7 +209,7 @@ impl PgLoader {
                 open.send().await?;
             }
         }
-        if open.bytes >= COMMIT_BYTES || self.quarantine_bytes >= QUARANTINE_BYTES {
+        if open.bytes >= open.full || self.quarantine_bytes >= QUARANTINE_BYTES {
             return self.commit(open).await;
         }
         self.open = Some(open);

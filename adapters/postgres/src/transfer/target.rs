@@ -12,8 +12,8 @@ use cutover_domain::transfer::plan::{ColumnPlan, Plan, TablePlan};
 use cutover_domain::transfer::schema::{Schema, Step, Weakened};
 use cutover_domain::transfer::survey::RowJudge;
 use cutover_ports::transfer::{
-    Care, CopySession, LedgerEntry, RunStart, TableLoader, TableProgress, TransferError, TransferResult,
-    TransferTarget, UnfinishedRun,
+    Care, CopySession, LedgerEntry, LoadPart, RunStart, TableLoader, TableProgress, TransferError,
+    TransferResult, TransferTarget, UnfinishedRun,
 };
 use tokio_postgres::Client;
 
@@ -403,7 +403,7 @@ impl CopySession for PgSession {
     async fn load(
         &self,
         plan: &TablePlan,
-        part: u32,
+        part: LoadPart,
         converter: Converter,
         duplicates: &[u64],
         care: Care,

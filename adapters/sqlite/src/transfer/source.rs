@@ -15,13 +15,16 @@ use cutover_ports::transfer::{
 };
 use rusqlite::Connection;
 use rusqlite::types::ValueRef;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 
 use super::open::{Reader, SourceFile};
 use super::{catalog, collations, own_tables};
 
 /// Batches read ahead: enough to keep reader and writer busy, few enough to stay small.
 const BATCHES_AHEAD: usize = 4;
+/// What Linux calls the nice value: about a tenth of what others get that want the same processor.
+#[cfg(target_os = "linux")]
+const BEHIND: i32 = 10;
 /// How long a scan waits for a connection that another one uses.
 const POOL_PATIENCE: Duration = Duration::from_mins(10);
 
@@ -54,14 +57,7 @@ impl SqliteSource {
         work: impl FnOnce(&Connection) -> T + Send + 'static,
     ) -> tokio::task::JoinHandle<Option<T>> {
         let pool = Arc::clone(&self.pool);
-        tokio::task::spawn_blocking(move || {
-            let connection = pool.take()?;
-            let result = work(&connection);
-            pool.put(connection);
-            // Whoever learns of the end may be the last one, and leaves no connection open.
-            drop(pool);
-            Some(result)
-        })
+        tokio::task::spawn_blocking(move || with_connection(pool, work))
     }
 
     async fn run<T: Send + 'static>(
@@ -71,6 +67,35 @@ impl SqliteSource {
         let result = self.spawn(work).await.ok().flatten().ok_or_else(stopped)?;
         result.map_err(|error| self.file.error(&error))
     }
+
+    /// As [`Self::run`], by a thread that makes way for all others, where a thread can.
+    async fn run_behind<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
+    ) -> TransferResult<T> {
+        let pool = Arc::clone(&self.pool);
+        let (sender, receiver) = oneshot::channel();
+        let behind = move || {
+            #[cfg(target_os = "linux")]
+            rustix::process::setpriority_process(None, BEHIND).unwrap_or_default();
+            // Nobody waits any more after an error elsewhere.
+            drop(sender.send(with_connection(pool, work)));
+        };
+        let thread = std::thread::Builder::new().name("check".to_owned()).spawn(behind);
+        thread.map_err(|error| TransferError::Failed(format!("cannot start a thread: {error}")))?;
+        let result = receiver.await.ok().flatten().ok_or_else(stopped)?;
+        result.map_err(|error| self.file.error(&error))
+    }
+}
+
+/// Does `work` with one of the connections as soon as one is free.
+fn with_connection<T>(pool: Arc<Pool>, work: impl FnOnce(&Connection) -> T) -> Option<T> {
+    let connection = pool.take()?;
+    let result = work(&connection);
+    pool.put(connection);
+    // Whoever learns of the end may be the last one, and leaves no connection open.
+    drop(pool);
+    Some(result)
 }
 
 /// The connections that nobody uses.
@@ -125,7 +150,7 @@ impl TransferSource for SqliteSource {
     }
 
     async fn check(&self) -> TransferResult<()> {
-        let damage = self.run(damage).await?;
+        let damage = self.run_behind(damage).await?;
         for line in &damage.indexes {
             tracing::warn!(
                 "{}: {line}; rows are read from the tables, where they all are, and the index is made anew in the target",

@@ -19,7 +19,7 @@ use cutover_domain::transfer::schema::{Schema, Step, Weakened};
 use cutover_domain::transfer::survey::{RejectedRow, RowJudge, rejected_row};
 use cutover_domain::transfer::value::Value;
 use cutover_ports::transfer::{
-    Care, CopySession, LedgerEntry, Position, RunStart, TableLoader, TableProgress, TransferError,
+    Care, CopySession, LedgerEntry, LoadPart, Position, RunStart, TableLoader, TableProgress, TransferError,
     TransferResult, TransferTarget, UnfinishedRun,
 };
 use rusqlite::config::DbConfig;
@@ -534,12 +534,12 @@ impl CopySession for SqliteSession {
     async fn load(
         &self,
         plan: &TablePlan,
-        part: u32,
+        part: LoadPart,
         converter: Converter,
         duplicates: &[u64],
         care: Care,
     ) -> TransferResult<Box<dyn TableLoader>> {
-        let progress = self.progress(&plan.target, part).await?;
+        let progress = self.progress(&plan.target, part.number).await?;
         let table = plan.target.clone();
         let is_rtree = self.run(move |connection| is_rtree(connection, &table)).await?;
         let insert = insert(plan, |_| false);
