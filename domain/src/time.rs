@@ -1,5 +1,6 @@
 //! Instants: UTC, whole microseconds, the one time type of the domain.
 
+use std::collections::HashMap;
 use std::fmt;
 
 use jiff::civil;
@@ -34,6 +35,29 @@ impl LegacyZone {
     /// The zone's rules, for readers of times other than [`Timestamp::parse`].
     pub(crate) fn zone(&self) -> &TimeZone {
         &self.0
+    }
+}
+
+/// The zone of each table's times without one, whichever file it is in.
+#[derive(Debug, Clone)]
+pub struct LegacyZones {
+    of_tables: HashMap<&'static str, LegacyZone>,
+    others: LegacyZone,
+}
+
+impl LegacyZones {
+    /// The zones of tables, by their names in small letters, and that of all others.
+    pub fn new(of_tables: impl IntoIterator<Item = (&'static str, LegacyZone)>, others: LegacyZone) -> Self {
+        Self {
+            of_tables: of_tables.into_iter().collect(),
+            others,
+        }
+    }
+
+    /// The zone of a table, however its name is capitalised.
+    pub fn of(&self, table: &str) -> LegacyZone {
+        let zone = self.of_tables.get(table.to_ascii_lowercase().as_str());
+        zone.unwrap_or(&self.others).clone()
     }
 }
 

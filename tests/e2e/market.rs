@@ -175,6 +175,31 @@ async fn the_real_file_is_served_copied_verified_and_served_from_postgres() {
 }
 
 #[tokio::test]
+async fn times_without_a_zone_are_meant_in_the_tables_own_whatever_the_file_is_called() {
+    let place = Place::new();
+    spy_file(&place.path("spy.db"));
+    let database = TestDatabase::create().await;
+    let url = database.url();
+    let zone = [("CUTOVER_MARKET_LEGACY_TIMEZONE", "America/Chicago")];
+    let run = async |arguments: &[&str]| place.run_in(arguments.iter().copied(), &zone).await.with(0);
+    run(&["migrate", "up", "--postgres", &url, "--on", "postgres"]).await;
+    run(&["copy", "spy.db", &url]).await;
+    run(&["verify", "spy.db", &url]).await;
+    let client = database.connect().await;
+    let sql = "SELECT (created_at AT TIME ZONE 'UTC')::text FROM daily_predictions WHERE id = 2";
+    let there: String = client.query_one(sql, &[]).await.unwrap().get(0);
+    assert_eq!(there, "2025-08-11 22:07:51");
+    run(&["copy", &url, "back.db"]).await;
+    let sql = "SELECT created_at FROM daily_predictions WHERE id = 2";
+    assert_eq!(
+        world::sqlite_rows(&place.path("back.db"), sql),
+        ["2025-08-11 17:07:51"]
+    );
+    let told = place.run(["verify", &url, "back.db"]).await.with(1).stdout;
+    assert!(told.contains("created_at"), "in UTC they are other times: {told}");
+}
+
+#[tokio::test]
 async fn a_write_that_an_old_file_cannot_keep_is_refused_with_what_mends_it() {
     let place = Place::new();
     place.write("cutover.toml", QUIET);

@@ -10,7 +10,7 @@ use cutover::transfer::copy::{CopyOptions, CopyReport, Extent, OnReject, copy};
 use cutover::transfer::progress::Silent;
 use cutover::wiring;
 use cutover::wiring::transfer::Access;
-use cutover_domain::time::LegacyZone;
+use cutover_domain::time::{LegacyZone, LegacyZones};
 use cutover_domain::transfer::outcome::Normalised;
 use cutover_domain::transfer::plan::{Scope, Wishes};
 use cutover_ports::transfer::{TransferError, TransferResult};
@@ -34,7 +34,7 @@ fn options(on_reject: OnReject) -> CopyOptions {
     CopyOptions {
         on_reject,
         replace: false,
-        zone: LegacyZone::utc(),
+        zones: LegacyZones::new([], LegacyZone::utc()),
         seeds: wiring::transfer::seeds(),
         scope: Scope::default(),
         wishes: Wishes::default(),

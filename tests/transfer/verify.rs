@@ -23,7 +23,7 @@ use cutover::cli;
 use cutover::exit::Exit;
 use cutover::transfer::progress::Silent;
 use cutover::transfer::verify::{VerifyOptions, VerifyReport, verify};
-use cutover_domain::time::LegacyZone;
+use cutover_domain::time::{LegacyZone, LegacyZones};
 use cutover_domain::transfer::difference::{Counts, RowReport, TableReport};
 use cutover_ports::transfer::{TransferError, TransferResult, VerifySide};
 use cutover_postgres::PgServer;
@@ -40,7 +40,7 @@ fn options() -> VerifyOptions {
         tables: vec![],
         exclude: vec![],
         rows_named: 100,
-        zone: LegacyZone::utc(),
+        zones: LegacyZones::new([], LegacyZone::utc()),
         jobs: 2,
     }
 }
@@ -502,7 +502,7 @@ async fn rows_of_the_lab_are_told_apart_by_their_natural_keys() {
           ('e1', 's1', 'A', '2026-01-01T15:00:00Z', '[{"text": "oi 😀"}]')"#;
     client.batch_execute(sql).await.unwrap();
     let local = VerifyOptions {
-        zone: LegacyZone::named("America/Sao_Paulo").unwrap(),
+        zones: LegacyZones::new([], LegacyZone::named("America/Sao_Paulo").unwrap()),
         ..options()
     };
     let report = compare(&file(&made.path()).await, &database(&there).await, &local)

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use cutover::transfer::verify::VerifyOptions;
-use cutover_domain::time::{LegacyZone, Timestamp};
+use cutover_domain::time::{LegacyZone, LegacyZones, Timestamp};
 use cutover_tests::postgres::TestDatabase;
 use cutover_tests::store::TestFile;
 use rusqlite::types::Value;
@@ -494,7 +494,7 @@ impl Copies {
             tables: vec![],
             exclude: vec![],
             rows_named: 100,
-            zone: LegacyZone::named(self.zone).unwrap(),
+            zones: LegacyZones::new([], LegacyZone::named(self.zone).unwrap()),
             jobs: 2,
         }
     }

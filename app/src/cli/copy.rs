@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use clap::Args;
+use cutover_domain::time::LegacyZones;
 use cutover_domain::transfer::outcome::Normalised;
 use cutover_domain::transfer::plan::{Scope, Wishes};
 use cutover_domain::transfer::wish::TypeWish;
@@ -93,7 +94,7 @@ pub(super) struct CopyArgs {
 pub(super) async fn run(args: &CopyArgs, config: &Config) -> Result<Exit, CliError> {
     let mut report: Option<CopyReport> = None;
     for places in places(args.source.as_deref(), args.target.as_deref(), config)? {
-        let one = copy_one(args, places).await?;
+        let one = copy_one(args, places, config.legacy_zones()).await?;
         report = Some(match report {
             Some(before) => together(before, one),
             None => one,
@@ -166,7 +167,11 @@ fn together(mut report: CopyReport, other: CopyReport) -> CopyReport {
     report
 }
 
-async fn copy_one(args: &CopyArgs, Places { from, to, zone }: Places) -> Result<CopyReport, CliError> {
+async fn copy_one(
+    args: &CopyArgs,
+    Places { from, to }: Places,
+    zones: LegacyZones,
+) -> Result<CopyReport, CliError> {
     if from == to {
         return Err(CliError::new(
             Exit::Usage,
@@ -188,7 +193,7 @@ async fn copy_one(args: &CopyArgs, Places { from, to, zone }: Places) -> Result<
     let options = CopyOptions {
         on_reject: args.on_reject,
         replace: args.replace,
-        zone,
+        zones,
         seeds: wiring::transfer::seeds(),
         scope: Scope {
             tables: args.tables.clone(),

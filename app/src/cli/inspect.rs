@@ -6,7 +6,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use clap::Args;
-use cutover_domain::transfer::convert::Converter;
 use cutover_domain::transfer::plan::{Scope, Wishes};
 use cutover_domain::transfer::wish::TypeWish;
 use cutover_domain::transfer::words::counted;
@@ -15,7 +14,7 @@ use serde_json::{Map, Value, json};
 
 use super::copy::wanted_types;
 use super::output::Output;
-use super::places::{configured_files, database, zone_of};
+use super::places::{configured_files, database};
 use crate::config::{Config, DatabaseUrl};
 use crate::exit::{CliError, Exit};
 use crate::transfer::inspect::{InspectedColumn, InspectedTable, Inspection, inspect};
@@ -93,10 +92,7 @@ pub(super) async fn run(args: &InspectArgs, config: &Config) -> Result<Exit, Cli
             types: wanted_types(&args.types, args.types_file.as_deref())?,
             ..Wishes::default()
         },
-        converter: Converter {
-            zone: zone_of(&[&url], config)?,
-            proven: false,
-        },
+        zones: config.legacy_zones(),
     };
     let inspection = inspect(&source, &scope, &question, &progress).await?;
     let wrong = inspection.damage.is_some() || inspection.tables.iter().any(|table| table.rejected > 0);

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use clap::Args;
+use cutover_domain::time::LegacyZones;
 use cutover_domain::transfer::canonical::Shown;
 use cutover_domain::transfer::difference::{RowReport, TableReport};
 use cutover_domain::transfer::words::counted;
@@ -73,7 +74,7 @@ impl Verified {
         let mut headings = Vec::new();
         let mut only_in_target = Vec::new();
         for places in places(args.source.as_deref(), args.target.as_deref(), config)? {
-            let (heading, one) = verify_one(args, places).await?;
+            let (heading, one) = verify_one(args, places, config.legacy_zones()).await?;
             headings.push(heading);
             report.tables.extend(one.tables);
             only_in_target.push(one.only_in_target);
@@ -129,7 +130,8 @@ pub(super) async fn verify_configured(config: &Config) -> Result<serde_json::Val
 /// Compares two databases, and notes in the target what is equal.
 async fn verify_one(
     args: &VerifyArgs,
-    Places { from, to, zone }: Places,
+    Places { from, to }: Places,
+    zones: LegacyZones,
 ) -> Result<(String, VerifyReport), CliError> {
     let access = Access {
         busy_timeout: Duration::from_millis(args.busy_timeout),
@@ -141,7 +143,7 @@ async fn verify_one(
         tables: args.tables.clone(),
         exclude: args.exclude.clone(),
         rows_named: ROWS_NAMED,
-        zone,
+        zones,
         jobs: access.jobs,
     };
     let progress: Arc<dyn Progress> = if args.quiet {

@@ -13,7 +13,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use cutover_domain::time::LegacyZone;
+use cutover_domain::time::{LegacyZone, LegacyZones};
 use cutover_migrations::Context;
 use toml::Value;
 
@@ -307,26 +307,51 @@ impl Config {
 
     /// The contexts that are served, migrated and copied.
     pub fn contexts(&self) -> Vec<ContextConfig> {
+        let all = self.all_contexts().into_iter();
+        all.filter_map(|(enabled, context)| enabled.then_some(context))
+            .collect()
+    }
+
+    /// In which zone times without one are meant: in the tables of a context in its own, whichever file they are in, and else in the
+    /// lab's.
+    pub fn legacy_zones(&self) -> LegacyZones {
+        let contexts = self.all_contexts();
+        let of_context = |(_, context): &'_ (bool, ContextConfig)| {
+            let zone = context.legacy_zone.clone();
+            context
+                .tables()
+                .map(move |table| (table, zone.clone()))
+                .collect::<Vec<_>>()
+        };
+        LegacyZones::new(contexts.iter().flat_map(of_context), self.lab.legacy_zone.clone())
+    }
+
+    /// The contexts, each with whether it is enabled.
+    fn all_contexts(&self) -> [(bool, ContextConfig); 3] {
         let (lab, writer, market) = (&self.lab, &self.writer, &self.market);
-        let lab = lab.enabled.then(|| ContextConfig {
+        let of_lab = ContextConfig {
             schema: Context::LAB,
             sqlite_path: lab.sqlite_path.clone(),
             legacy_zone: lab.legacy_zone.clone(),
             repositories: lab.routing.repositories(),
-        });
-        let writer = writer.enabled.then(|| ContextConfig {
+        };
+        let of_writer = ContextConfig {
             schema: Context::WRITER,
             sqlite_path: writer.sqlite_path.clone(),
             legacy_zone: writer.legacy_zone.clone(),
             repositories: writer.routing.repositories(),
-        });
-        let market = market.enabled.then(|| ContextConfig {
+        };
+        let of_market = ContextConfig {
             schema: Context::MARKET,
             sqlite_path: market.sqlite_path.clone(),
             legacy_zone: market.legacy_zone.clone(),
             repositories: market.routing.repositories(),
-        });
-        [lab, writer, market].into_iter().flatten().collect()
+        };
+        [
+            (lab.enabled, of_lab),
+            (writer.enabled, of_writer),
+            (market.enabled, of_market),
+        ]
     }
 
     /// Whether any repository runs on `backend`.

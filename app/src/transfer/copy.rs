@@ -5,10 +5,9 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use cutover_domain::time::LegacyZone;
+use cutover_domain::time::LegacyZones;
 use cutover_domain::transfer::back;
 use cutover_domain::transfer::catalog::{Catalog, Engine, Generated, Storage, Table};
-use cutover_domain::transfer::convert::Converter;
 use cutover_domain::transfer::outcome::Normalised;
 use cutover_domain::transfer::plan::{NotCarried, Plan, Renamed, Scope, TablePlan, Wishes, plan};
 use cutover_domain::transfer::refusal::refusal;
@@ -55,8 +54,8 @@ pub struct CopyOptions {
     pub on_reject: OnReject,
     /// Whether rows in the way are deleted, and tables that an earlier copy has made are made anew.
     pub replace: bool,
-    /// The zone of times without one.
-    pub zone: LegacyZone,
+    /// In which zones times without one are meant.
+    pub zones: LegacyZones,
     /// Rows that a schema's migrations put in: a table, and the condition that tells such a row.
     pub seeds: Vec<(String, String)>,
     /// Which tables.
@@ -169,10 +168,6 @@ async fn attempt(
         options,
         progress,
         target: target.describe(),
-        converter: Converter {
-            zone: options.zone.clone(),
-            proven: false,
-        },
     };
     let mut plan =
         plan(&catalog, &ground.catalog, &ground.absent, &options.scope).map_err(TransferError::Usage)?;
@@ -185,7 +180,7 @@ async fn attempt(
     wishes.not_computed.extend(ground.not_computed.iter().cloned());
     let question = Question {
         wishes,
-        converter: job.converter.clone(),
+        zones: options.zones.clone(),
     };
     let surveyed = Notify::new();
     let survey = pin!(survey(
@@ -239,7 +234,7 @@ async fn attempt(
         plan: &plan,
         surveys: &surveys,
         schema: &schema,
-        converter: (options.extent != Extent::SchemaOnly).then_some(&job.converter),
+        zones: (options.extent != Extent::SchemaOnly).then_some(&options.zones),
         rehearsal: options.rehearsal,
         care: match options.on_reject {
             OnReject::Fail => Care::Naming,
@@ -351,7 +346,6 @@ struct Job<'a> {
     progress: Arc<dyn Progress>,
     /// For messages.
     target: String,
-    converter: Converter,
 }
 
 /// A check of the file waits for the survey of its values so long.

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use cutover_domain::time::LegacyZones;
 use cutover_domain::transfer::catalog::{Catalog, Engine};
 use cutover_domain::transfer::convert::Converter;
 use cutover_domain::transfer::plan::{Plan, TablePlan, Wishes};
@@ -20,8 +21,8 @@ pub const SCANS: usize = 2;
 pub struct Question {
     /// Which types instead of the proven ones.
     pub wishes: Wishes,
-    /// How values are converted where a type of the target rules.
-    pub converter: Converter,
+    /// In which zones times without one are meant.
+    pub zones: LegacyZones,
 }
 
 /// What a survey has found.
@@ -123,7 +124,10 @@ impl Look<'_> {
         let places: Vec<usize> = parts.iter().map(|(at, ..)| *at).collect();
         let found = spread(SCANS, parts, |(_, table, range, work)| {
             let source = Arc::clone(self.source);
-            let converter = self.question.converter.clone();
+            let converter = Converter {
+                zone: self.question.zones.of(&table.source.name),
+                proven: false,
+            };
             async move { look_at_part(source.as_ref(), &table, range, converter, work.as_ref()).await }
         })
         .await?;

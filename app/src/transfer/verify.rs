@@ -9,7 +9,7 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Instant;
 
-use cutover_domain::time::LegacyZone;
+use cutover_domain::time::LegacyZones;
 use cutover_domain::transfer::canonical::{Form, Nulls, Raw, Rendering};
 use cutover_domain::transfer::catalog::{Catalog, Column, Engine, Key, Storage, Table};
 use cutover_domain::transfer::difference::{Columns, Details, Matched, TableReport, describe};
@@ -43,8 +43,8 @@ pub struct VerifyOptions {
     pub exclude: Vec<String>,
     /// So many differing rows of a table are named, of each kind. All are counted.
     pub rows_named: usize,
-    /// The zone of times without one.
-    pub zone: LegacyZone,
+    /// In which zones times without one are meant.
+    pub zones: LegacyZones,
     /// So many tables, and parts of a table, are read at once.
     pub jobs: usize,
 }
@@ -706,7 +706,7 @@ impl<'a> Scans<'a> {
         RowShape {
             forms: side.forms.clone(),
             key: self.pair.key.clone(),
-            zone: self.pair.run.options.zone.clone(),
+            zone: self.pair.run.options.zones.of(&self.pair.source.table.name),
         }
     }
 

@@ -5,6 +5,7 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use cutover_domain::time::LegacyZones;
 use cutover_domain::transfer::catalog::Engine;
 use cutover_domain::transfer::convert::Converter;
 use cutover_domain::transfer::plan::{Plan, TablePlan};
@@ -36,8 +37,8 @@ pub(super) struct Writer<'a> {
     /// By table of the plan.
     pub(super) surveys: &'a [TableSurvey],
     pub(super) schema: &'a Schema,
-    /// None if the tables stay empty.
-    pub(super) converter: Option<&'a Converter>,
+    /// In which zones times without one are meant; none if the tables stay empty.
+    pub(super) zones: Option<&'a LegacyZones>,
     /// Whether it is all taken back in the end.
     pub(super) rehearsal: bool,
     /// How rows are met that the target refuses although they were judged to fit.
@@ -94,13 +95,13 @@ impl Writer<'_> {
         let mut loads = Vec::new();
         let (mut watched, mut free) = (Vec::new(), Vec::new());
         for (at, (plan, survey)) in self.plan.tables.iter().zip(self.surveys).enumerate() {
-            let Some(converter) = self.converter else {
+            let Some(zones) = self.zones else {
                 free.extend(waiting.expect(at, 0));
                 continue;
             };
             let units = units(at, plan, survey);
             free.extend(waiting.expect(at, units.len()));
-            loads.push(Arc::new(self.table_load(plan, survey, &units, converter).await?));
+            loads.push(Arc::new(self.table_load(plan, survey, &units, zones).await?));
             if plan.created { &mut free } else { &mut watched }.extend(units.into_iter().map(Task::Load));
         }
         let work = |task| self.task(&loads, build, task);
@@ -162,7 +163,7 @@ impl Writer<'_> {
         table: &TablePlan,
         survey: &TableSurvey,
         units: &[Unit],
-        converter: &Converter,
+        zones: &LegacyZones,
     ) -> TransferResult<TableLoad> {
         let mut done = 0;
         for unit in units {
@@ -176,7 +177,7 @@ impl Writer<'_> {
             converter: Converter {
                 // The survey has seen these very rows: they are looked at again only where some are refused.
                 proven: survey.rejected == 0,
-                ..converter.clone()
+                zone: zones.of(&table.source.name),
             },
             work: self.progress.begin(Phase::Load, &table.target, rows, done),
             care: self.care,
@@ -227,7 +228,7 @@ impl Writer<'_> {
     async fn analyze(&self, mut wholes: mpsc::UnboundedReceiver<usize>) -> TransferResult<()> {
         while let Some(at) = wholes.recv().await {
             let table = self.plan.tables.get(at);
-            let table = table.filter(|_| self.converter.is_some() && !self.rehearsal);
+            let table = table.filter(|_| self.zones.is_some() && !self.rehearsal);
             if let Some(table) = table {
                 self.session.analyze(&table.target).await?;
             }

@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use cutover_domain::time::{LegacyZone, Timestamp};
 use cutover_domain::transfer::back;
 use cutover_domain::transfer::catalog::{Catalog, ColumnKind, Origin, OriginObject, PgKind, Table};
 use cutover_domain::transfer::convert::Converter;
@@ -548,6 +549,7 @@ impl CopySession for SqliteSession {
             connection: Arc::clone(&self.connection),
             work: Some(Box::new(LoadWork {
                 insert,
+                zone: converter.zone.clone(),
                 judge: RowJudge::new(plan, converter),
                 without_zone: without_zone(plan),
                 plan: plan.clone(),
@@ -899,6 +901,8 @@ struct LoadWork {
     judge: RowJudge,
     /// The columns whose instants are written without a zone.
     without_zone: Vec<bool>,
+    /// The zone that they are meant in.
+    zone: LegacyZone,
     plan: TablePlan,
     duplicates: Vec<u64>,
     progress: TableProgress,
@@ -1131,7 +1135,7 @@ impl LoadWork {
         let texts: Vec<Option<Vec<u8>>> = row
             .values()
             .zip(&self.without_zone)
-            .map(|(value, without)| without.then(|| naive(value)).flatten())
+            .map(|(value, without)| without.then(|| naive(value, &self.zone)).flatten())
             .collect();
         let outcome = if batch.refused().iter().any(|refused| refused.row == row.at()) {
             self.write_stored(connection, batch, row)
@@ -1275,13 +1279,25 @@ fn without_zone(plan: &TablePlan) -> Vec<bool> {
     columns.collect()
 }
 
-/// `2025-08-11T14:40:04.000000+00:00` as SQLite's own clock writes it, `2025-08-11 14:40:04`; a fraction only if there is one.
-fn naive(value: Value<'_>) -> Option<Vec<u8>> {
+/// `2025-08-11T14:40:04.000000+00:00` as SQLite's own clock writes it in `zone`, `2025-08-11 14:40:04`; a fraction only if there is one.
+fn naive(value: Value<'_>, zone: &LegacyZone) -> Option<Vec<u8>> {
     let Value::Text(text) = value else { return None };
     let (day, rest) = text.strip_suffix(b"+00:00")?.split_at_checked(10)?;
     let (time, fraction) = rest.strip_prefix(b"T")?.split_at_checked(8)?;
     let fraction = fraction.strip_prefix(b".000000").unwrap_or(fraction);
-    Some([day, b" ", time, fraction].concat())
+    let in_utc = [day, b" ", time, fraction].concat();
+    if *zone == LegacyZone::utc() {
+        return Some(in_utc);
+    }
+    let at = Timestamp::parse(str::from_utf8(text).ok()?, zone).ok()?;
+    let mut local = at.to_naive(zone).into_bytes();
+    local.extend_from_slice(fraction);
+    let means = str::from_utf8(&local).ok()?;
+    // Of an hour that comes twice only one can be meant by a text without a zone.
+    if Timestamp::parse(means, zone) != Ok(at) {
+        return Some([in_utc.as_slice(), b"+00:00"].concat());
+    }
+    Some(local)
 }
 
 #[cfg(test)]
@@ -1290,6 +1306,42 @@ mod tests {
     use rusqlite::types::ValueRef;
 
     use super::*;
+
+    #[test]
+    fn a_time_without_a_zone_is_meant_in_the_zone_of_its_table() {
+        let (utc_zone, chicago) = (LegacyZone::utc(), LegacyZone::named("America/Chicago").unwrap());
+        for (instant, utc, local) in [
+            (
+                "2025-08-11T22:07:51.000000+00:00",
+                "2025-08-11 22:07:51",
+                "2025-08-11 17:07:51",
+            ),
+            (
+                "2025-08-11T22:07:51.500000+00:00",
+                "2025-08-11 22:07:51.500000",
+                "2025-08-11 17:07:51.500000",
+            ),
+            // The hour that comes twice: without a zone its first half is meant.
+            (
+                "2025-11-02T06:30:00.000000+00:00",
+                "2025-11-02 06:30:00",
+                "2025-11-02 01:30:00",
+            ),
+            (
+                "2025-11-02T07:30:00.000000+00:00",
+                "2025-11-02 07:30:00",
+                "2025-11-02 07:30:00+00:00",
+            ),
+        ] {
+            let written = |zone| {
+                naive(Value::Text(instant.as_bytes()), zone).map(|text| String::from_utf8(text).unwrap())
+            };
+            assert_eq!(written(&utc_zone).as_deref(), Some(utc));
+            assert_eq!(written(&chicago).as_deref(), Some(local));
+            let at = Timestamp::parse(instant, &chicago);
+            assert_eq!(Timestamp::parse(local, &chicago), at);
+        }
+    }
 
     /// The domain says so, and SQLite decides.
     #[test]
