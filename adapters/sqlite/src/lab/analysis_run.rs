@@ -11,6 +11,7 @@ use cutover_ports::StoreResult;
 use cutover_ports::lab::{AnalysisRunRepository, Replacement};
 use rusqlite::params;
 
+use super::instant::{fraction, seconds};
 use crate::Database;
 use crate::database::Session;
 use crate::row::{Columns, json_array, opt_sql_number, opt_sql_time, sql_enum, sql_time};
@@ -208,8 +209,14 @@ impl AnalysisRunRepository for SqliteAnalysisRunRepository {
     }
 
     async fn latest_completed_id(&self, experiment_id: &str) -> StoreResult<Option<String>> {
-        const SQL: &str = "SELECT id FROM analysis_runs WHERE experiment_id = ?1 AND status = 'completed'
-            ORDER BY CASE WHEN started_at GLOB '[0-9]*' THEN datetime(started_at) END DESC, CAST('0' || substr(started_at, 20) AS REAL) DESC, id LIMIT 1";
+        const SQL: &str = concat!(
+            "SELECT id FROM analysis_runs WHERE experiment_id = ?1 AND status = 'completed'
+            ORDER BY ",
+            seconds!("started_at"),
+            " DESC, ",
+            fraction!("started_at"),
+            " DESC, id LIMIT 1"
+        );
         let experiment_id = experiment_id.to_owned();
         self.db
             .read("analysis_runs.latest_completed_id", move |session| {
@@ -220,9 +227,15 @@ impl AnalysisRunRepository for SqliteAnalysisRunRepository {
 
     async fn latest_completed_among(&self, ids: &[String]) -> StoreResult<Option<String>> {
         // The plus keeps the index on the status out: it would lead through every completed run.
-        const SQL: &str = "SELECT id FROM analysis_runs
+        const SQL: &str = concat!(
+            "SELECT id FROM analysis_runs
             WHERE id IN (SELECT value FROM json_each(?1)) AND +status = 'completed'
-            ORDER BY CASE WHEN completed_at GLOB '[0-9]*' THEN datetime(completed_at) END DESC NULLS LAST, CAST('0' || substr(completed_at, 20) AS REAL) DESC, id LIMIT 1";
+            ORDER BY ",
+            seconds!("completed_at"),
+            " DESC NULLS LAST, ",
+            fraction!("completed_at"),
+            " DESC, id LIMIT 1"
+        );
         let ids = json_array(ids);
         self.db
             .read("analysis_runs.latest_completed_among", move |session| {

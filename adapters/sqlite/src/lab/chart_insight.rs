@@ -6,6 +6,7 @@ use cutover_ports::StoreResult;
 use cutover_ports::lab::ChartInsightRepository;
 use rusqlite::params;
 
+use super::instant::{fraction, seconds};
 use crate::Database;
 use crate::row::{Columns, sql_time};
 
@@ -72,9 +73,15 @@ impl ChartInsightRepository for SqliteChartInsightRepository {
     }
 
     async fn list_by_simulation(&self, simulation_id: &str) -> StoreResult<Vec<SimulationInsight>> {
-        const SQL: &str = "SELECT id, simulation_id, insight_type, response_json, created_at, updated_at
+        const SQL: &str = concat!(
+            "SELECT id, simulation_id, insight_type, response_json, created_at, updated_at
             FROM chart_insights WHERE simulation_id = ?1 AND insight_type <> 'executive_summary'
-            ORDER BY CASE WHEN created_at GLOB '[0-9]*' THEN datetime(created_at) END, CAST('0' || substr(created_at, 20) AS REAL), insight_type";
+            ORDER BY ",
+            seconds!("created_at"),
+            ", ",
+            fraction!("created_at"),
+            ", insight_type"
+        );
         let simulation_id = simulation_id.to_owned();
         self.db
             .read("chart_insights.list_by_simulation", move |session| {

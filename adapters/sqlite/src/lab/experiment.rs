@@ -8,6 +8,7 @@ use cutover_ports::lab::ExperimentRepository;
 use cutover_ports::{Page, PageRequest, StoreResult};
 use rusqlite::params;
 
+use super::instant::{fraction, seconds};
 use crate::Database;
 use crate::row::{Columns, opt_sql_time, sql_enum, sql_time};
 
@@ -101,11 +102,17 @@ impl ExperimentRepository for SqliteExperimentRepository {
 
     async fn list(&self, page: PageRequest) -> StoreResult<Page<ExperimentSummary>> {
         // JSON `null` is no scorecard, and neither is the empty text that a file without the check may hold.
-        const SQL: &str = "SELECT id, name, hypothesis, description,
+        const SQL: &str = concat!(
+            "SELECT id, name, hypothesis, description,
                 coalesce(trim(scorecard_data, ' ' || char(9, 10, 13)) NOT IN ('', 'null'), 0),
                 created_at, updated_at
             FROM experiments WHERE status = 'active'
-            ORDER BY CASE WHEN created_at GLOB '[0-9]*' THEN datetime(created_at) END DESC, CAST('0' || substr(created_at, 20) AS REAL) DESC, id LIMIT ?1 OFFSET ?2";
+            ORDER BY ",
+            seconds!("created_at"),
+            " DESC, ",
+            fraction!("created_at"),
+            " DESC, id LIMIT ?1 OFFSET ?2"
+        );
         const COUNT: &str = "SELECT count(*) FROM experiments WHERE status = 'active'";
         self.db
             .read("experiments.list", move |session| {

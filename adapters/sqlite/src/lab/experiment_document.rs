@@ -13,6 +13,7 @@ use cutover_ports::StoreResult;
 use cutover_ports::lab::ExperimentDocumentRepository;
 use rusqlite::params;
 
+use super::instant::{fraction, seconds};
 use crate::Database;
 use crate::row::{Columns, json_array, sql_enum, sql_time};
 
@@ -151,9 +152,15 @@ impl ExperimentDocumentRepository for SqliteExperimentDocumentRepository {
     }
 
     async fn list_by_experiment(&self, experiment_id: &str) -> StoreResult<Vec<DocumentSummary>> {
-        const SQL: &str = "SELECT id, document_type, status, generated_at, model
+        const SQL: &str = concat!(
+            "SELECT id, document_type, status, generated_at, model
             FROM experiment_documents WHERE experiment_id = ?1
-            ORDER BY CASE WHEN generated_at GLOB '[0-9]*' THEN datetime(generated_at) END DESC, CAST('0' || substr(generated_at, 20) AS REAL) DESC, document_type";
+            ORDER BY ",
+            seconds!("generated_at"),
+            " DESC, ",
+            fraction!("generated_at"),
+            " DESC, document_type"
+        );
         let experiment_id = experiment_id.to_owned();
         self.db
             .read("experiment_documents.list_by_experiment", move |session| {

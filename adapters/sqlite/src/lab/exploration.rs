@@ -10,6 +10,7 @@ use cutover_ports::lab::ExplorationRepository;
 use cutover_ports::{StoreError, StoreResult};
 use rusqlite::params;
 
+use super::instant::{fraction, seconds};
 use crate::Database;
 use crate::database::Session;
 use crate::row::{Columns, opt_sql_number, opt_sql_time, sql_enum, sql_number, sql_time};
@@ -225,11 +226,16 @@ impl ExplorationRepository for SqliteExplorationRepository {
     }
 
     async fn list_by_experiment(&self, experiment_id: &str) -> StoreResult<Vec<Exploration>> {
-        const SQL: &str =
+        const SQL: &str = concat!(
             "SELECT id, experiment_id, baseline_analysis_id, goal, config, status, current_depth,
                 total_nodes, total_llm_calls, best_success_rate, started_at, completed_at
             FROM explorations WHERE experiment_id = ?1
-            ORDER BY CASE WHEN started_at GLOB '[0-9]*' THEN datetime(started_at) END DESC, CAST('0' || substr(started_at, 20) AS REAL) DESC, id";
+            ORDER BY ",
+            seconds!("started_at"),
+            " DESC, ",
+            fraction!("started_at"),
+            " DESC, id"
+        );
         let experiment_id = experiment_id.to_owned();
         self.db
             .read("explorations.list_by_experiment", move |session| {
@@ -287,66 +293,91 @@ impl ExplorationRepository for SqliteExplorationRepository {
     }
 
     async fn nodes(&self, exploration_id: &str) -> StoreResult<Vec<ScenarioNode>> {
-        const SQL: &str =
+        const SQL: &str = concat!(
             "SELECT id, exploration_id, parent_id, depth, action_applied, action_category, rationale,
                 short_action, scorecard_params, simulation_results, execution_time_seconds, node_status,
                 created_at
             FROM scenario_nodes WHERE exploration_id = ?1
-            ORDER BY depth, CASE WHEN created_at GLOB '[0-9]*' THEN datetime(created_at) END, CAST('0' || substr(created_at, 20) AS REAL), id";
+            ORDER BY depth, ",
+            seconds!("created_at"),
+            ", ",
+            fraction!("created_at"),
+            ", id"
+        );
         self.many_nodes("explorations.nodes", SQL, exploration_id).await
     }
 
     async fn frontier(&self, exploration_id: &str) -> StoreResult<Vec<ScenarioNode>> {
-        const SQL: &str =
+        const SQL: &str = concat!(
             "SELECT id, exploration_id, parent_id, depth, action_applied, action_category, rationale,
                 short_action, scorecard_params, simulation_results, execution_time_seconds, node_status,
                 created_at
             FROM scenario_nodes WHERE exploration_id = ?1 AND node_status = 'active'
-            ORDER BY depth DESC, CASE WHEN created_at GLOB '[0-9]*' THEN datetime(created_at) END, CAST('0' || substr(created_at, 20) AS REAL), id";
+            ORDER BY depth DESC, ",
+            seconds!("created_at"),
+            ", ",
+            fraction!("created_at"),
+            ", id"
+        );
         self.many_nodes("explorations.frontier", SQL, exploration_id)
             .await
     }
 
     async fn root(&self, exploration_id: &str) -> StoreResult<Option<ScenarioNode>> {
-        const SQL: &str =
+        const SQL: &str = concat!(
             "SELECT id, exploration_id, parent_id, depth, action_applied, action_category, rationale,
                 short_action, scorecard_params, simulation_results, execution_time_seconds, node_status,
                 created_at
             FROM scenario_nodes WHERE exploration_id = ?1 AND depth = 0
-            ORDER BY CASE WHEN created_at GLOB '[0-9]*' THEN datetime(created_at) END, CAST('0' || substr(created_at, 20) AS REAL), id LIMIT 1";
+            ORDER BY ",
+            seconds!("created_at"),
+            ", ",
+            fraction!("created_at"),
+            ", id LIMIT 1"
+        );
         self.one_node("explorations.root", SQL, exploration_id).await
     }
 
     async fn winner(&self, exploration_id: &str) -> StoreResult<Option<ScenarioNode>> {
-        const SQL: &str =
+        const SQL: &str = concat!(
             "SELECT id, exploration_id, parent_id, depth, action_applied, action_category, rationale,
                 short_action, scorecard_params, simulation_results, execution_time_seconds, node_status,
                 created_at
             FROM scenario_nodes WHERE exploration_id = ?1 AND node_status = 'winner'
-            ORDER BY depth, CASE WHEN created_at GLOB '[0-9]*' THEN datetime(created_at) END, CAST('0' || substr(created_at, 20) AS REAL), id LIMIT 1";
+            ORDER BY depth, ",
+            seconds!("created_at"),
+            ", ",
+            fraction!("created_at"),
+            ", id LIMIT 1"
+        );
         self.one_node("explorations.winner", SQL, exploration_id).await
     }
 
     async fn path_to(&self, node_id: &str) -> StoreResult<Vec<ScenarioNode>> {
         // UNION, which drops rows seen before, ends a circle of parents.
-        const SQL: &str = "WITH RECURSIVE path (id, parent_id) AS (
+        const SQL: &str = concat!("WITH RECURSIVE path (id, parent_id) AS (
                 SELECT id, parent_id FROM scenario_nodes WHERE id = ?1
                 UNION SELECT up.id, up.parent_id FROM scenario_nodes AS up JOIN path ON up.id = path.parent_id)
             SELECT id, exploration_id, parent_id, depth, action_applied, action_category, rationale,
                 short_action, scorecard_params, simulation_results, execution_time_seconds, node_status,
                 created_at
             FROM scenario_nodes WHERE id IN (SELECT id FROM path)
-            ORDER BY depth, CASE WHEN created_at GLOB '[0-9]*' THEN datetime(created_at) END, CAST('0' || substr(created_at, 20) AS REAL), id";
+            ORDER BY depth, ", seconds!("created_at"), ", ", fraction!("created_at"), ", id");
         self.many_nodes("explorations.path_to", SQL, node_id).await
     }
 
     async fn children(&self, node_id: &str) -> StoreResult<Vec<ScenarioNode>> {
-        const SQL: &str =
+        const SQL: &str = concat!(
             "SELECT id, exploration_id, parent_id, depth, action_applied, action_category, rationale,
                 short_action, scorecard_params, simulation_results, execution_time_seconds, node_status,
                 created_at
             FROM scenario_nodes WHERE parent_id = ?1
-            ORDER BY CASE WHEN created_at GLOB '[0-9]*' THEN datetime(created_at) END, CAST('0' || substr(created_at, 20) AS REAL), id";
+            ORDER BY ",
+            seconds!("created_at"),
+            ", ",
+            fraction!("created_at"),
+            ", id"
+        );
         self.many_nodes("explorations.children", SQL, node_id).await
     }
 
@@ -373,16 +404,21 @@ impl ExplorationRepository for SqliteExplorationRepository {
 
     async fn best_node(&self, exploration_id: &str) -> StoreResult<Option<ScenarioNode>> {
         // Files whose checks were never run may hold text that is no JSON, which the functions would fail on.
-        const SQL: &str =
+        const SQL: &str = concat!(
             "SELECT id, exploration_id, parent_id, depth, action_applied, action_category, rationale,
                 short_action, scorecard_params, simulation_results, execution_time_seconds, node_status,
                 created_at
             FROM scenario_nodes
             WHERE exploration_id = ?1 AND CASE WHEN json_valid(simulation_results)
                 THEN json_type(simulation_results, '$.success_rate') IN ('integer', 'real') END
-            ORDER BY json_extract(simulation_results, '$.success_rate') DESC, depth, CASE WHEN created_at GLOB '[0-9]*' THEN datetime(created_at) END,
-                CAST('0' || substr(created_at, 20) AS REAL), id
-            LIMIT 1";
+            ORDER BY json_extract(simulation_results, '$.success_rate') DESC, depth, ",
+            seconds!("created_at"),
+            ",
+                ",
+            fraction!("created_at"),
+            ", id
+            LIMIT 1"
+        );
         self.one_node("explorations.best_node", SQL, exploration_id).await
     }
 }

@@ -12,6 +12,7 @@ use cutover_ports::lab::PrfaqRepository;
 use cutover_ports::{Page, PageRequest, StoreResult};
 use rusqlite::params;
 
+use super::instant::{fraction, seconds};
 use crate::Database;
 use crate::database::Session;
 use crate::row::{Columns, json_array, opt_sql_enum, opt_sql_number, opt_sql_time};
@@ -95,10 +96,15 @@ fn order_terms(order: PrfaqOrder) -> &'static str {
         (PrfaqSort::ExecId, Ascending) => "exec_id",
         (PrfaqSort::ExecId, Descending) => "exec_id DESC",
         (PrfaqSort::GeneratedAt, Ascending) => {
-            "CASE WHEN generated_at GLOB '[0-9]*' THEN datetime(generated_at) END, CAST('0' || substr(generated_at, 20) AS REAL)"
+            concat!(seconds!("generated_at"), ", ", fraction!("generated_at"))
         }
         (PrfaqSort::GeneratedAt, Descending) => {
-            "CASE WHEN generated_at GLOB '[0-9]*' THEN datetime(generated_at) END DESC, CAST('0' || substr(generated_at, 20) AS REAL) DESC"
+            concat!(
+                seconds!("generated_at"),
+                " DESC, ",
+                fraction!("generated_at"),
+                " DESC"
+            )
         }
         (PrfaqSort::Model, Ascending) => "model",
         (PrfaqSort::Model, Descending) => "model DESC",
@@ -115,10 +121,15 @@ fn order_terms(order: PrfaqOrder) -> &'static str {
         (PrfaqSort::Status, Ascending) => "status",
         (PrfaqSort::Status, Descending) => "status DESC",
         (PrfaqSort::StartedAt, Ascending) => {
-            "CASE WHEN started_at GLOB '[0-9]*' THEN datetime(started_at) END, CAST('0' || substr(started_at, 20) AS REAL)"
+            concat!(seconds!("started_at"), ", ", fraction!("started_at"))
         }
         (PrfaqSort::StartedAt, Descending) => {
-            "CASE WHEN started_at GLOB '[0-9]*' THEN datetime(started_at) END DESC, CAST('0' || substr(started_at, 20) AS REAL) DESC"
+            concat!(
+                seconds!("started_at"),
+                " DESC, ",
+                fraction!("started_at"),
+                " DESC"
+            )
         }
     }
 }

@@ -15,6 +15,7 @@ use cutover_ports::lab::ResearchExecutionRepository;
 use cutover_ports::{Page, PageRequest, StoreError, StoreResult};
 use rusqlite::params;
 
+use super::instant::{fraction, seconds};
 use crate::Database;
 use crate::database::Session;
 use crate::row::{Columns, json_array, opt_sql_number, opt_sql_time, sql_enum, sql_number, sql_time};
@@ -111,16 +112,26 @@ fn order_terms(order: ExecutionOrder) -> &'static str {
         (ExecutionSort::MaxTurns, Ascending) => "max_turns",
         (ExecutionSort::MaxTurns, Descending) => "max_turns DESC",
         (ExecutionSort::StartedAt, Ascending) => {
-            "CASE WHEN started_at GLOB '[0-9]*' THEN datetime(started_at) END, CAST('0' || substr(started_at, 20) AS REAL)"
+            concat!(seconds!("started_at"), ", ", fraction!("started_at"))
         }
         (ExecutionSort::StartedAt, Descending) => {
-            "CASE WHEN started_at GLOB '[0-9]*' THEN datetime(started_at) END DESC, CAST('0' || substr(started_at, 20) AS REAL) DESC"
+            concat!(
+                seconds!("started_at"),
+                " DESC, ",
+                fraction!("started_at"),
+                " DESC"
+            )
         }
         (ExecutionSort::CompletedAt, Ascending) => {
-            "CASE WHEN completed_at GLOB '[0-9]*' THEN datetime(completed_at) END, CAST('0' || substr(completed_at, 20) AS REAL)"
+            concat!(seconds!("completed_at"), ", ", fraction!("completed_at"))
         }
         (ExecutionSort::CompletedAt, Descending) => {
-            "CASE WHEN completed_at GLOB '[0-9]*' THEN datetime(completed_at) END DESC, CAST('0' || substr(completed_at, 20) AS REAL) DESC"
+            concat!(
+                seconds!("completed_at"),
+                " DESC, ",
+                fraction!("completed_at"),
+                " DESC"
+            )
         }
     }
 }
@@ -346,9 +357,15 @@ impl ResearchExecutionRepository for SqliteResearchExecutionRepository {
         exec_id: &str,
         page: PageRequest,
     ) -> StoreResult<Page<TranscriptSummary>> {
-        const SQL: &str = "SELECT synth_id, synth_name, status, turn_count, timestamp
+        const SQL: &str = concat!(
+            "SELECT synth_id, synth_name, status, turn_count, timestamp
             FROM transcripts WHERE exec_id = ?1
-            ORDER BY CASE WHEN timestamp GLOB '[0-9]*' THEN datetime(timestamp) END, CAST('0' || substr(timestamp, 20) AS REAL), synth_id LIMIT ?2 OFFSET ?3";
+            ORDER BY ",
+            seconds!("timestamp"),
+            ", ",
+            fraction!("timestamp"),
+            ", synth_id LIMIT ?2 OFFSET ?3"
+        );
         let exec_id = exec_id.to_owned();
         self.db
             .read("research_executions.list_transcripts", move |session| {
@@ -358,9 +375,15 @@ impl ResearchExecutionRepository for SqliteResearchExecutionRepository {
     }
 
     async fn read_transcripts(&self, exec_id: &str, page: PageRequest) -> StoreResult<Page<Transcript>> {
-        const SQL: &str = "SELECT id, exec_id, synth_id, synth_name, status, turn_count, timestamp, messages
+        const SQL: &str = concat!(
+            "SELECT id, exec_id, synth_id, synth_name, status, turn_count, timestamp, messages
             FROM transcripts WHERE exec_id = ?1
-            ORDER BY CASE WHEN timestamp GLOB '[0-9]*' THEN datetime(timestamp) END, CAST('0' || substr(timestamp, 20) AS REAL), synth_id LIMIT ?2 OFFSET ?3";
+            ORDER BY ",
+            seconds!("timestamp"),
+            ", ",
+            fraction!("timestamp"),
+            ", synth_id LIMIT ?2 OFFSET ?3"
+        );
         let exec_id = exec_id.to_owned();
         self.db
             .read("research_executions.read_transcripts", move |session| {

@@ -8,6 +8,7 @@ use cutover_ports::lab::ScorecardRepository;
 use cutover_ports::{Page, PageRequest, StoreResult};
 use rusqlite::params;
 
+use super::instant::{fraction, seconds};
 use crate::Database;
 use crate::row::{Columns, opt_sql_time, sql_time};
 
@@ -73,8 +74,14 @@ impl ScorecardRepository for SqliteScorecardRepository {
     }
 
     async fn list(&self, page: PageRequest) -> StoreResult<Page<FeatureScorecard>> {
-        const SQL: &str = "SELECT id, experiment_id, data, created_at, updated_at FROM feature_scorecards
-            ORDER BY CASE WHEN created_at GLOB '[0-9]*' THEN datetime(created_at) END DESC, CAST('0' || substr(created_at, 20) AS REAL) DESC, id LIMIT ?1 OFFSET ?2";
+        const SQL: &str = concat!(
+            "SELECT id, experiment_id, data, created_at, updated_at FROM feature_scorecards
+            ORDER BY ",
+            seconds!("created_at"),
+            " DESC, ",
+            fraction!("created_at"),
+            " DESC, id LIMIT ?1 OFFSET ?2"
+        );
         const COUNT: &str = "SELECT count(*) FROM feature_scorecards";
         self.db
             .read("scorecards.list", move |session| {
@@ -88,9 +95,15 @@ impl ScorecardRepository for SqliteScorecardRepository {
         experiment_id: &str,
         page: PageRequest,
     ) -> StoreResult<Page<FeatureScorecard>> {
-        const SQL: &str = "SELECT id, experiment_id, data, created_at, updated_at FROM feature_scorecards
+        const SQL: &str = concat!(
+            "SELECT id, experiment_id, data, created_at, updated_at FROM feature_scorecards
             WHERE experiment_id = ?1
-            ORDER BY CASE WHEN created_at GLOB '[0-9]*' THEN datetime(created_at) END DESC, CAST('0' || substr(created_at, 20) AS REAL) DESC, id LIMIT ?2 OFFSET ?3";
+            ORDER BY ",
+            seconds!("created_at"),
+            " DESC, ",
+            fraction!("created_at"),
+            " DESC, id LIMIT ?2 OFFSET ?3"
+        );
         const COUNT: &str = "SELECT count(*) FROM feature_scorecards WHERE experiment_id = ?1";
         let experiment_id = experiment_id.to_owned();
         self.db

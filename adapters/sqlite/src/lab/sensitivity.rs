@@ -6,6 +6,7 @@ use cutover_ports::StoreResult;
 use cutover_ports::lab::SensitivityRepository;
 use rusqlite::params;
 
+use super::instant::{fraction, seconds};
 use crate::Database;
 use crate::row::{Columns, sql_number, sql_time};
 
@@ -78,10 +79,16 @@ impl SensitivityRepository for SqliteSensitivityRepository {
     }
 
     async fn latest_by_simulation(&self, simulation_id: &str) -> StoreResult<Option<SensitivityResult>> {
-        const SQL: &str = "SELECT id, simulation_id, analyzed_at, deltas_used, baseline_success,
+        const SQL: &str = concat!(
+            "SELECT id, simulation_id, analyzed_at, deltas_used, baseline_success,
                 most_sensitive_dimension, dimensions, created_at
             FROM sensitivity_results WHERE simulation_id = ?1
-            ORDER BY CASE WHEN analyzed_at GLOB '[0-9]*' THEN datetime(analyzed_at) END DESC, CAST('0' || substr(analyzed_at, 20) AS REAL) DESC, id LIMIT 1";
+            ORDER BY ",
+            seconds!("analyzed_at"),
+            " DESC, ",
+            fraction!("analyzed_at"),
+            " DESC, id LIMIT 1"
+        );
         let simulation_id = simulation_id.to_owned();
         self.db
             .read("sensitivity_results.latest_by_simulation", move |session| {

@@ -7,6 +7,7 @@ use cutover_ports::lab::SimulationRepository;
 use cutover_ports::{Page, PageRequest, StoreResult};
 use rusqlite::params;
 
+use super::instant::{fraction, seconds};
 use crate::Database;
 use crate::row::{Columns, json_array, opt_sql_number, opt_sql_time, sql_enum, sql_time};
 
@@ -50,8 +51,8 @@ macro_rules! list_sql {
                     aggregated_outcomes, execution_time_seconds
                 FROM simulation_runs WHERE ",
                 $condition,
-                " AND (?3 IS NULL OR scenario_id = ?3)
-                ORDER BY CASE WHEN started_at GLOB '[0-9]*' THEN datetime(started_at) END DESC, CAST('0' || substr(started_at, 20) AS REAL) DESC, id LIMIT ?4 OFFSET ?5"
+                concat!(" AND (?3 IS NULL OR scenario_id = ?3)
+                ORDER BY ", seconds!("started_at"), " DESC, ", fraction!("started_at"), " DESC, id LIMIT ?4 OFFSET ?5")
             ),
             concat!(
                 "SELECT count(*) FROM simulation_runs WHERE ",
@@ -147,10 +148,16 @@ impl SimulationRepository for SqliteSimulationRepository {
         scorecard_ids: &[String],
         page: PageRequest,
     ) -> StoreResult<Page<SimulationRun>> {
-        const SQL: &str = "SELECT id, scorecard_id, scenario_id, config, status, started_at, completed_at,
+        const SQL: &str = concat!(
+            "SELECT id, scorecard_id, scenario_id, config, status, started_at, completed_at,
                 total_synths, aggregated_outcomes, execution_time_seconds
             FROM simulation_runs WHERE scorecard_id IN (SELECT value FROM json_each(?1))
-            ORDER BY CASE WHEN started_at GLOB '[0-9]*' THEN datetime(started_at) END DESC, CAST('0' || substr(started_at, 20) AS REAL) DESC, id LIMIT ?2 OFFSET ?3";
+            ORDER BY ",
+            seconds!("started_at"),
+            " DESC, ",
+            fraction!("started_at"),
+            " DESC, id LIMIT ?2 OFFSET ?3"
+        );
         const COUNT: &str = "SELECT count(*) FROM simulation_runs
             WHERE scorecard_id IN (SELECT value FROM json_each(?1))";
         let ids = json_array(scorecard_ids);

@@ -10,6 +10,7 @@ use cutover_ports::lab::SynthRepository;
 use cutover_ports::{Page, PageRequest, StoreResult};
 use rusqlite::{params, params_from_iter};
 
+use super::instant::{fraction, seconds};
 use super::synth_filter;
 use crate::Database;
 use crate::row::{Columns, json_array, sql_time};
@@ -51,7 +52,7 @@ fn synth_from_row(columns: &mut Columns<'_>) -> StoreResult<Synth> {
 
 /// The page of all synths and that of a group's, in one order.
 macro_rules! pages_by {
-    ($order:literal) => {
+    ($order:expr) => {
         (
             concat!(
                 "SELECT id, synth_group_id, nome, descricao, link_photo, avatar_path, created_at, version
@@ -86,14 +87,15 @@ fn pages_in_order(sort: SynthSort, direction: SortDirection) -> (&'static str, &
         (SynthSort::AvatarPath, Ascending) => pages_by!("avatar_path NULLS FIRST"),
         (SynthSort::AvatarPath, Descending) => pages_by!("avatar_path DESC NULLS LAST"),
         (SynthSort::CreatedAt, Ascending) => {
-            pages_by!(
-                "CASE WHEN created_at GLOB '[0-9]*' THEN datetime(created_at) END, CAST('0' || substr(created_at, 20) AS REAL)"
-            )
+            pages_by!(concat!(seconds!("created_at"), ", ", fraction!("created_at")))
         }
         (SynthSort::CreatedAt, Descending) => {
-            pages_by!(
-                "CASE WHEN created_at GLOB '[0-9]*' THEN datetime(created_at) END DESC, CAST('0' || substr(created_at, 20) AS REAL) DESC"
-            )
+            pages_by!(concat!(
+                seconds!("created_at"),
+                " DESC, ",
+                fraction!("created_at"),
+                " DESC"
+            ))
         }
         (SynthSort::Version, Ascending) => pages_by!("version NULLS FIRST"),
         (SynthSort::Version, Descending) => pages_by!("version DESC NULLS LAST"),
@@ -192,10 +194,15 @@ impl SynthRepository for SqliteSynthRepository {
     }
 
     async fn list_by_group(&self, synth_group_id: &str) -> StoreResult<Vec<SynthSummary>> {
-        const SQL: &str =
+        const SQL: &str = concat!(
             "SELECT id, synth_group_id, nome, descricao, link_photo, avatar_path, created_at, version
             FROM synths WHERE synth_group_id = ?1
-            ORDER BY CASE WHEN created_at GLOB '[0-9]*' THEN datetime(created_at) END DESC, CAST('0' || substr(created_at, 20) AS REAL) DESC, id";
+            ORDER BY ",
+            seconds!("created_at"),
+            " DESC, ",
+            fraction!("created_at"),
+            " DESC, id"
+        );
         let group = synth_group_id.to_owned();
         self.db
             .read("synths.list_by_group", move |session| {

@@ -4,6 +4,8 @@ use cutover_domain::lab::synth::{SortDirection, SynthSort};
 use cutover_domain::lab::synth_filter::{Condition, Field, Operator, SynthSearch};
 use rusqlite::types::Value;
 
+use super::instant::{fraction, seconds};
+
 /// A statement under construction, and what is bound to it.
 #[derive(Debug)]
 pub(super) struct Statement {
@@ -143,9 +145,9 @@ impl Statement {
         };
         if *field == Field::Column(SynthSort::CreatedAt) {
             // As in the list.
-            self.push("CASE WHEN created_at GLOB '[0-9]*' THEN datetime(created_at) END");
+            self.push(seconds!("created_at"));
             self.push(end);
-            self.push("CAST('0' || substr(created_at, 20) AS REAL)");
+            self.push(fraction!("created_at"));
         } else {
             self.push_field(field);
         }

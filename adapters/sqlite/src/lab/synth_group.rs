@@ -6,6 +6,7 @@ use cutover_ports::lab::SynthGroupRepository;
 use cutover_ports::{Page, PageRequest, StoreResult};
 use rusqlite::params;
 
+use super::instant::{fraction, seconds};
 use crate::Database;
 use crate::row::{Columns, sql_time};
 
@@ -85,8 +86,14 @@ impl SynthGroupRepository for SqliteSynthGroupRepository {
     async fn list(&self, page: PageRequest) -> StoreResult<Page<SynthGroup>> {
         // Times of several spellings stand in one column: `datetime` orders them by the second, the rest
         // by the fraction.
-        const SQL: &str = "SELECT id, name, description, created_at FROM synth_groups
-            ORDER BY CASE WHEN created_at GLOB '[0-9]*' THEN datetime(created_at) END DESC, CAST('0' || substr(created_at, 20) AS REAL) DESC, id LIMIT ?1 OFFSET ?2";
+        const SQL: &str = concat!(
+            "SELECT id, name, description, created_at FROM synth_groups
+            ORDER BY ",
+            seconds!("created_at"),
+            " DESC, ",
+            fraction!("created_at"),
+            " DESC, id LIMIT ?1 OFFSET ?2"
+        );
         const COUNT: &str = "SELECT count(*) FROM synth_groups";
         self.db
             .read("synth_groups.list", move |session| {
