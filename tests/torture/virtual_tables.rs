@@ -103,8 +103,8 @@ async fn the_languages_of_rows() {
     assert_eq!(languages, "none0,x7,y3");
 }
 
-/// Without texts, over another table's, and by a tokenizer that only the application has: the rest of the file goes its way, and so does
-/// what such a table keeps for itself where nothing else can be read of it.
+/// By a tokenizer that only the application has: the rest of the file goes its way, and so does what such a table keeps for itself where
+/// nothing else can be read of it.
 #[tokio::test]
 async fn full_text_tables_that_cannot_be_read() {
     let tokenizer = |path: &Path, module: &str, from: &str| {
@@ -164,32 +164,154 @@ async fn full_text_tables_that_cannot_be_read() {
         };
         assert_eq!(row, expected, "{module}");
     }
+}
+
+/// Over rows that are kept elsewhere: listed, and filled from them on the way back.
+#[tokio::test]
+async fn an_index_over_another_table() {
+    let theme = Theme::new(
+        "CREATE TABLE plain (id INTEGER PRIMARY KEY, v TEXT); INSERT INTO plain VALUES (1, 'words');
+         CREATE VIRTUAL TABLE docs USING fts5(v, content='plain', content_rowid='id'); INSERT INTO docs (docs) VALUES ('rebuild');",
+    );
+    let told = theme
+        .command("copy", &["--verify".to_owned()])
+        .await
+        .with(0, "copy")
+        .json();
+    let missing = &told["not_carried"][0];
+    assert_eq!(
+        (&missing["name"], &missing["reason"]),
+        (&"docs".into(), &"it indexes rows that are kept elsewhere".into())
+    );
+    assert_eq!(told["tables"].as_array().unwrap().len(), 1, "{told}");
+    let later = "INSERT INTO plain VALUES (2, 'more words')";
+    theme.client().await.batch_execute(later).await.unwrap();
+    let (came, _) = theme.brought_back(&["--strict"]).await;
+    came.with(0, "the way back");
+    assert_eq!(found(&theme.opened_back(), "docs", "words"), "1,2");
+}
+
+/// SQLite takes a table for a part of an index over it because of its name.
+#[tokio::test]
+async fn a_table_that_is_called_like_a_part_of_its_index() {
     for module in [
-        "fts4(content='', a)",
-        "fts5(a, content='')",
-        "fts5(v, content='plain', content_rowid='id')",
+        "fts5(body, content='docs_content', content_rowid='id')",
+        "fts4(body, content=\"docs_content\")",
+        "fts5(body, content='')",
     ] {
         let theme = Theme::new(format!(
-            "CREATE TABLE plain (id INTEGER PRIMARY KEY, v TEXT); INSERT INTO plain VALUES (1, 'x');
-             CREATE VIRTUAL TABLE docs USING {module}; INSERT INTO docs (rowid, {}) VALUES (1, 'words');",
-            if module.contains("plain") { "v" } else { "a" }
+            "CREATE TABLE docs_content (id INTEGER PRIMARY KEY, body TEXT NOT NULL); INSERT INTO docs_content VALUES (1, 'a body');
+             CREATE INDEX by_body ON docs_content (body); CREATE VIRTUAL TABLE docs USING {module}; INSERT INTO docs (rowid, body) VALUES (1, 'a body');"
+        ));
+        theme
+            .command("copy", &["--verify".to_owned()])
+            .await
+            .with(0, "copy");
+        assert_eq!(theme.differences_of_back().await, Vec::<String>::new());
+        theme.verify_back().await;
+        let back = theme.opened_back();
+        let row: String = back
+            .query_row(
+                "SELECT id || body FROM docs_content INDEXED BY by_body",
+                [],
+                |row| row.get(0),
+            )
+            .unwrap();
+        assert_eq!(
+            (row.as_str(), found(&back, "docs", "body").as_str()),
+            ("1a body", "1"),
+            "{module}"
+        );
+    }
+}
+
+/// An index whose texts are nowhere, or where only the application can read them, is the tables that it is kept in.
+#[tokio::test]
+async fn an_index_that_nothing_can_fill() {
+    const BROKEN: &str = "CREATE VIEW broken AS SELECT id, only_theirs(v) AS a, 'x' AS b FROM plain;";
+    for (module, beside, parts) in [
+        ("fts5(a, b, content='')", "", 4),
+        ("fts5(a, b, content='', contentless_delete=1)", "", 4),
+        ("fts5(a, b, content='', columnsize=0)", "", 3),
+        ("fts4(a, b, content=\"\")", "", 4),
+        ("fts4(a, b, content=\"\", matchinfo=fts3)", "", 3),
+        ("fts5(a, b, content='broken', content_rowid='id')", BROKEN, 4),
+        ("fts4(a, b, content=\"broken\")", BROKEN, 4),
+        ("fts5(a, b, content='nowhere')", "", 4),
+    ] {
+        let theme = Theme::new(format!(
+            "CREATE TABLE plain (id INTEGER PRIMARY KEY, v TEXT); INSERT INTO plain VALUES (1, 'x'); {beside}
+             CREATE VIRTUAL TABLE docs USING {module};
+             INSERT INTO docs (rowid, a, b) VALUES (1, 'some words', 'É'), (7, 'more', 'words'), (9, 'none', 'none');"
         ));
         let told = theme
             .command("copy", &["--verify".to_owned()])
             .await
             .with(0, "copy")
             .json();
-        let missing = &told["not_carried"][0];
-        assert_eq!(missing["name"], "docs", "{told}");
-        assert_eq!(
-            missing["reason"],
-            "it indexes rows that are kept elsewhere, or not at all"
+        let missing = told["not_carried"].as_array().unwrap();
+        let missing = missing.iter().find(|entry| entry["name"] == "docs").unwrap();
+        let reason = missing["reason"].as_str().unwrap();
+        assert!(
+            reason.contains("the tables of the index itself are copied"),
+            "{reason}"
         );
         assert_eq!(
-            (&told["tables"][0]["name"], told["tables"].get(1)),
-            (&"plain".into(), None)
+            told["tables"].as_array().unwrap().len(),
+            1 + parts,
+            "{module}: {told}"
         );
+        let (came, _) = theme.brought_back(&["--strict"]).await;
+        came.with(0, module);
+        theme.verify_back().await;
+        let back = theme.opened_back();
+        for (word, rows) in [
+            ("words", "1,7"),
+            ("b:words", "7"),
+            ("\"some words\"", "1"),
+            ("none", "9"),
+            ("absent", ""),
+        ] {
+            assert_eq!(found(&back, "docs", word), rows, "{word}: {module}");
+        }
+        // It goes on as well.
+        back.execute_batch("INSERT INTO docs (rowid, a, b) VALUES (11, 'later', 'words')")
+            .unwrap();
+        assert_eq!(found(&back, "docs", "words"), "1,7,11", "{module}");
     }
+}
+
+/// Of a copy that has not taken the index along the way back says that it is empty.
+#[tokio::test]
+async fn an_index_that_came_without_its_tables() {
+    let theme = Theme::new(
+        "CREATE TABLE plain (id INTEGER PRIMARY KEY, v TEXT); INSERT INTO plain VALUES (1, 'x');
+         CREATE VIRTUAL TABLE docs USING fts5(a, content=''); INSERT INTO docs (rowid, a) VALUES (1, 'words');",
+    );
+    theme.command("copy", &[]).await.with(0, "copy");
+    let client = theme.client().await;
+    for part in ["data", "idx", "docsize", "config"] {
+        let forget = format!(
+            "DROP TABLE docs_{part}; DELETE FROM cutover.source_object WHERE table_name = 'docs_{part}';
+             DELETE FROM cutover.made_table WHERE table_name = 'docs_{part}'; DELETE FROM cutover.rendering WHERE table_name = 'docs_{part}'"
+        );
+        client.batch_execute(&forget).await.unwrap();
+    }
+    let (strict, _) = theme.brought_back(&["--strict"]).await;
+    let said = strict.with(1, "a way back that leaves an index empty").stdout;
+    assert!(
+        said.contains("it is empty, and the application must fill it"),
+        "{said}"
+    );
+}
+
+/// The rows that a full-text index finds.
+fn found(connection: &Connection, table: &str, word: &str) -> String {
+    let sql = format!("SELECT rowid FROM {table} WHERE {table} MATCH ?1 ORDER BY rowid");
+    let mut statement = connection.prepare(&sql).unwrap();
+    let rows = statement.query_map([word], |row| row.get::<_, i64>(0)).unwrap();
+    let rows: Vec<String> = rows.map(|row| row.unwrap().to_string()).collect();
+    rows.join(",")
 }
 
 #[tokio::test]
@@ -235,6 +357,37 @@ async fn what_an_r_tree_does_not_hold() {
             .unwrap();
         assert_eq!(ids, "1,3");
     }
+}
+
+/// What shows what others hold is made again, and shows it.
+#[tokio::test]
+async fn modules_that_hold_nothing() {
+    let theme = Theme::new(
+        "CREATE TABLE plain (id INTEGER PRIMARY KEY, v TEXT); CREATE VIRTUAL TABLE docs USING fts5(a); INSERT INTO docs VALUES ('some words');
+         CREATE VIRTUAL TABLE docs4 USING fts4(a); INSERT INTO docs4 VALUES ('more');
+         CREATE VIRTUAL TABLE words USING fts5vocab('docs', 'row'); CREATE VIRTUAL TABLE terms USING fts4aux(docs4);
+         CREATE VIRTUAL TABLE tokens USING fts3tokenize; CREATE VIRTUAL TABLE pages USING dbstat;",
+    );
+    let told = theme
+        .command("copy", &["--verify".to_owned()])
+        .await
+        .with(0, "copy")
+        .json();
+    for name in ["words", "terms", "tokens", "pages"] {
+        let mut missing = told["not_carried"].as_array().unwrap().iter();
+        let missing = missing.find(|entry| entry["name"] == name).unwrap();
+        assert_eq!(
+            missing["reason"],
+            "it holds nothing of its own, and shows what is kept elsewhere"
+        );
+    }
+    let (came, _) = theme.brought_back(&["--strict"]).await;
+    came.with(0, "the way back");
+    let words: String = theme
+        .opened_back()
+        .query_row("SELECT group_concat(term) FROM words", [], |row| row.get(0))
+        .unwrap();
+    assert_eq!(words, "some,words");
 }
 
 #[tokio::test]

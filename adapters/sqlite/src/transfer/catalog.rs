@@ -31,6 +31,7 @@ pub fn read(connection: &Connection) -> rusqlite::Result<Catalog> {
         .into_iter()
         .partition(|listed| listed.kind == "shadow");
     let mut closed = Vec::new();
+    let mut indexing = Vec::new();
     for listed in listed {
         match listed.kind.as_str() {
             "table" if !listed.name.starts_with(OWN_PREFIX) => {
@@ -39,8 +40,12 @@ pub fn read(connection: &Connection) -> rusqlite::Result<Catalog> {
             "virtual" => match virtual_table(connection, &listed) {
                 Ok(table) => tables.push(table),
                 Err(why) => {
-                    if matches!(why, NoRows::Unreadable(_)) {
-                        closed.push(listed.name.clone());
+                    match why {
+                        NoRows::Unreadable(_) | NoRows::Contentless | NoRows::Unfillable(_) => {
+                            closed.push(listed.name.clone());
+                        }
+                        NoRows::Index => indexing.push(listed.name.clone()),
+                        NoRows::Module | NoRows::Nothing => {}
                     }
                     others.push(Other {
                         kind: OtherKind::VirtualTable,
@@ -53,13 +58,15 @@ pub fn read(connection: &Connection) -> rusqlite::Result<Catalog> {
             _ => {}
         }
     }
-    // What a virtual table keeps its rows in has them also where nobody can open it.
-    let is_of_closed = |shadow: &str| {
-        let owner = shadow.rsplit_once('_').map_or(shadow, |(owner, _)| owner);
-        closed.iter().any(|closed| closed.eq_ignore_ascii_case(owner))
+    // What a virtual table keeps its rows in has them also where nobody can open it. And SQLite takes a table for a part of an index over
+    // it, if it is called so.
+    let has_rows = |shadow: &str| {
+        let (owner, part) = shadow.rsplit_once('_').unwrap_or((shadow, ""));
+        let is_among = |names: &[String]| names.iter().any(|name| name.eq_ignore_ascii_case(owner));
+        is_among(&closed) || (part.eq_ignore_ascii_case("content") && is_among(&indexing))
     };
     let mut opened = HashSet::new();
-    for shadow in shadows.into_iter().filter(|shadow| is_of_closed(&shadow.name)) {
+    for shadow in shadows.into_iter().filter(|shadow| has_rows(&shadow.name)) {
         opened.insert(shadow.name.clone());
         tables.push(table(connection, shadow, &sequences)?);
     }
@@ -183,13 +190,22 @@ const MODULES: [(&str, bool); 5] = [
     ("rtree_i32", true),
 ];
 
+/// Modules whose tables show what others hold.
+const MODULES_WITHOUT_ROWS: [&str; 4] = ["dbstat", "fts3tokenize", "fts4aux", "fts5vocab"];
+
 /// Why a virtual table is none that has rows.
 #[derive(Debug, thiserror::Error)]
 enum NoRows {
     #[error("its module is not known here, so that nobody can read it")]
     Module,
-    #[error("it indexes rows that are kept elsewhere, or not at all")]
+    #[error("it holds nothing of its own, and shows what is kept elsewhere")]
+    Nothing,
+    #[error("it indexes rows that are kept elsewhere")]
     Index,
+    #[error("it indexes texts that are kept nowhere, so that the tables of the index itself are copied")]
+    Contentless,
+    #[error("it indexes what cannot be read here, so that the tables of the index itself are copied: {0}")]
+    Unfillable(rusqlite::Error),
     #[error("it cannot be read: {0}")]
     Unreadable(#[from] rusqlite::Error),
 }
@@ -198,10 +214,22 @@ enum NoRows {
 fn virtual_table(connection: &Connection, listed: &Listed) -> Result<Table, NoRows> {
     let module = ddl::module(&listed.sql).unwrap_or_default().to_ascii_lowercase();
     let known = MODULES.iter().find(|(name, _)| *name == module);
-    let (_, has_rowid) = *known.ok_or(NoRows::Module)?;
+    let Some((_, has_rowid)) = known else {
+        return Err(if MODULES_WITHOUT_ROWS.contains(&module.as_str()) {
+            NoRows::Nothing
+        } else {
+            NoRows::Module
+        });
+    };
     let options = full_text_options(&module, &listed.sql);
-    if options.iter().any(|(name, _)| *name == FullText::Content) {
-        return Err(NoRows::Index);
+    match content(&options) {
+        None => {}
+        Some("") => return Err(NoRows::Contentless),
+        Some(_) => {
+            return Err(
+                read_as_index(connection, &listed.name).map_or_else(NoRows::Unfillable, |()| NoRows::Index)
+            );
+        }
     }
     let (mut columns, _) = columns(connection, &listed.name, &TableDdl::default())?;
     // Which language a row is in has a column of its own, which is hidden.
@@ -216,7 +244,7 @@ fn virtual_table(connection: &Connection, listed: &Listed) -> Result<Table, NoRo
             ..rowid_column()
         });
     }
-    if !has_rowid {
+    if !*has_rowid {
         columns.insert(0, rowid_column());
     }
     // Its module may want functions that only the application has.
@@ -242,6 +270,40 @@ fn virtual_table(connection: &Connection, listed: &Listed) -> Result<Table, NoRo
         module: Some(module),
         made_for: None,
     })
+}
+
+/// Reads what an index over rows elsewhere is made anew from: the rows, and the tokenizer.
+fn read_as_index(connection: &Connection, name: &str) -> rusqlite::Result<()> {
+    let name = quoted(name);
+    for probe in [
+        format!("SELECT * FROM {name} LIMIT 1"),
+        format!("SELECT rowid FROM {name} WHERE {name} MATCH 'a' LIMIT 1"),
+    ] {
+        collect(connection, &probe, [], |_| Ok(()))?;
+    }
+    Ok(())
+}
+
+/// Where a full-text index has its texts, if it does not hold them: the name of a table, or nothing.
+pub(super) fn content_elsewhere(sql: &str) -> Option<String> {
+    let module = ddl::module(sql)?.to_ascii_lowercase();
+    content(&full_text_options(&module, sql)).map(str::to_owned)
+}
+
+fn content(options: &[(FullText, String)]) -> Option<&str> {
+    let mut options = options.iter();
+    let found = options.find(|(name, _)| *name == FullText::Content);
+    found.map(|(_, value)| value.as_str())
+}
+
+/// The table that every index of a full-text module is kept in.
+pub(super) fn index_table(name: &str, sql: &str) -> Option<String> {
+    let part = match ddl::module(sql)?.to_ascii_lowercase().as_str() {
+        "fts3" | "fts4" => "segdir",
+        "fts5" => "data",
+        _ => return None,
+    };
+    Some(format!("{name}_{part}"))
 }
 
 /// An option of a full-text table that changes what it holds.

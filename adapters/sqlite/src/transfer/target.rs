@@ -352,7 +352,7 @@ fn as_it_will_be(origin: &Origin) -> Vec<Table> {
         return vec![];
     };
     for object in origin.objects.iter().filter(|object| object.kind == "table") {
-        if !ddl::is_one_create(&object.sql) {
+        if !ddl::is_one_create(&object.sql) || comes_with_its_index(origin, object) {
             continue;
         }
         let made = ddl::loosened(&object.sql)
@@ -745,6 +745,10 @@ fn complete(
             ));
             continue;
         }
+        if is_virtual && comes_with_its_index(origin, object) {
+            unmade.push(object);
+            continue;
+        }
         collations::stand_in(connection, &object.sql)?;
         if let Err(error) = connection.execute_batch(&object.sql) {
             if is_virtual {
@@ -752,10 +756,11 @@ fn complete(
             } else {
                 weakened.push(not_made(&error.to_string()));
             }
-        } else if object.kind == "table" {
-            // One over another table's rows is filled from them; one without texts has nothing to be filled from.
-            let name = quoted(&object.name);
-            drop(connection.execute_batch(&format!("INSERT INTO {name} ({name}) VALUES ('rebuild')")));
+        } else if is_virtual && let Some(reason) = why_empty(connection, object) {
+            weakened.push(Weakened {
+                reason: format!("it is empty, and the application must fill it: {reason}"),
+                ..not_made("")
+            });
         }
     }
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_DQS_DDL, true)?;
@@ -776,6 +781,28 @@ fn complete(
         }
     }
     Ok(weakened)
+}
+
+/// Whether the tables that a full-text index is kept in are tables of rows here: it is entered over them, and answers as it did.
+fn comes_with_its_index(origin: &Origin, object: &OriginObject) -> bool {
+    catalog::index_table(&object.name, &object.sql).is_some_and(|index| {
+        let mut objects = origin.objects.iter();
+        objects.any(|other| other.kind == "table" && other.name.eq_ignore_ascii_case(&index))
+    })
+}
+
+/// Fills a full-text index that was made over other rows. Told is why that cannot be done.
+fn why_empty(connection: &Connection, object: &OriginObject) -> Option<String> {
+    let content = catalog::content_elsewhere(&object.sql)?;
+    if content.is_empty() {
+        return Some("its texts are kept nowhere".to_owned());
+    }
+    let name = quoted(&object.name);
+    let rebuild = format!("INSERT INTO {name} ({name}) VALUES ('rebuild')");
+    connection
+        .execute_batch(&rebuild)
+        .err()
+        .map(|error| error.to_string())
 }
 
 /// Enters virtual tables in the schema that only the application's own modules and functions can open, as they were entered at their origin:
