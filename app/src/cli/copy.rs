@@ -330,6 +330,7 @@ fn text(report: &CopyReport, next: Option<&str>) -> String {
             for (kind, count) in kinds {
                 let how = match kind {
                     Normalised::EmptyAsNull | Normalised::ZeroDateAsNull => "as NULL",
+                    Normalised::BoundOf32Bits => "in 32 bits",
                     _ => "in another spelling",
                 };
                 line(format_args!(

@@ -11,7 +11,7 @@ use std::time::Instant;
 
 use cutover_domain::time::LegacyZones;
 use cutover_domain::transfer::canonical::{Form, Nulls, Raw, Rendering};
-use cutover_domain::transfer::catalog::{Catalog, Column, Engine, Key, Storage, Table};
+use cutover_domain::transfer::catalog::{Catalog, Column, Engine, Key, Storage, Table, TreeBound};
 use cutover_domain::transfer::difference::{Columns, Details, Matched, TableReport, describe};
 use cutover_domain::transfer::digest::{
     BUCKETS, Collector, Detail, Digest, Entries, Entry, RowReader, RowShape, Tally,
@@ -360,6 +360,8 @@ struct Pair<'a> {
     only_target: Vec<&'a Column>,
     /// What was found wrong with the columns themselves.
     problems: Vec<String>,
+    /// Whether numbers are compared as an R-Tree rounds them.
+    rounds: bool,
 }
 
 /// One table of a pair.
@@ -387,6 +389,7 @@ impl<'a> Pair<'a> {
             only_source: Vec::new(),
             only_target: Vec::new(),
             problems: Vec::new(),
+            rounds: false,
         };
         let made = run.names.columns(&ours.name);
         for column in made {
@@ -400,7 +403,11 @@ impl<'a> Pair<'a> {
                 .column(&column.name)
                 .filter(|other| !pair.target.has(other))
             {
-                Some(other) => pair.add(column, other, Form::of_pair(&column.kind, &other.kind)),
+                Some(other) => {
+                    let forms = pair.rounded(column, other);
+                    let forms = forms.unwrap_or_else(|| Form::of_pair(&column.kind, &other.kind));
+                    pair.add(column, other, forms);
+                }
                 None => pair.only_source.push(column),
             }
         }
@@ -457,8 +464,21 @@ impl<'a> Pair<'a> {
         if forth {
             self.add(original, column, (stored_form, made_form));
         } else {
-            self.add(column, original, (made_form, stored_form));
+            let is_real = made_form.rendering == Some(Rendering::Real);
+            let forms = is_real.then(|| self.rounded(column, original)).flatten();
+            self.add(column, original, forms.unwrap_or((made_form, stored_form)));
         }
+    }
+
+    /// The forms of doubles of PostgreSQL and of the bound of an R-Tree that they have come back into, which rounds them.
+    fn rounded(&mut self, ours: &Column, theirs: &Column) -> Option<(Form, Form)> {
+        let rendering = match self.target.table.bound(&theirs.name)? {
+            TreeBound::Lower => Rendering::Lower,
+            TreeBound::Upper => Rendering::Upper,
+        };
+        let (stored, made) = Form::of_rendering(rendering, &ours.kind)?;
+        self.rounds = true;
+        Some((made, stored))
     }
 
     fn add(&mut self, ours: &'a Column, theirs: &'a Column, (our_form, their_form): (Form, Form)) {
@@ -498,6 +518,10 @@ impl<'a> Pair<'a> {
                 "left out: {} planted for foreign keys across databases",
                 counted(planted as u64, "row")
             ));
+        }
+        if self.rounds {
+            let note = "bounds of an R-Tree are compared as it keeps them: in 32 bits, lower ones rounded down and upper ones up";
+            report.notes.push(note.to_owned());
         }
         let (ours, theirs) = scans.digests().await?;
         let (our_total, their_total) = (total(&ours), total(&theirs));

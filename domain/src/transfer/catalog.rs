@@ -6,7 +6,8 @@
 use serde::Serialize;
 
 use super::blanks::Blanks;
-use super::numbers::whole;
+use super::ddl;
+use super::numbers::{single, whole};
 use super::rendering::Rendering;
 use super::value::Value;
 
@@ -679,6 +680,18 @@ impl Table {
         self.column("position").filter(|_| is_ordered)
     }
 
+    /// Which bound a column of an R-Tree is. The key comes first, and what is kept beside the bounds has a plus.
+    pub fn bound(&self, column: &str) -> Option<TreeBound> {
+        self.module.as_ref().filter(|module| *module == "rtree")?;
+        let at = self.columns.iter().position(|one| one.name == column)?;
+        let arguments = ddl::module_arguments(&self.sql);
+        match arguments.get(at).filter(|argument| !argument.starts_with('+')) {
+            Some(_) if at % 2 == 1 => Some(TreeBound::Lower),
+            Some(_) if at > 0 => Some(TreeBound::Upper),
+            _ => None,
+        }
+    }
+
     /// The column that `name` means: the one of exactly this name, else the only one that differs by ASCII case.
     pub fn column(&self, name: &str) -> Option<&Column> {
         by_name(&self.columns, name, |column| &column.name)
@@ -694,6 +707,29 @@ impl Table {
                     .is_some_and(|column| column.not_null || column.identity != Identity::No)
             })
         })
+    }
+}
+
+/// A bound of an R-Tree, which keeps 32 bits of a number: one that has more becomes one of those beside it, so that what lies within
+/// still does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TreeBound {
+    /// Rounded down.
+    Lower,
+    /// Rounded up.
+    Upper,
+}
+
+impl TreeBound {
+    /// Whether another number is kept in place of this one. Beyond what 32 bits reach there is none beside it.
+    pub fn rounds(number: f64) -> bool {
+        number.abs() <= f64::from(f32::MAX) && single(number).is_err()
+    }
+
+    /// Whether `kept` is what such a number was rounded to. SQLite goes two places away at most, and to zero from what is next to it.
+    pub fn is_rounded(number: f64, kept: f64) -> bool {
+        let most = (number.abs() * 2.0 * f64::from(f32::EPSILON)).max(f64::from(f32::MIN_POSITIVE));
+        Self::rounds(number) && (kept - number).abs() <= most
     }
 }
 

@@ -132,11 +132,13 @@ pub enum Normalised {
     EmptyAsNull,
     /// A zero date as NULL, as asked for.
     ZeroDateAsNull,
+    /// A bound of an R-Tree, which keeps 32 bits of a number: the next one on its side.
+    BoundOf32Bits,
 }
 
 impl Normalised {
     /// All kinds, in order.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 15] = [
         Self::TimeSpelling,
         Self::NaiveTime,
         Self::JsonSpelling,
@@ -151,6 +153,7 @@ impl Normalised {
         Self::UuidSpelling,
         Self::EmptyAsNull,
         Self::ZeroDateAsNull,
+        Self::BoundOf32Bits,
     ];
 
     /// The name in reports.
@@ -170,6 +173,7 @@ impl Normalised {
             Self::UuidSpelling => "uuid_spelling",
             Self::EmptyAsNull => "empty_as_null",
             Self::ZeroDateAsNull => "zero_date_as_null",
+            Self::BoundOf32Bits => "bound_of_32_bits",
         }
     }
 }

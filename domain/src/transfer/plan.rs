@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use super::blanks::Blanks;
 use super::catalog::{
     Affinity, Catalog, Column, ColumnKind, Engine, Generated, Identity, Key, Origin, Other, OtherKind,
-    PgKind, Storage, Table,
+    PgKind, Storage, Table, TreeBound,
 };
 use super::naming::Names;
 use super::rendering::Rendering;
@@ -78,6 +78,8 @@ pub struct ColumnPlan {
     pub added: bool,
     /// Whether the target computes the column, and what it computes is only held against the source's values.
     pub is_compared: bool,
+    /// Which bound of an R-Tree doubles come back into: those with more than 32 bits are rounded.
+    pub bound: Option<TreeBound>,
 }
 
 /// The note of a column without a rendering: its values are what its type says, which somebody asked for.
@@ -358,7 +360,12 @@ fn into_column(source: &str, found: &Column) -> ColumnPlan {
         not_null: found.not_null || (found.pg_type().is_none() && found.identity != Identity::No),
         added: false,
         is_compared: false,
+        bound: None,
     }
+}
+
+fn is_double(column: &Column) -> bool {
+    column.pg_type().is_some_and(|kind| kind.kind == PgKind::Float8)
 }
 
 /// A column that a file computes and PostgreSQL keeps as values: it could not compute them, or does so no longer.
@@ -399,7 +406,10 @@ fn matched(from: &Table, into: &Table, engine: Engine, is_absent: bool) -> Resul
     for column in &from.columns {
         match column_for(column, into) {
             Some(found) if !found.writable() => columns.extend(compared(column, found)),
-            Some(found) => columns.push(into_column(&column.name, found)),
+            Some(found) => columns.push(ColumnPlan {
+                bound: into.bound(&found.name).filter(|_| is_double(column)),
+                ..into_column(&column.name, found)
+            }),
             None => columns.push(added(column, column.name.clone(), engine)),
         }
     }
@@ -478,6 +488,7 @@ fn added(column: &Column, target: String, engine: Engine) -> ColumnPlan {
         not_null: false,
         added: true,
         is_compared: false,
+        bound: None,
     }
 }
 

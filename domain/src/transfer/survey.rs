@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashSet};
 
 use super::blanks::Blanks;
-use super::catalog::{Affinity, ColumnKind, Engine, Key, PgKind};
+use super::catalog::{Affinity, ColumnKind, Engine, Key, PgKind, TreeBound};
 use super::convert::Converter;
 use super::evidence::Evidence;
 use super::outcome::{Normalised, Reject};
@@ -209,6 +209,8 @@ struct JudgedColumn {
     affinity: Option<Affinity>,
     /// Whether a zero loses its sign there: in a table that has its types while it is loaded.
     loses_sign: bool,
+    /// Whether an R-Tree keeps 32 bits of a number there.
+    is_bound: bool,
     not_null: bool,
 }
 
@@ -225,6 +227,7 @@ impl RowJudge {
             affinity: affinity_of(plan, column),
             loses_sign: !plan.created
                 && matches!(&column.kind, Some(ColumnKind::Sqlite { affinity, .. }) if *affinity == Affinity::Real),
+            is_bound: column.bound.is_some(),
             not_null: column.not_null,
         });
         let fields = plan.target_columns().len();
@@ -310,6 +313,9 @@ impl RowJudge {
                 Err(Reject::Changed)
             }
             (Engine::Sqlite, ..) if column.loses_sign && is_negative_zero(value) => Err(Reject::Changed),
+            (Engine::Sqlite, ..) if column.is_bound && is_rounded(value) => {
+                Ok(Some(Normalised::BoundOf32Bits))
+            }
             // A column yet to be made waits for its type.
             _ => Ok(None),
         }
@@ -330,6 +336,10 @@ fn affinity_of(plan: &TablePlan, column: &ColumnPlan) -> Option<Affinity> {
         }
         _ => None,
     }
+}
+
+fn is_rounded(value: Value<'_>) -> bool {
+    matches!(value, Value::Real(number) if TreeBound::rounds(number))
 }
 
 fn is_negative_zero(value: Value<'_>) -> bool {

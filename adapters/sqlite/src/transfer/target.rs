@@ -9,7 +9,9 @@ use std::time::Duration;
 use async_trait::async_trait;
 use cutover_domain::time::{LegacyZone, Timestamp};
 use cutover_domain::transfer::back;
-use cutover_domain::transfer::catalog::{Catalog, ColumnKind, Origin, OriginObject, PgKind, Table};
+use cutover_domain::transfer::catalog::{
+    Catalog, ColumnKind, Origin, OriginObject, PgKind, Table, TreeBound,
+};
 use cutover_domain::transfer::convert::Converter;
 use cutover_domain::transfer::ddl;
 use cutover_domain::transfer::name::{quoted, quoted_list};
@@ -964,20 +966,26 @@ struct Refusal {
 }
 
 /// The statements that find a row that is not kept as it was written, and take it away again. An R-Tree's numbers have 32 bits, and it
-/// refuses none that have more.
+/// refuses none that have more. Bounds that it rounds are as good as what the application would have written there.
 struct Kept {
     differs: String,
     delete: String,
+    /// Which columns are bounds that it may round.
+    bounds: Vec<bool>,
 }
 
 impl Kept {
     fn new(plan: &TablePlan) -> Self {
-        let columns = plan.target_columns().into_iter();
-        let same: Vec<String> = columns.map(|column| format!("{} IS ?", quoted(column))).collect();
-        let table = quoted(&plan.target);
+        let columns = plan.target_columns();
+        let same: Vec<String> = columns
+            .iter()
+            .map(|column| format!("{} IS ?", quoted(column)))
+            .collect();
+        let (same, kept, table) = (same.join(", "), quoted_list(columns), quoted(&plan.target));
         Self {
-            differs: format!("SELECT {} FROM {table} WHERE rowid = ?", same.join(", ")),
+            differs: format!("SELECT {same}, {kept} FROM {table} WHERE rowid = ?"),
             delete: format!("DELETE FROM {table} WHERE rowid = ?"),
+            bounds: plan.columns.iter().map(|column| column.bound.is_some()).collect(),
         }
     }
 
@@ -992,10 +1000,17 @@ impl Kept {
         let values = row.values().chain([Value::Integer(rowid)]).map(Bound);
         let mut statement = connection.prepare_cached(&self.differs)?;
         let changed = statement.query_row(params_from_iter(values), |same| {
-            for column in 0..row.values().count() {
+            let width = row.values().count();
+            for column in 0..width {
                 // Text as a file stores it is no number, and no parameter to compare with.
-                if !batch.refuses(row, column) && !same.get::<_, bool>(column)? {
-                    return Ok(Some(column));
+                if batch.refuses(row, column) || same.get(column)? {
+                    continue;
+                }
+                let is_bound = self.bounds.get(column) == Some(&true);
+                match row.value(column) {
+                    Value::Real(given)
+                        if is_bound && TreeBound::is_rounded(given, same.get(width + column)?) => {}
+                    _ => return Ok(Some(column)),
                 }
             }
             Ok(None)

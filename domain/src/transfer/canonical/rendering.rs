@@ -20,6 +20,10 @@ pub enum Rendering {
     Boolean,
     /// REAL, by its bits.
     Real,
+    /// REAL, as an R-Tree rounds a lower bound. It is never noted, but read off the table that is compared.
+    Lower,
+    /// The same of an upper one.
+    Upper,
     /// INTEGER where the double is a whole number of 64 bits, else REAL.
     Number,
     /// INTEGER, REAL or TEXT, whichever has the digits of the decimal.
@@ -182,7 +186,7 @@ impl Rendering {
         match self {
             Self::Integer => matches!(kind, PgKind::Int2 | PgKind::Int4 | PgKind::Int8),
             Self::Boolean | Self::Truth(..) => kind == PgKind::Bool,
-            Self::Real | Self::Number => kind == PgKind::Float8,
+            Self::Real | Self::Lower | Self::Upper | Self::Number => kind == PgKind::Float8,
             Self::Decimal | Self::Numbers | Self::Reals => matches!(kind, PgKind::Numeric(_)),
             Self::Charset(_) => kind == PgKind::Text,
             Self::Text | Self::TextNumber => matches!(kind, PgKind::Text | PgKind::Varchar(_)),
@@ -218,6 +222,8 @@ impl Rendering {
                 _ => return None,
             },
             Self::Real => Raw::Real(double(raw)?),
+            Self::Lower => Raw::Real(rounded(double(raw)?, f64::gt)),
+            Self::Upper => Raw::Real(rounded(double(raw)?, f64::lt)),
             Self::Number => {
                 let n = double(raw)?;
                 // A negative zero is no number that a copy writes here, for it would come back as 0.
@@ -316,6 +322,19 @@ pub(super) fn write_mixed(kind: PgKind, class: Class, raw: &[u8], out: &mut Vec<
     };
     write_stored(stored, out);
     Some(())
+}
+
+/// What an R-Tree keeps of a number: 32 bits of it, and if those are on the `wrong` side those of what lies one part in 2²³ beyond, as
+/// SQLite does it.
+#[expect(clippy::cast_possible_truncation, reason = "that is what is done there")]
+fn rounded(number: f64, wrong: impl Fn(&f64, &f64) -> bool) -> f64 {
+    let nearest = f64::from(number as f32);
+    if !wrong(&nearest, &number) {
+        return nearest;
+    }
+    let part = (nearest - number).signum() / 8_388_608.0;
+    let further = 1.0 - part * number.signum();
+    f64::from((number * further) as f32)
 }
 
 /// A double that SQLite can hold.
