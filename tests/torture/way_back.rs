@@ -903,3 +903,28 @@ async fn what_is_computed_of_half_a_letter_comes_home_from_quarantine() {
     );
     theme.quarantined(1, &["\"t\"", "\"v\"", "id = 3"]).await;
 }
+
+/// The planner of the application has figures again, of the rows that are there now.
+#[tokio::test]
+async fn the_planners_figures_are_made_again() {
+    let figures = |back: &Connection| -> String {
+        let sql = "SELECT group_concat(tbl || ' ' || coalesce(idx, '') || ' ' || stat) FROM (SELECT * FROM sqlite_stat1 ORDER BY tbl)";
+        back.query_row(sql, [], |row| row.get(0)).unwrap()
+    };
+    let theme = Theme::new(
+        "CREATE TABLE t (id INTEGER PRIMARY KEY, a TEXT); CREATE INDEX by_a ON t (a); INSERT INTO t VALUES (1, 'x'), (2, 'x'); ANALYZE;",
+    );
+    let copied = theme.equal().await;
+    copied
+        .client()
+        .batch_execute("INSERT INTO t VALUES (3, 'y'), (4, 'z')")
+        .await
+        .unwrap();
+    assert_eq!(figures(&copied.again().await), "t by_a 4 2");
+    let none = Theme::new(
+        "CREATE TABLE t (id INTEGER PRIMARY KEY, a TEXT); CREATE INDEX by_a ON t (a); INSERT INTO t VALUES (1, 'x');",
+    );
+    let back = none.equal().await.again().await;
+    let sql = "SELECT count(*) FROM sqlite_schema WHERE name LIKE 'sqlite_stat%'";
+    assert_eq!(back.query_row(sql, [], |row| row.get::<_, i64>(0)), Ok(0));
+}

@@ -17,6 +17,9 @@ use super::own_tables;
 /// The prefix of Cutover's own tables in a SQLite file.
 pub const OWN_PREFIX: &str = "_cutover_";
 
+/// The setting of a file that has figures for SQLite's planner (`sqlite_stat1`).
+pub(super) const ANALYZED: &str = "analyzed";
+
 /// Reads the catalog of the file's main schema.
 pub fn read(connection: &Connection) -> rusqlite::Result<Catalog> {
     let mut tables = Vec::new();
@@ -168,6 +171,10 @@ fn origin(
             })
         })?;
         settings.push((pragma.to_owned(), value));
+    }
+    let sql = "SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = 'sqlite_stat1'";
+    if !collect(connection, sql, [], |_| Ok(()))?.is_empty() {
+        settings.push((ANALYZED.to_owned(), "yes".to_owned()));
     }
     let mut sequences: Vec<(String, i64)> = sequences
         .iter()

@@ -587,7 +587,7 @@ impl CopySession for SqliteSession {
     }
 
     async fn analyze(&self, _: &str) -> TransferResult<()> {
-        // SQLite plans without figures unless somebody asks for them.
+        // SQLite plans without figures unless somebody asks for them; where somebody has, the run's end does.
         Ok(())
     }
 
@@ -606,6 +606,9 @@ impl CopySession for SqliteSession {
                         weakened.extend(remade::broken_rules(connection, &tables)?);
                         for table in &made {
                             weakened.extend(collations::out_of_order(connection, table)?);
+                        }
+                        if origin.settings.iter().any(|(name, _)| name == catalog::ANALYZED) {
+                            weakened.extend(count_anew(connection)?);
                         }
                         Ok(weakened)
                     })
@@ -820,6 +823,32 @@ fn enter(connection: &Connection, tables: &[&OriginObject]) -> rusqlite::Result<
         let mut tables = tables.iter();
         tables.try_for_each(|table| statement.execute([&table.name, &table.sql]).map(drop))
     })
+}
+
+/// Makes the figures anew that SQLite's planner goes by; the rows that they were made of may be others by now. Told is why that cannot be done.
+fn count_anew(connection: &Connection) -> rusqlite::Result<Option<Weakened>> {
+    if let Err(error) = connection.execute_batch("ANALYZE") {
+        return Ok(Some(Weakened {
+            table: "sqlite_stat1".to_owned(),
+            constraint: "sqlite_stat1".to_owned(),
+            sql: "ANALYZE".to_owned(),
+            reason: format!("not made: {error}"),
+            ..Weakened::default()
+        }));
+    }
+    let sql = "SELECT name FROM sqlite_schema WHERE name IN ('sqlite_stat1', 'sqlite_stat4')";
+    let mut statement = connection.prepare(sql)?;
+    let figures: Vec<String> = statement
+        .query_map([], |row| row.get(0))?
+        .collect::<Result<_, _>>()?;
+    for table in figures {
+        let sql = format!(
+            "DELETE FROM {table} WHERE substr(tbl, 1, 9) = '{}'",
+            catalog::OWN_PREFIX
+        );
+        connection.execute_batch(&sql)?;
+    }
+    Ok(None)
 }
 
 fn additions(plan: &Plan) -> Vec<String> {
