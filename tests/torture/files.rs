@@ -467,3 +467,17 @@ async fn an_index_that_lacks_rows() {
         copied.said
     );
 }
+
+/// Inspect says so as well: there is nothing to be copied.
+#[tokio::test]
+async fn no_tables_at_all() {
+    let theme = Theme::new("CREATE VIEW v AS SELECT 1 AS a; PRAGMA user_version = 5;");
+    for ended in [
+        theme.inspect(&[]).await,
+        theme.command("copy", &[]).await,
+        theme.command("verify", &[]).await,
+    ] {
+        let said = ended.with(2, "a file without tables").stderr;
+        assert!(said.contains("has no tables"), "{said}");
+    }
+}

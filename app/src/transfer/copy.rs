@@ -368,17 +368,7 @@ impl Job<'_> {
         plan: &Plan,
         unfinished: Option<&UnfinishedRun>,
     ) -> TransferResult<()> {
-        if plan.tables.is_empty() {
-            return Err(TransferError::Usage(format!(
-                "{} has no tables{}",
-                self.source.describe(),
-                if catalog.tables.is_empty() {
-                    ""
-                } else {
-                    " but those that were left out"
-                }
-            )));
-        }
+        refuse_nothing(self.source.as_ref(), catalog, plan)?;
         let missing = plan.tables.iter().find(|table| table.created);
         if let Some(table) = missing.filter(|_| self.options.extent == Extent::DataOnly) {
             return Err(TransferError::Usage(format!(
@@ -511,6 +501,26 @@ impl Job<'_> {
             seeds: self.options.seeds.clone(),
         }
     }
+}
+
+/// A source of which no table is copied: the path is wrong, or the choice of tables.
+pub(super) fn refuse_nothing(
+    source: &dyn TransferSource,
+    catalog: &Catalog,
+    plan: &Plan,
+) -> TransferResult<()> {
+    if !plan.tables.is_empty() {
+        return Ok(());
+    }
+    Err(TransferError::Usage(format!(
+        "{} has no tables{}",
+        source.describe(),
+        if catalog.tables.is_empty() {
+            ""
+        } else {
+            " but those that were left out"
+        }
+    )))
 }
 
 fn table_report(plan: &TablePlan, survey: &TableSurvey) -> TableReport {

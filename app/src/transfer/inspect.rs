@@ -12,6 +12,7 @@ use cutover_domain::transfer::survey::{Oddities, RejectedRow, TableSurvey};
 use cutover_domain::transfer::value::StorageClass;
 use cutover_ports::transfer::{TransferError, TransferResult, TransferSource};
 
+use super::copy::refuse_nothing;
 use super::progress::Progress;
 use super::spread::spread;
 use super::survey::{Answer, Question, SCANS, survey};
@@ -120,6 +121,7 @@ pub async fn inspect(
     };
     let begun = Instant::now();
     let plan = plan(&catalog, &nothing, &HashSet::new(), scope).map_err(TransferError::Usage)?;
+    refuse_nothing(source.as_ref(), &catalog, &plan)?;
     // As a copy does it, so that the time it takes tells something of the copy's.
     let (answer, damage) = tokio::join!(
         survey(source, &catalog, &nothing, plan, question, progress),
