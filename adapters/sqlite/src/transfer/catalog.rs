@@ -17,7 +17,7 @@ use super::own_tables;
 /// The prefix of Cutover's own tables in a SQLite file.
 pub const OWN_PREFIX: &str = "_cutover_";
 
-/// The setting of a file that has figures for SQLite's planner (`sqlite_stat1`).
+/// The setting of a file that has figures for SQLite's planner: the table with the most of them.
 pub(super) const ANALYZED: &str = "analyzed";
 
 /// Reads the catalog of the file's main schema.
@@ -172,10 +172,15 @@ fn origin(
         })?;
         settings.push((pragma.to_owned(), value));
     }
-    let sql = "SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = 'sqlite_stat1'";
-    if !collect(connection, sql, [], |_| Ok(()))?.is_empty() {
-        settings.push((ANALYZED.to_owned(), "yes".to_owned()));
-    }
+    let sql =
+        "SELECT name FROM sqlite_schema WHERE type = 'table' AND name IN ('sqlite_stat1', 'sqlite_stat4')
+               ORDER BY name DESC LIMIT 1";
+    let figures = collect(connection, sql, [], |row| row.get(0))?;
+    settings.extend(
+        figures
+            .into_iter()
+            .map(|table: String| (ANALYZED.to_owned(), table)),
+    );
     let mut sequences: Vec<(String, i64)> = sequences
         .iter()
         .map(|(name, last)| (name.clone(), *last))

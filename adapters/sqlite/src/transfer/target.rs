@@ -607,8 +607,9 @@ impl CopySession for SqliteSession {
                         for table in &made {
                             weakened.extend(collations::out_of_order(connection, table)?);
                         }
-                        if origin.settings.iter().any(|(name, _)| name == catalog::ANALYZED) {
-                            weakened.extend(count_anew(connection)?);
+                        let mut settings = origin.settings.iter();
+                        if let Some((_, figures)) = settings.find(|(name, _)| name == catalog::ANALYZED) {
+                            weakened.extend(count_anew(connection, figures)?);
                         }
                         Ok(weakened)
                     })
@@ -825,8 +826,9 @@ fn enter(connection: &Connection, tables: &[&OriginObject]) -> rusqlite::Result<
     })
 }
 
-/// Makes the figures anew that SQLite's planner goes by; the rows that they were made of may be others by now. Told is why that cannot be done.
-fn count_anew(connection: &Connection) -> rusqlite::Result<Option<Weakened>> {
+/// Makes the figures anew that SQLite's planner goes by, up to the table `figures`; the rows that they were made of may be others by now. Told is
+/// why that cannot be done.
+fn count_anew(connection: &Connection, figures: &str) -> rusqlite::Result<Option<Weakened>> {
     if let Err(error) = connection.execute_batch("ANALYZE") {
         return Ok(Some(Weakened {
             table: "sqlite_stat1".to_owned(),
@@ -835,6 +837,9 @@ fn count_anew(connection: &Connection) -> rusqlite::Result<Option<Weakened>> {
             reason: format!("not made: {error}"),
             ..Weakened::default()
         }));
+    }
+    if figures != "sqlite_stat4" {
+        connection.execute_batch("DROP TABLE IF EXISTS sqlite_stat4")?;
     }
     let sql = "SELECT name FROM sqlite_schema WHERE name IN ('sqlite_stat1', 'sqlite_stat4')";
     let mut statement = connection.prepare(sql)?;
