@@ -584,6 +584,178 @@ async fn an_upload_has_a_limit_and_so_has_its_frame() {
     service.stop().await;
 }
 
+/// A form with one file, sent as it is.
+async fn send_raw(service: &Service, kind: &str, body: &[u8]) -> Answer {
+    let kind = format!("content-type: {kind}\r\n");
+    service.send(&request("POST", UPLOAD, &kind, body)).await
+}
+
+const FILE: &str =
+    "--edge\r\nContent-Disposition: form-data; name=\"file\"; filename=\"a\"\r\nContent-Type: text/plain\r\n";
+
+#[tokio::test]
+async fn a_file_ends_at_its_boundary_and_nowhere_else() {
+    let place = Place::new();
+    let service = place.serve(&[]).await;
+    let edge = "multipart/form-data; boundary=edge";
+    for content in [
+        "hello\r\n--edged line\r\nmore",
+        "hello\r\n--edge-\r\nmore",
+        "hello\r\n--edge\rmore\r\n--edg",
+    ] {
+        let body = format!("{FILE}\r\n{content}\r\n--edge--\r\nwhat follows");
+        let made = send_raw(&service, edge, body.as_bytes()).await.with(201).json();
+        let stored = std::fs::read(place.path("uploads").join(made["id"].as_str().unwrap()));
+        assert_eq!(String::from_utf8(stored.unwrap()).unwrap(), content);
+    }
+    // A whole file counts where the one behind it was cut.
+    let body = format!("{FILE}\r\nwhole\r\n{FILE}\r\ncut");
+    let made = send_raw(&service, edge, body.as_bytes()).await.with(201).json();
+    let stored = std::fs::read(place.path("uploads").join(made["id"].as_str().unwrap()));
+    assert_eq!(stored.unwrap(), b"whole");
+    let kept = uploaded(&place).len();
+    assert_eq!(kept, 4);
+    // Where nothing follows the boundary the body was cut.
+    for end in ["", "-", "\r", " ", " \r"] {
+        let body = format!("{FILE}\r\nhello\r\n--edge{end}");
+        let cut = send_raw(&service, edge, body.as_bytes()).await.with(422).json();
+        assert_eq!(cut["detail"][0]["type"], "missing", "{end:?}");
+    }
+    let long = "x".repeat(100_000);
+    for body in [
+        format!("before\r\n{FILE}\r\nx\r\n--edge--"),
+        format!("--edg\r\n{FILE}\r\nx\r\n--edge--"),
+        format!("{FILE}\r\nx\r\n--edge x\r\n--edge--"),
+        format!("{FILE}\nno header\r\n\r\nx\r\n--edge--"),
+        format!("{FILE}Name: {long}\r\n\r\nx\r\n--edge--"),
+    ] {
+        let answer = send_raw(&service, edge, body.as_bytes()).await.with(400);
+        assert_detail(&answer, "Invalid multipart data.");
+    }
+    let boundary = "x".repeat(257);
+    let answer = send_raw(
+        &service,
+        &format!("multipart/form-data; boundary={boundary}"),
+        b"",
+    )
+    .await;
+    assert_detail(&answer.with(400), "Invalid multipart data.");
+    assert_eq!(uploaded(&place).len(), kept);
+    service.stop().await;
+}
+
+#[tokio::test]
+async fn forms_are_called_many_things() {
+    let place = Place::new();
+    let service = place.serve(&[]).await;
+    let body = format!("{FILE}\r\nhello\r\n--edge--");
+    for kind in [
+        "multipart/form-data ; boundary=edge",
+        "multipart/form-data;\tboundary=edge",
+        "multipart/form-data; boundary= edge",
+        "multipart/form-data; boundary =edge",
+        "multipart/form-data;; boundary=edge",
+        "multipart/form-data; foo; boundary=edge",
+        "Multipart/Form-Data; Boundary=\"edge\"; charset=utf-8",
+        "multipart/form-data; boundary=other; boundary=edge",
+    ] {
+        let made = send_raw(&service, kind, body.as_bytes()).await.with(201).json();
+        assert_eq!(made["size"], 5, "{kind}");
+    }
+    let kept = uploaded(&place).len();
+    for kind in [
+        "multipart/form-data, boundary=edge",
+        "multipart/form-data=; boundary=edge",
+        "multipart/form-datax; boundary=edge",
+        "text/plain",
+    ] {
+        let refused = send_raw(&service, kind, body.as_bytes()).await.with(422).json();
+        assert_eq!(refused["detail"][0]["type"], "missing", "{kind}");
+    }
+    let refused = send_raw(&service, "multipart/form-data", b"").await.with(400);
+    assert_detail(&refused, "Missing boundary in multipart.");
+    send_raw(&service, "multipart/form-data; boundary", b"")
+        .await
+        .with(422);
+    let urlencoded = "application/x-www-form-urlencoded";
+    for (form, input) in [
+        (&b"file=abc"[..], Some("abc")),
+        (b"a=1&file=%C3%A9+", Some("é ")),
+        (b"file=", None),
+        (b"", None),
+    ] {
+        let refused = send_raw(&service, urlencoded, form).await.with(422).json();
+        assert_eq!(refused["detail"][0]["input"], json!(input));
+        let kind = if input.is_some() { "value_error" } else { "missing" };
+        assert_eq!(refused["detail"][0]["type"], kind);
+    }
+    for (text, input) in [
+        (&b""[..], json!(null)),
+        (b"caf\xe9", json!("café")),
+        ("é".as_bytes(), json!("é")),
+    ] {
+        let refused = send_form(
+            &service,
+            UPLOAD,
+            &[("Content-Disposition: form-data; name=\"file\"", text)],
+        )
+        .await;
+        assert_eq!(refused.with(422).json()["detail"][0]["input"], input);
+    }
+    let long = "é".repeat(10_000);
+    let refused = send_form(
+        &service,
+        UPLOAD,
+        &[("Content-Disposition: form-data; name=\"file\"", long.as_bytes())],
+    )
+    .await;
+    assert_eq!(
+        refused.with(422).json()["detail"][0]["input"],
+        "(too large to repeat)"
+    );
+    assert_eq!(uploaded(&place).len(), kept);
+    service.stop().await;
+}
+
+#[tokio::test]
+async fn the_headers_of_a_part_are_read_as_the_original_does() {
+    on_both(async |place, service| {
+        for name in ["a\u{1}b", "a\nb\u{7f}", "\t\u{1f}\u{b}"] {
+            let made = send_file(service, UPLOAD, name, "text/plain", b"x").await.with(201).json();
+            assert_eq!(made["filename"], name);
+            let path = format!("/writer/api/files/{}", made["id"].as_str().unwrap());
+            assert_eq!(service.get(&path).await.with(200).json(), made);
+        }
+        let kept = uploaded(place).len();
+        let nul = send_file(service, UPLOAD, "a\0b", "text/plain", b"x").await.with(422).json();
+        assert_eq!(nul["detail"][0]["type"], "value_error");
+        assert_eq!(nul["detail"][0]["loc"], json!(["body", "file"]));
+        let two = "Content-Disposition: form-data; name=\"other\"\r\nContent-Type: text/plain\r\nContent-Type: x/y\r\n\
+            Content-Disposition: form-data; name=\"file\"; filename=\"last\"";
+        let made = send_form(service, UPLOAD, &[(two, b"x")]).await.with(201).json();
+        assert_eq!((&made["filename"], &made["content_type"]), (&json!("last"), &json!("text/plain")));
+        // Blanks behind a type belong to it.
+        send_file(service, UPLOAD, "a", "text/plain ", b"x").await.with(400);
+        assert_eq!(uploaded(place).len(), kept + 1);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn nothing_is_asked_of_the_folder_for_an_empty_file() {
+    let place = Place::new();
+    place.write("uploads", "in the folder's place");
+    let service = place.serve(&[]).await;
+    let empty = send_file(&service, UPLOAD, "a", "text/plain", b"")
+        .await
+        .with(400);
+    assert_detail(&empty, "Empty file not allowed");
+    send_file(&service, UPLOAD, "a", "text/plain", b"x")
+        .await
+        .with(500);
+    service.stop().await;
+}
+
 #[tokio::test]
 async fn rows_and_files_are_compared() {
     on_both(async |place, service| {

@@ -273,7 +273,7 @@ impl Parameters {
 const MISTAKES_MAX: usize = 100;
 
 /// The most parts and bytes of an input that are repeated to its sender.
-const INPUT_MAX: usize = 10_000;
+pub(super) const INPUT_MAX: usize = 10_000;
 
 /// The mistakes found so far in one request.
 #[derive(Debug, Default)]
@@ -299,6 +299,12 @@ impl Mistakes {
         if self.0.len() < MISTAKES_MAX {
             self.0.push(mistake(kind, at, message, input, context));
         }
+    }
+}
+
+impl From<Mistakes> for HttpError {
+    fn from(mistakes: Mistakes) -> Self {
+        Self::Invalid(mistakes.0)
     }
 }
 

@@ -1,4 +1,4 @@
-//! What the header `Content-Disposition` of a part says, as the original's framework reads it.
+//! What the headers `Content-Type` and `Content-Disposition` say, as the original's framework reads them.
 
 /// The names in the header of a part.
 #[derive(Debug, PartialEq, Eq)]
@@ -10,18 +10,12 @@ pub(super) struct Disposition {
 }
 
 impl Disposition {
-    /// Reads the header's bytes; `None` if it does not name the field. Of a name that stands twice the last one counts.
+    /// Reads the header's bytes; `None` if it does not name the field.
     pub(super) fn read(header: &[u8]) -> Option<Self> {
-        let (mut name, mut filename) = (None, None);
-        for (key, value) in parameters(&latin1(header)) {
-            match key.as_str() {
-                "name" => name = Some(value),
-                "filename" => filename = Some(value),
-                _ => {}
-            }
-        }
+        let parameters = Parameters::read(header);
+        let filename = parameters.last("filename");
         Some(Self {
-            name: decoded(&name?),
+            name: decoded(&parameters.last("name")?),
             filename: filename.map(|name| decoded(without_folder(&name))),
         })
     }
@@ -32,28 +26,55 @@ pub(super) fn latin1(bytes: &[u8]) -> String {
     bytes.iter().copied().map(char::from).collect()
 }
 
-/// A text whose characters are bytes: UTF-8 where they are that.
-fn decoded(text: &str) -> String {
-    let bytes = text
-        .chars()
-        .map(|character| u8::try_from(character).unwrap_or(b'?'));
-    String::from_utf8(bytes.collect()).unwrap_or_else(|_| text.to_owned())
+/// UTF-8 where the bytes are that, else each byte as a character.
+pub(super) fn decoded(bytes: &[u8]) -> String {
+    std::str::from_utf8(bytes).map_or_else(|_| latin1(bytes), str::to_owned)
 }
 
-/// The parameters behind the first semicolon. One without a value has an empty one.
-fn parameters(header: &str) -> Vec<(String, String)> {
-    let mut rest = header.split_once(';').map(|(_, rest)| rest);
-    let mut found = Vec::new();
-    while let Some(text) = rest {
-        let end = end_of_parameter(text);
-        let (key, value) = text[..end].split_once('=').unwrap_or((&text[..end], ""));
-        found.push((key.trim().to_ascii_lowercase(), unquoted(value.trim())));
-        rest = text.get(end + 1..);
+/// A header that is a word with parameters, such as a content type.
+#[derive(Debug)]
+pub(super) struct Parameters {
+    /// The word, in small letters.
+    pub(super) word: String,
+    /// Their names, in small letters, and their values, as characters that are bytes.
+    named: Vec<(String, String)>,
+}
+
+impl Parameters {
+    /// Reads the header's bytes. A parameter without a value has an empty one.
+    pub(super) fn read(header: &[u8]) -> Self {
+        let header = latin1(header);
+        let end = end_of_parameter(&header);
+        let word = trimmed(&header[..end]).to_ascii_lowercase();
+        let mut rest = header.get(end + 1..);
+        let mut named = Vec::new();
+        while let Some(text) = rest {
+            let end = end_of_parameter(text);
+            let (name, value) = text[..end].split_once('=').unwrap_or((&text[..end], ""));
+            named.push((trimmed(name).to_ascii_lowercase(), unquoted(trimmed(value))));
+            rest = text.get(end + 1..);
+        }
+        Self { word, named }
     }
-    found
+
+    /// The bytes of a parameter; of one that stands twice the last counts.
+    pub(super) fn last(&self, name: &str) -> Option<Vec<u8>> {
+        let found = self.named.iter().rfind(|(other, _)| other == name);
+        found.map(|(_, value)| {
+            value
+                .chars()
+                .map(|byte| u8::try_from(byte).unwrap_or(b'?'))
+                .collect()
+        })
+    }
 }
 
-/// Where the next semicolon is that does not stand in quotes.
+/// Without the blanks around it.
+fn trimmed(text: &str) -> &str {
+    text.trim_matches([' ', '\t'])
+}
+
+/// Where the next semicolon is that does not stand in quotes; a quote that is never closed holds all that follows.
 fn end_of_parameter(text: &str) -> usize {
     let mut in_quotes = false;
     let mut before = ' ';
@@ -65,12 +86,7 @@ fn end_of_parameter(text: &str) -> usize {
         }
         before = character;
     }
-    // A quote that is never closed is none.
-    if in_quotes {
-        text.find(';').unwrap_or(text.len())
-    } else {
-        text.len()
-    }
+    text.len()
 }
 
 /// A value without its quotes; one that is not closed stays.
@@ -83,10 +99,10 @@ fn unquoted(value: &str) -> String {
 }
 
 /// The name alone, where an old browser sends the whole path of another system.
-fn without_folder(name: &str) -> &str {
-    let is_path = name.get(1..3) == Some(":\\") || name.starts_with("\\\\");
+fn without_folder(name: &[u8]) -> &[u8] {
+    let is_path = name.get(1..3) == Some(b":\\") || name.starts_with(b"\\\\");
     if is_path {
-        name.rsplit('\\').next().unwrap_or(name)
+        name.rsplit(|byte| *byte == b'\\').next().unwrap_or(name)
     } else {
         name
     }
@@ -120,7 +136,22 @@ mod tests {
                 Some("\"unclosed"),
             ),
             (br#"form-data; name="file"; filename"#, "file", Some("")),
+            (
+                br#"form-data; name=file; filename="unclosed; name=other"#,
+                "file",
+                Some("\"unclosed; name=other"),
+            ),
             (br#"attachment;NAME=file;FILENAME = "U""#, "file", Some("U")),
+            (
+                b"form-data; name=\"file\"; filename=\"a\x01\n\x7f\xa0\"",
+                "file",
+                Some("a\u{1}\n\u{7f}\u{a0}"),
+            ),
+            (
+                b"form-data; name=\"file\"; filename=\"\xe9:\\a.txt\"",
+                "file",
+                Some("a.txt"),
+            ),
             (
                 br#"form-data; name="file"; filename="a\"b;c""#,
                 "file",
@@ -152,6 +183,65 @@ mod tests {
         }
         for nameless in [&b"form-data"[..], b"", br#"form-data; filename="x""#] {
             assert_eq!(Disposition::read(nameless), None, "{}", latin1(nameless));
+        }
+    }
+
+    #[test]
+    fn content_types_come_in_many_spellings() {
+        for (header, word, boundary) in [
+            (
+                "multipart/form-data; boundary=XbX",
+                "multipart/form-data",
+                Some("XbX"),
+            ),
+            (
+                "Multipart/Form-Data ; BOUNDARY=\"XbX\"",
+                "multipart/form-data",
+                Some("XbX"),
+            ),
+            (
+                "multipart/form-data;\tboundary= XbX ",
+                "multipart/form-data",
+                Some("XbX"),
+            ),
+            (
+                "multipart/form-data; boundary =XbX;",
+                "multipart/form-data",
+                Some("XbX"),
+            ),
+            (
+                "multipart/form-data;; boundary=XbX",
+                "multipart/form-data",
+                Some("XbX"),
+            ),
+            (
+                "multipart/form-data; foo; boundary=XbX",
+                "multipart/form-data",
+                Some("XbX"),
+            ),
+            (
+                "multipart/form-data; boundary=a; boundary=XbX",
+                "multipart/form-data",
+                Some("XbX"),
+            ),
+            (
+                "multipart/form-data; x=\"a;b\"; boundary=XbX",
+                "multipart/form-data",
+                Some("XbX"),
+            ),
+            ("multipart/form-data; boundary=", "multipart/form-data", Some("")),
+            ("multipart/form-data;", "multipart/form-data", None),
+            (
+                "multipart/form-data, boundary=XbX",
+                "multipart/form-data, boundary=xbx",
+                None,
+            ),
+            ("", "", None),
+        ] {
+            let read = Parameters::read(header.as_bytes());
+            assert_eq!(read.word, word, "{header}");
+            let boundary = boundary.map(|boundary| boundary.as_bytes().to_vec());
+            assert_eq!(read.last("boundary"), boundary, "{header}");
         }
     }
 }

@@ -1,42 +1,32 @@
 //! `/writer/api/files`: uploads, and what is known of them.
 
-use std::error::Error;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 
-use axum::body::{Body, HttpBody as _};
-use axum::extract::multipart::{Field, Multipart, MultipartError};
-use axum::extract::{DefaultBodyLimit, FromRequest as _, Request, State};
+use axum::extract::{Request, State};
 use axum::http::{StatusCode, header};
 use cutover_domain::writer::file::{FileMetadata, UPLOAD_TYPES};
 use cutover_ports::StoreError;
-use futures_util::StreamExt as _;
 use serde::Serialize;
 use serde_json::{Value, json};
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::disposition::{Disposition, latin1};
+use super::disposition::{Disposition, Parameters, decoded, latin1};
+use super::multipart::{Multipart, Piece};
 use super::stored::of_number;
 use super::uploads::{Pending, Uploads};
-use super::{TAG, internal, refuse};
+use super::{FIELDS_MAX, TAG, TEXT_MAX, internal, refuse, urlencoded, wrong};
 use crate::http::App;
-use crate::http::error::{Failure, HttpError, Mistake};
+use crate::http::error::{Failure, HttpError};
 use crate::http::json::Json;
-use crate::http::request::{PathText, unread};
+use crate::http::request::{INPUT_MAX, Mistakes, PathText, unread};
 use crate::http::schema::StoredNumber;
 use crate::usecase::UseCaseError;
 use crate::usecase::writer::files::Files;
 
-/// What a multipart body may hold besides the contents of its parts: boundaries and headers.
-const FRAME_BYTES: u64 = 1_048_576;
-/// The most files that a body may hold, and the most texts.
-const PARTS_MAX: usize = 1_000;
-/// The most bytes that a text may have.
-const TEXT_BYTES: usize = 1_048_576;
-/// How much of a text that stands in a file's place is told back.
-const TEXT_SHOWN: usize = 1_024;
+/// What a body may hold besides the largest file: boundaries, headers and other parts.
+const FRAME_BYTES: usize = 1_048_576;
 
 pub(super) fn router() -> OpenApiRouter<App> {
     OpenApiRouter::new()
@@ -117,6 +107,10 @@ async fn upload(
     .await?;
     let kind = Some(part.kind()).filter(|kind| !kind.is_empty());
     check(&part, kind.unwrap_or("application/octet-stream"), &UPLOAD_TYPES)?;
+    if part.filename.contains('\0') {
+        let message = "Value error, a file's name must not contain the character U+0000";
+        return Err(mistaken("value_error", message, &part.filename.into(), None));
+    }
     let size = i64::try_from(part.size).unwrap_or(i64::MAX);
     if let Some(pending) = part.kept {
         pending.keep(&id).await.map_err(|error| failed(&error))?;
@@ -196,43 +190,32 @@ pub(super) fn check(part: &FilePart, kind: &str, types: &[&str]) -> Result<(), H
     Ok(())
 }
 
-/// Reads the part `file` of a multipart body to its end; of several the last one counts. Bytes of a wanted type go to the folder as they
-/// come, those of another are only counted.
+/// Reads the part `file` of a form to its end; of several the last one counts. Bytes of a wanted type go to the folder as they come, those
+/// of another are only counted.
 pub(super) async fn read_file(
-    mut request: Request,
+    request: Request,
     limit: usize,
     wanted: impl Fn(&str) -> bool,
     folder: Option<(Uploads<'_>, &str)>,
 ) -> Result<FilePart, HttpError> {
+    let most = limit.saturating_add(FRAME_BYTES);
     let kind = request.headers().get(header::CONTENT_TYPE);
-    let kind = kind.map(|kind| String::from_utf8_lossy(kind.as_bytes()).to_ascii_lowercase());
-    if !kind.is_some_and(|kind| kind.starts_with("multipart/form-data")) {
-        return Err(no_file(None));
+    let kind = Parameters::read(kind.map_or(b"", |kind| kind.as_bytes()));
+    match &*kind.word {
+        "multipart/form-data" => {}
+        "application/x-www-form-urlencoded" => {
+            let text = urlencoded::text(request.into_body(), "file", most).await?;
+            return Err(no_file(text.as_deref()));
+        }
+        _ => return Err(no_file(None)),
     }
-    if request.body().size_hint().exact() == Some(0) {
-        return Err(no_file(None));
-    }
-    let whole = usize::try_from(FRAME_BYTES)
-        .unwrap_or(usize::MAX)
-        .saturating_add(limit);
-    DefaultBodyLimit::max(whole).apply(&mut request);
-    let contents = Arc::new(AtomicU64::new(0));
-    let mut multipart = Multipart::from_request(framed(request, Arc::clone(&contents)), &())
-        .await
-        .map_err(|_| wrong("Missing boundary in multipart."))?;
+    let boundary = kind.last("boundary");
+    let boundary = boundary.ok_or_else(|| wrong("Missing boundary in multipart."))?;
+    let mut multipart = Multipart::new(request.into_body(), &boundary, most)?;
     let mut found = Err(no_file(None));
     let (mut files, mut texts) = (0, 0);
-    loop {
-        let mut field = match multipart.next_field().await {
-            Ok(Some(field)) => field,
-            Ok(None) => return found,
-            // What came whole before the body ended counts.
-            Err(error) if files + texts > 0 && is_cut(&error) => return found,
-            Err(error) => return Err(broken(&error)),
-        };
-        let disposition = field.headers().get(header::CONTENT_DISPOSITION);
-        let disposition = disposition.and_then(|header| Disposition::read(header.as_bytes()));
-        let disposition = disposition
+    while let Some(head) = multipart.part().await? {
+        let disposition = Disposition::read(&head.disposition)
             .ok_or_else(|| wrong("The Content-Disposition header field \"name\" must be provided."))?;
         let is_file = disposition.name == "file";
         let (count, what) = if disposition.filename.is_some() {
@@ -241,21 +224,20 @@ pub(super) async fn read_file(
             (&mut texts, "fields")
         };
         *count += 1;
-        if *count > PARTS_MAX {
+        if *count > FIELDS_MAX {
             return Err(wrong(&format!(
-                "Too many {what}. Maximum number of {what} is {PARTS_MAX}."
+                "Too many {what}. Maximum number of {what} is {FIELDS_MAX}."
             )));
         }
         let Some(filename) = disposition.filename else {
-            let Some(text) = read_text(&mut field, &contents).await? else {
-                return found;
-            };
-            if is_file {
+            if let Some(text) = read_text(&mut multipart).await?
+                && is_file
+            {
                 found = Err(no_file(Some(&text)));
             }
             continue;
         };
-        let content_type = content_type(&field);
+        let content_type = latin1(head.content_type.as_deref().unwrap_or_default());
         let is_nameless = filename.is_empty();
         let mut part = FilePart {
             filename: if is_nameless {
@@ -269,127 +251,75 @@ pub(super) async fn read_file(
             kept: None,
         };
         let folder = folder.filter(|_| is_file && part.wanted);
-        if is_file {
-            // What an earlier part left gives way.
-            found = Err(no_file(None));
-        }
-        loop {
-            let bytes = match field.chunk().await {
-                Ok(Some(bytes)) => bytes,
-                Ok(None) => break,
-                Err(error) if is_cut(&error) => return found,
-                Err(error) => return Err(broken(&error)),
+        let is_whole = loop {
+            let bytes = match multipart.piece().await? {
+                Piece::Bytes(bytes) => bytes,
+                Piece::Whole => break true,
+                Piece::Cut => break false,
             };
-            let length = bytes.len() as u64;
-            contents.fetch_add(length, Ordering::Relaxed);
-            part.size += length;
+            part.size += bytes.len() as u64;
             if part.size > limit as u64 {
                 return Err(unread(StatusCode::PAYLOAD_TOO_LARGE, String::new()));
             }
             if let Some((folder, id)) = folder {
-                let pending = match part.kept.take() {
-                    Some(pending) => pending,
-                    None => folder.begin(id).await.map_err(|error| failed(&error))?,
+                // Only now, because nothing is asked of the folder for an empty file; and beside an earlier one, which counts if this one
+                // is cut.
+                let pending = if let Some(pending) = part.kept.take() {
+                    pending
+                } else {
+                    let name = format!("{id}.{files}");
+                    folder.begin(&name).await.map_err(|error| failed(&error))?
                 };
                 part.kept
                     .insert(pending)
-                    .write(&bytes)
+                    .write(bytes)
                     .await
                     .map_err(|error| failed(&error))?;
             }
-        }
+        };
         // A form sends a file without a name and without bytes where nobody chose one.
-        if is_file && !(is_nameless && part.size == 0) {
+        if is_file && is_whole && !(is_nameless && part.size == 0) {
             found = Ok(part);
         }
     }
+    found
 }
 
-/// The request with a body that ends in an error once more has come of it than `contents` and a frame. Of what it has not handed on the
-/// parser keeps everything.
-fn framed(request: Request, contents: Arc<AtomicU64>) -> Request {
-    request.map(|body| {
-        let mut came: u64 = 0;
-        Body::from_stream(body.into_data_stream().map(move |bytes| {
-            if came > contents.load(Ordering::Relaxed) + FRAME_BYTES {
-                return Err(axum::Error::new("the frame of the multipart body is too large"));
-            }
-            if let Ok(bytes) = &bytes {
-                came += bytes.len() as u64;
-            }
-            bytes
-        }))
-    })
-}
-
-/// The beginning of a text, which is read to its end; `None` if the body ends before.
-async fn read_text(field: &mut Field<'_>, contents: &AtomicU64) -> Result<Option<String>, HttpError> {
+/// A text, which is read to its end; `None` if the body ends before. Of one that is too long to be told back the beginning.
+async fn read_text(multipart: &mut Multipart) -> Result<Option<String>, HttpError> {
     let (mut text, mut length) = (Vec::new(), 0);
     loop {
-        let bytes = match field.chunk().await {
-            Ok(Some(bytes)) => bytes,
-            Ok(None) => break,
-            Err(error) if is_cut(&error) => return Ok(None),
-            Err(error) => return Err(broken(&error)),
+        let bytes = match multipart.piece().await? {
+            Piece::Bytes(bytes) => bytes,
+            Piece::Whole => return Ok(Some(decoded(&text))),
+            Piece::Cut => return Ok(None),
         };
         length += bytes.len();
-        if length > TEXT_BYTES {
-            let text = format!("Part exceeded maximum size of {}KB.", TEXT_BYTES / 1024);
+        if length > TEXT_MAX {
+            let text = format!("Part exceeded maximum size of {}KB.", TEXT_MAX / 1024);
             return Err(wrong(&text));
         }
-        contents.fetch_add(bytes.len() as u64, Ordering::Relaxed);
-        let room = TEXT_SHOWN.saturating_sub(text.len()).min(bytes.len());
+        let room = (INPUT_MAX + 1 - text.len()).min(bytes.len());
         text.extend_from_slice(&bytes[..room]);
     }
-    Ok(Some(String::from_utf8_lossy(&text).into_owned()))
 }
 
-/// Of an upload the file is missing, or a text stands in its place.
+/// Of an upload the file is missing, or a text stands in its place; an empty one is none.
 fn no_file(text: Option<&str>) -> HttpError {
-    let loc = vec!["body".into(), "file".into()];
-    HttpError::Invalid(vec![match text {
-        None => Mistake {
-            kind: "missing".to_owned(),
-            loc,
-            msg: "Field required".to_owned(),
-            input: Value::Null,
-            ctx: None,
-        },
-        Some(text) => Mistake {
-            kind: "value_error".to_owned(),
-            loc,
-            msg: "Value error, Expected UploadFile, received: <class 'str'>".to_owned(),
-            input: text.into(),
-            ctx: Some(json!({ "error": {} })),
-        },
-    }])
-}
-
-/// The type as it was written, parameters included; empty if there is none.
-fn content_type(field: &Field<'_>) -> String {
-    let kind = field.headers().get(header::CONTENT_TYPE);
-    kind.map_or_else(String::new, |kind| latin1(kind.as_bytes()))
-}
-
-/// A form that cannot be read, in the original's words.
-fn wrong(text: &str) -> HttpError {
-    HttpError::Detail(StatusCode::BAD_REQUEST, text.to_owned())
-}
-
-/// Whether the body ended before the part did, or before the boundary that ends it all. The original does not mind.
-fn is_cut(error: &MultipartError) -> bool {
-    let cause = error.source().and_then(<dyn Error>::downcast_ref);
-    matches!(
-        cause,
-        Some(multer::Error::IncompleteFieldData { .. } | multer::Error::IncompleteStream)
-    )
-}
-
-fn broken(error: &MultipartError) -> HttpError {
-    if error.status() == StatusCode::PAYLOAD_TOO_LARGE {
-        return unread(error.status(), String::new());
+    match text.filter(|text| !text.is_empty()) {
+        None => mistaken("missing", "Field required", &Value::Null, None),
+        Some(text) => {
+            let message = "Value error, Expected UploadFile, received: <class 'str'>";
+            mistaken("value_error", message, &text.into(), Some(json!({ "error": {} })))
+        }
     }
-    HttpError::unreadable()
+}
+
+/// What is wrong with the field `file`.
+fn mistaken(kind: &str, message: &str, input: &Value, context: Option<Value>) -> HttpError {
+    let mut mistakes = Mistakes::default();
+    mistakes.add(kind, &["body".into(), "file".into()], message, input, context);
+    mistakes.into()
 }
 
 fn failed(error: &std::io::Error) -> HttpError {

@@ -5,8 +5,10 @@ mod disposition;
 mod files;
 mod integrity;
 mod model;
+mod multipart;
 mod stored;
 mod uploads;
+mod urlencoded;
 
 use axum::extract::OriginalUri;
 use axum::http::StatusCode;
@@ -25,6 +27,10 @@ use crate::http::json::Json;
 use crate::usecase::UseCaseError;
 
 const TAG: &str = "Writer";
+/// The most files that a form may hold, and the most texts.
+const FIELDS_MAX: usize = 1_000;
+/// The most bytes that a text of a form may have.
+const TEXT_MAX: usize = 1_048_576;
 
 /// Every route beneath `/writer`.
 pub(super) fn router() -> OpenApiRouter<App> {
@@ -112,6 +118,11 @@ pub(super) fn refuse(error: UseCaseError) -> HttpError {
             }
         },
     }
+}
+
+/// A form that cannot be read, in the original's words.
+fn wrong(text: &str) -> HttpError {
+    HttpError::Detail(StatusCode::BAD_REQUEST, text.to_owned())
 }
 
 pub(super) fn internal() -> HttpError {

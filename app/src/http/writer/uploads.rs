@@ -22,9 +22,9 @@ pub(super) const UNFINISHED: &str = ".part";
 
 impl Uploads<'_> {
     /// Begins a file. The folder is made if it is not there: somebody may have removed it since the last time.
-    pub(super) async fn begin(&self, id: &str) -> std::io::Result<Pending> {
+    pub(super) async fn begin(&self, name: &str) -> std::io::Result<Pending> {
         fs::create_dir_all(self.0).await?;
-        let path = self.0.join(format!("{id}{UNFINISHED}"));
+        let path = self.0.join(format!("{name}{UNFINISHED}"));
         let file = File::options().write(true).create_new(true).open(&path).await?;
         Ok(Pending {
             file,
