@@ -1,7 +1,12 @@
 //! The writer's interface, as the original's own suite asks for it, on both databases.
 
+use std::time::{Duration, Instant};
+
 use cutover_tests::store::lab_database;
 use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
+use tokio::time::sleep;
 
 use crate::http::{Answer, request};
 use crate::program::{Place, Service};
@@ -153,7 +158,7 @@ async fn a_conversation_lives_from_post_to_delete() {
         assert_eq!(service.get(&path).await.with(200).json(), made);
         let second = make(service, " ").await;
 
-        tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+        sleep(Duration::from_millis(10)).await;
         let renamed = service
             .ask("PUT", &path, Some(r#"{"title": "new"}"#))
             .await
@@ -753,6 +758,53 @@ async fn nothing_is_asked_of_the_folder_for_an_empty_file() {
     send_file(&service, UPLOAD, "a", "text/plain", b"x")
         .await
         .with(500);
+    service.stop().await;
+}
+
+#[tokio::test]
+async fn an_upload_may_take_long_while_it_comes() {
+    let place = Place::new();
+    place.write("cutover.toml", "[server]\nrequest_timeout_ms = 1000\n");
+    let service = place.serve(&[]).await;
+    for path in [UPLOAD, "/writer/api/transcribe"] {
+        let form =
+            format!("{FILE}\r\n{}\r\n--edge--\r\n", "x".repeat(2_000)).replace("text/plain", "audio/wav");
+        let bytes = request(
+            "POST",
+            path,
+            "content-type: multipart/form-data; boundary=edge\r\n",
+            form.as_bytes(),
+        );
+        let begun = Instant::now();
+        let mut stream = TcpStream::connect(service.address()).await.unwrap();
+        for few in bytes.chunks(300) {
+            stream.write_all(few).await.unwrap();
+            sleep(Duration::from_millis(300)).await;
+        }
+        assert!(begun.elapsed() > Duration::from_secs(2));
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).await.unwrap();
+        let expected = if path == UPLOAD {
+            "HTTP/1.1 201 "
+        } else {
+            "HTTP/1.1 501 "
+        };
+        assert!(answer.starts_with(expected), "{answer}");
+
+        // One that falls silent is given up.
+        let mut stream = TcpStream::connect(service.address()).await.unwrap();
+        stream.write_all(&bytes[..1_000]).await.unwrap();
+        let begun = Instant::now();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).await.unwrap();
+        assert!(answer.starts_with("HTTP/1.1 503 "), "{answer}");
+        assert!(
+            answer.ends_with(r#"{"detail":"The request was given up 1000 ms after its last bytes"}"#),
+            "{answer}"
+        );
+        assert!(begun.elapsed() < Duration::from_secs(20));
+    }
+    assert_eq!(uploaded(&place).len(), 1);
     service.stop().await;
 }
 

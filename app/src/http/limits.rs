@@ -1,15 +1,20 @@
 //! Bounds on requests: on what all bodies that are being read and answered take together, and on the time of each.
 
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::extract::{Request, State};
+use axum::body::Body;
+use axum::extract::{MatchedPath, Request, State};
 use axum::http::header::{CONTENT_LENGTH, TRANSFER_ENCODING};
 use axum::middleware::Next;
 use axum::response::Response;
-use tokio::sync::Semaphore;
+use futures_util::StreamExt as _;
+use tokio::sync::{Semaphore, watch};
+use tokio::time::timeout;
 
 use super::error::Envelope;
+use super::writer::STREAMED;
 
 /// The bytes of all bodies at once. A parsed body takes several times its size.
 const BYTES_MAX: usize = 64 * 1024 * 1024;
@@ -34,8 +39,11 @@ impl Room {
         }
     }
 
-    /// How much room a request needs: what it says, or the most there may be if it does not say.
+    /// How much room a request needs: what it says, or the most there may be if it does not say. A body that is not kept needs none.
     fn needed(&self, request: &Request) -> u32 {
+        if is_streamed(request) {
+            return 0;
+        }
         let headers = request.headers();
         let length = headers
             .get(CONTENT_LENGTH)
@@ -60,19 +68,52 @@ pub(super) async fn wait_for_room(State(room): State<Room>, request: Request, ne
     response
 }
 
-/// Gives a request up that takes longer than `limit`, the time for its body included.
+/// Whether the body goes to the disk as it comes: it may be long, and its client slow.
+fn is_streamed(request: &Request) -> bool {
+    let path = request.extensions().get::<MatchedPath>();
+    path.is_some_and(|path| STREAMED.contains(&path.as_str()))
+}
+
+/// Gives a request up that takes longer than `limit`, the time for its body included. For a body that goes to the disk as it comes, the
+/// time counts from the last bytes that came.
 pub(super) async fn in_time(State(limit): State<Duration>, request: Request, next: Next) -> Response {
     let envelope = Envelope::of(request.uri().path());
-    let answer = tokio::time::timeout(limit, next.run(request)).await;
-    answer.unwrap_or_else(|_| {
-        envelope.timed_out(format!("The request was given up after {} ms", limit.as_millis()))
-    })
+    let limit_ms = limit.as_millis();
+    if is_streamed(&request) {
+        let answer = while_it_comes(limit, request, next).await;
+        return answer.unwrap_or_else(|| {
+            envelope.timed_out(format!(
+                "The request was given up {limit_ms} ms after its last bytes"
+            ))
+        });
+    }
+    let answer = timeout(limit, next.run(request)).await;
+    answer.unwrap_or_else(|_| envelope.timed_out(format!("The request was given up after {limit_ms} ms")))
+}
+
+/// The answer, unless `limit` passes without another piece of the body; or without the answer, once the body is read.
+async fn while_it_comes(limit: Duration, request: Request, next: Next) -> Option<Response> {
+    let (came, mut coming) = watch::channel(());
+    let request = request.map(|body| {
+        let noted = body
+            .into_data_stream()
+            .inspect(move |_| came.send_modify(|()| ()));
+        Body::from_stream(noted)
+    });
+    let mut answer = pin!(next.run(request));
+    loop {
+        let more = tokio::select! {
+            answer = answer.as_mut() => return Some(answer),
+            more = timeout(limit, coming.changed()) => more.ok()?,
+        };
+        if more.is_err() {
+            return timeout(limit, answer).await.ok();
+        }
+    }
 }
 
 #[cfg(test)]
 mod tests {
-    use axum::body::Body;
-
     use super::*;
 
     fn request(name: &str, value: &str) -> Request {

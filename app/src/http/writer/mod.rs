@@ -27,6 +27,8 @@ use crate::http::json::Json;
 use crate::usecase::UseCaseError;
 
 const TAG: &str = "Writer";
+/// The routes that read a form piece by piece and keep none of it in memory.
+pub(super) const STREAMED: [&str; 2] = ["/writer/api/files/upload", "/writer/api/transcribe"];
 /// The most files that a form may hold, and the most texts.
 const FIELDS_MAX: usize = 1_000;
 /// The most bytes that a text of a form may have.
