@@ -809,6 +809,30 @@ async fn an_upload_may_take_long_while_it_comes() {
 }
 
 #[tokio::test]
+async fn requests_that_announce_much_and_send_nothing_hold_nobody_up() {
+    let place = Place::new();
+    let service = place.serve(&[]).await;
+    let mut silent = Vec::new();
+    for path in [CONVERSATIONS, UPLOAD].into_iter().cycle().take(14) {
+        let mut stream = TcpStream::connect(service.address()).await.unwrap();
+        let head = format!(
+            "POST {path} HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: 10000000\r\n\r\n{{"
+        );
+        stream.write_all(head.as_bytes()).await.unwrap();
+        silent.push(stream);
+    }
+    sleep(Duration::from_millis(300)).await;
+    let begun = Instant::now();
+    make(&service, &"x".repeat(60_000)).await;
+    send_file(&service, UPLOAD, "a", "text/plain", &vec![b'x'; 1_000_000])
+        .await
+        .with(201);
+    assert!(begun.elapsed() < Duration::from_secs(10), "{:?}", begun.elapsed());
+    drop(silent);
+    service.stop().await;
+}
+
+#[tokio::test]
 async fn rows_and_files_are_compared() {
     on_both(async |place, service| {
         let mut made = Vec::new();

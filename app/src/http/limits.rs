@@ -18,6 +18,9 @@ use super::writer::STREAMED;
 
 /// The bytes of all bodies at once. A parsed body takes several times its size.
 const BYTES_MAX: usize = 64 * 1024 * 1024;
+/// A body of at most so many bytes needs no room, so that ordinary requests never wait for those that announce much and send nothing. What
+/// they take together is bounded by the number of connections: 32 MiB of 512.
+const FREE: usize = 64 * 1024;
 /// One permit stands for this many bytes.
 const UNIT: usize = 1024;
 
@@ -50,7 +53,7 @@ impl Room {
             .and_then(|length| length.to_str().ok()?.parse().ok());
         let bytes = match length {
             // One that says too much is refused unread.
-            Some(length) if length > self.body_limit => 0,
+            Some(length) if length > self.body_limit || length <= FREE => 0,
             Some(length) => length,
             None if headers.contains_key(TRANSFER_ENCODING) => self.body_limit,
             None => 0,
@@ -125,12 +128,13 @@ mod tests {
 
     #[test]
     fn a_request_needs_the_room_that_it_says_or_all_that_it_may_take() {
-        let room = Room::new(10_000);
+        let room = Room::new(100_000);
         assert_eq!(room.needed(&Request::new(Body::empty())), 0);
-        assert_eq!(room.needed(&request("content-length", "1")), 1);
-        assert_eq!(room.needed(&request("content-length", "10000")), 10);
-        assert_eq!(room.needed(&request("content-length", "10001")), 0);
-        assert_eq!(room.needed(&request("transfer-encoding", "chunked")), 10);
+        assert_eq!(room.needed(&request("content-length", "65536")), 0);
+        assert_eq!(room.needed(&request("content-length", "65537")), 65);
+        assert_eq!(room.needed(&request("content-length", "100000")), 98);
+        assert_eq!(room.needed(&request("content-length", "100001")), 0);
+        assert_eq!(room.needed(&request("transfer-encoding", "chunked")), 98);
         // The largest body that is allowed finds room.
         let huge = Room::new(1 << 30);
         let needed = huge.needed(&request("transfer-encoding", "chunked"));
