@@ -891,10 +891,20 @@ async fn what_needs_a_model_is_checked_and_then_refused() {
         assert_eq!(uploaded(place), [""; 0]);
 
         let extract = async |body| service.post("/writer/api/themes/extract", &body).await;
-        for empty in [json!({}), json!({"text": ""}), json!({"text": null})] {
+        for empty in [json!({}), json!({"text": ""})] {
             assert_detail(&extract(empty).await.with(400), "Text content cannot be empty");
         }
-        extract(json!({"text": 5})).await.with(422);
+        let kinds = |answer: Answer| {
+            let mistakes = answer.with(422).json()["detail"].as_array().unwrap().clone();
+            mistakes
+                .into_iter()
+                .map(|mistake| (mistake["type"].as_str().unwrap().to_owned(), mistake["loc"].clone()))
+                .collect::<Vec<_>>()
+        };
+        let mistake = |kind: &str, field: &str| (kind.to_owned(), json!(["body", field]));
+        for text in [json!(5), json!(null)] {
+            assert_eq!(kinds(extract(json!({ "text": text })).await), [mistake("string_type", "text")]);
+        }
         extract(json!({"text": "t"})).await.with(501);
 
         let generate = async |body| service.post("/writer/api/generate", &body).await;
@@ -905,6 +915,17 @@ async fn what_needs_a_model_is_checked_and_then_refused() {
         for none in [json!({"themes": [theme]}), json!({"themes": [theme], "prompt": ""})] {
             assert!(generate(none).await.with(400).json()["detail"].is_string());
         }
+        let (no_list, no_text) = (mistake("list_type", "themes"), mistake("string_type", "prompt"));
+        for (body, expected) in [
+            (json!({"themes": null, "prompt": "p"}), vec![no_list.clone()]),
+            (json!({"themes": [theme], "prompt": null}), vec![no_text.clone()]),
+            (json!({"themes": "abc", "prompt": null}), vec![no_list, no_text]),
+        ] {
+            assert_eq!(kinds(generate(body).await), expected);
+        }
+        let nameless = json!({"themes": [{"name": "", "confidence": 1}], "prompt": "p"});
+        let nameless = generate(nameless).await.with(422).json();
+        assert_eq!(nameless["detail"][0]["msg"], "Value error, Name cannot be empty");
         for confidence in [json!(1.5), json!(-0.1), json!("much"), json!(null)] {
             let themes = json!({"themes": [{"name": "n", "confidence": confidence}], "prompt": "p"});
             let answer = generate(themes).await.with(422).json();

@@ -84,13 +84,11 @@ async fn transcribe(State(app): State<App>, request: Request) -> HttpError {
 )]
 async fn extract(Body(body): Body) -> HttpError {
     let mut mistakes = Mistakes::default();
-    let text = Fields::of_body(&body, &mut mistakes)
-        .map(|fields| fields.optional_text("text", Length::default(), &mut mistakes));
+    let text = Fields::of_body(&body, &mut mistakes).map(|fields| text(&fields, "text", &mut mistakes));
     match mistakes.finish(text) {
         Err(error) => error,
-        Ok(None) => bad("Text content cannot be empty"),
-        Ok(Some(text)) if text.is_empty() => bad("Text content cannot be empty"),
-        Ok(Some(_)) => not_here("theme extraction"),
+        Ok(text) if text.is_empty() => bad("Text content cannot be empty"),
+        Ok(_) => not_here("theme extraction"),
     }
 }
 
@@ -103,22 +101,28 @@ async fn generate(Body(body): Body) -> HttpError {
     let mut mistakes = Mistakes::default();
     let read = Fields::of_body(&body, &mut mistakes).map(|fields| {
         let themes = themes(&fields, &mut mistakes);
-        (
-            themes,
-            fields.optional_text("prompt", Length::default(), &mut mistakes),
-        )
+        (themes, text(&fields, "prompt", &mut mistakes))
     });
     match mistakes.finish(read) {
         Err(error) => error,
         Ok((0, _)) => bad("At least one theme is required"),
-        Ok((_, prompt)) if prompt.as_deref().unwrap_or_default().is_empty() => bad("Prompt cannot be empty"),
+        Ok((_, prompt)) if prompt.is_empty() => bad("Prompt cannot be empty"),
         Ok(_) => not_here("text generation"),
     }
 }
 
-/// Checks the themes; how many there are.
+/// A text that may be missing, and then is empty; null is no text.
+fn text(fields: &Fields<'_>, name: &str, mistakes: &mut Mistakes) -> String {
+    let value = fields
+        .has(name)
+        .then(|| fields.text(name, Length::default(), mistakes));
+    value.flatten().unwrap_or_default()
+}
+
+/// Checks the themes; how many there are. They may be missing, but not null.
 fn themes(fields: &Fields<'_>, mistakes: &mut Mistakes) -> usize {
-    let Some(value) = fields.present("themes") else {
+    let value = fields.has("themes").then(|| fields.required("themes", mistakes));
+    let Some(value) = value.flatten() else {
         return 0;
     };
     let Some(themes) = value.as_array() else {
@@ -138,7 +142,7 @@ fn themes(fields: &Fields<'_>, mistakes: &mut Mistakes) -> usize {
             continue;
         };
         if theme.text("name", Length::default(), mistakes).as_deref() == Some("") {
-            let message = "Value error, Theme name cannot be empty";
+            let message = "Value error, Name cannot be empty";
             mistakes.add(
                 "value_error",
                 &theme.at("name"),
