@@ -254,7 +254,10 @@ async fn requests_are_checked_in_the_originals_order() {
         // Other spellings of a UUID are UUIDs, and nobody's.
         let upper = made["id"].as_str().unwrap().to_uppercase();
         let braced = format!("%7B{}%7D", made["id"].as_str().unwrap());
-        for other in [upper, braced, "f".repeat(32)] {
+        let signed = "+1234567-89ab-cdef-0123-456789abcd_f".to_owned();
+        let blank = "0x000000-0000-4000-8000-00000000000%C2%A0".to_owned();
+        let arabic = "%D9%A3".repeat(32);
+        for other in [upper, braced, "f".repeat(32), signed, blank, arabic] {
             service.get(&format!("{CONVERSATIONS}/{other}")).await.with(404);
         }
 
