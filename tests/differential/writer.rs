@@ -72,8 +72,8 @@ pub(crate) async fn any(pair: &mut Pair) {
         }
         2 => both!(pair, conversations.get(&id), Alike),
         3 => {
-            let page = random.page();
-            both!(pair, conversations.list(page), Alike);
+            let limit = 1 + random.below(4);
+            list(pair, limit).await;
         }
         4 => {
             let (title, at) = (random.opt_text(), random.time());
@@ -115,11 +115,30 @@ pub(crate) async fn any(pair: &mut Pair) {
 
 /// Everything that is stored, at the end.
 pub(crate) async fn read_all(pair: &mut Pair) {
-    let page = cutover_ports::PageRequest::first(u32::MAX);
-    both!(pair, conversations.list(page), Alike);
+    let ids = list(pair, u32::MAX).await;
     both!(pair, files.list(None::<String>, u32::MAX), Alike);
-    let stored = pair.writer.0.conversations.list(page).await.unwrap();
-    for item in stored.items {
-        both!(pair, conversations.get(&item.id), Alike);
+    for id in ids {
+        both!(pair, conversations.get(&id), Alike);
+    }
+}
+
+/// The whole list, so many at a time; the ids in it. Places are each store's own.
+async fn list(pair: &mut Pair, limit: u32) -> Vec<String> {
+    let (sqlite, postgres) = pair.writer.clone();
+    let (mut ids, mut here, mut there) = (Vec::new(), None, None);
+    loop {
+        let sqlite = sqlite.conversations.list(here.take(), limit).await;
+        let postgres = postgres.conversations.list(there.take(), limit).await;
+        let [sqlite, postgres] = [(sqlite, &mut here), (postgres, &mut there)].map(|(answer, next)| {
+            answer.map(|page| {
+                *next = page.next;
+                page.items
+            })
+        });
+        pair.compare("conversations.list", &sqlite, &postgres, Errors::Alike);
+        ids.extend(sqlite.into_iter().flatten().map(|item| item.id));
+        if here.is_none() {
+            return ids;
+        }
     }
 }

@@ -59,9 +59,17 @@ impl Service {
 
     /// The body of an answer that comes in chunks.
     pub(crate) async fn get_chunked(&self, path: &str) -> Vec<u8> {
+        self.get_chunked_while(path, async {}).await
+    }
+
+    /// As [`Service::get_chunked`], with something that happens once the answer has begun, of which nobody reads more until then.
+    pub(crate) async fn get_chunked_while(&self, path: &str, meanwhile: impl Future<Output = ()>) -> Vec<u8> {
         let mut stream = TcpStream::connect(self.address()).await.unwrap();
         stream.write_all(&request("GET", path, "", b"")).await.unwrap();
-        let mut answer = Vec::new();
+        let mut answer = vec![0];
+        let begun = tokio::time::timeout(PATIENCE, stream.read_exact(&mut answer)).await;
+        begun.expect("the service answers in time").unwrap();
+        meanwhile.await;
         let read = tokio::time::timeout(PATIENCE, stream.read_to_end(&mut answer));
         read.await.expect("the service answers in time").unwrap();
         let start = answer.windows(4).position(|four| four == b"\r\n\r\n").unwrap() + 4;

@@ -957,6 +957,28 @@ async fn a_long_list_comes_whole_and_in_order() {
 }
 
 #[tokio::test]
+async fn a_long_list_leaves_nobody_out_when_others_are_deleted_meanwhile() {
+    let (place, database) = (Place::new(), lab_database().await);
+    let client = database.connect().await;
+    // Too long to be on its way whole before anybody reads it.
+    let sql = "INSERT INTO conversations (id, title, position)
+        SELECT 'c' || n, repeat('t', 10000), n FROM generate_series(1, 5000) AS n";
+    client.batch_execute(sql).await.unwrap();
+    let service = place.serve(&["--postgres", &database.url()]).await;
+    let delete = async {
+        let sql = "DELETE FROM conversations WHERE position <= 1500";
+        client.batch_execute(sql).await.unwrap();
+    };
+    let list = service.get_chunked_while(CONVERSATIONS, delete).await;
+    let list: Value = serde_json::from_slice(&list).unwrap();
+    let ids = list.as_array().unwrap().iter().map(|item| &item["id"]);
+    let stayed: Vec<&Value> = ids.skip_while(|id| **id != "c1501").collect();
+    let expected: Vec<String> = (1501..=5000).map(|n| format!("c{n}")).collect();
+    assert_eq!(stayed, expected.iter().collect::<Vec<_>>());
+    service.stop().await;
+}
+
+#[tokio::test]
 async fn a_context_that_is_off_is_neither_served_nor_made() {
     let place = Place::new();
     place.write("cutover.toml", "[writer]\nenabled = false\n");

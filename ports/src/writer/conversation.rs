@@ -1,10 +1,34 @@
 //! Conversations and their messages.
 
 use async_trait::async_trait;
+use cutover_domain::stored::Stored;
 use cutover_domain::time::Timestamp;
 use cutover_domain::writer::conversation::{Conversation, ConversationSummary, Message};
 
-use crate::{Page, PageRequest, StoreResult};
+use crate::StoreResult;
+
+/// Where a conversation stands in the list. The place is there even when the conversation is deleted; to another store it means
+/// nothing.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ConversationPlace {
+    /// Its position, or what stands in for one. `None` is behind all others.
+    pub position: Option<Stored<i64>>,
+    /// The number of its row, where rows have one: it decides between equal positions, and the rest of the place does not matter.
+    pub row: Option<i64>,
+    /// When it was made, which decides next. `None` is before all others.
+    pub created_at: Option<Stored<Timestamp>>,
+    /// Its id, which decides last.
+    pub id: String,
+}
+
+/// Some of the conversations.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct ConversationPage {
+    /// What the list shows of them.
+    pub items: Vec<ConversationSummary>,
+    /// The place behind which to go on, unless no conversation can stand there.
+    pub next: Option<ConversationPlace>,
+}
 
 /// Conversations (`conversations`) with their messages (`messages`).
 #[cfg_attr(feature = "mock", mockall::automock)]
@@ -17,8 +41,10 @@ pub trait ConversationRepository: Send + Sync {
     /// The conversation with its messages in the order in which they were stored, or `None`.
     async fn get(&self, id: &str) -> StoreResult<Option<Conversation>>;
 
-    /// In the order in which they were stored, whatever their times say; a change moves none.
-    async fn list(&self, page: PageRequest) -> StoreResult<Page<ConversationSummary>>;
+    /// At most `limit` conversations behind the place `after`, or from the first, in the order in which they were stored, whatever
+    /// their times say; a change moves none. Whoever goes on from each place to the next meets every conversation that is there all
+    /// the while, and meets it once, whatever is stored, changed or deleted meanwhile.
+    async fn list(&self, after: Option<ConversationPlace>, limit: u32) -> StoreResult<ConversationPage>;
 
     /// Gives the conversation this title, if there is one, and this time of the last change; the conversation as it is now,
     /// `None` if there is none.

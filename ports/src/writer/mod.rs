@@ -3,9 +3,9 @@
 pub mod conversation;
 pub mod file;
 
-pub use conversation::ConversationRepository;
 #[cfg(feature = "mock")]
 pub use conversation::MockConversationRepository;
+pub use conversation::{ConversationPage, ConversationPlace, ConversationRepository};
 #[cfg(feature = "mock")]
 pub use file::MockFileRepository;
 pub use file::{FilePage, FileRepository};

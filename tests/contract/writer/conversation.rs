@@ -2,7 +2,8 @@
 
 use cutover_domain::stored::{Stored, StoredValue};
 use cutover_domain::writer::conversation::{Conversation, Message, Role};
-use cutover_ports::{PageRequest, StoreError};
+use cutover_ports::StoreError;
+use cutover_ports::writer::{ConversationPlace, ConversationRepository};
 use cutover_tests::store::TestStore;
 use futures_util::future::try_join_all;
 
@@ -15,6 +16,7 @@ contract!(
     a_taken_id_conflicts_and_nothing_is_stored,
     a_taken_message_id_conflicts_and_nothing_is_stored,
     the_list_goes_by_insertion_and_pages_never_overlap,
+    nobody_is_left_out_or_comes_twice_whatever_happens_between_two_pages,
     a_change_of_the_title_moves_nothing_in_the_list,
     without_a_title_only_the_time_changes,
     update_replaces_the_messages,
@@ -52,6 +54,35 @@ fn ids(conversation: &Conversation) -> Vec<&str> {
         .iter()
         .map(|message| message.id.as_str())
         .collect()
+}
+
+/// The whole list: ids and numbers of messages.
+async fn listed(conversations: &dyn ConversationRepository) -> Vec<(String, u64)> {
+    let page = conversations.list(None, 99).await.unwrap();
+    assert_eq!(page.next, None);
+    let items = page.items.into_iter();
+    items.map(|item| (item.id, item.message_count)).collect()
+}
+
+/// The next ids of the list, `limit` of them, and where it goes on.
+async fn some(
+    conversations: &dyn ConversationRepository,
+    after: Option<ConversationPlace>,
+    limit: u32,
+) -> (Vec<String>, Option<ConversationPlace>) {
+    let page = conversations.list(after, limit).await.unwrap();
+    (page.items.into_iter().map(|item| item.id).collect(), page.next)
+}
+
+/// The ids of the list, taken by `limit` at a time.
+async fn by(conversations: &dyn ConversationRepository, limit: u32) -> Vec<String> {
+    let (mut all, mut next) = some(conversations, None, limit).await;
+    while next.is_some() {
+        let more;
+        (more, next) = some(conversations, next, limit).await;
+        all.extend(more);
+    }
+    all
 }
 
 async fn insert_then_get(store: &TestStore) {
@@ -147,7 +178,7 @@ async fn a_taken_message_id_conflicts_and_nothing_is_stored(store: &TestStore) {
     );
     assert_eq!(conversations.get("b").await.unwrap(), None);
     assert_conflict(conversations.append("a", &message("m1")).await, "messages.id");
-    assert_eq!(conversations.list(PageRequest::first(9)).await.unwrap().total, 1);
+    assert_eq!(listed(&**conversations).await, [("a".to_owned(), 1)]);
 }
 
 async fn the_list_goes_by_insertion_and_pages_never_overlap(store: &TestStore) {
@@ -164,20 +195,19 @@ async fn the_list_goes_by_insertion_and_pages_never_overlap(store: &TestStore) {
         };
         conversations.insert(&made).await.unwrap();
     }
-    let mut seen = Vec::new();
-    for offset in [0, 2, 4] {
-        let page = conversations
-            .list(PageRequest { limit: 2, offset })
-            .await
-            .unwrap();
-        assert_eq!(page.total, 4);
-        seen.extend(page.items.into_iter().map(|item| (item.id, item.message_count)));
-    }
     let expected = [("c", 2), ("a", 0), ("not a uuid", 1), ("b", 0)];
-    assert_eq!(seen, expected.map(|(id, count)| (id.to_owned(), count)));
+    assert_eq!(
+        listed(&**conversations).await,
+        expected.map(|(id, count)| (id.to_owned(), count))
+    );
+    for limit in 1..5 {
+        let seen = by(&**conversations, limit).await;
+        assert_eq!(seen, ["c", "a", "not a uuid", "b"], "{limit} at a time");
+    }
+    assert_eq!(some(&**conversations, None, 0).await.0, [""; 0]);
     conversations.delete("a").await.unwrap();
     conversations.insert(&conversation("a", &[])).await.unwrap();
-    let page = conversations.list(PageRequest::first(9)).await.unwrap();
+    let page = conversations.list(None, 9).await.unwrap();
     let seen: Vec<&str> = page.items.iter().map(|item| item.id.as_str()).collect();
     assert_eq!(seen, ["c", "not a uuid", "b", "a"]);
     assert_eq!(page.items[3].title, "Título 😀");
@@ -185,6 +215,31 @@ async fn the_list_goes_by_insertion_and_pages_never_overlap(store: &TestStore) {
         (&page.items[3].created_at, &page.items[3].updated_at),
         (&at(0), &at(1))
     );
+}
+
+async fn nobody_is_left_out_or_comes_twice_whatever_happens_between_two_pages(store: &TestStore) {
+    let conversations = &store.writer.conversations;
+    for id in ["h", "g", "f", "e", "d", "c", "b", "a"] {
+        conversations.insert(&conversation(id, &[])).await.unwrap();
+    }
+    let (first, next) = some(&**conversations, None, 3).await;
+    assert_eq!(first, ["h", "g", "f"]);
+    // Before the place, at it, and behind it.
+    for id in ["h", "f", "d"] {
+        conversations.delete(id).await.unwrap();
+    }
+    conversations.insert(&conversation("i", &["m"])).await.unwrap();
+    for id in ["g", "c"] {
+        let title = Some("changed".to_owned());
+        conversations.update_title(id, title, instant(99)).await.unwrap();
+    }
+    let (second, next) = some(&**conversations, next, 3).await;
+    assert_eq!(second, ["e", "c", "b"]);
+    for id in ["g", "e", "c", "b"] {
+        conversations.delete(id).await.unwrap();
+    }
+    let (third, next) = some(&**conversations, next, 3).await;
+    assert_eq!((third, next), (vec!["a".to_owned(), "i".to_owned()], None));
 }
 
 async fn a_change_of_the_title_moves_nothing_in_the_list(store: &TestStore) {
@@ -204,7 +259,7 @@ async fn a_change_of_the_title_moves_nothing_in_the_list(store: &TestStore) {
     };
     assert_eq!(changed, expected);
     assert_eq!(conversations.get("a").await.unwrap(), Some(expected));
-    let page = conversations.list(PageRequest::first(9)).await.unwrap();
+    let page = conversations.list(None, 9).await.unwrap();
     let titles: Vec<&str> = page.items.iter().map(|item| item.title.as_str()).collect();
     assert_eq!(titles, ["new", "Título 😀"]);
     assert_eq!(
@@ -259,7 +314,7 @@ async fn update_replaces_the_messages(store: &TestStore) {
 async fn update_of_an_unknown_conversation_changes_nothing(store: &TestStore) {
     let conversations = &store.writer.conversations;
     assert!(!conversations.update(&conversation("a", &["m"])).await.unwrap());
-    assert_eq!(conversations.list(PageRequest::first(9)).await.unwrap().total, 0);
+    assert_eq!(listed(&**conversations).await, []);
     conversations.insert(&conversation("b", &["m"])).await.unwrap();
 }
 
@@ -320,12 +375,9 @@ async fn what_is_stored_at_once_is_all_stored(store: &TestStore) {
         .unwrap();
     conversations.append("c0", &message("last")).await.unwrap();
     conversations.insert(&conversation("last", &[])).await.unwrap();
-    let page = conversations.list(PageRequest::first(99)).await.unwrap();
-    assert_eq!(page.total, 10);
-    assert_eq!(
-        (page.items[0].id.as_str(), page.items[9].id.as_str()),
-        ("first", "last")
-    );
+    let all = listed(&**conversations).await;
+    assert_eq!(all.len(), 10);
+    assert_eq!((all[0].0.as_str(), all[9].0.as_str()), ("first", "last"));
     let stored = conversations.get("c0").await.unwrap().unwrap();
     assert_eq!(stored.messages.len(), 9);
     assert_eq!(stored.messages[8].id, "last");
@@ -394,13 +446,83 @@ mod old_files {
         conversations.append("z", &message("m0")).await.unwrap();
         let stored = conversations.get("z").await.unwrap().unwrap();
         assert_eq!(ids(&stored), ["m9", "m1", "m0"]);
-        let page = conversations.list(PageRequest::first(9)).await.unwrap();
-        let listed: Vec<(&str, u64)> = page
-            .items
-            .iter()
-            .map(|item| (item.id.as_str(), item.message_count))
-            .collect();
-        assert_eq!(listed, [("z", 3), ("a", 0), ("m", 2)]);
+        let expected = [("z", 3), ("a", 0), ("m", 2)];
+        assert_eq!(
+            listed(&**conversations).await,
+            expected.map(|(id, count)| (id.to_owned(), count))
+        );
+        let (first, next) = some(&**conversations, None, 1).await;
+        assert_eq!(first, ["z"]);
         assert!(conversations.delete("z").await.unwrap());
+        assert_eq!(some(&**conversations, next, 9).await.0, ["a", "m"]);
+    }
+
+    #[tokio::test]
+    async fn the_list_goes_on_where_positions_are_missing_the_same_or_no_numbers() {
+        let store = TestStore::sqlite().await;
+        let raw = store.file().unwrap().raw();
+        // Without the trigger, as in a file that a copy has made.
+        raw.execute_batch(
+            "DROP TRIGGER conversations_position;
+            INSERT INTO conversations (rowid, id, title, position) VALUES
+                (1, 'c', 't', NULL), (2, 'd', 't', 3), (3, 'b', 't', NULL), (4, 'a', 't', 3), (5, 'z', 't', 4),
+                (6, 'y', 't', 'text'), (7, 'x', 't', NULL), (8, CAST(x'F8' AS TEXT), 't', 4), (9, 'v', 't', 4), (10, 'w', 't', x'00'),
+                (11, 'e', 't', 4.5), (12, 'k', 't', -9223372036854775808), (13, 'l', 't', NULL), (14, 'n', 't', 'text');",
+        )
+        .unwrap();
+        let conversations = &store.writer.conversations;
+        let order = [
+            "k", "c", "d", "b", "a", "z", "\u{fffd}", "v", "e", "x", "l", "y", "n", "w",
+        ];
+        for limit in 1..16 {
+            assert_eq!(by(&**conversations, limit).await, order, "{limit} at a time");
+        }
+        let mut places = Vec::new();
+        for shown in 1..14 {
+            places.push(some(&**conversations, None, shown).await.1);
+        }
+        // Those that were shown may be gone when the list goes on.
+        for (place, shown) in places.into_iter().zip(1..) {
+            raw.execute(
+                "DELETE FROM conversations WHERE id = iif(?1 = char(65533), CAST(x'F8' AS TEXT), ?1)",
+                [order[shown - 1]],
+            )
+            .unwrap();
+            assert_eq!(some(&**conversations, place, 99).await.0, order[shown..]);
+        }
+    }
+}
+
+#[cfg(feature = "postgres")]
+mod old_databases {
+    use super::*;
+
+    #[tokio::test]
+    async fn the_list_goes_on_where_positions_are_missing_or_the_same() {
+        let store = TestStore::postgres().await;
+        let client = store.database().unwrap().connect().await;
+        client
+            .batch_execute(
+                "INSERT INTO conversations (id, title, created_at, position) VALUES
+                    ('l', 't', '2026-01-02', NULL), ('k', 't', '2026-01-02', NULL), ('j', 't', '2026-01-01', NULL),
+                    ('n', 't', NULL, NULL), ('m', 't', NULL, NULL), ('f', 't', '2026-01-02', 7), ('g', 't', '2026-01-01', 7),
+                    ('i', 't', NULL, 7), ('h', 't', NULL, 7), ('z', 't', now(), -9223372036854775808), ('y', 't', now(), 0)",
+            )
+            .await
+            .unwrap();
+        let conversations = &store.writer.conversations;
+        let order = ["z", "y", "h", "i", "g", "f", "m", "n", "j", "k", "l"];
+        for limit in 1..13 {
+            assert_eq!(by(&**conversations, limit).await, order, "{limit} at a time");
+        }
+        let mut places = Vec::new();
+        for shown in 1..11 {
+            places.push(some(&**conversations, None, shown).await.1);
+        }
+        // Those that were shown may be gone when the list goes on.
+        for (place, shown) in places.into_iter().zip(1..) {
+            conversations.delete(order[shown - 1]).await.unwrap();
+            assert_eq!(some(&**conversations, place, 99).await.0, order[shown..]);
+        }
     }
 }

@@ -5,13 +5,14 @@ use cutover_domain::time::Timestamp;
 use cutover_domain::writer::conversation::{
     Conversation, ConversationSummary, Message, read_attachments, stored_attachments,
 };
-use cutover_ports::writer::ConversationRepository;
-use cutover_ports::{Page, PageRequest, StoreError, StoreResult};
+use cutover_ports::place::up_to_here;
+use cutover_ports::writer::{ConversationPage, ConversationPlace, ConversationRepository};
+use cutover_ports::{StoreError, StoreResult};
 use postgres_types::Type;
 
 use crate::Database;
 use crate::database::Lease;
-use crate::row::{Columns, Row, opt_pg_time, pg_enum};
+use crate::row::{Columns, Row, opt_known, opt_pg_time, pg_enum};
 use crate::types::{PgJson, PgTime};
 
 /// [`ConversationRepository`] on PostgreSQL.
@@ -74,6 +75,45 @@ fn message_from_row(row: &Row) -> StoreResult<Option<Message>> {
         created_at: columns.opt_time()?,
         attachments: read_attachments(columns.opt_json()?.as_ref()),
     }))
+}
+
+/// The order of the list.
+macro_rules! list_order {
+    () => {
+        "ORDER BY position NULLS LAST, coalesce(created_at, '-infinity'), id LIMIT $1"
+    };
+}
+
+/// The first conversations of those for which the condition holds.
+macro_rules! list_sql {
+    ($condition:literal) => {
+        concat!(
+            "SELECT id, title, created_at, updated_at,
+                (SELECT count(*) FROM messages WHERE conversation_id = conversations.id), position
+            FROM conversations WHERE ",
+            $condition,
+            " ",
+            list_order!()
+        )
+    };
+}
+
+fn placed(row: &Row) -> StoreResult<(ConversationPlace, ConversationSummary)> {
+    let mut columns = Columns::new("conversations", row);
+    let item = ConversationSummary {
+        id: columns.text()?,
+        title: columns.text()?,
+        created_at: columns.opt_time()?,
+        updated_at: columns.opt_time()?,
+        message_count: columns.count()?,
+    };
+    let place = ConversationPlace {
+        position: columns.opt_integer()?,
+        row: None,
+        created_at: item.created_at.clone(),
+        id: item.id.clone(),
+    };
+    Ok((place, item))
 }
 
 /// The columns of messages, as arrays.
@@ -169,24 +209,50 @@ impl ConversationRepository for PgConversationRepository {
         conversation_from_rows(&lease.query(SQL, &[(&id, Type::TEXT)]).await?)
     }
 
-    async fn list(&self, page: PageRequest) -> StoreResult<Page<ConversationSummary>> {
-        const SQL: &str = "SELECT id, title, created_at, updated_at,
-                (SELECT count(*) FROM messages WHERE conversation_id = conversations.id)
-            FROM conversations ORDER BY position NULLS LAST, created_at NULLS FIRST, id LIMIT $1 OFFSET $2";
-        const COUNT: &str = "SELECT count(*) FROM conversations";
+    async fn list(&self, after: Option<ConversationPlace>, limit: u32) -> StoreResult<ConversationPage> {
+        const FIRST: &str = list_sql!("true");
+        // Two lists, each with an index to begin in.
+        const AFTER: &str = concat!(
+            "SELECT * FROM ((",
+            list_sql!(
+                "(position, coalesce(created_at, '-infinity'), id) > ($2, coalesce($3, '-infinity'), $4)"
+            ),
+            ") UNION ALL (",
+            list_sql!("position IS NULL"),
+            ")) AS both_lists ",
+            list_order!(),
+        );
+        const AFTER_TIME: &str = list_sql!(
+            "position IS NULL AND (coalesce(created_at, '-infinity'), id) > (coalesce($2, '-infinity'), $3)"
+        );
+        let most = i64::from(limit);
         let lease = self.db.lease("conversations.list").await?;
-        lease
-            .page(SQL, COUNT, &[], page, |row| {
-                let mut columns = Columns::new("conversations", row);
-                Ok(ConversationSummary {
-                    id: columns.text()?,
-                    title: columns.text()?,
-                    created_at: columns.opt_time()?,
-                    updated_at: columns.opt_time()?,
-                    message_count: columns.count()?,
-                })
-            })
-            .await
+        let rows = match after {
+            None => lease.query(FIRST, &[(&most, Type::INT8)]).await?,
+            Some(after) => {
+                let position = opt_known("conversations.position", after.position.as_ref())?;
+                let created_at = opt_pg_time("conversations.created_at", after.created_at.as_ref())?;
+                let (created_at, id) = (
+                    (&created_at as _, Type::TIMESTAMPTZ),
+                    (&after.id as _, Type::TEXT),
+                );
+                if let Some(position) = position {
+                    let binds = [
+                        (&most as _, Type::INT8),
+                        (&position as _, Type::INT8),
+                        created_at,
+                        id,
+                    ];
+                    lease.query(AFTER, &binds).await?
+                } else {
+                    let binds = [(&most as _, Type::INT8), created_at, id];
+                    lease.query(AFTER_TIME, &binds).await?
+                }
+            }
+        };
+        let found: Vec<_> = rows.iter().map(placed).collect::<StoreResult<_>>()?;
+        let (items, next) = up_to_here(found, limit);
+        Ok(ConversationPage { items, next })
     }
 
     async fn update_title(

@@ -6,14 +6,16 @@ use cutover_domain::time::Timestamp;
 use cutover_domain::writer::conversation::{
     Conversation, ConversationSummary, Message, read_attachments, stored_attachments,
 };
-use cutover_ports::writer::ConversationRepository;
-use cutover_ports::{Page, PageRequest, StoreError, StoreResult};
-use rusqlite::params;
+use cutover_ports::place::up_to_here;
+use cutover_ports::writer::{ConversationPage, ConversationPlace, ConversationRepository};
+use cutover_ports::{StoreError, StoreResult};
+use rusqlite::types::Value;
+use rusqlite::{params, params_from_iter};
 
 use super::opt_sql_time;
 use crate::Database;
 use crate::database::Session;
-use crate::row::{Columns, sql_enum};
+use crate::row::{Columns, opt_sql_number, sql_enum};
 
 /// [`ConversationRepository`] on SQLite.
 #[derive(Debug, Clone)]
@@ -86,6 +88,47 @@ fn get(session: &Session, id: &str) -> StoreResult<Option<Conversation>> {
     Ok(Some(conversation))
 }
 
+/// A part of the list, from the first conversation on or behind a place. Those with a position and those without are looked up apart,
+/// because each has an index for that, and the two together have none.
+fn list_sql(session: &Session, is_behind: bool) -> StoreResult<String> {
+    let part = |place: &str, which: &str| {
+        let behind = format!("AND {place} >= ?2 AND ({place}, rowid) > (?2, ?3)");
+        let behind = if is_behind { behind.as_str() } else { "" };
+        format!(
+            "SELECT * FROM (SELECT id, title, created_at, updated_at,
+                (SELECT count(*) FROM messages WHERE conversation_id = conversations.id), {place} AS place, rowid AS number
+            FROM conversations WHERE {which} {behind} ORDER BY {place}, rowid LIMIT ?1)"
+        )
+    };
+    if !session.has_column("conversations", "position")? {
+        return Ok(part("rowid", "true"));
+    }
+    let (known, unknown) = (
+        part("position", "position IS NOT NULL"),
+        part("rowid", "position IS NULL"),
+    );
+    Ok(format!(
+        "{known} UNION ALL {unknown} ORDER BY place, number LIMIT ?1"
+    ))
+}
+
+fn placed(columns: &mut Columns<'_>) -> StoreResult<(ConversationPlace, ConversationSummary)> {
+    let item = ConversationSummary {
+        id: columns.text()?,
+        title: columns.text()?,
+        created_at: columns.opt_time()?,
+        updated_at: columns.opt_time()?,
+        message_count: columns.count()?,
+    };
+    let place = ConversationPlace {
+        position: columns.opt_integer()?,
+        row: columns.opt_integer()?.and_then(|row| row.known().copied()),
+        created_at: item.created_at.clone(),
+        id: item.id.clone(),
+    };
+    Ok((place, item))
+}
+
 /// Stores messages behind all others.
 fn insert_messages(session: &Session, conversation_id: &str, messages: &[Message]) -> StoreResult<()> {
     const SQL: &str = "INSERT INTO messages (id, conversation_id, role, content, created_at, attachments)
@@ -151,27 +194,21 @@ impl ConversationRepository for SqliteConversationRepository {
             .await
     }
 
-    async fn list(&self, page: PageRequest) -> StoreResult<Page<ConversationSummary>> {
-        const COUNT: &str = "SELECT count(*) FROM conversations";
-        self.db
+    async fn list(&self, after: Option<ConversationPlace>, limit: u32) -> StoreResult<ConversationPage> {
+        let found = self
+            .db
             .read("conversations.list", move |session| {
-                let place = place(session, "conversations")?;
-                let sql = format!(
-                    "SELECT id, title, created_at, updated_at,
-                        (SELECT count(*) FROM messages WHERE conversation_id = conversations.id)
-                    FROM conversations ORDER BY {place}, id LIMIT ?1 OFFSET ?2"
-                );
-                session.page(&sql, COUNT, &[], page, |columns| {
-                    Ok(ConversationSummary {
-                        id: columns.text()?,
-                        title: columns.text()?,
-                        created_at: columns.opt_time()?,
-                        updated_at: columns.opt_time()?,
-                        message_count: columns.count()?,
-                    })
-                })
+                let mut values = vec![Value::from(limit)];
+                values.extend(after.iter().flat_map(|place| {
+                    let position = opt_sql_number(place.position.as_ref());
+                    [position, place.row.map_or(Value::Null, Value::from)]
+                }));
+                let sql = list_sql(session, after.is_some())?;
+                session.query(&sql, params_from_iter(values), placed)
             })
-            .await
+            .await?;
+        let (items, next) = up_to_here(found, limit);
+        Ok(ConversationPage { items, next })
     }
 
     async fn update_title(

@@ -7,7 +7,7 @@ use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use cutover_domain::writer::conversation as domain;
-use cutover_ports::{Page, PageRequest};
+use cutover_ports::writer::ConversationPage;
 use serde::Serialize;
 use serde_json::Value;
 use utoipa::ToSchema;
@@ -148,32 +148,27 @@ impl From<domain::Message> for ConversationMessage {
 )]
 async fn list(State(app): State<App>) -> Result<Response, HttpError> {
     let conversations = use_case(&app);
-    let first = conversations
-        .list(PageRequest::first(AT_ONCE))
-        .await
-        .map_err(refuse)?;
-    if !PageRequest::first(AT_ONCE).has_next(first.total) {
+    let first = conversations.list(None, AT_ONCE).await.map_err(refuse)?;
+    if first.next.is_none() {
         let items: Vec<ConversationItem> = first.items.into_iter().map(ConversationItem::from).collect();
         return Ok(Json(items).into_response());
     }
-    let pieces = futures_util::stream::try_unfold(Some((0, Some(first))), move |state| {
+    let pieces = futures_util::stream::try_unfold(Some((Some(first), None)), move |state| {
         let conversations = conversations.clone();
         async move {
-            let Some((offset, page)) = state else {
+            let Some((first, after)) = state else {
                 return Ok::<_, std::io::Error>(None);
             };
-            let request = PageRequest {
-                limit: AT_ONCE,
-                offset,
+            let is_first = first.is_some();
+            let page = match first {
+                Some(first) => first,
+                None => conversations
+                    .list(after, AT_ONCE)
+                    .await
+                    .map_err(std::io::Error::other)?,
             };
-            let page = match page {
-                Some(page) => page,
-                None => conversations.list(request).await.map_err(std::io::Error::other)?,
-            };
-            let last = page.items.is_empty() || !request.has_next(page.total);
-            let piece = piece(offset == 0, last, page)?;
-            let next = (!last).then(|| (offset + u64::from(AT_ONCE), None));
-            Ok(Some((piece, next)))
+            let next = page.next.clone().map(|next| (None, Some(next)));
+            Ok(Some((piece(is_first, page)?, next)))
         }
     });
     let kind = [(header::CONTENT_TYPE, "application/json")];
@@ -181,7 +176,7 @@ async fn list(State(app): State<App>) -> Result<Response, HttpError> {
 }
 
 /// A part of a JSON list.
-fn piece(first: bool, last: bool, page: Page<domain::ConversationSummary>) -> std::io::Result<Bytes> {
+fn piece(first: bool, page: ConversationPage) -> std::io::Result<Bytes> {
     let mut text = String::from(if first { "[" } else { "" });
     for (index, item) in page.items.into_iter().enumerate() {
         if !first || index > 0 {
@@ -189,7 +184,7 @@ fn piece(first: bool, last: bool, page: Page<domain::ConversationSummary>) -> st
         }
         text.push_str(&serde_json::to_string(&ConversationItem::from(item))?);
     }
-    if last {
+    if page.next.is_none() {
         text.push(']');
     }
     Ok(text.into())

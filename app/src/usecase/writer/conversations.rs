@@ -2,11 +2,12 @@
 
 use std::sync::Arc;
 
-use cutover_domain::writer::conversation::{Conversation, ConversationSummary};
+use cutover_domain::writer::conversation::Conversation;
 use cutover_domain::writer::{is_uuid, uuid_text};
 use cutover_ports::clock::{Clock, Ids};
-use cutover_ports::writer::{ConversationRepository, WriterRepositories};
-use cutover_ports::{Page, PageRequest};
+use cutover_ports::writer::{
+    ConversationPage, ConversationPlace, ConversationRepository, WriterRepositories,
+};
 
 use crate::usecase::UseCaseError;
 
@@ -34,9 +35,13 @@ impl Conversations {
         }
     }
 
-    /// A page of conversations, in the order in which they were made.
-    pub async fn list(&self, page: PageRequest) -> Result<Page<ConversationSummary>, UseCaseError> {
-        Ok(self.store.list(page).await?)
+    /// At most `limit` conversations behind the place `after`, or from the first, in the order in which they were made.
+    pub async fn list(
+        &self,
+        after: Option<ConversationPlace>,
+        limit: u32,
+    ) -> Result<ConversationPage, UseCaseError> {
+        Ok(self.store.list(after, limit).await?)
     }
 
     /// Makes a conversation without messages.
