@@ -211,6 +211,19 @@ mod postgres {
         );
         finding(&diagnosis, Severity::Problem, "the server allows 3");
         client
+            .batch_execute(&format!(
+                "GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO {role};
+                GRANT USAGE ON SEQUENCE conversations_position_seq TO {role}"
+            ))
+            .await
+            .unwrap();
+        let diagnosis = doctor_of(&url, &[]).await;
+        let sequences = finding(&diagnosis, Severity::Problem, "rows cannot be inserted");
+        assert_eq!(
+            sequences.advice.as_deref(),
+            Some("GRANT USAGE ON SEQUENCE messages_position_seq to the role")
+        );
+        client
             .batch_execute(&format!("DROP OWNED BY {role}; DROP ROLE {role}"))
             .await
             .unwrap();

@@ -219,6 +219,48 @@ async fn every_version_goes_up_and_down_again() {
 }
 
 #[tokio::test]
+async fn conversations_and_messages_are_numbered_from_where_the_old_ones_end() {
+    let lab = empty().await;
+    up(&lab.target, &Context::WRITER, Some(1)).await.unwrap();
+    let first = lab.objects().await;
+    lab.run(
+        "INSERT INTO conversations (id, title, created_at) VALUES
+            ('d', 't', '2026-01-02'), ('c', 't', '2026-01-01'), ('b', 't', NULL), ('a', 't', '2026-01-01');
+        INSERT INTO messages (id, conversation_id, role, content, created_at) VALUES
+            ('m1', 'a', 'user', 'c', '2026-01-02'), ('m2', 'a', 'user', 'c', NULL)",
+    )
+    .await;
+    up(&lab.target, &Context::WRITER, None).await.unwrap();
+    lab.run(
+        "INSERT INTO conversations (id, title) VALUES ('0', 't');
+        INSERT INTO messages (id, conversation_id, role, content) VALUES ('m0', '0', 'user', 'c')",
+    )
+    .await;
+    let numbered = |table: &str| format!("SELECT concat(position, id) FROM {table} ORDER BY position, id");
+    let conversations = lab.column(&numbered("conversations")).await;
+    assert_eq!(conversations, ["1b", "2a", "3c", "4d", "50"]);
+    let messages = lab.column(&numbered("messages")).await;
+    assert_eq!(messages, ["1m2", "2m1", "3m0"]);
+    let drift = check(&lab.target, &Context::WRITER).await.unwrap();
+    no_drift(&drift, 2);
+    down(&lab.target, &Context::WRITER, Down::Steps(1), Rows::Discard)
+        .await
+        .unwrap();
+    assert_eq!(lab.objects().await, first);
+    // And up again, with rows and without.
+    up(&lab.target, &Context::WRITER, None).await.unwrap();
+    lab.run("DELETE FROM conversations WHERE id <> '0'").await;
+    down(&lab.target, &Context::WRITER, Down::Steps(1), Rows::Discard)
+        .await
+        .unwrap();
+    lab.run("DELETE FROM conversations").await;
+    up(&lab.target, &Context::WRITER, None).await.unwrap();
+    lab.run("INSERT INTO conversations (id, title) VALUES ('z', 't')")
+        .await;
+    assert_eq!(lab.column(&numbered("conversations")).await, ["1z"]);
+}
+
+#[tokio::test]
 async fn down_keeps_rows_unless_told_otherwise() {
     let lab = migrated().await;
     lab.run(

@@ -1018,7 +1018,11 @@ async fn the_order_of_rows_outlives_the_move() {
             )
         })
     };
-    for migrated in [false, true] {
+    for (migrated, copy) in [
+        (false, &["copy"][..]),
+        (true, &["copy"]),
+        (true, &["copy", "--data-only"]),
+    ] {
         let (place, database) = (Place::new(), lab_database().await);
         let file = world::file(&place.path("w.db"));
         file.execute_batch(&format!("{plan}{}", rows(0))).unwrap();
@@ -1034,18 +1038,31 @@ async fn the_order_of_rows_outlives_the_move() {
         let file = world::file(&place.path("w.db"));
         file.execute_batch(&rows(3)).unwrap();
         drop(file);
-        place.run(["copy"]).await.with(0);
+        place.run(copy).await.with(0);
         place.run(["verify"]).await.with(0);
+        let client = database.connect().await;
+        let positions = "SELECT position FROM conversations ORDER BY 1";
+        assert_eq!(
+            world::postgres_rows(&client, positions).await,
+            ["1", "2", "3", "4", "5", "6"],
+            "those of the file"
+        );
         let service = place.serve(&[]).await;
         make(&service, "t6").await;
+        // The original goes on to write, too.
+        client.batch_execute(&rows(7)).await.unwrap();
+        make(&service, "t10").await;
+        service.stop().await;
+        let service = place.serve(&[]).await;
         let list = service.get(CONVERSATIONS).await.json();
         let titles: Vec<&Value> = list.as_array().unwrap().iter().map(|one| &one["title"]).collect();
         assert_eq!(
             titles,
-            ["t0", "t1", "t2", "t3", "t4", "t5", "t6"],
+            ["t0", "t1", "t2", "t3", "t4", "t5", "t6", "t7", "t8", "t9", "t10"],
             "migrated: {migrated}"
         );
-        for one in &list.as_array().unwrap()[..6] {
+        let with_messages = |one: &&Value| !["t6", "t10"].contains(&one["title"].as_str().unwrap());
+        for one in list.as_array().unwrap().iter().filter(with_messages) {
             let path = format!("{CONVERSATIONS}/{}", one["id"].as_str().unwrap());
             let shown = service.get(&path).await.json();
             assert_eq!(
@@ -1054,6 +1071,34 @@ async fn the_order_of_rows_outlives_the_move() {
             );
         }
     }
+}
+
+#[tokio::test]
+async fn rows_without_a_position_are_copied_as_they_are() {
+    let (place, database) = (Place::new(), lab_database().await);
+    place.write("cutover.toml", &format!(
+        "[lab]\nenabled = false\n[market]\nenabled = false\n[writer]\nsqlite_path = \"w.db\"\n[postgres]\nurl = \"{}\"\n[repositories]\ndefault = \"postgres\"\n",
+        database.url()
+    ));
+    place.run(["migrate", "up", "--on", "sqlite"]).await.with(0);
+    // A file that a copy has made has no trigger.
+    world::file(&place.path("w.db"))
+        .execute_batch(
+            "DROP TRIGGER conversations_position;
+            INSERT INTO conversations (id, title, position) VALUES ('c', 'first', 70), ('b', 'second', 500), ('a', 'third', NULL);",
+        )
+        .unwrap();
+    place.run(["copy"]).await.with(0);
+    place.run(["verify"]).await.with(0);
+    let service = place.serve(&[]).await;
+    make(&service, "new").await;
+    service.stop().await;
+    let client = database.connect().await;
+    let rows = "SELECT title, position FROM conversations ORDER BY position";
+    assert_eq!(
+        world::postgres_rows(&client, rows).await,
+        ["first|70", "second|500", "new|501", "third|∅"]
+    );
 }
 
 #[tokio::test]

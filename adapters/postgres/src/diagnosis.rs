@@ -358,10 +358,15 @@ async fn tables_finding(client: &Client, tables: &[&str]) -> Result<Finding, tok
         coalesce(has_table_privilege(to_regclass(quote_ident(name)), 'SELECT')
             AND has_table_privilege(to_regclass(quote_ident(name)), 'INSERT')
             AND has_table_privilege(to_regclass(quote_ident(name)), 'UPDATE')
-            AND has_table_privilege(to_regclass(quote_ident(name)), 'DELETE'), false)
+            AND has_table_privilege(to_regclass(quote_ident(name)), 'DELETE'), false),
+        ARRAY(SELECT s.oid::regclass::text FROM pg_depend AS d JOIN pg_class AS s ON s.oid = d.objid
+            WHERE d.classid = 'pg_class'::regclass AND d.refclassid = 'pg_class'::regclass AND d.deptype = 'a'
+            AND d.refobjid = to_regclass(quote_ident(name))
+            AND CASE s.relkind WHEN 'S' THEN NOT has_sequence_privilege(s.oid, 'USAGE, UPDATE') ELSE false END ORDER BY 1)
         FROM unnest($1::text[]) AS name";
     let mut missing = Vec::new();
     let mut forbidden = Vec::new();
+    let mut sequences: Vec<String> = Vec::new();
     for row in client.query_typed(RIGHTS, &[(&tables, Type::TEXT_ARRAY)]).await? {
         let name: String = row.try_get(0)?;
         if !row.try_get(1)? {
@@ -369,6 +374,7 @@ async fn tables_finding(client: &Client, tables: &[&str]) -> Result<Finding, tok
         } else if !row.try_get(2)? {
             forbidden.push(name);
         }
+        sequences.extend(row.try_get::<_, Vec<String>>(3)?);
     }
     Ok(if !forbidden.is_empty() {
         Finding::problem(
@@ -378,6 +384,14 @@ async fn tables_finding(client: &Client, tables: &[&str]) -> Result<Finding, tok
                 forbidden.join(", ")
             ),
             "GRANT SELECT, INSERT, UPDATE, DELETE ON these tables to the role",
+        )
+    } else if !sequences.is_empty() {
+        // A default that asks a sequence needs a right of its own, which an identity does not.
+        let sequences = sequences.join(", ");
+        Finding::problem(
+            "tables",
+            format!("rows cannot be inserted: their defaults may not use {sequences}"),
+            format!("GRANT USAGE ON SEQUENCE {sequences} to the role"),
         )
     } else if missing.is_empty() {
         Finding::ok(

@@ -498,6 +498,32 @@ mod old_databases {
     use super::*;
 
     #[tokio::test]
+    async fn rows_of_a_program_that_knows_of_no_positions_stand_where_they_came() {
+        let store = TestStore::postgres().await;
+        let client = store.database().unwrap().connect().await;
+        let conversations = &store.writer.conversations;
+        let others = async |id: &str| {
+            let sql = format!(
+                "INSERT INTO conversations (id, title) VALUES ('{id}', 't');
+                INSERT INTO messages (id, conversation_id, role, content) VALUES ('m{id}', 'z', 'user', 'c')"
+            );
+            client.batch_execute(&sql).await.unwrap();
+        };
+        conversations
+            .insert(&conversation("z", &["m9", "m1"]))
+            .await
+            .unwrap();
+        others("y").await;
+        conversations.insert(&conversation("x", &[])).await.unwrap();
+        conversations.append("z", &message("m0")).await.unwrap();
+        others("w").await;
+        conversations.insert(&conversation("a", &[])).await.unwrap();
+        assert_eq!(by(&**conversations, 2).await, ["z", "y", "x", "w", "a"]);
+        let stored = conversations.get("z").await.unwrap().unwrap();
+        assert_eq!(ids(&stored), ["m9", "m1", "my", "m0", "mw"]);
+    }
+
+    #[tokio::test]
     async fn the_list_goes_on_where_positions_are_missing_or_the_same() {
         let store = TestStore::postgres().await;
         let client = store.database().unwrap().connect().await;

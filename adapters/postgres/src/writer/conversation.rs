@@ -28,8 +28,8 @@ impl PgConversationRepository {
     }
 }
 
-/// A conversation out of `c` and one of its messages, if it has any. The title, which may be long, comes once. Rows copied from a
-/// file without positions have none, and their times must do.
+/// A conversation out of `c` and one of its messages, if it has any. The title, which may be long, comes once. Where a file's
+/// rows had no positions their times must do.
 macro_rules! conversation_sql {
     ($conversations:literal) => {
         concat!(
@@ -148,14 +148,14 @@ impl MessageColumns {
         })
     }
 
-    /// Stores them behind all others. Of two that are stored at once either may be the first.
+    /// Stores them behind all others: the column's default numbers rows as they come. Of two that are stored at once either may be the
+    /// first.
     async fn insert(&self, lease: &Lease, conversation_id: &str) -> StoreResult<()> {
-        const SQL: &str = "INSERT INTO messages
-                (id, conversation_id, role, content, created_at, attachments, position)
-            SELECT m.id, $1, m.role, m.content, m.created_at, m.attachments,
-                m.ordinality + (SELECT coalesce(max(position), 0) FROM messages)
+        const SQL: &str = "INSERT INTO messages (id, conversation_id, role, content, created_at, attachments)
+            SELECT m.id, $1, m.role, m.content, m.created_at, m.attachments
             FROM unnest($2::text[], $3::text[], $4::text[], $5::timestamptz[], $6::jsonb[]) WITH ORDINALITY
-                AS m (id, role, content, created_at, attachments, ordinality)";
+                AS m (id, role, content, created_at, attachments, ordinality)
+            ORDER BY m.ordinality";
         let binds: [(&(dyn postgres_types::ToSql + Sync), Type); 6] = [
             (&conversation_id, Type::TEXT),
             (&self.ids, Type::TEXT_ARRAY),
@@ -172,14 +172,13 @@ impl MessageColumns {
 impl ConversationRepository for PgConversationRepository {
     async fn insert(&self, conversation: &Conversation) -> StoreResult<()> {
         const SQL: &str = "WITH made AS (
-                INSERT INTO conversations (id, title, created_at, updated_at, position)
-                SELECT $1, $2, $3, $4, 1 + (SELECT coalesce(max(position), 0) FROM conversations)
+                INSERT INTO conversations (id, title, created_at, updated_at) VALUES ($1, $2, $3, $4)
             )
-            INSERT INTO messages (id, conversation_id, role, content, created_at, attachments, position)
-            SELECT m.id, $1, m.role, m.content, m.created_at, m.attachments,
-                m.ordinality + (SELECT coalesce(max(position), 0) FROM messages)
+            INSERT INTO messages (id, conversation_id, role, content, created_at, attachments)
+            SELECT m.id, $1, m.role, m.content, m.created_at, m.attachments
             FROM unnest($5::text[], $6::text[], $7::text[], $8::timestamptz[], $9::jsonb[]) WITH ORDINALITY
-                AS m (id, role, content, created_at, attachments, ordinality)";
+                AS m (id, role, content, created_at, attachments, ordinality)
+            ORDER BY m.ordinality";
         let created_at = opt_pg_time("conversations.created_at", conversation.created_at.as_ref())?;
         let updated_at = opt_pg_time("conversations.updated_at", conversation.updated_at.as_ref())?;
         let messages = MessageColumns::of(&conversation.messages)?;
