@@ -140,11 +140,43 @@ async fn of_groups_ensured_at_once_one_stays(store: &TestStore) {
     assert!(stored.iter().all(|stored| *stored == stays), "{stored:?}");
 }
 
+/// Deletes a group that is not there, though the synth `old` names it; what the synth names then.
+async fn group_of_a_synth_after_deleting_it(store: &TestStore) -> Option<String> {
+    assert!(!store.lab.synth_groups.delete("grp_gone").await.unwrap());
+    let synth = store.lab.synths.get("old").await.unwrap().unwrap();
+    synth.summary.synth_group_id
+}
+
+/// A synth whose group is long gone.
+const ORPHAN: &str = "INSERT INTO synths (id, synth_group_id, nome, created_at, version)
+    VALUES ('old', 'grp_gone', 'n', '2026-01-01T12:00:00+00:00', '2.0.0')";
+
+#[cfg(feature = "postgres")]
+#[tokio::test]
+async fn deleting_no_group_on_postgres_changes_no_synth() {
+    let store = TestStore::postgres().await;
+    let client = store.database().unwrap().connect().await;
+    let without_keys = format!("SET session_replication_role = replica; {ORPHAN}");
+    client.batch_execute(&without_keys).await.unwrap();
+    let group = group_of_a_synth_after_deleting_it(&store).await;
+    assert_eq!(group.as_deref(), Some("grp_gone"));
+}
+
 #[cfg(feature = "sqlite")]
 mod old_files {
     use cutover_domain::stored::{Stored, StoredValue};
 
     use super::*;
+
+    #[tokio::test]
+    async fn deleting_no_group_changes_no_synth() {
+        let store = TestStore::sqlite().await;
+        let raw = store.file().unwrap().raw();
+        raw.execute_batch(&format!("PRAGMA foreign_keys = OFF; {ORPHAN}"))
+            .unwrap();
+        let group = group_of_a_synth_after_deleting_it(&store).await;
+        assert_eq!(group.as_deref(), Some("grp_gone"));
+    }
 
     #[tokio::test]
     async fn rows_that_break_rules_are_read() {

@@ -427,6 +427,22 @@ mod old_files {
     }
 
     #[tokio::test]
+    async fn deleting_no_conversation_changes_no_message() {
+        let store = TestStore::sqlite().await;
+        let raw = store.file().unwrap().raw();
+        raw.execute_batch(
+            "PRAGMA foreign_keys = OFF;
+            INSERT INTO messages (id, conversation_id, role, content) VALUES ('m', 'gone', 'user', 'c');",
+        )
+        .unwrap();
+        assert!(!store.writer.conversations.delete("gone").await.unwrap());
+        let count: i64 = raw
+            .query_row("SELECT count(*) FROM messages", [], |row| row.get(0))
+            .unwrap();
+        assert_eq!(count, 1);
+    }
+
+    #[tokio::test]
     async fn a_file_that_was_never_taken_over_keeps_its_order() {
         let file = TestFile::empty();
         file.raw()

@@ -105,7 +105,9 @@ impl SynthGroupRepository for SqliteSynthGroupRepository {
     async fn delete(&self, id: &str) -> StoreResult<bool> {
         // Existing files say NO ACTION for `synths.synth_group_id`, where PostgreSQL says ON DELETE SET NULL: what the
         // reference promises is done here, in the same transaction.
-        const DETACH: &str = "UPDATE synths SET synth_group_id = NULL WHERE synth_group_id = ?1";
+        // Synths whose group is long gone, which only old files hold, stay as they are.
+        const DETACH: &str = "UPDATE synths SET synth_group_id = NULL
+            WHERE synth_group_id = ?1 AND EXISTS (SELECT 1 FROM synth_groups WHERE id = ?1)";
         const SQL: &str = "DELETE FROM synth_groups WHERE id = ?1";
         self.db.before_delete(TABLE, id).await?;
         let key = id.to_owned();

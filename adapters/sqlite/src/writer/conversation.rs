@@ -259,8 +259,10 @@ impl ConversationRepository for SqliteConversationRepository {
     }
 
     async fn delete(&self, id: &str) -> StoreResult<bool> {
-        // The key of the original's own files does not delete what refers to it.
-        const MESSAGES: &str = "DELETE FROM messages WHERE conversation_id = ?1";
+        // The key of the original's own files does not delete what refers to it. Messages whose conversation is long gone stay
+        // as they are.
+        const MESSAGES: &str = "DELETE FROM messages
+            WHERE conversation_id = ?1 AND EXISTS (SELECT 1 FROM conversations WHERE id = ?1)";
         const SQL: &str = "DELETE FROM conversations WHERE id = ?1";
         let id = id.to_owned();
         self.db
