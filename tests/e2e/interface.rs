@@ -108,7 +108,7 @@ async fn groups(talk: &mut Conversation<'_>) {
     talk.ask(
         "POST",
         groups,
-        &json!({"name": " Novos 🦜\n"}),
+        &json!({"name": " Novos 🦜\n\u{1f}"}),
         201,
         Some(made.clone()),
     )
@@ -545,7 +545,9 @@ async fn refusals(talk: &mut Conversation<'_>) {
     talk.ask("POST", scorecards, &empty, 422, Some(expected)).await;
     for (path, body) in [
         ("/lab/experiments", json!({"name": " ", "hypothesis": "h"})),
+        ("/lab/experiments", json!({"name": "\u{1f}", "hypothesis": "h"})),
         ("/lab/synth-groups", json!({"name": " "})),
+        ("/lab/synth-groups", json!({"name": "\u{1c}\u{3000}"})),
     ] {
         let expected = told("name is required and cannot be empty");
         talk.ask("POST", path, &body, 422, Some(expected)).await;

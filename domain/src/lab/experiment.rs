@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::stripped;
 use crate::json::Json;
 use crate::stored::Stored;
 use crate::text_enum;
@@ -119,8 +120,9 @@ pub fn new_texts(
     })?;
     let description = description
         .filter(|text| !text.is_empty())
-        .map(|text| text.trim().to_owned());
-    Ok((name.trim().to_owned(), hypothesis.trim().to_owned(), description))
+        .map(|text| stripped(text).to_owned());
+    let [name, hypothesis] = [name, hypothesis].map(|text| stripped(text).to_owned());
+    Ok((name, hypothesis, description))
 }
 
 /// Checks the texts that a change brings. Lengths are counted in code points.
@@ -140,7 +142,7 @@ pub fn check_texts(change: &ExperimentChange) -> Result<(), ExperimentError> {
         if text.chars().count() > max {
             return Err(ExperimentError::TooLong { field, max });
         }
-        if required && text.trim().is_empty() {
+        if required && stripped(text).is_empty() {
             return Err(ExperimentError::Blank { field });
         }
     }

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use cutover_domain::lab::stripped;
 use cutover_domain::lab::synth::SynthSummary;
 use cutover_domain::lab::synth_group::{SynthGroup, is_group_id};
 use cutover_ports::clock::{Clock, Ids};
@@ -59,7 +60,7 @@ impl SynthGroups {
 
     /// Makes a group: its texts trimmed, its name not blank. A taken id is a conflict.
     pub async fn create(&self, new: NewGroup) -> Result<CountedGroup, UseCaseError> {
-        let name = new.name.trim();
+        let name = stripped(&new.name);
         if name.is_empty() {
             return Err(UseCaseError::invalid(
                 "name",
@@ -74,7 +75,7 @@ impl SynthGroups {
         }
         // As the original has it: an empty one is none, and one of blanks is empty.
         let description = new.description.filter(|text| !text.is_empty());
-        let description = description.map(|text| text.trim().to_owned());
+        let description = description.map(|text| stripped(&text).to_owned());
         let mut group = SynthGroup {
             id: String::new(),
             name: name.to_owned(),
