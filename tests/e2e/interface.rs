@@ -552,6 +552,23 @@ async fn refusals(talk: &mut Conversation<'_>) {
         let expected = told("name is required and cannot be empty");
         talk.ask("POST", path, &body, 422, Some(expected)).await;
     }
+    let invalid = |reason: &str, query: &str| {
+        let message = format!("Invalid query: {reason}");
+        coded(
+            "INVALID_QUERY",
+            &message,
+            json!({"reason": reason, "query": query}),
+        )
+    };
+    let expected = invalid("Only SELECT queries are allowed", "DELETE FROM synths");
+    let query = json!({"query": "DELETE FROM synths"});
+    talk.ask("POST", "/lab/synths/search", &query, 422, Some(expected))
+        .await;
+    let reason = "WHERE clause exceeds max length of 1000 characters";
+    let clause = json!({"where_clause": "x".repeat(1001)});
+    let expected = invalid(reason, &"x".repeat(1000));
+    talk.ask("POST", "/lab/synths/search", &clause, 422, Some(expected))
+        .await;
 }
 
 async fn conversation(service: &Service) -> Vec<String> {

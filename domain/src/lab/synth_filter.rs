@@ -5,17 +5,21 @@
 //! query     = SELECT ( "*" | column { "," column } ) FROM synths [ WHERE condition ] [ ORDER BY order { "," order } ]
 //! order     = field [ ASC | DESC ]
 //! condition = condition OR condition | condition AND condition | NOT condition | "(" condition ")" | test
-//! test      = field ( "=" | "==" | "<>" | "!=" | "<" | "<=" | ">" | ">=" ) literal | literal ( … ) field
-//!           | field [ NOT ] LIKE text [ ESCAPE text ] | field [ NOT ] IN "(" literal { "," literal } ")"
-//!           | field [ NOT ] BETWEEN literal AND literal | field IS [ NOT ] NULL
+//! test      = field ( "=" | "==" | "<>" | "!=" | "<" | "<=" | ">" | ">=" ) value | literal ( … ) field
+//!           | field [ NOT ] LIKE text [ ESCAPE text ] | field [ NOT ] IN "(" value { "," value } ")"
+//!           | field [ NOT ] BETWEEN value AND value | field IS [ NOT ] ( text | number )
+//!           | ( field | data ) ( IS [ NOT ] NULL | ISNULL | NOTNULL | NOT NULL )
 //! field     = column | json_extract "(" data "," path ")" | data "->>" path
+//! column    = [ synths "." ] name, which like `synths` and `data` may stand in "…", `…` or […]
 //! path      = a text such as '$.demografia.idade' or '$."a key"'
+//! value     = literal | NULL
 //! literal   = 'text' | number | TRUE | FALSE
 //! ```
 //!
-//! It means what it means in SQLite: a test of nothing is neither true nor false; `LIKE` passes over the case of ASCII
-//! letters; numbers come before texts; `true` and `false` in a document are 1 and 0; texts are ordered by their bytes. Only
-//! these are mended, for documents: an object or an array is like nothing where it is compared, and `LIKE` is for texts.
+//! It means what it means in SQLite: a test of nothing is neither true nor false, nor is one against NULL, but for `IS`;
+//! `LIKE` passes over the case of ASCII letters; numbers come before texts, but a column is compared with the text of a number
+//! as SQLite writes it; `true` and `false` in a document are 1 and 0; texts are ordered by their bytes. Only these are mended,
+//! for documents: an object or an array is like nothing where it is compared, and `LIKE` is for texts.
 
 use super::synth::{SortDirection, SynthSort};
 use crate::stored::TextEnum as _;
@@ -55,6 +59,8 @@ pub enum Condition {
     Like(Field, Pattern),
     /// A field is nothing.
     IsNull(Field),
+    /// Neither true nor false.
+    Unknown,
 }
 
 /// What is compared.
@@ -63,7 +69,8 @@ pub enum Field {
     /// A column; all are texts.
     Column(SynthSort),
     /// What stands in the document under these keys, from the outside in. No key is empty, holds a quotation mark, a
-    /// backslash or a control character, or could be the number of an item.
+    /// backslash or a control character, or could be the number of an item. Without any, the document, of which is only asked
+    /// whether there is one.
     Data(Vec<String>),
 }
 
@@ -89,7 +96,7 @@ pub enum Operator {
 pub enum Literal {
     /// A text.
     Text(String),
-    /// A finite number. Columns are compared with its spelling.
+    /// A finite number. Columns are compared with the text that SQLite makes of it.
     Number(f64, String),
 }
 
@@ -114,7 +121,12 @@ fn refuse<T>(reason: impl Into<String>) -> Result<T, SearchError> {
 impl SynthSearch {
     /// The synths for which a condition holds.
     pub fn where_clause(text: &str) -> Result<Self, SearchError> {
-        let mut parser = Parser::new(text, CONDITION_MAX)?;
+        if text.chars().count() > CONDITION_MAX {
+            return refuse(format!(
+                "WHERE clause exceeds max length of {CONDITION_MAX} characters"
+            ));
+        }
+        let mut parser = Parser::new(text)?;
         let condition = parser.condition(0)?;
         parser.end()?;
         Ok(Self {
@@ -125,7 +137,14 @@ impl SynthSearch {
 
     /// What a query asks for.
     pub fn query(text: &str) -> Result<Self, SearchError> {
-        let mut parser = Parser::new(text, QUERY_MAX)?;
+        let begins = |word: &str| word.eq_ignore_ascii_case("SELECT");
+        if !super::stripped(text).get(..6).is_some_and(begins) {
+            return refuse("Only SELECT queries are allowed");
+        }
+        if text.chars().count() > QUERY_MAX {
+            return refuse(format!("it may have at most {QUERY_MAX} characters"));
+        }
+        let mut parser = Parser::new(text)?;
         let search = parser.query()?;
         parser.end()?;
         Ok(search)
@@ -136,7 +155,7 @@ impl SynthSearch {
 enum Token {
     /// A name or a keyword.
     Word(String),
-    /// A name in double quotation marks.
+    /// A name in quotation marks of names.
     Name(String),
     Text(String),
     Number(f64, String),
@@ -144,8 +163,8 @@ enum Token {
 }
 
 /// Longer ones before those that they begin with.
-const SIGNS: [&str; 14] = [
-    "->>", "<=", ">=", "<>", "!=", "==", "<", ">", "=", "(", ")", ",", "*", "-",
+const SIGNS: [&str; 15] = [
+    "->>", "<=", ">=", "<>", "!=", "==", "<", ">", "=", "(", ")", ",", "*", "-", ".",
 ];
 
 fn tokens(text: &str) -> Result<Vec<Token>, SearchError> {
@@ -153,15 +172,16 @@ fn tokens(text: &str) -> Result<Vec<Token>, SearchError> {
     let mut rest = text.trim_start();
     while let Some(first) = rest.chars().next() {
         let length;
-        if first == '\'' || first == '"' {
-            let (value, taken) = quoted(rest, first)?;
-            tokens.push(if first == '"' {
-                Token::Name(value)
-            } else {
+        if let '\'' | '"' | '`' | '[' = first {
+            let last = if first == '[' { ']' } else { first };
+            let (value, taken) = quoted(rest, last)?;
+            tokens.push(if first == '\'' {
                 Token::Text(value)
+            } else {
+                Token::Name(value)
             });
             length = taken;
-        } else if first.is_ascii_digit() || first == '.' {
+        } else if begins_number(rest) {
             length = number_length(rest);
             let spelling = &rest[..length];
             match spelling.parse::<f64>() {
@@ -186,7 +206,12 @@ fn tokens(text: &str) -> Result<Vec<Token>, SearchError> {
     Ok(tokens)
 }
 
-/// The text between quotation marks, of which two stand for one, and how many bytes that took.
+fn begins_number(text: &str) -> bool {
+    let digits = text.strip_prefix('.').unwrap_or(text);
+    digits.starts_with(|first: char| first.is_ascii_digit())
+}
+
+/// The text between quotation marks, and how many bytes that took. Two of them stand for one, but for brackets.
 fn quoted(text: &str, mark: char) -> Result<(String, usize), SearchError> {
     let mut value = String::new();
     let mut characters = text.char_indices().skip(1).peekable();
@@ -194,7 +219,7 @@ fn quoted(text: &str, mark: char) -> Result<(String, usize), SearchError> {
         if character == '\0' {
             return refuse("a text must not contain the character U+0000");
         }
-        if character == mark && characters.next_if(|(_, next)| *next == mark).is_none() {
+        if character == mark && (mark == ']' || characters.next_if(|(_, next)| *next == mark).is_none()) {
             return Ok((value, index + 1));
         }
         value.push(character);
@@ -229,10 +254,7 @@ enum Operand {
 }
 
 impl Parser {
-    fn new(text: &str, max: usize) -> Result<Self, SearchError> {
-        if text.chars().count() > max {
-            return refuse(format!("it may have at most {max} characters"));
-        }
+    fn new(text: &str) -> Result<Self, SearchError> {
         Ok(Self {
             tokens: tokens(text)?.into_iter().peekable(),
             tests: 0,
@@ -242,6 +264,12 @@ impl Parser {
     fn word(&mut self, word: &str) -> bool {
         let is_word = |token: &Token| matches!(token, Token::Word(found) if found.eq_ignore_ascii_case(word));
         self.tokens.next_if(is_word).is_some()
+    }
+
+    /// The same, which may stand in quotation marks.
+    fn name(&mut self, name: &str) -> bool {
+        let is_name = |token: &Token| matches!(token, Token::Word(found) | Token::Name(found) if found.eq_ignore_ascii_case(name));
+        self.tokens.next_if(is_name).is_some()
     }
 
     fn sign(&mut self, sign: &'static str) -> bool {
@@ -298,7 +326,9 @@ impl Parser {
             }
         }
         self.expect_word("FROM")?;
-        self.expect_word("synths")?;
+        if !self.name("synths") {
+            return self.unexpected("synths");
+        }
         let condition = if self.word("WHERE") {
             Some(self.condition(0)?)
         } else {
@@ -309,6 +339,7 @@ impl Parser {
             self.expect_word("BY")?;
             loop {
                 let field = self.field()?;
+                looked_into(&field)?;
                 let direction = if self.word("DESC") {
                     SortDirection::Descending
                 } else {
@@ -383,27 +414,34 @@ impl Parser {
                 return Ok(Condition::Compare(field, operator.turned(), literal));
             }
         };
+        if self.word("ISNULL") {
+            return Ok(Condition::IsNull(field));
+        }
+        if self.word("NOTNULL") {
+            return Ok(not(Condition::IsNull(field)));
+        }
         if self.word("IS") {
             let negative = self.word("NOT");
-            self.expect_word("NULL")?;
-            return Ok(negate_if(negative, Condition::IsNull(field)));
-        }
-        compared(&field)?;
-        if let Some(operator) = self.operator() {
-            return Ok(Condition::Compare(field, operator, self.literal()?));
+            if self.word("NULL") {
+                return Ok(negate_if(negative, Condition::IsNull(field)));
+            }
+            return self.is(field, negative);
         }
         let negative = self.word("NOT");
+        if negative && self.word("NULL") {
+            return Ok(not(Condition::IsNull(field)));
+        }
+        compared(&field)?;
+        if !negative && let Some(operator) = self.operator() {
+            return self.comparison(field, operator);
+        }
         let test = if self.word("LIKE") {
             Condition::Like(field, self.pattern()?)
         } else if self.word("IN") {
             self.expect_sign("(")?;
             let mut any = Vec::new();
             loop {
-                any.push(Condition::Compare(
-                    field.clone(),
-                    Operator::Equal,
-                    self.literal()?,
-                ));
+                any.push(self.comparison(field.clone(), Operator::Equal)?);
                 self.count_test()?;
                 if !self.sign(",") {
                     break;
@@ -412,14 +450,47 @@ impl Parser {
             self.expect_sign(")")?;
             one_or(any, Condition::Any)
         } else if self.word("BETWEEN") {
-            let low = Condition::Compare(field.clone(), Operator::AtLeast, self.literal()?);
+            let low = self.comparison(field.clone(), Operator::AtLeast)?;
             self.expect_word("AND")?;
-            let high = Condition::Compare(field, Operator::AtMost, self.literal()?);
+            let high = self.comparison(field, Operator::AtMost)?;
             Condition::All(vec![low, high])
         } else {
             return self.unexpected("a comparison");
         };
         Ok(negate_if(negative, test))
+    }
+
+    /// Behind IS, where nothing is a value like any other. Truth values stay out: there they ask what a field comes to as one.
+    fn is(&mut self, field: Field, negative: bool) -> Result<Condition, SearchError> {
+        compared(&field)?;
+        if !matches!(
+            self.tokens.peek(),
+            Some(Token::Text(_) | Token::Number(..) | Token::Sign("-"))
+        ) {
+            return self.unexpected("NULL, a text in single quotation marks or a number");
+        }
+        self.count_test()?;
+        let nothing = Condition::IsNull(field.clone());
+        let literal = self.literal()?;
+        Ok(if negative {
+            Condition::Any(vec![
+                nothing,
+                Condition::Compare(field, Operator::NotEqual, literal),
+            ])
+        } else {
+            Condition::All(vec![
+                not(nothing),
+                Condition::Compare(field, Operator::Equal, literal),
+            ])
+        })
+    }
+
+    /// Behind an operator.
+    fn comparison(&mut self, field: Field, operator: Operator) -> Result<Condition, SearchError> {
+        if self.word("NULL") {
+            return Ok(Condition::Unknown);
+        }
+        Ok(Condition::Compare(field, operator, self.literal()?))
     }
 
     fn pattern(&mut self) -> Result<Pattern, SearchError> {
@@ -471,7 +542,10 @@ impl Parser {
     fn literal(&mut self) -> Result<Literal, SearchError> {
         if self.sign("-") {
             return match self.tokens.next() {
-                Some(Token::Number(number, spelling)) => Ok(Literal::Number(-number, format!("-{spelling}"))),
+                Some(Token::Number(number, spelling)) => {
+                    let spelling = format!("-{spelling}");
+                    Ok(Literal::Number(-number, text_of_number(-number, &spelling)))
+                }
                 _ => refuse("expected a number behind -"),
             };
         }
@@ -480,15 +554,14 @@ impl Parser {
             .next_if(|token| matches!(token, Token::Text(_) | Token::Number(..) | Token::Word(_)))
         {
             Some(Token::Text(text)) => Ok(Literal::Text(text)),
-            Some(Token::Number(number, spelling)) => Ok(Literal::Number(number, spelling)),
+            Some(Token::Number(number, spelling)) => {
+                Ok(Literal::Number(number, text_of_number(number, &spelling)))
+            }
             Some(Token::Word(word)) if word.eq_ignore_ascii_case("TRUE") => {
                 Ok(Literal::Number(1.0, "1".to_owned()))
             }
             Some(Token::Word(word)) if word.eq_ignore_ascii_case("FALSE") => {
                 Ok(Literal::Number(0.0, "0".to_owned()))
-            }
-            Some(Token::Word(word)) if word.eq_ignore_ascii_case("NULL") => {
-                refuse("nothing compares with NULL; IS NULL and IS NOT NULL test for it")
             }
             Some(Token::Word(word)) => refuse(format!(
                 "expected a text in single quotation marks or a number, found {word}"
@@ -506,20 +579,41 @@ impl Parser {
     fn field(&mut self) -> Result<Field, SearchError> {
         if self.word("json_extract") {
             self.expect_sign("(")?;
-            self.expect_word("data")?;
+            self.table()?;
+            if !self.name("data") {
+                return self.unexpected("data");
+            }
             self.expect_sign(",")?;
             let path = self.path()?;
             self.expect_sign(")")?;
             return Ok(Field::Data(path));
         }
-        if self.word("data") {
-            self.expect_sign("->>")?;
-            return Ok(Field::Data(self.path()?));
+        self.table()?;
+        if self.name("data") {
+            let path = if self.sign("->>") {
+                self.path()?
+            } else {
+                Vec::new()
+            };
+            return Ok(Field::Data(path));
         }
-        self.column().map(Field::Column)
+        self.unqualified().map(Field::Column)
+    }
+
+    /// The table and a point, which may stand before its columns.
+    fn table(&mut self) -> Result<(), SearchError> {
+        if self.name("synths") {
+            self.expect_sign(".")?;
+        }
+        Ok(())
     }
 
     fn column(&mut self) -> Result<SynthSort, SearchError> {
+        self.table()?;
+        self.unqualified()
+    }
+
+    fn unqualified(&mut self) -> Result<SynthSort, SearchError> {
         let is_name = |token: &Token| matches!(token, Token::Word(_) | Token::Name(_));
         let Some(Token::Word(name) | Token::Name(name)) = self.tokens.next_if(is_name) else {
             return self.unexpected("a column");
@@ -551,7 +645,46 @@ fn compared(field: &Field) -> Result<(), SearchError> {
     if *field == Field::Column(SynthSort::CreatedAt) {
         return refuse("created_at cannot be compared; ORDER BY created_at orders by it");
     }
-    Ok(())
+    looked_into(field)
+}
+
+/// Whole documents are alike in one database and not in another.
+fn looked_into(field: &Field) -> Result<(), SearchError> {
+    match field {
+        Field::Data(keys) if keys.is_empty() => {
+            refuse("data is only tested for NULL; json_extract(data, '$.…') looks into it")
+        }
+        _ => Ok(()),
+    }
+}
+
+/// The text that SQLite makes of a number in a statement where it stands beside a column of texts: a whole number of 64 bits in its
+/// shortest spelling, any other with 15 digits.
+fn text_of_number(number: f64, spelling: &str) -> String {
+    let digits = spelling.strip_prefix('-').unwrap_or(spelling);
+    if digits.bytes().all(|byte| byte.is_ascii_digit())
+        && let Ok(whole) = spelling.parse::<i64>()
+    {
+        return whole.to_string();
+    }
+    if number == 0.0 {
+        return "0.0".to_owned();
+    }
+    let scientific = format!("{number:.14e}");
+    let (mantissa, exponent) = scientific.split_once('e').unwrap_or((&scientific, "0"));
+    let exponent: i32 = exponent.parse().unwrap_or(0);
+    let with_point = |text: &str| {
+        let text = text.trim_end_matches('0');
+        let zero = if text.ends_with('.') { "0" } else { "" };
+        format!("{text}{zero}")
+    };
+    if (-4..=14).contains(&exponent) {
+        let places = usize::try_from(14 - exponent).unwrap_or(0);
+        let point = if places == 0 { "." } else { "" };
+        return with_point(&format!("{number:.places$}{point}"));
+    }
+    let sign = if exponent < 0 { '-' } else { '+' };
+    format!("{}e{sign}{:02}", with_point(mantissa), exponent.abs())
 }
 
 fn path(text: &str) -> Result<Vec<String>, SearchError> {
@@ -694,7 +827,7 @@ mod tests {
         );
         assert_eq!(
             parsed("-1.5e2 >= data->>'$.\"demografia\".idade'"),
-            Condition::Compare(age.clone(), Operator::AtMost, number(-150.0, "-1.5e2"))
+            Condition::Compare(age.clone(), Operator::AtMost, number(-150.0, "-150.0"))
         );
         assert_eq!(
             parsed("descricao IS NOT NULL"),
@@ -748,9 +881,24 @@ mod tests {
                 "secret is not a column of synths; json_extract(data, '$.…') looks into documents",
             ),
             (
-                "nome = NULL",
-                "nothing compares with NULL; IS NULL and IS NOT NULL test for it",
+                "nome IS TRUE",
+                "expected NULL, a text in single quotation marks or a number, found TRUE",
             ),
+            (
+                "nome IS descricao",
+                "expected NULL, a text in single quotation marks or a number, found descricao",
+            ),
+            (
+                "data = 'x'",
+                "data is only tested for NULL; json_extract(data, '$.…') looks into it",
+            ),
+            (
+                "other.nome = 'x'",
+                "other is not a column of synths; json_extract(data, '$.…') looks into documents",
+            ),
+            ("synths = 'x'", "expected ., found ="),
+            ("[nome = 'x'", "a text has no closing ]"),
+            ("nome NOT = 'x'", "expected a comparison, found ="),
             (
                 "created_at > '2026'",
                 "created_at cannot be compared; ORDER BY created_at orders by it",
@@ -773,7 +921,10 @@ mod tests {
         }
         assert!(refused(&"(".repeat(500)).contains("nest"));
         assert!(refused(&"NOT ".repeat(200)).contains("nest"));
-        assert!(refused(&"x".repeat(1001)).contains("1000 characters"));
+        assert_eq!(
+            refused(&"x".repeat(1001)),
+            "WHERE clause exceeds max length of 1000 characters"
+        );
         assert!(
             SynthSearch::query(&format!(
                 "SELECT * FROM synths WHERE id IN ('a'{})",
@@ -788,7 +939,97 @@ mod tests {
                 .contains("limit and offset")
         );
         assert!(SynthSearch::query("SELECT * FROM sqlite_master").is_err());
-        assert!(SynthSearch::query("DELETE FROM synths").is_err());
+        assert!(SynthSearch::query("SELECT * FROM synths ORDER BY data").is_err());
+        for no_select in ["DELETE FROM synths", "; SELECT", "é", ""] {
+            assert_eq!(
+                SynthSearch::query(no_select).unwrap_err().to_string(),
+                "Only SELECT queries are allowed"
+            );
+        }
+        assert!(SynthSearch::query("\u{1c}select * from \"synths\"").is_err());
+        assert!(SynthSearch::query(" select * from \"synths\"").is_ok());
+    }
+
+    #[test]
+    fn a_name_may_stand_in_marks_and_behind_its_table() {
+        let plain = parsed("nome = 'a'");
+        for same in [
+            "\"nome\" = 'a'",
+            "`NOME` = 'a'",
+            "[nome] = 'a'",
+            "synths.nome = 'a'",
+            "\"synths\" . [nome] = 'a'",
+        ] {
+            assert_eq!(parsed(same), plain, "{same}");
+        }
+        let plain = parsed("json_extract(data, '$.a') IS NULL");
+        for same in [
+            "json_extract(synths.data, '$.a') ISNULL",
+            "synths.\"data\" ->> '$.a' is null",
+        ] {
+            assert_eq!(parsed(same), plain, "{same}");
+        }
+    }
+
+    #[test]
+    fn nothing_is_a_value_behind_is_alone() {
+        let nothing = Condition::IsNull(Field::Column(SynthSort::Nome));
+        for present in ["nome NOTNULL", "nome NOT NULL", "nome IS NOT NULL"] {
+            assert_eq!(parsed(present), not(nothing.clone()), "{present}");
+        }
+        assert_eq!(
+            parsed("nome IS 'a'"),
+            Condition::All(vec![not(nothing.clone()), parsed("nome = 'a'")])
+        );
+        assert_eq!(
+            parsed("nome IS NOT -1"),
+            Condition::Any(vec![nothing, parsed("nome <> -1")])
+        );
+        assert_eq!(parsed("nome <> NULL"), Condition::Unknown);
+        assert_eq!(
+            parsed("nome NOT IN ('a', NULL)"),
+            not(Condition::Any(vec![parsed("nome = 'a'"), Condition::Unknown]))
+        );
+        assert_eq!(
+            parsed("data IS NOT NULL"),
+            not(Condition::IsNull(Field::Data(Vec::new())))
+        );
+    }
+
+    #[test]
+    fn a_column_is_compared_with_the_text_that_sqlite_makes_of_a_number() {
+        for (spelling, text) in [
+            ("1.50", "1.5"),
+            (".5", "0.5"),
+            ("5.", "5.0"),
+            ("5e-1", "0.5"),
+            ("1e2", "100.0"),
+            ("007", "7"),
+            ("000.10", "0.1"),
+            ("0e0", "0.0"),
+            ("-0", "0"),
+            ("-0.0", "0.0"),
+            ("-.5", "-0.5"),
+            ("9223372036854775807", "9223372036854775807"),
+            ("-9223372036854775808", "-9223372036854775808"),
+            ("9223372036854775808", "9.22337203685478e+18"),
+            ("-9223372036854775809", "-9.22337203685478e+18"),
+            ("1e14", "100000000000000.0"),
+            ("123456789012345.67", "123456789012346.0"),
+            ("999999999999999.9", "1.0e+15"),
+            ("1e20", "1.0e+20"),
+            ("1e-4", "0.0001"),
+            ("0.00012345", "0.00012345"),
+            ("2.5e-5", "2.5e-05"),
+            ("0.1234567890123456789", "0.123456789012346"),
+            ("1.7976931348623157e308", "1.79769313486232e+308"),
+            ("1e-300", "1.0e-300"),
+        ] {
+            let Condition::Compare(_, _, literal) = parsed(&format!("nome = {spelling}")) else {
+                panic!("{spelling} is compared");
+            };
+            assert_eq!(literal.as_text(), text, "{spelling}");
+        }
     }
 
     proptest! {

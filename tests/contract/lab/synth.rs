@@ -24,6 +24,7 @@ contract!(
     the_avatar_can_be_set,
     a_deleted_group_lets_its_synths_go,
     a_search_means_what_it_means_in_sqlite,
+    a_search_compares_a_column_with_the_text_of_a_number,
     of_a_key_that_stands_twice_a_search_reads_the_last,
     a_search_has_an_order_and_pages,
     no_text_of_a_search_becomes_sql,
@@ -456,6 +457,18 @@ async fn a_search_means_what_it_means_in_sqlite(store: &TestStore) {
         ("nome = 'O''Brien'", "none"),
         ("nome = 10", "null"),
         ("nome < 'B'", "num real null list"),
+        ("nome IS 10", "null"),
+        ("nome IS NOT 'Ana'", "real text true null list none huge"),
+        ("descricao IS 'x' OR NOT descricao IS NOT 'x'", ""),
+        (
+            "descricao ISNULL AND nome NOTNULL",
+            "num real text true null list none huge",
+        ),
+        ("nome = NULL OR NOT nome = NULL", ""),
+        ("nome IN ('z', NULL)", "huge"),
+        ("nome NOT IN ('z', NULL)", ""),
+        ("data IS NULL", "none"),
+        ("synths.data IS NOT NULL AND [nome] > 'a'", "text true huge"),
         ("descricao IS NULL AND NOT version IS NOT NULL", ""),
         ("json_extract(data, '$.a') = 10", "num"),
         ("json_extract(data, '$.a') = '10'", "text"),
@@ -481,6 +494,28 @@ async fn a_search_means_what_it_means_in_sqlite(store: &TestStore) {
         ),
     ] {
         assert_eq!(found(store, condition).await, ids, "{condition}");
+    }
+}
+
+async fn a_search_compares_a_column_with_the_text_of_a_number(store: &TestStore) {
+    let numbers = [
+        ("1.50", "1.5"),
+        (".5", "0.5"),
+        ("5.", "5.0"),
+        ("1e2", "100.0"),
+        ("007", "7"),
+        ("1e20", "1.0e+20"),
+        ("-0", "0"),
+        ("9223372036854775808", "9.22337203685478e+18"),
+    ];
+    for (index, (_, nome)) in numbers.into_iter().enumerate() {
+        let mut synth = synth(&index.to_string(), 0);
+        nome.clone_into(&mut synth.summary.nome);
+        store.lab.synths.save(&synth).await.unwrap();
+    }
+    for (index, (number, _)) in numbers.into_iter().enumerate() {
+        let condition = format!("nome = {number}");
+        assert_eq!(found(store, &condition).await, index.to_string(), "{condition}");
     }
 }
 

@@ -108,11 +108,13 @@ impl Statement {
                 self.push(name(*column));
                 self.push(" IS NULL");
             }
+            Condition::IsNull(Field::Data(keys)) if keys.is_empty() => self.push("data IS NULL"),
             Condition::IsNull(Field::Data(keys)) => {
                 self.push("coalesce(jsonb_typeof(data #> ");
                 self.bind(keys.clone(), Type::TEXT_ARRAY);
                 self.push("), 'null') = 'null'");
             }
+            Condition::Unknown => self.push("NULL::boolean"),
         }
     }
 

@@ -103,10 +103,12 @@ impl Statement {
                 self.push(name(*column));
                 self.push(" IS NULL");
             }
+            Condition::IsNull(Field::Data(keys)) if keys.is_empty() => self.push("data IS NULL"),
             Condition::IsNull(Field::Data(keys)) => {
                 self.push_call("document_has(data", keys);
                 self.push(" = 0");
             }
+            Condition::Unknown => self.push("NULL"),
         }
     }
 

@@ -285,7 +285,7 @@ struct SynthsToFind {
 
 /// A page of the synths that a condition lets through.
 ///
-/// Conditions compare (`=`, `<>`, `!=`, `<`, `<=`, `>`, `>=`, `LIKE`, `IN`, `BETWEEN`, `IS NULL`, each with `NOT`) a column or
+/// Conditions compare (`=`, `<>`, `!=`, `<`, `<=`, `>`, `>=`, `LIKE`, `IN`, `BETWEEN`, `IS`, `IS NULL`, each with `NOT`) a column or
 /// `json_extract(data, '$.…')` with a text in single quotation marks, a number, `TRUE` or `FALSE`, and are joined by `AND`, `OR`,
 /// `NOT` and parentheses. A query is `SELECT * FROM synths WHERE … ORDER BY …`, or names columns in place of `*`. Nothing else of
 /// SQL is understood, and no text of a search becomes SQL.
