@@ -571,6 +571,62 @@ async fn refusals(talk: &mut Conversation<'_>) {
         .await;
 }
 
+/// Rounds, a transcript and documents without what has a default.
+const UNTOLD: &str = "
+    INSERT INTO experiments (id, name, hypothesis, created_at) VALUES ('exp_0000000a', 'n', 'h', '2026-01-01T12:00:00+00:00');
+    INSERT INTO research_executions (exec_id, experiment_id, topic_name, status, synth_count, successful_count, failed_count,
+        model, max_turns, started_at)
+      VALUES ('batch_t_1', 'exp_0000000a', 't', 'completed', 1, NULL, NULL, '', 0, '2026-01-01T12:00:00+00:00');
+    INSERT INTO transcripts (exec_id, synth_id, synth_name, turn_count, timestamp, status, messages)
+      VALUES ('batch_t_1', 'aaa111', 'Ana', NULL, '2026-01-01T12:30:00+00:00', 'completed', '[]');
+    INSERT INTO experiment_documents (id, experiment_id, document_type, markdown_content, generated_at, model, status)
+      VALUES ('doc_0000000a', 'exp_0000000a', 'summary', 's', '2026-01-01T13:00:00+00:00', '', 'completed'),
+        ('doc_0000000b', 'exp_0000000a', 'prfaq', '', '2026-01-01T12:00:00+00:00', NULL, 'generating');
+    CREATE TABLE IF NOT EXISTS prfaq_metadata (exec_id TEXT PRIMARY KEY, generated_at TEXT, model TEXT, validation_status TEXT,
+        confidence_score REAL, headline TEXT, one_liner TEXT, faq_count INTEGER, markdown_content TEXT, json_content TEXT,
+        status TEXT, error_message TEXT, started_at TEXT);
+    INSERT INTO prfaq_metadata (exec_id, status) VALUES ('batch_t_1', 'completed')";
+
+#[tokio::test]
+async fn what_is_not_told_is_shown_as_the_original_does() {
+    let (places, database) = ([Place::new(), Place::new()], lab_database().await);
+    let [on_file, on_server] = world::serve_on_both(&places, &database).await;
+    world::file(&places[0].path("cutover.db"))
+        .execute_batch(UNTOLD)
+        .unwrap();
+    database.connect().await.batch_execute(UNTOLD).await.unwrap();
+    for service in [on_file, on_server] {
+        let mut talk = Conversation {
+            service: &service,
+            ids: Vec::new(),
+            said: Vec::new(),
+        };
+        let round = json!({"exec_id": "batch_t_1", "experiment_id": "exp_0000000a", "topic_name": "t", "status": "completed",
+            "synth_count": 1, "started_at": "2026-01-01T12:00:00Z", "completed_at": null, "successful_count": 0,
+            "failed_count": 0, "model": "gpt-4o-mini", "max_turns": 6, "summary_available": true, "prfaq_available": false});
+        talk.get("/lab/research/batch_t_1", round).await;
+        let transcript = json!({"synth_id": "aaa111", "synth_name": "Ana", "turn_count": 0,
+            "timestamp": "2026-01-01T12:30:00Z", "status": "completed"});
+        let transcripts = "/lab/research/batch_t_1/transcripts";
+        talk.get(transcripts, page(json!([transcript]), 1, 50, 0, false))
+            .await;
+        let whole = json!({"exec_id": "batch_t_1", "synth_id": "aaa111", "synth_name": "Ana", "turn_count": 0,
+            "timestamp": "2026-01-01T12:30:00Z", "status": "completed", "messages": []});
+        talk.get(&format!("{transcripts}/aaa111"), whole).await;
+        let listed = |id: &str, kind: &str, status: &str, hour: u8| {
+            json!({"id": id, "document_type": kind, "status": status,
+                "generated_at": format!("2026-01-01T{hour}:00:00Z"), "model": "gpt-4o-mini"})
+        };
+        let documents = json!([
+            listed("doc_0000000a", "summary", "completed", 13),
+            listed("doc_0000000b", "prfaq", "generating", 12)
+        ]);
+        talk.get("/lab/experiments/exp_0000000a/documents", documents)
+            .await;
+        service.stop().await;
+    }
+}
+
 async fn conversation(service: &Service) -> Vec<String> {
     let mut talk = Conversation {
         service,

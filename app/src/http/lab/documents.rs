@@ -16,7 +16,7 @@ use utoipa::openapi::{RefOr, Schema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::stored::{Document, Scalar, Time};
+use super::stored::{Document, Scalar, Time, shown_model};
 use crate::http::App;
 use crate::http::error::{Failure, HttpError};
 use crate::http::json::Json;
@@ -146,11 +146,6 @@ struct DocumentDeleted {
     document_type: &'static str,
 }
 
-/// The original shows the default where no model is stored.
-fn shown_model(model: Option<String>) -> String {
-    model.unwrap_or_else(|| DEFAULT_MODEL.to_owned())
-}
-
 impl From<DocumentSummary> for ListedDocument {
     fn from(document: DocumentSummary) -> Self {
         Self {
@@ -173,7 +168,8 @@ impl From<ExperimentDocument> for WholeDocument {
             id: document.id,
             experiment_id: document.experiment_id,
             markdown_content: document.markdown_content,
-            model: shown_model(document.model),
+            // Alone, an empty one is shown as it is.
+            model: document.model.unwrap_or_else(|| DEFAULT_MODEL.to_owned()),
             error_message: document.error_message,
         }
     }

@@ -6,7 +6,7 @@ use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use axum::response::IntoResponse;
 use cutover_domain::lab::prfaq::{PrfaqOrder, PrfaqSort, PrfaqSummary};
 use cutover_domain::lab::research_execution::{
-    DEFAULT_MAX_TURNS, DEFAULT_MODEL, ExecutionOrder, ExecutionSort, Message, ResearchExecution, Transcript,
+    DEFAULT_MAX_TURNS, ExecutionOrder, ExecutionSort, Message, ResearchExecution, Transcript,
     TranscriptSummary,
 };
 use cutover_domain::stored::TextEnum as _;
@@ -17,7 +17,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::page::{PageOf, PageQuery, SortQuery};
-use super::stored::{Document, Scalar, Time, opt};
+use super::stored::{Document, Scalar, Time, opt, shown_model};
 use crate::http::App;
 use crate::http::error::{Failure, HttpError};
 use crate::http::json::Json;
@@ -88,9 +88,9 @@ struct Detail {
     model: String,
     /// How often both sides speak.
     max_turns: Scalar,
-    /// Whether there is a summary.
+    /// Whether there is a summary among the experiment's documents.
     summary_available: bool,
-    /// Whether there is a PR/FAQ.
+    /// Whether there is a PR/FAQ among the experiment's documents.
     prfaq_available: bool,
 }
 
@@ -116,8 +116,8 @@ struct ListedTranscript {
     synth_id: String,
     /// Its name at the time.
     synth_name: String,
-    /// How often both sides spoke.
-    turn_count: Option<Scalar>,
+    /// How often both sides spoke; 0 where nothing is stored.
+    turn_count: Scalar,
     /// When it was written.
     timestamp: Time,
     /// `completed`, as a rule.
@@ -133,8 +133,8 @@ struct WholeTranscript {
     synth_id: String,
     /// Its name at the time.
     synth_name: String,
-    /// How often both sides spoke.
-    turn_count: Option<Scalar>,
+    /// How often both sides spoke; 0 where nothing is stored.
+    turn_count: Scalar,
     /// When it was written.
     timestamp: Time,
     /// `completed`, as a rule.
@@ -182,15 +182,11 @@ impl From<ResearchExecution> for Execution {
 impl From<ExecutionDetail> for Detail {
     fn from(detail: ExecutionDetail) -> Self {
         let execution = detail.execution;
-        let or = |number: Option<Scalar>, default: i64| number.unwrap_or_else(|| default.into());
         Self {
-            successful_count: or(opt(execution.successful_count.as_ref()), 0),
-            failed_count: or(opt(execution.failed_count.as_ref()), 0),
-            model: execution
-                .model
-                .clone()
-                .unwrap_or_else(|| DEFAULT_MODEL.to_owned()),
-            max_turns: or(opt(execution.max_turns.as_ref()), DEFAULT_MAX_TURNS),
+            successful_count: Scalar::or(execution.successful_count.as_ref(), 0),
+            failed_count: Scalar::or(execution.failed_count.as_ref(), 0),
+            model: shown_model(execution.model.clone()),
+            max_turns: Scalar::or(execution.max_turns.as_ref(), DEFAULT_MAX_TURNS),
             summary_available: detail.summary_available,
             prfaq_available: detail.prfaq_available,
             execution: execution.into(),
@@ -213,7 +209,7 @@ impl From<ResearchExecution> for AutomaticExecution {
 impl From<TranscriptSummary> for ListedTranscript {
     fn from(transcript: TranscriptSummary) -> Self {
         Self {
-            turn_count: opt(transcript.turn_count.as_ref()),
+            turn_count: Scalar::or(transcript.turn_count.as_ref(), 0),
             timestamp: Time::from(&transcript.timestamp),
             synth_id: transcript.synth_id,
             synth_name: transcript.synth_name,
@@ -227,7 +223,7 @@ impl From<Transcript> for WholeTranscript {
         let summary = transcript.summary;
         Self {
             exec_id: transcript.exec_id,
-            turn_count: opt(summary.turn_count.as_ref()),
+            turn_count: Scalar::or(summary.turn_count.as_ref(), 0),
             timestamp: Time::from(&summary.timestamp),
             synth_id: summary.synth_id,
             synth_name: summary.synth_name,

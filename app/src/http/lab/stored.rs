@@ -2,6 +2,7 @@
 //! schemas say less than the rules.
 
 use cutover_domain::json::Json;
+use cutover_domain::lab::research_execution::DEFAULT_MODEL;
 use cutover_domain::stored::{Stored, StoredValue, TextEnum};
 use cutover_domain::time::Timestamp;
 use serde::Serialize;
@@ -74,6 +75,15 @@ impl Scalar {
 }
 
 impl Scalar {
+    /// A number; the default where none is stored, or 0 or an empty text, which the original does not tell apart.
+    pub(super) fn or(value: Option<&Stored<i64>>, default: i64) -> Self {
+        match value {
+            None | Some(Stored::Known(0)) => default.into(),
+            Some(Stored::Other(StoredValue::Text(text))) if text.is_empty() => default.into(),
+            Some(value) => value.into(),
+        }
+    }
+
     /// A number or a text out of a document.
     pub(super) fn of_value(value: Option<&Value>) -> Option<Self> {
         value
@@ -103,6 +113,13 @@ impl<T: DeserializeOwned> Document<T> {
     pub(super) fn opt(document: Option<&Json>) -> Option<Self> {
         document.and_then(Self::read)
     }
+}
+
+/// The original shows the default where no model is stored, or an empty one.
+pub(super) fn shown_model(model: Option<String>) -> String {
+    model
+        .filter(|model| !model.is_empty())
+        .unwrap_or_else(|| DEFAULT_MODEL.to_owned())
 }
 
 /// An optional value.

@@ -9,7 +9,7 @@ use cutover_domain::lab::research_execution::{
 };
 use cutover_ports::lab::LabRepositories;
 use cutover_ports::{Page, PageRequest, together};
-use futures_util::future::{try_join, try_join3};
+use futures_util::future::try_join;
 
 use crate::usecase::UseCaseError;
 
@@ -69,24 +69,20 @@ impl Research {
         execution.ok_or_else(|| UseCaseError::not_found("Execution", exec_id))
     }
 
-    /// The round and what was written about it. Summaries and PR/FAQs are documents of the experiment now; older files have
-    /// them beside the round.
+    /// The round and what was written about it. Only the experiment's documents count, as in the original; what older files have
+    /// beside the round counts where the experiment is shown.
     pub async fn detail(&self, exec_id: &str) -> Result<ExecutionDetail, UseCaseError> {
         let execution = self.get(exec_id).await?;
         let experiments = Vec::from_iter(execution.experiment_id.clone());
-        let rounds = [exec_id.to_owned()];
-        let (summaries, prfaqs, documents) = together(try_join3(
-            self.lab.research_executions.with_summary(&rounds),
-            self.lab.prfaqs.completed_among(&rounds),
-            self.lab
-                .experiment_documents
-                .completed_by_experiment(&experiments),
-        ))
-        .await?;
+        let documents = self
+            .lab
+            .experiment_documents
+            .completed_by_experiment(&experiments)
+            .await?;
         let document = |kind| documents.values().any(|kinds| kinds.contains(&kind));
         Ok(ExecutionDetail {
-            summary_available: document(DocumentType::Summary) || summaries.contains(exec_id),
-            prfaq_available: document(DocumentType::Prfaq) || prfaqs.contains(exec_id),
+            summary_available: document(DocumentType::Summary),
+            prfaq_available: document(DocumentType::Prfaq),
             execution,
         })
     }
