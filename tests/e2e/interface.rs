@@ -532,6 +532,7 @@ async fn refusals(talk: &mut Conversation<'_>) {
     ] {
         talk.ask("GET", path, &Value::Null, 404, Some(expected)).await;
     }
+    words(talk).await;
     let document = "/lab/experiments/nope/documents/summary";
     let expected = told("Document summary not found for experiment nope");
     talk.ask("DELETE", document, &Value::Null, 404, Some(expected))
@@ -569,6 +570,75 @@ async fn refusals(talk: &mut Conversation<'_>) {
     let expected = invalid(reason, &"x".repeat(1000));
     talk.ask("POST", "/lab/synths/search", &clause, 422, Some(expected))
         .await;
+}
+
+/// Where one path has a word and another a parameter, a method that only the second has is meant for that one.
+async fn words(talk: &mut Conversation<'_>) {
+    let coded = |code: &str, message: &str, details: Value| json!({"error": {"code": code, "message": message, "details": details}});
+    let told = |text: &str| json!({ "detail": text });
+    let no_synth = coded(
+        "SYNTH_NOT_FOUND",
+        "Synth not found: search",
+        json!({"synth_id": "search"}),
+    );
+    let no_execution = coded(
+        "EXECUTION_NOT_FOUND",
+        "Research execution not found: execute",
+        json!({"exec_id": "execute"}),
+    );
+    let no_prfaq = coded(
+        "PRFAQ_NOT_FOUND",
+        "PR-FAQ not found for execution: generate",
+        json!({"exec_id": "generate"}),
+    );
+    let no_list = told("Experiment list not found");
+    let no_group = told("Synth group list not found");
+    for (method, path, expected) in [
+        ("GET", "/lab/synths/search", no_synth),
+        ("PUT", "/lab/experiments/list", no_list.clone()),
+        ("DELETE", "/lab/experiments/list", no_list),
+        (
+            "GET",
+            "/lab/experiments/estimate-scorecard",
+            told("Experiment estimate-scorecard not found"),
+        ),
+        ("DELETE", "/lab/synth-groups/list", no_group),
+        (
+            "GET",
+            "/lab/simulation/simulations/compare",
+            told("Simulation compare not found"),
+        ),
+        ("GET", "/lab/research/execute", no_execution),
+        ("GET", "/lab/prfaq/generate", no_prfaq),
+    ] {
+        let body = if method == "PUT" { json!({}) } else { Value::Null };
+        talk.ask(method, path, &body, 404, Some(expected)).await;
+    }
+    let not_allowed = told("Method Not Allowed");
+    talk.ask(
+        "PATCH",
+        "/lab/synths/search",
+        &Value::Null,
+        405,
+        Some(not_allowed),
+    )
+    .await;
+    let no_type = |input: &str| {
+        let expected = "'summary', 'prfaq' or 'executive_summary'";
+        json!({"detail": [{"type": "enum", "loc": ["path", "document_type"],
+            "msg": format!("Input should be {expected}"), "input": input, "ctx": {"expected": expected}}]})
+    };
+    for (method, path, input) in [
+        ("DELETE", "availability", "availability"),
+        ("GET", "bad", "bad"),
+        ("POST", "bad/generate", "bad"),
+    ] {
+        let path = format!("/lab/experiments/nope/documents/{path}");
+        talk.ask(method, &path, &Value::Null, 422, Some(no_type(input)))
+            .await;
+    }
+    let executive = "/lab/experiments/nope/documents/executive_summary/generate";
+    talk.ask("POST", executive, &Value::Null, 501, None).await;
 }
 
 /// Rounds, a transcript and documents without what has a default.

@@ -30,6 +30,7 @@ use axum::extract::{DefaultBodyLimit, Request};
 use axum::middleware::{from_fn, from_fn_with_state};
 use cutover_domain::time::Timestamp;
 use cutover_ports::clock::{Clock, Ids};
+use tower::Layer as _;
 use tower::util::MapRequestLayer;
 use tower_http::request_id::{MakeRequestUuid, PropagateRequestIdLayer, SetRequestIdLayer};
 use tower_http::trace::{DefaultOnFailure, TraceLayer};
@@ -41,6 +42,7 @@ use utoipa_axum::routes;
 use self::error::catch_panics;
 use self::limits::{Room, in_time, wait_for_room};
 pub use self::market::MarketService;
+use self::paths::Words;
 pub use self::serve::serve;
 use crate::config::{Config, OpsConfig};
 use crate::integrity::Examinations;
@@ -153,28 +155,33 @@ fn described(contexts: &[&str], market_origin: &str, ops: &OpsConfig) -> OpenApi
 /// The service's routes.
 pub fn router(app: App) -> Router {
     let config = app.observed.config.server.clone();
-    openapi::describe(described(
+    let described = described(
         &app.contexts,
         &app.market.frontend_origin,
         &app.observed.config.ops,
-    ))
-    .fallback(error::unknown_path)
-    .method_not_allowed_fallback(error::unknown_method)
-    .with_state(app)
-    .layer(DefaultBodyLimit::max(config.body_limit))
-    .layer(from_fn_with_state(Room::new(config.body_limit), wait_for_room))
-    .layer(from_fn_with_state(config.request_timeout, in_time))
-    .layer(from_fn(catch_panics))
-    .layer(from_fn(metrics::measure))
-    .layer(PropagateRequestIdLayer::x_request_id())
-    .layer(
-        TraceLayer::new_for_http()
-            .make_span_with(request_span)
-            // An outage is no error of this service, and what failed has said more about it before.
-            .on_failure(DefaultOnFailure::new().level(Level::WARN)),
-    )
-    .layer(SetRequestIdLayer::x_request_id(MakeRequestUuid))
-    .layer(MapRequestLayer::new(without_unusable_id))
+    );
+    let words = Words::of(described.get_openapi());
+    let routes = openapi::describe(described)
+        .fallback(error::unknown_path)
+        .method_not_allowed_fallback(error::unknown_method)
+        .with_state(app)
+        .layer(DefaultBodyLimit::max(config.body_limit))
+        .layer(from_fn_with_state(Room::new(config.body_limit), wait_for_room))
+        .layer(from_fn_with_state(config.request_timeout, in_time))
+        .layer(from_fn(catch_panics))
+        .layer(from_fn(metrics::measure))
+        .layer(PropagateRequestIdLayer::x_request_id())
+        .layer(
+            TraceLayer::new_for_http()
+                .make_span_with(request_span)
+                // An outage is no error of this service, and what failed has said more about it before.
+                .on_failure(DefaultOnFailure::new().level(Level::WARN)),
+        )
+        .layer(SetRequestIdLayer::x_request_id(MakeRequestUuid))
+        .layer(MapRequestLayer::new(without_unusable_id));
+    // A layer of the routes would come after the choice of one.
+    let led = MapRequestLayer::new(move |request: Request| words.lead(request));
+    Router::new().fallback_service(led.layer(routes))
 }
 
 /// The name of the header with a request's id.

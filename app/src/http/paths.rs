@@ -4,9 +4,10 @@ use std::sync::Arc;
 
 use axum::extract::OriginalUri;
 use axum::http::uri::PathAndQuery;
-use axum::http::{HeaderValue, Request, StatusCode, Uri, header};
+use axum::http::{HeaderValue, Method, Request, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
+use utoipa::openapi::{OpenApi, PathItem};
 
 use super::error::unknown_path;
 
@@ -72,14 +73,7 @@ impl Paths {
 
     /// Whether there are operations under a path.
     fn know(&self, path: &str) -> bool {
-        self.0.iter().any(|known| {
-            let mut parts = path.split('/');
-            let fit = known.split('/').all(|known| match parts.next() {
-                Some(part) if known.starts_with('{') => !part.is_empty(),
-                part => part == Some(known),
-            });
-            fit && parts.next().is_none()
-        })
+        self.0.iter().any(|known| fits(known, path))
     }
 
     /// There is no such path; if there is one without the slash at the end, that is where to go.
@@ -102,9 +96,136 @@ impl Paths {
     }
 }
 
+/// Whether a path is one that `known` stands for, which has names in braces for its parameters.
+fn fits(known: &str, path: &str) -> bool {
+    let mut parts = path.split('/');
+    let fit = known.split('/').all(|known| match parts.next() {
+        Some(part) if is_parameter(known) => !part.is_empty(),
+        part => part == Some(known),
+    });
+    fit && parts.next().is_none()
+}
+
+fn is_parameter(part: &str) -> bool {
+    part.starts_with('{')
+}
+
+/// Paths with a word where others have a parameter. The originals look at the path and the method together: a method that only the
+/// path with the parameter has is meant for that one.
+#[derive(Debug, Clone)]
+pub(super) struct Words(Arc<[Word]>);
+
+/// One such path, its methods, and the paths with a parameter in that place.
+#[derive(Debug)]
+struct Word {
+    path: String,
+    methods: Vec<Method>,
+    others: Vec<(String, Vec<Method>)>,
+}
+
+impl Words {
+    /// Those among the paths of a description.
+    pub(super) fn of(document: &OpenApi) -> Self {
+        let operations = document.paths.paths.iter();
+        let operations = operations.map(|(path, item)| (path.clone(), methods(item)));
+        Self::among(&operations.collect::<Vec<_>>())
+    }
+
+    fn among(operations: &[(String, Vec<Method>)]) -> Self {
+        let words = operations.iter().filter_map(|(path, methods)| {
+            let stands_for = |other: &&(String, Vec<Method>)| other.0 != *path && fits(&other.0, path);
+            let others: Vec<_> = operations.iter().filter(stands_for).cloned().collect();
+            (!others.is_empty()).then(|| Word {
+                path: path.clone(),
+                methods: methods.clone(),
+                others,
+            })
+        });
+        // Of several that fit, the one with the fewest parameters is chosen.
+        let mut words: Vec<Word> = words.collect();
+        words.sort_by_key(|word| word.path.split('/').filter(|part| is_parameter(part)).count());
+        Self(words.into())
+    }
+
+    /// The request with its path in a spelling that only the path with the parameter fits, if it is meant for that one: the word with
+    /// its first letter escaped, which is the same text for whoever reads the parameter.
+    pub(super) fn lead<B>(&self, mut request: Request<B>) -> Request<B> {
+        if let Some(uri) = self.led(request.method(), request.uri()) {
+            *request.uri_mut() = uri;
+        }
+        request
+    }
+
+    fn led(&self, method: &Method, uri: &Uri) -> Option<Uri> {
+        let method = if method == Method::HEAD {
+            &Method::GET
+        } else {
+            method
+        };
+        let word = self.0.iter().find(|word| fits(&word.path, uri.path()))?;
+        if word.methods.contains(method) {
+            return None;
+        }
+        let (other, _) = word.others.iter().find(|(_, methods)| methods.contains(method))?;
+        let parts = uri.path().split('/').zip(other.split('/'));
+        let spelled = parts.map(|(part, known)| match part.as_bytes().first() {
+            Some(first) if is_parameter(known) && first.is_ascii_alphanumeric() => {
+                format!("%{first:02X}{}", &part[1..])
+            }
+            _ => part.to_owned(),
+        });
+        let mut path = spelled.collect::<Vec<_>>().join("/");
+        if let Some(query) = uri.query() {
+            path = format!("{path}?{query}");
+        }
+        let mut parts = uri.clone().into_parts();
+        parts.path_and_query = Some(PathAndQuery::try_from(path).ok()?);
+        Uri::from_parts(parts).ok()
+    }
+}
+
+/// The methods of a path in a description.
+fn methods(item: &PathItem) -> Vec<Method> {
+    let methods = [
+        (Method::GET, &item.get),
+        (Method::PUT, &item.put),
+        (Method::POST, &item.post),
+        (Method::DELETE, &item.delete),
+        (Method::PATCH, &item.patch),
+    ];
+    let has = methods.into_iter().filter(|(_, operation)| operation.is_some());
+    has.map(|(method, _)| method).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_word_is_a_parameters_value_to_methods_that_only_the_parameter_has() {
+        let operations = [
+            ("/synths/{id}", vec![Method::GET]),
+            ("/synths/search", vec![Method::POST]),
+            ("/e/{id}/d/{kind}", vec![Method::GET, Method::DELETE]),
+            ("/e/{id}/d/all", vec![Method::GET]),
+            ("/e/{id}/d", vec![Method::GET]),
+        ];
+        let operations = operations.map(|(path, methods)| (path.to_owned(), methods));
+        let words = Words::among(&operations);
+        for (method, path, led) in [
+            (Method::GET, "/synths/search?a=b", Some("/synths/%73earch?a=b")),
+            (Method::HEAD, "/synths/search", Some("/synths/%73earch")),
+            (Method::POST, "/synths/search", None),
+            (Method::PUT, "/synths/search", None),
+            (Method::GET, "/synths/x", None),
+            (Method::DELETE, "/e/x/d/all", Some("/e/%78/d/%61ll")),
+            (Method::DELETE, "/e/%3F/d/all", Some("/e/%3F/d/%61ll")),
+            (Method::GET, "/e/x/d/all", None),
+        ] {
+            let found = words.led(&method, &path.parse().unwrap());
+            assert_eq!(found, led.map(|led| led.parse().unwrap()), "{method} {path}");
+        }
+    }
 
     #[test]
     fn a_path_has_one_spelling() {

@@ -33,9 +33,7 @@ pub(super) fn router() -> OpenApiRouter<App> {
         .routes(routes!(availability))
         .routes(routes!(get, delete))
         .routes(routes!(markdown))
-        .routes(routes!(generate_summary))
-        .routes(routes!(generate_prfaq))
-        .routes(routes!(generate_executive_summary))
+        .routes(routes!(generate))
 }
 
 fn use_case(app: &App) -> Documents {
@@ -177,19 +175,24 @@ impl From<ExperimentDocument> for WholeDocument {
 
 /// The type of a document in a path.
 fn kind(text: &str) -> Result<DocumentType, HttpError> {
-    if let Some(kind) = DocumentType::from_text(text) {
-        return Ok(kind);
-    }
     let mut mistakes = Mistakes::default();
-    let expected = "'summary', 'prfaq' or 'executive_summary'";
-    mistakes.add(
-        "enum",
-        &["path".into(), "document_type".into()],
-        &format!("Input should be {expected}"),
-        &text.into(),
-        Some(json!({ "expected": expected })),
-    );
-    mistakes.finish(None)
+    let kind = read_kind(text, &mut mistakes);
+    mistakes.finish(kind)
+}
+
+fn read_kind(text: &str, mistakes: &mut Mistakes) -> Option<DocumentType> {
+    let kind = DocumentType::from_text(text);
+    if kind.is_none() {
+        let expected = "'summary', 'prfaq' or 'executive_summary'";
+        mistakes.add(
+            "enum",
+            &["path".into(), "document_type".into()],
+            &format!("Input should be {expected}"),
+            &text.into(),
+            Some(json!({ "expected": expected })),
+        );
+    }
+    kind
 }
 
 /// An experiment's documents without their texts, newest first.
@@ -254,53 +257,30 @@ async fn markdown(State(app): State<App>, Keys(id, kind_text): Keys) -> Result<i
     Ok(([(CONTENT_TYPE, "text/markdown; charset=utf-8")], text))
 }
 
-/// Note that the summary of the interviews is being written. Nothing here writes it.
+/// Note that a document is being written. Nothing here writes it, and a summary of the analysis is not even noted.
 #[utoipa::path(
-    post, path = "/experiments/{id}/documents/summary/generate", tag = TAG, params(("id" = String, Path)),
+    post, path = "/experiments/{id}/documents/{document_type}/generate", tag = TAG,
+    params(("id" = String, Path), ("document_type" = inline(DocumentKind), Path)),
     request_body = Option<DocumentToGenerate>,
-    responses((status = 200, body = GenerationBegun), (status = 404, body = Failure))
+    responses(
+        (status = 200, body = GenerationBegun), (status = 404, body = Failure), (status = 422, body = Failure),
+        (status = 501, body = Failure),
+    )
 )]
-async fn generate_summary(
-    State(app): State<App>,
-    Key(id): Key,
-    body: OptionalBody,
-) -> Result<Json<GenerationBegun>, HttpError> {
-    generate(&app, &id, DocumentType::Summary, body).await
-}
-
-/// Note that the PR/FAQ is being written. Nothing here writes it.
-#[utoipa::path(
-    post, path = "/experiments/{id}/documents/prfaq/generate", tag = TAG, params(("id" = String, Path)),
-    request_body = Option<DocumentToGenerate>,
-    responses((status = 200, body = GenerationBegun), (status = 404, body = Failure))
-)]
-async fn generate_prfaq(
-    State(app): State<App>,
-    Key(id): Key,
-    body: OptionalBody,
-) -> Result<Json<GenerationBegun>, HttpError> {
-    generate(&app, &id, DocumentType::Prfaq, body).await
-}
-
-/// Have the summary of the analysis written: not done by this service.
-#[utoipa::path(
-    post, path = "/experiments/{id}/documents/executive_summary/generate", tag = TAG, params(("id" = String, Path)),
-    responses((status = 501, body = Failure))
-)]
-async fn generate_executive_summary() -> HttpError {
-    HttpError::not_implemented("Writing an executive summary needs a language model")
-}
-
 async fn generate(
-    app: &App,
-    id: &str,
-    kind: DocumentType,
+    State(app): State<App>,
+    Keys(id, kind_text): Keys,
     OptionalBody(body): OptionalBody,
 ) -> Result<Json<GenerationBegun>, HttpError> {
     let mut mistakes = Mistakes::default();
+    let kind = read_kind(&kind_text, &mut mistakes);
     let wish = DocumentToGenerate::read(body.as_ref(), &mut mistakes);
-    let wish = mistakes.finish(wish)?;
-    let document_id = use_case(app).begin(id, kind, &wish.model).await?;
+    let (kind, wish) = mistakes.finish(kind.zip(wish))?;
+    if kind == DocumentType::ExecutiveSummary {
+        let text = "Writing an executive summary needs a language model";
+        return Err(HttpError::not_implemented(text));
+    }
+    let document_id = use_case(&app).begin(&id, kind, &wish.model).await?;
     let message = match document_id {
         Some(_) => format!("Started generation of {}", kind.as_str()),
         None => format!("Document {} is already being generated", kind.as_str()),
