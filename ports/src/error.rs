@@ -19,7 +19,7 @@ pub enum StoreError {
     /// The value breaks a rule of the store: a check, a type, a text that the database cannot hold.
     #[error("{what} cannot be stored: {reason}")]
     Invalid {
-        /// `table.column`, or the name of the constraint.
+        /// `table.column`, or what kind of thing it is.
         what: String,
         /// The rule, in words.
         reason: String,
@@ -69,6 +69,12 @@ impl StoreError {
             what: what.into(),
             reason: reason.into(),
         }
+    }
+
+    /// The `Invalid` of a row that breaks a check. It does not name the check, which the databases name differently and clients do not
+    /// know; adapters log it.
+    pub fn broken_check() -> Self {
+        Self::invalid("row", "a rule of its table forbids what it would hold")
     }
 
     /// The variant's name, for logs and metrics.

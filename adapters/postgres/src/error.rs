@@ -98,10 +98,10 @@ fn from_state(db: &DbError, effect: Effect) -> Option<StoreError> {
             format!("{table}.{}", db.column().unwrap_or("?")),
             "a value is required",
         ),
-        SqlState::CHECK_VIOLATION => StoreError::invalid(
-            format!("{table}: {}", db.constraint().unwrap_or("?")),
-            "the value breaks the rule of this constraint",
-        ),
+        SqlState::CHECK_VIOLATION => {
+            tracing::warn!(table, check = db.constraint(), "a row breaks a check");
+            StoreError::broken_check()
+        }
         // The session waited for us: nothing was under way.
         SqlState::IDLE_SESSION_TIMEOUT | SqlState::IDLE_IN_TRANSACTION_SESSION_TIMEOUT => {
             StoreError::Unavailable(db.clone().into())

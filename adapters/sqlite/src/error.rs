@@ -31,10 +31,10 @@ pub(crate) fn store_error(error: rusqlite::Error) -> StoreError {
         (_, ffi::SQLITE_CONSTRAINT_NOTNULL) => {
             StoreError::invalid(after_colon(message), "a value is required")
         }
-        (_, ffi::SQLITE_CONSTRAINT_CHECK) => StoreError::invalid(
-            after_colon(message),
-            "the value breaks the rule of this constraint",
-        ),
+        (_, ffi::SQLITE_CONSTRAINT_CHECK) => {
+            tracing::warn!(check = after_colon(message), "a row breaks a check");
+            StoreError::broken_check()
+        }
         (ErrorCode::ConstraintViolation | ErrorCode::TypeMismatch | ErrorCode::TooBig, _) => {
             StoreError::invalid("value", message)
         }
