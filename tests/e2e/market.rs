@@ -233,10 +233,16 @@ async fn a_write_that_an_old_file_cannot_keep_is_refused_with_what_mends_it() {
 
 /// The service on either database, and what to compare.
 async fn on_both(test: impl AsyncFn(&Service) -> Vec<String>) {
+    on_both_with("", test).await;
+}
+
+/// The same with rows in it that have no way in over HTTP.
+async fn on_both_with(rows: &str, test: impl AsyncFn(&Service) -> Vec<String>) {
     let place = Place::new();
     place.write("cutover.toml", &format!("{QUIET}prices = 'prices.json'\n"));
     place.write("prices.json", PRICES);
     let service = place.serve(&["--sqlite", "spy.db"]).await;
+    world::file(&place.path("spy.db")).execute_batch(rows).unwrap();
     let on_sqlite = test(&service).await;
     service.stop().await;
     let database = TestDatabase::create().await;
@@ -245,6 +251,7 @@ async fn on_both(test: impl AsyncFn(&Service) -> Vec<String>) {
         .run(["migrate", "up", "--postgres", &url, "--on", "postgres"])
         .await
         .with(0);
+    database.connect().await.batch_execute(rows).await.unwrap();
     let service = place.serve(&["--postgres", &url]).await;
     let on_postgres = test(&service).await;
     service.stop().await;
@@ -440,6 +447,69 @@ async fn the_tests_of_the_original_pass() {
         // What cannot be a price of the symbol is left out.
         assert_eq!(service.get("/market/day/2025-08-16").await.with(200).json()["noon"], Value::Null);
         all
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn predictions_are_held_against_what_the_day_says_now() {
+    let rows = "INSERT INTO ai_predictions (date, checkpoint, predicted_price, confidence) VALUES
+        ('2025-06-02', 'open', 600, 0.7), ('2025-06-02', 'noon', 601, 0.7)";
+    on_both_with(rows, async |service| {
+        let day = "/market/ai/predictions/2025-06-02";
+        let log = async |price: f64| {
+            let body = json!({"date": "2025-06-02", "checkpoint": "open", "price": price});
+            service.post("/market/log/open", &body).await.with(200);
+        };
+        let first = |answer: &Value| {
+            let first = &answer["predictions"][0];
+            (first["actual_price"].clone(), first["prediction_error"].clone())
+        };
+        let before = service.get(day).await.with(200).json();
+        assert_eq!(first(&before), (Value::Null, Value::Null));
+        log(600.5).await;
+        let known = service.get(day).await.with(200).json();
+        assert_eq!(first(&known), (json!(600.5), json!(0.5)));
+        log(610.0).await;
+        let corrected = service.get(day).await.with(200).json();
+        assert_eq!(first(&corrected), (json!(610.0), json!(10.0)));
+        assert_eq!(
+            corrected["accuracy_summary"],
+            json!({"mean_absolute_error": 10.0, "accuracy_rate": 0.0, "predictions_with_actuals": 1, "total_predictions": 2})
+        );
+        // The row keeps what it was told first, and figures over many days are made of that.
+        let figures = service.get("/market/ai/accuracy").await.with(200).json();
+        assert_eq!(figures["overall_mae"], 0.5);
+        let body = json!({"predLow": 599});
+        service.post("/market/prediction/2025-06-02", &body).await.with(200);
+        let cleared = service.get(day).await.with(200).json();
+        assert_eq!(first(&cleared), (Value::Null, Value::Null));
+        assert_eq!(cleared["accuracy_summary"], Value::Null);
+        vec![known.to_string(), corrected.to_string(), cleared.to_string()]
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn figures_know_every_moment_and_no_empty_source() {
+    let rows = "INSERT INTO ai_predictions (date, checkpoint, predicted_price, confidence, actual_price, prediction_error, source)
+        VALUES ('2025-06-02', 'PREMARKET', 600, 0.7, 601, 1, ''), ('2025-06-02', 'noon', 600, 0.5, 603, 3, NULL)";
+    on_both_with(rows, async |service| {
+        let all = service.get("/market/ai/accuracy").await.with(200);
+        let moments = &all.json()["checkpoint_performance"];
+        let names: Vec<&String> = moments.as_object().unwrap().keys().collect();
+        assert_eq!(names, ["noon", "PREMARKET"]);
+        assert_eq!(moments["PREMARKET"]["mean_absolute_error"], 1.0);
+        let metrics = service.get("/market/accuracy/metrics").await.with(200);
+        let figures = &metrics.json()["metrics"];
+        assert_eq!(figures["source_metrics"], json!({}));
+        let moments: Vec<&String> = figures["checkpoint_metrics"]
+            .as_object()
+            .unwrap()
+            .keys()
+            .collect();
+        assert_eq!(moments, ["noon"]);
+        vec![told(&all), told(&metrics)]
     })
     .await;
 }

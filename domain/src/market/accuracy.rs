@@ -6,7 +6,7 @@ use super::Checkpoint;
 use super::ai_prediction::AiPrediction;
 use super::daily_prediction::DailyPrediction;
 use super::day::Day;
-use crate::stored::{Stored, TextEnum};
+use crate::stored::{Stored, StoredValue, TextEnum};
 
 /// The figures of the last days.
 #[derive(Debug, Clone, PartialEq)]
@@ -216,11 +216,43 @@ pub fn by_checkpoint(rows: &[Scored<'_>]) -> Vec<(&'static str, ErrorFigures)> {
         .collect()
 }
 
-/// The figures of each source that occurs, by name.
+/// The figures of each moment that occurs, whatever it is called: the predicted ones in the order of the day, then the others by
+/// name.
+pub fn by_any_checkpoint(rows: &[Scored<'_>]) -> Vec<(String, ErrorFigures)> {
+    let mut named: BTreeMap<(usize, String), Vec<&Scored<'_>>> = BTreeMap::new();
+    for row in rows {
+        let checkpoint = &row.row.fields.checkpoint;
+        let place = Checkpoint::PREDICTED
+            .iter()
+            .position(|predicted| checkpoint.known() == Some(predicted));
+        let key = (
+            place.unwrap_or(Checkpoint::PREDICTED.len()),
+            checkpoint_name(checkpoint),
+        );
+        named.entry(key).or_default().push(row);
+    }
+    named
+        .into_iter()
+        .filter_map(|((_, name), rows)| Some((name, ErrorFigures::of(&rows)?)))
+        .collect()
+}
+
+fn checkpoint_name(checkpoint: &Stored<Checkpoint>) -> String {
+    match checkpoint {
+        Stored::Known(checkpoint) => checkpoint.as_str().to_owned(),
+        Stored::Other(StoredValue::Text(text)) => text.clone(),
+        Stored::Other(StoredValue::Integer(number)) => number.to_string(),
+        Stored::Other(StoredValue::Real(number)) => number.to_string(),
+        Stored::Other(StoredValue::Blob(bytes)) => String::from_utf8_lossy(bytes).into_owned(),
+        Stored::Other(StoredValue::Null) => "null".to_owned(),
+    }
+}
+
+/// The figures of each source that occurs, by name; an empty one is none.
 pub fn by_source(rows: &[Scored<'_>]) -> Vec<(String, ErrorFigures)> {
     let mut sources: BTreeMap<&str, Vec<&Scored<'_>>> = BTreeMap::new();
     for row in rows {
-        if let Some(source) = &row.row.fields.source {
+        if let Some(source) = row.row.fields.source.as_ref().filter(|source| !source.is_empty()) {
             sources.entry(source).or_default().push(row);
         }
     }
@@ -244,6 +276,7 @@ pub fn confidence_bucket(confidence: f64) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::market::ai_prediction::AiFields;
     use crate::market::daily_prediction::DayFields;
     use crate::time::Timestamp;
 
@@ -262,6 +295,56 @@ mod tests {
                 updated_at: None,
             })
             .collect()
+    }
+
+    fn prediction(checkpoint: Stored<Checkpoint>, source: &str) -> AiPrediction {
+        AiPrediction {
+            id: 1,
+            fields: AiFields {
+                day: Day::from_epoch_days(20_000).unwrap().into(),
+                checkpoint,
+                predicted_price: 600.0.into(),
+                confidence: 0.7.into(),
+                reasoning: None,
+                market_context: None,
+                actual_price: Some(601.0.into()),
+                prediction_error: None,
+                interval_low: None,
+                interval_high: None,
+                interval_hit: None,
+                source: Some(source.to_owned()),
+                model: None,
+                prompt_version: None,
+            },
+            created_at: None,
+            updated_at: None,
+        }
+    }
+
+    #[test]
+    fn every_moment_counts_and_an_empty_source_is_none() {
+        let other = Stored::Other(StoredValue::Text("PREMARKET".to_owned()));
+        let rows = [
+            prediction(other, ""),
+            prediction(Checkpoint::PreMarket.into(), "llm"),
+            prediction(Checkpoint::Close.into(), ""),
+            prediction(Checkpoint::Noon.into(), "llm"),
+            prediction(Checkpoint::Noon.into(), ""),
+        ];
+        let scored = scored(&rows, true);
+        let named = by_any_checkpoint(&scored);
+        let counts: Vec<(&str, usize)> = named.iter().map(|(name, of)| (name.as_str(), of.count)).collect();
+        assert_eq!(
+            counts,
+            [("noon", 2), ("close", 1), ("PREMARKET", 1), ("preMarket", 1)]
+        );
+        let predicted: Vec<&str> = by_checkpoint(&scored).iter().map(|(name, _)| *name).collect();
+        assert_eq!(predicted, ["noon", "close"]);
+        let sources = by_source(&scored);
+        assert_eq!(
+            (sources.len(), sources[0].0.as_str(), sources[0].1.count),
+            (1, "llm", 2)
+        );
     }
 
     #[test]

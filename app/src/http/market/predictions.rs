@@ -4,6 +4,7 @@ use axum::extract::State;
 use cutover_domain::market::accuracy::ErrorFigures;
 use cutover_domain::market::ai_prediction::{AiPrediction, ScoredFilter};
 use cutover_domain::market::daily_prediction::DailyPrediction;
+use cutover_domain::stored::Stored;
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 use utoipa::ToSchema;
@@ -49,7 +50,7 @@ struct MarketPredictions {
     sentiment: Value,
 }
 
-/// A model's prediction of a price.
+/// A model's prediction of a price, and the day's price.
 #[derive(Serialize, ToSchema)]
 struct MarketPrediction {
     /// When in the day.
@@ -66,9 +67,8 @@ struct MarketPrediction {
     /// What the price became.
     #[schema(value_type = StoredNumber)]
     actual_price: Value,
-    /// How far the prediction was from it.
-    #[schema(value_type = StoredNumber)]
-    prediction_error: Value,
+    /// How far the prediction was from it; null if that is beyond all numbers.
+    prediction_error: Option<f64>,
 }
 
 /// How good a day's predictions were.
@@ -86,18 +86,14 @@ struct MarketAccuracySummary {
 }
 
 impl MarketAccuracySummary {
-    fn of(predictions: &[AiPrediction]) -> Option<Self> {
+    fn of(predictions: &[MarketPrediction]) -> Option<Self> {
         let errors: Vec<f64> = predictions
             .iter()
-            .filter(|row| row.fields.actual_price.is_some())
-            .filter_map(|row| row.fields.prediction_error.as_ref()?.known().copied())
+            .filter_map(|one| one.prediction_error)
             .collect();
         let sum: f64 = errors.iter().sum();
-        if sum == 0.0 {
-            return None;
-        }
         let count = errors.len() as f64;
-        Some(Self {
+        (sum > 0.0).then(|| Self {
             mean_absolute_error: sum / count,
             accuracy_rate: errors.iter().filter(|error| **error <= 1.0).count() as f64 / count,
             predictions_with_actuals: errors.len(),
@@ -106,16 +102,17 @@ impl MarketAccuracySummary {
     }
 }
 
-impl From<&AiPrediction> for MarketPrediction {
-    fn from(row: &AiPrediction) -> Self {
+impl MarketPrediction {
+    fn of(row: &AiPrediction, actual: Option<&Stored<f64>>) -> Self {
         let fields = &row.fields;
+        let known = actual.and_then(Stored::known);
         Self {
             checkpoint: text_enum(&fields.checkpoint),
             predicted_price: number(Some(&fields.predicted_price)),
             confidence: number(Some(&fields.confidence)),
             reasoning: fields.reasoning.clone().unwrap_or_default(),
-            actual_price: number(fields.actual_price.as_ref()),
-            prediction_error: number(fields.prediction_error.as_ref()),
+            actual_price: number(actual),
+            prediction_error: known.and_then(|actual| fields.error_against(*actual)),
         }
     }
 }
@@ -129,8 +126,8 @@ fn context(predictions: &[AiPrediction]) -> String {
 
 /// What models predicted for a day, and what became of it.
 #[utoipa::path(
-    get, path = "/ai/predictions/{date}", tag = TAG,
-    params(("date" = String, Path, format = Date, description = "The day.")),
+    get, path = "/ai/predictions/{target_date}", tag = TAG,
+    params(("target_date" = String, Path, format = Date, description = "The day.")),
     responses(
         (status = 200, body = MarketPredictions),
         (status = 501, body = MarketFailure, description = "None are stored, and there is no model here to make some.")
@@ -141,16 +138,20 @@ async fn predictions(
     PathText(date): PathText,
 ) -> Result<Json<MarketPredictions>, MarketHttpError> {
     let mut mistakes = Mistakes::default();
-    let day = path_day("date", &date, &mut mistakes);
+    let day = path_day("target_date", &date, &mut mistakes);
     let day = mistakes.finish(day)?;
     let found = market(&app).predictions(day).await?;
     let pre_market = found.row.as_ref().and_then(|row| row.fields.pre_market.as_ref());
+    let predictions: Vec<MarketPrediction> = found
+        .with_actuals()
+        .map(|(row, actual)| MarketPrediction::of(row, actual))
+        .collect();
     Ok(Json(MarketPredictions {
         date: day.to_string(),
         market_context: context(&found.predictions),
         pre_market_price: number(pre_market),
-        predictions: found.predictions.iter().map(Into::into).collect(),
-        accuracy_summary: MarketAccuracySummary::of(&found.predictions),
+        accuracy_summary: MarketAccuracySummary::of(&predictions),
+        predictions,
         sentiment: Value::Null,
     }))
 }
@@ -191,8 +192,8 @@ struct MarketBand {
 
 /// Make a day's band of its stored predictions, and lock it.
 #[utoipa::path(
-    post, path = "/ai/predict/{date}", tag = TAG,
-    params(("date" = String, Path, format = Date, description = "The day."), MarketPredictQuery),
+    post, path = "/ai/predict/{target_date}", tag = TAG,
+    params(("target_date" = String, Path, format = Date, description = "The day."), MarketPredictQuery),
     responses(
         (status = 200, body = MarketBand),
         (status = 409, body = MarketFailure, description = "The day is locked."),
@@ -205,7 +206,7 @@ async fn predict(
     parameters: Parameters,
 ) -> Result<Json<MarketBand>, MarketHttpError> {
     let mut mistakes = Mistakes::default();
-    let target = path_day("date", &date, &mut mistakes);
+    let target = path_day("target_date", &date, &mut mistakes);
     let lookback_days = parameters.whole("lookbackDays", 5, &mut mistakes);
     let target = mistakes.finish(target)?;
     let (
@@ -257,7 +258,8 @@ fn members<N: Into<String>>(
     Value::Object(members.collect::<Map<_, _>>())
 }
 
-const NONE_SCORED: &str = "No predictions with actual prices found";
+const NONE_SCORED: &str = "No prediction of a model has an actual price yet";
+const NONE_FITS: &str = "No prediction with an actual price fits what was asked for";
 
 /// How good predictions were, all in all.
 #[utoipa::path(get, path = "/ai/accuracy", tag = TAG, responses((status = 200, body = MarketAccuracy)))]
@@ -344,7 +346,7 @@ async fn accuracy_metrics(
     Ok(Json(MarketAccuracyMetrics {
         status: "success",
         metrics: found.map_or_else(
-            || json!({ "message": NONE_SCORED, "total_predictions": 0 }),
+            || json!({ "message": NONE_FITS, "total_predictions": 0 }),
             |found| metrics(&found),
         ),
         filters: json!({

@@ -1,7 +1,7 @@
 //! How good the models' predictions were.
 
 use cutover_domain::market::accuracy::{
-    ErrorFigures, Scored, by_checkpoint, by_source, confidence_bucket, scored,
+    ErrorFigures, Scored, by_any_checkpoint, by_checkpoint, by_source, confidence_bucket, scored,
 };
 use cutover_domain::market::ai_prediction::{AiPrediction, ScoredFilter};
 use cutover_domain::market::day::Day;
@@ -16,8 +16,8 @@ const RECENT_DAYS: usize = 5;
 pub struct Overview {
     /// All of them; none if there are none.
     pub all: Option<ErrorFigures>,
-    /// By moment.
-    pub by_checkpoint: Vec<(&'static str, ErrorFigures)>,
+    /// By moment, whatever it is called.
+    pub by_checkpoint: Vec<(String, ErrorFigures)>,
     /// By confidence: high, medium, low; empty ones left out.
     pub by_confidence: Vec<(&'static str, ErrorFigures)>,
 }
@@ -33,7 +33,7 @@ pub struct Detailed {
     pub to: Option<Day>,
     /// How many days they are of.
     pub days: usize,
-    /// By moment.
+    /// By predicted moment.
     pub by_checkpoint: Vec<(&'static str, ErrorFigures)>,
     /// By source.
     pub by_source: Vec<(String, ErrorFigures)>,
@@ -62,7 +62,7 @@ impl Market {
         };
         Ok(Overview {
             all: ErrorFigures::of(&scored.iter().collect::<Vec<_>>()),
-            by_checkpoint: by_checkpoint(&scored),
+            by_checkpoint: by_any_checkpoint(&scored),
             by_confidence: ["high", "medium", "low"]
                 .into_iter()
                 .filter_map(of_bucket)

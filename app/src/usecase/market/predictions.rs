@@ -5,6 +5,7 @@ use cutover_domain::market::ai_prediction::{AiFields, AiPrediction, DuplicateAna
 use cutover_domain::market::daily_prediction::{DailyPrediction, DayChange, DayPrices};
 use cutover_domain::market::day::Day;
 use cutover_domain::market::forecast::{Basis, Forecast};
+use cutover_domain::stored;
 use cutover_ports::StoreError;
 use cutover_ports::market::DayOutcome;
 
@@ -18,8 +19,22 @@ const BARS_BACK_DAYS: i64 = 40;
 pub struct DayPredictions {
     /// One for each moment, in the order of the day.
     pub predictions: Vec<AiPrediction>,
-    /// The day's row, if it has one.
+    /// The day's row, if it has one. What the prices became is what it says now: a prediction keeps the first price that it was told.
     pub row: Option<DailyPrediction>,
+}
+
+impl DayPredictions {
+    /// Each prediction and the price that it is of, as the day's row has it.
+    pub fn with_actuals(&self) -> impl Iterator<Item = (&AiPrediction, Option<&stored::Stored<f64>>)> {
+        self.predictions.iter().map(|prediction| {
+            let checkpoint = prediction.fields.checkpoint.known();
+            let row = self.row.as_ref();
+            let actual = row
+                .zip(checkpoint)
+                .and_then(|(row, of)| row.fields.stored_price(*of));
+            (prediction, actual)
+        })
+    }
 }
 
 /// What storing a forecast came to.
@@ -42,7 +57,7 @@ impl Market {
     /// A day's predictions. What the day's row knows of the real prices is told to those that do not know it.
     pub async fn predictions(&self, day: Day) -> Result<DayPredictions, MarketError> {
         self.complete_if_today(day).await;
-        let mut predictions = self.unique_of(day).await?;
+        let predictions = self.unique_of(day).await?;
         if predictions.is_empty() {
             return Err(MarketError::NoModel(format!(
                 "No predictions are stored for {day}, and this service has no model to make them"
@@ -57,7 +72,6 @@ impl Market {
         if predictions.iter().any(is_news) {
             let repository = &self.repositories.ai_predictions;
             repository.set_actuals(day, &known, false, self.now()).await?;
-            predictions = self.unique_of(day).await?;
         }
         Ok(DayPredictions { predictions, row })
     }
