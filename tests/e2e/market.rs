@@ -491,6 +491,28 @@ async fn predictions_are_held_against_what_the_day_says_now() {
 }
 
 #[tokio::test]
+async fn a_refresh_tells_what_it_filled_in() {
+    on_both(async |service| {
+        let day = json!({"date": "2025-08-15", "open": 600});
+        service.post("/market/prediction", &day).await.with(200);
+        let refresh = async |query: &str| {
+            let path = format!("/market/admin/refresh-actuals-intraday/2025-08-15{query}");
+            let answer = service.ask("POST", &path, None).await.with(200).json();
+            answer["filled"].clone()
+        };
+        let none = json!({"open": null, "noon": null, "twoPM": null, "close": null});
+        let all = json!({"open": 580.5, "noon": 581.25, "twoPM": 581.5, "close": 581.9});
+        let mut missing = all.clone();
+        missing["open"] = Value::Null;
+        assert_eq!(refresh("").await, missing);
+        assert_eq!(refresh("").await, none);
+        assert_eq!(refresh("?force=true").await, all);
+        vec![]
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn figures_know_every_moment_and_no_empty_source() {
     let rows = "INSERT INTO ai_predictions (date, checkpoint, predicted_price, confidence, actual_price, prediction_error, source)
         VALUES ('2025-06-02', 'PREMARKET', 600, 0.7, 601, 1, ''), ('2025-06-02', 'noon', 600, 0.5, 603, 3, NULL)";
@@ -512,6 +534,39 @@ async fn figures_know_every_moment_and_no_empty_source() {
         vec![told(&all), told(&metrics)]
     })
     .await;
+}
+
+#[tokio::test]
+async fn duplicates_are_shown_and_removed_once() {
+    let place = Place::new();
+    place.write("cutover.toml", QUIET);
+    spy_file(&place.path("spy.db"));
+    let rows = "INSERT INTO ai_predictions (date, checkpoint, predicted_price, confidence, created_at) VALUES
+        ('2025-05-01', 'open', 600, 0.7, '2025-05-01 11:00:00'), ('2025-05-01', 'open', 601, 0.7, '2025-05-01 12:00:00.250000')";
+    world::file(&place.path("spy.db")).execute_batch(rows).unwrap();
+    let service = place.serve(&["--sqlite", "spy.db"]).await;
+    let found = service
+        .get("/market/admin/analyze-ai-prediction-duplicates")
+        .await
+        .with(200)
+        .json();
+    let group = &found["analysis"]["duplicate_groups"][0];
+    assert_eq!(
+        (&group["first_created"], &group["last_created"]),
+        (
+            &json!("2025-05-01 11:00:00"),
+            &json!("2025-05-01 12:00:00.250000")
+        )
+    );
+    let fix = async || {
+        let path = "/market/admin/fix-duplicate-ai-predictions";
+        service.ask("POST", path, None).await.with(200).json()
+    };
+    assert_eq!(fix().await["deleted_records"], 1);
+    let again = fix().await;
+    let keys: Vec<&String> = again.as_object().unwrap().keys().collect();
+    assert_eq!(keys, ["status", "message", "analysis"]);
+    service.stop().await;
 }
 
 #[tokio::test]

@@ -164,7 +164,10 @@ const LEFT_OUT: [(&str, &[&str]); 8] = [
             "confidence_calibration",
         ],
     ),
-    ("MarketDuplicates", &["message", "deleted_records"]),
+    (
+        "MarketDuplicates",
+        &["message", "deleted_records", "recommendation"],
+    ),
     ("MarketMetrics", &["sample_data"]),
     ("MarketProfits", &["message"]),
     ("MarketSuggestions", &["message"]),

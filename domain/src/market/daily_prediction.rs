@@ -184,6 +184,18 @@ impl DayPrices {
         }
     }
 
+    /// Those that a day with these fields takes: the ones that it lacks, or all if `force`d.
+    #[must_use]
+    pub fn taken_by(&self, fields: &DayFields, force: bool) -> Self {
+        let mut taken = Self::default();
+        for checkpoint in Checkpoint::PREDICTED {
+            if force || fields.stored_price(checkpoint).is_none() {
+                taken.set(checkpoint, self.get(checkpoint));
+            }
+        }
+        taken
+    }
+
     /// Sets the price of a predicted moment.
     pub fn set(&mut self, checkpoint: Checkpoint, price: Option<f64>) {
         match checkpoint {
@@ -353,12 +365,10 @@ impl DayFields {
             Checkpoint::Noon,
             Checkpoint::TwoPm,
         ];
+        let taken = prices.taken_by(self, force);
         let mut set = Vec::new();
         for checkpoint in order {
-            let Some(price) = prices.get(checkpoint) else {
-                continue;
-            };
-            if force || self.stored_price(checkpoint).is_none() {
+            if let Some(price) = taken.get(checkpoint) {
                 let log = PriceLog { checkpoint, price };
                 self.set_price(log);
                 set.push(log);

@@ -15,7 +15,7 @@ use utoipa_axum::routes;
 use super::error::{MarketFailure, MarketHttpError};
 use super::market;
 use super::read::{QueryValues as _, path_day};
-use super::stored::{day, instant, number};
+use super::stored::{day, instant_as_stored, number};
 use crate::http::App;
 use crate::http::json::Json;
 use crate::http::request::{Mistakes, Parameters, PathText};
@@ -213,16 +213,17 @@ async fn cleanup_future(State(app): State<App>) -> Result<Json<MarketSweep>, Mar
 struct MarketDuplicates {
     /// Always `success`.
     status: &'static str,
-    /// What was done, if something was.
+    /// What was done, if something was to be.
     #[serde(skip_serializing_if = "Option::is_none")]
     message: Option<String>,
-    /// How many rows were deleted, if some were to be.
+    /// How many rows were deleted, if some were.
     #[serde(skip_serializing_if = "Option::is_none")]
     deleted_records: Option<u64>,
     /// What was found.
     analysis: MarketDuplicateAnalysis,
-    /// What to do about it.
-    recommendation: &'static str,
+    /// What to do about it; left out where nothing was found to delete.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    recommendation: Option<&'static str>,
 }
 
 /// Predictions of which there should be one.
@@ -274,8 +275,12 @@ impl MarketDuplicateAnalysis {
                     checkpoint: group.checkpoint,
                     count: group.ids.len(),
                     ids: group.ids.iter().map(i64::to_string).collect(),
-                    first_created: group.first_created.map_or(Value::Null, |at| instant(at, form)),
-                    last_created: group.last_created.map_or(Value::Null, |at| instant(at, form)),
+                    first_created: group
+                        .first_created
+                        .map_or(Value::Null, |at| instant_as_stored(at, form)),
+                    last_created: group
+                        .last_created
+                        .map_or(Value::Null, |at| instant_as_stored(at, form)),
                 })
                 .collect(),
         }
@@ -290,7 +295,7 @@ impl MarketDuplicateAnalysis {
 async fn duplicates(State(app): State<App>) -> Result<Json<MarketDuplicates>, MarketHttpError> {
     let found = market(&app).duplicates().await?;
     let recommendation = if found.groups.is_empty() {
-        "No duplicates found"
+        "There are no duplicates: nothing to do"
     } else {
         "Remove them with POST /admin/fix-duplicate-ai-predictions"
     };
@@ -300,7 +305,7 @@ async fn duplicates(State(app): State<App>) -> Result<Json<MarketDuplicates>, Ma
         message: None,
         deleted_records: None,
         analysis: MarketDuplicateAnalysis::of(found, form),
-        recommendation,
+        recommendation: Some(recommendation),
     }))
 }
 
@@ -313,16 +318,16 @@ async fn remove_duplicates(State(app): State<App>) -> Result<Json<MarketDuplicat
     let (found, deleted) = market(&app).remove_duplicates().await?;
     let form = app.routing.market().daily_predictions.time_form();
     let message = if deleted == 0 {
-        "No duplicates found".to_owned()
+        "There are no duplicates, so nothing was changed".to_owned()
     } else {
         format!("{deleted} duplicates were removed")
     };
     Ok(Json(MarketDuplicates {
         status: "success",
         message: Some(message),
-        deleted_records: Some(deleted),
+        deleted_records: (deleted > 0).then_some(deleted),
         analysis: MarketDuplicateAnalysis::of(found, form),
-        recommendation: "No duplicates are left",
+        recommendation: (deleted > 0).then_some("No duplicates are left"),
     }))
 }
 
@@ -378,8 +383,8 @@ fn updated(update: &OfficialUpdate) -> Vec<MarketUpdatedPrice> {
 
 /// Set a day's official prices from the price source.
 #[utoipa::path(
-    post, path = "/admin/refresh-official-prices/{date}", tag = TAG,
-    params(("date" = String, Path, format = Date, description = "The day."), MarketForceQuery),
+    post, path = "/admin/refresh-official-prices/{target_date}", tag = TAG,
+    params(("target_date" = String, Path, format = Date, description = "The day."), MarketForceQuery),
     responses(
         (status = 200, body = MarketOfficialUpdate),
         (status = 404, body = MarketFailure, description = "There are none."),
@@ -392,7 +397,7 @@ async fn refresh_official(
     parameters: Parameters,
 ) -> Result<Json<MarketOfficialUpdate>, MarketHttpError> {
     let mut mistakes = Mistakes::default();
-    let day = path_day("date", &date, &mut mistakes);
+    let day = path_day("target_date", &date, &mut mistakes);
     let force_overwrite = parameters.flag("force", &mut mistakes);
     let day = mistakes.finish(day)?;
     let update = market(&app).refresh_official(day, force_overwrite).await?;
@@ -487,12 +492,12 @@ async fn refresh_official_range(
     }))
 }
 
-/// The prices that were found.
+/// The prices that were filled in.
 #[derive(Serialize, ToSchema)]
 struct MarketActuals {
     /// Always `success`.
     status: &'static str,
-    /// The prices.
+    /// Those that were set by this request; the others are null.
     filled: MarketPrices,
     /// Whether known prices were replaced.
     force: bool,
@@ -502,8 +507,8 @@ struct MarketActuals {
 
 /// Complete a day's prices from the price source, without logging them.
 #[utoipa::path(
-    post, path = "/admin/refresh-actuals-intraday/{date}", tag = TAG,
-    params(("date" = String, Path, format = Date, description = "The day."), MarketForceQuery),
+    post, path = "/admin/refresh-actuals-intraday/{target_date}", tag = TAG,
+    params(("target_date" = String, Path, format = Date, description = "The day."), MarketForceQuery),
     responses(
         (status = 200, body = MarketActuals),
         (status = 501, body = MarketFailure, description = "No price source is configured.")
@@ -515,7 +520,7 @@ async fn refresh_actuals(
     parameters: Parameters,
 ) -> Result<Json<MarketActuals>, MarketHttpError> {
     let mut mistakes = Mistakes::default();
-    let day = path_day("date", &date, &mut mistakes);
+    let day = path_day("target_date", &date, &mut mistakes);
     let force = parameters.flag("force", &mut mistakes);
     let day = mistakes.finish(day)?;
     let DayPrices {

@@ -50,10 +50,18 @@ pub(super) fn time(value: Option<&Stored<Timestamp>>, form: TimeForm) -> Value {
 }
 
 /// An instant in a form.
-pub(super) fn instant(time: Timestamp, form: TimeForm) -> Value {
+fn instant(time: Timestamp, form: TimeForm) -> Value {
     match form {
         TimeForm::Naive => time.to_naive_json_text().into(),
         TimeForm::Utc => time.to_json_text().into(),
+    }
+}
+
+/// An instant in the form in which the store itself writes it, where the original passes that on: SQLite's has a blank.
+pub(super) fn instant_as_stored(time: Timestamp, form: TimeForm) -> Value {
+    match form {
+        TimeForm::Naive => time.to_naive_json_text().replacen('T', " ", 1).into(),
+        TimeForm::Utc => instant(time, form),
     }
 }
 

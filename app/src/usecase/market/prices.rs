@@ -47,16 +47,23 @@ impl Market {
         }
     }
 
-    /// Fills in a day's prices, those that are missing or all, and tells the day's predictions; what the source has.
+    /// Fills in a day's prices, those that are missing or all, and tells the day's predictions; what was set in the day.
     pub async fn refresh_actuals(&self, day: Day, force: bool) -> Result<DayPrices, MarketError> {
         let prices = self.day_prices(day).await?;
-        if !prices.is_empty() {
-            self.change(day, &DayChange::FillActuals { prices, force })
-                .await?;
-            let predictions = &self.repositories.ai_predictions;
-            predictions.set_actuals(day, &prices, force, self.now()).await?;
+        if prices.is_empty() {
+            return Ok(prices);
         }
-        Ok(prices)
+        let change = DayChange::FillActuals { prices, force };
+        let filled = match self.change(day, &change).await? {
+            DayOutcome::Stored(stored) => {
+                let before = stored.before.map(|row| row.fields).unwrap_or_default();
+                prices.taken_by(&before, force)
+            }
+            DayOutcome::Missing | DayOutcome::Locked => DayPrices::default(),
+        };
+        let predictions = &self.repositories.ai_predictions;
+        predictions.set_actuals(day, &prices, force, self.now()).await?;
+        Ok(filled)
     }
 
     /// Sets a day's official prices, those that are missing or all, and logs them.
