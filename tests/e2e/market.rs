@@ -537,6 +537,38 @@ async fn figures_know_every_moment_and_no_empty_source() {
 }
 
 #[tokio::test]
+async fn mistakes_are_told_as_by_the_originals_framework() {
+    on_both(async |service| {
+        let none = json!({"type": "missing", "loc": ["body"], "msg": "Field required", "input": null});
+        for path in [
+            "/market/prediction",
+            "/market/prediction/2025-06-02",
+            "/market/capture/2025-06-02",
+            "/market/log/open",
+            "/lab/synth-groups",
+        ] {
+            let refusal = service.ask("POST", path, Some("null")).await.with(422).json();
+            assert_eq!(refusal, json!({"detail": [none]}), "{path}");
+        }
+        for (method, path) in [
+            ("GET", "/market/ai/predictions/abc"),
+            ("POST", "/market/ai/predict/abc"),
+            ("POST", "/market/admin/refresh-official-prices/abc"),
+            ("POST", "/market/admin/refresh-actuals-intraday/x"),
+        ] {
+            let refusal = service.ask(method, path, None).await.with(422).json();
+            assert_eq!(
+                refusal["detail"][0]["loc"],
+                json!(["path", "target_date"]),
+                "{path}"
+            );
+        }
+        vec![]
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn duplicates_are_shown_and_removed_once() {
     let place = Place::new();
     place.write("cutover.toml", QUIET);

@@ -16,7 +16,7 @@ use super::json_mistake;
 use super::number::{fraction, integer};
 
 /// What a request's body says: JSON if it is called so, or called nothing by a client that is no browser, else a text, as which no
-/// object is read.
+/// object is read. `null` is no body.
 ///
 /// A page of another origin may send a body of another type without asking first; it must not be able to write.
 #[derive(Debug)]
@@ -26,11 +26,26 @@ pub(super) struct Body(pub(super) Value);
 #[derive(Debug)]
 pub(super) struct BodyAfterAll(pub(super) Option<Value>);
 
-/// The same, if the request has a body; `null` is none.
+/// The same, if the request has a body.
 #[derive(Debug)]
 pub(super) struct OptionalBody(pub(super) Option<Value>);
 
+/// The same where `null` is a body, one of the wrong kind: the versions of the original's framework differ in that.
+#[derive(Debug)]
+pub(super) struct BodyOrNull(pub(super) Value);
+
 impl<S: Send + Sync> FromRequest<S> for Body {
+    type Rejection = HttpError;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, HttpError> {
+        let body = body_of(request, state).await?;
+        let mut mistakes = Mistakes::default();
+        let body = needed_body(not_null(body), &mut mistakes);
+        mistakes.finish(body).map(Self)
+    }
+}
+
+impl<S: Send + Sync> FromRequest<S> for BodyOrNull {
     type Rejection = HttpError;
 
     async fn from_request(request: Request, state: &S) -> Result<Self, HttpError> {
@@ -45,8 +60,13 @@ impl<S: Send + Sync> FromRequest<S> for BodyAfterAll {
     type Rejection = HttpError;
 
     async fn from_request(request: Request, state: &S) -> Result<Self, HttpError> {
-        body_of(request, state).await.map(Self)
+        body_of(request, state).await.map(not_null).map(Self)
     }
+}
+
+/// A body of `null` is none.
+fn not_null(body: Option<Value>) -> Option<Value> {
+    body.filter(|value| !value.is_null())
 }
 
 fn needed_body<T>(body: Option<T>, mistakes: &mut Mistakes) -> Option<T> {
@@ -60,8 +80,7 @@ impl<S: Send + Sync> FromRequest<S> for OptionalBody {
     type Rejection = HttpError;
 
     async fn from_request(request: Request, state: &S) -> Result<Self, HttpError> {
-        let value = body_of(request, state).await?;
-        Ok(Self(value.filter(|value| !value.is_null())))
+        body_of(request, state).await.map(not_null).map(Self)
     }
 }
 

@@ -19,7 +19,7 @@ use super::{TAG, refuse};
 use crate::http::App;
 use crate::http::error::{Failure, HttpError};
 use crate::http::json::Json;
-use crate::http::request::{Body, Fields, Length, Mistakes, PathText};
+use crate::http::request::{BodyOrNull, Fields, Length, Mistakes, PathText};
 use crate::http::schema::StoredText;
 use crate::usecase::writer::conversations::Conversations;
 
@@ -197,7 +197,7 @@ fn piece(first: bool, page: ConversationPage) -> std::io::Result<Bytes> {
 )]
 async fn create(
     State(app): State<App>,
-    Body(body): Body,
+    BodyOrNull(body): BodyOrNull,
 ) -> Result<(StatusCode, Json<Conversation>), HttpError> {
     let mut mistakes = Mistakes::default();
     let title = Fields::of_body(&body, &mut mistakes)
@@ -230,7 +230,7 @@ async fn detail(State(app): State<App>, PathText(id): PathText) -> Result<Json<C
 async fn rename(
     State(app): State<App>,
     PathText(id): PathText,
-    Body(body): Body,
+    BodyOrNull(body): BodyOrNull,
 ) -> Result<Json<Conversation>, HttpError> {
     let mut mistakes = Mistakes::default();
     let change = Fields::of_body(&body, &mut mistakes).map(|fields| ConversationChange {

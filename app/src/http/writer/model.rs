@@ -13,7 +13,7 @@ use super::files::{FileToStore, check, read_file};
 use crate::http::App;
 use crate::http::error::{Failure, HttpError};
 use crate::http::number::real;
-use crate::http::request::{Body, Fields, Length, Mistakes};
+use crate::http::request::{BodyOrNull, Fields, Length, Mistakes};
 
 pub(super) fn router() -> OpenApiRouter<App> {
     OpenApiRouter::new()
@@ -82,7 +82,7 @@ async fn transcribe(State(app): State<App>, request: Request) -> HttpError {
     post, path = "/api/themes/extract", tag = TAG, request_body = TextWithThemes,
     responses((status = 400, body = Failure), (status = 501, body = Failure))
 )]
-async fn extract(Body(body): Body) -> HttpError {
+async fn extract(BodyOrNull(body): BodyOrNull) -> HttpError {
     let mut mistakes = Mistakes::default();
     let text = Fields::of_body(&body, &mut mistakes).map(|fields| text(&fields, "text", &mut mistakes));
     match mistakes.finish(text) {
@@ -97,7 +97,7 @@ async fn extract(Body(body): Body) -> HttpError {
     post, path = "/api/generate", tag = TAG, request_body = TextToWrite,
     responses((status = 400, body = Failure), (status = 501, body = Failure))
 )]
-async fn generate(Body(body): Body) -> HttpError {
+async fn generate(BodyOrNull(body): BodyOrNull) -> HttpError {
     let mut mistakes = Mistakes::default();
     let read = Fields::of_body(&body, &mut mistakes).map(|fields| {
         let themes = themes(&fields, &mut mistakes);
