@@ -569,6 +569,42 @@ async fn mistakes_are_told_as_by_the_originals_framework() {
 }
 
 #[tokio::test]
+async fn odd_prices_have_the_originals_trades() {
+    on_both(async |service| {
+        let below = json!({"date": "2024-01-02", "preMarket": -3});
+        service.post("/market/prediction", &below).await.with(200);
+        let none = service
+            .get("/market/suggestions/2024-01-02/pl-data")
+            .await
+            .with(200);
+        assert_eq!(none.text(), r#"{"date":"2024-01-02","pl_data":[]}"#);
+        let why = service
+            .get("/market/suggestions/2024-01-02")
+            .await
+            .with(200)
+            .json();
+        assert!(why["message"].is_string());
+        let tiny = json!({"date": "2024-01-03", "close": 0.01});
+        service.post("/market/prediction", &tiny).await.with(200);
+        let trades = service.get("/market/suggestions/2024-01-03").await.with(200);
+        let curves = service
+            .get("/market/suggestions/2024-01-03/pl-data")
+            .await
+            .with(200);
+        assert!(
+            trades.text().contains(r#""put_long_strike":0.0"#),
+            "{}",
+            trades.text()
+        );
+        for answer in [&trades, &curves] {
+            assert!(!answer.text().contains("-0.0,"), "{}", answer.text());
+        }
+        vec![told(&trades), told(&curves)]
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn duplicates_are_shown_and_removed_once() {
     let place = Place::new();
     place.write("cutover.toml", QUIET);

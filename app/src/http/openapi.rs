@@ -153,7 +153,7 @@ fn failure(path: &str) -> Value {
 }
 
 /// Keys of answers that are left out where there is nothing to tell. All others are always there, `null` if there is nothing.
-const LEFT_OUT: [(&str, &[&str]); 8] = [
+const LEFT_OUT: [(&str, &[&str]); 7] = [
     ("FailureReason", &["details"]),
     (
         "MarketAccuracy",
@@ -169,7 +169,6 @@ const LEFT_OUT: [(&str, &[&str]); 8] = [
         &["message", "deleted_records", "recommendation"],
     ),
     ("MarketMetrics", &["sample_data"]),
-    ("MarketProfits", &["message"]),
     ("MarketSuggestions", &["message"]),
     ("MarketTriggered", &["job", "action", "message"]),
     ("Mistake", &["ctx"]),

@@ -16,6 +16,10 @@ struct Tenor {
     delta: f64,
     min_credit: f64,
     wing: f64,
+    /// What to mind of a condor that lasts so long.
+    condor: &'static str,
+    /// And of a butterfly.
+    butterfly: &'static str,
 }
 
 const TENORS: [Tenor; 3] = [
@@ -25,6 +29,9 @@ const TENORS: [Tenor; 3] = [
         delta: 0.12,
         min_credit: 0.30,
         wing: 5.0,
+        condor: "Close when a quarter of the credit is earned, or twice the credit lost; from two in the afternoon on its \
+            value turns fast",
+        butterfly: "Be content with 10 to 15% of the credit, and soon: near the centre its value turns fast",
     },
     Tenor {
         name: "1W",
@@ -32,6 +39,8 @@ const TENORS: [Tenor; 3] = [
         delta: 0.18,
         min_credit: 0.50,
         wing: 10.0,
+        condor: "Close when a quarter to a half of the credit is earned; if a short strike is reached, think of rolling it on",
+        butterfly: "Be content with 15 to 25% of the credit; make it a condor if the price breaks out early",
     },
     Tenor {
         name: "1M",
@@ -39,6 +48,8 @@ const TENORS: [Tenor; 3] = [
         delta: 0.20,
         min_credit: 1.20,
         wing: 15.0,
+        condor: "Close early, when 30 to 50% of the credit is earned; defend the side that is reached once half is lost",
+        butterfly: "Be content with 20 to 30% of the credit; if the price keeps its course, think of moving the centre after it",
     },
 ];
 
@@ -112,7 +123,7 @@ pub struct Suggestion {
     /// What to mind when opening it.
     pub note: String,
     /// What to mind afterwards.
-    pub management_notes: String,
+    pub management_notes: &'static str,
 }
 
 /// The price that a day's trades start from: its latest one, or the middle of the band; none if it has neither.
@@ -147,17 +158,28 @@ pub fn suggestions(fields: &DayFields, price: f64, hit_rate: f64) -> Vec<Suggest
             if condor {
                 iron_condor(*tenor, price, hit_rate)
             } else {
-                iron_butterfly(*tenor, fields, price)
+                iron_butterfly(*tenor, fields, price, hit_rate)
             }
         })
         .collect()
 }
 
+/// The strike next to a price, in whole dollars; halves go to the even one, and there is no zero below zero.
+fn strike(price: f64) -> f64 {
+    price.round_ties_even() + 0.0
+}
+
 fn iron_condor(tenor: Tenor, price: f64, hit_rate: f64) -> Suggestion {
     let year_share = f64::sqrt(tenor.days / 365.0);
     let distance = 2.5 * tenor.delta * VOLATILITY * year_share;
-    let put_short = (price * (1.0 - distance)).round_ties_even();
-    let call_short = (price * (1.0 + distance)).round_ties_even();
+    let put_short = strike(price * (1.0 - distance));
+    let call_short = strike(price * (1.0 + distance));
+    let strikes = Strikes {
+        put_long: put_short - tenor.wing,
+        put_short,
+        call_short,
+        call_long: call_short + tenor.wing,
+    };
     let credit = 0.30 * tenor.wing;
     let target = if tenor.name == "0DTE" { 0.25 } else { 0.40 };
     Suggestion {
@@ -169,12 +191,7 @@ fn iron_condor(tenor: Tenor, price: f64, hit_rate: f64) -> Suggestion {
         expected_move: price * VOLATILITY * year_share,
         wings: tenor.wing,
         center: None,
-        strikes: Strikes {
-            put_long: put_short - tenor.wing,
-            put_short,
-            call_short,
-            call_long: call_short + tenor.wing,
-        },
+        strikes,
         credit,
         max_loss: tenor.wing - credit,
         breakeven_lower: put_short - credit,
@@ -185,20 +202,30 @@ fn iron_condor(tenor: Tenor, price: f64, hit_rate: f64) -> Suggestion {
             "Neutral bias, and {:.0}% of recent days stayed within their band",
             hit_rate * 100.0
         ),
-        note: format!("Open only for a credit of at least {:.2}", tenor.min_credit),
-        management_notes: "Take profits at the target, close at twice the credit".to_owned(),
+        note: format!(
+            "Buy the put at {:.0}, sell the put at {put_short:.0} and the call at {call_short:.0}, buy the call at {:.0}; \
+             only for a credit of at least {:.2}",
+            strikes.put_long, strikes.call_long, tenor.min_credit
+        ),
+        management_notes: tenor.condor,
     }
 }
 
-fn iron_butterfly(tenor: Tenor, fields: &DayFields, price: f64) -> Suggestion {
+fn iron_butterfly(tenor: Tenor, fields: &DayFields, price: f64, hit_rate: f64) -> Suggestion {
     let expected_move = price * VOLATILITY * f64::sqrt(tenor.days / 365.0);
     let lean = match fields.bias.as_deref() {
         Some("Up") => 0.1 * expected_move,
         Some("Down") => -0.1 * expected_move,
         _ => 0.0,
     };
-    let center = (middle(fields).unwrap_or(price) + lean).round_ties_even();
+    let center = strike(middle(fields).unwrap_or(price) + lean);
     let wings = 0.75 * expected_move;
+    let strikes = Strikes {
+        put_long: strike(center - wings),
+        put_short: center,
+        call_short: center,
+        call_long: strike(center + wings),
+    };
     let credit = 0.40 * wings;
     let target = if tenor.name == "0DTE" { 0.15 } else { 0.25 };
     Suggestion {
@@ -210,12 +237,7 @@ fn iron_butterfly(tenor: Tenor, fields: &DayFields, price: f64) -> Suggestion {
         expected_move,
         wings,
         center: Some(center),
-        strikes: Strikes {
-            put_long: (center - wings).round_ties_even(),
-            put_short: center,
-            call_short: center,
-            call_long: (center + wings).round_ties_even(),
-        },
+        strikes,
         credit,
         max_loss: wings - credit,
         breakeven_lower: center - credit,
@@ -223,11 +245,16 @@ fn iron_butterfly(tenor: Tenor, fields: &DayFields, price: f64) -> Suggestion {
         profit_target: target * credit,
         stop_loss: 1.5 * credit,
         rationale: format!(
-            "{} bias, centred on {center:.0}",
-            fields.bias.as_deref().unwrap_or("None")
+            "{} bias, and {:.0}% of recent days stayed within their band; a condor takes a neutral bias and {:.0}%",
+            fields.bias.as_deref().unwrap_or("None"),
+            hit_rate * 100.0,
+            TRUSTED_RATE * 100.0
         ),
-        note: "Earns most if the price ends at the centre".to_owned(),
-        management_notes: "Take profits early, close at one and a half times the credit".to_owned(),
+        note: format!(
+            "Sell put and call at the centre, {center:.0}; buy the wings, the put at {:.0} and the call at {:.0}",
+            strikes.put_long, strikes.call_long
+        ),
+        management_notes: tenor.butterfly,
     }
 }
 
@@ -247,7 +274,8 @@ pub struct ProfitPoint {
 impl Strikes {
     /// What the trade is worth at `price`, given what was received for it.
     pub fn profit(&self, price: f64, credit: f64) -> ProfitPoint {
-        let above_zero = |value: f64| value.max(0.0);
+        // Which zero `max` gives of two is left open, and zero less zero is to be zero.
+        let above_zero = |value: f64| if value > 0.0 { value } else { 0.0 };
         let puts = above_zero(self.put_long - price) - above_zero(self.put_short - price);
         let calls = above_zero(price - self.call_long) - above_zero(price - self.call_short);
         ProfitPoint {
@@ -344,6 +372,57 @@ mod tests {
         let none = &suggestions(&day(None, 600.0, 611.0), 600.0, 1.0)[0];
         assert!(none.rationale.starts_with("None"));
         assert_eq!(none.min_credit, None);
+    }
+
+    #[test]
+    fn texts_tell_the_strikes_the_rate_and_what_the_tenor_asks_for() {
+        let condors = suggestions(&day(Some("Neutral"), 600.0, 610.0), 600.0, 0.65);
+        let condor = &condors[0];
+        assert_eq!(
+            condor.note,
+            "Buy the put at 594, sell the put at 599 and the call at 601, buy the call at 606; only for a credit of at \
+             least 0.30"
+        );
+        assert!(condor.rationale.contains("65%"), "{}", condor.rationale);
+        let butterflies = suggestions(&day(Some("Up"), 600.0, 611.0), 600.0, 0.5);
+        let butterfly = &butterflies[2];
+        assert_eq!(
+            butterfly.note,
+            "Sell put and call at the centre, 608; buy the wings, the put at 589 and the call at 627"
+        );
+        assert!(
+            butterfly.rationale.starts_with("Up bias, and 50%"),
+            "{}",
+            butterfly.rationale
+        );
+        let mut advice: Vec<&str> = condors
+            .iter()
+            .chain(&butterflies)
+            .map(|one| one.management_notes)
+            .collect();
+        advice.sort_unstable();
+        advice.dedup();
+        assert_eq!(advice.len(), 6);
+    }
+
+    #[test]
+    fn no_zero_is_below_zero() {
+        for bias in [None, Some("Down")] {
+            let fields = DayFields {
+                bias: bias.map(str::to_owned),
+                ..DayFields::default()
+            };
+            for trade in suggestions(&fields, 0.01, 0.0) {
+                let strikes = trade.strikes;
+                for strike in [strikes.put_long, strikes.put_short, strikes.call_long] {
+                    assert_eq!(strike.to_bits(), 0.0_f64.to_bits(), "{trade:?}");
+                }
+                for point in strikes.curve(trade.credit) {
+                    assert!(point.underlying.is_sign_positive(), "{point:?}");
+                    assert!(point.puts.is_sign_positive(), "{point:?}");
+                }
+            }
+        }
     }
 
     #[test]

@@ -95,7 +95,7 @@ struct MarketSuggestion {
     /// What to mind when opening it.
     note: String,
     /// What to mind afterwards.
-    management_notes: String,
+    management_notes: &'static str,
 }
 
 impl From<Suggestion> for MarketSuggestion {
@@ -128,7 +128,7 @@ impl From<Suggestion> for MarketSuggestion {
 
 /// What is said instead of trades at a price below zero.
 fn message(suggested: &Suggested) -> Option<&'static str> {
-    (suggested.price < 0.0).then_some("Unable to generate suggestions with current data")
+    (suggested.price < 0.0).then_some("No trade can be suggested at a price that is not above zero")
 }
 
 async fn suggested(app: &App, date: &str) -> Result<(String, Suggested), MarketHttpError> {
@@ -165,11 +165,8 @@ async fn suggestions(
 struct MarketProfits {
     /// The day.
     date: String,
-    /// The trades: of a day, a week, a month.
+    /// The trades: of a day, a week, a month; none at a price below zero.
     pl_data: Vec<MarketProfitCurve>,
-    /// Why there are none.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    message: Option<&'static str>,
 }
 
 /// What a trade would earn, by the price of the underlying.
@@ -318,7 +315,6 @@ async fn profits(
     let curve = |trade: &Suggestion| MarketProfitCurve::of(trade, suggested.price);
     Ok(Json(MarketProfits {
         date,
-        message: message(&suggested),
         pl_data: suggested.suggestions.iter().map(curve).collect(),
     }))
 }
