@@ -347,6 +347,8 @@ async fn days_are_written_read_and_derived() {
             ("/market/market-data/SPY", 501),
             ("/market/simulation/quick/5", 501),
             ("/market/ai/demo", 501),
+            ("/market/docs", 307),
+            ("/market/openapi.json", 307),
         ] {
             let answer = service.get(path).await.with(status);
             all.push(told(&answer));

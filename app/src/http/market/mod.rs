@@ -16,6 +16,8 @@ use std::sync::Arc;
 use axum::extract::State;
 use axum::http::HeaderValue;
 use axum::middleware::from_fn;
+use axum::response::Redirect;
+use axum::routing::get;
 use cutover_ports::StoreResult;
 use cutover_ports::market::PriceSource;
 use serde::Serialize;
@@ -71,6 +73,13 @@ pub(super) fn router(frontend_origin: &str) -> OpenApiRouter<App> {
         .merge(unserved::router())
         .split_for_parts();
     let routes = routes
+        // Described with everything else.
+        .route("/docs", get(async || Redirect::temporary("/docs")))
+        .route("/redoc", get(async || Redirect::temporary("/docs")))
+        .route(
+            "/openapi.json",
+            get(async || Redirect::temporary("/openapi.json")),
+        )
         .fallback(unknown_path)
         .method_not_allowed_fallback(unknown_method)
         .layer(cross_origin(frontend_origin))
