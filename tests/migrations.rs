@@ -128,6 +128,32 @@ async fn up_makes_the_schema_and_once_is_enough() {
 }
 
 #[tokio::test]
+async fn tables_without_a_history_are_named_and_stay_as_they_are() {
+    for (context, table) in [
+        (Context::LAB, "analysis_cache"),
+        (Context::WRITER, "conversations"),
+        (Context::MARKET, "ai_predictions"),
+    ] {
+        let lab = empty().await;
+        lab.run("CREATE TABLE of_somebody_else (id bigint)").await;
+        // Other tables are in nobody's way.
+        up(&lab.target, &context, None).await.unwrap();
+        lab.run("DROP SCHEMA cutover CASCADE").await;
+        let before = lab.objects().await;
+        let error = up(&lab.target, &context, None).await.unwrap_err();
+        assert_eq!(error.exit_code(), 4, "{error}");
+        let said = error.to_string();
+        let named = format!(
+            "has tables of the schema {} without a history of migrations: {table}, ",
+            context.name
+        );
+        assert!(said.contains(&named), "{said}");
+        assert!(!said.contains("of_somebody_else"), "{said}");
+        assert_eq!(lab.objects().await, before);
+    }
+}
+
+#[tokio::test]
 async fn the_schema_is_the_labs_with_richer_types() {
     let lab = migrated().await;
     let tables = "SELECT CAST(count(*) AS text) FROM pg_tables WHERE schemaname = 'public'";

@@ -46,6 +46,7 @@ pub async fn up(target: &Target, context: &Context, to: Option<i64>) -> Result<O
         #[cfg(feature = "postgres")]
         Target::Postgres(target) => {
             let mut database = postgres::PostgresDatabase::open_locked(target, context).await?;
+            database.knows_its_tables(target, context, to).await?;
             database.create_own_schema().await?;
             let outcome = run::up(&mut database, context, to).await?;
             database.close().await?;

@@ -7,7 +7,7 @@ use sqlx::{AssertSqlSafe, ConnectOptions, Executor, Postgres, Row as _, TypeInfo
 use crate::connection::{Connection, Row, Value};
 use crate::context::Context;
 use crate::error::{MigrateError, Result};
-use crate::history::POSTGRES_OWN;
+use crate::history::{History, POSTGRES_OWN, Tables};
 use crate::schema::Schema;
 use crate::target::{Dialect, PostgresTarget, TlsMode};
 
@@ -131,6 +131,47 @@ impl PostgresDatabase {
             self.batch(POSTGRES_OWN).await?;
         }
         Ok(())
+    }
+
+    /// Refuses a database that has tables of the schema and no history of them: what made them is unknown, and the scripts would
+    /// stumble over them.
+    pub(crate) async fn knows_its_tables(
+        &mut self,
+        target: &PostgresTarget,
+        context: &Context,
+        to: Option<i64>,
+    ) -> Result<()> {
+        let history = History::read(self, &Tables::of(context, Dialect::Postgres)).await?;
+        let is_known = !history.applied.is_empty()
+            || context.versions.iter().any(|version| {
+                // What a killed run outside of a transaction left is its own.
+                history.interrupted_up(version.number) && version.up(Dialect::Postgres).no_tx
+            });
+        if is_known {
+            return Ok(());
+        }
+        let live = self.schema().await?;
+        if live.tables.is_empty() {
+            return Ok(());
+        }
+        let mut tables = self
+            .reference(context, to.unwrap_or_else(|| context.head()))
+            .await?
+            .tables;
+        tables.retain(|table, _| live.tables.contains_key(table));
+        if tables.is_empty() {
+            return Ok(());
+        }
+        let tables: Vec<String> = tables.into_keys().collect();
+        let name = context.name;
+        Err(MigrateError::Refused(format!(
+            "the database {} has tables of the schema {name} without a history of migrations: {}; nothing of this schema was \
+             changed. Copy the database to a file (`cutover copy postgres://… file.db`), take that over (`cutover migrate up \
+             --sqlite file.db --context {name}`), and copy it into an empty database that `cutover migrate up` has prepared \
+             (`cutover copy file.db postgres://…`)",
+            target.database,
+            tables.join(", ")
+        )))
     }
 
     /// Ends what [`open_to_look`](Self::open_to_look) has begun; a pooler gives up a session that is left in a transaction.

@@ -640,6 +640,51 @@ async fn duplicates_are_shown_and_removed_once() {
 }
 
 #[tokio::test]
+async fn a_database_without_a_history_is_refused_with_what_to_do_and_that_works() {
+    let place = Place::new();
+    spy_file(&place.path("spy.db"));
+    let old = TestDatabase::create().await;
+    place.run(["copy", "spy.db", &old.url()]).await.with(0);
+    let up = ["migrate", "up", "--on", "postgres", "--context", "market"];
+    let refused = place
+        .run([&up[..], &["--postgres", &old.url()]].concat())
+        .await
+        .with(4);
+    for part in [
+        "without a history of migrations: ai_predictions, daily_predictions, price_logs;",
+        "nothing of this schema was changed",
+        "`cutover migrate up --sqlite file.db --context market`",
+    ] {
+        assert!(refused.stderr.contains(part), "{part}: {refused:?}");
+    }
+    let client = old.connect().await;
+    let own = "SELECT count(*) FROM pg_tables WHERE tablename LIKE 'migrations_market%'";
+    assert_eq!(world::postgres_rows(&client, own).await, ["0"]);
+
+    place.run(["copy", &old.url(), "file.db"]).await.with(0);
+    place
+        .run(["migrate", "up", "--sqlite", "file.db", "--context", "market"])
+        .await
+        .with(0);
+    let new = TestDatabase::create().await;
+    place
+        .run([&up[..], &["--postgres", &new.url()]].concat())
+        .await
+        .with(0);
+    place.run(["copy", "file.db", &new.url()]).await.with(0);
+    let check = ["migrate", "check", "--on", "postgres", "--context", "market"];
+    place
+        .run([&check[..], &["--postgres", &new.url()]].concat())
+        .await
+        .with(0);
+    let rows = "SELECT count(*), sum(\"predLow\") FROM daily_predictions";
+    assert_eq!(
+        world::postgres_rows(&new.connect().await, rows).await,
+        ["2|1180.5"]
+    );
+}
+
+#[tokio::test]
 async fn jobs_are_run_by_hand_and_shown() {
     on_both(async |service| {
         let trigger = async |job: &str| {
