@@ -928,7 +928,7 @@ async fn the_planners_figures_are_made_again() {
         ("ANALYZE;", "sqlite_stat1 sqlite_stat4"),
     ] {
         let sql = "CREATE TABLE t (id INTEGER PRIMARY KEY, a TEXT); CREATE INDEX by_a ON t (a); INSERT INTO t VALUES (1, 'x');";
-        let theme = Theme::new(&format!("{sql} {analyze}"));
+        let theme = Theme::new(format!("{sql} {analyze}"));
         let back = theme.equal().await.again().await;
         let sql = "SELECT coalesce(group_concat(name, ' ' ORDER BY name), '') FROM sqlite_schema WHERE name LIKE 'sqlite_stat%'";
         let found: String = back.query_row(sql, [], |row| row.get(0)).unwrap();
