@@ -427,6 +427,19 @@ async fn an_edited_script_is_refused() {
     assert_eq!(up(&lab.target, &three(QUICK), None).await.unwrap().version, 3);
 }
 
+/// Where transactions are serializable by default, the server may undo one for what others have read.
+#[tokio::test]
+async fn the_isolation_that_a_database_has_for_its_programs_is_not_that_of_scripts() {
+    let lab = empty().await;
+    lab.run(
+        "DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET default_transaction_isolation = serializable', current_database()); END $$",
+    )
+    .await;
+    let script = "CREATE TABLE two AS SELECT current_setting('transaction_isolation') AS level;";
+    up(&lab.target, &three(script), None).await.unwrap();
+    assert_eq!(lab.column("SELECT level FROM two").await, ["read committed"]);
+}
+
 #[tokio::test]
 async fn a_failing_script_leaves_nothing_and_says_why() {
     let lab = empty().await;

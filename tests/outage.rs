@@ -451,6 +451,44 @@ async fn reads_that_go_together_are_one_statement() {
     assert!(format!("{:?}", none.unwrap_err()).contains("synth_groups"));
 }
 
+/// Where transactions are serializable by default, the server may undo one for what others have read.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_isolation_that_a_database_has_for_its_programs_is_not_the_pools() {
+    let bench = Bench::shared(PoolSettings::default()).await;
+    bench
+        .execute(
+            "CREATE TABLE levels (level text);
+             CREATE FUNCTION note_level() RETURNS trigger LANGUAGE plpgsql AS
+                 $$ BEGIN INSERT INTO levels VALUES (current_setting('transaction_isolation')); RETURN NEW; END $$;
+             CREATE TRIGGER level BEFORE INSERT ON synth_groups FOR EACH ROW EXECUTE FUNCTION note_level();
+             DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET default_transaction_isolation = serializable', current_database()); END $$",
+        )
+        .await;
+    bench.lab.synth_groups.insert(&group("one")).await.unwrap();
+    // A session that is not set up: then the transaction is.
+    let settings = PoolSettings {
+        prepared_statements: false,
+        ..Default::default()
+    };
+    let unset = Database::new(&PgServer::parse(&bench.url).unwrap(), &settings).unwrap();
+    let row = vec![
+        ("id".to_owned(), StoredValue::Text("grp_000000ff".to_owned())),
+        ("name".to_owned(), StoredValue::Text("two".to_owned())),
+        (
+            "created_at".to_owned(),
+            StoredValue::Text("2026-01-02T03:04:05.000006+00:00".to_owned()),
+        ),
+    ];
+    unset
+        .plant("synth_groups", "id", "grp_000000ff", &row)
+        .await
+        .unwrap();
+    let client = bench.connect().await;
+    let levels = client.query("SELECT level FROM levels", &[]).await.unwrap();
+    let levels: Vec<&str> = levels.iter().map(|row| row.get(0)).collect();
+    assert_eq!(levels, ["read committed"; 2]);
+}
+
 /// Not once for each of them.
 #[tokio::test(flavor = "multi_thread")]
 async fn reads_that_go_together_are_given_up_together() {

@@ -25,7 +25,9 @@ impl PostgresDatabase {
     pub(crate) async fn open(target: &PostgresTarget) -> Result<Self> {
         let mut database = Self::connect(target).await?;
         database
-            .batch("SET client_min_messages = warning; SET TimeZone = 'UTC'")
+            .batch(
+                "SET client_min_messages = warning; SET TimeZone = 'UTC'; SET default_transaction_isolation = 'read committed'",
+            )
             .await?;
         // So that the server ends the work, and gives up the locks, of a program that was killed.
         let version = database

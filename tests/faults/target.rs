@@ -160,8 +160,21 @@ async fn what_a_role_has_set_for_its_programs_neither_ends_nor_changes_a_copy() 
         )
         .await;
     let url = as_role(&server.url(), "odd");
+    // Of transactions side by side the server undoes some if they are serializable: none that makes something is.
+    server
+        .execute(
+            "CREATE SCHEMA watch; CREATE TABLE watch.levels (level text);
+             CREATE FUNCTION watch.note() RETURNS event_trigger LANGUAGE plpgsql SECURITY DEFINER AS
+                 $$ BEGIN INSERT INTO watch.levels VALUES (current_setting('transaction_isolation')); END $$;
+             CREATE EVENT TRIGGER watch ON ddl_command_end EXECUTE FUNCTION watch.note()",
+        )
+        .await;
     place.copy(&url).await.with(0, "odd settings");
     place.is_whole(&url).await;
+    let levels = server.connect().await;
+    let levels = levels.query("SELECT DISTINCT level FROM watch.levels", &[]).await;
+    let levels: Vec<String> = levels.unwrap().iter().map(|row| row.get(0)).collect();
+    assert_eq!(levels, ["read committed"]);
     // Into another schema, by somebody whose own is not there.
     server.execute("ALTER ROLE odd SET search_path = nowhere").await;
     let ended = place.copy(&url).await;

@@ -60,7 +60,7 @@ impl PoolSettings {
     pub(crate) fn session(&self) -> SessionSettings {
         let options = if self.prepared_statements {
             format!(
-                "-c statement_timeout={} -c idle_in_transaction_session_timeout={}",
+                "-c statement_timeout={} -c idle_in_transaction_session_timeout={} -c default_transaction_isolation=read\\ committed",
                 self.statement_timeout.as_millis(),
                 (self.statement_timeout + IDLE_IN_TRANSACTION).as_millis()
             )
@@ -96,6 +96,8 @@ const IDLE_IN_TRANSACTION: Duration = Duration::from_secs(30);
 const IDLE_UNPROVEN: Duration = Duration::from_secs(30);
 /// How long we try to cancel a statement that nobody waits for any more.
 const CANCEL_TIMEOUT: Duration = Duration::from_secs(2);
+/// What repositories promise is made for this isolation, whatever is the default of the role.
+const BEGIN: &str = "BEGIN ISOLATION LEVEL READ COMMITTED";
 /// How often a statement is run again that the server undid for the sake of others.
 const YIELDS: usize = 5;
 
@@ -267,11 +269,11 @@ impl Database {
         lease.effect = Effect::None;
         let settings = &self.shared.settings;
         if settings.prepared_statements {
-            lease.batch("BEGIN", Effect::None).await?;
+            lease.batch(BEGIN, Effect::None).await?;
         } else {
             // The session is not ours to set up; this transaction is.
             let timeout = settings.statement_timeout.as_millis();
-            let begin = format!("BEGIN; SET LOCAL statement_timeout = {timeout}");
+            let begin = format!("{BEGIN}; SET LOCAL statement_timeout = {timeout}");
             lease.batch(&begin, Effect::None).await?;
         }
         lease.in_transaction = true;

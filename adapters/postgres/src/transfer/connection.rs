@@ -41,13 +41,15 @@ pub(super) async fn connect(server: &PgServer, schema: Option<&str>) -> Transfer
         format!("; SET search_path TO {}", quoted(schema))
     });
     // What a person has set for their programs must neither end a long transfer nor change what is read and stored. Not every
-    // version knows every limit. Without row security the server says so if it would hide rows.
+    // version knows every limit. Without row security the server says so if it would hide rows. Connections that work side by side must
+    // not fail by what they read of each other's notes; a snapshot is asked for where one is needed.
     run(
         &client,
         &format!(
             "SELECT set_config(name, '0', false) FROM pg_settings WHERE name IN
                  ('statement_timeout', 'transaction_timeout', 'idle_in_transaction_session_timeout', 'idle_session_timeout');
-             SET client_encoding = 'UTF8'; SET standard_conforming_strings = on; SET row_security = off{path}"
+             SET client_encoding = 'UTF8'; SET standard_conforming_strings = on; SET row_security = off;
+             SET default_transaction_isolation = 'read committed'; SET default_transaction_deferrable = off{path}"
         ),
     )
     .await?;
