@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use cutover_domain::transfer::catalog::{Catalog, Column, ColumnKind, Engine};
 use cutover_domain::transfer::evidence::Evidence;
 use cutover_domain::transfer::plan::{ColumnPlan, NotCarried, Renamed, Scope, TablePlan, plan};
+use cutover_domain::transfer::refusal::too_wide;
 use cutover_domain::transfer::schema::{Stage, Weakened};
 use cutover_domain::transfer::survey::{Oddities, RejectedRow, TableSurvey};
 use cutover_domain::transfer::value::StorageClass;
@@ -124,6 +125,9 @@ pub async fn inspect(
     refuse_nothing(source.as_ref(), &catalog, &plan)?;
     // As a copy does it, so that the time it takes tells something of the copy's.
     let (answer, damage) = tokio::join!(
+    if let Some(reason) = too_wide(&plan) {
+        return Err(TransferError::Refused(reason));
+    }
         survey(source, &catalog, &nothing, plan, question, progress),
         source.check()
     );

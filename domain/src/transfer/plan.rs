@@ -277,7 +277,6 @@ pub fn plan(
         let planned = plan.tables.iter().any(|table| table.source.name == from.name);
         if !planned && scope.includes(&from.name) {
             let table = plan.created(from, target.engine);
-            table.check_width()?;
             plan.tables.push(table);
         }
     }
@@ -645,7 +644,7 @@ impl TablePlan {
 
     /// Whether PostgreSQL can have such a table. The error is a sentence for a person.
     pub(super) fn check_width(&self) -> Result<(), String> {
-        let columns = self.target_columns().len();
+        let columns = self.target_columns().len() + self.computed.len();
         if self.engine == Engine::Sqlite || columns <= COLUMNS_MAX {
             return Ok(());
         }

@@ -9,10 +9,18 @@ pub fn refusal(plan: &Plan, source: &Catalog, target: &Catalog, scope: &Scope) -
     lost.or_else(|| {
         let mut tables = plan.tables.iter();
         match target.engine {
-            Engine::Postgres => tables.find_map(|table| in_the_way(table, target)),
+            Engine::Postgres => tables
+                .find_map(|table| in_the_way(table, target))
+                .or_else(|| too_wide(plan)),
             Engine::Sqlite => tables.find_map(no_table_of_a_file).or_else(|| alike(plan)),
         }
     })
+}
+
+/// A table that cannot be made because it has too many columns, whatever their types.
+pub fn too_wide(plan: &Plan) -> Option<String> {
+    let mut made = plan.tables.iter().filter(|table| table.created);
+    made.find_map(|table| table.check_width().err())
 }
 
 /// Rows that the source shows under a table's name, and that are none of a table here.

@@ -21,9 +21,6 @@ use super::survey::TableSurvey;
 use super::translate::{self, ExprColumn};
 use super::value::Value;
 
-/// PostgreSQL's limit.
-const COLUMNS_MAX: usize = 1600;
-
 /// The schema of the tables that a copy makes.
 #[derive(Debug, Clone, Default)]
 pub struct Schema {
@@ -160,7 +157,7 @@ pub fn make(
     }
     for (table, survey) in made() {
         table.check_width()?;
-        maker.table(table, survey)?;
+        maker.table(table, survey);
     }
     for (table, _) in made() {
         maker.foreign_keys(table, plan, source, target);
@@ -414,18 +411,10 @@ impl Maker<'_> {
         });
     }
 
-    fn table(&mut self, table: &TablePlan, survey: &TableSurvey) -> Result<(), String> {
-        let columns = table.target_columns().len() + table.computed.len();
-        if columns > COLUMNS_MAX {
-            return Err(format!(
-                "the table {} has {columns} columns, and PostgreSQL's tables have at most {COLUMNS_MAX}; nothing was written. Leave it out \
-                 with --exclude, or split it",
-                table.source.name
-            ));
-        }
+    fn table(&mut self, table: &TablePlan, survey: &TableSurvey) {
         let expressions = table.expression_columns(survey);
         let key = self.usable_primary_key(table, survey);
-        let mut definitions = Vec::with_capacity(columns);
+        let mut definitions = Vec::with_capacity(table.source.columns.len());
         for (place, column) in table.source.columns.iter().enumerate() {
             let computed = table.computed.iter().find(|(at, _, _)| *at == place);
             if let Some((_, plan, expression)) = computed {
@@ -451,7 +440,6 @@ impl Maker<'_> {
         }
         self.checks(table, &expressions);
         self.identity(table, survey);
-        Ok(())
     }
 
     /// The primary key, unless rows have a NULL in it, as SQLite allows.
