@@ -48,6 +48,15 @@ impl Names {
         self.make_up(wanted)
     }
 
+    /// The same for a table. PostgreSQL finds its own `pg_class` before anybody else's, so that names of this kind are not given: statements
+    /// that name such a table would speak of the server's.
+    pub fn give_table(&mut self, wanted: &str) -> String {
+        if wanted.starts_with("pg_") {
+            self.taken.insert(wanted.to_owned());
+        }
+        self.give(wanted)
+    }
+
     /// The same for a name that nobody has given: one that is promised is left to whom it was promised.
     pub fn make_up(&mut self, wanted: &str) -> String {
         let base = if wanted.is_empty() {
@@ -111,6 +120,14 @@ mod tests {
         let given = wanted.map(|name| names.give(name));
         assert_eq!(given[..4], ["xmin_2", "unnamed_", "xmin_", "unnamed"]);
         assert!(given[4].starts_with("ééé"));
+    }
+
+    #[test]
+    fn a_table_is_not_called_like_one_of_the_server() {
+        let mut names = Names::default();
+        names.promise(["pg_class", "pg_class_", "pga"]);
+        let given = ["pg_class", "pg_class_", "pga"].map(|name| names.give_table(name));
+        assert_eq!(given, ["pg_class_2", "pg_class__", "pga"]);
     }
 
     #[test]

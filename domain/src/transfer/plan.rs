@@ -535,7 +535,7 @@ impl Plan {
             }
         };
         if engine == Engine::Postgres {
-            name = self.relations.give(&from.name);
+            name = self.relations.give_table(&from.name);
             rename("table", &from.name, &name);
         }
         for column in &from.columns {
