@@ -53,22 +53,78 @@ async fn a_row_that_no_page_holds() {
     assert_eq!(before, theme.files());
 }
 
-/// Texts of fewer than 21 bytes cannot be kept elsewhere. Only the server tells that there are too many of them, and not in which row.
+/// Numbers are always kept in the row, and so are texts of fewer than 24 bytes.
 #[tokio::test]
-async fn rows_of_many_short_texts() {
+async fn rows_of_many_short_values() {
+    let theme = Theme::new(format!(
+        "CREATE TABLE \"numbers\" (id INTEGER PRIMARY KEY, {}); CREATE TABLE texts (id INTEGER PRIMARY KEY, {});
+         INSERT INTO \"numbers\" VALUES (1, {}), (2, {}), (3, {}); INSERT INTO texts VALUES (1, {}), (2, {}), (3, {});",
+        columns(1100, "INT"),
+        columns(387, "TEXT"),
+        vec!["7"; 1100].join(", "),
+        // With a bit for each column, which tells whether it is NULL, 999 numbers are the most.
+        [vec!["7"; 998].join(", "), vec!["NULL"; 102].join(", ")].join(", "),
+        [vec!["7"; 999].join(", "), vec!["NULL"; 101].join(", ")].join(", "),
+        vec!["'123456789012345678901'"; 387].join(", "),
+        vec!["'12345678901234567890'"; 387].join(", "),
+        vec!["'123456789012345678901234'"; 387].join(", "),
+    ));
+    let on_a_terminal = theme.program(&["inspect", theme.file.to_str().unwrap()]).await;
+    let on_a_terminal = on_a_terminal.with(1, "inspect on a terminal").stdout;
+    assert!(
+        on_a_terminal.contains("    where id = 3: a row of more values"),
+        "{on_a_terminal}"
+    );
+    let dry = theme.command("copy", &["--dry-run".to_owned()]).await;
+    let dry = dry.with(1, "dry run").json();
+    assert_eq!(dry["rejects"].as_array().unwrap().len(), 3, "{dry}");
+    let copied = theme.quarantined(3, &["id = 1", "id = 3"]).await;
+    let rejects: Vec<(&str, &str, &str)> = copied.report["rejects"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|reject| {
+            let text = |name: &str| reject[name].as_str().unwrap();
+            (text("table"), text("key"), text("column"))
+        })
+        .collect();
+    assert_eq!(
+        rejects,
+        [
+            ("numbers", "id = 1", ""),
+            ("numbers", "id = 3", ""),
+            ("texts", "id = 1", "")
+        ]
+    );
+}
+
+/// What compression makes of texts, and whether they fit then, only the server tells, and not in which row.
+#[tokio::test]
+async fn rows_of_many_texts() {
     let short = |digit: char, length: usize| {
         let text = format!("'{}'", String::from(digit).repeat(length));
-        vec![text; 450].join(", ")
+        vec![text; 460].join(", ")
+    };
+    let long = |seed: u32| -> String {
+        let values: Vec<String> = (1..=460_u32)
+            .map(|number| {
+                format!(
+                    "'{:040x}'",
+                    u128::from(number * seed) * 0x9e37_79b9_7f4a_7c15_f39c_c060
+                )
+            })
+            .collect();
+        values.join(", ")
     };
     let theme = Theme::new(format!(
         "CREATE TABLE t (id INTEGER PRIMARY KEY, {});
          INSERT INTO t WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 40) SELECT i, {} FROM n;
          INSERT INTO t VALUES (41, {}), (77, {}), (78, {});
          INSERT INTO t WITH RECURSIVE n (i) AS (SELECT 101 UNION ALL SELECT i + 1 FROM n WHERE i < 140) SELECT i, {} FROM n;",
-        columns(450, "TEXT"),
+        columns(460, "TEXT"),
         short('a', 15),
-        short('b', 20),
-        short('c', 20),
+        long(3),
+        long(7),
         short('d', 16),
         short('e', 15)
     ));
@@ -120,6 +176,7 @@ async fn two_thousand_columns() {
         said.contains("wide") && said.contains("1600") | said.contains("1,600"),
         "{said}"
     );
+    theme.inspect(&[]).await.with(4, "inspect");
     theme.untouched().await;
     // Without that table the rest goes.
     let copied = theme
@@ -129,6 +186,23 @@ async fn two_thousand_columns() {
         .json();
     assert_eq!(copied["tables"][0]["name"], "narrow", "{copied}");
     assert_eq!(before, theme.files());
+}
+
+/// Every column has its class beside it, which is known only when the values are.
+#[tokio::test]
+async fn nine_hundred_columns_of_several_classes() {
+    let theme = Theme::new(format!(
+        "CREATE TABLE t ({}); INSERT INTO t VALUES ({}), ({});",
+        columns(900, ""),
+        vec!["1"; 900].join(", "),
+        vec!["'a'"; 900].join(", ")
+    ));
+    for ended in [theme.command("copy", &[]).await, theme.inspect(&[]).await] {
+        let ended = ended.with(4, "a table that is too wide");
+        let said = format!("{}{}", ended.stdout, ended.stderr);
+        assert!(said.contains("would have 1800 columns"), "{said}");
+    }
+    theme.untouched().await;
 }
 
 #[tokio::test]
@@ -176,7 +250,6 @@ async fn an_empty_table_that_was_left_out() {
     );
     assert_eq!(
         verified.stdout.matches("no such table").count(),
-    theme.inspect(&[]).await.with(4, "inspect");
         1,
         "{}",
         verified.stdout
@@ -188,23 +261,6 @@ async fn an_empty_table_that_was_left_out() {
     );
     let verified = theme.command("verify", &[]).await.with(0, "verify --json").json();
     assert_eq!(
-/// Every column has its class beside it, which is known only when the values are.
-#[tokio::test]
-async fn nine_hundred_columns_of_several_classes() {
-    let theme = Theme::new(format!(
-        "CREATE TABLE t ({}); INSERT INTO t VALUES ({}), ({});",
-        columns(900, ""),
-        vec!["1"; 900].join(", "),
-        vec!["'a'"; 900].join(", ")
-    ));
-    for ended in [theme.command("copy", &[]).await, theme.inspect(&[]).await] {
-        let ended = ended.with(4, "a table that is too wide");
-        let said = format!("{}{}", ended.stdout, ended.stderr);
-        assert!(said.contains("would have 1800 columns"), "{said}");
-    }
-    theme.untouched().await;
-}
-
         verified["tables"][1]["notes"][0], "the target has no such table",
         "{verified}"
     );

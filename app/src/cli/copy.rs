@@ -375,9 +375,13 @@ fn text(report: &CopyReport, next: Option<&str>) -> String {
     }
     for reject in &report.rejects {
         let how = if report.loading { "rejected" } else { "not fitting" };
+        let column = match reject.column.as_str() {
+            "" => String::new(),
+            column => format!(".{column}"),
+        };
         line(format_args!(
-            "{how}: {}.{} where {}: {}",
-            reject.table, reject.column, reject.key, reject.reason
+            "{how}: {}{column} where {}: {}",
+            reject.table, reject.key, reject.reason
         ));
     }
     let rejected: u64 = report.tables.iter().map(|table| table.rejected).sum();

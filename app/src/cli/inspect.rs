@@ -203,11 +203,15 @@ fn rejects(table: &InspectedTable, line: &mut impl FnMut(std::fmt::Arguments<'_>
     }
     for reject in &table.rejects {
         line(format_args!(
-            "    {} where {}: {}",
-            reject.column, reject.key, reject.reason
+            "    {column}where {}: {}",
+            reject.key, reject.reason
         ));
     }
 }
+        let column = match reject.column.as_str() {
+            "" => String::new(),
+            column => format!("{column} "),
+        };
 
 /// The machine's form.
 fn document(inspection: &Inspection, ok: bool) -> Value {

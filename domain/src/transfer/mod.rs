@@ -38,5 +38,6 @@ pub mod survey;
 pub mod translate;
 pub mod types;
 pub mod value;
+mod width;
 pub mod wish;
 pub mod words;

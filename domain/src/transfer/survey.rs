@@ -11,6 +11,7 @@ use super::plan::{ColumnPlan, TablePlan};
 use super::rendering::Rendering;
 use super::rows::{ContentSum, Fingerprint, Row, RowBatch};
 use super::value::{StorageClass, Value};
+use super::width::RowWidth;
 
 /// How many rejects are named; all are counted.
 pub const NAMED_REJECTS: usize = 20;
@@ -61,7 +62,7 @@ struct ColumnSurvey {
 pub struct RejectedRow {
     /// The table.
     pub table: String,
-    /// The column that decided.
+    /// The column that decided; empty if it is about the whole row.
     pub column: String,
     /// The row: its key as `id = "x"`, or its rowid, or its place in the table.
     pub key: String,
@@ -194,6 +195,8 @@ pub struct RowJudge {
     columns: Vec<JudgedColumn>,
     /// Fields of a row of binary COPY: one a column, and one for each class.
     fields: i16,
+    /// None if every row fits a page.
+    width: Option<RowWidth>,
     converter: Converter,
     engine: Engine,
     takes_stored_text: bool,
@@ -234,6 +237,7 @@ impl RowJudge {
         Self {
             columns: columns.collect(),
             fields: i16::try_from(fields).unwrap_or(i16::MAX),
+            width: RowWidth::of(plan),
             converter,
             engine: plan.engine,
             takes_stored_text: plan.takes_stored_text,
@@ -253,9 +257,6 @@ impl RowJudge {
         if let Some(refused) = refused.find(|refused| !self.takes(row.value(refused.column))) {
             return Err((refused.column, refused.reason));
         }
-        if self.engine == Engine::Postgres && self.columns.len() >= WIDE && !fits_a_page(row) {
-            return Err((0, Reject::RowTooWide));
-        }
         let start = out.len();
         if self.engine == Engine::Postgres {
             out.extend_from_slice(&self.fields.to_be_bytes());
@@ -269,6 +270,12 @@ impl RowJudge {
                     return Err((at, reject));
                 }
             }
+        }
+        if let Some(width) = &self.width
+            && !width.fits(out.get(start..).unwrap_or_default())
+        {
+            out.truncate(start);
+            return Err((0, Reject::RowTooWide));
         }
         Ok(())
     }
@@ -346,31 +353,12 @@ fn is_negative_zero(value: Value<'_>) -> bool {
     matches!(value, Value::Real(number) if number == 0.0 && number.is_sign_negative())
 }
 
-/// Rows of less columns fit a page in any case.
-const WIDE: usize = 600;
-/// What a row may take in a page of PostgreSQL.
-const ROW_BYTES_MAX: usize = 8_160;
-
-/// Whether a row may fit a page of PostgreSQL. A value takes at least so much there: a long one a pointer to where it is kept, or what
-/// compression may leave of it; a short text may have become a date. A row beyond that never fits; one that does not fit although this
-/// allows it is refused by the server.
-fn fits_a_page(row: Row<'_>) -> bool {
-    let least = |value: Value<'_>| match value {
-        Value::Null => 0,
-        Value::Integer(_) => 1,
-        Value::Real(_) => 8,
-        Value::Text(bytes) | Value::Blob(bytes) if bytes.len() < 32 => bytes.len().min(4),
-        Value::Text(_) | Value::Blob(_) => 12,
-    };
-    row.values().map(least).sum::<usize>() <= ROW_BYTES_MAX
-}
-
 /// Surveys one table.
 #[derive(Debug)]
 pub struct Surveyor<'a> {
     plan: &'a TablePlan,
     judge: RowJudge,
-    /// Whether there is anything to judge: some column's type is known, or a row may be too wide.
+    /// Whether there is anything to judge.
     judges: bool,
     keys: Vec<UnprovenKey>,
     row: Vec<u8>,
@@ -405,9 +393,7 @@ impl<'a> Surveyor<'a> {
         Self {
             plan,
             judge: RowJudge::new(plan, converter),
-            judges: plan.columns.iter().any(|column| column.kind.is_some())
-                || !plan.unproven_keys.is_empty()
-                || plan.columns.len() >= WIDE,
+            judges: plan.columns.iter().any(|column| column.kind.is_some()) || !plan.unproven_keys.is_empty(),
             keys: keys
                 .map(|columns| UnprovenKey {
                     columns: columns.clone(),
@@ -528,6 +514,7 @@ pub fn rejected_row(plan: &TablePlan, row: Row<'_>, column: usize, reject: Rejec
         column: plan
             .columns
             .get(column)
+            .filter(|_| reject != Reject::RowTooWide)
             .map(|column| column.target.clone())
             .unwrap_or_default(),
         key: key_text(plan, row),

@@ -13,6 +13,7 @@ use super::plan::{ColumnPlan, Plan, TablePlan, Wishes};
 use super::rendering::{Decimals, Rendering};
 use super::survey::TableSurvey;
 use super::translate;
+use super::width::RowWidth;
 use super::wish::Wish;
 use super::words::counted;
 
@@ -34,6 +35,7 @@ impl Plan {
         let several = joins.of_several_classes(self, surveys, &rules);
         let mut again = vec![false; self.tables.len()];
         for (at, (table, survey)) in self.tables.iter_mut().zip(surveys).enumerate() {
+            let is_undecided = table.columns.iter().any(|column| column.kind.is_none());
             for (place, column) in table.columns.iter_mut().enumerate() {
                 let Some(evidence) = survey.evidence(place).filter(|_| column.kind.is_none()) else {
                     continue;
@@ -56,6 +58,8 @@ impl Plan {
                 column.why = decision.why;
             }
             table.name_class_columns();
+            // How much of a page a row takes is known by its types.
+            again[at] |= is_undecided && RowWidth::of(table).is_some();
             let reason = wishes.why_not_computed(&table.source.name);
             table.not_computed = reason.map(str::to_owned);
         }
