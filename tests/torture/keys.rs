@@ -282,3 +282,64 @@ async fn tables_and_indexes_named_like_sequences() {
         ])
         .await;
 }
+
+/// Which values compression makes small enough for an index only the server can say: it is told beforehand that some may not be.
+#[tokio::test]
+async fn keys_of_values_too_wide_for_an_index() {
+    let hex = |length: usize, seed: u64| -> String {
+        let mut random = seed;
+        let mut digit = || {
+            random = random
+                .wrapping_mul(6_364_136_223_846_793_005)
+                .wrapping_add(1_442_695_040_888_963_407);
+            format!("{:02x}", random >> 56)
+        };
+        (0..length).map(|_| digit()).collect()
+    };
+    let theme = Theme::new(format!(
+        "CREATE TABLE t (name TEXT PRIMARY KEY, b BLOB, x BLOB, y BLOB, fits BLOB UNIQUE); CREATE TABLE u (id INTEGER PRIMARY KEY, t TEXT REFERENCES t);
+         CREATE INDEX wide ON t (b); CREATE INDEX two ON t (x, y); CREATE INDEX narrow ON t (y);
+         INSERT INTO t VALUES ('{}', x'{}', x'{1}', x'{}', x'{}'); INSERT INTO u VALUES (1, NULL);",
+        "a".repeat(500_000),
+        hex(9_000, 1),
+        hex(2_000, 2),
+        hex(2_692, 3),
+    ));
+    let on_a_terminal = theme.program(&["inspect", theme.file.to_str().unwrap()]).await;
+    let on_a_terminal = on_a_terminal.with(0, "inspect on a terminal").stdout;
+    assert!(
+        on_a_terminal.contains("uncertain: t.wide CREATE INDEX wide ON t (b)"),
+        "{on_a_terminal}"
+    );
+    let copied = theme.equal().await;
+    let uncertain: Vec<(&str, &str)> = copied.inspection["uncertain"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|entry| {
+            (
+                entry["constraint"].as_str().unwrap(),
+                entry["reason"].as_str().unwrap(),
+            )
+        })
+        .collect();
+    assert_eq!(
+        uncertain,
+        [
+            (
+                "t_pkey",
+                "values of up to 500000 bytes, and an index takes about 2700: it may be a unique index over hashes of the values, which no \
+                 foreign key can refer to"
+            ),
+            (
+                "two",
+                "values of up to 11000 bytes together, and an index takes about 2700: it may not be made"
+            ),
+            (
+                "wide",
+                "values of up to 9000 bytes, and an index takes about 2700: it may not be made"
+            ),
+        ]
+    );
+    assert!(copied.is_listed(&["wide", "not made"]) && !copied.is_listed(&["t_fits_key"]));
+}

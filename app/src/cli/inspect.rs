@@ -164,6 +164,12 @@ fn text(inspection: &Inspection) -> String {
             weak.table, weak.constraint, weak.sql, weak.reason
         ));
     }
+    for uncertain in &inspection.uncertain {
+        line(format_args!(
+            "\nuncertain: {}.{} {}\n  {}",
+            uncertain.table, uncertain.constraint, uncertain.sql, uncertain.reason
+        ));
+    }
     for left in &inspection.not_carried {
         line(format_args!(
             "\nnot carried: {} {} ({})\n  {}",
@@ -202,16 +208,16 @@ fn rejects(table: &InspectedTable, line: &mut impl FnMut(std::fmt::Arguments<'_>
         line(format_args!("  not fitting: {}", counted(table.rejected, "row")));
     }
     for reject in &table.rejects {
+        let column = match reject.column.as_str() {
+            "" => String::new(),
+            column => format!("{column} "),
+        };
         line(format_args!(
             "    {column}where {}: {}",
             reject.key, reject.reason
         ));
     }
 }
-        let column = match reject.column.as_str() {
-            "" => String::new(),
-            column => format!("{column} "),
-        };
 
 /// The machine's form.
 fn document(inspection: &Inspection, ok: bool) -> Value {
@@ -260,6 +266,7 @@ fn document(inspection: &Inspection, ok: bool) -> Value {
         "tables": tables.collect::<Vec<_>>(),
         "not_carried": inspection.not_carried,
         "weakened": inspection.weakened,
+        "uncertain": inspection.uncertain,
         "renamed": inspection.renamed,
         "estimate": {"bytes": inspection.estimate.bytes, "seconds": inspection.estimate.time.as_secs_f64()},
         "catalog": inspection.catalog,

@@ -33,6 +33,8 @@ pub struct Inspection {
     pub not_carried: Vec<NotCarried>,
     /// What would hold in a weaker form there.
     pub weakened: Vec<Weakened>,
+    /// What may hold in a weaker form there, or not at all.
+    pub uncertain: Vec<Weakened>,
     /// What would have another name there.
     pub renamed: Vec<Renamed>,
     /// What a copy would come to.
@@ -123,11 +125,11 @@ pub async fn inspect(
     let begun = Instant::now();
     let plan = plan(&catalog, &nothing, &HashSet::new(), scope).map_err(TransferError::Usage)?;
     refuse_nothing(source.as_ref(), &catalog, &plan)?;
-    // As a copy does it, so that the time it takes tells something of the copy's.
-    let (answer, damage) = tokio::join!(
     if let Some(reason) = too_wide(&plan) {
         return Err(TransferError::Refused(reason));
     }
+    // As a copy does it, so that the time it takes tells something of the copy's.
+    let (answer, damage) = tokio::join!(
         survey(source, &catalog, &nothing, plan, question, progress),
         source.check()
     );
@@ -151,6 +153,7 @@ pub async fn inspect(
         tables,
         not_carried: answer.plan.not_carried,
         weakened: answer.schema.weakened,
+        uncertain: answer.schema.uncertain,
         renamed: answer.plan.renamed,
         estimate,
     })

@@ -21,6 +21,9 @@ use super::survey::TableSurvey;
 use super::translate::{self, ExprColumn};
 use super::value::Value;
 
+/// What a row of an index takes at most, beside its header.
+const INDEX_ROW_MAX: usize = 2_696;
+
 /// The schema of the tables that a copy makes.
 #[derive(Debug, Clone, Default)]
 pub struct Schema {
@@ -30,6 +33,8 @@ pub struct Schema {
     pub steps: Vec<Step>,
     /// What is known to be weaker than in the source before anything runs.
     pub weakened: Vec<Weakened>,
+    /// What may turn out weaker, or not be made, when it is made.
+    pub uncertain: Vec<Weakened>,
 }
 
 /// A rule that holds in a weaker form than in the source.
@@ -434,12 +439,53 @@ impl Maker<'_> {
             .push(format!("CREATE TABLE {name} ({})", definitions.join(", ")));
         self.comments(table);
         self.oddities(table);
-        self.keys(table, key, &expressions);
+        self.keys(table, survey, key, &expressions);
         for index in &table.source.indexes {
-            self.index(table, index, &expressions);
+            self.index(table, survey, index, &expressions);
         }
         self.checks(table, &expressions);
         self.identity(table, survey);
+    }
+
+    /// Tells of an index over values that may be too large for it. Compression may save it, and whether it does only the server can say.
+    fn doubt(
+        &mut self,
+        table: &TablePlan,
+        survey: &TableSurvey,
+        name: &str,
+        (unique, parts): (bool, &[IndexPart]),
+        original: &str,
+    ) {
+        let longest = |part: &IndexPart| {
+            let at = table.place_of(part.column.as_ref()?)?;
+            let kind = table.columns.get(at)?.kind.as_ref().and_then(kind_of)?;
+            let is_long = matches!(
+                kind,
+                PgKind::Text | PgKind::Varchar(_) | PgKind::Char(_) | PgKind::Bytea
+            );
+            let evidence = survey.evidence(at).filter(|_| is_long)?;
+            Some(evidence.longest_text().max(evidence.longest_blob()))
+        };
+        let longest: Vec<usize> = parts.iter().filter_map(longest).collect();
+        let bytes: usize = longest.iter().sum();
+        if bytes + 4 * longest.len() + 8 * (parts.len() - longest.len()) <= INDEX_ROW_MAX {
+            return;
+        }
+        let together = if longest.len() > 1 { " together" } else { "" };
+        let outcome = if unique {
+            "it may be a unique index over hashes of the values, which no foreign key can refer to"
+        } else {
+            "it may not be made"
+        };
+        self.schema.uncertain.push(Weakened {
+            table: table.target.clone(),
+            constraint: name.to_owned(),
+            sql: original.to_owned(),
+            reason: format!(
+                "values of up to {bytes} bytes{together}, and an index takes about 2700: {outcome}"
+            ),
+            ..Weakened::default()
+        });
     }
 
     /// The primary key, unless rows have a NULL in it, as SQLite allows.
@@ -640,7 +686,13 @@ impl Maker<'_> {
         }
     }
 
-    fn keys(&mut self, table: &TablePlan, primary: Option<&Key>, expressions: &[ExprColumn]) {
+    fn keys(
+        &mut self,
+        table: &TablePlan,
+        survey: &TableSurvey,
+        primary: Option<&Key>,
+        expressions: &[ExprColumn],
+    ) {
         let declared = table.source.primary_key.iter().map(|key| (key, true));
         let uniques = table.source.uniques.iter().map(|key| (key, false));
         for (key, is_primary) in declared.chain(uniques) {
@@ -679,6 +731,7 @@ impl Maker<'_> {
                     continue;
                 }
             };
+            self.doubt(table, survey, &name, (true, &parts), &original);
             let usable = !is_primary || primary.is_some();
             let sqlites = |name: &Option<String>| name.as_deref().is_none_or(ddl::is_own_collation);
             if plain && key.collations.iter().all(sqlites) {
@@ -705,7 +758,7 @@ impl Maker<'_> {
         }
     }
 
-    fn index(&mut self, table: &TablePlan, index: &Index, expressions: &[ExprColumn]) {
+    fn index(&mut self, table: &TablePlan, survey: &TableSurvey, index: &Index, expressions: &[ExprColumn]) {
         let name = self.relations.give(&index.name);
         self.rename("index", table, &index.name, &name);
         let condition = match &index.predicate {
@@ -735,6 +788,7 @@ impl Maker<'_> {
                 return;
             }
         };
+        self.doubt(table, survey, &name, (index.unique, &index.parts), &index.sql);
         if plain && index.unique && condition.is_none() {
             let columns: Vec<String> = index
                 .parts
