@@ -15,6 +15,10 @@ use super::{catalog, own_tables};
 /// How many offenders of a constraint are named.
 const NAMED_OFFENDERS: usize = 10;
 
+/// The commit need not wait for the disk. If the server loses it, it loses the note that the step is done with it, and the end of the run, which
+/// waits, takes all before it along.
+pub(super) const UNHURRIED: &str = "SET LOCAL synchronous_commit = off";
+
 /// Runs statements as one.
 pub(super) async fn together(client: &Client, bracket: Bracket, statements: &[String]) -> TransferResult<()> {
     let outcome = run(
@@ -42,7 +46,8 @@ impl Place<'_> {
     }
 
     async fn together(&self, statements: &[String]) -> TransferResult<()> {
-        together(self.client, self.bracket, statements).await
+        let statements = [&[UNHURRIED.to_owned()], statements].concat();
+        together(self.client, self.bracket, &statements).await
     }
 
     async fn query(

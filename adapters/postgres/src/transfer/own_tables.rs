@@ -424,22 +424,22 @@ pub(super) async fn quarantine(
     Ok(())
 }
 
-/// What became of a step that an earlier run of the same copy has done; none if it is still to do.
-pub(super) async fn step(
+/// The steps that are done, with what became of each.
+pub(super) async fn steps(
     client: &Client,
     schema: &str,
-    name: &str,
-) -> TransferResult<Option<Option<Weakened>>> {
-    let sql = "SELECT weakened FROM cutover.copy_step WHERE schema_name = $1 AND name = $2";
+) -> TransferResult<HashMap<String, Option<Weakened>>> {
+    let sql = "SELECT name, weakened FROM cutover.copy_step WHERE schema_name = $1";
     let rows = client
-        .query(sql, &[&schema, &name])
+        .query(sql, &[&schema])
         .await
         .map_err(|error| transfer_error(&error))?;
     let told = |row: &tokio_postgres::Row| {
-        let weakened: Option<String> = row.get(0);
-        weakened.and_then(|text| serde_json::from_str(&text).ok())
+        let weakened: Option<String> = row.get(1);
+        let weakened = weakened.and_then(|text| serde_json::from_str(&text).ok());
+        (row.get(0), weakened)
     };
-    Ok(rows.first().map(told))
+    Ok(rows.iter().map(told).collect())
 }
 
 /// The statement that notes a step as done.

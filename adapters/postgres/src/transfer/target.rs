@@ -1,6 +1,6 @@
 //! A PostgreSQL database as a target.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -15,6 +15,7 @@ use cutover_ports::transfer::{
     Care, CopySession, LedgerEntry, LoadPart, RunStart, TableLoader, TableProgress, TransferError,
     TransferResult, TransferTarget, UnfinishedRun,
 };
+use tokio::sync::OnceCell;
 use tokio_postgres::Client;
 
 use super::connection::{Bracket, Idle, REHEARSAL, TRANSACTION, Worker, connect, refuse_pooled, run};
@@ -143,6 +144,7 @@ impl TransferTarget for PgTarget {
             schema,
             bracket: if rehearsal { REHEARSAL } else { TRANSACTION },
             rehearsal,
+            done: OnceCell::new(),
         }))
     }
 
@@ -193,6 +195,8 @@ struct PgSession {
     schema: String,
     bracket: Bracket,
     rehearsal: bool,
+    /// The steps that earlier runs of the same copy have done, read when the first is due.
+    done: OnceCell<HashMap<String, Option<Weakened>>>,
 }
 
 impl PgSession {
@@ -420,8 +424,12 @@ impl CopySession for PgSession {
     }
 
     async fn make(&self, step: &Step, plan: &Plan) -> TransferResult<Option<Weakened>> {
-        if let Some(done) = own_tables::step(&self.client, &self.schema, &step.name).await? {
-            return Ok(done);
+        let done = self
+            .done
+            .get_or_try_init(|| own_tables::steps(&self.client, &self.schema))
+            .await?;
+        if let Some(weakened) = done.get(&step.name) {
+            return Ok(weakened.clone());
         }
         let worker = self.worker().await?;
         let place = make::Place {
@@ -463,7 +471,7 @@ impl CopySession for PgSession {
     async fn analyze(&self, table: &str) -> TransferResult<()> {
         let sql = format!("ANALYZE {}", self.table(table));
         let worker = self.worker().await?;
-        run(worker.client(), &sql).await?;
+        make::together(worker.client(), self.bracket, &[make::UNHURRIED.to_owned(), sql]).await?;
         worker.give_back();
         Ok(())
     }
