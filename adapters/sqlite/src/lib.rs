@@ -4,6 +4,7 @@ pub mod database;
 pub mod diagnosis;
 pub mod error;
 mod foreign_keys;
+mod instant;
 mod integrity;
 mod inventory;
 pub mod lab;

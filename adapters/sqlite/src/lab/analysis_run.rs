@@ -11,9 +11,9 @@ use cutover_ports::StoreResult;
 use cutover_ports::lab::{AnalysisRunRepository, Replacement};
 use rusqlite::params;
 
-use super::instant::{fraction, seconds};
 use crate::Database;
 use crate::database::Session;
+use crate::instant::{fraction, seconds};
 use crate::row::{Columns, json_array, opt_sql_number, opt_sql_time, sql_enum, sql_time};
 
 const TABLE: &str = "analysis_runs";

@@ -6,8 +6,8 @@ use cutover_ports::StoreResult;
 use cutover_ports::lab::ChartInsightRepository;
 use rusqlite::params;
 
-use super::instant::{fraction, seconds};
 use crate::Database;
+use crate::instant::{fraction, seconds};
 use crate::row::{Columns, sql_time};
 
 /// [`ChartInsightRepository`] on SQLite.

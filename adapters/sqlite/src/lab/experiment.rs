@@ -8,8 +8,8 @@ use cutover_ports::lab::ExperimentRepository;
 use cutover_ports::{Page, PageRequest, StoreResult};
 use rusqlite::params;
 
-use super::instant::{fraction, seconds};
 use crate::Database;
+use crate::instant::{fraction, seconds};
 use crate::row::{Columns, opt_sql_time, sql_enum, sql_time};
 
 /// [`ExperimentRepository`] on SQLite.

@@ -13,8 +13,8 @@ use cutover_ports::StoreResult;
 use cutover_ports::lab::ExperimentDocumentRepository;
 use rusqlite::params;
 
-use super::instant::{fraction, seconds};
 use crate::Database;
+use crate::instant::{fraction, seconds};
 use crate::row::{Columns, json_array, sql_enum, sql_time};
 
 /// [`ExperimentDocumentRepository`] on SQLite.

@@ -10,9 +10,9 @@ use cutover_ports::lab::ExplorationRepository;
 use cutover_ports::{StoreError, StoreResult};
 use rusqlite::params;
 
-use super::instant::{fraction, seconds};
 use crate::Database;
 use crate::database::Session;
+use crate::instant::{fraction, seconds};
 use crate::row::{Columns, opt_sql_number, opt_sql_time, sql_enum, sql_number, sql_time};
 
 const TABLE: &str = "explorations";

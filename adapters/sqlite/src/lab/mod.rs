@@ -6,7 +6,6 @@ pub mod chart_insight;
 pub mod experiment;
 pub mod experiment_document;
 pub mod exploration;
-mod instant;
 pub mod interview_guide;
 pub mod prfaq;
 pub mod region_analysis;

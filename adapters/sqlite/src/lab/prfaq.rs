@@ -12,9 +12,9 @@ use cutover_ports::lab::PrfaqRepository;
 use cutover_ports::{Page, PageRequest, StoreResult};
 use rusqlite::params;
 
-use super::instant::{fraction, seconds};
 use crate::Database;
 use crate::database::Session;
+use crate::instant::{fraction, seconds};
 use crate::row::{Columns, json_array, opt_sql_enum, opt_sql_number, opt_sql_time};
 
 const TABLE: &str = "prfaq_metadata";

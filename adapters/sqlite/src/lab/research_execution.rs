@@ -15,9 +15,9 @@ use cutover_ports::lab::ResearchExecutionRepository;
 use cutover_ports::{Page, PageRequest, StoreError, StoreResult};
 use rusqlite::params;
 
-use super::instant::{fraction, seconds};
 use crate::Database;
 use crate::database::Session;
+use crate::instant::{fraction, seconds};
 use crate::row::{Columns, json_array, opt_sql_number, opt_sql_time, sql_enum, sql_number, sql_time};
 
 const TABLE: &str = "research_executions";

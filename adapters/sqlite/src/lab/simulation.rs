@@ -7,8 +7,8 @@ use cutover_ports::lab::SimulationRepository;
 use cutover_ports::{Page, PageRequest, StoreResult};
 use rusqlite::params;
 
-use super::instant::{fraction, seconds};
 use crate::Database;
+use crate::instant::{fraction, seconds};
 use crate::row::{Columns, json_array, opt_sql_number, opt_sql_time, sql_enum, sql_time};
 
 /// [`SimulationRepository`] on SQLite.

@@ -10,9 +10,9 @@ use cutover_ports::lab::SynthRepository;
 use cutover_ports::{Page, PageRequest, StoreResult};
 use rusqlite::{params, params_from_iter};
 
-use super::instant::{fraction, seconds};
 use super::synth_filter;
 use crate::Database;
+use crate::instant::{fraction, seconds};
 use crate::row::{Columns, json_array, sql_time};
 
 /// [`SynthRepository`] on SQLite.

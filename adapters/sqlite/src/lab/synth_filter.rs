@@ -4,7 +4,7 @@ use cutover_domain::lab::synth::{SortDirection, SynthSort};
 use cutover_domain::lab::synth_filter::{Condition, Field, Operator, SynthSearch};
 use rusqlite::types::Value;
 
-use super::instant::{fraction, seconds};
+use crate::instant::{fraction, seconds};
 
 /// A statement under construction, and what is bound to it.
 #[derive(Debug)]

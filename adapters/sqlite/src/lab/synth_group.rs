@@ -6,8 +6,8 @@ use cutover_ports::lab::SynthGroupRepository;
 use cutover_ports::{Page, PageRequest, StoreResult};
 use rusqlite::params;
 
-use super::instant::{fraction, seconds};
 use crate::Database;
+use crate::instant::{fraction, seconds};
 use crate::row::{Columns, sql_time};
 
 const TABLE: &str = "synth_groups";

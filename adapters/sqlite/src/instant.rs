@@ -43,7 +43,7 @@ macro_rules! fraction {
     };
 }
 
-pub(super) use {fraction, seconds};
+pub(crate) use {fraction, seconds};
 
 #[cfg(test)]
 mod tests {
