@@ -162,7 +162,11 @@ impl Words {
         } else {
             method
         };
-        let word = self.0.iter().find(|word| fits(&word.path, uri.path()))?;
+        let fitting = |word: &&Word| fits(&word.path, uri.path());
+        // Nearly every request ends here, and few paths have to be looked at for it.
+        let mut lacking = self.0.iter().filter(|word| !word.methods.contains(method));
+        lacking.find(fitting)?;
+        let word = self.0.iter().find(fitting)?;
         if word.methods.contains(method) {
             return None;
         }
