@@ -43,7 +43,30 @@ macro_rules! fraction {
     };
 }
 
-pub(crate) use {fraction, seconds};
+/// The terms of an ORDER BY that puts a column's earliest time first.
+macro_rules! oldest_first {
+    ($column:literal) => {
+        concat!(
+            $crate::instant::seconds!($column),
+            ", ",
+            $crate::instant::fraction!($column)
+        )
+    };
+}
+
+/// The terms of an ORDER BY that puts a column's latest time first.
+macro_rules! newest_first {
+    ($column:literal) => {
+        concat!(
+            $crate::instant::seconds!($column),
+            " DESC, ",
+            $crate::instant::fraction!($column),
+            " DESC"
+        )
+    };
+}
+
+pub(crate) use {fraction, newest_first, oldest_first, seconds};
 
 #[cfg(test)]
 mod tests {

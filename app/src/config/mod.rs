@@ -316,14 +316,11 @@ impl Config {
     /// lab's.
     pub fn legacy_zones(&self) -> LegacyZones {
         let contexts = self.all_contexts();
-        let of_context = |(_, context): &'_ (bool, ContextConfig)| {
-            let zone = context.legacy_zone.clone();
-            context
-                .tables()
-                .map(move |table| (table, zone.clone()))
-                .collect::<Vec<_>>()
-        };
-        LegacyZones::new(contexts.iter().flat_map(of_context), self.lab.legacy_zone.clone())
+        let of_tables = contexts.iter().flat_map(|(_, context)| {
+            let tables = context.tables();
+            tables.map(|table| (table, context.legacy_zone.clone()))
+        });
+        LegacyZones::new(of_tables, self.lab.legacy_zone.clone())
     }
 
     /// The contexts, each with whether it is enabled.

@@ -13,7 +13,7 @@ use rusqlite::params;
 
 use crate::Database;
 use crate::database::Session;
-use crate::instant::{fraction, seconds};
+use crate::instant::newest_first;
 use crate::row::{Columns, json_array, opt_sql_number, opt_sql_time, sql_enum, sql_time};
 
 const TABLE: &str = "analysis_runs";
@@ -212,10 +212,8 @@ impl AnalysisRunRepository for SqliteAnalysisRunRepository {
         const SQL: &str = concat!(
             "SELECT id FROM analysis_runs WHERE experiment_id = ?1 AND status = 'completed'
             ORDER BY ",
-            seconds!("started_at"),
-            " DESC, ",
-            fraction!("started_at"),
-            " DESC, id LIMIT 1"
+            newest_first!("started_at"),
+            ", id LIMIT 1"
         );
         let experiment_id = experiment_id.to_owned();
         self.db
@@ -231,10 +229,8 @@ impl AnalysisRunRepository for SqliteAnalysisRunRepository {
             "SELECT id FROM analysis_runs
             WHERE id IN (SELECT value FROM json_each(?1)) AND +status = 'completed'
             ORDER BY ",
-            seconds!("completed_at"),
-            " DESC NULLS LAST, ",
-            fraction!("completed_at"),
-            " DESC, id LIMIT 1"
+            newest_first!("completed_at"),
+            ", id LIMIT 1"
         );
         let ids = json_array(ids);
         self.db

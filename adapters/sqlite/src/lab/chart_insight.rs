@@ -7,7 +7,7 @@ use cutover_ports::lab::ChartInsightRepository;
 use rusqlite::params;
 
 use crate::Database;
-use crate::instant::{fraction, seconds};
+use crate::instant::oldest_first;
 use crate::row::{Columns, sql_time};
 
 /// [`ChartInsightRepository`] on SQLite.
@@ -77,9 +77,7 @@ impl ChartInsightRepository for SqliteChartInsightRepository {
             "SELECT id, simulation_id, insight_type, response_json, created_at, updated_at
             FROM chart_insights WHERE simulation_id = ?1 AND insight_type <> 'executive_summary'
             ORDER BY ",
-            seconds!("created_at"),
-            ", ",
-            fraction!("created_at"),
+            oldest_first!("created_at"),
             ", insight_type"
         );
         let simulation_id = simulation_id.to_owned();

@@ -9,7 +9,7 @@ use cutover_ports::{Page, PageRequest, StoreResult};
 use rusqlite::params;
 
 use crate::Database;
-use crate::instant::{fraction, seconds};
+use crate::instant::newest_first;
 use crate::row::{Columns, opt_sql_time, sql_enum, sql_time};
 
 /// [`ExperimentRepository`] on SQLite.
@@ -108,10 +108,8 @@ impl ExperimentRepository for SqliteExperimentRepository {
                 created_at, updated_at
             FROM experiments WHERE status = 'active'
             ORDER BY ",
-            seconds!("created_at"),
-            " DESC, ",
-            fraction!("created_at"),
-            " DESC, id LIMIT ?1 OFFSET ?2"
+            newest_first!("created_at"),
+            ", id LIMIT ?1 OFFSET ?2"
         );
         const COUNT: &str = "SELECT count(*) FROM experiments WHERE status = 'active'";
         self.db

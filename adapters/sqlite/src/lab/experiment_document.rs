@@ -14,7 +14,7 @@ use cutover_ports::lab::ExperimentDocumentRepository;
 use rusqlite::params;
 
 use crate::Database;
-use crate::instant::{fraction, seconds};
+use crate::instant::newest_first;
 use crate::row::{Columns, json_array, sql_enum, sql_time};
 
 /// [`ExperimentDocumentRepository`] on SQLite.
@@ -156,10 +156,8 @@ impl ExperimentDocumentRepository for SqliteExperimentDocumentRepository {
             "SELECT id, document_type, status, generated_at, model
             FROM experiment_documents WHERE experiment_id = ?1
             ORDER BY ",
-            seconds!("generated_at"),
-            " DESC, ",
-            fraction!("generated_at"),
-            " DESC, document_type"
+            newest_first!("generated_at"),
+            ", document_type"
         );
         let experiment_id = experiment_id.to_owned();
         self.db

@@ -12,7 +12,7 @@ use rusqlite::params;
 
 use crate::Database;
 use crate::database::Session;
-use crate::instant::{fraction, seconds};
+use crate::instant::{newest_first, oldest_first};
 use crate::row::{Columns, opt_sql_number, opt_sql_time, sql_enum, sql_number, sql_time};
 
 const TABLE: &str = "explorations";
@@ -231,10 +231,8 @@ impl ExplorationRepository for SqliteExplorationRepository {
                 total_nodes, total_llm_calls, best_success_rate, started_at, completed_at
             FROM explorations WHERE experiment_id = ?1
             ORDER BY ",
-            seconds!("started_at"),
-            " DESC, ",
-            fraction!("started_at"),
-            " DESC, id"
+            newest_first!("started_at"),
+            ", id"
         );
         let experiment_id = experiment_id.to_owned();
         self.db
@@ -299,9 +297,7 @@ impl ExplorationRepository for SqliteExplorationRepository {
                 created_at
             FROM scenario_nodes WHERE exploration_id = ?1
             ORDER BY depth, ",
-            seconds!("created_at"),
-            ", ",
-            fraction!("created_at"),
+            oldest_first!("created_at"),
             ", id"
         );
         self.many_nodes("explorations.nodes", SQL, exploration_id).await
@@ -314,9 +310,7 @@ impl ExplorationRepository for SqliteExplorationRepository {
                 created_at
             FROM scenario_nodes WHERE exploration_id = ?1 AND node_status = 'active'
             ORDER BY depth DESC, ",
-            seconds!("created_at"),
-            ", ",
-            fraction!("created_at"),
+            oldest_first!("created_at"),
             ", id"
         );
         self.many_nodes("explorations.frontier", SQL, exploration_id)
@@ -330,9 +324,7 @@ impl ExplorationRepository for SqliteExplorationRepository {
                 created_at
             FROM scenario_nodes WHERE exploration_id = ?1 AND depth = 0
             ORDER BY ",
-            seconds!("created_at"),
-            ", ",
-            fraction!("created_at"),
+            oldest_first!("created_at"),
             ", id LIMIT 1"
         );
         self.one_node("explorations.root", SQL, exploration_id).await
@@ -345,9 +337,7 @@ impl ExplorationRepository for SqliteExplorationRepository {
                 created_at
             FROM scenario_nodes WHERE exploration_id = ?1 AND node_status = 'winner'
             ORDER BY depth, ",
-            seconds!("created_at"),
-            ", ",
-            fraction!("created_at"),
+            oldest_first!("created_at"),
             ", id LIMIT 1"
         );
         self.one_node("explorations.winner", SQL, exploration_id).await
@@ -362,7 +352,7 @@ impl ExplorationRepository for SqliteExplorationRepository {
                 short_action, scorecard_params, simulation_results, execution_time_seconds, node_status,
                 created_at
             FROM scenario_nodes WHERE id IN (SELECT id FROM path)
-            ORDER BY depth, ", seconds!("created_at"), ", ", fraction!("created_at"), ", id");
+            ORDER BY depth, ", oldest_first!("created_at"), ", id");
         self.many_nodes("explorations.path_to", SQL, node_id).await
     }
 
@@ -373,9 +363,7 @@ impl ExplorationRepository for SqliteExplorationRepository {
                 created_at
             FROM scenario_nodes WHERE parent_id = ?1
             ORDER BY ",
-            seconds!("created_at"),
-            ", ",
-            fraction!("created_at"),
+            oldest_first!("created_at"),
             ", id"
         );
         self.many_nodes("explorations.children", SQL, node_id).await
@@ -412,10 +400,7 @@ impl ExplorationRepository for SqliteExplorationRepository {
             WHERE exploration_id = ?1 AND CASE WHEN json_valid(simulation_results)
                 THEN json_type(simulation_results, '$.success_rate') IN ('integer', 'real') END
             ORDER BY json_extract(simulation_results, '$.success_rate') DESC, depth, ",
-            seconds!("created_at"),
-            ",
-                ",
-            fraction!("created_at"),
+            oldest_first!("created_at"),
             ", id
             LIMIT 1"
         );

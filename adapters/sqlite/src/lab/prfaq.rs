@@ -14,7 +14,7 @@ use rusqlite::params;
 
 use crate::Database;
 use crate::database::Session;
-use crate::instant::{fraction, seconds};
+use crate::instant::{newest_first, oldest_first};
 use crate::row::{Columns, json_array, opt_sql_enum, opt_sql_number, opt_sql_time};
 
 const TABLE: &str = "prfaq_metadata";
@@ -96,15 +96,10 @@ fn order_terms(order: PrfaqOrder) -> &'static str {
         (PrfaqSort::ExecId, Ascending) => "exec_id",
         (PrfaqSort::ExecId, Descending) => "exec_id DESC",
         (PrfaqSort::GeneratedAt, Ascending) => {
-            concat!(seconds!("generated_at"), ", ", fraction!("generated_at"))
+            oldest_first!("generated_at")
         }
         (PrfaqSort::GeneratedAt, Descending) => {
-            concat!(
-                seconds!("generated_at"),
-                " DESC, ",
-                fraction!("generated_at"),
-                " DESC"
-            )
+            newest_first!("generated_at")
         }
         (PrfaqSort::Model, Ascending) => "model",
         (PrfaqSort::Model, Descending) => "model DESC",
@@ -121,15 +116,10 @@ fn order_terms(order: PrfaqOrder) -> &'static str {
         (PrfaqSort::Status, Ascending) => "status",
         (PrfaqSort::Status, Descending) => "status DESC",
         (PrfaqSort::StartedAt, Ascending) => {
-            concat!(seconds!("started_at"), ", ", fraction!("started_at"))
+            oldest_first!("started_at")
         }
         (PrfaqSort::StartedAt, Descending) => {
-            concat!(
-                seconds!("started_at"),
-                " DESC, ",
-                fraction!("started_at"),
-                " DESC"
-            )
+            newest_first!("started_at")
         }
     }
 }

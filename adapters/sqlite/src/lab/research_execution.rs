@@ -17,7 +17,7 @@ use rusqlite::params;
 
 use crate::Database;
 use crate::database::Session;
-use crate::instant::{fraction, seconds};
+use crate::instant::{newest_first, oldest_first};
 use crate::row::{Columns, json_array, opt_sql_number, opt_sql_time, sql_enum, sql_number, sql_time};
 
 const TABLE: &str = "research_executions";
@@ -112,26 +112,16 @@ fn order_terms(order: ExecutionOrder) -> &'static str {
         (ExecutionSort::MaxTurns, Ascending) => "max_turns",
         (ExecutionSort::MaxTurns, Descending) => "max_turns DESC",
         (ExecutionSort::StartedAt, Ascending) => {
-            concat!(seconds!("started_at"), ", ", fraction!("started_at"))
+            oldest_first!("started_at")
         }
         (ExecutionSort::StartedAt, Descending) => {
-            concat!(
-                seconds!("started_at"),
-                " DESC, ",
-                fraction!("started_at"),
-                " DESC"
-            )
+            newest_first!("started_at")
         }
         (ExecutionSort::CompletedAt, Ascending) => {
-            concat!(seconds!("completed_at"), ", ", fraction!("completed_at"))
+            oldest_first!("completed_at")
         }
         (ExecutionSort::CompletedAt, Descending) => {
-            concat!(
-                seconds!("completed_at"),
-                " DESC, ",
-                fraction!("completed_at"),
-                " DESC"
-            )
+            newest_first!("completed_at")
         }
     }
 }
@@ -361,9 +351,7 @@ impl ResearchExecutionRepository for SqliteResearchExecutionRepository {
             "SELECT synth_id, synth_name, status, turn_count, timestamp
             FROM transcripts WHERE exec_id = ?1
             ORDER BY ",
-            seconds!("timestamp"),
-            ", ",
-            fraction!("timestamp"),
+            oldest_first!("timestamp"),
             ", synth_id LIMIT ?2 OFFSET ?3"
         );
         let exec_id = exec_id.to_owned();
@@ -379,9 +367,7 @@ impl ResearchExecutionRepository for SqliteResearchExecutionRepository {
             "SELECT id, exec_id, synth_id, synth_name, status, turn_count, timestamp, messages
             FROM transcripts WHERE exec_id = ?1
             ORDER BY ",
-            seconds!("timestamp"),
-            ", ",
-            fraction!("timestamp"),
+            oldest_first!("timestamp"),
             ", synth_id LIMIT ?2 OFFSET ?3"
         );
         let exec_id = exec_id.to_owned();

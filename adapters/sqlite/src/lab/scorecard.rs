@@ -9,7 +9,7 @@ use cutover_ports::{Page, PageRequest, StoreResult};
 use rusqlite::params;
 
 use crate::Database;
-use crate::instant::{fraction, seconds};
+use crate::instant::newest_first;
 use crate::row::{Columns, opt_sql_time, sql_time};
 
 const TABLE: &str = "feature_scorecards";
@@ -77,10 +77,8 @@ impl ScorecardRepository for SqliteScorecardRepository {
         const SQL: &str = concat!(
             "SELECT id, experiment_id, data, created_at, updated_at FROM feature_scorecards
             ORDER BY ",
-            seconds!("created_at"),
-            " DESC, ",
-            fraction!("created_at"),
-            " DESC, id LIMIT ?1 OFFSET ?2"
+            newest_first!("created_at"),
+            ", id LIMIT ?1 OFFSET ?2"
         );
         const COUNT: &str = "SELECT count(*) FROM feature_scorecards";
         self.db
@@ -99,10 +97,8 @@ impl ScorecardRepository for SqliteScorecardRepository {
             "SELECT id, experiment_id, data, created_at, updated_at FROM feature_scorecards
             WHERE experiment_id = ?1
             ORDER BY ",
-            seconds!("created_at"),
-            " DESC, ",
-            fraction!("created_at"),
-            " DESC, id LIMIT ?2 OFFSET ?3"
+            newest_first!("created_at"),
+            ", id LIMIT ?2 OFFSET ?3"
         );
         const COUNT: &str = "SELECT count(*) FROM feature_scorecards WHERE experiment_id = ?1";
         let experiment_id = experiment_id.to_owned();

@@ -7,7 +7,7 @@ use cutover_ports::lab::SensitivityRepository;
 use rusqlite::params;
 
 use crate::Database;
-use crate::instant::{fraction, seconds};
+use crate::instant::newest_first;
 use crate::row::{Columns, sql_number, sql_time};
 
 /// [`SensitivityRepository`] on SQLite.
@@ -84,10 +84,8 @@ impl SensitivityRepository for SqliteSensitivityRepository {
                 most_sensitive_dimension, dimensions, created_at
             FROM sensitivity_results WHERE simulation_id = ?1
             ORDER BY ",
-            seconds!("analyzed_at"),
-            " DESC, ",
-            fraction!("analyzed_at"),
-            " DESC, id LIMIT 1"
+            newest_first!("analyzed_at"),
+            ", id LIMIT 1"
         );
         let simulation_id = simulation_id.to_owned();
         self.db

@@ -8,7 +8,7 @@ use cutover_ports::{Page, PageRequest, StoreResult};
 use rusqlite::params;
 
 use crate::Database;
-use crate::instant::{fraction, seconds};
+use crate::instant::newest_first;
 use crate::row::{Columns, json_array, opt_sql_number, opt_sql_time, sql_enum, sql_time};
 
 /// [`SimulationRepository`] on SQLite.
@@ -52,7 +52,7 @@ macro_rules! list_sql {
                 FROM simulation_runs WHERE ",
                 $condition,
                 concat!(" AND (?3 IS NULL OR scenario_id = ?3)
-                ORDER BY ", seconds!("started_at"), " DESC, ", fraction!("started_at"), " DESC, id LIMIT ?4 OFFSET ?5")
+                ORDER BY ", newest_first!("started_at"), ", id LIMIT ?4 OFFSET ?5")
             ),
             concat!(
                 "SELECT count(*) FROM simulation_runs WHERE ",
@@ -153,10 +153,8 @@ impl SimulationRepository for SqliteSimulationRepository {
                 total_synths, aggregated_outcomes, execution_time_seconds
             FROM simulation_runs WHERE scorecard_id IN (SELECT value FROM json_each(?1))
             ORDER BY ",
-            seconds!("started_at"),
-            " DESC, ",
-            fraction!("started_at"),
-            " DESC, id LIMIT ?2 OFFSET ?3"
+            newest_first!("started_at"),
+            ", id LIMIT ?2 OFFSET ?3"
         );
         const COUNT: &str = "SELECT count(*) FROM simulation_runs
             WHERE scorecard_id IN (SELECT value FROM json_each(?1))";

@@ -12,7 +12,7 @@ use rusqlite::{params, params_from_iter};
 
 use super::synth_filter;
 use crate::Database;
-use crate::instant::{fraction, seconds};
+use crate::instant::{newest_first, oldest_first};
 use crate::row::{Columns, json_array, sql_time};
 
 /// [`SynthRepository`] on SQLite.
@@ -87,15 +87,10 @@ fn pages_in_order(sort: SynthSort, direction: SortDirection) -> (&'static str, &
         (SynthSort::AvatarPath, Ascending) => pages_by!("avatar_path NULLS FIRST"),
         (SynthSort::AvatarPath, Descending) => pages_by!("avatar_path DESC NULLS LAST"),
         (SynthSort::CreatedAt, Ascending) => {
-            pages_by!(concat!(seconds!("created_at"), ", ", fraction!("created_at")))
+            pages_by!(oldest_first!("created_at"))
         }
         (SynthSort::CreatedAt, Descending) => {
-            pages_by!(concat!(
-                seconds!("created_at"),
-                " DESC, ",
-                fraction!("created_at"),
-                " DESC"
-            ))
+            pages_by!(newest_first!("created_at"))
         }
         (SynthSort::Version, Ascending) => pages_by!("version NULLS FIRST"),
         (SynthSort::Version, Descending) => pages_by!("version DESC NULLS LAST"),
@@ -198,10 +193,8 @@ impl SynthRepository for SqliteSynthRepository {
             "SELECT id, synth_group_id, nome, descricao, link_photo, avatar_path, created_at, version
             FROM synths WHERE synth_group_id = ?1
             ORDER BY ",
-            seconds!("created_at"),
-            " DESC, ",
-            fraction!("created_at"),
-            " DESC, id"
+            newest_first!("created_at"),
+            ", id"
         );
         let group = synth_group_id.to_owned();
         self.db

@@ -4,7 +4,7 @@ use cutover_domain::lab::synth::{SortDirection, SynthSort};
 use cutover_domain::lab::synth_filter::{Condition, Field, Operator, SynthSearch};
 use rusqlite::types::Value;
 
-use crate::instant::{fraction, seconds};
+use crate::instant::{newest_first, oldest_first};
 
 /// A statement under construction, and what is bound to it.
 #[derive(Debug)]
@@ -141,19 +141,21 @@ impl Statement {
     }
 
     fn push_order(&mut self, field: &Field, direction: SortDirection) {
-        let end = match direction {
-            SortDirection::Ascending => " ASC NULLS FIRST, ",
-            SortDirection::Descending => " DESC NULLS LAST, ",
-        };
-        if *field == Field::Column(SynthSort::CreatedAt) {
-            // As in the list.
-            self.push(seconds!("created_at"));
-            self.push(end);
-            self.push(fraction!("created_at"));
-        } else {
-            self.push_field(field);
+        // Times as in the list. SQLite puts NULL before everything, unless it is told otherwise.
+        match (field, direction) {
+            (Field::Column(SynthSort::CreatedAt), SortDirection::Ascending) => {
+                self.push(oldest_first!("created_at"));
+            }
+            (Field::Column(SynthSort::CreatedAt), SortDirection::Descending) => {
+                self.push(newest_first!("created_at"));
+            }
+            (field, SortDirection::Ascending) => self.push_field(field),
+            (field, SortDirection::Descending) => {
+                self.push_field(field);
+                self.push(" DESC");
+            }
         }
-        self.push(end);
+        self.push(", ");
     }
 }
 

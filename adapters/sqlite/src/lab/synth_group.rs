@@ -7,7 +7,7 @@ use cutover_ports::{Page, PageRequest, StoreResult};
 use rusqlite::params;
 
 use crate::Database;
-use crate::instant::{fraction, seconds};
+use crate::instant::newest_first;
 use crate::row::{Columns, sql_time};
 
 const TABLE: &str = "synth_groups";
@@ -89,10 +89,8 @@ impl SynthGroupRepository for SqliteSynthGroupRepository {
         const SQL: &str = concat!(
             "SELECT id, name, description, created_at FROM synth_groups
             ORDER BY ",
-            seconds!("created_at"),
-            " DESC, ",
-            fraction!("created_at"),
-            " DESC, id LIMIT ?1 OFFSET ?2"
+            newest_first!("created_at"),
+            ", id LIMIT ?1 OFFSET ?2"
         );
         const COUNT: &str = "SELECT count(*) FROM synth_groups";
         self.db

@@ -64,8 +64,7 @@ impl SqliteSource {
         &self,
         work: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
     ) -> TransferResult<T> {
-        let result = self.spawn(work).await.ok().flatten().ok_or_else(stopped)?;
-        result.map_err(|error| self.file.error(&error))
+        self.outcome(self.spawn(work).await.ok().flatten())
     }
 
     /// As [`Self::run`], by a thread that makes way for all others, where a thread can.
@@ -83,7 +82,12 @@ impl SqliteSource {
         };
         let thread = std::thread::Builder::new().name("check".to_owned()).spawn(behind);
         thread.map_err(|error| TransferError::Failed(format!("cannot start a thread: {error}")))?;
-        let result = receiver.await.ok().flatten().ok_or_else(stopped)?;
+        self.outcome(receiver.await.ok().flatten())
+    }
+
+    /// What came of work on a thread; none if it had no connection, or the thread stopped.
+    fn outcome<T>(&self, result: Option<rusqlite::Result<T>>) -> TransferResult<T> {
+        let result = result.ok_or_else(stopped)?;
         result.map_err(|error| self.file.error(&error))
     }
 }
