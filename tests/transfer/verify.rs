@@ -29,7 +29,7 @@ use cutover_ports::transfer::{TransferError, TransferResult, VerifySide};
 use cutover_postgres::PgServer;
 use cutover_postgres::transfer::verify::VerifyDatabase;
 use cutover_sqlite::transfer::verify::VerifyFile;
-use cutover_tests::postgres::TestDatabase;
+use cutover_tests::postgres::{TestDatabase, TestServer, TestServerOptions};
 use cutover_tests::store::{TestFile, lab_database};
 use serde_json::json;
 
@@ -576,6 +576,38 @@ async fn planted_rows_are_left_out_and_quarantined_ones_named() {
     assert_eq!(
         table(&report, "t").problems,
         ["1 row in quarantine in the target, which cannot hold what is there as it is"]
+    );
+}
+
+#[tokio::test]
+async fn a_table_that_is_left_out_need_not_be_readable() {
+    let made = TestFile::empty();
+    let sql = "CREATE TABLE t (id INTEGER PRIMARY KEY); INSERT INTO t VALUES (1)";
+    made.raw().execute_batch(sql).unwrap();
+    let server = TestServer::start(TestServerOptions::default()).await;
+    server
+        .execute(
+            "CREATE TABLE t (id bigint PRIMARY KEY); INSERT INTO t VALUES (1); CREATE TABLE audit_log (id bigint);
+             CREATE ROLE half LOGIN; GRANT SELECT ON t TO half",
+        )
+        .await;
+    let url = server.url().replacen("postgres@", "half@", 1);
+    let target = async || {
+        let server = PgServer::parse(&url).unwrap();
+        VerifyDatabase::open(&server, None, 2).await.unwrap()
+    };
+    let without = VerifyOptions {
+        exclude: vec!["audit_log".to_owned()],
+        ..options()
+    };
+    let ours = file(&made.path()).await;
+    let report = compare(&ours, &target().await, &without).await.unwrap();
+    assert_eq!(found(&report), []);
+    assert_eq!((report.tables.len(), report.only_in_target), (1, vec![]));
+    let refused = compare(&ours, &target().await, &options()).await;
+    assert!(
+        matches!(&refused, Err(TransferError::Failed(message)) if message.contains("permission denied for table audit_log")),
+        "{refused:?}"
     );
 }
 
