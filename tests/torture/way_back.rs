@@ -935,3 +935,59 @@ async fn the_planners_figures_are_made_again() {
         assert_eq!(found, tables);
     }
 }
+
+/// The most memory that a run of the program had, in MiB; it must end with 0.
+async fn peak_of(theme: &Theme, arguments: &[&str]) -> u64 {
+    let mut child = tokio::process::Command::new(env!("CARGO_BIN_EXE_cutover"))
+        .args(arguments)
+        .env_clear()
+        .current_dir(theme.file.parent().unwrap())
+        .stdout(std::process::Stdio::null())
+        .kill_on_drop(true)
+        .spawn()
+        .unwrap();
+    let status = format!("/proc/{}/status", child.id().unwrap());
+    let mut peak = 0;
+    let ended = loop {
+        // Until it is over, and then nothing.
+        let told = std::fs::read_to_string(&status).unwrap_or_default();
+        let line = told.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+        let kib = line.and_then(|line| line.trim().trim_end_matches(" kB").parse::<u64>().ok());
+        peak = kib.map_or(peak, |kib| peak.max(kib / 1024));
+        if let Some(ended) = child.try_wait().unwrap() {
+            break ended;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+    };
+    assert!(ended.success(), "{arguments:?}: {ended}");
+    peak
+}
+
+/// There may be more of it than there is memory.
+#[tokio::test]
+async fn what_is_in_quarantine_is_read_as_it_comes() {
+    let theme = Theme::new(
+        "CREATE TABLE t (id INTEGER PRIMARY KEY, v TEXT); INSERT INTO t VALUES (0, CAST(x'ff' AS TEXT));",
+    );
+    let quarantine = ["--on-reject".to_owned(), "quarantine".to_owned()];
+    theme.command("copy", &quarantine).await.with(1, "copy");
+    let more = r#"INSERT INTO cutover.quarantine
+        SELECT schema_name, table_name, part, n, key, column_name, reason, columns, classes,
+               ARRAY[convert_to(n::text, 'UTF8'), "values"[2] || convert_to(repeat('x', 100000), 'UTF8')], quarantined_at
+        FROM cutover.quarantine, generate_series(1, 2000) AS n"#;
+    theme.client().await.batch_execute(more).await.unwrap();
+    let url = theme.url().await;
+    let peaks = [
+        peak_of(&theme, &["copy", &url, "back.db", "--quiet"]).await,
+        peak_of(&theme, &["verify", &url, "back.db", "--quiet"]).await,
+    ];
+    assert!(peaks.iter().all(|peak| *peak < 150), "{peaks:?} MiB for 200 MB");
+    let back = Connection::open(theme.file.with_file_name("back.db")).unwrap();
+    assert_eq!(
+        rows(
+            &back,
+            "SELECT count(*) || ' ' || sum(length(CAST(v AS BLOB))) FROM t"
+        ),
+        ["2001 200002001"]
+    );
+}

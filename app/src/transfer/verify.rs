@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use cutover_domain::time::LegacyZones;
-use cutover_domain::transfer::canonical::{Form, Nulls, Raw, Rendering};
+use cutover_domain::transfer::canonical::{Form, Nulls, Rendering};
 use cutover_domain::transfer::catalog::{Catalog, Column, Engine, Key, Storage, Table, TreeBound};
 use cutover_domain::transfer::difference::{Columns, Details, Matched, TableReport, describe};
 use cutover_domain::transfer::digest::{
@@ -18,8 +18,8 @@ use cutover_domain::transfer::digest::{
 };
 use cutover_domain::transfer::words::counted;
 use cutover_ports::transfer::{
-    LedgerEntry, OwnNotes, Part, QuarantinedValues, RenderedColumn, RowScan, ScanColumn, TransferError,
-    TransferResult, VerifySide,
+    LedgerEntry, OwnNotes, Part, RenderedColumn, RowScan, ScanColumn, TransferError, TransferResult,
+    VerifySide,
 };
 use futures_util::FutureExt as _;
 use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
@@ -653,8 +653,8 @@ struct Scans<'a> {
     their_parts: Vec<Part>,
     our_planted: HashSet<String>,
     their_planted: HashSet<String>,
-    /// Rows of the source that it keeps apart.
-    quarantined: Vec<QuarantinedValues>,
+    /// Whether the source keeps rows apart that the target is to hold.
+    with_quarantine: bool,
 }
 
 impl<'a> Scans<'a> {
@@ -674,11 +674,6 @@ impl<'a> Scans<'a> {
         let planted =
             |notes: &OwnNotes, table: &Table| notes.planted.get(&table.name).cloned().unwrap_or_default();
         let has_quarantine = run.notes.0.quarantined.contains_key(&source.table.name);
-        let quarantined = if has_quarantine && run.come_home(source.table) {
-            source.database.quarantined(&source.table.name).await?
-        } else {
-            vec![]
-        };
         let told = Arc::clone(work);
         Ok(Self {
             pair,
@@ -687,7 +682,7 @@ impl<'a> Scans<'a> {
             their_parts,
             our_planted: planted(run.notes.0, source.table),
             their_planted: planted(run.notes.1, target.table),
-            quarantined,
+            with_quarantine: has_quarantine && run.come_home(source.table),
         })
     }
 
@@ -708,23 +703,15 @@ impl<'a> Scans<'a> {
                 RowReader::new(&their_shape, &self.their_planted, theirs())
             })
         )?;
-        if self.quarantined.is_empty() {
+        if !self.with_quarantine {
             return Ok((read, theirs));
         }
-        let apart = self.apart(RowReader::new(&their_shape, &HashSet::new(), ours()));
+        // What the source keeps apart are SQLite's values, as the target has them.
+        let columns: Vec<String> = target.columns.iter().map(|column| column.name.clone()).collect();
+        let reader = RowReader::new(&their_shape, &HashSet::new(), ours());
+        let apart = source.database.quarantined(&source.table.name, &columns, reader);
+        let apart = apart.await?.finish();
         Ok((read.merged(apart).ok_or_else(mixed_up)?, theirs))
-    }
-
-    /// The rows that the source keeps apart, which are SQLite's values as the target has them.
-    fn apart(&self, mut reader: RowReader) -> Collector {
-        for row in &self.quarantined {
-            for column in &self.pair.target.columns {
-                let value = row.get(&column.name);
-                reader.value(value.map_or(Raw::Null, |(class, bytes)| stored(class, bytes)));
-            }
-            reader.end_row();
-        }
-        reader.finish()
     }
 
     fn shape(&self, side: &Side<'_>) -> RowShape {
@@ -849,18 +836,6 @@ impl<'a> Scans<'a> {
             Details::new(rows(theirs)?),
         );
         Ok(())
-    }
-}
-
-/// A value in quarantine: an integer is kept as its digits, a real as its eight bytes.
-fn stored<'a>(class: &str, bytes: &'a [u8]) -> Raw<'a> {
-    let integer = || std::str::from_utf8(bytes).ok()?.parse().ok();
-    match class {
-        "null" => Raw::Null,
-        "integer" if let Some(number) = integer() => Raw::Integer(number),
-        "real" if let Ok(bits) = bytes.try_into() => Raw::Real(f64::from_be_bytes(bits)),
-        "text" => Raw::Text(bytes),
-        _ => Raw::Blob(bytes),
     }
 }
 

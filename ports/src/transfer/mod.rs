@@ -11,4 +11,4 @@ pub use target::{
     Care, CopySession, LedgerEntry, LoadPart, QuarantinedRow, RunStart, TableLoader, TableProgress,
     TransferTarget, UnfinishedRun,
 };
-pub use verify::{OwnNotes, Part, QuarantinedValues, RenderedColumn, RowScan, ScanColumn, VerifySide};
+pub use verify::{OwnNotes, Part, RenderedColumn, RowScan, ScanColumn, VerifySide};

@@ -30,9 +30,15 @@ pub trait VerifySide: Send + Sync {
     /// How many values other than NULL each of these columns holds.
     async fn count_values(&self, table: &str, columns: &[String]) -> TransferResult<Vec<u64>>;
 
-    /// The rows of a table that a copy has put into quarantine.
-    async fn quarantined(&self, _: &str) -> TransferResult<Vec<QuarantinedValues>> {
-        Ok(vec![])
+    /// Gives every row of a table that a copy has put into quarantine to `reader`, as SQLite's values of these columns of the file that they
+    /// are from, in any order, and hands it back.
+    async fn quarantined(
+        &self,
+        _table: &str,
+        _columns: &[String],
+        reader: RowReader,
+    ) -> TransferResult<RowReader> {
+        Ok(reader)
     }
 
     /// The largest rowid of a table, which `rowid` reaches; none on PostgreSQL.
@@ -111,9 +117,6 @@ pub struct OwnNotes {
     /// The columns that a copy has made in PostgreSQL, and how their values come back.
     pub rendered: Vec<RenderedColumn>,
 }
-
-/// A row in quarantine: the values by their columns in SQLite, each as its storage class and its exact bytes.
-pub type QuarantinedValues = HashMap<String, (String, Vec<u8>)>;
 
 /// A column of PostgreSQL that was made for one of SQLite.
 #[derive(Debug, Clone, PartialEq, Eq)]

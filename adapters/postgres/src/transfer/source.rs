@@ -19,6 +19,7 @@ use cutover_ports::transfer::{Batches, Range, Scan, TransferError, TransferResul
 use futures_util::StreamExt;
 use tokio::sync::{Mutex, mpsc};
 use tokio_postgres::Client;
+use tokio_postgres::types::ToSql;
 
 use super::connection::{self, Idle};
 use super::error::transfer_error;
@@ -292,15 +293,6 @@ async fn quarantined(
     mut decoder: Decoder,
     sender: &mpsc::Sender<TransferResult<RowBatch>>,
 ) -> TransferResult<()> {
-    let sql = "SELECT columns, classes, \"values\", key FROM cutover.quarantine WHERE schema_name = $1 AND table_name = $2
-               ORDER BY part, position";
-    let rows = client
-        .query(sql, &[&schema, &scan.table.name])
-        .await
-        .map_err(|error| transfer_error(&error))?;
-    if rows.is_empty() {
-        return Ok(());
-    }
     let mut skip = 0;
     if scan.after.rows > 0 {
         let sql = format!("SELECT count(*) FROM {}", rows_of(schema, &scan.table));
@@ -309,9 +301,19 @@ async fn quarantined(
             .await
             .map_err(|error| transfer_error(&error))?;
         let in_table = u64::try_from(row.get::<_, i64>(0)).unwrap_or(0);
-        skip = usize::try_from(scan.after.rows.saturating_sub(in_table)).unwrap_or(usize::MAX);
+        skip = i64::try_from(scan.after.rows.saturating_sub(in_table)).unwrap_or(i64::MAX);
     }
-    for row in rows.iter().skip(skip) {
+    let sql = "SELECT columns, classes, \"values\", key FROM cutover.quarantine WHERE schema_name = $1 AND table_name = $2
+               ORDER BY part, position OFFSET $3";
+    let given: [&(dyn ToSql + Sync); 3] = [&schema, &scan.table.name, &skip];
+    // As they come: there may be more than fit into memory.
+    let rows = client
+        .query_raw(sql, given)
+        .await
+        .map_err(|error| transfer_error(&error))?;
+    let mut rows = std::pin::pin!(rows);
+    while let Some(row) = rows.next().await {
+        let row = row.map_err(|error| transfer_error(&error))?;
         decoder.batch.set_quarantined();
         let columns: Vec<&str> = row.get(0);
         let classes: Vec<&str> = row.get(1);

@@ -9,7 +9,7 @@ use cutover_domain::transfer::catalog::{Catalog, Storage, Table};
 use cutover_domain::transfer::digest::RowReader;
 use cutover_domain::transfer::name::quoted;
 use cutover_ports::transfer::{
-    OwnNotes, Part, QuarantinedValues, RenderedColumn, RowScan, TransferError, TransferResult, VerifySide,
+    OwnNotes, Part, RenderedColumn, RowScan, TransferError, TransferResult, VerifySide,
 };
 use futures_util::{StreamExt as _, pin_mut};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -250,17 +250,34 @@ impl VerifySide for VerifyDatabase {
         Ok((0..counts.len()).map(|at| count(&row, at)).collect())
     }
 
-    async fn quarantined(&self, table: &str) -> TransferResult<Vec<QuarantinedValues>> {
+    async fn quarantined(
+        &self,
+        table: &str,
+        columns: &[String],
+        mut reader: RowReader,
+    ) -> TransferResult<RowReader> {
         let sql = "SELECT columns, classes, \"values\" FROM cutover.quarantine WHERE schema_name = $1 AND table_name = $2";
-        let rows = self.query(sql, &[&self.schema, &table]).await?;
-        let values = rows.iter().map(|row| {
-            let (columns, classes): (Vec<String>, Vec<String>) = (row.get(0), row.get(1));
-            let values: Vec<Option<Vec<u8>>> = row.get(2);
-            let given = classes.into_iter().zip(values);
-            let given = given.map(|(class, bytes)| (class, bytes.unwrap_or_default()));
-            columns.into_iter().zip(given).collect()
-        });
-        Ok(values.collect())
+        let given: [&(dyn ToSql + Sync); 2] = [&self.schema, &table];
+        let lease = self.pool.take().await?;
+        let rows = lease
+            .client
+            .query_raw(sql, given)
+            .await
+            .map_err(|error| transfer_error(&error))?;
+        pin_mut!(rows);
+        while let Some(row) = rows.next().await {
+            let row = row.map_err(|error| transfer_error(&error))?;
+            let (names, classes): (Vec<&str>, Vec<&str>) = (row.get(0), row.get(1));
+            let values: Vec<Option<&[u8]>> = row.get(2);
+            for column in columns {
+                let at = names.iter().position(|name| name == column);
+                let class = at.and_then(|at| classes.get(at));
+                let bytes = at.and_then(|at| *values.get(at)?);
+                reader.value(class.map_or(Raw::Null, |class| stored(class, bytes.unwrap_or_default())));
+            }
+            reader.end_row();
+        }
+        Ok(reader)
     }
 
     async fn largest_rowid(&self, _: &str, _: &str) -> TransferResult<Option<i64>> {
@@ -296,6 +313,18 @@ impl VerifySide for VerifyDatabase {
             notes.rendered = rows.iter().map(rendered).collect();
         }
         Ok(notes)
+    }
+}
+
+/// A value in quarantine: an integer is kept as its digits, a real as its eight bytes.
+fn stored<'a>(class: &str, bytes: &'a [u8]) -> Raw<'a> {
+    let integer = || std::str::from_utf8(bytes).ok()?.parse().ok();
+    match class {
+        "null" => Raw::Null,
+        "integer" if let Some(number) = integer() => Raw::Integer(number),
+        "real" if let Ok(bits) = bytes.try_into() => Raw::Real(f64::from_be_bytes(bits)),
+        "text" => Raw::Text(bytes),
+        _ => Raw::Blob(bytes),
     }
 }
 
