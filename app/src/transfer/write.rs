@@ -11,6 +11,7 @@ use cutover_domain::transfer::convert::Converter;
 use cutover_domain::transfer::plan::{Plan, TablePlan};
 use cutover_domain::transfer::schema::{Schema, Stage, Step, Weakened};
 use cutover_domain::transfer::survey::{RejectedRow, TableSurvey};
+use cutover_domain::transfer::words::{counted, grouped};
 use cutover_ports::transfer::{
     Care, CopySession, LoadPart, Range, TableProgress, TransferError, TransferResult, TransferSource,
 };
@@ -67,20 +68,38 @@ impl Writer<'_> {
             .into();
         let (whole, wholes) = mpsc::unbounded_channel();
         let writing = async {
-            let mut written = self.load(&build, whole).await?;
-            written.weakened.extend(self.finish(&build).await?);
+            let mut written = self.load(&build, whole).await.map_err(Failure::of_step)?;
+            self.refuse_short(&written).map_err(Failure::of_all)?;
+            let weakened = self.finish(&build).await.map_err(Failure::of_step)?;
+            written.weakened.extend(weakened);
             Ok(written)
         };
         let proven = proven.map_err(Failure::of_all);
         let analysis = self.analyze(wholes).map_err(Failure::of_step);
-        let outcome = tokio::try_join!(writing.map_err(Failure::of_step), analysis, proven);
+        let outcome = tokio::try_join!(writing, analysis, proven);
         match outcome {
             Ok((written, (), ())) => Ok(written),
             Err(Failure { error, undo: false }) => Err(error),
             Err(Failure { error, undo: true }) => {
                 self.session.undo(self.plan).await?;
-                Err(taken_back(error))
+                Err(error.and("what had been written was taken back"))
             }
+        }
+    }
+
+    /// Refuses a load that has come to its end without all rows that the survey has seen, written or kept apart, by this run or by those that
+    /// it has gone on from: whatever the reason, its parts count as done, and nobody would ever look at them again.
+    fn refuse_short(&self, written: &Written) -> TransferResult<()> {
+        let loaded = self.plan.tables.iter().zip(self.surveys).zip(&written.tables);
+        let mut loaded = loaded.filter(|_| self.zones.is_some());
+        match loaded.find(|((_, survey), loaded)| loaded.written + loaded.rejected != survey.rows) {
+            None => Ok(()),
+            Some(((plan, survey), loaded)) => Err(TransferError::Failed(format!(
+                "the table {} has {}, and {} came to be written; this is a mistake of Cutover. Copy again",
+                plan.source.name,
+                counted(survey.rows, "row"),
+                grouped(loaded.written + loaded.rejected)
+            ))),
         }
     }
 
@@ -254,19 +273,6 @@ impl Failure {
     /// What is written must not have been.
     fn of_all(error: TransferError) -> Self {
         Self { error, undo: true }
-    }
-}
-
-/// The error of a writer whose work was undone.
-fn taken_back(error: TransferError) -> TransferError {
-    let and_now = |message: String| format!("{message}; what had been written was taken back");
-    match error {
-        TransferError::Data { row, message } => TransferError::Data {
-            row,
-            message: and_now(message),
-        },
-        TransferError::Unreachable(message) => TransferError::Unreachable(and_now(message)),
-        other => other,
     }
 }
 

@@ -47,3 +47,34 @@ pub enum TransferError {
     #[error("{0}")]
     Failed(String),
 }
+
+impl TransferError {
+    /// The same error, whose text goes on with `more`.
+    #[must_use]
+    pub fn and(self, more: &str) -> Self {
+        let and = |text: String| format!("{text}; {more}");
+        match self {
+            Self::Unreachable(text) => Self::Unreachable(and(text)),
+            Self::Refused(text) => Self::Refused(and(text)),
+            Self::Usage(text) => Self::Usage(and(text)),
+            Self::Constraint {
+                table,
+                constraint,
+                message,
+            } => Self::Constraint {
+                table,
+                constraint,
+                message: and(message),
+            },
+            Self::Computed { table, message } => Self::Computed {
+                table,
+                message: and(message),
+            },
+            Self::Data { row, message } => Self::Data {
+                row,
+                message: and(message),
+            },
+            Self::Failed(text) => Self::Failed(and(text)),
+        }
+    }
+}

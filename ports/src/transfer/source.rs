@@ -75,6 +75,6 @@ impl Position {
 /// Rows as they arrive.
 #[async_trait]
 pub trait Batches: Send {
-    /// The next rows, or none at the end.
+    /// The next rows, or none at the end, behind which nobody asks again. What stops reading before the end is an error, whatever it is.
     async fn next(&mut self) -> TransferResult<Option<RowBatch>>;
 }

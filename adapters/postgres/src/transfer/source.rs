@@ -228,7 +228,7 @@ impl TransferSource for PgSource {
             }
         );
         let decoder = Decoder::new(&scan, forms, self.planted.get(&scan.table.name));
-        let schema = self.schema.clone();
+        let (schema, table) = (self.schema.clone(), scan.table.name.clone());
         let idle = Arc::clone(&self.idle);
         tokio::spawn(async move {
             let outcome = async {
@@ -241,20 +241,33 @@ impl TransferSource for PgSource {
                 idle.put(client);
                 Ok(())
             };
-            if let Err(error) = outcome.await {
-                sender.send(Err(error)).await.unwrap_or_default();
-            }
+            let end = outcome.await.map(|()| None);
+            sender.send(end).await.unwrap_or_default();
         });
-        Ok(Box::new(PgBatches(receiver)))
+        Ok(Box::new(PgBatches { receiver, table }))
     }
 }
 
-struct PgBatches(mpsc::Receiver<TransferResult<RowBatch>>);
+/// What a task has read of a table: batches, then the end or an error.
+type Told = TransferResult<Option<RowBatch>>;
+
+/// The task tells of the end: one that is gone without a word has not come to it.
+struct PgBatches {
+    receiver: mpsc::Receiver<Told>,
+    table: String,
+}
 
 #[async_trait]
 impl Batches for PgBatches {
     async fn next(&mut self) -> TransferResult<Option<RowBatch>> {
-        self.0.recv().await.transpose()
+        let told = self.receiver.recv().await;
+        told.unwrap_or_else(|| {
+            Err(TransferError::Failed(format!(
+                "the table {} was not read to its end, because the task that read it has stopped; this is a mistake of Cutover. The same \
+                 command goes on from where it was",
+                self.table
+            )))
+        })
     }
 }
 
@@ -263,7 +276,7 @@ async fn read(
     client: &Client,
     sql: &str,
     mut decoder: Decoder,
-    sender: &mpsc::Sender<TransferResult<RowBatch>>,
+    sender: &mpsc::Sender<Told>,
 ) -> TransferResult<Option<Decoder>> {
     let stream = client
         .copy_out(sql)
@@ -273,12 +286,12 @@ async fn read(
     while let Some(message) = stream.next().await {
         decoder.feed(&message.map_err(|error| transfer_error(&error))?);
         while decoder.row()? {
-            if decoder.batch.is_full() && sender.send(Ok(decoder.take())).await.is_err() {
+            if decoder.batch.is_full() && sender.send(Ok(Some(decoder.take()))).await.is_err() {
                 return Ok(None);
             }
         }
     }
-    if !decoder.batch.is_empty() && sender.send(Ok(decoder.take())).await.is_err() {
+    if !decoder.batch.is_empty() && sender.send(Ok(Some(decoder.take()))).await.is_err() {
         return Ok(None);
     }
     Ok(Some(decoder))
@@ -291,7 +304,7 @@ async fn quarantined(
     schema: &str,
     scan: &Scan,
     mut decoder: Decoder,
-    sender: &mpsc::Sender<TransferResult<RowBatch>>,
+    sender: &mpsc::Sender<Told>,
 ) -> TransferResult<()> {
     let mut skip = 0;
     if scan.after.rows > 0 {
@@ -338,13 +351,13 @@ async fn quarantined(
             push_exact(value, &mut decoder.batch);
         }
         decoder.next += 1;
-        if decoder.batch.is_full() && sender.send(Ok(decoder.take())).await.is_err() {
+        if decoder.batch.is_full() && sender.send(Ok(Some(decoder.take()))).await.is_err() {
             return Ok(());
         }
     }
     if !decoder.batch.is_empty() {
         // A receiver that has gone away wants no more.
-        sender.send(Ok(decoder.take())).await.unwrap_or_default();
+        sender.send(Ok(Some(decoder.take()))).await.unwrap_or_default();
     }
     Ok(())
 }
@@ -554,6 +567,23 @@ mod tests {
     use cutover_domain::transfer::value::Value;
 
     use super::*;
+
+    #[tokio::test]
+    async fn a_reader_that_is_gone_is_no_end_of_its_table() {
+        let (sender, receiver) = mpsc::channel(1);
+        let mut batches = PgBatches {
+            receiver,
+            table: "t".to_owned(),
+        };
+        sender.send(Ok(Some(RowBatch::new(1, 0)))).await.unwrap();
+        drop(sender);
+        assert!(matches!(batches.next().await, Ok(Some(_))));
+        let stopped = batches.next().await.map(|_| "batch");
+        assert!(
+            matches!(&stopped, Err(TransferError::Failed(text)) if text.contains("the table t ")),
+            "{stopped:?}"
+        );
+    }
 
     #[test]
     fn rows_are_found_in_pieces_of_any_size() {

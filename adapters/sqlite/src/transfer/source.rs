@@ -208,18 +208,26 @@ impl TransferSource for SqliteSource {
 
     async fn scan(&self, scan: Scan) -> TransferResult<Box<dyn Batches>> {
         let (sender, receiver) = mpsc::channel(BATCHES_AHEAD);
-        let file = Arc::clone(&self.file);
+        let (pool, file) = (Arc::clone(&self.pool), Arc::clone(&self.file));
+        let table = scan.table.name.clone();
         // The thread ends by itself when the receiver goes away.
-        drop(self.spawn(move |connection| {
-            let outcome = read(connection, &scan, |batch| sender.blocking_send(Ok(batch)).is_ok());
-            if let Err(error) = outcome {
-                let error = within(file.error(&error), &scan.table.name);
-                sender.blocking_send(Err(error)).unwrap_or_default();
-            }
-            // Dropped when the connection has been put back.
-            sender
-        }));
-        Ok(Box::new(SqliteBatches(receiver)))
+        let reading = tokio::task::spawn_blocking(move || {
+            let outcome = with_connection(pool, |connection| {
+                read(connection, &scan, |batch| {
+                    sender.blocking_send(Ok(Some(batch))).is_ok()
+                })
+            });
+            let end = match outcome {
+                Some(Ok(())) => Ok(None),
+                Some(Err(error)) => Err(within(file.error(&error), &scan.table.name)),
+                None => Err(stopped()),
+            };
+            drop(file);
+            // When the connection has been put back.
+            sender.blocking_send(end).unwrap_or_default();
+        });
+        drop(reading);
+        Ok(Box::new(SqliteBatches { receiver, table }))
     }
 }
 
@@ -316,12 +324,23 @@ fn ranges(first: i64, last: i64) -> Vec<Range> {
         .collect()
 }
 
-struct SqliteBatches(mpsc::Receiver<TransferResult<RowBatch>>);
+/// What a thread has read of a table. It tells of the end: a thread that is gone without a word has not come to it.
+struct SqliteBatches {
+    receiver: mpsc::Receiver<TransferResult<Option<RowBatch>>>,
+    table: String,
+}
 
 #[async_trait]
 impl Batches for SqliteBatches {
     async fn next(&mut self) -> TransferResult<Option<RowBatch>> {
-        self.0.recv().await.transpose()
+        let told = self.receiver.recv().await;
+        told.unwrap_or_else(|| {
+            Err(TransferError::Failed(format!(
+                "the table {} was not read to its end, because the thread that read it has stopped; this is a mistake of Cutover. The same \
+                 command goes on from where it was",
+                self.table
+            )))
+        })
     }
 }
 
@@ -619,6 +638,23 @@ fn planted(connection: &Connection, table: &Table) -> rusqlite::Result<Option<Pl
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[tokio::test]
+    async fn a_reader_that_is_gone_is_no_end_of_its_table() {
+        let (sender, receiver) = mpsc::channel(1);
+        let mut batches = SqliteBatches {
+            receiver,
+            table: "t".to_owned(),
+        };
+        sender.send(Ok(Some(RowBatch::new(1, 0)))).await.unwrap();
+        drop(sender);
+        assert!(matches!(batches.next().await, Ok(Some(_))));
+        let stopped = batches.next().await.map(|_| "batch");
+        assert!(
+            matches!(&stopped, Err(TransferError::Failed(text)) if text.contains("the table t ")),
+            "{stopped:?}"
+        );
+    }
 
     #[test]
     fn ranges_are_the_whole_table_without_gap_or_overlap() {
