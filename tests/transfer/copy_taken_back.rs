@@ -13,13 +13,25 @@ use cutover_domain::transfer::survey::Oddities;
 use cutover_ports::transfer::{Batches, Range, Scan, TransferError, TransferResult, TransferSource};
 use cutover_tests::postgres::TestDatabase;
 use cutover_tests::store::TestFile;
+use tokio::sync::Notify;
 
 use crate::{access, count, options, postgres, sqlite};
 
-/// A source whose rows end early when they are read for the second time, which is their load.
+/// What happens while rows are loaded.
+#[derive(Clone, Copy, PartialEq)]
+enum Trouble {
+    /// The rows of a table end early.
+    Short,
+    /// Damage is found when some rows are written and others are not.
+    Damage,
+}
+
+/// A source with trouble when its rows are read for the second time, which is their load.
 struct Troubled {
     source: Arc<dyn TransferSource>,
+    trouble: Trouble,
     scans: Mutex<HashMap<String, usize>>,
+    loading: Arc<Notify>,
 }
 
 #[async_trait]
@@ -33,7 +45,11 @@ impl TransferSource for Troubled {
     }
 
     async fn check(&self) -> TransferResult<()> {
-        self.source.check().await
+        if self.trouble != Trouble::Damage {
+            return self.source.check().await;
+        }
+        self.loading.notified().await;
+        Err(TransferError::Unreachable("the file is corrupt".to_owned()))
     }
 
     async fn ranges(&self, _: &Table) -> TransferResult<Vec<Range>> {
@@ -53,23 +69,34 @@ impl TransferSource for Troubled {
         if *scans == 1 {
             return Ok(batches);
         }
-        Ok(Box::new(TroubledBatches { batches, given: 0 }))
+        Ok(Box::new(TroubledBatches {
+            batches,
+            given: 0,
+            trouble: self.trouble,
+            loading: Arc::clone(&self.loading),
+        }))
     }
 }
 
 struct TroubledBatches {
     batches: Box<dyn Batches>,
     given: usize,
+    trouble: Trouble,
+    loading: Arc<Notify>,
 }
 
 #[async_trait]
 impl Batches for TroubledBatches {
     async fn next(&mut self) -> TransferResult<Option<RowBatch>> {
         self.given += 1;
-        if self.given == 1 {
-            return self.batches.next().await;
+        match self.trouble {
+            _ if self.given == 1 => self.batches.next().await,
+            Trouble::Short => Ok(None),
+            Trouble::Damage => {
+                self.loading.notify_one();
+                std::future::pending().await
+            }
         }
-        Ok(None)
     }
 }
 
@@ -87,11 +114,14 @@ fn file(sql: &str) -> TestFile {
 async fn troubled(
     file: &TestFile,
     to: &cutover::config::DatabaseUrl,
+    trouble: Trouble,
     options: &CopyOptions,
 ) -> TransferResult<CopyReport> {
     let source = Troubled {
         source: wiring::transfer::source(&sqlite(&file.path()), &access()).await?,
+        trouble,
         scans: Mutex::default(),
+        loading: Arc::default(),
     };
     let target = wiring::transfer::target(to, &access())?;
     copy(Arc::new(source), target.as_ref(), options, Arc::new(Silent)).await
@@ -102,7 +132,7 @@ async fn a_table_whose_rows_end_early_is_no_copy() {
     let file = file(ROWS);
     let (database, other) = (TestDatabase::create().await, TestFile::empty());
     for to in [postgres(&database.url()), sqlite(&other.path())] {
-        let outcome = troubled(&file, &to, &options(OnReject::Fail)).await;
+        let outcome = troubled(&file, &to, Trouble::Short, &options(OnReject::Fail)).await;
         let Err(TransferError::Failed(text)) = outcome else {
             panic!("{outcome:?}")
         };
@@ -116,4 +146,28 @@ async fn a_table_whose_rows_end_early_is_no_copy() {
     assert_eq!(count(&client, "pg_class WHERE relname = 't'").await, 0);
     assert_eq!(count(&client, "cutover.copy_run").await, 0);
     assert!(!other.path().exists(), "what was taken back leaves a file");
+}
+
+/// The load has a transaction open then, on the one connection to a file.
+#[tokio::test(flavor = "multi_thread")]
+async fn damage_that_is_found_while_rows_are_loaded_is_told_and_nothing_stays() {
+    let file = file(ROWS);
+    for rehearsal in [false, true] {
+        let (database, other) = (TestDatabase::create().await, TestFile::empty());
+        let options = CopyOptions {
+            rehearsal,
+            jobs: 1,
+            ..options(OnReject::Fail)
+        };
+        for to in [postgres(&database.url()), sqlite(&other.path())] {
+            let outcome = troubled(&file, &to, Trouble::Damage, &options).await;
+            let Err(TransferError::Unreachable(text)) = outcome else {
+                panic!("{outcome:?}")
+            };
+            assert_eq!(text, "the file is corrupt; what had been written was taken back");
+        }
+        let client = database.connect().await;
+        assert_eq!(count(&client, "pg_class WHERE relname = 't'").await, 0);
+        assert!(!other.path().exists(), "what was taken back leaves a file");
+    }
 }

@@ -80,10 +80,10 @@ impl Writer<'_> {
         match outcome {
             Ok((written, (), ())) => Ok(written),
             Err(Failure { error, undo: false }) => Err(error),
-            Err(Failure { error, undo: true }) => {
-                self.session.undo(self.plan).await?;
-                Err(error.and("what had been written was taken back"))
-            }
+            Err(Failure { error, undo: true }) => Err(match self.session.undo(self.plan).await {
+                Ok(()) => error.and("what had been written was taken back"),
+                Err(undo) => not_taken_back(error, &undo),
+            }),
         }
     }
 
@@ -274,6 +274,18 @@ impl Failure {
     fn of_all(error: TransferError) -> Self {
         Self { error, undo: true }
     }
+}
+
+/// The error of a writer whose work could not be undone. It stays the one that is told.
+fn not_taken_back(error: TransferError, undo: &TransferError) -> TransferError {
+    let error = match error {
+        // What was written is in the way of another attempt.
+        TransferError::Computed { .. } => TransferError::Failed(error.to_string()),
+        other => other,
+    };
+    error.and(&format!(
+        "what had been written could not be taken back ({undo}): when that is mended, copy with --replace, which deletes it"
+    ))
 }
 
 impl Written {

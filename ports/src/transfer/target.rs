@@ -35,7 +35,8 @@ pub trait TransferTarget: Send + Sync {
     async fn set_verified(&self, entries: &[LedgerEntry]) -> TransferResult<()>;
 }
 
-/// A copy at work. Dropping it releases the target.
+/// A copy at work. Dropping it releases the target. After any error, and after a load that was broken off, it goes on to be used: what was
+/// not committed is not there.
 #[async_trait]
 pub trait CopySession: Send + Sync {
     /// The run that did not come to its end, if there is one.
@@ -76,7 +77,8 @@ pub trait CopySession: Send + Sync {
     /// Makes what is left of the plan's origin, notes the tables in the ledger and the run as finished.
     async fn finish(&self, plan: &Plan, entries: &[LedgerEntry]) -> TransferResult<Vec<Weakened>>;
 
-    /// Takes back what the run has written and made, and the run itself.
+    /// Takes back what the run has written and made, and the run itself. A load may have been broken off in its midst; none writes
+    /// anything any more.
     async fn undo(&self, plan: &Plan) -> TransferResult<()>;
 }
 

@@ -491,6 +491,10 @@ impl CopySession for PgSession {
     }
 
     async fn undo(&self, plan: &Plan) -> TransferResult<()> {
+        if self.rehearsal {
+            // All of it is one transaction, and a load that was broken off may have ended that.
+            return run(&self.client, "ROLLBACK; BEGIN").await;
+        }
         let mut statements = Vec::new();
         statements.extend(self.truncate(&existing(plan)));
         let created = plan.tables.iter().filter(|table| table.created);

@@ -169,7 +169,9 @@ impl TransferTarget for SqliteTarget {
         Ok(Arc::new(SqliteSession {
             target: self.clone(),
             connection: Arc::new(Mutex::new(connection)),
+            undone: Arc::default(),
             bracket: if rehearsal { REHEARSAL } else { TRANSACTION },
+            rehearsal,
             trace: made.then(|| Trace {
                 path: self.path.clone(),
                 spoilt: AtomicBool::new(false),
@@ -286,7 +288,10 @@ struct SqliteSession {
     target: SqliteTarget,
     /// Closed before the trace is looked for, and both before the lock is released.
     connection: Arc<Mutex<Connection>>,
+    /// Whether the run was undone: a step of a load that was broken off may still wait for the connection.
+    undone: Arc<AtomicBool>,
     bracket: Bracket,
+    rehearsal: bool,
     trace: Option<Trace>,
     _lock: FileLock,
 }
@@ -549,6 +554,7 @@ impl CopySession for SqliteSession {
         Ok(Box::new(SqliteLoader {
             target: self.target.clone(),
             connection: Arc::clone(&self.connection),
+            undone: Arc::clone(&self.undone),
             work: Some(Box::new(LoadWork {
                 insert,
                 zone: converter.zone.clone(),
@@ -650,7 +656,24 @@ impl CopySession for SqliteSession {
             );
         }
         statements.push(own_tables::FORGET_RUN.to_owned());
-        self.together(statements).await.map(|()| self.spoil())
+        let (rehearsal, undone) = (self.rehearsal, Arc::clone(&self.undone));
+        self.run(move |connection| {
+            undone.store(true, Ordering::Relaxed);
+            if !connection.is_autocommit() {
+                connection.execute_batch("ROLLBACK")?;
+            }
+            if rehearsal {
+                // That was all of it.
+                return connection.execute_batch("BEGIN IMMEDIATE");
+            }
+            bracketed(connection, TRANSACTION, |connection| {
+                statements
+                    .iter()
+                    .try_for_each(|statement| connection.execute_batch(statement))
+            })
+        })
+        .await
+        .map(|()| self.spoil())
     }
 }
 
@@ -955,6 +978,7 @@ fn broken_foreign_keys(connection: &Connection, tables: &[String]) -> rusqlite::
 struct SqliteLoader {
     target: SqliteTarget,
     connection: Arc<Mutex<Connection>>,
+    undone: Arc<AtomicBool>,
     /// None after an error: the transaction is undone, and there is nothing to go on with.
     work: Option<Box<LoadWork>>,
 }
@@ -982,8 +1006,8 @@ struct LoadWork {
 /// Why a step of a load ended.
 enum Stopped {
     Sqlite(rusqlite::Error),
-    /// A row that the file refuses.
-    Row(TransferError),
+    /// A row that the file refuses, or the end of the whole run.
+    Told(TransferError),
 }
 
 impl From<rusqlite::Error> for Stopped {
@@ -1079,9 +1103,14 @@ impl SqliteLoader {
         let Some(mut work) = self.work.take() else {
             return Err(TransferError::Failed("this load has failed before".to_owned()));
         };
-        let connection = Arc::clone(&self.connection);
+        let (connection, undone) = (Arc::clone(&self.connection), Arc::clone(&self.undone));
         let result = tokio::task::spawn_blocking(move || {
             let connection = connection.lock().unwrap_or_else(PoisonError::into_inner);
+            if undone.load(Ordering::Relaxed) {
+                return Err(Stopped::Told(TransferError::Failed(
+                    "the copy was undone".to_owned(),
+                )));
+            }
             let outcome = step(&mut work, &connection);
             if outcome.is_err() && !connection.is_autocommit() {
                 // The first error is the one to tell.
@@ -1090,7 +1119,7 @@ impl SqliteLoader {
             outcome.map(|()| work)
         });
         let result = match result.await {
-            Ok(Err(Stopped::Row(error))) => return Err(error),
+            Ok(Err(Stopped::Told(error))) => return Err(error),
             Ok(Err(Stopped::Sqlite(error))) => Ok(Err(error)),
             Ok(Ok(work)) => Ok(Ok(work)),
             Err(stopped) => Err(stopped),
@@ -1296,7 +1325,7 @@ impl LoadWork {
             Some(_) => format!("{}.{}", named.table, named.column),
             None => named.table,
         };
-        Err(Stopped::Row(TransferError::Data {
+        Err(Stopped::Told(TransferError::Data {
             row: format!("{place} where {}", named.key),
             message: named.reason,
         }))
