@@ -11,11 +11,12 @@ use cutover_domain::transfer::catalog::{Catalog, Table};
 use cutover_domain::transfer::rows::RowBatch;
 use cutover_domain::transfer::survey::Oddities;
 use cutover_ports::transfer::{Batches, Range, Scan, TransferError, TransferResult, TransferSource};
+use cutover_tests::lab_file::{LabFile, Oddity};
 use cutover_tests::postgres::TestDatabase;
-use cutover_tests::store::TestFile;
+use cutover_tests::store::{TestFile, lab_database};
 use tokio::sync::Notify;
 
-use crate::{access, count, options, postgres, sqlite};
+use crate::{access, assert_same, count, lab_file, options, postgres, run, sqlite, texts};
 
 /// What happens while rows are loaded.
 #[derive(Clone, Copy, PartialEq)]
@@ -170,4 +171,127 @@ async fn damage_that_is_found_while_rows_are_loaded_is_told_and_nothing_stays() 
         assert_eq!(count(&client, "pg_class WHERE relname = 't'").await, 0);
         assert!(!other.path().exists(), "what was taken back leaves a file");
     }
+}
+
+/// A file with two experiments of one name, which an index of the target does not take: no survey can know.
+fn refused_file() -> TestFile {
+    let file = lab_file(LabFile::SMALL, &[Oddity::NoDefaultGroup]);
+    let sql = "UPDATE experiments SET name = 'twice' WHERE id IN ('exp_00000001', 'exp_00000002')";
+    file.raw().execute_batch(sql).unwrap();
+    file
+}
+
+const REFUSING: &str = "CREATE UNIQUE INDEX one_of_a_name ON experiments (lower(name))";
+
+#[track_caller]
+fn taken_back(outcome: &TransferResult<CopyReport>) {
+    assert!(
+        matches!(outcome, Err(TransferError::Data { row, message })
+            if row.contains("experiments") && message.ends_with("; what had been written was taken back")),
+        "{outcome:?}"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_copy_of_some_tables_is_taken_back_from_between_the_others() {
+    let file = refused_file();
+    let database = lab_database().await;
+    let client = database.connect().await;
+    let others =
+        "INSERT INTO research_executions (exec_id, topic_name, started_at) VALUES ('batch_mine', 't', now())";
+    client
+        .batch_execute(&format!("{REFUSING}; {others}"))
+        .await
+        .unwrap();
+    let mut options = options(OnReject::Fail);
+    options.scope.tables = vec!["experiments".to_owned()];
+    let (from, to) = (sqlite(&file.path()), postgres(&database.url()));
+    taken_back(&run(&from, &to, &options).await);
+    assert_eq!(count(&client, "experiments").await, 0);
+    assert_eq!(count(&client, "research_executions").await, 1);
+    assert_eq!(count(&client, "cutover.copy_run").await, 0);
+    // A trigger could keep what has to be deleted.
+    client
+        .batch_execute(
+            "CREATE FUNCTION keeps() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END';
+             CREATE TRIGGER keeper BEFORE DELETE ON experiments FOR EACH ROW EXECUTE FUNCTION keeps()",
+        )
+        .await
+        .unwrap();
+    options.replace = true;
+    let refused = run(&from, &to, &options).await;
+    assert!(
+        matches!(&refused, Err(TransferError::Refused(text)) if text.contains("DISABLE TRIGGER \"keeper\"")),
+        "{refused:?}"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn rows_that_others_refer_to_are_replaced_with_these_or_not_at_all() {
+    let file = lab_file(LabFile::SMALL, &[]);
+    let database = lab_database().await;
+    let client = database.connect().await;
+    let (from, to) = (sqlite(&file.path()), postgres(&database.url()));
+    let mut options = options(OnReject::Fail);
+    assert!(run(&from, &to, &options).await.unwrap().ok());
+    let children = [
+        "analysis_runs",
+        "research_executions",
+        "interview_guide",
+        "experiment_documents",
+    ];
+    let counts = async || {
+        let mut counts = vec![count(&client, "experiments").await];
+        for table in children {
+            counts.push(count(&client, &format!("{table} WHERE experiment_id IS NOT NULL")).await);
+        }
+        counts
+    };
+    let before = counts().await;
+    assert!(before.iter().all(|rows| *rows > 0), "{before:?}");
+    options.replace = true;
+    options.scope.tables = vec!["experiments".to_owned()];
+    let refused = run(&from, &to, &options).await;
+    let Err(TransferError::Refused(text)) = refused else {
+        panic!("{refused:?}")
+    };
+    assert!(
+        text.contains("rows that refer to rows of experiments") && text.ends_with("nothing was written"),
+        "{text}"
+    );
+    assert_eq!(counts().await, before);
+    // Where none refers to them they can be.
+    let sql = "SELECT format('TRUNCATE %s CASCADE;', conrelid::regclass) FROM pg_constraint
+               WHERE confrelid = 'experiments'::regclass AND conrelid <> 'research_executions'::regclass";
+    let alone: String = texts(&client, sql).await.into_iter().flatten().collect();
+    let kept = "UPDATE research_executions SET experiment_id = NULL; UPDATE experiments SET name = 'old'";
+    client.batch_execute(&format!("{alone} {kept}")).await.unwrap();
+    let executions = count(&client, "research_executions").await;
+    assert!(run(&from, &to, &options).await.unwrap().ok());
+    assert_same(&file.path(), &client, "experiments", "id").await;
+    assert_eq!(count(&client, "research_executions").await, executions);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_table_that_another_one_refers_to_is_not_made_anew_without_it() {
+    let file = file(
+        "CREATE TABLE t (id INTEGER PRIMARY KEY); INSERT INTO t VALUES (1), (2);
+         CREATE TABLE u (id INTEGER PRIMARY KEY, t INTEGER REFERENCES t); INSERT INTO u VALUES (1, 1);",
+    );
+    let database = TestDatabase::create().await;
+    let client = database.connect().await;
+    let (from, to) = (sqlite(&file.path()), postgres(&database.url()));
+    let mut options = options(OnReject::Fail);
+    assert!(run(&from, &to, &options).await.unwrap().ok());
+    options.replace = true;
+    options.scope.tables = vec!["t".to_owned()];
+    let refused = run(&from, &to, &options).await;
+    assert!(
+        matches!(&refused, Err(TransferError::Refused(text))
+            if text.starts_with("the table t cannot be made anew, because u refers to it; nothing was written")),
+        "{refused:?}"
+    );
+    assert_eq!((count(&client, "t").await, count(&client, "u").await), (2, 1));
+    options.scope.tables = vec!["t".to_owned(), "u".to_owned()];
+    assert!(run(&from, &to, &options).await.unwrap().ok());
 }

@@ -7,6 +7,7 @@ pub mod ledger;
 mod load;
 mod make;
 mod own_tables;
+mod removal;
 pub mod source;
 pub mod target;
 pub mod verify;

@@ -21,6 +21,7 @@ use tokio_postgres::Client;
 use super::connection::{Bracket, Idle, REHEARSAL, TRANSACTION, Worker, connect, refuse_pooled, run};
 use super::error::transfer_error;
 use super::load::{Into, PgLoader};
+use super::removal::{self, Removal};
 use super::{catalog, ledger, make, own_tables};
 use crate::PgServer;
 
@@ -31,6 +32,9 @@ const LOAD_LOCK: i64 = 0x6375_746f_7665_7202;
 /// How long a new run waits for the server to notice that an old one is dead.
 const LOCK_PATIENCE: Duration = Duration::from_secs(15);
 const LOCK_POLL: Duration = Duration::from_millis(100);
+/// The bits of `tgtype` for what a trigger watches.
+const ON_INSERT: i16 = 1 << 2;
+const ON_DELETE: i16 = 1 << 3;
 
 /// A commit waits for the disk: until it is there, PostgreSQL does not note with a row that it is committed, and each index that is built
 /// asks about every row again (5 % of a copy). Expressions are not compiled, which takes longer than the checks of a copy save. Large values
@@ -202,23 +206,60 @@ struct PgSession {
 impl PgSession {
     /// Refuses tables whose triggers could change, drop or double the rows that are loaded into them.
     async fn refuse_triggers(&self, plan: &Plan) -> TransferResult<()> {
-        const SQL: &str = "SELECT c.relname::text, t.tgname::text FROM pg_trigger AS t JOIN pg_class AS c ON c.oid = t.tgrelid
-            WHERE c.relnamespace = to_regnamespace(quote_ident($1)) AND c.relname = ANY ($2)
-              AND NOT t.tgisinternal AND t.tgenabled IN ('O', 'A') AND t.tgtype & 4 <> 0
-            ORDER BY 1, 2";
-        let tables: Vec<&str> = existing(plan).iter().map(|table| table.target.as_str()).collect();
-        let found = self.client.query(SQL, &[&self.schema, &tables]).await;
-        let found = found.map_err(|error| transfer_error(&error))?;
-        let Some(first) = found.first() else {
+        let Some((table, trigger)) = self.trigger(plan, ON_INSERT).await? else {
             return Ok(());
         };
-        let (table, trigger): (String, String) = (first.get(0), first.get(1));
         Err(TransferError::Refused(format!(
             "the table {table} of the target has the trigger {trigger}, which could change or drop rows as they are loaded; nothing was \
              written. Disable it for the copy (ALTER TABLE {} DISABLE TRIGGER {})",
             self.table(&table),
             quoted(&trigger)
         )))
+    }
+
+    /// Refuses tables whose triggers could keep rows that a removal deletes, or do something else because of it.
+    async fn refuse_keepers(&self, plan: &Plan, removal: &Removal) -> TransferResult<()> {
+        if !removal.is_watched() {
+            return Ok(());
+        }
+        let Some((table, trigger)) = self.trigger(plan, ON_DELETE).await? else {
+            return Ok(());
+        };
+        Err(TransferError::Refused(format!(
+            "the table {table} of the target has the trigger {trigger}, which could keep rows that are deleted; disable it for the copy \
+             (ALTER TABLE {} DISABLE TRIGGER {})",
+            self.table(&table),
+            quoted(&trigger)
+        )))
+    }
+
+    /// The first trigger of tables that were there before: its table, and its name.
+    async fn trigger(&self, plan: &Plan, event: i16) -> TransferResult<Option<(String, String)>> {
+        const SQL: &str = "SELECT c.relname::text, t.tgname::text FROM pg_trigger AS t JOIN pg_class AS c ON c.oid = t.tgrelid
+            WHERE c.relnamespace = to_regnamespace(quote_ident($1)) AND c.relname = ANY ($2)
+              AND NOT t.tgisinternal AND t.tgenabled IN ('O', 'A') AND t.tgtype & $3 <> 0
+            ORDER BY 1, 2 LIMIT 1";
+        let tables: Vec<&str> = existing(plan).iter().map(|table| table.target.as_str()).collect();
+        let found = self.client.query_opt(SQL, &[&self.schema, &tables, &event]).await;
+        let found = found.map_err(|error| transfer_error(&error))?;
+        Ok(found.map(|row| (row.get(0), row.get(1))))
+    }
+
+    /// Takes rows out of the plan's tables that were there before: those that a condition tells. `dropped` are tables that go first.
+    async fn removal(
+        &self,
+        plan: &Plan,
+        dropped: &[&str],
+        condition: impl Fn(&TablePlan) -> Option<String>,
+    ) -> TransferResult<Removal> {
+        let existing = existing(plan);
+        let rows = existing
+            .iter()
+            .filter_map(|table| Some((table.target.as_str(), condition(table)?)));
+        let rows: Vec<(&str, String)> = rows.collect();
+        let among = plan.tables.iter().map(|table| table.target.as_str());
+        let among: Vec<&str> = among.chain(dropped.iter().copied()).collect();
+        Removal::of(&self.client, &self.schema, &rows, &among).await
     }
 
     fn table(&self, name: &str) -> String {
@@ -313,11 +354,6 @@ impl PgSession {
         None
     }
 
-    fn truncate(&self, tables: &[&TablePlan]) -> Option<String> {
-        let names: Vec<String> = tables.iter().map(|table| self.table(&table.target)).collect();
-        (!names.is_empty()).then(|| format!("TRUNCATE {}", names.join(", ")))
-    }
-
     fn drop_tables(&self, tables: &[&str]) -> Option<String> {
         let names: Vec<String> = tables.iter().map(|table| self.table(table)).collect();
         (!names.is_empty()).then(|| format!("DROP TABLE IF EXISTS {}", names.join(", ")))
@@ -348,7 +384,7 @@ impl CopySession for PgSession {
             let sql = format!(
                 "SELECT count(*) FROM (SELECT 1 FROM {} WHERE ({}) IS NOT TRUE LIMIT 100000) AS rows",
                 self.table(&table.target),
-                seed_condition(&table.target, seeds)
+                seed_condition(&table.target, seeds).unwrap_or_else(|| "false".to_owned())
             );
             let row = self.client.query_one(&sql, &[]).await;
             let count: i64 = row.map_err(|error| transfer_error(&error))?.get(0);
@@ -361,8 +397,22 @@ impl CopySession for PgSession {
 
     async fn start(&self, plan: &Plan, schema: &Schema, run: &RunStart) -> TransferResult<()> {
         self.refuse_triggers(plan).await?;
-        let mut statements: Vec<String> = own_tables::missing(&self.client).await?.into_iter().collect();
         let dropped: Vec<&str> = run.dropped.iter().map(String::as_str).collect();
+        removal::refuse_held(&self.client, &self.schema, &dropped).await?;
+        let condition = |table: &TablePlan| {
+            if run.replace {
+                Some(removal::ALL.to_owned())
+            } else {
+                seed_condition(&table.target, &run.seeds)
+            }
+        };
+        let removal = self.removal(plan, &dropped, condition).await?;
+        let not_written = |error: TransferError| match error {
+            TransferError::Refused(_) => error.and("nothing was written"),
+            other => other,
+        };
+        self.refuse_keepers(plan, &removal).await.map_err(not_written)?;
+        let mut statements: Vec<String> = own_tables::missing(&self.client).await?.into_iter().collect();
         let (_, there) = self.target.find_schema(&self.client).await?;
         if !there {
             statements.push(format!("CREATE SCHEMA {}", quoted(&self.schema)));
@@ -374,29 +424,17 @@ impl CopySession for PgSession {
         statements.extend(own_tables::forget_made(&self.schema, forgotten));
         statements.extend(schema.tables.iter().cloned());
         statements.extend(self.additions(plan));
-        let existing = existing(plan);
-        if run.replace {
-            statements.extend(self.truncate(&existing));
-        } else {
-            // Children first.
-            statements.extend(existing.iter().rev().map(|table| {
-                format!(
-                    "DELETE FROM {} WHERE {}",
-                    self.table(&table.target),
-                    seed_condition(&table.target, &run.seeds)
-                )
-            }));
-        }
+        statements.extend(removal.statement.clone());
         if own_tables::notes_planted_rows(&self.client).await? {
             statements.push(own_tables::forget_planted(plan));
         }
         statements.extend(own_tables::note_made(&self.schema, plan, run.origin.as_ref()));
         statements.extend(own_tables::start_run(&self.schema, plan, run));
-        match self.together(&statements).await {
+        match removal.together(&self.client, self.bracket, &statements).await {
             Err(error @ TransferError::Failed(_)) => {
                 Err(self.uncomputed(plan, schema).await.unwrap_or(error))
             }
-            outcome => outcome,
+            outcome => outcome.map_err(not_written),
         }
     }
 
@@ -495,11 +533,14 @@ impl CopySession for PgSession {
             // All of it is one transaction, and a load that was broken off may have ended that.
             return run(&self.client, "ROLLBACK; BEGIN").await;
         }
-        let mut statements = Vec::new();
-        statements.extend(self.truncate(&existing(plan)));
         let created = plan.tables.iter().filter(|table| table.created);
         let created: Vec<&str> = created.map(|table| table.target.as_str()).collect();
-        statements.extend(self.drop_tables(&created));
+        let all = |_: &TablePlan| Some(removal::ALL.to_owned());
+        let removal = self.removal(plan, &created, all).await?;
+        self.refuse_keepers(plan, &removal).await?;
+        // They may refer to the others.
+        let mut statements: Vec<String> = self.drop_tables(&created).into_iter().collect();
+        statements.extend(removal.statement.clone());
         statements.extend(own_tables::forget_made(&self.schema, created.into_iter()));
         for table in existing(plan) {
             let name = self.table(&table.target);
@@ -510,21 +551,14 @@ impl CopySession for PgSession {
             }
         }
         statements.extend(own_tables::forget_run(&self.schema));
-        self.together(&statements).await?;
+        removal.together(&self.client, self.bracket, &statements).await?;
         self.restore(plan).await.map(drop)
     }
 }
 
-/// The condition that tells a seed row of a table.
-fn seed_condition(table: &str, seeds: &[(String, String)]) -> String {
-    let conditions: Vec<String> = seeds
-        .iter()
-        .filter(|(seeded, _)| seeded == table)
-        .map(|(_, condition)| format!("({condition})"))
-        .collect();
-    if conditions.is_empty() {
-        "false".to_owned()
-    } else {
-        conditions.join(" OR ")
-    }
+/// The condition that tells a seed row of a table, if it has any.
+fn seed_condition(table: &str, seeds: &[(String, String)]) -> Option<String> {
+    let seeds = seeds.iter().filter(|(seeded, _)| seeded == table);
+    let conditions: Vec<String> = seeds.map(|(_, condition)| format!("({condition})")).collect();
+    (!conditions.is_empty()).then(|| conditions.join(" OR "))
 }
