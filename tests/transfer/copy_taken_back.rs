@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
-use cutover::transfer::copy::{CopyOptions, CopyReport, OnReject, copy};
+use cutover::transfer::copy::{CopyOptions, CopyReport, Extent, OnReject, copy};
 use cutover::transfer::progress::Silent;
 use cutover::wiring;
 use cutover_domain::transfer::catalog::{Catalog, Table};
@@ -14,9 +14,10 @@ use cutover_ports::transfer::{Batches, Range, Scan, TransferError, TransferResul
 use cutover_tests::lab_file::{LabFile, Oddity};
 use cutover_tests::postgres::TestDatabase;
 use cutover_tests::store::{TestFile, lab_database};
+use rusqlite::types::Value;
 use tokio::sync::Notify;
 
-use crate::{access, assert_same, count, lab_file, options, postgres, run, sqlite, texts};
+use crate::{access, assert_same, count, lab_file, options, postgres, run, sqlite, stored, texts};
 
 /// What happens while rows are loaded.
 #[derive(Clone, Copy, PartialEq)]
@@ -25,6 +26,8 @@ enum Trouble {
     Short,
     /// Damage is found when some rows are written and others are not.
     Damage,
+    /// The source goes away as its rows begin.
+    Lost,
 }
 
 /// A source with trouble when its rows are read for the second time, which is their load.
@@ -91,6 +94,7 @@ impl Batches for TroubledBatches {
     async fn next(&mut self) -> TransferResult<Option<RowBatch>> {
         self.given += 1;
         match self.trouble {
+            Trouble::Lost => Err(TransferError::Unreachable("it is gone".to_owned())),
             _ if self.given == 1 => self.batches.next().await,
             Trouble::Short => Ok(None),
             Trouble::Damage => {
@@ -294,4 +298,67 @@ async fn a_table_that_another_one_refers_to_is_not_made_anew_without_it() {
     assert_eq!((count(&client, "t").await, count(&client, "u").await), (2, 1));
     options.scope.tables = vec!["t".to_owned(), "u".to_owned()];
     assert!(run(&from, &to, &options).await.unwrap().ok());
+}
+
+/// A seed row as it is, in either database.
+const SEED: &str = "SELECT id, name, description, created_at FROM synth_groups WHERE id = 'grp_00000001'";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn seed_rows_are_there_again_in_postgres() {
+    let file = refused_file();
+    let database = lab_database().await;
+    let client = database.connect().await;
+    client.batch_execute(REFUSING).await.unwrap();
+    let (from, to) = (sqlite(&file.path()), postgres(&database.url()));
+    let seed = async || -> Option<String> {
+        let sql = format!("SELECT seed::text FROM ({SEED}) AS seed");
+        client.query_opt(&sql, &[]).await.unwrap().map(|row| row.get(0))
+    };
+    let before = seed().await;
+    assert!(before.is_some());
+    let mut options = options(OnReject::Fail);
+    taken_back(&run(&from, &to, &options).await);
+    assert_eq!(seed().await, before);
+    // Taken back by a run that goes on with another one.
+    let lost = troubled(&file, &to, Trouble::Lost, &options).await;
+    assert!(matches!(lost, Err(TransferError::Unreachable(_))), "{lost:?}");
+    assert_eq!(seed().await, None, "it is in the way of the rows that come");
+    taken_back(&run(&from, &to, &options).await);
+    assert_eq!(seed().await, before);
+    assert_eq!(count(&client, "cutover.seed_row").await, 0);
+    // The schema alone needs no room for rows.
+    options.extent = Extent::SchemaOnly;
+    assert!(run(&from, &to, &options).await.unwrap().ok());
+    assert_eq!(seed().await, before);
+    // And when the rows have come it is gone for good.
+    options.extent = Extent::Whole;
+    client.batch_execute("DROP INDEX one_of_a_name").await.unwrap();
+    assert!(run(&from, &to, &options).await.unwrap().ok());
+    assert_eq!(seed().await, None);
+    assert_eq!(count(&client, "cutover.seed_row").await, 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn seed_rows_are_there_again_in_a_file() {
+    let file = refused_file();
+    let other = TestFile::with_lab_schema().await;
+    other.raw().execute_batch(REFUSING).unwrap();
+    let (from, to) = (sqlite(&file.path()), sqlite(&other.path()));
+    let seed = || stored(&other.path(), SEED);
+    let before = seed();
+    assert_eq!(before.len(), 1);
+    let options = options(OnReject::Fail);
+    taken_back(&run(&from, &to, &options).await);
+    assert_eq!(seed(), before);
+    let lost = troubled(&file, &to, Trouble::Lost, &options).await;
+    assert!(matches!(lost, Err(TransferError::Unreachable(_))), "{lost:?}");
+    assert_eq!(seed().len(), 0, "it is in the way of the rows that come");
+    taken_back(&run(&from, &to, &options).await);
+    assert_eq!(seed(), before);
+    let kept = "SELECT name FROM sqlite_schema WHERE name LIKE '\\_cutover\\_seeds%' ESCAPE '\\'";
+    assert_eq!(stored(&other.path(), kept), [] as [Vec<Value>; 0]);
+    other.raw().execute_batch("DROP INDEX one_of_a_name").unwrap();
+    assert!(run(&from, &to, &options).await.unwrap().ok());
+    assert_eq!(seed().len(), 0);
+    assert_eq!(stored(&other.path(), kept), [] as [Vec<Value>; 0]);
 }

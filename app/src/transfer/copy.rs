@@ -498,7 +498,11 @@ impl Job<'_> {
                 .origin
                 .clone()
                 .filter(|_| catalog.engine == Engine::Sqlite),
-            seeds: self.options.seeds.clone(),
+            // Where no rows come, they are in nobody's way.
+            seeds: match self.options.extent {
+                Extent::SchemaOnly => vec![],
+                Extent::Whole | Extent::DataOnly => self.options.seeds.clone(),
+            },
         }
     }
 }

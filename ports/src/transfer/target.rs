@@ -46,7 +46,8 @@ pub trait CopySession: Send + Sync {
     async fn occupied(&self, plan: &Plan, seeds: &[(String, String)]) -> TransferResult<Vec<(String, u64)>>;
 
     /// In one transaction: makes what the target lacks, empties the plan's tables if asked to, else takes out the seed rows, and
-    /// notes the run with all its parts at their beginning.
+    /// notes the run with all its parts at their beginning. The seed rows are kept until the run is finished or undone. `Refused` if rows
+    /// of tables outside the plan refer to what would be taken out.
     async fn start(&self, plan: &Plan, schema: &Schema, run: &RunStart) -> TransferResult<()>;
 
     /// Where the load of a part of a table has come to.
@@ -77,7 +78,7 @@ pub trait CopySession: Send + Sync {
     /// Makes what is left of the plan's origin, notes the tables in the ledger and the run as finished.
     async fn finish(&self, plan: &Plan, entries: &[LedgerEntry]) -> TransferResult<Vec<Weakened>>;
 
-    /// Takes back what the run has written and made, and the run itself. A load may have been broken off in its midst; none writes
+    /// Takes back what the run has written and made, and the run itself, and puts seed rows back. A load may have been broken off in its midst; none writes
     /// anything any more.
     async fn undo(&self, plan: &Plan) -> TransferResult<()>;
 }

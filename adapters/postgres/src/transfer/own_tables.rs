@@ -3,6 +3,7 @@
 use std::collections::{HashMap, HashSet};
 
 use cutover_domain::transfer::catalog::{Origin, OriginObject};
+use cutover_domain::transfer::name::quoted;
 use cutover_domain::transfer::plan::{Plan, TablePlan};
 use cutover_domain::transfer::schema::{Weakened, literal};
 use cutover_ports::transfer::{
@@ -59,6 +60,11 @@ CREATE TABLE IF NOT EXISTS cutover.ledger (
     copied_at timestamptz, verified_at timestamptz, digest text, PRIMARY KEY (schema_name, table_name)
 );
 COMMENT ON TABLE cutover.ledger IS 'Which tables have been copied here and verified equal.'";
+
+/// Made when there are some to be kept.
+pub(super) const SEEDS: &str = "
+CREATE TABLE cutover.seed_row (schema_name text NOT NULL, table_name text NOT NULL, \"row\" jsonb NOT NULL);
+COMMENT ON TABLE cutover.seed_row IS 'Rows of migrations that an unfinished run has taken out, until it is done or undone.'";
 
 /// The tables that hold something of a run.
 const OF_A_RUN: [&str; 5] = ["copy_run", "copy_table", "copy_part", "copy_step", "quarantine"];
@@ -270,6 +276,48 @@ pub(super) async fn quarantined(client: &Client, schema: &str) -> TransferResult
         (row.get(0), count)
     });
     Ok(counts.collect())
+}
+
+/// Whether there is a place for seed rows.
+pub(super) async fn keep_seeds(client: &Client) -> TransferResult<bool> {
+    let sql = "SELECT to_regclass('cutover.seed_row') IS NOT NULL";
+    let row = client
+        .query_one(sql, &[])
+        .await
+        .map_err(|error| transfer_error(&error))?;
+    Ok(row.get(0))
+}
+
+/// The statement that keeps the seed rows of a table, before a run is noted that takes them out. A run that did not come to its end has
+/// kept them already, and what is in the table now is its own.
+pub(super) fn keep_seeds_of(schema: &str, table: &str, condition: &str) -> String {
+    let schema_name = literal(schema);
+    format!(
+        "INSERT INTO cutover.seed_row SELECT {schema_name}, {}, to_jsonb(seed) FROM {}.{} AS seed
+         WHERE ({condition}) AND NOT EXISTS (SELECT FROM cutover.copy_run WHERE schema_name = {schema_name} AND finished_at IS NULL)",
+        literal(table),
+        quoted(schema),
+        quoted(table)
+    )
+}
+
+/// The statement that puts the seed rows of a table back.
+pub(super) fn put_seeds_back(schema: &str, table: &str) -> String {
+    let name = format!("{}.{}", quoted(schema), quoted(table));
+    format!(
+        "INSERT INTO {name} SELECT seed.* FROM cutover.seed_row AS kept, jsonb_populate_record(NULL::{name}, kept.\"row\") AS seed
+         WHERE kept.schema_name = {} AND kept.table_name = {}",
+        literal(schema),
+        literal(table)
+    )
+}
+
+/// The statement that forgets all seed rows.
+pub(super) fn forget_seeds(schema: &str) -> String {
+    format!(
+        "DELETE FROM cutover.seed_row WHERE schema_name = {}",
+        literal(schema)
+    )
 }
 
 /// Whether routing notes here which rows it has planted.

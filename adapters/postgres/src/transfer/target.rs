@@ -423,6 +423,15 @@ impl CopySession for PgSession {
         let forgotten = dropped.into_iter().chain(made.map(|table| table.target.as_str()));
         statements.extend(own_tables::forget_made(&self.schema, forgotten));
         statements.extend(schema.tables.iter().cloned());
+        let kept = existing(plan).into_iter().filter_map(|table| {
+            let condition = seed_condition(&table.target, &run.seeds)?;
+            Some(own_tables::keep_seeds_of(&self.schema, &table.target, &condition))
+        });
+        let kept: Vec<String> = kept.collect();
+        if !kept.is_empty() && !own_tables::keep_seeds(&self.client).await? {
+            statements.push(own_tables::SEEDS.to_owned());
+        }
+        statements.extend(kept);
         statements.extend(self.additions(plan));
         statements.extend(removal.statement.clone());
         if own_tables::notes_planted_rows(&self.client).await? {
@@ -520,6 +529,9 @@ impl CopySession for PgSession {
         for entry in entries {
             statements.extend(self.sequences(&entry.table).await?);
         }
+        if own_tables::keep_seeds(&self.client).await? {
+            statements.push(own_tables::forget_seeds(&self.schema));
+        }
         statements.push(format!(
             "UPDATE cutover.copy_run SET finished_at = now() WHERE finished_at IS NULL AND schema_name = {}",
             cutover_domain::transfer::schema::literal(&self.schema)
@@ -549,6 +561,11 @@ impl CopySession for PgSession {
                 statements
                     .extend(names.map(|column| format!("ALTER TABLE {name} DROP COLUMN {}", quoted(column))));
             }
+        }
+        if own_tables::keep_seeds(&self.client).await? {
+            let tables = existing(plan).into_iter().map(|table| &table.target);
+            statements.extend(tables.map(|table| own_tables::put_seeds_back(&self.schema, table)));
+            statements.push(own_tables::forget_seeds(&self.schema));
         }
         statements.extend(own_tables::forget_run(&self.schema));
         removal.together(&self.client, self.bracket, &statements).await?;

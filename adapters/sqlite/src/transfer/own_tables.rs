@@ -1,5 +1,6 @@
 //! Cutover's own tables of a copy, in a SQLite file that is a target.
 
+use cutover_domain::transfer::name::quoted;
 use cutover_domain::transfer::plan::{Plan, TablePlan};
 use cutover_domain::transfer::rows::{Row, RowBatch};
 use cutover_domain::transfer::survey::RejectedRow;
@@ -65,6 +66,48 @@ pub(super) fn start_run(plan: &Plan, run: &RunStart) -> Vec<String> {
         )
     }));
     statements
+}
+
+/// Where the seed rows of a table are kept while a run is unfinished that has taken them out.
+const SEEDS_OF: &str = "_cutover_seeds_of_";
+
+fn seeds_of(table: &str) -> String {
+    quoted(&format!("{SEEDS_OF}{table}"))
+}
+
+/// The statements that keep the seed rows of a table, before a run begins that takes them out.
+pub(super) fn keep_seeds_of(table: &str, condition: &str) -> Vec<String> {
+    let (kept, table) = (seeds_of(table), quoted(table));
+    vec![
+        format!("DROP TABLE IF EXISTS {kept}"),
+        format!("CREATE TABLE {kept} AS SELECT * FROM {table} WHERE {condition}"),
+    ]
+}
+
+/// Puts the seed rows of a table back, if there are any. Columns may have been added to it since.
+pub(super) fn put_seeds_back(connection: &Connection, table: &str) -> rusqlite::Result<()> {
+    let kept = format!("{SEEDS_OF}{table}");
+    if !exists(connection, &kept)? {
+        return Ok(());
+    }
+    let sql = "SELECT group_concat('\"' || replace(name, '\"', '\"\"') || '\"') FROM pragma_table_info(?1)";
+    let columns: String = connection.query_row(sql, [&kept], |row| row.get(0))?;
+    let kept = quoted(&kept);
+    connection.execute_batch(&format!(
+        "INSERT INTO {} ({columns}) SELECT {columns} FROM {kept}",
+        quoted(table)
+    ))
+}
+
+/// Forgets all seed rows.
+pub(super) fn forget_seeds(connection: &Connection) -> rusqlite::Result<()> {
+    let sql = "SELECT name FROM sqlite_schema WHERE type = 'table' AND substr(name, 1, length(?1)) = ?1";
+    let mut statement = connection.prepare(sql)?;
+    let kept: Vec<String> = statement
+        .query_map([SEEDS_OF], |row| row.get(0))?
+        .collect::<Result<_, _>>()?;
+    kept.iter()
+        .try_for_each(|kept| connection.execute_batch(&format!("DROP TABLE {}", quoted(kept))))
 }
 
 /// Whether routing notes here which rows it has planted.

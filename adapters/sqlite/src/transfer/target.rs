@@ -482,7 +482,7 @@ impl CopySession for SqliteSession {
         let tables = plan.tables.iter().filter(|table| !table.created);
         let counts: Vec<(String, String)> = tables
             .map(|table| {
-                let condition = seed_condition(&table.target, seeds);
+                let condition = seed_condition(&table.target, seeds).unwrap_or_else(|| "0".to_owned());
                 let sql = format!(
                     "SELECT count(*) FROM {} NOT INDEXED WHERE ({condition}) IS NOT TRUE",
                     quoted(&table.target)
@@ -512,16 +512,27 @@ impl CopySession for SqliteSession {
                 .await?;
         }
         let mut statements = vec![own_tables::TABLES.to_owned()];
+        // A run that did not come to its end has kept them already, and what is in the tables now is its own.
+        if self.unfinished().await?.is_none() {
+            let tables = plan.tables.iter().filter(|table| !table.created);
+            statements.extend(tables.flat_map(|table| {
+                let condition = seed_condition(&table.target, &run.seeds);
+                condition.map_or(vec![], |condition| {
+                    own_tables::keep_seeds_of(&table.target, &condition)
+                })
+            }));
+        }
         let dropped = run.dropped.iter();
         statements.extend(dropped.map(|table| format!("DROP TABLE IF EXISTS {}", quoted(table))));
         statements.extend(additions(plan));
         for table in plan.tables.iter().rev().filter(|table| !table.created) {
             let condition = if run.replace {
-                "1".to_owned()
+                Some("1".to_owned())
             } else {
                 seed_condition(&table.target, &run.seeds)
             };
-            statements.push(format!("DELETE FROM {} WHERE {condition}", quoted(&table.target)));
+            let delete = |condition| format!("DELETE FROM {} WHERE {condition}", quoted(&table.target));
+            statements.extend(condition.map(delete));
         }
         if self
             .run(|connection| own_tables::notes_planted_rows(connection))
@@ -627,7 +638,15 @@ impl CopySession for SqliteSession {
             "UPDATE _cutover_copy_run SET finished_at = unixepoch() * 1000000 WHERE finished_at IS NULL"
                 .to_owned(),
         );
-        self.together(statements).await?;
+        let bracket = self.bracket;
+        self.run(move |connection| {
+            bracketed(connection, bracket, |connection| {
+                own_tables::forget_seeds(connection)?;
+                let mut statements = statements.iter();
+                statements.try_for_each(|statement| connection.execute_batch(statement))
+            })
+        })
+        .await?;
         if wants_wal(plan) {
             self.run(|connection| {
                 // Not within a rehearsal's transaction.
@@ -656,6 +675,7 @@ impl CopySession for SqliteSession {
             );
         }
         statements.push(own_tables::FORGET_RUN.to_owned());
+        let existing = names(plan, |table| !table.created);
         let (rehearsal, undone) = (self.rehearsal, Arc::clone(&self.undone));
         self.run(move |connection| {
             undone.store(true, Ordering::Relaxed);
@@ -667,9 +687,11 @@ impl CopySession for SqliteSession {
                 return connection.execute_batch("BEGIN IMMEDIATE");
             }
             bracketed(connection, TRANSACTION, |connection| {
-                statements
-                    .iter()
-                    .try_for_each(|statement| connection.execute_batch(statement))
+                let mut statements = statements.iter();
+                statements.try_for_each(|statement| connection.execute_batch(statement))?;
+                let mut existing = existing.iter();
+                existing.try_for_each(|table| own_tables::put_seeds_back(connection, table))?;
+                own_tables::forget_seeds(connection)
             })
         })
         .await
@@ -914,17 +936,11 @@ fn loose_or(table: &TablePlan, text: String) -> String {
     loose.unwrap_or(text)
 }
 
-fn seed_condition(table: &str, seeds: &[(String, String)]) -> String {
-    let conditions: Vec<String> = seeds
-        .iter()
-        .filter(|(seeded, _)| seeded == table)
-        .map(|(_, condition)| format!("({condition})"))
-        .collect();
-    if conditions.is_empty() {
-        "0".to_owned()
-    } else {
-        conditions.join(" OR ")
-    }
+/// The condition that tells a seed row of a table, if it has any.
+fn seed_condition(table: &str, seeds: &[(String, String)]) -> Option<String> {
+    let seeds = seeds.iter().filter(|(seeded, _)| seeded == table);
+    let conditions: Vec<String> = seeds.map(|(_, condition)| format!("({condition})")).collect();
+    (!conditions.is_empty()).then(|| conditions.join(" OR "))
 }
 
 /// The rows whose parents are missing, by foreign key.
