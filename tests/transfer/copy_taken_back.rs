@@ -362,3 +362,77 @@ async fn seed_rows_are_there_again_in_a_file() {
     assert_eq!(seed().len(), 0);
     assert_eq!(stored(&other.path(), kept), [] as [Vec<Value>; 0]);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_unfinished_run_is_gone_on_with_by_what_it_was_asked_for() {
+    let file = file(ROWS);
+    for to_file in [false, true] {
+        let (database, other) = (TestDatabase::create().await, TestFile::empty());
+        let (from, to) = (
+            sqlite(&file.path()),
+            if to_file {
+                sqlite(&other.path())
+            } else {
+                postgres(&database.url())
+            },
+        );
+        let with = |extent| CopyOptions {
+            extent,
+            ..options(OnReject::Fail)
+        };
+        // Tables that are made, then tables that are there.
+        for (begun, others) in [
+            (Extent::Whole, &[Extent::SchemaOnly, Extent::DataOnly][..]),
+            (Extent::DataOnly, &[Extent::SchemaOnly]),
+        ] {
+            let lost = troubled(&file, &to, Trouble::Lost, &with(begun)).await;
+            assert!(matches!(lost, Err(TransferError::Unreachable(_))), "{lost:?}");
+            for other in others {
+                let refused = run(&from, &to, &with(*other)).await;
+                assert!(
+                    matches!(&refused, Err(TransferError::Refused(text))
+                        if text.contains("was asked for something else") && text.contains("--replace")),
+                    "{begun:?} {other:?}: {refused:?}"
+                );
+            }
+            assert!(run(&from, &to, &with(begun)).await.unwrap().ok());
+            let empty = "DELETE FROM t";
+            if to_file {
+                assert_eq!(
+                    stored(&other.path(), "SELECT count(*) FROM t"),
+                    [[Value::Integer(5000)]]
+                );
+                other.raw().execute_batch(empty).unwrap();
+            } else {
+                let client = database.connect().await;
+                assert_eq!(count(&client, "t").await, 5000);
+                client.batch_execute(empty).await.unwrap();
+            }
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_schema_that_is_half_made_is_finished_before_rows_come() {
+    let file = file(ROWS);
+    let database = TestDatabase::create().await;
+    let client = database.connect().await;
+    let (from, to) = (sqlite(&file.path()), postgres(&database.url()));
+    let with = |extent| CopyOptions {
+        extent,
+        ..options(OnReject::Fail)
+    };
+    assert!(run(&from, &to, &with(Extent::SchemaOnly)).await.unwrap().ok());
+    let unfinished = "UPDATE cutover.copy_run SET finished_at = NULL";
+    client.batch_execute(unfinished).await.unwrap();
+    for other in [Extent::Whole, Extent::DataOnly] {
+        let refused = run(&from, &to, &with(other)).await;
+        assert!(
+            matches!(&refused, Err(TransferError::Refused(text)) if text.contains("was asked for something else")),
+            "{other:?}: {refused:?}"
+        );
+    }
+    assert!(run(&from, &to, &with(Extent::SchemaOnly)).await.unwrap().ok());
+    assert!(run(&from, &to, &with(Extent::DataOnly)).await.unwrap().ok());
+    assert_eq!(count(&client, "t").await, 5000);
+}

@@ -348,6 +348,10 @@ struct Job<'a> {
     target: String,
 }
 
+/// Why an unfinished run of the same source is none that this one goes on with.
+const ASKED_OTHERWISE: &str = "was asked for something else (other tables or types, --schema-only, --data-only): give the same command again, \
+                               which goes on with it";
+
 /// A check of the file waits for the survey of its values so long.
 const CHECK_PATIENCE: Duration = Duration::from_secs(2);
 
@@ -371,6 +375,10 @@ impl Job<'_> {
         refuse_nothing(self.source.as_ref(), catalog, plan)?;
         let missing = plan.tables.iter().find(|table| table.created);
         if let Some(table) = missing.filter(|_| self.options.extent == Extent::DataOnly) {
+            // What an unfinished run has made counts as missing: it is not whole.
+            if unfinished.is_some_and(|run| run.made.contains(&table.target)) && !self.options.replace {
+                return Err(self.interrupted(ASKED_OTHERWISE));
+            }
             return Err(TransferError::Usage(format!(
                 "the target has no table {}; make it first (--schema-only), or copy without --data-only",
                 table.source.name
@@ -426,17 +434,20 @@ impl Job<'_> {
             .filter(|(table, fingerprint)| run.tables.get(*table) != Some(*fingerprint));
         let mut changed: Vec<&str> = changed.map(|(table, _)| table.as_str()).collect();
         changed.sort_unstable();
-        let what = if changed.is_empty() {
-            "other options".to_owned()
+        Err(self.interrupted(&if changed.is_empty() {
+            ASKED_OTHERWISE.to_owned()
         } else {
-            changed.join(", ")
-        };
-        Err(TransferError::Refused(format!(
-            "a copy into {} was interrupted, and its source was not as {} is now ({what}); copy with --replace to start from the \
-             beginning, which deletes what was copied",
-            self.target,
-            self.source.describe()
-        )))
+            let source = self.source.describe();
+            format!("its source was not as {source} is now ({})", changed.join(", "))
+        }))
+    }
+
+    /// The refusal of what does not go on with an unfinished run, and does not replace it either.
+    fn interrupted(&self, why: &str) -> TransferError {
+        TransferError::Refused(format!(
+            "a copy into {} was interrupted, and {why}; copy with --replace to start from the beginning, which deletes what was copied",
+            self.target
+        ))
     }
 
     fn report(&self, answer: &Answer) -> CopyReport {
@@ -461,6 +472,12 @@ impl Job<'_> {
     /// What a run is known by. What a run that is gone on with was asked to do must be the same as well.
     fn run_start(&self, answer: &Answer, catalog: &Catalog, dropped: Vec<String>) -> RunStart {
         let mut whole = Fingerprint::default();
+        match self.options.extent {
+            // It would go on with a run that loads rows, load none, and note it as finished.
+            Extent::SchemaOnly => whole.add_bytes(b"schema only"),
+            // The same, where all tables are there; and where not, rows alone are refused.
+            Extent::Whole | Extent::DataOnly => {}
+        }
         let mut tables = HashMap::new();
         let mut parts = HashMap::new();
         // By name: what the first run has made changes the order of loading in the next.
