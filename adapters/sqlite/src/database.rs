@@ -366,8 +366,8 @@ impl Session {
         Ok(first)
     }
 
-    /// A page and the length of the list. `sql` takes the limit and the offset behind the parameters that it shares
-    /// with `count`.
+    /// A page and the length of the list, at one moment. `sql` takes the limit and the offset behind the parameters that it
+    /// shares with `count`.
     pub(crate) fn page<T>(
         &self,
         sql: &str,
@@ -380,15 +380,30 @@ impl Session {
         let mut page_params = params.to_vec();
         page_params.push(&page.limit);
         page_params.push(&offset);
-        let items = self.query(sql, page_params.as_slice(), from_row)?;
-        // A first page that is not full is the whole list.
-        let total = if page.offset == 0 && items.len() < usize::try_from(page.limit).unwrap_or(usize::MAX) {
-            items.len() as u64
-        } else {
-            let counted = self.query_opt(count, params, |columns| columns.count())?;
-            counted.unwrap_or(0)
+        let read = || {
+            let items = self.query(sql, page_params.as_slice(), from_row)?;
+            // A first page that is not full is the whole list.
+            let total = if page.offset == 0 && items.len() < usize::try_from(page.limit).unwrap_or(usize::MAX)
+            {
+                items.len() as u64
+            } else {
+                let counted = self.query_opt(count, params, |columns| columns.count())?;
+                counted.unwrap_or(0)
+            };
+            Ok(Page { items, total })
         };
-        Ok(Page { items, total })
+        if !self.connection.is_autocommit() {
+            return read();
+        }
+        self.execute("BEGIN", [])?;
+        let outcome = read();
+        // Nothing was written; and an error may have ended it already.
+        let ended = if self.connection.is_autocommit() {
+            Ok(0)
+        } else {
+            self.execute("ROLLBACK", [])
+        };
+        outcome.and_then(|page| ended.map(|_| page))
     }
 
     /// Runs a statement; the number of rows it changed.
@@ -622,6 +637,30 @@ mod tests {
             let page = page.await.unwrap();
             assert_eq!((page.items.len(), page.total), (items, 3), "{limit} {offset}");
         }
+    }
+
+    #[tokio::test]
+    async fn a_page_and_its_length_are_of_one_moment() {
+        let (directory, db) = database().await;
+        db.write("test.fill", |session| {
+            session.execute("INSERT INTO t (a) VALUES (1), (2), (3)", [])
+        })
+        .await
+        .unwrap();
+        let other = Connection::open(directory.path().join("test.db")).unwrap();
+        let page = db.read("test.page", move |session| {
+            let sql = "SELECT a FROM t ORDER BY a LIMIT ?1 OFFSET ?2";
+            let request = PageRequest { limit: 1, offset: 0 };
+            session.page(sql, "SELECT count(*) FROM t", &[], request, |columns| {
+                other.execute_batch("INSERT INTO t (b) VALUES ('x')").unwrap();
+                columns.count()
+            })
+        });
+        assert_eq!(page.await.unwrap().total, 3);
+        let later = db.read("test.later", |session| {
+            session.query_opt("SELECT count(*) FROM t", [], |columns| columns.count())
+        });
+        assert_eq!(later.await.unwrap(), Some(4), "the transaction is over");
     }
 
     #[tokio::test]
