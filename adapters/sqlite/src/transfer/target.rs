@@ -948,13 +948,20 @@ fn broken_foreign_keys(connection: &Connection, tables: &[String]) -> rusqlite::
     let catalog = catalog::read(connection)?;
     let mut weakened: Vec<Weakened> = Vec::new();
     for table in tables {
-        // One that was not made yet has no rows, and one that refers to no key cannot be checked, here as at its origin.
+        // One that was not made yet has no rows.
         let Some(found) = catalog.table(table) else {
             continue;
         };
         let mut statement = connection.prepare("SELECT rowid, fkid FROM pragma_foreign_key_check(?1)")?;
         let mut rows = statement.query([table])?;
-        while let Ok(Some(row)) = rows.next() {
+        loop {
+            let row = match rows.next() {
+                Ok(Some(row)) => row,
+                Ok(None) => break,
+                // One that refers to no key cannot be checked, here as at its origin.
+                Err(error) if error.sqlite_error_code() == Some(ErrorCode::Unknown) => break,
+                Err(error) => return Err(error),
+            };
             let number = usize::try_from(row.get::<_, i64>(1)?).unwrap_or(usize::MAX - 1);
             // Numbered from the last written to the first.
             let keys = found.foreign_keys.as_slice();
@@ -1558,6 +1565,30 @@ mod tests {
                 );
             }
         }
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_no_sound_foreign_key() {
+        let connection = Connection::open_in_memory().unwrap();
+        connection
+            .execute_batch(
+                "PRAGMA foreign_keys = OFF; CREATE TABLE p (id INTEGER PRIMARY KEY, k TEXT UNIQUE, n TEXT); INSERT INTO p VALUES (1, 'a', 'a');
+                 CREATE TABLE no_key (n TEXT REFERENCES p (n)); INSERT INTO no_key VALUES ('b');
+                 CREATE TABLE c (k TEXT REFERENCES p (k)); INSERT INTO c VALUES ('a'), ('b');",
+            )
+            .unwrap();
+        let broken = |table: &str| broken_foreign_keys(&connection, &[table.to_owned()]);
+        assert_eq!(broken("no_key").unwrap(), []);
+        let rows: Vec<u64> = broken("c").unwrap().iter().map(|weak| weak.rows).collect();
+        assert_eq!(rows, [1]);
+        // The index that tells of the parent's keys is a table's page.
+        writing_schema(&connection, || {
+            let sql = "UPDATE sqlite_schema SET rootpage = (SELECT rootpage FROM sqlite_schema WHERE name = 'p') WHERE type = 'index'";
+            connection.execute_batch(sql)
+        })
+        .unwrap();
+        let error = broken("c").unwrap_err();
+        assert_eq!(error.sqlite_error_code(), Some(ErrorCode::DatabaseCorrupt));
     }
 
     /// A loose table takes what its own text would change or refuse, and is read by that text.
