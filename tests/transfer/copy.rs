@@ -537,6 +537,48 @@ async fn rows_in_the_target_are_never_touched_unasked() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn rows_in_the_way_are_not_all_counted_and_that_is_said() {
+    let file = TestFile::empty();
+    let table = "CREATE TABLE t (id INTEGER PRIMARY KEY)";
+    file.raw()
+        .execute_batch(&format!("{table}; INSERT INTO t VALUES (1)"))
+        .unwrap();
+    let (database, other) = (TestDatabase::create().await, TestFile::empty());
+    let client = database.connect().await;
+    client
+        .batch_execute(&format!(
+            "{table}; INSERT INTO t SELECT n FROM generate_series(1, 100001) AS n"
+        ))
+        .await
+        .unwrap();
+    other
+        .raw()
+        .execute_batch(&format!(
+            "{table}; WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 100001) INSERT INTO t SELECT i FROM n"
+        ))
+        .unwrap();
+    for (to, in_postgres) in [(postgres(&database.url()), true), (sqlite(&other.path()), false)] {
+        let refused = async || match run(&sqlite(&file.path()), &to, &options(OnReject::Fail)).await {
+            Err(TransferError::Refused(text)) => text,
+            outcome => panic!("{outcome:?}"),
+        };
+        let text = refused().await;
+        assert!(
+            text.contains("has rows already (at least 100,000 rows);"),
+            "{text}"
+        );
+        let few = "DELETE FROM t WHERE id > 99999";
+        if in_postgres {
+            client.batch_execute(few).await.unwrap();
+        } else {
+            other.raw().execute_batch(few).unwrap();
+        }
+        let text = refused().await;
+        assert!(text.contains("has rows already (99,999 rows);"), "{text}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_large_new_table_is_written_as_seen_by_all() {
     let file = TestFile::empty();
     let sql = "CREATE TABLE large (id INTEGER PRIMARY KEY, t TEXT);

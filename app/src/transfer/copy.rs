@@ -16,8 +16,8 @@ use cutover_domain::transfer::schema::{Schema, Weakened};
 use cutover_domain::transfer::survey::{RejectedRow, TableSurvey};
 use cutover_domain::transfer::words::counted;
 use cutover_ports::transfer::{
-    Care, CopySession, LedgerEntry, RunStart, TransferError, TransferResult, TransferSource, TransferTarget,
-    UnfinishedRun,
+    COUNTED_ROWS, Care, CopySession, LedgerEntry, RunStart, TransferError, TransferResult, TransferSource,
+    TransferTarget, UnfinishedRun,
 };
 use futures_util::FutureExt;
 use futures_util::future::{Either, OptionFuture, select};
@@ -401,8 +401,9 @@ impl Job<'_> {
             1 => String::new(),
             count => format!(", as {} more", counted(count - 1, "table")),
         };
+        let at_least = if *rows < COUNTED_ROWS { "" } else { "at least " };
         Err(TransferError::Refused(format!(
-            "the table {table} of {} has rows already ({}){others}; nothing was written. Empty what is in the way, or copy with \
+            "the table {table} of {} has rows already ({at_least}{}){others}; nothing was written. Empty what is in the way, or copy with \
              --replace, which deletes it",
             self.target,
             counted(*rows, "row")

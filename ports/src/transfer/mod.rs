@@ -8,7 +8,7 @@ pub mod verify;
 pub use error::{TransferError, TransferResult};
 pub use source::{Batches, Position, Range, Scan, TransferSource};
 pub use target::{
-    Care, CopySession, LedgerEntry, LoadPart, QuarantinedRow, RunStart, TableLoader, TableProgress,
-    TransferTarget, UnfinishedRun,
+    COUNTED_ROWS, Care, CopySession, LedgerEntry, LoadPart, QuarantinedRow, RunStart, TableLoader,
+    TableProgress, TransferTarget, UnfinishedRun,
 };
 pub use verify::{OwnNotes, Part, RenderedColumn, RowScan, ScanColumn, VerifySide};

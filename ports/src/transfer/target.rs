@@ -35,6 +35,9 @@ pub trait TransferTarget: Send + Sync {
     async fn set_verified(&self, entries: &[LedgerEntry]) -> TransferResult<()>;
 }
 
+/// Counting rows that are in the way stops here: how many a full table has is not the question.
+pub const COUNTED_ROWS: u64 = 100_000;
+
 /// A copy at work. Dropping it releases the target. After any error, and after a load that was broken off, it goes on to be used: what was
 /// not committed is not there.
 #[async_trait]
@@ -42,7 +45,7 @@ pub trait CopySession: Send + Sync {
     /// The run that did not come to its end, if there is one.
     async fn unfinished(&self) -> TransferResult<Option<UnfinishedRun>>;
 
-    /// Which of the plan's tables have rows (other than seed rows), and how many.
+    /// Which of the plan's tables have rows (other than seed rows), and how many, up to [`COUNTED_ROWS`].
     async fn occupied(&self, plan: &Plan, seeds: &[(String, String)]) -> TransferResult<Vec<(String, u64)>>;
 
     /// In one transaction: makes what the target lacks, empties the plan's tables if asked to, else takes out the seed rows, and

@@ -12,8 +12,8 @@ use cutover_domain::transfer::plan::{ColumnPlan, Plan, TablePlan};
 use cutover_domain::transfer::schema::{Schema, Step, Weakened};
 use cutover_domain::transfer::survey::RowJudge;
 use cutover_ports::transfer::{
-    Care, CopySession, LedgerEntry, LoadPart, RunStart, TableLoader, TableProgress, TransferError,
-    TransferResult, TransferTarget, UnfinishedRun,
+    COUNTED_ROWS, Care, CopySession, LedgerEntry, LoadPart, RunStart, TableLoader, TableProgress,
+    TransferError, TransferResult, TransferTarget, UnfinishedRun,
 };
 use tokio::sync::OnceCell;
 use tokio_postgres::Client;
@@ -380,9 +380,8 @@ impl CopySession for PgSession {
     async fn occupied(&self, plan: &Plan, seeds: &[(String, String)]) -> TransferResult<Vec<(String, u64)>> {
         let mut occupied = Vec::new();
         for table in existing(plan) {
-            // Counting stops early: how many rows a full table has is not the question.
             let sql = format!(
-                "SELECT count(*) FROM (SELECT 1 FROM {} WHERE ({}) IS NOT TRUE LIMIT 100000) AS rows",
+                "SELECT count(*) FROM (SELECT 1 FROM {} WHERE ({}) IS NOT TRUE LIMIT {COUNTED_ROWS}) AS rows",
                 self.table(&table.target),
                 seed_condition(&table.target, seeds).unwrap_or_else(|| "false".to_owned())
             );

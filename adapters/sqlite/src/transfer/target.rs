@@ -22,8 +22,8 @@ use cutover_domain::transfer::schema::{Schema, Step, Weakened};
 use cutover_domain::transfer::survey::{RejectedRow, RowJudge, rejected_row};
 use cutover_domain::transfer::value::Value;
 use cutover_ports::transfer::{
-    Care, CopySession, LedgerEntry, LoadPart, Position, RunStart, TableLoader, TableProgress, TransferError,
-    TransferResult, TransferTarget, UnfinishedRun,
+    COUNTED_ROWS, Care, CopySession, LedgerEntry, LoadPart, Position, RunStart, TableLoader, TableProgress,
+    TransferError, TransferResult, TransferTarget, UnfinishedRun,
 };
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension as _, params_from_iter};
@@ -484,7 +484,7 @@ impl CopySession for SqliteSession {
             .map(|table| {
                 let condition = seed_condition(&table.target, seeds).unwrap_or_else(|| "0".to_owned());
                 let sql = format!(
-                    "SELECT count(*) FROM {} NOT INDEXED WHERE ({condition}) IS NOT TRUE",
+                    "SELECT count(*) FROM (SELECT 1 FROM {} NOT INDEXED WHERE ({condition}) IS NOT TRUE LIMIT {COUNTED_ROWS})",
                     quoted(&table.target)
                 );
                 (table.target.clone(), sql)
