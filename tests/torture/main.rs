@@ -13,6 +13,7 @@
 )]
 
 mod affinity;
+mod changed_target;
 mod compare;
 mod defaults;
 mod files;

@@ -162,6 +162,13 @@ async fn attempt(
     }
     let catalog = source.catalog().await?;
     let ground = Ground::new(target, &catalog, unfinished.as_ref(), options).await?;
+    if let Some(table) = ground.missing.first().filter(|_| !options.replace) {
+        return Err(TransferError::Refused(format!(
+            "a copy into {} was interrupted, and the table {table}, which it had made, is not there any more; copy with --replace to \
+             start from the beginning, which deletes what was copied",
+            target.describe()
+        )));
+    }
     let job = Job {
         source,
         session,
@@ -224,8 +231,14 @@ async fn attempt(
         report.elapsed = begun.elapsed();
         return Ok(report);
     }
-    job.begin_or_go_on(&plan, &schema, &start, unfinished.as_ref())
-        .await?;
+    job.begin_or_go_on(
+        &plan,
+        &schema,
+        &start,
+        unfinished.as_ref(),
+        ground.missing.is_empty(),
+    )
+    .await?;
     let writer = Writer {
         source: &job.source,
         session: &job.session,
@@ -271,6 +284,8 @@ struct Ground {
     dropped: Vec<String>,
     /// Tables that an unfinished run has made without computed columns: it goes on as it began.
     not_computed: Vec<(String, String)>,
+    /// Tables that an unfinished run has made and that are not there any more: it cannot go on.
+    missing: Vec<String>,
 }
 
 impl Ground {
@@ -309,6 +324,11 @@ impl Ground {
                 computes_nothing(from, made).then(|| (from.name.clone(), "so was seen before".to_owned()))
             })
             .collect();
+        let there =
+            |name: &String| !absent.contains(name) && catalog.tables.iter().any(|table| table.name == *name);
+        let made = unfinished.into_iter().flat_map(|run| &run.made);
+        let mut missing: Vec<String> = made.filter(|name| !there(name)).cloned().collect();
+        missing.sort_unstable();
         match catalog.engine {
             Engine::Postgres => catalog.tables.retain(|table| !dropped.contains(&table.name)),
             Engine::Sqlite => absent.extend(dropped.iter().cloned()),
@@ -318,6 +338,7 @@ impl Ground {
             absent,
             dropped,
             not_computed,
+            missing,
         })
     }
 }
@@ -410,19 +431,21 @@ impl Job<'_> {
         )))
     }
 
-    /// Starts a run, or goes on with the one that did not come to its end if it was about the same source.
+    /// Starts a run, or goes on with the one that did not come to its end if it was about the same source and what it made is still there
+    /// as a whole.
     async fn begin_or_go_on(
         &self,
         plan: &Plan,
         schema: &Schema,
         start: &RunStart,
         unfinished: Option<&UnfinishedRun>,
+        is_whole: bool,
     ) -> TransferResult<()> {
         let session = &self.session;
         let Some(run) = unfinished else {
             return session.start(plan, schema, start).await;
         };
-        if run.fingerprint == start.fingerprint && !self.options.rehearsal {
+        if run.fingerprint == start.fingerprint && is_whole && !self.options.rehearsal {
             return Ok(());
         }
         session.restore(plan).await?;

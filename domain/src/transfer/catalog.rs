@@ -393,6 +393,12 @@ impl PgKind {
         let is_text = |kind| matches!(kind, Self::Text | Self::Varchar(_) | Self::Char(_));
         std::mem::discriminant(&self) == std::mem::discriminant(&other) || (is_text(self) && is_text(other))
     }
+
+    /// Whether a column of this type keeps every value of `other` as it is, sent in that type's binary form: without a limit that cuts,
+    /// pads or rounds, and without taking the bytes for something else.
+    pub fn keeps(self, other: Self) -> bool {
+        self == other || (self, other) == (Self::Varchar(None), Self::Text)
+    }
 }
 
 /// Whether and how the database computes a column.

@@ -80,6 +80,9 @@ pub struct ColumnPlan {
     pub is_compared: bool,
     /// Which bound of an R-Tree doubles come back into: those with more than 32 bits are rounded.
     pub bound: Option<TreeBound>,
+    /// The type that the target's column was made with, if it has another by now: what was noted of its values is forgotten, and the
+    /// type rules.
+    pub retyped_from: Option<String>,
 }
 
 /// The note of a column without a rendering: its values are what its type says, which somebody asked for.
@@ -264,6 +267,7 @@ pub fn plan(
             }
         }));
         plan.not_carried.extend(computed_instead(from, into));
+        plan.not_carried.extend(forgotten_notes(&table));
         if is_absent {
             table.created = true;
             table.definition = Some(into.sql.clone());
@@ -346,11 +350,14 @@ fn order_of_rows(from: &Table, into: &Table) -> Option<ColumnPlan> {
 
 /// A column of the source for one that the target has.
 fn into_column(source: &str, found: &Column) -> ColumnPlan {
-    let made_for = found.made_for.clone().unwrap_or_default();
+    let retyped_from = retyped_from(found);
+    let made_for = found.made_for.clone().filter(|_| retyped_from.is_none());
+    let made_for = made_for.unwrap_or_default();
     ColumnPlan {
         source: source.to_owned(),
         target: found.name.clone(),
         kind: Some(found.kind.clone()),
+        retyped_from,
         rendering: made_for.rendering,
         blanks: made_for.blanks,
         class_column: made_for.class_column,
@@ -361,6 +368,17 @@ fn into_column(source: &str, found: &Column) -> ColumnPlan {
         is_compared: false,
         bound: None,
     }
+}
+
+/// The type that a copy made the column with, if its note does not fit it any more: somebody has changed its type or taken away the
+/// column beside it, or the table is another one of the same name.
+fn retyped_from(found: &Column) -> Option<String> {
+    let made_for = found.made_for.as_ref()?;
+    let rendering = made_for.rendering.as_ref()?;
+    let made = rendering.pg_type();
+    let fits = found.pg_type()?.kind.keeps(made.kind);
+    let told = made_for.class_column.is_some() || !rendering.has_class();
+    (!fits || !told).then_some(made.name)
 }
 
 fn is_double(column: &Column) -> bool {
@@ -398,6 +416,23 @@ fn computed_instead(from: &Table, into: &Table) -> Vec<NotCarried> {
         })
     });
     columns.collect()
+}
+
+/// What was noted of columns that have another type by now.
+fn forgotten_notes(table: &TablePlan) -> impl Iterator<Item = NotCarried> {
+    let retyped = table.columns.iter().filter_map(|column| match &column.kind {
+        Some(ColumnKind::Postgres(is)) => Some((column, column.retyped_from.as_ref()?, is)),
+        _ => None,
+    });
+    retyped.map(|(column, made, is)| NotCarried {
+        kind: "note",
+        name: format!("{}.{}", table.source.name, column.source),
+        sql: String::new(),
+        reason: format!(
+            "PostgreSQL's column was made as {made} and is {} now: values go by that type, and come back into SQLite as it gives them",
+            is.name
+        ),
+    })
 }
 
 fn matched(from: &Table, into: &Table, engine: Engine, is_absent: bool) -> Result<TablePlan, String> {
@@ -488,6 +523,7 @@ fn added(column: &Column, target: String, engine: Engine) -> ColumnPlan {
         added: true,
         is_compared: false,
         bound: None,
+        retyped_from: None,
     }
 }
 

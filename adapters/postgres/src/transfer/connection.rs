@@ -31,8 +31,27 @@ pub(super) const REHEARSAL: Bracket = Bracket {
     rollback: "ROLLBACK TO SAVEPOINT cutover; RELEASE SAVEPOINT cutover",
 };
 
+/// Names with more bytes are cut off by PostgreSQL.
+const NAME_MAX: usize = 63;
+
+/// Refuses names of schemas that no application's tables are in.
+pub(super) fn check_schema(name: &str) -> TransferResult<()> {
+    let why = match name {
+        "" => "is empty",
+        "cutover" => "is where Cutover keeps its own notes",
+        "information_schema" => "is PostgreSQL's own",
+        name if name.starts_with("pg_") => "begins with pg_, which PostgreSQL keeps for itself",
+        name if name.len() > NAME_MAX => "is longer than the 63 bytes that PostgreSQL takes",
+        _ => return Ok(()),
+    };
+    Err(TransferError::Usage(format!(
+        "no tables can be copied from or into the schema {name:?}: its name {why}; give another one (--schema)"
+    )))
+}
+
 /// A connection for a transfer, whose default schema is `schema` if one is given.
 pub(super) async fn connect(server: &PgServer, schema: Option<&str>) -> TransferResult<Client> {
+    schema.map_or(Ok(()), check_schema)?;
     let client = server
         .connect(APPLICATION)
         .await

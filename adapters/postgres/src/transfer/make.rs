@@ -197,6 +197,17 @@ impl Place<'_> {
             .strip_suffix(" NOT VALID")
             .unwrap_or(&dropped.definition);
         let forget = own_tables::forget_dropped(self.schema, &dropped.table, &dropped.constraint);
+        let found = self
+            .query(
+                "SELECT to_regclass($1) IS NOT NULL",
+                &[&self.table(&dropped.table)],
+            )
+            .await?;
+        if !found.iter().all(|row| row.get(0)) {
+            // Somebody has dropped the table, and all that held for it.
+            self.together(&[forget]).await?;
+            return Ok(None);
+        }
         let mut statements = vec![forget];
         if !self.has_constraint(&dropped.table, &dropped.constraint).await? {
             statements.push(format!(

@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 
 use cutover_domain::transfer::catalog::{Origin, OriginObject};
 use cutover_domain::transfer::name::quoted;
-use cutover_domain::transfer::plan::{Plan, TablePlan};
+use cutover_domain::transfer::plan::{BY_TYPE, Plan, TablePlan};
 use cutover_domain::transfer::schema::{Weakened, literal};
 use cutover_ports::transfer::{
     Position, QuarantinedRow, RunStart, TableProgress, TransferError, TransferResult, UnfinishedRun,
@@ -151,14 +151,29 @@ pub(super) fn note_made(schema: &str, plan: &Plan, origin: Option<&Origin>) -> V
                 continue;
             }
             let class = column.class_column.as_ref();
+            // Of a column that is added there may be a note although it was not there: somebody has dropped or renamed it.
             statements.push(format!(
-                "INSERT INTO cutover.rendering VALUES ({schema_name}, {name}, {}, {source}, {}, {}, {})",
+                "INSERT INTO cutover.rendering VALUES ({schema_name}, {name}, {}, {source}, {}, {}, {})
+                 ON CONFLICT (schema_name, table_name, column_name) DO UPDATE SET source_table = excluded.source_table,
+                 source_column = excluded.source_column, rendering = excluded.rendering, class_column = excluded.class_column",
                 literal(&column.target),
                 literal(&column.source),
                 literal(&column.note()),
                 class.map_or_else(|| "NULL".to_owned(), |class| literal(class))
             ));
         }
+        let retyped = table
+            .columns
+            .iter()
+            .filter(|column| column.retyped_from.is_some());
+        statements.extend(retyped.map(|column| {
+            format!(
+                "UPDATE cutover.rendering SET rendering = {}, class_column = NULL
+                 WHERE schema_name = {schema_name} AND table_name = {name} AND column_name = {}",
+                literal(BY_TYPE),
+                literal(&column.target)
+            )
+        }));
     }
     statements.extend(
         origin

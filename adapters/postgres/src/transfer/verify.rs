@@ -18,7 +18,7 @@ use tokio_postgres::types::ToSql;
 use tokio_postgres::{Client, Row};
 
 use super::catalog;
-use super::connection::refuse_pooled;
+use super::connection::{check_schema, refuse_pooled};
 use super::error::{connect_error, transfer_error};
 use crate::PgServer;
 
@@ -47,6 +47,7 @@ impl VerifyDatabase {
     /// Connects as often as that many scans are to run at once, and begins the snapshot. Tables are those of `schema`, or of the
     /// connection's default one.
     pub async fn open(server: &PgServer, schema: Option<&str>, scans: usize) -> TransferResult<Self> {
+        schema.map_or(Ok(()), check_schema)?;
         refuse_pooled(server).await?;
         let begin = async |snapshot: &str| {
             let client = server

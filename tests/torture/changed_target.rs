@@ -1,0 +1,166 @@
+//! A target that somebody has changed between two copies: no value may be taken for another one.
+
+use serde_json::Value;
+
+use crate::theme::Theme;
+
+/// A file of which the schema was copied, and what somebody has done to the tables since.
+async fn made_and_changed(file: &str, change: &str) -> Theme {
+    let theme = Theme::new(file);
+    theme
+        .command("copy", &["--schema-only".to_owned()])
+        .await
+        .with(0, "copy --schema-only");
+    theme.client().await.batch_execute(change).await.unwrap();
+    theme
+}
+
+/// The first column of the first row, as text.
+async fn asked(theme: &Theme, sql: &str) -> String {
+    theme.client().await.query_one(sql, &[]).await.unwrap().get(0)
+}
+
+/// The reasons of what was not carried of this name.
+fn not_carried(report: &Value, name: &str) -> String {
+    let entries = report["not_carried"].as_array().unwrap().iter();
+    let reasons = entries.filter(|entry| entry["name"] == name);
+    reasons.map(|entry| entry["reason"].as_str().unwrap()).collect()
+}
+
+const NUMBERS: &str = "CREATE TABLE t (id INTEGER PRIMARY KEY, v INTEGER, r REAL, d TEXT);
+    INSERT INTO t VALUES (1, 5, 1.5, '2024-01-31 10:20:30.654321'), (2, 7, 2.5, '2024-02-29 00:00:00.000001')";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_column_of_another_type_gets_values_by_that_type() {
+    let changes = [
+        ("ALTER TABLE t ALTER v TYPE double precision", "v", "5,7"),
+        ("ALTER TABLE t ALTER v TYPE numeric", "v", "5,7"),
+        ("ALTER TABLE t ALTER v TYPE integer", "v", "5,7"),
+        (
+            "ALTER TABLE t RENAME v TO x; ALTER TABLE t RENAME r TO v; ALTER TABLE t RENAME x TO r; ALTER TABLE t ALTER r TYPE numeric",
+            "r",
+            "1.5,2.5",
+        ),
+        // Another table of the same name, that somebody has made.
+        (
+            "DROP TABLE t; CREATE TABLE t (id bigint PRIMARY KEY, v real, r real, d text)",
+            "v",
+            "5,7",
+        ),
+        (
+            "DROP TABLE t; CREATE TABLE t (id bigint PRIMARY KEY, v numeric(3,1), r double precision, d varchar(40))",
+            "v",
+            "5.0,7.0",
+        ),
+    ];
+    for (change, column, expected) in changes {
+        let theme = made_and_changed(NUMBERS, change).await;
+        let report = theme
+            .command("copy", &["--data-only".to_owned()])
+            .await
+            .with(0, change)
+            .json();
+        let values = format!("SELECT string_agg({column}::text, ',' ORDER BY id) FROM t");
+        assert_eq!(asked(&theme, &values).await, expected, "{change}");
+        let said = not_carried(&report, &format!("t.{column}"));
+        assert!(said.contains("was made as"), "{change}: {report:#}");
+        theme.command("verify", &[]).await.with(0, change);
+        // It was forgotten with the copy.
+        theme
+            .command(
+                "copy",
+                &[
+                    "--data-only".to_owned(),
+                    "--replace".to_owned(),
+                    "--strict".to_owned(),
+                ],
+            )
+            .await
+            .with(0, change);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_type_that_would_round_or_cut_refuses_the_row() {
+    for (change, column, reason) in [
+        ("ALTER TABLE t ALTER r TYPE numeric(5, 0)", "r", "round"),
+        ("ALTER TABLE t ALTER d TYPE timestamp(0)", "d", "fine"),
+        ("ALTER TABLE t ALTER d TYPE varchar(3)", "d", "long"),
+        ("ALTER TABLE t ALTER r TYPE bigint", "r", ""),
+        ("ALTER TABLE t ALTER v TYPE money USING 0::money", "v", "money"),
+        (
+            "ALTER TABLE t ALTER v TYPE interval USING '1s'::interval",
+            "v",
+            "interval",
+        ),
+    ] {
+        let theme = made_and_changed(NUMBERS, change).await;
+        let report = theme
+            .command("copy", &["--data-only".to_owned()])
+            .await
+            .with(1, change)
+            .json();
+        let first = &report["rejects"][0];
+        assert_eq!(first["column"], column, "{change}: {report:#}");
+        let said = first["reason"].as_str().unwrap();
+        assert!(said.contains(reason), "{change}: {said}");
+        assert_eq!(
+            asked(&theme, "SELECT count(*)::text FROM t").await,
+            "0",
+            "{change}"
+        );
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_column_that_was_renamed_is_made_beside_it() {
+    let theme = made_and_changed(NUMBERS, "ALTER TABLE t RENAME v TO w").await;
+    let copied = theme.copy_on_a_terminal(&["--data-only"]).await.with(0, "copy");
+    assert!(copied.stdout.contains("the column v"), "{}", copied.stdout);
+    let sql = "SELECT string_agg(v::text || coalesce(w::text, '-'), ',' ORDER BY id) FROM t";
+    assert_eq!(asked(&theme, sql).await, "5-,7-");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_interrupted_copy_whose_table_is_gone_says_so_and_starts_again() {
+    for change in [
+        "DROP TABLE t",
+        "ALTER TABLE t RENAME TO t9",
+        "DROP SCHEMA public CASCADE; CREATE SCHEMA public",
+    ] {
+        let theme = Theme::new(NUMBERS);
+        theme.command("copy", &[]).await.with(0, "copy");
+        // As a kill right before the end leaves it.
+        let unfinished = format!("UPDATE cutover.copy_run SET finished_at = NULL; {change}");
+        theme.client().await.batch_execute(&unfinished).await.unwrap();
+        let refused = theme.command("copy", &[]).await.with(4, change);
+        assert!(
+            refused.stderr.contains("the table t, which it had made"),
+            "{}",
+            refused.stderr
+        );
+        assert!(refused.stderr.contains("--replace"), "{}", refused.stderr);
+        theme
+            .command("copy", &["--replace".to_owned()])
+            .await
+            .with(0, change);
+        theme.command("verify", &[]).await.with(0, change);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn schemas_of_others_are_no_place_for_tables() {
+    let theme = Theme::new(NUMBERS);
+    for (name, reason) in [
+        ("cutover", "own notes"),
+        ("information_schema", "PostgreSQL's own"),
+        ("pg_x", "begins with pg_"),
+        ("", "is empty"),
+        (&"x".repeat(64), "longer than"),
+    ] {
+        let flags = ["--schema".to_owned(), name.to_owned()];
+        let refused = theme.command("copy", &flags).await.with(2, name);
+        assert!(refused.stderr.contains(reason), "{name}: {}", refused.stderr);
+        theme.command("verify", &flags).await.with(2, name);
+    }
+}
