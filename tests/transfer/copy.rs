@@ -848,3 +848,36 @@ async fn a_file_that_is_no_whole_database_is_named() {
     }
     assert!(!directory.path().join("missing.db").exists());
 }
+
+/// As many locks as a server has that was set up for 20 connections of 10 locks each: some hundred.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_way_back_of_many_tables_keeps_no_locks() {
+    let settings = [("max_locks_per_transaction", "10"), ("max_connections", "20")];
+    let server = TestServer::start(TestServerOptions {
+        settings: settings
+            .map(|(name, value)| (name.to_owned(), value.to_owned()))
+            .into(),
+        ..TestServerOptions::default()
+    })
+    .await;
+    for table in 0..100 {
+        let columns: Vec<String> = (0..10).map(|column| format!("c{column} bigint UNIQUE")).collect();
+        let sql = format!(
+            "CREATE TABLE t{table} ({}); INSERT INTO t{table} (c0) VALUES ({table})",
+            columns.join(", ")
+        );
+        server.execute(&sql).await;
+    }
+    let file = TestFile::empty();
+    let outcome = run(
+        &postgres(&server.url()),
+        &sqlite(&file.path()),
+        &options(OnReject::Fail),
+    )
+    .await;
+    assert!(outcome.unwrap().ok());
+    for table in [0, 57, 99] {
+        let rows = stored(&file.path(), &format!("SELECT c0, c9 FROM t{table}"));
+        assert_eq!(rows, [[Value::Integer(table), Value::Null]], "t{table}");
+    }
+}

@@ -64,10 +64,12 @@ pub(crate) fn transfer_error(error: &tokio_postgres::Error) -> TransferError {
 }
 
 fn unable(db: &DbError) -> TransferError {
+    let hint = db.hint().map(|hint| format!(" ({})", hint.trim_end_matches('.')));
     TransferError::Unreachable(format!(
-        "PostgreSQL cannot go on: {}{}; when it can, the same command goes on from where it was",
+        "PostgreSQL cannot go on: {}{}{}; when it can, the same command goes on from where it was",
         db.message(),
-        detail(db)
+        detail(db),
+        hint.unwrap_or_default()
     ))
 }
 

@@ -76,13 +76,18 @@ impl PgSource {
         }
         let client = connection::connect(&self.server, Some(&self.schema)).await?;
         let begin = format!(
-            "{IN_ORDER}; BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET TRANSACTION SNAPSHOT '{}'",
+            "{IN_ORDER}; BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET TRANSACTION SNAPSHOT '{}'; {UNLOCKED}",
             self.snapshot
         );
         connection::run(&client, &begin).await?;
         Ok(Arc::new(client))
     }
 }
+
+/// The locks of what is read from here on are given up by [`UNLOCK`]: a transaction that kept those of some thousand tables and their
+/// indexes would need more than the server has by default.
+const UNLOCKED: &str = "SAVEPOINT unlocked";
+const UNLOCK: &str = "ROLLBACK TO SAVEPOINT unlocked";
 
 /// Rows in the order in which they lie, however often they are read.
 const IN_ORDER: &str =
@@ -238,6 +243,7 @@ impl TransferSource for PgSource {
                 if scan.table.made_for.is_some() {
                     quarantined(&client, &schema, &scan, decoder, &sender).await?;
                 }
+                connection::run(&client, UNLOCK).await?;
                 idle.put(client);
                 Ok(())
             };
