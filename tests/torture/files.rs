@@ -394,6 +394,50 @@ async fn no_file_at_all_and_a_directory() {
     theme.untouched().await;
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_pipe_is_not_waited_for() {
+    let pipe = Theme::made("pipe", |path| {
+        assert!(Command::new("mkfifo").arg(path).status().unwrap().success());
+    });
+    for command in ["inspect", "copy", "verify"] {
+        let ended = if command == "inspect" {
+            pipe.inspect(&[]).await
+        } else {
+            pipe.command(command, &[]).await
+        };
+        let ended = ended.with(3, command);
+        assert!(
+            ended.stderr.contains("it is no ordinary file"),
+            "{}",
+            ended.stderr
+        );
+    }
+}
+
+/// What cannot be written must not look like a good result.
+#[test]
+fn a_report_that_finds_no_room_is_no_success() {
+    let file = Theme::new(ROWS);
+    for flags in [&["--json"][..], &[]] {
+        let full = fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+        let ended = Command::new(env!("CARGO_BIN_EXE_cutover"))
+            .arg("inspect")
+            .arg(&file.file)
+            .args(flags)
+            .env_clear()
+            .stdout(full)
+            .stderr(Stdio::piped())
+            .output()
+            .unwrap();
+        let said = String::from_utf8_lossy(&ended.stderr).into_owned();
+        assert_eq!(ended.status.code(), Some(3), "{said}");
+        assert!(
+            said.contains("the result cannot be written to standard output: No space left"),
+            "{said}"
+        );
+    }
+}
+
 #[tokio::test]
 async fn a_text_file() {
     let theme = Theme::made("text.db", |path| {

@@ -23,7 +23,7 @@ pub(crate) fn store_error(error: tokio_postgres::Error, effect: Effect) -> Store
     match error.as_db_error() {
         Some(db) => match from_state(db, effect) {
             Some(known) => known,
-            None => StoreError::Backend(error.into()),
+            None => StoreError::Backend(said(db).into()),
         },
         None if error.is_closed() || is_io(&error) => match effect {
             Effect::None => StoreError::Unavailable(error.into()),
@@ -34,6 +34,18 @@ pub(crate) fn store_error(error: tokio_postgres::Error, effect: Effect) -> Store
             None => StoreError::Backend(error.into()),
         },
     }
+}
+
+/// What the server says, for who has to mend it: the driver's own text leaves it out. The detail may hold values, as the message of a data
+/// exception does (class 22).
+fn said(db: &DbError) -> String {
+    let code = db.code().code();
+    let message = if code.starts_with("22") {
+        "a data exception"
+    } else {
+        db.message()
+    };
+    format!("{message} (SQLSTATE {code})")
 }
 
 /// Whether the connection is gone, or about to be: the server says so, or says nothing any more.

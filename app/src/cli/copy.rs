@@ -127,7 +127,7 @@ pub(super) async fn run(args: &CopyArgs, config: &Config) -> Result<Exit, CliErr
             }
             document
         },
-    );
+    )?;
     Ok(exit)
 }
 

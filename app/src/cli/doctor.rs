@@ -24,7 +24,7 @@ pub(super) struct DoctorArgs {
 /// Examines, prints what was found, and says how to exit.
 pub(super) async fn run(args: &DoctorArgs, config: &Config) -> Result<Exit, CliError> {
     let diagnoses = diagnose(config).await?;
-    Output::from_flag(args.json).write(|| text(&diagnoses), || document(&diagnoses));
+    Output::from_flag(args.json).write(|| text(&diagnoses), || document(&diagnoses))?;
     Ok(exit(&diagnoses))
 }
 

@@ -96,7 +96,7 @@ pub(super) async fn run(args: &InspectArgs, config: &Config) -> Result<Exit, Cli
     };
     let inspection = inspect(&source, &scope, &question, &progress).await?;
     let wrong = inspection.damage.is_some() || inspection.tables.iter().any(|table| table.rejected > 0);
-    Output::from_flag(args.json).write(|| text(&inspection), || document(&inspection, !wrong));
+    Output::from_flag(args.json).write(|| text(&inspection), || document(&inspection, !wrong))?;
     Ok(if wrong { Exit::Wrong } else { Exit::Done })
 }
 

@@ -3,7 +3,8 @@
 use std::io::IsTerminal as _;
 use std::sync::Arc;
 
-use tracing_subscriber::filter::{LevelFilter, filter_fn};
+use tracing::Level;
+use tracing_subscriber::filter::{FilterExt as _, LevelFilter, filter_fn};
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{EnvFilter, Layer, Registry};
@@ -47,12 +48,11 @@ pub(super) fn start_service(config: &Config) -> Result<Observers, CliError> {
 }
 
 fn writer(config: &LogConfig) -> Result<Box<dyn Layer<Registry> + Send + Sync>, CliError> {
-    let mut filter = EnvFilter::try_new(&config.filter)
+    let filter = EnvFilter::try_new(&config.filter)
         .map_err(|error| CliError::new(Exit::Usage, format!("log.filter {:?}: {error}", config.filter)))?;
     // More than this and the driver logs the values that it binds, which are private.
-    if let Ok(quiet) = "tokio_postgres=info".parse() {
-        filter = filter.add_directive(quiet);
-    }
+    let bound = filter_fn(|of| *of.level() <= Level::INFO || !of.target().starts_with("tokio_postgres"))
+        .with_max_level_hint(LevelFilter::TRACE);
     let layer = tracing_subscriber::fmt::layer()
         .with_writer(std::io::stderr)
         .with_ansi(std::io::stderr().is_terminal());
@@ -61,7 +61,7 @@ fn writer(config: &LogConfig) -> Result<Box<dyn Layer<Registry> + Send + Sync>, 
     } else {
         layer.boxed()
     };
-    Ok(layer.with_filter(filter).boxed())
+    Ok(layer.with_filter(filter.and(bound)).boxed())
 }
 
 fn init(subscriber: impl SubscriberInitExt) {

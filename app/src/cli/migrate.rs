@@ -148,7 +148,7 @@ pub(super) fn run_offline(args: &MigrateArgs) -> Result<Exit, CliError> {
                     )
                 },
                 || json!({"ok": true, "context": context.name, "files": files, "entry": created.entry}),
-            );
+            )?;
             Ok(Exit::Done)
         }
         _ => Err(CliError::new(Exit::Usage, "this command needs a database")),
@@ -186,7 +186,7 @@ fn print_sql(args: &MigrateArgs, direction: SqlCommand, output: Output) -> Resul
         }
         script += &sql(&context, dialect, from, to)?;
     }
-    output.write(|| script.clone(), || json!({"ok": true, "sql": script}));
+    output.write(|| script.clone(), || json!({"ok": true, "sql": script}))?;
     Ok(Exit::Done)
 }
 
@@ -209,7 +209,7 @@ pub(super) async fn run(args: &MigrateArgs, config: &Config) -> Result<Exit, Cli
         output.write(
             || report.text,
             || json!({"ok": ok, "databases": report.databases}),
-        );
+        )?;
     }
     result.map(|()| if report.wrong { Exit::Wrong } else { Exit::Done })
 }

@@ -16,6 +16,7 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 
 use clap::{Args, CommandFactory, Parser, Subcommand};
+use serde_json::Value;
 
 use crate::config::{Config, ConfigError, Flags, SQLITE_PATHS};
 use crate::exit::{CliError, Exit};
@@ -102,7 +103,9 @@ async fn dispatch(cli: Cli, environment: &BTreeMap<String, String>) -> Result<Ex
         Command::Doctor(args) => doctor::run(&args, &configure(&[])?).await,
         Command::Status(args) => status::run(&args, &configure(&[])?).await,
         Command::Completions { shell } => {
-            clap_complete::generate(shell, &mut Cli::command(), "cutover", &mut std::io::stdout());
+            let mut script = Vec::new();
+            clap_complete::generate(shell, &mut Cli::command(), "cutover", &mut script);
+            Output::Text.write(|| String::from_utf8_lossy(&script).into_owned(), || Value::Null)?;
             Ok(Exit::Done)
         }
     }

@@ -1,6 +1,6 @@
 //! What a command prints: its one document or its text, its errors.
 
-use std::io::Write as _;
+use std::io::{ErrorKind, Write as _};
 
 use serde_json::json;
 
@@ -21,8 +21,13 @@ impl Output {
         if json { Self::Json } else { Self::Text }
     }
 
-    /// Writes the result: `text` or `document`, whichever was asked for.
-    pub fn write(self, text: impl FnOnce() -> String, document: impl FnOnce() -> serde_json::Value) {
+    /// Writes the result: `text` or `document`, whichever was asked for. An error is one of whatever it is written to (a full disk): a
+    /// report that nobody can read must not look like a good one.
+    pub fn write(
+        self,
+        text: impl FnOnce() -> String,
+        document: impl FnOnce() -> serde_json::Value,
+    ) -> Result<(), CliError> {
         let mut result = match self {
             Self::Text => printable(&text()),
             Self::Json => document().to_string(),
@@ -30,15 +35,24 @@ impl Output {
         if !result.is_empty() && !result.ends_with('\n') {
             result.push('\n');
         }
-        // A reader that went away (a closed pipe) is no error of ours.
-        std::io::stdout().write_all(result.as_bytes()).unwrap_or_default();
+        let mut stdout = std::io::stdout();
+        match stdout.write_all(result.as_bytes()).and_then(|()| stdout.flush()) {
+            // A reader that went away (a closed pipe) is no error of ours.
+            Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(CliError::new(
+                Exit::Unreachable,
+                format!("the result cannot be written to standard output: {error}"),
+            )),
+            _ => Ok(()),
+        }
     }
 
     /// Prints an error for a person, and in place of the document for a machine.
     pub(super) fn failure(self, error: &CliError) -> Exit {
         writeln!(std::io::stderr(), "cutover: {error}").unwrap_or_default();
         let document = || json!({"ok": false, "exit": error.exit.code(), "error": error.message});
-        self.write(String::new, document);
+        if let Err(unwritten) = self.write(String::new, document) {
+            writeln!(std::io::stderr(), "cutover: {unwritten}").unwrap_or_default();
+        }
         error.exit
     }
 }

@@ -18,6 +18,6 @@ pub(super) struct StatusArgs {
 /// Asks and prints; changes nothing.
 pub(super) async fn run(args: &StatusArgs, config: &Config) -> Result<Exit, CliError> {
     let status = status::gather(config).await?;
-    Output::from_flag(args.json).write(|| status.text(), || status.json());
+    Output::from_flag(args.json).write(|| status.text(), || status.json())?;
     Ok(Exit::Done)
 }

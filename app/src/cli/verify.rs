@@ -112,7 +112,7 @@ impl Verified {
 /// Compares, notes in the target what is equal, prints what was found, and says how to exit.
 pub(super) async fn run(args: VerifyArgs, config: &Config) -> Result<Exit, CliError> {
     let verified = Verified::of(&args, config).await?;
-    Output::from_flag(args.json).write(|| verified.text(), || verified.document());
+    Output::from_flag(args.json).write(|| verified.text(), || verified.document())?;
     Ok(if verified.ok() { Exit::Done } else { Exit::Wrong })
 }
 

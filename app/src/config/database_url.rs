@@ -64,6 +64,9 @@ impl DatabaseUrl {
             None if is_connection_string(path) => {
                 "this looks like a connection string of PostgreSQL's own; give it as a URL, postgres://user@host/database".to_owned()
             }
+            None if is_mistyped(path) => {
+                "this looks like a URL of PostgreSQL that is mistyped: it begins with postgres://, as in postgres://user@host/database".to_owned()
+            }
             None if path.is_empty() => "the name of a database is empty".to_owned(),
             None => format!("{path} is no file to SQLite; put ./ before it if it is the name of one"),
         })
@@ -80,7 +83,7 @@ fn without_scheme<'t>(text: &'t str, scheme: &str) -> Option<&'t str> {
 /// meant for another database.
 pub(super) fn file(text: &str) -> Option<PathBuf> {
     let is_special = text.is_empty() || text.starts_with("file:") || text.eq_ignore_ascii_case(":memory:");
-    let is_path = !is_special && scheme(text).is_none() && !is_connection_string(text);
+    let is_path = !is_special && scheme(text).is_none() && !is_connection_string(text) && !is_mistyped(text);
     is_path.then(|| PathBuf::from(text))
 }
 
@@ -91,6 +94,15 @@ fn scheme(text: &str) -> Option<&str> {
     let is_word = |c: char| c.is_ascii_alphanumeric() || matches!(c, '+' | '-' | '.' | ':');
     let is_scheme = scheme.starts_with(|c: char| c.is_ascii_alphabetic()) && scheme.chars().all(is_word);
     is_scheme.then(|| &text[..scheme.len() + 3])
+}
+
+/// Whether this is meant for a URL, and must not be shown as a path is: it may hold a password.
+fn is_mistyped(text: &str) -> bool {
+    let lower = text.trim_start().to_ascii_lowercase();
+    let rest = ["postgresql", "postgres"]
+        .iter()
+        .find_map(|word| lower.strip_prefix(word));
+    rest.is_some_and(|rest| rest.starts_with([':', '/']) && rest.contains('@'))
 }
 
 /// Whether this is `host=… password=…`, as libpq takes it.
@@ -176,6 +188,9 @@ mod tests {
             (" MySQL://u:hunter2@h/d", "MySQL:// is the scheme of no"),
             ("sqlite://a.db", "three slashes"),
             ("host=h password=hunter2", "postgres://user@host/database"),
+            ("postgres:/u:hunter2@h/d", "is mistyped"),
+            ("postgresql:u:hunter2@h/d", "is mistyped"),
+            ("Postgres//u:hunter2@h/d", "is mistyped"),
         ] {
             let error = DatabaseUrl::from_argument(text).unwrap_err();
             assert!(

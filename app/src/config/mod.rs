@@ -184,6 +184,7 @@ pub struct Flags {
 /// Environment variables that have a name of their own; the others are `CUTOVER_` and the key in capitals with `_`.
 const ENVIRONMENT: &[(&str, &str)] = &[
     ("DATABASE_URL", "database_url"),
+    ("CUTOVER_DATABASE_URL", "database_url"),
     ("SYNTHLAB_DB_PATH", "lab.sqlite_path"),
     ("CUTOVER_LOG", "log.filter"),
     ("CUTOVER_LOG_JSON", "log.json"),
@@ -234,7 +235,7 @@ impl Config {
 
     fn from_settings(settings: &mut Settings) -> Self {
         let log = LogConfig {
-            filter: settings.text("log.filter").unwrap_or_else(|| "info".to_owned()),
+            filter: log_filter(settings),
             json: settings.flag("log.json", false),
         };
         let url = settings.parsed(
@@ -490,6 +491,23 @@ fn add_file(settings: &mut Settings, named: Option<&Path>) {
 }
 
 /// The key that an environment variable sets, if it is one of ours.
+/// What is logged. A word that is neither a level nor a part of this program would silence everything without a word.
+fn log_filter(settings: &mut Settings) -> String {
+    const LEVELS: [&str; 6] = ["error", "warn", "info", "debug", "trace", "off"];
+    let is_directive = |directive: &str| {
+        let directive = directive.trim();
+        LEVELS.iter().any(|level| directive.eq_ignore_ascii_case(level))
+            || directive.starts_with("cutover")
+            || directive.contains(['=', '['])
+    };
+    let filter = settings.parsed(
+        "log.filter",
+        "error, warn, info, debug, trace or off, or a filter such as \"info,cutover=debug\"",
+        |text| text.split(',').all(is_directive).then(|| text.to_owned()),
+    );
+    filter.unwrap_or_else(|| "info".to_owned())
+}
+
 fn environment_key(name: &str) -> Option<String> {
     if let Some((_, key)) = ENVIRONMENT.iter().find(|(variable, _)| *variable == name) {
         return Some((*key).to_owned());

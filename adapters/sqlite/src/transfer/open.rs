@@ -270,6 +270,10 @@ impl SourceFile {
         if size.is_dir() {
             return Err(self.unreachable("it is a directory"));
         }
+        if !size.is_file() {
+            // Opening a pipe waits for somebody to write to it.
+            return Err(self.unreachable("it is no ordinary file"));
+        }
         let size = size.len();
         let mut header = [0_u8; 100];
         let mut file = Bytes::of(&self.path).map_err(cannot)?;
