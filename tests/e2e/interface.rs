@@ -318,12 +318,7 @@ async fn synths(talk: &mut Conversation<'_>) {
     object.insert("psicografia".to_owned(), Value::Null);
     object.insert("deficiencias".to_owned(), Value::Null);
     object.insert("observables".to_owned(), json!({"motor_ability": 0.5}));
-    let formatted = json!({"key": "motor_ability", "name": "Capacidade Motora", "value": 0.5, "label": "Médio",
-        "description": "Habilidade física para interação com dispositivos"});
-    object.insert(
-        "simulation_attributes".to_owned(),
-        json!({"observables_formatted": [formatted], "raw": {"motor_ability": 0.5}}),
-    );
+    object.insert("simulation_attributes".to_owned(), Value::Null);
     talk.get("/lab/synths/aaa111", detail).await;
     talk.ask("GET", "/lab/synths/bbb222", &Value::Null, 200, None)
         .await;
@@ -896,4 +891,125 @@ async fn a_photo_elsewhere_is_led_to_as_the_original_does() {
         "a picture"
     );
     service.stop().await;
+}
+
+/// Synths whose documents are not as the application writes them.
+const DOCUMENTS: [(&str, &str); 3] = [
+    (
+        "shape0",
+        r#"{"demografia": {"idade": "30", "renda_mensal": 1000, "localizacao": {}, "composicao_familiar": {"numero_pessoas": 3.0}},
+            "psicografia": {}, "deficiencias": {"visual": {}, "motora": {"tipo": "leve"}}, "observables": {},
+            "simulation_attributes": {"latent_traits": {"trust_mean": 1, "a": 2, "capability_mean": 0.5},
+                "observables": {"a": 1, "time_availability": 1, "digital_literacy": "0.25"}}}"#,
+    ),
+    (
+        "shape1",
+        r#"{"demografia": [], "psicografia": {"contrato_cognitivo": {}}, "deficiencias": 0,
+            "simulation_attributes": {"observables": {"motor_ability": 1.5}, "b": 1}}"#,
+    ),
+    (
+        "shape2",
+        r#"{"demografia": {"idade": 121, "renda_mensal": -1, "localizacao": {"pais": null}, "composicao_familiar": {"numero_pessoas": "x"}},
+            "observables": {"motor_ability": 1}, "simulation_attributes": {"observables": {}}}"#,
+    ),
+];
+
+#[tokio::test]
+async fn a_synths_document_is_read_as_the_original_reads_it() {
+    let (places, database) = ([Place::new(), Place::new()], lab_database().await);
+    let [on_file, on_server] = world::serve_on_both(&places, &database).await;
+    let rows = DOCUMENTS.map(|(id, data)| {
+        format!(
+            "INSERT INTO synths (id, nome, created_at, version, data) VALUES ('{id}', 'n', '2026-01-01T12:00:00+00:00', '', '{data}');"
+        )
+    });
+    world::file(&places[0].path("cutover.db"))
+        .execute_batch(&rows.concat())
+        .unwrap();
+    database
+        .connect()
+        .await
+        .batch_execute(&rows.concat())
+        .await
+        .unwrap();
+    let who = |idade: Value, place: Value, income: Value, family: Value| {
+        json!({"idade": idade, "genero_biologico": null, "raca_etnia": null, "localizacao": place,
+            "escolaridade": null, "renda_mensal": income, "ocupacao": null, "estado_civil": null, "composicao_familiar": family})
+    };
+    let seen = |key: &str, name: &str, value: f64, label: &str, description: &str| json!({"key": key, "name": name, "value": value, "label": label, "description": description});
+    let formatted = json!([
+        seen(
+            "digital_literacy",
+            "Literacia Digital",
+            0.25,
+            "Baixo",
+            "Familiaridade com tecnologia e interfaces digitais"
+        ),
+        seen(
+            "similar_tool_experience",
+            "Experiência com Ferramentas Similares",
+            0.5,
+            "Médio",
+            "Uso prévio de ferramentas ou produtos parecidos"
+        ),
+        seen(
+            "motor_ability",
+            "Capacidade Motora",
+            1.0,
+            "Muito Alto",
+            "Habilidade física para interação com dispositivos"
+        ),
+        seen(
+            "time_availability",
+            "Disponibilidade de Tempo",
+            1.0,
+            "Muito Alto",
+            "Tempo típico disponível para uso do produto"
+        ),
+        seen(
+            "domain_expertise",
+            "Conhecimento do Domínio",
+            0.5,
+            "Médio",
+            "Expertise na área de atuação do produto"
+        ),
+    ]);
+    let whole = json!({"observables": {"digital_literacy": "0.25", "time_availability": 1, "a": 1},
+        "latent_traits": {"capability_mean": 0.5, "trust_mean": 1, "a": 2}});
+    let place = json!({"pais": null, "regiao": null, "estado": null, "cidade": null});
+    let family = |people: Value| json!({"tipo": null, "numero_pessoas": people});
+    let expected = [
+        json!({
+            "demografia": who(json!(30), Value::Null, json!(1000.0), family(json!(3))),
+            "psicografia": null,
+            "deficiencias": {"visual": null, "auditiva": null, "motora": {"tipo": "leve"}, "cognitiva": null},
+            "observables": {},
+            "simulation_attributes": {"observables_formatted": formatted, "raw": whole},
+        }),
+        json!({
+            "demografia": null,
+            "psicografia": {"interesses": [], "contrato_cognitivo": null},
+            "deficiencias": null,
+            "observables": null,
+            "simulation_attributes": {"observables_formatted": [], "raw": {"observables": {"motor_ability": 1.5}, "b": 1}},
+        }),
+        // What the original could not show is shown as it is.
+        json!({
+            "demografia": who(json!(121), place, json!(-1), family(json!("x"))),
+            "psicografia": null,
+            "deficiencias": null,
+            "observables": {"motor_ability": 1},
+            "simulation_attributes": null,
+        }),
+    ];
+    for service in [on_file, on_server] {
+        for ((id, _), expected) in DOCUMENTS.iter().zip(&expected) {
+            let mut shown = service.get(&format!("/lab/synths/{id}")).await.with(200).json();
+            assert_eq!(shown["version"], "2.3.0");
+            let object = shown.as_object_mut().unwrap();
+            object.retain(|key, _| expected.get(key).is_some());
+            assert_eq!(shown.to_string(), expected.to_string(), "{id}");
+        }
+        service.stop().await;
+    }
 }

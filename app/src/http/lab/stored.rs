@@ -12,6 +12,9 @@ use utoipa::ToSchema;
 use utoipa::openapi::schema::{Object, ObjectBuilder, SchemaType, Type};
 use utoipa::openapi::{RefOr, Schema};
 
+use crate::http::number::fraction;
+use crate::http::request::Mistakes;
+
 /// An instant.
 #[derive(Debug, Serialize)]
 pub(super) struct Time(Value);
@@ -178,4 +181,21 @@ impl ToSchema for Scalar {}
 pub(super) fn json_time(text: &str) -> String {
     let in_utc = text.strip_suffix("+00:00");
     in_utc.map_or_else(|| text.to_owned(), |text| format!("{text}Z"))
+}
+
+/// What Python takes for false.
+pub(super) fn is_nothing(value: &Value) -> bool {
+    match value {
+        Value::Null | Value::Bool(false) => true,
+        Value::Bool(true) => false,
+        Value::Number(number) => number.as_f64() == Some(0.0),
+        Value::String(text) => text.is_empty(),
+        Value::Array(items) => items.is_empty(),
+        Value::Object(members) => members.is_empty(),
+    }
+}
+
+/// A number from 0 to 1, in any spelling of the original's framework.
+pub(super) fn lenient_fraction(value: &Value) -> Option<f64> {
+    fraction(value, &[], &mut Mistakes::default())
 }

@@ -20,10 +20,11 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::page::{PageOf, PageQuery, SortQuery};
-use super::stored::{Document, Time};
+use super::stored::{Document, Time, is_nothing, lenient_fraction};
 use crate::http::App;
 use crate::http::error::{Failure, HttpError};
 use crate::http::json::Json;
+use crate::http::number::{finite, integer};
 use crate::http::paths::ESCAPED;
 use crate::http::request::{BodyAfterAll, Fields, Key, Length, Mistakes, Parameters};
 use crate::usecase::UseCaseError;
@@ -87,7 +88,7 @@ struct SynthDetail {
 /// What can be seen of a synth, for people.
 #[derive(Serialize, ToSchema)]
 struct SimulationAttributes {
-    /// One by one, those that are numbers.
+    /// One by one; none where one of them is no number from 0 to 1.
     observables_formatted: Vec<Observable>,
     /// As they are stored.
     #[schema(value_type = Object)]
@@ -146,41 +147,48 @@ impl From<domain::Synth> for SynthDetail {
         let part = |name: &str, shape: &'static [(&'static str, Shape)]| {
             shaped(data.get(name), Shape::Object(shape))
         };
-        let observables = data
-            .get("observables")
-            .and_then(Value::as_object)
-            .map(known_first);
+        let mut summary = synth.summary;
+        // A synth alone has the current version for an empty one as well.
+        summary.version = summary.version.filter(|version| !version.is_empty());
         Self {
-            synth: synth.summary.into(),
+            synth: summary.into(),
             demografia: part("demografia", DEMOGRAFIA),
             psicografia: part("psicografia", PSICOGRAFIA),
             deficiencias: part("deficiencias", DEFICIENCIAS),
-            simulation_attributes: observables.clone().map(SimulationAttributes::of),
-            observables: observables.unwrap_or(Value::Null),
+            simulation_attributes: data
+                .get("simulation_attributes")
+                .and_then(SimulationAttributes::of),
+            observables: data
+                .get("observables")
+                .filter(|observables| observables.is_object())
+                .map_or(Value::Null, |observables| {
+                    known_first(observables, &OBSERVABLES.map(|(key, ..)| key))
+                }),
         }
     }
 }
 
-/// The observables that the application knows in its order, then what else there is.
-fn known_first(observables: &Map<String, Value>) -> Value {
-    let known = OBSERVABLES
-        .iter()
-        .filter_map(|(key, ..)| observables.get_key_value(*key));
-    let others = observables
-        .iter()
-        .filter(|(key, _)| OBSERVABLES.iter().all(|(known, ..)| known != key));
-    Value::Object(
-        known
-            .chain(others)
-            .map(|(key, value)| (key.clone(), value.clone()))
-            .collect(),
-    )
+/// An object with the keys that the application knows in its order, then what else there is.
+fn known_first(value: &Value, known: &[&str]) -> Value {
+    let Value::Object(object) = value else {
+        return value.clone();
+    };
+    let first = known.iter().filter_map(|key| object.get_key_value(*key));
+    let others = object.iter().filter(|(key, _)| !known.contains(&key.as_str()));
+    let members = first.chain(others);
+    Value::Object(members.map(|(key, value)| (key.clone(), value.clone())).collect())
 }
 
 impl SimulationAttributes {
-    fn of(raw: Value) -> Self {
-        let formatted = OBSERVABLES.into_iter().filter_map(|(key, name, description)| {
-            let value = raw.get(key)?.as_f64().filter(|value| value.is_finite())?;
+    /// Of what the document says of them, if it names observables: one that it does not name has its usual value, and where one is no
+    /// number from 0 to 1 none is shown.
+    fn of(stored: &Value) -> Option<Self> {
+        let observables = stored.get("observables").filter(|value| !is_nothing(value))?;
+        let shown = OBSERVABLES.into_iter().map(|(key, name, description, usual)| {
+            let value = match observables.as_object()?.get(key) {
+                Some(value) => lenient_fraction(value)?,
+                None => usual,
+            };
             Some(Observable {
                 key,
                 name,
@@ -189,10 +197,15 @@ impl SimulationAttributes {
                 description,
             })
         });
-        Self {
-            observables_formatted: formatted.collect(),
-            raw,
+        let mut raw = known_first(stored, &["observables", "latent_traits"]);
+        raw["observables"] = known_first(observables, &OBSERVABLES.map(|(key, ..)| key));
+        if let Some(traits) = stored.get("latent_traits") {
+            raw["latent_traits"] = known_first(traits, &LATENT_TRAITS);
         }
+        Some(Self {
+            observables_formatted: shown.collect::<Option<_>>().unwrap_or_default(),
+            raw,
+        })
     }
 }
 
@@ -456,12 +469,17 @@ enum Shape {
     Plain,
     /// What a missing value is.
     Default(&'static str),
+    /// A whole number of this range, in any spelling of the original's framework.
+    Integer(i64, i64),
+    /// A number that is not negative, likewise.
+    Amount,
     List,
+    /// An empty one is none.
     Object(&'static [(&'static str, Shape)]),
 }
 
 const DEMOGRAFIA: &[(&str, Shape)] = &[
-    ("idade", Shape::Plain),
+    ("idade", Shape::Integer(0, 120)),
     ("genero_biologico", Shape::Plain),
     ("raca_etnia", Shape::Plain),
     (
@@ -474,12 +492,12 @@ const DEMOGRAFIA: &[(&str, Shape)] = &[
         ]),
     ),
     ("escolaridade", Shape::Plain),
-    ("renda_mensal", Shape::Plain),
+    ("renda_mensal", Shape::Amount),
     ("ocupacao", Shape::Plain),
     ("estado_civil", Shape::Plain),
     (
         "composicao_familiar",
-        Shape::Object(&[("tipo", Shape::Plain), ("numero_pessoas", Shape::Plain)]),
+        Shape::Object(&[("tipo", Shape::Plain), ("numero_pessoas", Shape::Integer(1, 15))]),
     ),
 ];
 const PSICOGRAFIA: &[(&str, Shape)] = &[
@@ -502,33 +520,46 @@ const DEFICIENCIAS: &[(&str, Shape)] = &[
     ("cognitiva", DEFICIENCIA),
 ];
 
-/// The observables: key, name and description in the language of the application.
-const OBSERVABLES: [(&str, &str, &str); 5] = [
+/// The observables: key, name and description in the language of the application, and what one is that is not named.
+const OBSERVABLES: [(&str, &str, &str, f64); 5] = [
     (
         "digital_literacy",
         "Literacia Digital",
         "Familiaridade com tecnologia e interfaces digitais",
+        0.5,
     ),
     (
         "similar_tool_experience",
         "Experiência com Ferramentas Similares",
         "Uso prévio de ferramentas ou produtos parecidos",
+        0.5,
     ),
     (
         "motor_ability",
         "Capacidade Motora",
         "Habilidade física para interação com dispositivos",
+        1.0,
     ),
     (
         "time_availability",
         "Disponibilidade de Tempo",
         "Tempo típico disponível para uso do produto",
+        0.5,
     ),
     (
         "domain_expertise",
         "Conhecimento do Domínio",
         "Expertise na área de atuação do produto",
+        0.5,
     ),
+];
+
+/// What follows from a synth's observables, in the order of the application.
+const LATENT_TRAITS: [&str; 4] = [
+    "capability_mean",
+    "trust_mean",
+    "friction_tolerance_mean",
+    "exploration_prob",
 ];
 
 fn names(shape: &[(&'static str, Shape)]) -> Vec<&'static str> {
@@ -537,17 +568,24 @@ fn names(shape: &[(&'static str, Shape)]) -> Vec<&'static str> {
 
 /// What a shape leaves of a value. A value of another form than expected is shown as it is.
 fn shaped(value: Option<&Value>, shape: Shape) -> Value {
-    let value = value.filter(|value| !value.is_null());
+    let mut unread = Mistakes::default();
     match (shape, value) {
-        (Shape::Plain | Shape::Object(_), None) => Value::Null,
         (Shape::Default(default), None) => default.into(),
-        (Shape::List, None) => json!([]),
+        (Shape::List, None | Some(Value::Null)) => json!([]),
+        (Shape::Object(_), Some(value)) if is_nothing(value) => Value::Null,
         (Shape::Object(members), Some(Value::Object(object))) => {
             let members = members
                 .iter()
                 .map(|(name, shape)| ((*name).to_owned(), shaped(object.get(*name), *shape)));
             Value::Object(members.collect::<Map<_, _>>())
         }
+        (Shape::Integer(least, most), Some(value)) => {
+            integer(value, &[], least..=most, &mut unread).map_or_else(|| value.clone(), Value::from)
+        }
+        (Shape::Amount, Some(value)) => finite(value, &[], &mut unread)
+            .filter(|amount| *amount >= 0.0)
+            .map_or_else(|| value.clone(), Value::from),
         (_, Some(value)) => value.clone(),
+        (_, None) => Value::Null,
     }
 }
