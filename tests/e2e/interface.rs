@@ -372,6 +372,11 @@ async fn synths(talk: &mut Conversation<'_>) {
             "data.observables"
         ]
     );
+    let nested = &fields[4]["nested_fields"];
+    assert_eq!(
+        (nested.as_array().unwrap().len(), &nested[2]),
+        (10, &json!("identidade_genero"))
+    );
     let answer = talk.service.get("/lab/synths/aaa111/avatar").await.with(307);
     assert!(
         answer.headers.contains("location: https://example.org/a.png"),

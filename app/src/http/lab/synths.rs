@@ -371,12 +371,15 @@ async fn fields() -> Json<Vec<SynthField>> {
         nested_fields: Some(nested),
         ..field(name, "object", description)
     };
+    let mut demografia = names(DEMOGRAFIA);
+    // It can be searched for, although a synth is shown without it.
+    demografia.insert(2, "identidade_genero");
     Json(vec![
         field("id", "string", "Identifier of six characters"),
         field("nome", "string", "Display name"),
         field("descricao", "string", "Short description"),
         field("created_at", "datetime", "When the synth was made"),
-        object("data.demografia", "Demographics", names(DEMOGRAFIA)),
+        object("data.demografia", "Demographics", demografia),
         object("data.psicografia", "Psychographics", names(PSICOGRAFIA)),
         object("data.deficiencias", "Disabilities", names(DEFICIENCIAS)),
         object(
