@@ -1018,3 +1018,29 @@ async fn a_synths_document_is_read_as_the_original_reads_it() {
         service.stop().await;
     }
 }
+
+/// A scorecard whose document spells times and scores in other ways than the application.
+const SCORECARD: &str = r#"
+    INSERT INTO feature_scorecards (id, data, created_at) VALUES ('0000000a',
+      '{"identification": {"feature_name": "f", "use_scenario": "u"}, "description_text": "d", "complexity": {"score": 1},
+        "initial_effort": {"score": "0.5"}, "perceived_risk": {"score": 2}, "time_to_value": {"score": 0},
+        "created_at": "2025-12-15 10:00:00.5+00:00", "updated_at": "2025-12-15T10:00"}', '2026-01-01T12:00:00+00:00')"#;
+
+#[tokio::test]
+async fn a_scorecards_document_is_spelled_as_the_original_does() {
+    let (places, database) = ([Place::new(), Place::new()], lab_database().await);
+    let [on_file, on_server] = world::serve_on_both(&places, &database).await;
+    world::file(&places[0].path("cutover.db"))
+        .execute_batch(SCORECARD)
+        .unwrap();
+    database.connect().await.batch_execute(SCORECARD).await.unwrap();
+    let expected = json!({"id": "0000000a", "feature_name": "f", "use_scenario": "u", "description_text": "d",
+        "complexity_score": 1.0, "initial_effort_score": 0.5, "perceived_risk_score": 2, "time_to_value_score": 0.0,
+        "justification": null, "impact_hypotheses": [], "created_at": "2025-12-15T10:00:00.500000Z",
+        "updated_at": "2025-12-15T10:00:00"});
+    for service in [on_file, on_server] {
+        let shown = service.get("/lab/simulation/scorecards/0000000a").await.with(200);
+        assert_eq!(shown.text(), expected.to_string());
+        service.stop().await;
+    }
+}

@@ -218,7 +218,7 @@ impl From<domain::Exploration> for Exploration {
 impl From<domain::Exploration> for ExplorationSummary {
     fn from(exploration: domain::Exploration) -> Self {
         Self {
-            goal_value: Scalar::of_value(exploration.goal.canonical().get("value")),
+            goal_value: Scalar::of_fraction(exploration.goal.canonical().get("value")),
             status: Scalar::of_enum(&exploration.status),
             best_success_rate: opt(exploration.best_success_rate.as_ref()),
             total_nodes: Scalar::from(&exploration.total_nodes),

@@ -248,7 +248,7 @@ impl From<&FeatureScorecard> for ShownScorecard {
                 .and_then(Value::as_str)
                 .map(str::to_owned)
         };
-        let score = |pointer: &str| Scalar::of_value(document.pointer(pointer));
+        let score = |pointer: &str| Scalar::of_fraction(document.pointer(pointer));
         let time = |pointer: &str| text(pointer).map(|time| json_time(&time));
         let hypotheses = document.get("impact_hypotheses").and_then(Value::as_array);
         let hypotheses = hypotheses.into_iter().flatten().filter_map(Value::as_str);

@@ -4,7 +4,7 @@
 use cutover_domain::json::Json;
 use cutover_domain::lab::research_execution::DEFAULT_MODEL;
 use cutover_domain::stored::{Stored, StoredValue, TextEnum};
-use cutover_domain::time::Timestamp;
+use cutover_domain::time::{LegacyZone, Timestamp};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -93,6 +93,14 @@ impl Scalar {
             .filter(|value| value.is_number() || value.is_string())
             .map(|value| Self(value.clone()))
     }
+
+    /// The same, a number from 0 to 1 in the one spelling of the original's answers.
+    pub(super) fn of_fraction(value: Option<&Value>) -> Option<Self> {
+        match value.and_then(lenient_fraction) {
+            Some(number) => Some(Self(number.into())),
+            None => Self::of_value(value),
+        }
+    }
 }
 
 impl From<i64> for Scalar {
@@ -177,10 +185,23 @@ impl utoipa::PartialSchema for Scalar {
 
 impl ToSchema for Scalar {}
 
-/// A time in a document, in the form of the original's answers: one in UTC ends with `Z`, one without a zone stays so.
+/// A time in a document, in the form of the original's answers: one in UTC ends with `Z`, one in another zone or without one stays in
+/// it. What is no time is shown as it is.
 pub(super) fn json_time(text: &str) -> String {
-    let in_utc = text.strip_suffix("+00:00");
-    in_utc.map_or_else(|| text.to_owned(), |text| format!("{text}Z"))
+    let utc = LegacyZone::utc();
+    // The zone stands behind the date, which has signs of its own.
+    let zone = text.get(10..).and_then(|clock| clock.find(['Z', 'z', '+', '-']));
+    let (local, zone) = text.split_at(zone.map_or(text.len(), |at| at + 10));
+    match Timestamp::parse(text, &utc).and(Timestamp::parse(local, &utc)) {
+        Ok(local) => {
+            let zone = match zone {
+                "z" | "+00:00" | "-00:00" => "Z",
+                other => other,
+            };
+            format!("{}{zone}", local.to_naive_json_text())
+        }
+        Err(_) => text.to_owned(),
+    }
 }
 
 /// What Python takes for false.
@@ -198,4 +219,27 @@ pub(super) fn is_nothing(value: &Value) -> bool {
 /// A number from 0 to 1, in any spelling of the original's framework.
 pub(super) fn lenient_fraction(value: &Value) -> Option<f64> {
     fraction(value, &[], &mut Mistakes::default())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_time_in_a_document_has_the_form_of_the_originals_answers() {
+        for (stored, shown) in [
+            ("2025-12-15T10:00:00+00:00", "2025-12-15T10:00:00Z"),
+            ("2025-12-15T10:00:00.5Z", "2025-12-15T10:00:00.500000Z"),
+            ("2025-12-15T10:00:00.000000z", "2025-12-15T10:00:00Z"),
+            ("2025-12-15 10:00", "2025-12-15T10:00:00"),
+            ("2025-12-15T10:00:00.123456", "2025-12-15T10:00:00.123456"),
+            ("2025-12-15", "2025-12-15T00:00:00"),
+            ("2025-12-15T10:00:00.25-03:00", "2025-12-15T10:00:00.250000-03:00"),
+            ("2025-13-15T10:00:00", "2025-13-15T10:00:00"),
+            ("yesterday", "yesterday"),
+            ("", ""),
+        ] {
+            assert_eq!(json_time(stored), shown, "{stored}");
+        }
+    }
 }
