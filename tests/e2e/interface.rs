@@ -1019,6 +1019,44 @@ async fn a_synths_document_is_read_as_the_original_reads_it() {
     }
 }
 
+/// A search that has reached its goal, and one that has not, each with a winner.
+const SEARCHES: &str = r#"
+    INSERT INTO experiments (id, name, hypothesis, created_at) VALUES ('exp_0000000a', 'n', 'h', '2026-01-01T12:00:00+00:00');
+    INSERT INTO analysis_runs (id, experiment_id, config, status, started_at)
+      VALUES ('ana_0000000a', 'exp_0000000a', '{}', 'completed', '2026-01-01T12:00:00+00:00');
+    INSERT INTO explorations (id, experiment_id, baseline_analysis_id, goal, config, status, started_at) VALUES
+      ('expl_0000000a', 'exp_0000000a', 'ana_0000000a', '{"value": 1}', '{}', 'goal_achieved', '2026-01-01T12:00:00+00:00'),
+      ('expl_0000000b', 'exp_0000000a', 'ana_0000000a', '{"value": 1}', '{}', 'running', '2026-01-01T13:00:00+00:00');
+    INSERT INTO scenario_nodes (id, exploration_id, parent_id, depth, scorecard_params, simulation_results, node_status, created_at) VALUES
+      ('node_0000000a', 'expl_0000000a', NULL, 0, '{}', '{"success_rate": 0.25}', 'active', '2026-01-01T12:00:00+00:00'),
+      ('node_0000000b', 'expl_0000000a', 'node_0000000a', 1, '{}', '{"success_rate": 0.75}', 'winner', '2026-01-01T12:00:00+00:00'),
+      ('node_0000000c', 'expl_0000000b', NULL, 0, '{}', '{"success_rate": 0.25}', 'winner', '2026-01-01T12:00:00+00:00')"#;
+
+#[tokio::test]
+async fn the_way_to_a_goal_begins_at_nothing_and_is_shown_once_it_is_reached() {
+    let place = Place::new();
+    let service = place.serve(&[]).await;
+    world::file(&place.path("cutover.db"))
+        .execute_batch(SEARCHES)
+        .unwrap();
+    let step = |depth: u8, rate: f64, better: f64| {
+        json!({"depth": depth, "action": null, "category": null, "rationale": null,
+            "success_rate": rate, "delta_success_rate": better})
+    };
+    let way = json!({"exploration_id": "expl_0000000a", "winner_node_id": "node_0000000b",
+        "path": [step(0, 0.25, 0.25), step(1, 0.75, 0.5)], "total_improvement": 0.5});
+    for (id, expected) in [("expl_0000000a", way), ("expl_0000000b", Value::Null)] {
+        let path = format!("/lab/explorations/{id}/winning-path");
+        assert_eq!(service.get(&path).await.with(200).json(), expected, "{id}");
+    }
+    let listed = service
+        .get("/lab/experiments/exp_0000000a/explorations")
+        .await
+        .with(200);
+    assert!(listed.text().contains(r#""goal_value":1.0"#), "{}", listed.text());
+    service.stop().await;
+}
+
 /// A scorecard whose document spells times and scores in other ways than the application.
 const SCORECARD: &str = r#"
     INSERT INTO feature_scorecards (id, data, created_at) VALUES ('0000000a',

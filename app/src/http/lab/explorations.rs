@@ -192,7 +192,7 @@ struct PathStep {
     rationale: Option<String>,
     /// The success rate; 0 where there is none.
     success_rate: f64,
-    /// How much better than the step before.
+    /// How much better than the step before; the root's own rate.
     delta_success_rate: f64,
 }
 
@@ -275,14 +275,15 @@ impl WinningPath {
     fn along(exploration_id: String, nodes: &[ScenarioNode]) -> Option<Self> {
         let rate = |node: &ScenarioNode| node.success_rate().filter(|rate| rate.is_finite()).unwrap_or(0.0);
         let (root, winner) = (nodes.first()?, nodes.last()?);
-        let before = std::iter::once(root).chain(nodes);
+        // Before the root there was no success at all.
+        let before = std::iter::once(0.0).chain(nodes.iter().map(rate));
         let steps = before.zip(nodes).map(|(before, node)| PathStep {
             depth: Scalar::from(&node.depth),
             action: node.action_applied.clone(),
             category: node.action_category.clone(),
             rationale: node.rationale.clone(),
             success_rate: rate(node),
-            delta_success_rate: rate(node) - rate(before),
+            delta_success_rate: rate(node) - before,
         });
         Some(Self {
             exploration_id,
@@ -369,7 +370,7 @@ async fn tree(State(app): State<App>, Key(id): Key) -> Result<Json<ExplorationTr
     Ok(Json(use_case(&app).tree(&id).await?.into()))
 }
 
-/// The way to the scenario that reached the goal; `null` while none has.
+/// The way to the scenario that reached the goal; `null` unless the search ended with that.
 #[utoipa::path(
     get, path = "/explorations/{id}/winning-path", tag = TAG, params(("id" = String, Path)),
     responses((status = 200, body = Option<WinningPath>), (status = 404, body = Failure))

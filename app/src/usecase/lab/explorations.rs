@@ -10,6 +10,7 @@ use cutover_domain::lab::exploration::{
     Exploration, ExplorationConfig, ExplorationGoal, ExplorationStatus, NodeCounts, NodeStatus, ScenarioNode,
     ScenarioResults, ScorecardParams,
 };
+use cutover_domain::stored::Stored;
 use cutover_ports::clock::{Clock, Ids};
 use cutover_ports::lab::LabRepositories;
 use cutover_ports::{StoreError, together};
@@ -190,9 +191,12 @@ impl Explorations {
         })
     }
 
-    /// The scenarios from the root to the winner; none while there is no winner.
+    /// The scenarios from the root to the winner; none unless the search has reached its goal.
     pub async fn winning_path(&self, id: &str) -> Result<Vec<ScenarioNode>, UseCaseError> {
-        self.get(id).await?;
+        let exploration = self.get(id).await?;
+        if exploration.status != Stored::Known(ExplorationStatus::GoalAchieved) {
+            return Ok(Vec::new());
+        }
         match self.lab.explorations.winner(id).await? {
             Some(winner) => Ok(self.lab.explorations.path_to(&winner.id).await?),
             None => Ok(Vec::new()),
