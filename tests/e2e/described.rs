@@ -655,12 +655,14 @@ fn without_times_of_today(text: &str) -> String {
     let mut parts = text.split("\"20");
     let mut masked = parts.next().unwrap_or_default().to_owned();
     for part in parts {
-        let time = part.split_once("Z\"").filter(|(time, _)| {
-            time.len() >= 17
-                && time.len() <= 24
-                && time.as_bytes()[8] == b'T'
-                && !time.starts_with("25-")
-                && !time.starts_with("26-01-0")
+        let time = ["Z\"", "+00:00\""].into_iter().find_map(|zone| {
+            part.split_once(zone).filter(|(time, _)| {
+                time.len() >= 17
+                    && time.len() <= 24
+                    && time.as_bytes()[8] == b'T'
+                    && !time.starts_with("25-")
+                    && !time.starts_with("26-01-0")
+            })
         });
         let (kept, rest) = time.map_or(("\"20", part), |(_, rest)| ("\"<now>\"", rest));
         masked += kept;

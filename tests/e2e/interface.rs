@@ -693,6 +693,17 @@ async fn what_is_not_told_is_shown_as_the_original_does() {
         ]);
         talk.get("/lab/experiments/exp_0000000a/documents", documents)
             .await;
+        let available = |available: bool, status: &str, at: &str| json!({"available": available, "status": status, "generated_at": at});
+        let availability = json!({
+            "summary": available(true, "completed", "2026-01-01T13:00:00+00:00"),
+            "prfaq": available(false, "generating", "2026-01-01T12:00:00+00:00"),
+            "executive_summary": {"available": false, "status": null, "generated_at": null},
+        });
+        talk.get(
+            "/lab/experiments/exp_0000000a/documents/availability",
+            availability,
+        )
+        .await;
         service.stop().await;
     }
 }

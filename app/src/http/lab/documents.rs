@@ -222,7 +222,8 @@ async fn availability(
         document.map_or_else(DocumentAvailability::default, |document| DocumentAvailability {
             available: document.is_available(),
             status: Some(Scalar::of_enum(&document.status)),
-            generated_at: Some(Time::from(&document.generated_at)),
+            // The original writes this one by itself, and not by its framework.
+            generated_at: Some(Time::isoformat(&document.generated_at)),
         })
     };
     Ok(Json(DocumentsAvailability {

@@ -40,6 +40,16 @@ impl Time {
     }
 }
 
+impl Time {
+    /// In the form that Python writes by itself: one in UTC ends with its offset.
+    pub(super) fn isoformat(value: &Stored<Timestamp>) -> Self {
+        match Self::from(value) {
+            Self(Value::String(text)) if value.known().is_some() => Self(text.replace('Z', "+00:00").into()),
+            other => other,
+        }
+    }
+}
+
 impl From<&Stored<Timestamp>> for Time {
     fn from(value: &Stored<Timestamp>) -> Self {
         Self(match value {
