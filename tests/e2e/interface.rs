@@ -648,14 +648,14 @@ const UNTOLD: &str = "
         model, max_turns, started_at)
       VALUES ('batch_t_1', 'exp_0000000a', 't', 'completed', 1, NULL, NULL, '', 0, '2026-01-01T12:00:00+00:00');
     INSERT INTO transcripts (exec_id, synth_id, synth_name, turn_count, timestamp, status, messages)
-      VALUES ('batch_t_1', 'aaa111', 'Ana', NULL, '2026-01-01T12:30:00+00:00', 'completed', '[]');
+      VALUES ('batch_t_1', 'aaa111', 'Ana', NULL, '2026-01-01T12:30:00+00:00', 'completed', '{}');
     INSERT INTO experiment_documents (id, experiment_id, document_type, markdown_content, generated_at, model, status)
       VALUES ('doc_0000000a', 'exp_0000000a', 'summary', 's', '2026-01-01T13:00:00+00:00', '', 'completed'),
         ('doc_0000000b', 'exp_0000000a', 'prfaq', '', '2026-01-01T12:00:00+00:00', NULL, 'generating');
     CREATE TABLE IF NOT EXISTS prfaq_metadata (exec_id TEXT PRIMARY KEY, generated_at TEXT, model TEXT, validation_status TEXT,
         confidence_score REAL, headline TEXT, one_liner TEXT, faq_count INTEGER, markdown_content TEXT, json_content TEXT,
         status TEXT, error_message TEXT, started_at TEXT);
-    INSERT INTO prfaq_metadata (exec_id, status) VALUES ('batch_t_1', 'completed')";
+    INSERT INTO prfaq_metadata (exec_id, status, generated_at) VALUES ('batch_t_1', 'completed', '2026-01-01T12:00:00+00:00')";
 
 #[tokio::test]
 async fn what_is_not_told_is_shown_as_the_original_does() {
@@ -702,6 +702,21 @@ async fn what_is_not_told_is_shown_as_the_original_does() {
         talk.get(
             "/lab/experiments/exp_0000000a/documents/availability",
             availability,
+        )
+        .await;
+        let prfaq = json!({"exec_id": "batch_t_1", "topic_name": "t", "headline": null, "one_liner": null, "faq_count": 0,
+            "generated_at": "2026-01-01T12:00:00Z", "validation_status": "valid", "confidence_score": null});
+        talk.get("/lab/prfaq/batch_t_1", prfaq.clone()).await;
+        talk.get("/lab/prfaq/list", page(json!([prfaq]), 1, 50, 0, false))
+            .await;
+        let no_text = json!({"detail": {"code": "MARKDOWN_NOT_FOUND",
+            "message": "Markdown content not found for PR-FAQ: batch_t_1"}});
+        talk.ask(
+            "GET",
+            "/lab/prfaq/batch_t_1/markdown",
+            &Value::Null,
+            404,
+            Some(no_text),
         )
         .await;
         service.stop().await;
@@ -837,6 +852,16 @@ async fn a_round_is_replayed_as_the_original_does() {
     for service in [on_file, on_server] {
         let answer = service.get("/lab/research/batch_t_1/stream").await.with(200);
         assert_eq!(answer.text(), events.concat());
+        for header in [
+            "content-type: text/event-stream; charset=utf-8",
+            "x-accel-buffering: no",
+        ] {
+            assert!(
+                answer.headers.lines().any(|line| line == header),
+                "{}",
+                answer.headers
+            );
+        }
         service.stop().await;
     }
 }

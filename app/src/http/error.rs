@@ -43,6 +43,17 @@ pub(super) enum Detail {
     Text(String),
     /// What of it does not fit its schema.
     Mistakes(Vec<Mistake>),
+    /// In words, with a word for machines.
+    Coded(CodedDetail),
+}
+
+/// Why a request is refused, in words and for machines.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct CodedDetail {
+    /// The kind, a word for machines.
+    code: &'static str,
+    /// In words.
+    message: String,
 }
 
 /// One place where a request does not fit its schema.
@@ -88,6 +99,8 @@ pub(super) enum HttpError {
     Invalid(Vec<Mistake>),
     /// `{"detail": "…"}`.
     Detail(StatusCode, String),
+    /// `{"detail": {"code", "message"}}`.
+    CodedDetail(StatusCode, &'static str, String),
     /// `{"error": {"code", "message"}}`, the envelope of the domain's own errors.
     Domain(StatusCode, &'static str, String),
     /// `{"error": {"code", "message", "details"}}`, the same with what it is about.
@@ -150,6 +163,9 @@ impl IntoResponse for HttpError {
         match self {
             Self::Invalid(errors) => refused(StatusCode::UNPROCESSABLE_ENTITY, Detail::Mistakes(errors)),
             Self::Detail(status, text) => refused(status, Detail::Text(text)),
+            Self::CodedDetail(status, code, message) => {
+                refused(status, Detail::Coded(CodedDetail { code, message }))
+            }
             Self::Domain(status, code, message) => domain(status, code, &message, None),
             Self::Detailed(status, code, message, details) => domain(status, code, &message, Some(details)),
             Self::Store(error) => store(&error),

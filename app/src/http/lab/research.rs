@@ -1,17 +1,17 @@
 //! `/lab/research`, `/lab/prfaq` and the automatic interviews of an experiment.
 
 use axum::extract::State;
-use axum::http::StatusCode;
 use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
+use axum::http::{HeaderName, StatusCode};
 use axum::response::IntoResponse;
-use cutover_domain::lab::prfaq::{PrfaqOrder, PrfaqSort, PrfaqSummary};
+use cutover_domain::lab::prfaq::{PrfaqOrder, PrfaqSort, PrfaqSummary, ValidationStatus};
 use cutover_domain::lab::research_execution::{
     DEFAULT_MAX_TURNS, ExecutionOrder, ExecutionSort, Message, ResearchExecution, Transcript,
     TranscriptSummary,
 };
 use cutover_domain::stored::TextEnum as _;
 use serde::Serialize;
-use serde_json::json;
+use serde_json::{Value, json};
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -155,12 +155,12 @@ struct ListedPrfaq {
     headline: Option<String>,
     /// The same in one line.
     one_liner: Option<String>,
-    /// How many questions it answers.
-    faq_count: Option<Scalar>,
+    /// How many questions it answers; 0 where nothing is stored.
+    faq_count: Scalar,
     /// When it was written; none, while it is being written.
     generated_at: Option<Time>,
-    /// `valid`, `invalid` or `pending`.
-    validation_status: Option<Scalar>,
+    /// `valid`, `invalid` or `pending`; `valid` where nothing is stored.
+    validation_status: Scalar,
     /// How sure the writer is, 0 to 1.
     confidence_score: Option<Scalar>,
 }
@@ -233,9 +233,14 @@ impl From<Transcript> for WholeTranscript {
     }
 }
 
-/// What was said: nothing, where nothing is stored.
+/// What was said: nothing, where nothing is stored, or an empty object or text.
 fn said(messages: Option<&cutover_domain::json::Json>) -> Document<Vec<Message>> {
-    Document::opt(messages).unwrap_or_else(|| Document::Shaped(Vec::new()))
+    match Document::opt(messages) {
+        Some(Document::Other(Value::Object(none))) if none.is_empty() => Document::Shaped(Vec::new()),
+        Some(Document::Other(Value::String(none))) if none.is_empty() => Document::Shaped(Vec::new()),
+        Some(messages) => messages,
+        None => Document::Shaped(Vec::new()),
+    }
 }
 
 impl From<OnTopic<PrfaqSummary>> for ListedPrfaq {
@@ -243,9 +248,9 @@ impl From<OnTopic<PrfaqSummary>> for ListedPrfaq {
         let prfaq = on_topic.prfaq;
         Self {
             topic_name: on_topic.topic_name,
-            faq_count: opt(prfaq.faq_count.as_ref()),
+            faq_count: Scalar::or(prfaq.faq_count.as_ref(), 0),
             generated_at: opt(prfaq.generated_at.as_ref()),
-            validation_status: prfaq.validation_status.as_ref().map(Scalar::of_enum),
+            validation_status: Scalar::of_enum_or(prfaq.validation_status.as_ref(), ValidationStatus::Valid),
             confidence_score: opt(prfaq.confidence_score.as_ref()),
             exec_id: prfaq.exec_id,
             headline: prfaq.headline,
@@ -362,7 +367,12 @@ async fn stream(State(app): State<App>, Key(exec_id): Key) -> Result<impl IntoRe
     if execution.status.known().is_some_and(|status| status.is_final()) {
         events += "event: execution_completed\ndata: {}\n\n";
     }
-    let headers = [(CONTENT_TYPE, "text/event-stream"), (CACHE_CONTROL, "no-cache")];
+    let headers = [
+        (CONTENT_TYPE, "text/event-stream; charset=utf-8"),
+        (CACHE_CONTROL, "no-cache"),
+        // A proxy before this service must not wait for the end either.
+        (HeaderName::from_static("x-accel-buffering"), "no"),
+    ];
     Ok((headers, events))
 }
 
@@ -433,8 +443,8 @@ async fn prfaq_markdown(State(app): State<App>, Key(exec_id): Key) -> Result<imp
     let found = use_case(&app).prfaq(&exec_id).await;
     let found = found.map_err(|error| no_prfaq(error, &exec_id))?;
     let text = found.prfaq.markdown_content.ok_or_else(|| {
-        let message = format!("PR/FAQ {exec_id} has no text");
-        HttpError::Domain(StatusCode::NOT_FOUND, "PRFAQ_NOT_FOUND", message)
+        let message = format!("Markdown content not found for PR-FAQ: {exec_id}");
+        HttpError::CodedDetail(StatusCode::NOT_FOUND, "MARKDOWN_NOT_FOUND", message)
     })?;
     Ok(([(CONTENT_TYPE, "text/markdown; charset=utf-8")], text))
 }

@@ -88,6 +88,15 @@ impl Scalar {
 }
 
 impl Scalar {
+    /// One of a few texts; the default where none is stored, or an empty one.
+    pub(super) fn of_enum_or<T: TextEnum>(value: Option<&Stored<T>>, default: T) -> Self {
+        match value {
+            None => Self(default.as_str().into()),
+            Some(Stored::Other(StoredValue::Text(text))) if text.is_empty() => Self(default.as_str().into()),
+            Some(value) => Self::of_enum(value),
+        }
+    }
+
     /// A number; the default where none is stored, or 0 or an empty text, which the original does not tell apart.
     pub(super) fn or(value: Option<&Stored<i64>>, default: i64) -> Self {
         match value {
