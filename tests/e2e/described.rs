@@ -764,6 +764,16 @@ async fn what_was_computed_is_answered_from_the_cache(service: &Service) {
         ("charts/scatter", r#"{"points":[[0.1,2],[100,-0.5]]}"#),
         ("charts/failure-heatmap", r#"[1.0,{"bin":2,"x_axis":10}]"#),
         ("clusters", r#"{"n_clusters":10}"#),
+        // What the application's page asks for by name, and what nothing asks for.
+        (
+            "charts/scatter?x_axis=capability_mean&y_axis=success_rate&show_trendline=off&a=b",
+            r#"{"points":[[0.1,2],[100,-0.5]]}"#,
+        ),
+        (
+            "charts/failure-heatmap?x_axis=digital_literacy&y_axis=trust_mean&bins=5.0&metric=failed_rate",
+            r#"[1.0,{"bin":2,"x_axis":10}]"#,
+        ),
+        ("clusters?n_clusters=3", r#"{"n_clusters":10}"#),
     ] {
         let answer = service.get(&of(path)).await.with(200);
         assert_eq!(answer.text(), kept, "{path}");
@@ -773,8 +783,9 @@ async fn what_was_computed_is_answered_from_the_cache(service: &Service) {
         (of("charts/distribution"), 501),
         (of("charts/try-vs-success"), 501),
         (of("charts/scatter?x_axis=motor_ability"), 501),
-        (of("clusters?n_clusters=3"), 501),
+        (of("charts/failure-heatmap?bins=6"), 501),
         (of("charts/sankey-flow"), 501),
+        (of("clusters/pca-scatter"), 501),
         (
             "/lab/experiments/exp_ffffffff/analysis/charts/scatter".to_owned(),
             404,

@@ -1055,6 +1055,90 @@ async fn a_synths_document_is_read_as_the_original_reads_it() {
     }
 }
 
+/// An experiment with a completed analysis of which two charts are kept, one of them empty.
+const CHARTS: &str = r#"
+    INSERT INTO experiments (id, name, hypothesis, created_at) VALUES ('exp_0000000a', 'n', 'h', '2026-01-01T12:00:00+00:00');
+    INSERT INTO analysis_runs (id, experiment_id, config, status, started_at)
+      VALUES ('ana_0000000a', 'exp_0000000a', '{}', 'completed', '2026-01-01T12:00:00+00:00');
+    INSERT INTO analysis_cache (analysis_id, cache_key, data, computed_at) VALUES
+      ('ana_0000000a', 'try_vs_success', '{"total": 1}', '2026-01-01T12:00:00+00:00'),
+      ('ana_0000000a', 'distribution', '{"total": 2}', '2026-01-01T12:00:00+00:00'),
+      ('ana_0000000a', 'scatter', '{}', '2026-01-01T12:00:00+00:00')"#;
+
+#[tokio::test]
+async fn a_chart_is_kept_for_its_usual_parameters_which_are_checked_first() {
+    let place = Place::new();
+    let service = place.serve(&[]).await;
+    world::file(&place.path("cutover.db"))
+        .execute_batch(CHARTS)
+        .unwrap();
+    let charts = "/lab/experiments/exp_0000000a/analysis/charts";
+    for (path, total) in [
+        ("try-vs-success", 1),
+        (
+            "try-vs-success?attempt_rate_threshold=0.5&success_rate_threshold=0.50",
+            1,
+        ),
+        ("distribution?sort_by=success_rate&order=desc&limit=50", 2),
+        ("distribution?unknown=1", 2),
+    ] {
+        let chart = service.get(&format!("{charts}/{path}")).await.with(200).json();
+        assert_eq!(chart, json!({ "total": total }), "{path}");
+    }
+    for path in [
+        "try-vs-success?attempt_rate_threshold=0.4",
+        "distribution?order=asc",
+        "distribution?limit=51",
+        "scatter",
+    ] {
+        let refusal = service.get(&format!("{charts}/{path}")).await.with(501).json();
+        let message = refusal["error"]["message"].as_str().unwrap();
+        assert!(message.contains("nothing that answers this request"), "{message}");
+    }
+    let refusal = service
+        .get(&format!("{charts}/failure-heatmap?metric=bad"))
+        .await
+        .with(400);
+    assert_eq!(
+        refusal.json()["detail"],
+        "Invalid metric: bad. Must be one of ['failed_rate', 'success_rate', 'did_not_try_rate']"
+    );
+    for (path, kind) in [
+        (
+            "try-vs-success?attempt_rate_threshold=1.1&success_rate_threshold=x",
+            "less_than_equal",
+        ),
+        ("distribution?limit=1001", "less_than_equal"),
+        ("failure-heatmap?bins=1&metric=bad", "greater_than_equal"),
+        ("scatter?show_trendline=maybe", "bool_parsing"),
+    ] {
+        let path = format!("/lab/experiments/nope/analysis/charts/{path}");
+        let refusal = service.get(&path).await.with(422).json();
+        assert_eq!(refusal["detail"][0]["type"], kind, "{path}");
+    }
+    let simulation = "/lab/simulation/simulations/nope";
+    for (path, status) in [
+        (format!("{charts}/pie"), 404),
+        (
+            "/lab/experiments/exp_0000000a/analysis/clusters/pie".to_owned(),
+            404,
+        ),
+        (
+            "/lab/experiments/exp_0000000a/analysis/clusters/cut".to_owned(),
+            405,
+        ),
+        (format!("{simulation}/charts/pie"), 404),
+        (format!("{simulation}/clusters/pie"), 404),
+        (format!("{simulation}/clusters/0/radar"), 501),
+    ] {
+        let refusal = service.get(&path).await.with(status);
+        if status == 404 {
+            assert_eq!(refusal.json(), json!({"detail": "Not Found"}), "{path}");
+        }
+    }
+    service.stop().await;
+}
+
 /// A search that has reached its goal, and one that has not, each with a winner.
 const SEARCHES: &str = r#"
     INSERT INTO experiments (id, name, hypothesis, created_at) VALUES ('exp_0000000a', 'n', 'h', '2026-01-01T12:00:00+00:00');

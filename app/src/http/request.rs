@@ -13,7 +13,7 @@ use serde_json::{Map, Value, json};
 
 use super::error::{HttpError, Mistake};
 use super::json_mistake;
-use super::number::{fraction, integer};
+use super::number::{flag, fraction, integer};
 
 /// What a request's body says: JSON if it is called so, or called nothing by a client that is no browser, else a text, as which no
 /// object is read. `null` is no body.
@@ -254,9 +254,9 @@ impl<S: Send + Sync> FromRequestParts<S> for Parameters {
 }
 
 impl Parameters {
-    /// Whether there are none.
-    pub(super) fn is_empty(&self) -> bool {
-        self.0.is_empty()
+    /// Whether a parameter is this text, or missing.
+    pub(super) fn is_or_missing(&self, name: &str, text: &str) -> bool {
+        self.text(name).is_none_or(|found| found == text)
     }
 
     /// The text of a parameter.
@@ -278,6 +278,12 @@ impl Parameters {
         mistakes: &mut Mistakes,
     ) -> i64 {
         let read = |text: &str| integer(&text.into(), &["query".into(), name.into()], range, mistakes);
+        self.text(name).and_then(read).unwrap_or(default)
+    }
+
+    /// A truth value.
+    pub(super) fn flag(&self, name: &str, default: bool, mistakes: &mut Mistakes) -> bool {
+        let read = |text: &str| flag(&text.into(), &["query".into(), name.into()], mistakes);
         self.text(name).and_then(read).unwrap_or(default)
     }
 

@@ -398,7 +398,7 @@ async fn refresh_official(
 ) -> Result<Json<MarketOfficialUpdate>, MarketHttpError> {
     let mut mistakes = Mistakes::default();
     let day = path_day("target_date", &date, &mut mistakes);
-    let force_overwrite = parameters.flag("force", &mut mistakes);
+    let force_overwrite = parameters.flag("force", false, &mut mistakes);
     let day = mistakes.finish(day)?;
     let update = market(&app).refresh_official(day, force_overwrite).await?;
     let prices_updated = updated(&update);
@@ -465,7 +465,7 @@ async fn refresh_official_range(
     let mut mistakes = Mistakes::default();
     let from = parameters.needed_day("start_date", &mut mistakes);
     let to = parameters.needed_day("end_date", &mut mistakes);
-    let force_overwrite = parameters.flag("force", &mut mistakes);
+    let force_overwrite = parameters.flag("force", false, &mut mistakes);
     let (from, to) = mistakes.finish(from.zip(to))?;
     let updates = market(&app)
         .refresh_official_range(from, to, force_overwrite)
@@ -521,7 +521,7 @@ async fn refresh_actuals(
 ) -> Result<Json<MarketActuals>, MarketHttpError> {
     let mut mistakes = Mistakes::default();
     let day = path_day("target_date", &date, &mut mistakes);
-    let force = parameters.flag("force", &mut mistakes);
+    let force = parameters.flag("force", false, &mut mistakes);
     let day = mistakes.finish(day)?;
     let DayPrices {
         open,

@@ -82,8 +82,6 @@ pub(super) trait QueryValues {
     fn needed_number(&self, name: &str, mistakes: &mut Mistakes) -> Option<f64>;
     /// A number that may be missing.
     fn optional_number(&self, name: &str, mistakes: &mut Mistakes) -> Option<f64>;
-    /// A truth value; false when missing.
-    fn flag(&self, name: &str, mistakes: &mut Mistakes) -> bool;
     /// A day that may be missing.
     fn optional_day(&self, name: &str, mistakes: &mut Mistakes) -> Option<Day>;
     /// A day that must be there.
@@ -116,12 +114,6 @@ impl QueryValues for Parameters {
 
     fn optional_number(&self, name: &str, mistakes: &mut Mistakes) -> Option<f64> {
         finite(&self.text(name)?.into(), &in_query(name), mistakes)
-    }
-
-    fn flag(&self, name: &str, mistakes: &mut Mistakes) -> bool {
-        self.text(name)
-            .and_then(|text| flag(&text.into(), &in_query(name), mistakes))
-            .unwrap_or(false)
     }
 
     fn optional_day(&self, name: &str, mistakes: &mut Mistakes) -> Option<Day> {
