@@ -203,6 +203,14 @@ async fn a_path_is_what_its_escapes_stand_for() {
         ("GET", "/lab/synths/%ff", 404),
         ("GET", "/writer/api/files/%ff", 404),
         ("GET", "/lab/nowhere/", 404),
+        ("GET", "/lab//", 404),
+        // Nothing is no value of a parameter.
+        ("GET", "/lab/experiments//documents", 404),
+        ("GET", "/lab/experiments//analysis/outcomes/", 404),
+        ("PUT", "/lab/experiments/%2Fscorecard", 404),
+        ("GET", "/writer/api//x", 404),
+        ("POST", "/market/prediction//lock", 404),
+        ("GET", "/market//history", 404),
         ("PUT", "/lab/experiments/x/scorecard/y/", 404),
     ] {
         service.ask(method, path, None).await.with(status);
@@ -220,6 +228,9 @@ async fn a_path_is_what_its_escapes_stand_for() {
             "/lab/experiments/list?limit=1",
         ),
         ("POST", "/lab/experiments/", "/lab/experiments"),
+        ("GET", "/lab/experiments/%2F", "/lab/experiments"),
+        ("GET", "/lab/synths/list///", "/lab/synths/list"),
+        ("GET", "/writer/api/files/x//", "/writer/api/files/x"),
         ("DELETE", "/lab/synth-groups/grp%31/", "/lab/synth-groups/grp1"),
         ("GET", "/writer/api/conversations/", "/writer/api/conversations"),
     ] {

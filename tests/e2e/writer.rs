@@ -124,6 +124,7 @@ async fn health_and_about_are_the_originals() {
             moved.headers
         );
         service.get("/writer/api/nothing/").await.with(404);
+        service.get("/writer/api//conversations").await.with(404);
         for path in ["/writer/docs", "/writer/redoc", "/writer/openapi.json"] {
             service.get(path).await.with(307);
         }

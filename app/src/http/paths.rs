@@ -2,9 +2,11 @@
 
 use std::sync::Arc;
 
-use axum::extract::OriginalUri;
+use axum::body::Body;
+use axum::extract::{OriginalUri, State};
 use axum::http::uri::PathAndQuery;
 use axum::http::{HeaderValue, Method, Request, StatusCode, Uri, header};
+use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 use utoipa::openapi::{OpenApi, PathItem};
@@ -63,25 +65,34 @@ fn plain(uri: &Uri) -> Option<Uri> {
 
 /// The paths of a context, with names in braces for their parameters.
 #[derive(Debug, Clone)]
-pub(super) struct Paths(Arc<[String]>);
+pub(super) struct Paths {
+    context: &'static str,
+    known: Arc<[String]>,
+}
 
 impl Paths {
     /// These paths.
-    pub(super) fn new<'p>(paths: impl IntoIterator<Item = &'p String>) -> Self {
-        Self(paths.into_iter().cloned().collect())
+    pub(super) fn new<'p>(context: &'static str, paths: impl IntoIterator<Item = &'p String>) -> Self {
+        Self {
+            context,
+            known: paths.into_iter().cloned().collect(),
+        }
     }
 
     /// Whether there are operations under a path.
     fn know(&self, path: &str) -> bool {
-        self.0.iter().any(|known| fits(known, path))
+        self.known.iter().any(|known| fits(known, path))
     }
 
-    /// There is no such path; if there is one without the slash at the end, that is where to go.
-    pub(super) async fn lead_on(self, context: &'static str, OriginalUri(uri): OriginalUri) -> Response {
+    /// There is no such path; if there is one without the slashes at the end, that is where to go.
+    pub(super) async fn lead_on(self, OriginalUri(uri): OriginalUri) -> Response {
         let path = uri.path();
-        let target = path.strip_suffix('/').filter(|path| {
-            let below = path.strip_prefix('/').and_then(|path| path.strip_prefix(context));
-            below.is_some_and(|below| self.know(below))
+        let short = path.trim_end_matches('/');
+        let target = Some(short).filter(|short| {
+            let below = short
+                .strip_prefix('/')
+                .and_then(|path| path.strip_prefix(self.context));
+            short.len() < path.len() && below.is_some_and(|below| self.know(below))
         });
         let target = target.map(|path| {
             let query = uri.query().map_or_else(String::new, |query| format!("?{query}"));
@@ -94,6 +105,19 @@ impl Paths {
             _ => unknown_path().await.into_response(),
         }
     }
+}
+
+/// Answers for paths with nothing between two slashes, which is no parameter's value to the originals, as if no route were theirs.
+pub(super) async fn without_empty_parts(
+    State(paths): State<Paths>,
+    uri: OriginalUri,
+    request: Request<Body>,
+    next: Next,
+) -> Response {
+    if uri.path().contains("//") {
+        return paths.lead_on(uri).await;
+    }
+    next.run(request).await
 }
 
 /// Whether a path is one that `known` stands for, which has names in braces for its parameters.
@@ -249,7 +273,7 @@ mod tests {
     #[test]
     fn only_paths_with_operations_are_known() {
         let paths = ["/", "/api/conversations", "/api/files/{file_id}"].map(str::to_owned);
-        let paths = Paths::new(&paths);
+        let paths = Paths::new("writer", &paths);
         for known in ["/api/conversations", "/api/files/x"] {
             assert!(paths.know(known), "{known}");
         }

@@ -14,7 +14,7 @@ mod synth_groups;
 mod synths;
 
 use axum::extract::OriginalUri;
-use axum::middleware::from_fn;
+use axum::middleware::{from_fn, from_fn_with_state};
 use axum::routing::{MethodRouter, get};
 use serde::Serialize;
 use tower_http::cors::CorsLayer;
@@ -25,7 +25,7 @@ use utoipa_axum::routes;
 use super::App;
 use super::error::{only_preflights, unknown_method};
 use super::json::Json;
-use super::paths::Paths;
+use super::paths::{Paths, without_empty_parts};
 
 /// Every route beneath `/lab`.
 pub(super) fn router() -> OpenApiRouter<App> {
@@ -43,10 +43,12 @@ pub(super) fn router() -> OpenApiRouter<App> {
         .merge(synths::router())
         .merge(elsewhere::router())
         .split_for_parts();
-    let paths = Paths::new(document.paths.paths.keys());
+    let paths = Paths::new("lab", document.paths.paths.keys());
+    let led = paths.clone();
     let routes = routes
-        .fallback(move |uri: OriginalUri| paths.lead_on("lab", uri))
+        .fallback(move |uri: OriginalUri| led.lead_on(uri))
         .method_not_allowed_fallback(unknown_method)
+        .layer(from_fn_with_state(paths, without_empty_parts))
         // The original answers any origin, mistakes included.
         .layer(CorsLayer::permissive())
         .layer(from_fn(only_preflights));

@@ -15,7 +15,7 @@ use std::sync::Arc;
 
 use axum::extract::State;
 use axum::http::HeaderValue;
-use axum::middleware::from_fn;
+use axum::middleware::{from_fn, from_fn_with_state};
 use axum::response::Redirect;
 use axum::routing::get;
 use cutover_ports::StoreResult;
@@ -28,6 +28,7 @@ use utoipa_axum::routes;
 
 use super::App;
 use super::error::{only_preflights, unknown_method, unknown_path};
+use super::paths::{Paths, without_empty_parts};
 use crate::http::json::Json;
 use crate::jobs::Scheduler;
 use crate::usecase::market::{Market, MarketRules};
@@ -82,6 +83,8 @@ pub(super) fn router(frontend_origin: &str) -> OpenApiRouter<App> {
         )
         .fallback(unknown_path)
         .method_not_allowed_fallback(unknown_method)
+        // A slash too many leads nowhere in this original.
+        .layer(from_fn_with_state(Paths::new("market", []), without_empty_parts))
         .layer(cross_origin(frontend_origin))
         .layer(from_fn(only_preflights));
     let mut router = OpenApiRouter::from(routes);

@@ -12,6 +12,7 @@ mod urlencoded;
 
 use axum::extract::OriginalUri;
 use axum::http::StatusCode;
+use axum::middleware::from_fn_with_state;
 use axum::response::Redirect;
 use axum::routing::{MethodRouter, get};
 use cutover_ports::StoreError;
@@ -22,7 +23,7 @@ use utoipa_axum::routes;
 
 use super::App;
 use super::error::{HttpError, not_now, unknown_method};
-use super::paths::Paths;
+use super::paths::{Paths, without_empty_parts};
 use crate::http::json::Json;
 use crate::usecase::UseCaseError;
 
@@ -44,7 +45,8 @@ pub(super) fn router() -> OpenApiRouter<App> {
         .merge(files::router())
         .merge(model::router())
         .split_for_parts();
-    let paths = Paths::new(document.paths.paths.keys());
+    let paths = Paths::new("writer", document.paths.paths.keys());
+    let led = paths.clone();
     let routes = routes
         // Described with everything else.
         .route("/docs", get(async || Redirect::temporary("/docs")))
@@ -53,8 +55,9 @@ pub(super) fn router() -> OpenApiRouter<App> {
             "/openapi.json",
             get(async || Redirect::temporary("/openapi.json")),
         )
-        .fallback(move |uri: OriginalUri| paths.lead_on("writer", uri))
-        .method_not_allowed_fallback(unknown_method);
+        .fallback(move |uri: OriginalUri| led.lead_on(uri))
+        .method_not_allowed_fallback(unknown_method)
+        .layer(from_fn_with_state(paths, without_empty_parts));
     let mut router = OpenApiRouter::from(routes);
     *router.get_openapi_mut() = document;
     router
