@@ -204,6 +204,7 @@ async fn a_path_is_what_its_escapes_stand_for() {
         ("GET", "/writer/api/files/%ff", 404),
         ("GET", "/lab/nowhere/", 404),
         ("GET", "/lab//", 404),
+        ("OPTIONS", "/lab/nowhere", 404),
         // Nothing is no value of a parameter.
         ("GET", "/lab/experiments//documents", 404),
         ("GET", "/lab/experiments//analysis/outcomes/", 404),
@@ -229,7 +230,7 @@ async fn a_path_is_what_its_escapes_stand_for() {
         ),
         ("POST", "/lab/experiments/", "/lab/experiments"),
         ("GET", "/lab/experiments/%2F", "/lab/experiments"),
-        ("GET", "/lab/synths/list///", "/lab/synths/list"),
+        ("OPTIONS", "/lab/synths/list///", "/lab/synths/list"),
         ("GET", "/writer/api/files/x//", "/writer/api/files/x"),
         ("DELETE", "/lab/synth-groups/grp%31/", "/lab/synth-groups/grp1"),
         ("GET", "/writer/api/conversations/", "/writer/api/conversations"),
@@ -350,22 +351,88 @@ async fn a_float_is_spelled_as_in_python() {
 }
 
 #[tokio::test]
-async fn only_a_browsers_question_about_options_is_answered() {
+async fn browsers_are_told_what_pages_of_other_origins_may_do() {
     let place = Place::new();
+    place.write(
+        "cutover.toml",
+        "[market]\nfrontend_origin = \"https://a\"\njobs_enabled = false\n",
+    );
     let service = place.serve(&[]).await;
-    for path in ["/lab/experiments/list", "/market/history"] {
-        let refusal = service.ask("OPTIONS", path, None).await.with(405).json();
-        assert_eq!(refusal, json!({"detail": "Method Not Allowed"}), "{path}");
-        let headers = "origin: http://a\r\naccess-control-request-method: GET\r\n";
+    let told = async |method: &str, path: &str, headers: &str, status: u16| {
         let answer = service
-            .send(&request("OPTIONS", path, headers, b""))
+            .send(&request(method, path, headers, b""))
             .await
-            .with(200);
-        assert!(
-            answer.headers.contains("access-control-allow-origin"),
-            "{}",
-            answer.headers
-        );
+            .with(status);
+        let is_told = |line: &&str| line.starts_with("access-control-") || line.starts_with("vary: ");
+        let mut lines: Vec<String> = answer
+            .headers
+            .lines()
+            .filter(is_told)
+            .map(str::to_owned)
+            .collect();
+        lines.sort();
+        (lines, answer.text())
+    };
+    let credentials = "access-control-allow-credentials: true";
+    let origin = "access-control-allow-origin: https://a";
+    let lab = "/lab/experiments/list";
+    for (path, headers, expected) in [
+        (lab, "", vec![]),
+        (
+            lab,
+            "origin: https://a\r\n",
+            vec![credentials, "access-control-allow-origin: *"],
+        ),
+        (
+            lab,
+            "origin: https://a\r\ncookie: b=c\r\n",
+            vec![credentials, origin, "vary: origin"],
+        ),
+        (
+            "/lab/",
+            "origin: https://a\r\n",
+            vec![credentials, "access-control-allow-origin: *"],
+        ),
+        (
+            "/market/history",
+            "origin: https://a\r\n",
+            vec![credentials, origin, "vary: origin"],
+        ),
+        ("/market/history", "origin: https://b\r\n", vec![credentials]),
+    ] {
+        let (lines, _) = told("GET", path, headers, 200).await;
+        assert_eq!(lines, expected, "{path} {headers}");
+    }
+    let (lines, _) = told("GET", "/lab/synths/nobody", "origin: https://a\r\n", 404).await;
+    assert_eq!(lines, [credentials, "access-control-allow-origin: *"]);
+
+    let asked = |origin: &str, method: &str| {
+        format!(
+            "origin: https://{origin}\r\naccess-control-request-method: {method}\r\naccess-control-request-headers: x-a, x-b\r\n"
+        )
+    };
+    let methods = "access-control-allow-methods: delete, get, head, options, patch, post, put";
+    let rest = [methods, "access-control-max-age: 600"];
+    let headers = "access-control-allow-headers: x-a, x-b";
+    let full = [credentials, headers, rest[0], origin, rest[1], "vary: origin"];
+    let (lines, text) = told("OPTIONS", lab, &asked("a", "PUT"), 200).await;
+    assert_eq!((lines, text.as_str()), (full.map(str::to_owned).to_vec(), "OK"));
+    // Also where there is nothing.
+    told("OPTIONS", "/lab/nowhere", &asked("a", "GET"), 200).await;
+    let (lines, text) = told("OPTIONS", lab, &asked("a", "BREW"), 400).await;
+    assert_eq!(lines, full);
+    assert_eq!(text, "Disallowed CORS method");
+    let (lines, text) = told("OPTIONS", "/market/history", &asked("b", "BREW"), 400).await;
+    assert_eq!(lines, [credentials, headers, rest[0], rest[1], "vary: origin"]);
+    assert_eq!(text, "Disallowed CORS origin, method");
+    // Other questions about options are not answered.
+    for (path, headers) in [
+        (lab, "origin: https://a\r\n"),
+        (lab, "access-control-request-method: GET\r\n"),
+        ("/market/history", ""),
+    ] {
+        let (_, text) = told("OPTIONS", path, headers, 405).await;
+        assert_eq!(text, r#"{"detail":"Method Not Allowed"}"#, "{path}");
     }
     service.stop().await;
 }

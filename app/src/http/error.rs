@@ -6,8 +6,7 @@ use std::panic::AssertUnwindSafe;
 use super::json::Json;
 use super::market::MarketHttpError;
 use axum::extract::Request;
-use axum::http::header::ACCESS_CONTROL_REQUEST_METHOD;
-use axum::http::{Method, StatusCode};
+use axum::http::StatusCode;
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use cutover_ports::StoreError;
@@ -292,15 +291,6 @@ pub(super) async fn unknown_path() -> HttpError {
 /// There is such a path, for other methods.
 pub(super) async fn unknown_method() -> HttpError {
     HttpError::Detail(StatusCode::METHOD_NOT_ALLOWED, "Method Not Allowed".to_owned())
-}
-
-/// Refuses whoever asks for a path's options without a browser's question, which is all that is answered to such a method.
-pub(super) async fn only_preflights(request: Request, next: Next) -> Response {
-    let is_question = request.headers().contains_key(ACCESS_CONTROL_REQUEST_METHOD);
-    if request.method() == Method::OPTIONS && !is_question {
-        return unknown_method().await.into_response();
-    }
-    next.run(request).await
 }
 
 fn refused(status: StatusCode, detail: Detail) -> Response {

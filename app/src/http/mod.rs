@@ -1,5 +1,6 @@
 //! The HTTP service: the original services' interfaces beneath `/lab` and `/writer`, and health beside them.
 
+mod cross_origin;
 mod docs;
 mod error;
 mod health;

@@ -14,16 +14,16 @@ mod synth_groups;
 mod synths;
 
 use axum::extract::OriginalUri;
-use axum::middleware::{from_fn, from_fn_with_state};
+use axum::middleware::from_fn_with_state;
 use axum::routing::{MethodRouter, get};
 use serde::Serialize;
-use tower_http::cors::CorsLayer;
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::App;
-use super::error::{only_preflights, unknown_method};
+use super::cross_origin::{Origins, cross_origin};
+use super::error::unknown_method;
 use super::json::Json;
 use super::paths::{Paths, without_empty_parts};
 
@@ -49,9 +49,7 @@ pub(super) fn router() -> OpenApiRouter<App> {
         .fallback(move |uri: OriginalUri| led.lead_on(uri))
         .method_not_allowed_fallback(unknown_method)
         .layer(from_fn_with_state(paths, without_empty_parts))
-        // The original answers any origin, mistakes included.
-        .layer(CorsLayer::permissive())
-        .layer(from_fn(only_preflights));
+        .layer(from_fn_with_state(Origins::Any, cross_origin));
     let mut router = OpenApiRouter::from(routes);
     *router.get_openapi_mut() = document;
     router
@@ -59,7 +57,7 @@ pub(super) fn router() -> OpenApiRouter<App> {
 
 /// What answers at `/lab/`: the same as at `/lab`.
 pub(super) fn root() -> MethodRouter<App> {
-    get(about).layer(CorsLayer::permissive())
+    get(about).layer(from_fn_with_state(Origins::Any, cross_origin))
 }
 
 /// What this interface is.

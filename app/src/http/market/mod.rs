@@ -14,20 +14,19 @@ mod unserved;
 use std::sync::Arc;
 
 use axum::extract::State;
-use axum::http::HeaderValue;
-use axum::middleware::{from_fn, from_fn_with_state};
+use axum::middleware::from_fn_with_state;
 use axum::response::Redirect;
 use axum::routing::get;
 use cutover_ports::StoreResult;
 use cutover_ports::market::PriceSource;
 use serde::Serialize;
-use tower_http::cors::{AllowHeaders, AllowMethods, AllowOrigin, CorsLayer};
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::App;
-use super::error::{only_preflights, unknown_method, unknown_path};
+use super::cross_origin::{Origins, cross_origin};
+use super::error::{unknown_method, unknown_path};
 use super::paths::{Paths, without_empty_parts};
 use crate::http::json::Json;
 use crate::jobs::Scheduler;
@@ -85,24 +84,10 @@ pub(super) fn router(frontend_origin: &str) -> OpenApiRouter<App> {
         .method_not_allowed_fallback(unknown_method)
         // A slash too many leads nowhere in this original.
         .layer(from_fn_with_state(Paths::new("market", []), without_empty_parts))
-        .layer(cross_origin(frontend_origin))
-        .layer(from_fn(only_preflights));
+        .layer(from_fn_with_state(Origins::of(frontend_origin), cross_origin));
     let mut router = OpenApiRouter::from(routes);
     *router.get_openapi_mut() = document;
     router
-}
-
-/// Pages of one origin, or of any, may ask with credentials.
-fn cross_origin(origin: &str) -> CorsLayer {
-    let origin = match HeaderValue::from_str(origin) {
-        Ok(origin) if origin != "*" => AllowOrigin::exact(origin),
-        _ => AllowOrigin::mirror_request(),
-    };
-    CorsLayer::new()
-        .allow_origin(origin)
-        .allow_credentials(true)
-        .allow_methods(AllowMethods::mirror_request())
-        .allow_headers(AllowHeaders::mirror_request())
 }
 
 fn market(app: &App) -> Market {

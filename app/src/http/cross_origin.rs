@@ -1,0 +1,104 @@
+//! Pages of other origins, answered as the originals' framework does it for applications that let them ask with credentials.
+
+use axum::extract::{Request, State};
+use axum::http::header::{
+    ACCESS_CONTROL_ALLOW_CREDENTIALS, ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS,
+    ACCESS_CONTROL_ALLOW_ORIGIN, ACCESS_CONTROL_MAX_AGE, ACCESS_CONTROL_REQUEST_HEADERS,
+    ACCESS_CONTROL_REQUEST_METHOD, COOKIE, ORIGIN, VARY,
+};
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+
+/// Which origins' pages may read answers.
+#[derive(Debug, Clone)]
+pub(super) enum Origins {
+    /// All.
+    Any,
+    /// This one.
+    One(HeaderValue),
+}
+
+/// What a page may ask with.
+const METHODS: &str = "DELETE, GET, HEAD, OPTIONS, PATCH, POST, PUT";
+/// How many seconds a browser may keep what it is told about that.
+const KEPT_SECONDS: HeaderValue = HeaderValue::from_static("600");
+const TRUE: HeaderValue = HeaderValue::from_static("true");
+
+impl Origins {
+    /// Those of a setting: one origin, or `*`.
+    pub(super) fn of(setting: &str) -> Self {
+        match HeaderValue::from_str(setting) {
+            Ok(origin) if origin != "*" => Self::One(origin),
+            _ => Self::Any,
+        }
+    }
+
+    fn allow(&self, origin: &HeaderValue) -> bool {
+        match self {
+            Self::Any => true,
+            Self::One(allowed) => allowed == origin,
+        }
+    }
+}
+
+/// Tells browsers whose pages may read the answer, mistakes included, and answers what they ask before they send a request.
+pub(super) async fn cross_origin(State(origins): State<Origins>, request: Request, next: Next) -> Response {
+    let headers = request.headers();
+    let Some(origin) = headers.get(ORIGIN).cloned() else {
+        return next.run(request).await;
+    };
+    if request.method() == Method::OPTIONS
+        && let Some(method) = headers.get(ACCESS_CONTROL_REQUEST_METHOD)
+    {
+        return preflight(
+            &origins,
+            origin,
+            method,
+            headers.get(ACCESS_CONTROL_REQUEST_HEADERS),
+        );
+    }
+    let has_cookie = headers.contains_key(COOKIE);
+    let mut answer = next.run(request).await;
+    let headers = answer.headers_mut();
+    headers.insert(ACCESS_CONTROL_ALLOW_CREDENTIALS, TRUE);
+    if matches!(origins, Origins::Any) && !has_cookie {
+        headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
+    } else if origins.allow(&origin) {
+        headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, origin);
+        headers.append(VARY, HeaderValue::from_static("Origin"));
+    }
+    answer
+}
+
+/// What a browser is told that asks whether it may send a request of a page.
+fn preflight(
+    origins: &Origins,
+    origin: HeaderValue,
+    method: &HeaderValue,
+    asked: Option<&HeaderValue>,
+) -> Response {
+    let mut headers = HeaderMap::new();
+    headers.insert(VARY, HeaderValue::from_static("Origin"));
+    headers.insert(ACCESS_CONTROL_MAX_AGE, KEPT_SECONDS);
+    headers.insert(ACCESS_CONTROL_ALLOW_CREDENTIALS, TRUE);
+    headers.insert(ACCESS_CONTROL_ALLOW_METHODS, HeaderValue::from_static(METHODS));
+    // Whichever it wants to send.
+    if let Some(asked) = asked {
+        headers.insert(ACCESS_CONTROL_ALLOW_HEADERS, asked.clone());
+    }
+    let mut refused = Vec::new();
+    if origins.allow(&origin) {
+        headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, origin);
+    } else {
+        refused.push("origin");
+    }
+    if !METHODS.split(", ").any(|known| method == known) {
+        refused.push("method");
+    }
+    if refused.is_empty() {
+        return (headers, "OK").into_response();
+    }
+    let text = format!("Disallowed CORS {}", refused.join(", "));
+    (StatusCode::BAD_REQUEST, headers, text).into_response()
+}
