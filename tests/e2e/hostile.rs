@@ -396,6 +396,54 @@ async fn a_nul_in_a_query_lifts_no_filter() {
     on_server.stop().await;
 }
 
+/// A row whose key is what a text without characters could be taken for.
+const NO_CHARACTER: &str = "
+    INSERT INTO synth_groups (id, name, created_at) VALUES ('\u{ffff}', 'n', '2026-01-01T12:00:00+00:00');
+    INSERT INTO experiments (id, name, hypothesis, created_at) VALUES ('\u{ffff}', 'n', 'h', '2026-01-01T12:00:00+00:00');
+    INSERT INTO synths (id, synth_group_id, nome, created_at) VALUES ('\u{ffff}', '\u{ffff}', 'n', '2026-01-01T12:00:00+00:00');";
+
+#[tokio::test]
+async fn a_nul_in_a_path_finds_nobody_and_is_told_as_it_is() {
+    let (places, database) = ([Place::new(), Place::new()], lab_database().await);
+    let [on_file, on_server] = world::serve_on_both(&places, &database).await;
+    world::file(&places[0].path("cutover.db"))
+        .execute_batch(NO_CHARACTER)
+        .unwrap();
+    database
+        .connect()
+        .await
+        .batch_execute(NO_CHARACTER)
+        .await
+        .unwrap();
+    for service in [on_file, on_server] {
+        service.get("/lab/experiments/%EF%BF%BF").await.with(200);
+        let synth = json!({"error": {"code": "SYNTH_NOT_FOUND", "message": "Synth not found: a\0",
+            "details": {"synth_id": "a\0"}}});
+        let kind = &service
+            .get("/lab/experiments/x/documents/%00")
+            .await
+            .with(422)
+            .json()["detail"][0]["input"];
+        assert_eq!(*kind, json!("\0"));
+        for (path, told) in [
+            (
+                "/lab/experiments/%00",
+                json!({"detail": "Experiment \0 not found"}),
+            ),
+            (
+                "/lab/synth-groups/%00",
+                json!({"detail": "Synth group \0 not found"}),
+            ),
+            ("/lab/synths/a%00", synth),
+        ] {
+            assert_eq!(service.get(path).await.with(404).json(), told, "{path}");
+        }
+        let listed = service.get("/lab/synths/list?synth_group_id=%00").await;
+        assert_eq!(listed.with(200).json()["pagination"]["total"], 0);
+        service.stop().await;
+    }
+}
+
 #[tokio::test]
 async fn a_nul_in_a_text_is_refused_where_it_cannot_be_kept() {
     let database = lab_database().await;

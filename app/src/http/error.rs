@@ -5,6 +5,7 @@ use std::panic::AssertUnwindSafe;
 
 use super::json::Json;
 use super::market::MarketHttpError;
+use super::request::{as_asked, value_as_asked};
 use axum::extract::Request;
 use axum::http::StatusCode;
 use axum::middleware::Next;
@@ -166,7 +167,7 @@ impl IntoResponse for HttpError {
                 refused(status, Detail::Coded(CodedDetail { code, message }))
             }
             Self::Domain(status, code, message) => domain(status, code, &message, None),
-            Self::Detailed(status, code, message, details) => domain(status, code, &message, Some(details)),
+            Self::Detailed(status, code, message, details) => domain(status, code, &message, Some(&details)),
             Self::Store(error) => store(&error),
         }
     }
@@ -294,14 +295,22 @@ pub(super) async fn unknown_method() -> HttpError {
 }
 
 fn refused(status: StatusCode, detail: Detail) -> Response {
+    let detail = match detail {
+        Detail::Text(text) => Detail::Text(as_asked(&text)),
+        Detail::Coded(CodedDetail { code, message }) => Detail::Coded(CodedDetail {
+            code,
+            message: as_asked(&message),
+        }),
+        mistakes @ Detail::Mistakes(_) => mistakes,
+    };
     (status, Json(Failure::Refused(Refused { detail }))).into_response()
 }
 
-fn domain(status: StatusCode, code: &str, message: &str, details: Option<Value>) -> Response {
+fn domain(status: StatusCode, code: &str, message: &str, details: Option<&Value>) -> Response {
     let error = FailureReason {
         code: code.to_owned(),
-        message: message.to_owned(),
-        details,
+        message: as_asked(message),
+        details: details.map(value_as_asked),
     };
     (status, Json(Failure::Failed(Failed { error }))).into_response()
 }

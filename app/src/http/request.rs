@@ -2,6 +2,8 @@
 //! the original framework (`{type, loc, msg, input, ctx}`).
 
 use std::collections::HashMap;
+use std::hash::{BuildHasher as _, RandomState};
+use std::sync::LazyLock;
 
 use axum::body::Bytes;
 use axum::extract::{FromRequest, FromRequestParts, Path, Query, Request};
@@ -204,8 +206,8 @@ impl<S: Send + Sync> FromRequestParts<S> for PathText {
     }
 }
 
-/// A key in a path. No stored key holds U+0000, which PostgreSQL could not even be asked about: a character that no text has stands
-/// in its place.
+/// A key in a path. No stored key holds U+0000, which PostgreSQL could not even be asked about: a text that nobody stores stands in its
+/// place.
 #[derive(Debug)]
 pub(super) struct Key(pub(super) String);
 
@@ -230,12 +232,31 @@ impl<S: Send + Sync> FromRequestParts<S> for Keys {
     }
 }
 
-/// What Unicode keeps from being a character. Unlike U+0000, PostgreSQL can be asked about it.
-const NO_CHARACTER: &str = "\u{FFFF}";
+/// What stands for U+0000 in a text that stores are asked about. Nobody can know it, so no row has it.
+static NUL: LazyLock<String> =
+    LazyLock::new(|| format!("\u{FFFF}{:016x}", RandomState::new().hash_one("U+0000")));
 
 /// A text that every store can be asked about.
 fn askable(text: &str) -> String {
-    text.replace('\0', NO_CHARACTER)
+    text.replace('\0', &NUL)
+}
+
+/// The text as it was before it became askable.
+pub(super) fn as_asked(text: &str) -> String {
+    text.replace(NUL.as_str(), "\0")
+}
+
+/// The same for the texts in a value.
+pub(super) fn value_as_asked(value: &Value) -> Value {
+    match value {
+        Value::String(text) => as_asked(text).into(),
+        Value::Array(items) => items.iter().map(value_as_asked).collect(),
+        Value::Object(members) => members
+            .iter()
+            .map(|(name, value)| (name.clone(), value_as_asked(value)))
+            .collect(),
+        Value::Null | Value::Bool(_) | Value::Number(_) => value.clone(),
+    }
 }
 
 /// A request's query parameters; of a repeated one, the last.
@@ -264,7 +285,7 @@ impl Parameters {
         self.0.get(name).map(String::as_str)
     }
 
-    /// The text that rows must have. As in `Key`, one with U+0000 names nothing: a character that no text has stands in its place.
+    /// The text that rows must have. As in `Key`, one with U+0000 names nothing: a text that nobody stores stands in its place.
     pub(super) fn wanted(&self, name: &str) -> Option<String> {
         self.text(name).map(askable)
     }
@@ -339,7 +360,7 @@ fn mistake(kind: &str, at: &[Value], message: &str, input: &Value, ctx: Option<V
         loc: at.to_vec(),
         msg: message.to_owned(),
         input: if size(input, INPUT_MAX) <= INPUT_MAX {
-            input.clone()
+            value_as_asked(input)
         } else {
             "(too large to repeat)".into()
         },
