@@ -4,6 +4,7 @@ use cutover_tests::store::lab_database;
 use serde_json::{Value, json};
 
 use crate::hostile::scorecard;
+use crate::http::{Answer, request};
 use crate::program::{Place, Service};
 use crate::world;
 
@@ -927,10 +928,54 @@ async fn a_photo_elsewhere_is_led_to_as_the_original_does() {
         [],
     )
     .unwrap();
-    assert_eq!(
-        service.get("/lab/synths/file00/avatar").await.with(200).text(),
-        "a picture"
-    );
+    let path = "/lab/synths/file00/avatar";
+    let picture = service.get(path).await.with(200);
+    assert_eq!(picture.text(), "a picture");
+    let header = |answer: &Answer, name: &str| {
+        let found = answer
+            .headers
+            .lines()
+            .find_map(|line| line.strip_prefix(&format!("{name}: ")));
+        found.map(str::to_owned)
+    };
+    for (name, value) in [
+        ("content-type", "image/png"),
+        ("content-disposition", "attachment; filename=\"file00.png\""),
+        ("accept-ranges", "bytes"),
+    ] {
+        assert_eq!(header(&picture, name).as_deref(), Some(value));
+    }
+    let tag = header(&picture, "etag").unwrap();
+    assert!(header(&picture, "last-modified").unwrap().ends_with(" gmt"));
+    for (headers, status, text, range) in [
+        ("range: bytes=2-4\r\n".to_owned(), 206, "pic", Some("bytes 2-4/9")),
+        (
+            format!("range: bytes=-4\r\nif-range: {tag}\r\n"),
+            206,
+            "ture",
+            Some("bytes 5-8/9"),
+        ),
+        (
+            "range: bytes=2-4\r\nif-range: \"old\"\r\n".to_owned(),
+            200,
+            "a picture",
+            None,
+        ),
+        ("range: bytes=9-\r\n".to_owned(), 416, "", Some("bytes */9")),
+        (
+            "range: lines=1-2\r\n".to_owned(),
+            400,
+            "Only support bytes range",
+            None,
+        ),
+    ] {
+        let answer = service
+            .send(&request("GET", path, &headers, b""))
+            .await
+            .with(status);
+        assert_eq!(answer.text(), text, "{headers}");
+        assert_eq!(header(&answer, "content-range").as_deref(), range, "{headers}");
+    }
     service.stop().await;
 }
 

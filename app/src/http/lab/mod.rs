@@ -7,6 +7,7 @@ mod elsewhere;
 mod experiments;
 mod explorations;
 mod page;
+mod picture;
 mod research;
 mod simulation;
 mod stored;

@@ -3,7 +3,7 @@
 use std::path::{Path as FilePath, PathBuf};
 
 use axum::extract::State;
-use axum::http::{StatusCode, header};
+use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Redirect, Response};
 use cutover_domain::lab::synth as domain;
 use cutover_domain::lab::synth::{
@@ -20,6 +20,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::page::{PageOf, PageQuery, SortQuery};
+use super::picture::Picture;
 use super::stored::{Document, Time, is_nothing, lenient_fraction};
 use crate::http::App;
 use crate::http::error::{Failure, HttpError};
@@ -416,11 +417,14 @@ const ESCAPED_IN_LINK: &AsciiSet = &ESCAPED
     get, path = "/synths/{id}/avatar", tag = TAG, params(("id" = String, Path)),
     responses(
         (status = 200, body = [u8], content_type = "image/png"),
+        (status = 206, body = [u8], content_type = "image/png", description = "The part that `Range` asks for."),
         (status = 307, description = "The photo is elsewhere."),
+        (status = 400, body = String, content_type = "text/plain", description = "`Range` is not understood."),
         (status = 404, body = Failure),
+        (status = 416, description = "The picture ends before the part that `Range` asks for."),
     )
 )]
-async fn avatar(State(app): State<App>, Key(id): Key) -> Result<Response, HttpError> {
+async fn avatar(State(app): State<App>, Key(id): Key, headers: HeaderMap) -> Result<Response, HttpError> {
     let synth = Synths::new(&app.routing.lab())
         .get(&id)
         .await
@@ -431,7 +435,7 @@ async fn avatar(State(app): State<App>, Key(id): Key) -> Result<Response, HttpEr
         .as_deref()
         .map_or_else(|| PathBuf::from(format!("{}.png", synth.id)), PathBuf::from);
     if let Some(picture) = read_avatar(&app.avatars, &path).await {
-        return Ok(([(header::CONTENT_TYPE, "image/png")], picture).into_response());
+        return Ok(picture.answer(&format!("{id}.png"), &headers));
     }
     if let Some(link) = synth
         .link_photo
@@ -447,18 +451,14 @@ async fn avatar(State(app): State<App>, Key(id): Key) -> Result<Response, HttpEr
 
 /// The picture, if it lies in the avatars' folder: a stored path may come from another machine, and its directories are
 /// not trusted.
-async fn read_avatar(folder: &FilePath, stored: &FilePath) -> Option<Vec<u8>> {
+async fn read_avatar(folder: &FilePath, stored: &FilePath) -> Option<Picture> {
     let file = folder.join(stored.file_name()?);
     let file = tokio::fs::canonicalize(file).await.ok()?;
     let folder = tokio::fs::canonicalize(folder).await.ok()?;
     if !file.starts_with(folder) {
         return None;
     }
-    // What is no ordinary file may have no end, or nobody who writes it.
-    if !tokio::fs::metadata(&file).await.ok()?.is_file() {
-        return None;
-    }
-    tokio::fs::read(file).await.ok()
+    Picture::read(&file).await.ok()?
 }
 
 fn no_synth(error: UseCaseError, id: &str) -> HttpError {
