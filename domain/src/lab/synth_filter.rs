@@ -2,24 +2,29 @@
 //! parsed into a tree. No text of a search goes any further; adapters make statements of the tree, its values bound.
 //!
 //! ```text
-//! query     = SELECT ( "*" | column { "," column } ) FROM synths [ WHERE condition ] [ ORDER BY order { "," order } ]
-//! order     = field [ ASC | DESC ]
+//! query     = SELECT [ DISTINCT ] ( "*" | chosen { "," chosen } ) FROM synths [ [ AS ] name ] [ WHERE condition ]
+//!             [ ORDER BY order { "," order } ]
+//! chosen    = column [ AS its own name ]
+//! order     = ( field | the number of a column among the chosen ) [ ASC | DESC ]
 //! condition = condition OR condition | condition AND condition | NOT condition | "(" condition ")" | test
-//! test      = field ( "=" | "==" | "<>" | "!=" | "<" | "<=" | ">" | ">=" ) value | literal ( … ) field
-//!           | field [ NOT ] LIKE text [ ESCAPE text ] | field [ NOT ] IN "(" value { "," value } ")"
+//! test      = field ( "=" | "==" | "<>" | "!=" | "<" | "<=" | ">" | ">=" ) value | literal ( … ) ( field | value )
+//!           | number | TRUE | FALSE
+//!           | field [ NOT ] LIKE text [ ESCAPE text ] | field [ NOT ] IN "(" [ value { "," value } ] ")"
 //!           | field [ NOT ] BETWEEN value AND value | field IS [ NOT ] ( text | number )
 //!           | ( field | data ) ( IS [ NOT ] NULL | ISNULL | NOTNULL | NOT NULL )
 //! field     = column | json_extract "(" data "," path ")" | data "->>" path
-//! column    = [ synths "." ] name, which like `synths` and `data` may stand in "…", `…` or […]
+//! column    = [ ( synths | its other name ) "." ] name, which like `synths` and `data` may stand in "…", `…` or […]
 //! path      = a text such as '$.demografia.idade' or '$."a key"'
 //! value     = literal | NULL
-//! literal   = 'text' | number | TRUE | FALSE
+//! literal   = 'text' | "text", unless there is such a column | number | TRUE | FALSE
 //! ```
 //!
 //! It means what it means in SQLite: a test of nothing is neither true nor false, nor is one against NULL, but for `IS`;
 //! `LIKE` passes over the case of ASCII letters; numbers come before texts, but a column is compared with the text of a number
 //! as SQLite writes it; `true` and `false` in a document are 1 and 0; texts are ordered by their bytes. Only these are mended,
 //! for documents: an object or an array is like nothing where it is compared, and `LIKE` is for texts.
+
+use std::cmp::Ordering;
 
 use super::synth::{SortDirection, SynthSort};
 use crate::stored::TextEnum as _;
@@ -59,6 +64,8 @@ pub enum Condition {
     Like(Field, Pattern),
     /// A field is nothing.
     IsNull(Field),
+    /// It holds for all, or for none.
+    Constant(bool),
     /// Neither true nor false.
     Unknown,
 }
@@ -157,6 +164,8 @@ enum Token {
     Word(String),
     /// A name in quotation marks of names.
     Name(String),
+    /// A name in double quotation marks, or a text where nothing has that name.
+    NameOrText(String),
     Text(String),
     Number(f64, String),
     Sign(&'static str),
@@ -175,10 +184,10 @@ fn tokens(text: &str) -> Result<Vec<Token>, SearchError> {
         if let '\'' | '"' | '`' | '[' = first {
             let last = if first == '[' { ']' } else { first };
             let (value, taken) = quoted(rest, last)?;
-            tokens.push(if first == '\'' {
-                Token::Text(value)
-            } else {
-                Token::Name(value)
+            tokens.push(match first {
+                '\'' => Token::Text(value),
+                '"' => Token::NameOrText(value),
+                _ => Token::Name(value),
             });
             length = taken;
         } else if begins_number(rest) {
@@ -244,6 +253,8 @@ fn number_length(text: &str) -> usize {
 
 struct Parser {
     tokens: std::iter::Peekable<std::vec::IntoIter<Token>>,
+    /// What the table is called in this query.
+    table: String,
     tests: usize,
 }
 
@@ -255,8 +266,10 @@ enum Operand {
 
 impl Parser {
     fn new(text: &str) -> Result<Self, SearchError> {
+        let tokens = tokens(text)?;
         Ok(Self {
-            tokens: tokens(text)?.into_iter().peekable(),
+            table: other_name(&tokens).unwrap_or(TABLE).to_owned(),
+            tokens: tokens.into_iter().peekable(),
             tests: 0,
         })
     }
@@ -268,8 +281,7 @@ impl Parser {
 
     /// The same, which may stand in quotation marks.
     fn name(&mut self, name: &str) -> bool {
-        let is_name = |token: &Token| matches!(token, Token::Word(found) | Token::Name(found) if found.eq_ignore_ascii_case(name));
-        self.tokens.next_if(is_name).is_some()
+        self.tokens.next_if(|token| token.is_called(name)).is_some()
     }
 
     fn sign(&mut self, sign: &'static str) -> bool {
@@ -294,7 +306,7 @@ impl Parser {
 
     fn unexpected<T>(&mut self, wanted: &str) -> Result<T, SearchError> {
         match self.tokens.next() {
-            Some(Token::Word(found) | Token::Name(found)) => {
+            Some(Token::Word(found) | Token::Name(found) | Token::NameOrText(found)) => {
                 refuse(format!("expected {wanted}, found {found}"))
             }
             Some(Token::Text(found)) => refuse(format!("expected {wanted}, found '{found}'")),
@@ -316,18 +328,26 @@ impl Parser {
 
     fn query(&mut self) -> Result<SynthSearch, SearchError> {
         self.expect_word("SELECT")?;
+        let is_distinct = self.word("DISTINCT");
         let mut columns = Vec::new();
         if !self.sign("*") {
             loop {
-                columns.push(self.column()?);
+                columns.push(self.chosen()?);
                 if !self.sign(",") {
                     break;
                 }
             }
         }
+        if is_distinct && !columns.is_empty() && !columns.contains(&SynthSort::Id) {
+            return refuse("DISTINCT is only understood with the column id, which makes every row another");
+        }
         self.expect_word("FROM")?;
-        if !self.name("synths") {
-            return self.unexpected("synths");
+        if !self.name(TABLE) {
+            return self.unexpected(TABLE);
+        }
+        if self.table != TABLE {
+            self.word("AS");
+            self.tokens.next();
         }
         let condition = if self.word("WHERE") {
             Some(self.condition(0)?)
@@ -338,7 +358,7 @@ impl Parser {
         if self.word("ORDER") {
             self.expect_word("BY")?;
             loop {
-                let field = self.field()?;
+                let field = self.ordered_by(&columns)?;
                 looked_into(&field)?;
                 let direction = if self.word("DESC") {
                     SortDirection::Descending
@@ -358,6 +378,32 @@ impl Parser {
             order,
             columns,
         })
+    }
+
+    /// A column, which may be given its own name once more.
+    fn chosen(&mut self) -> Result<SynthSort, SearchError> {
+        let column = self.column()?;
+        if self.word("AS") && !self.name(column.as_str()) {
+            return self.unexpected(&format!("{}, as the column is called", column.as_str()));
+        }
+        Ok(column)
+    }
+
+    /// A field, or the one that has this number among the chosen columns.
+    fn ordered_by(&mut self, chosen: &[SynthSort]) -> Result<Field, SearchError> {
+        let Some(Token::Number(_, number)) = self.tokens.next_if(|token| matches!(token, Token::Number(..)))
+        else {
+            return self.field();
+        };
+        let columns = if chosen.is_empty() { SynthSort::ALL } else { chosen };
+        let index = number
+            .parse::<usize>()
+            .ok()
+            .and_then(|number| number.checked_sub(1));
+        match index.and_then(|index| columns.get(index)) {
+            Some(column) => Ok(Field::Column(*column)),
+            None => refuse(format!("there is no column {number} to order by")),
+        }
     }
 
     fn count_test(&mut self) -> Result<(), SearchError> {
@@ -406,13 +452,7 @@ impl Parser {
     fn test(&mut self) -> Result<Condition, SearchError> {
         let field = match self.operand()? {
             Operand::Field(field) => field,
-            Operand::Literal(literal) => {
-                let Some(operator) = self.operator() else {
-                    return self.unexpected("a comparison");
-                };
-                let field = self.compared_field()?;
-                return Ok(Condition::Compare(field, operator.turned(), literal));
-            }
+            Operand::Literal(literal) => return self.test_of_literal(&literal),
         };
         if self.word("ISNULL") {
             return Ok(Condition::IsNull(field));
@@ -439,16 +479,7 @@ impl Parser {
             Condition::Like(field, self.pattern()?)
         } else if self.word("IN") {
             self.expect_sign("(")?;
-            let mut any = Vec::new();
-            loop {
-                any.push(self.comparison(field.clone(), Operator::Equal)?);
-                self.count_test()?;
-                if !self.sign(",") {
-                    break;
-                }
-            }
-            self.expect_sign(")")?;
-            one_or(any, Condition::Any)
+            self.among(&field)?
         } else if self.word("BETWEEN") {
             let low = self.comparison(field.clone(), Operator::AtLeast)?;
             self.expect_word("AND")?;
@@ -460,13 +491,32 @@ impl Parser {
         Ok(negate_if(negative, test))
     }
 
+    /// Behind a literal, which may stand alone if it is a number.
+    fn test_of_literal(&mut self, literal: &Literal) -> Result<Condition, SearchError> {
+        let Some(operator) = self.operator() else {
+            return match literal.as_number() {
+                Some(number) => Ok(Condition::Constant(number != 0.0)),
+                None => self.unexpected("a comparison"),
+            };
+        };
+        if self.word("NULL") {
+            return Ok(Condition::Unknown);
+        }
+        Ok(match self.operand()? {
+            Operand::Literal(other) => Condition::Constant(operator.holds(literal.compared(&other))),
+            Operand::Field(field) => {
+                compared(&field)?;
+                Condition::Compare(field, operator.turned(), literal.clone())
+            }
+        })
+    }
+
     /// Behind IS, where nothing is a value like any other. Truth values stay out: there they ask what a field comes to as one.
     fn is(&mut self, field: Field, negative: bool) -> Result<Condition, SearchError> {
         compared(&field)?;
-        if !matches!(
-            self.tokens.peek(),
-            Some(Token::Text(_) | Token::Number(..) | Token::Sign("-"))
-        ) {
+        let is_value =
+            |token: &Token| token.is_text() || matches!(token, Token::Number(..) | Token::Sign("-"));
+        if !self.tokens.peek().is_some_and(is_value) {
             return self.unexpected("NULL, a text in single quotation marks or a number");
         }
         self.count_test()?;
@@ -493,13 +543,30 @@ impl Parser {
         Ok(Condition::Compare(field, operator, self.literal()?))
     }
 
+    /// The values of a list, up to its end. Not even nothing is among none.
+    fn among(&mut self, field: &Field) -> Result<Condition, SearchError> {
+        if self.sign(")") {
+            return Ok(Condition::Constant(false));
+        }
+        let mut any = Vec::new();
+        loop {
+            any.push(self.comparison(field.clone(), Operator::Equal)?);
+            self.count_test()?;
+            if !self.sign(",") {
+                break;
+            }
+        }
+        self.expect_sign(")")?;
+        Ok(one_or(any, Condition::Any))
+    }
+
     fn pattern(&mut self) -> Result<Pattern, SearchError> {
-        let Some(Token::Text(text)) = self.tokens.next_if(|token| matches!(token, Token::Text(_))) else {
+        let Some(text) = self.text() else {
             return self.unexpected("a text in single quotation marks");
         };
         let mut escape = None;
         if self.word("ESCAPE") {
-            let Some(Token::Text(mark)) = self.tokens.next_if(|token| matches!(token, Token::Text(_))) else {
+            let Some(mark) = self.text() else {
                 return self.unexpected("one character in single quotation marks");
             };
             let mut characters = mark.chars();
@@ -511,6 +578,14 @@ impl Parser {
         let pattern = Pattern { text, escape };
         pattern.check()?;
         Ok(pattern)
+    }
+
+    /// A text, in marks of its own or in those of a name that nothing has.
+    fn text(&mut self) -> Option<String> {
+        match self.tokens.next_if(Token::is_text)? {
+            Token::Text(text) | Token::NameOrText(text) => Some(text),
+            Token::Word(_) | Token::Name(_) | Token::Number(..) | Token::Sign(_) => None,
+        }
     }
 
     fn operator(&mut self) -> Option<Operator> {
@@ -531,7 +606,9 @@ impl Parser {
 
     fn operand(&mut self) -> Result<Operand, SearchError> {
         match self.tokens.peek() {
-            Some(Token::Text(_) | Token::Number(..) | Token::Sign("-")) => {
+            Some(Token::Number(..) | Token::Sign("-")) => self.literal().map(Operand::Literal),
+            // What a table is called is followed by a column.
+            Some(token) if token.is_text() && !token.is_called(&self.table) => {
                 self.literal().map(Operand::Literal)
             }
             Some(Token::Word(word)) if is_truth(word) => self.literal().map(Operand::Literal),
@@ -549,11 +626,13 @@ impl Parser {
                 _ => refuse("expected a number behind -"),
             };
         }
+        if let Some(text) = self.text() {
+            return Ok(Literal::Text(text));
+        }
         match self
             .tokens
-            .next_if(|token| matches!(token, Token::Text(_) | Token::Number(..) | Token::Word(_)))
+            .next_if(|token| matches!(token, Token::Number(..) | Token::Word(_)))
         {
-            Some(Token::Text(text)) => Ok(Literal::Text(text)),
             Some(Token::Number(number, spelling)) => {
                 Ok(Literal::Number(number, text_of_number(number, &spelling)))
             }
@@ -568,12 +647,6 @@ impl Parser {
             )),
             _ => self.unexpected("a text in single quotation marks or a number"),
         }
-    }
-
-    fn compared_field(&mut self) -> Result<Field, SearchError> {
-        let field = self.field()?;
-        compared(&field)?;
-        Ok(field)
     }
 
     fn field(&mut self) -> Result<Field, SearchError> {
@@ -602,7 +675,8 @@ impl Parser {
 
     /// The table and a point, which may stand before its columns.
     fn table(&mut self) -> Result<(), SearchError> {
-        if self.name("synths") {
+        let table = self.table.clone();
+        if self.name(&table) {
             self.expect_sign(".")?;
         }
         Ok(())
@@ -614,8 +688,8 @@ impl Parser {
     }
 
     fn unqualified(&mut self) -> Result<SynthSort, SearchError> {
-        let is_name = |token: &Token| matches!(token, Token::Word(_) | Token::Name(_));
-        let Some(Token::Word(name) | Token::Name(name)) = self.tokens.next_if(is_name) else {
+        let token = self.tokens.next_if(|token| token.name().is_some());
+        let Some(Token::Word(name) | Token::Name(name) | Token::NameOrText(name)) = token else {
             return self.unexpected("a column");
         };
         SynthSort::from_text(&name.to_ascii_lowercase()).map_or_else(
@@ -632,6 +706,79 @@ impl Parser {
         match self.tokens.next_if(|token| matches!(token, Token::Text(_))) {
             Some(Token::Text(text)) => path(&text),
             _ => self.unexpected("a path such as '$.demografia.idade'"),
+        }
+    }
+}
+
+/// What is searched.
+const TABLE: &str = "synths";
+/// The words that may follow the table in SQL, and so give it no name.
+const BEHIND_TABLE: [&str; 18] = [
+    "WHERE",
+    "ORDER",
+    "GROUP",
+    "HAVING",
+    "LIMIT",
+    "UNION",
+    "EXCEPT",
+    "INTERSECT",
+    "JOIN",
+    "INNER",
+    "LEFT",
+    "RIGHT",
+    "FULL",
+    "CROSS",
+    "NATURAL",
+    "INDEXED",
+    "NOT",
+    "WINDOW",
+];
+
+/// The other name that a query gives the table, unless it is a column's.
+fn other_name(tokens: &[Token]) -> Option<&str> {
+    let is_word =
+        |token: &Token, word: &str| matches!(token, Token::Word(found) if found.eq_ignore_ascii_case(word));
+    let from = tokens.iter().position(|token| is_word(token, "FROM"))?;
+    let mut behind = tokens.get(from + 1..)?.iter();
+    behind
+        .next()?
+        .name()
+        .filter(|name| name.eq_ignore_ascii_case(TABLE))?;
+    let mut next = behind.next()?;
+    if is_word(next, "AS") {
+        next = behind.next()?;
+    } else if BEHIND_TABLE.iter().any(|word| is_word(next, word)) {
+        return None;
+    }
+    next.name().filter(|name| !is_column(name))
+}
+
+/// Whether the table has a column of that name; the last three stand for a row's number in SQLite.
+fn is_column(name: &str) -> bool {
+    let name = name.to_ascii_lowercase();
+    SynthSort::from_text(&name).is_some() || ["data", "rowid", "oid", "_rowid_"].contains(&name.as_str())
+}
+
+impl Token {
+    /// The name that it may be.
+    fn name(&self) -> Option<&str> {
+        match self {
+            Self::Word(name) | Self::Name(name) | Self::NameOrText(name) => Some(name),
+            Self::Text(_) | Self::Number(..) | Self::Sign(_) => None,
+        }
+    }
+
+    /// Whether it may be this name.
+    fn is_called(&self, name: &str) -> bool {
+        self.name().is_some_and(|found| found.eq_ignore_ascii_case(name))
+    }
+
+    /// Whether it is a text.
+    fn is_text(&self) -> bool {
+        match self {
+            Self::Text(_) => true,
+            Self::NameOrText(name) => !is_column(name),
+            Self::Word(_) | Self::Name(_) | Self::Number(..) | Self::Sign(_) => false,
         }
     }
 }
@@ -746,6 +893,18 @@ impl Operator {
         }
     }
 
+    /// Whether two values that compare so fulfil it.
+    fn holds(self, order: Ordering) -> bool {
+        match self {
+            Self::Equal => order.is_eq(),
+            Self::NotEqual => order.is_ne(),
+            Self::Less => order.is_lt(),
+            Self::AtMost => order.is_le(),
+            Self::Greater => order.is_gt(),
+            Self::AtLeast => order.is_ge(),
+        }
+    }
+
     /// Whether a number compares so with a text, before which it always comes.
     pub fn holds_for_less(self) -> bool {
         matches!(self, Self::NotEqual | Self::Less | Self::AtMost)
@@ -763,6 +922,22 @@ impl Literal {
         match self {
             Self::Number(number, _) => Some(*number),
             Self::Text(_) => None,
+        }
+    }
+
+    /// How SQLite compares two of them: numbers come before texts, and whole ones of 64 bits are compared exactly.
+    fn compared(&self, other: &Self) -> Ordering {
+        match (self, other) {
+            (Self::Text(text), Self::Text(other)) => text.cmp(other),
+            (Self::Text(_), Self::Number(..)) => Ordering::Greater,
+            (Self::Number(..), Self::Text(_)) => Ordering::Less,
+            (Self::Number(number, text), Self::Number(other, other_text)) => {
+                match (text.parse::<i64>(), other_text.parse::<i64>()) {
+                    (Ok(whole), Ok(other)) => whole.cmp(&other),
+                    // They are finite.
+                    _ => number.partial_cmp(other).unwrap_or(Ordering::Equal),
+                }
+            }
         }
     }
 
@@ -866,6 +1041,16 @@ mod tests {
             ("nome", "expected a comparison at the end"),
             ("nome = 'a", "a text has no closing '"),
             ("nome = 'a'; DROP TABLE synths", "';' is not part of a search"),
+            ("1 = nome = 2", "expected the end, found ="),
+            ("'a'", "expected a comparison at the end"),
+            (
+                "nome = \"descricao\"",
+                "expected a text in single quotation marks or a number, found descricao",
+            ),
+            (
+                "nome = [Ana]",
+                "expected a text in single quotation marks or a number, found Ana",
+            ),
             ("nome = 'a' -- x", "comments are not part of a search"),
             ("nome = 'a' UNION SELECT 1", "expected the end, found UNION"),
             (
@@ -968,6 +1153,99 @@ mod tests {
             "synths.\"data\" ->> '$.a' is null",
         ] {
             assert_eq!(parsed(same), plain, "{same}");
+        }
+    }
+
+    #[test]
+    fn a_name_that_nothing_has_is_a_text_in_double_marks() {
+        for (text, same) in [
+            ("nome = \"Ana\"", "nome = 'Ana'"),
+            ("\"Ana\" <> nome", "nome <> 'Ana'"),
+            ("nome IN (\"a\", \"b\"\"c\")", "nome IN ('a', 'b\"c')"),
+            ("nome LIKE \"a!%\" ESCAPE \"!\"", "nome LIKE 'a!%' ESCAPE '!'"),
+            ("nome IS \"Ana\"", "nome IS 'Ana'"),
+        ] {
+            assert_eq!(parsed(text), parsed(same), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_the_same_for_all_is_known_before() {
+        for (text, holds) in [
+            ("1=1", true),
+            ("1", true),
+            ("0.0", false),
+            ("TRUE", true),
+            ("'a' = \"a\"", true),
+            ("'b' < 'a'", false),
+            ("5 < '1'", true),
+            ("'1' = 1", false),
+            ("1.0 == 1", true),
+            ("9223372036854775807 = 9223372036854775806", false),
+            ("-1 < 0", true),
+            ("nome IN ()", false),
+        ] {
+            assert_eq!(parsed(text), Condition::Constant(holds), "{text}");
+        }
+        assert_eq!(parsed("1 = NULL"), Condition::Unknown);
+        assert_eq!(parsed("nome NOT IN ()"), not(Condition::Constant(false)));
+    }
+
+    #[test]
+    fn a_query_may_name_its_table_and_number_its_columns() {
+        let plain = SynthSearch::query(
+            "SELECT id, nome FROM synths WHERE nome = 'a' AND json_extract(data, '$.a') = 1 ORDER BY nome DESC, id",
+        );
+        for same in [
+            "SELECT s.id, s.nome FROM synths s WHERE s.nome = 'a' AND json_extract(s.data, '$.a') = 1 ORDER BY s.nome DESC, s.id",
+            "SELECT \"S\".id, nome FROM synths AS s WHERE \"S\".nome = \"a\" AND s.data->>'$.a' = 1 ORDER BY 2 DESC, 1",
+            "SELECT DISTINCT id AS id, nome AS \"NOME\" FROM synths WHERE nome = 'a' AND data->>'$.a' = 1 ORDER BY 2 DESC, 1",
+        ] {
+            assert_eq!(SynthSearch::query(same), plain, "{same}");
+        }
+        let third = SynthSearch::query("SELECT * FROM synths ORDER BY 3").unwrap();
+        assert_eq!(
+            third.order,
+            [(Field::Column(SynthSort::Nome), SortDirection::Ascending)]
+        );
+        for (query, reason) in [
+            (
+                "SELECT s.id FROM synths",
+                "s is not a column of synths; json_extract(data, '$.…') looks into documents",
+            ),
+            (
+                "SELECT synths.id FROM synths s",
+                "synths is not a column of synths; json_extract(data, '$.…') looks into documents",
+            ),
+            ("SELECT * FROM synths nome", "expected the end, found nome"),
+            ("SELECT * FROM synths, synths", "expected the end, found ,"),
+            ("SELECT * FROM synths JOIN x", "expected the end, found JOIN"),
+            (
+                "SELECT nome AS id FROM synths",
+                "expected nome, as the column is called, found id",
+            ),
+            (
+                "SELECT DISTINCT nome FROM synths",
+                "DISTINCT is only understood with the column id, which makes every row another",
+            ),
+            (
+                "SELECT * FROM synths ORDER BY 0",
+                "there is no column 0 to order by",
+            ),
+            (
+                "SELECT * FROM synths ORDER BY 9",
+                "there is no column 9 to order by",
+            ),
+            (
+                "SELECT id FROM synths ORDER BY 1.0",
+                "there is no column 1.0 to order by",
+            ),
+        ] {
+            assert_eq!(
+                SynthSearch::query(query).unwrap_err().to_string(),
+                reason,
+                "{query}"
+            );
         }
     }
 

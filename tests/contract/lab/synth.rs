@@ -448,6 +448,9 @@ async fn a_search_means_what_it_means_in_sqlite(store: &TestStore) {
     searched(store).await;
     for (condition, ids) in [
         ("nome = 'Ana'", "num"),
+        ("1=1 AND \"Ana\" = nome", "num"),
+        ("nome IN () OR NOT 'a' < 'b'", ""),
+        ("nome NOT IN () AND 1", "num real text true null list none huge"),
         ("nome LIKE 'an%'", "num real"),
         ("nome LIKE 'é'", "true"),
         ("nome LIKE '_'", "text true huge"),

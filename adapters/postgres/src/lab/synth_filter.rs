@@ -114,6 +114,7 @@ impl Statement {
                 self.bind(keys.clone(), Type::TEXT_ARRAY);
                 self.push("), 'null') = 'null'");
             }
+            Condition::Constant(holds) => self.push(if *holds { "true" } else { "false" }),
             Condition::Unknown => self.push("NULL::boolean"),
         }
     }

@@ -108,6 +108,7 @@ impl Statement {
                 self.push_call("document_has(data", keys);
                 self.push(" = 0");
             }
+            Condition::Constant(holds) => self.push(if *holds { "1" } else { "0" }),
             Condition::Unknown => self.push("NULL"),
         }
     }
