@@ -735,6 +735,11 @@ async fn conversation(service: &Service) -> Vec<String> {
         json!({"status": "healthy", "service": "synth-lab-api"}),
     )
     .await;
+    talk.get(
+        "/lab/",
+        json!({"name": "synth-lab API", "version": "1.0.0", "docs": "/docs", "health": "/lab/health"}),
+    )
+    .await;
     synths(&mut talk).await;
     groups(&mut talk).await;
     experiments(&mut talk).await;
