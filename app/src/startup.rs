@@ -119,6 +119,13 @@ async fn look(target: &Target, context: &Context) -> Result<Found, CliError> {
         );
         return Ok(Found::Schema);
     }
+    if let Some(disagreement) = &status.disagreement {
+        let name = context.name;
+        return Err(CliError::new(
+            Exit::Refused,
+            format!("the {name}'s schema in {target} cannot be served: {disagreement}"),
+        ));
+    }
     let pending = |version: &VersionStatus| version.state == State::Pending;
     if status.versions.iter().all(pending) {
         return Ok(Found::Nothing(status));

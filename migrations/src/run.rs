@@ -126,6 +126,8 @@ pub struct Status {
     pub unadopted: Option<String>,
     /// Whether `up` would take that file over; if not, `unadopted` says why.
     pub adoptable: bool,
+    /// Why nothing can be migrated, if what was run is not what this program has.
+    pub disagreement: Option<String>,
     /// Every version, ascending.
     pub versions: Vec<VersionStatus>,
 }
@@ -393,6 +395,10 @@ pub(crate) fn status_of(context: &Context, history: &History, dialect: Dialect) 
         running: false,
         unadopted: None,
         adoptable: false,
+        disagreement: history
+            .agrees(context, dialect)
+            .err()
+            .map(|error| error.to_string()),
         versions,
     }
 }

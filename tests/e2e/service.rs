@@ -139,3 +139,18 @@ pub(crate) async fn wait_until<F: Future<Output = bool>>(mut holds: impl FnMut()
         .await
         .expect("it comes to hold");
 }
+
+#[tokio::test]
+async fn a_script_that_was_edited_after_it_was_run_is_told_as_such() {
+    let place = Place::new();
+    place.serve(&[]).await.stop().await;
+    world::file(&place.path("cutover.db"))
+        .execute_batch("UPDATE _cutover_migrations_lab SET checksum = x'00' WHERE version = 2")
+        .unwrap();
+    let ended = place.run(["serve"]).await.with(4);
+    let cause = "was edited after it was run; put its text back and write the change as a new version";
+    assert!(ended.stderr.contains(cause), "{}", ended.stderr);
+    assert!(!ended.stderr.contains("migrate up"), "{}", ended.stderr);
+    let refused = place.run(["migrate", "up"]).await.with(4);
+    assert!(refused.stderr.contains(cause), "{}", refused.stderr);
+}
