@@ -1,10 +1,13 @@
 //! Foreign keys whose two tables live in different databases while routing is hybrid.
 
+use std::fmt;
+use std::sync::Arc;
+
 use async_trait::async_trait;
 use cutover_domain::relations::Relation;
 use cutover_domain::stored::StoredValue;
 
-use crate::StoreResult;
+use crate::{StoreError, StoreResult};
 
 /// One reference that a row about to be written makes.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -25,11 +28,86 @@ pub trait ForeignKeys: Send + Sync {
     /// that this database's own constraint will find it.
     async fn before_write(&self, references: &[Reference]) -> StoreResult<()>;
 
-    /// Refuses (`Conflict("child.column")`) if a row in the other database forbids deleting `parent`'s row `key`.
+    /// Refuses (`Conflict("child.column")`) if a row in the other database forbids deleting `parent`'s row `key`, and
+    /// fails if that database does not answer: the delete would be half a delete.
     async fn before_delete(&self, parent: &'static str, key: &str) -> StoreResult<()>;
 
-    /// Does to the rows in the other database what deleting `parent`'s row `key` promises.
+    /// Does to the rows in the other database what deleting `parent`'s row `key` promises. Only for a row that was there: what
+    /// refers to a row long gone, as old files do, stays as it is.
     async fn after_delete(&self, parent: &'static str, key: &str) -> StoreResult<()>;
+}
+
+/// [`ForeignKeys`] as a database has them: none, unless some parents or children of its rows live in the other one.
+#[derive(Clone, Default)]
+pub struct KeysAcross(Option<Arc<dyn ForeignKeys>>);
+
+impl fmt::Debug for KeysAcross {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("KeysAcross").field(&self.any()).finish()
+    }
+}
+
+impl KeysAcross {
+    /// Kept by `keys`.
+    pub fn kept_by(keys: Arc<dyn ForeignKeys>) -> Self {
+        Self(Some(keys))
+    }
+
+    /// Whether there are any.
+    pub fn any(&self) -> bool {
+        self.0.is_some()
+    }
+
+    /// See [`ForeignKeys::before_write`]; each reference is a table and a key.
+    pub async fn before_write(&self, references: &[(&'static str, &str)]) -> StoreResult<()> {
+        let Some(keys) = &self.0 else {
+            return Ok(());
+        };
+        let references: Vec<Reference> = references
+            .iter()
+            .map(|&(parent, key)| Reference {
+                parent,
+                key: key.to_owned(),
+            })
+            .collect();
+        keys.before_write(&references).await
+    }
+
+    /// See [`ForeignKeys::before_delete`].
+    pub async fn before_delete(&self, parent: &'static str, key: &str) -> StoreResult<()> {
+        match &self.0 {
+            Some(keys) => keys.before_delete(parent, key).await,
+            None => Ok(()),
+        }
+    }
+
+    /// See [`ForeignKeys::after_delete`]. Whatever fails here fails behind a delete that is done, so that none can say that nothing
+    /// was written: it is `Indeterminate`.
+    pub async fn after_delete(&self, parent: &'static str, key: &str) -> StoreResult<()> {
+        match &self.0 {
+            Some(keys) => keys
+                .after_delete(parent, key)
+                .await
+                .map_err(|error| StoreError::Indeterminate(error.into())),
+            None => Ok(()),
+        }
+    }
+
+    /// Runs `delete`, which deletes `parent`'s row `key` and says how many rows that were, with what comes before it and what
+    /// comes after; whether there was such a row.
+    pub async fn around_delete(
+        &self,
+        parent: &'static str,
+        key: &str,
+        delete: impl Future<Output = StoreResult<u64>> + Send,
+    ) -> StoreResult<bool> {
+        self.before_delete(parent, key).await?;
+        let deleted = delete.await? > 0;
+        if deleted {
+            self.after_delete(parent, key).await?;
+        }
+        Ok(deleted)
+    }
 }
 
 /// A row as it lies in one database: column names and values, instants and documents as their text.

@@ -147,3 +147,52 @@ splits!(
     split_9 = 9,
     split_10 = 10
 );
+
+/// Rows that refer to a parent that is nowhere, as old files hold them, and a parent that was never copied.
+const LEFT_OVER: &str = "INSERT INTO synths (id, synth_group_id, nome, created_at) VALUES ('old', 'gone', 'n', '2026-01-01T12:00:00+00:00');
+    INSERT INTO synth_outcomes (id, analysis_id, synth_id, did_not_try_rate, failed_rate, success_rate)
+        VALUES ('out_1', 'gone', 'old', 0.5, 0.25, 0.25);
+    INSERT INTO feature_scorecards (id, data, created_at) VALUES ('gone', '{}', '2026-01-01T12:00:00+00:00')";
+const LEFT_OVER_NOW: &str = "SELECT (SELECT count(*) FROM synths WHERE synth_group_id = 'gone'),
+    (SELECT count(*) FROM synth_outcomes WHERE analysis_id = 'gone'), (SELECT count(*) FROM feature_scorecards WHERE id = 'gone')";
+
+/// Deletes parents that are not there, where they would be.
+async fn delete_nothing(store: &TestStore) {
+    assert!(!store.lab.synth_groups.delete("gone").await.unwrap());
+    assert!(!store.lab.analysis_runs.delete("gone").await.unwrap());
+    assert!(!store.lab.scorecards.delete("gone").await.unwrap());
+}
+
+/// Parents on `parents`, and what refers to them on the other side.
+fn parents_on(parents: Backend) -> LabRouting {
+    LabRouting {
+        synth_groups: parents,
+        analysis_runs: parents,
+        scorecards: parents,
+        ..LabRouting::all(other(parents))
+    }
+}
+
+#[tokio::test]
+async fn deleting_nothing_on_postgres_changes_nothing_in_the_file() {
+    let store = TestStore::routed(&parents_on(Backend::Postgres)).await;
+    let raw = store.file().unwrap().raw();
+    raw.execute_batch(&format!("PRAGMA foreign_keys = OFF; {LEFT_OVER}"))
+        .unwrap();
+    delete_nothing(&store).await;
+    let left = raw.query_row(LEFT_OVER_NOW, [], |row| {
+        Ok([row.get(0)?, row.get(1)?, row.get::<_, i64>(2)?])
+    });
+    assert_eq!(left.unwrap(), [1, 1, 1]);
+}
+
+#[tokio::test]
+async fn deleting_nothing_in_the_file_changes_nothing_on_postgres() {
+    let store = TestStore::routed(&parents_on(Backend::Sqlite)).await;
+    let client = store.database().unwrap().connect().await;
+    let without_keys = format!("SET session_replication_role = replica; {LEFT_OVER}");
+    client.batch_execute(&without_keys).await.unwrap();
+    delete_nothing(&store).await;
+    let left = client.query_one(LEFT_OVER_NOW, &[]).await.unwrap();
+    assert_eq!([left.get(0), left.get(1), left.get::<_, i64>(2)], [1, 1, 1]);
+}

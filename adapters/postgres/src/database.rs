@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use cutover_ports::together::shared;
 use cutover_ports::watch::Watch;
-use cutover_ports::{ForeignKeys, Page, PageRequest, Reference, StoreError, StoreResult};
+use cutover_ports::{ForeignKeys, KeysAcross, Page, PageRequest, StoreError, StoreResult};
 use deadpool::Runtime;
 use deadpool::managed::{Manager as _, Metrics, PoolError, QueueMode, RecycleError, RecycleResult};
 use futures_util::TryStreamExt;
@@ -143,7 +143,7 @@ type Object = deadpool::managed::Object<Manager>;
 #[derive(Clone)]
 pub struct Database {
     shared: Arc<Shared>,
-    foreign_keys: Option<Arc<dyn ForeignKeys>>,
+    pub(crate) keys: KeysAcross,
 }
 
 /// What leases need of their database.
@@ -183,7 +183,7 @@ impl Database {
         };
         Ok(Self {
             shared: Arc::new(shared),
-            foreign_keys: None,
+            keys: KeysAcross::default(),
         })
     }
 
@@ -201,44 +201,8 @@ impl Database {
     /// The same pool, for repositories some of whose parents or children live in the other database.
     #[must_use]
     pub fn with_foreign_keys(mut self, foreign_keys: Arc<dyn ForeignKeys>) -> Self {
-        self.foreign_keys = Some(foreign_keys);
+        self.keys = KeysAcross::kept_by(foreign_keys);
         self
-    }
-
-    /// Whether some parents or children live in the other database.
-    pub(crate) fn has_foreign_keys(&self) -> bool {
-        self.foreign_keys.is_some()
-    }
-
-    /// See [`ForeignKeys::before_write`]; nothing to do unless routing is hybrid.
-    pub(crate) async fn before_write(&self, references: &[(&'static str, &str)]) -> StoreResult<()> {
-        let Some(foreign_keys) = &self.foreign_keys else {
-            return Ok(());
-        };
-        let references: Vec<Reference> = references
-            .iter()
-            .map(|&(parent, key)| Reference {
-                parent,
-                key: key.to_owned(),
-            })
-            .collect();
-        foreign_keys.before_write(&references).await
-    }
-
-    /// See [`ForeignKeys::before_delete`].
-    pub(crate) async fn before_delete(&self, parent: &'static str, key: &str) -> StoreResult<()> {
-        match &self.foreign_keys {
-            Some(foreign_keys) => foreign_keys.before_delete(parent, key).await,
-            None => Ok(()),
-        }
-    }
-
-    /// See [`ForeignKeys::after_delete`].
-    pub(crate) async fn after_delete(&self, parent: &'static str, key: &str) -> StoreResult<()> {
-        match &self.foreign_keys {
-            Some(foreign_keys) => foreign_keys.after_delete(parent, key).await,
-            None => Ok(()),
-        }
     }
 
     /// A connection for statements that commit one by one. `operation` is `repository.method`, for traces.

@@ -106,9 +106,9 @@ impl ForeignKeys for AcrossDatabases {
 
     async fn before_delete(&self, parent: &'static str, key: &str) -> StoreResult<()> {
         for relation in self.remote_children(parent) {
-            if relation.on_delete == OnDelete::Refuse
-                && self.other.exists(relation.child, relation.column, key).await?
-            {
+            // Asked of every relation, so that a database that does not answer stops the delete before its first half.
+            let referred = self.other.exists(relation.child, relation.column, key).await?;
+            if referred && relation.on_delete == OnDelete::Refuse {
                 return Err(StoreError::conflict(format!(
                     "{}.{}",
                     relation.child, relation.column
@@ -125,6 +125,7 @@ impl ForeignKeys for AcrossDatabases {
 
 #[cfg(test)]
 mod tests {
+    use cutover_ports::KeysAcross;
     use cutover_ports::foreign_keys::MockReferredRows;
 
     use super::*;
@@ -217,6 +218,44 @@ mod tests {
             .before_delete("feature_scorecards", "s")
             .await;
         assert!(matches!(error, Err(StoreError::Conflict(key)) if key == "simulation_runs.scorecard_id"));
+    }
+
+    #[tokio::test]
+    async fn a_delete_does_not_begin_while_the_other_database_is_away() {
+        let mut other = MockReferredRows::new();
+        other
+            .expect_exists()
+            .returning(|_, _, _| Err(StoreError::Unavailable("away".into())));
+        let keys = KeysAcross::kept_by(Arc::new(on_sqlite(MockReferredRows::new(), other)));
+        let deleted = keys
+            .around_delete("synth_groups", "grp_1", async { panic!("it began") })
+            .await;
+        assert!(matches!(deleted, Err(StoreError::Unavailable(_))), "{deleted:?}");
+    }
+
+    #[tokio::test]
+    async fn a_delete_that_stopped_half_way_does_not_say_that_nothing_was_written() {
+        let mut other = MockReferredRows::new();
+        other.expect_exists().returning(|_, _, _| Ok(true));
+        other
+            .expect_release()
+            .returning(|_, _| Err(StoreError::Unavailable("away".into())));
+        let keys = KeysAcross::kept_by(Arc::new(on_sqlite(MockReferredRows::new(), other)));
+        let deleted = keys.around_delete("synth_groups", "grp_1", async { Ok(1) }).await;
+        assert!(
+            matches!(deleted, Err(StoreError::Indeterminate(_))),
+            "{deleted:?}"
+        );
+    }
+
+    #[tokio::test]
+    async fn deleting_nothing_here_changes_nothing_there() {
+        let mut other = MockReferredRows::new();
+        other.expect_exists().returning(|_, _, _| Ok(true));
+        other.expect_release().never();
+        let keys = KeysAcross::kept_by(Arc::new(on_sqlite(MockReferredRows::new(), other)));
+        let deleted = keys.around_delete("synth_groups", "grp_1", async { Ok(0) });
+        assert!(!deleted.await.unwrap());
     }
 
     #[tokio::test]

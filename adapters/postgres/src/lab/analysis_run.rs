@@ -119,6 +119,7 @@ impl AnalysisRunRepository for PgAnalysisRunRepository {
                 completed_at, total_synths, aggregated_outcomes, execution_time_seconds)
             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)";
         self.db
+            .keys
             .before_write(&[("experiments", &run.experiment_id)])
             .await?;
         self.store("analysis_runs.insert", SQL, run).await.map(drop)
@@ -126,18 +127,19 @@ impl AnalysisRunRepository for PgAnalysisRunRepository {
 
     async fn replace(&self, run: &AnalysisRun) -> StoreResult<Replacement> {
         self.db
+            .keys
             .before_write(&[("experiments", &run.experiment_id)])
             .await?;
-        if !self.db.has_foreign_keys() {
+        if !self.db.keys.any() {
             return self.replace_here(run).await;
         }
         let old = self.find_by_experiment(&run.experiment_id).await?;
         if let Some(old) = &old {
-            self.db.before_delete(TABLE, &old.id).await?;
+            self.db.keys.before_delete(TABLE, &old.id).await?;
         }
         let replaced = self.replace_here(run).await?;
         if let (Some(old), Replacement::Stored) = (old, replaced) {
-            self.db.after_delete(TABLE, &old.id).await?;
+            self.db.keys.after_delete(TABLE, &old.id).await?;
         }
         Ok(replaced)
     }
@@ -202,15 +204,11 @@ impl AnalysisRunRepository for PgAnalysisRunRepository {
     async fn delete(&self, id: &str) -> StoreResult<bool> {
         // Its outcomes and its cache go by the foreign keys' ON DELETE CASCADE.
         const SQL: &str = "DELETE FROM analysis_runs WHERE id = $1";
-        self.db.before_delete(TABLE, id).await?;
-        let deleted = self
-            .db
-            .lease("analysis_runs.delete")
-            .await?
-            .execute(SQL, &[(&id, Type::TEXT)])
-            .await?;
-        self.db.after_delete(TABLE, id).await?;
-        Ok(deleted > 0)
+        let delete = async {
+            let lease = self.db.lease("analysis_runs.delete").await?;
+            lease.execute(SQL, &[(&id, Type::TEXT)]).await
+        };
+        self.db.keys.around_delete(TABLE, id, delete).await
     }
 
     async fn delete_by_experiment(&self, experiment_id: &str) -> StoreResult<bool> {

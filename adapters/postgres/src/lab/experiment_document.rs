@@ -99,6 +99,7 @@ fn summary_from_row(row: &Row) -> StoreResult<DocumentSummary> {
 impl ExperimentDocumentRepository for PgExperimentDocumentRepository {
     async fn save(&self, document: &ExperimentDocument) -> StoreResult<()> {
         self.db
+            .keys
             .before_write(&[("experiments", &document.experiment_id)])
             .await?;
         let mut outcome = self.save_once(document).await;
@@ -125,6 +126,7 @@ impl ExperimentDocumentRepository for PgExperimentDocumentRepository {
             RETURNING id, experiment_id, document_type, markdown_content, metadata, generated_at, model,
                 status, error_message";
         self.db
+            .keys
             .before_write(&[("experiments", &pending.experiment_id)])
             .await?;
         let lease = self.db.lease("experiment_documents.create_pending").await?;

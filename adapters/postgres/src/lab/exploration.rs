@@ -291,6 +291,7 @@ async fn advance(lease: &Lease, step: &ExplorationStep) -> StoreResult<()> {
 impl ExplorationRepository for PgExplorationRepository {
     async fn start(&self, exploration: &Exploration, root: &ScenarioNode) -> StoreResult<()> {
         self.db
+            .keys
             .before_write(&[
                 ("experiments", &exploration.experiment_id),
                 ("analysis_runs", &exploration.baseline_analysis_id),

@@ -48,6 +48,7 @@ impl InterviewGuideRepository for PgInterviewGuideRepository {
                 context_examples, created_at, updated_at)
             VALUES ($1, $2, $3, $4, $5, $6)";
         self.db
+            .keys
             .before_write(&[("experiments", &guide.experiment_id)])
             .await?;
         let created_at = pg_time("interview_guide.created_at", &guide.created_at)?;

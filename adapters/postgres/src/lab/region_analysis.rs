@@ -145,6 +145,7 @@ impl RegionAnalysisRepository for PgRegionAnalysisRepository {
         }
         if !regions.is_empty() {
             self.db
+                .keys
                 .before_write(&[("simulation_runs", simulation_id)])
                 .await?;
         }

@@ -129,7 +129,10 @@ impl ResearchExecutionRepository for PgResearchExecutionRepository {
                 additional_context)
             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)";
         if let Some(experiment_id) = &execution.experiment_id {
-            self.db.before_write(&[("experiments", experiment_id)]).await?;
+            self.db
+                .keys
+                .before_write(&[("experiments", experiment_id)])
+                .await?;
         }
         let status = pg_enum("research_executions.status", &execution.status)?;
         let synth_count = known("research_executions.synth_count", &execution.synth_count)?;

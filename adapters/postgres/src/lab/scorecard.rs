@@ -47,7 +47,7 @@ impl ScorecardRepository for PgScorecardRepository {
         let created_at = pg_time("feature_scorecards.created_at", &scorecard.created_at)?;
         let updated_at = opt_pg_time("feature_scorecards.updated_at", scorecard.updated_at.as_ref())?;
         if let Some(experiment) = &scorecard.experiment_id {
-            self.db.before_write(&[("experiments", experiment)]).await?;
+            self.db.keys.before_write(&[("experiments", experiment)]).await?;
         }
         let lease = self.db.lease("scorecards.insert").await?;
         lease
@@ -119,14 +119,10 @@ impl ScorecardRepository for PgScorecardRepository {
 
     async fn delete(&self, id: &str) -> StoreResult<bool> {
         const SQL: &str = "DELETE FROM feature_scorecards WHERE id = $1";
-        self.db.before_delete(TABLE, id).await?;
-        let deleted = self
-            .db
-            .lease("scorecards.delete")
-            .await?
-            .execute(SQL, &[(&id, Type::TEXT)])
-            .await?;
-        self.db.after_delete(TABLE, id).await?;
-        Ok(deleted > 0)
+        let delete = async {
+            let lease = self.db.lease("scorecards.delete").await?;
+            lease.execute(SQL, &[(&id, Type::TEXT)]).await
+        };
+        self.db.keys.around_delete(TABLE, id, delete).await
     }
 }

@@ -51,6 +51,7 @@ impl SensitivityRepository for PgSensitivityRepository {
         let created_at = pg_time("sensitivity_results.created_at", &result.created_at)?;
         let baseline_success = known("sensitivity_results.baseline_success", &result.baseline_success)?;
         self.db
+            .keys
             .before_write(&[("simulation_runs", &result.simulation_id)])
             .await?;
         let lease = self.db.lease("sensitivity_results.insert").await?;

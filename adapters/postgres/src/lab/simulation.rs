@@ -97,6 +97,7 @@ impl SimulationRepository for PgSimulationRepository {
         let progress = Progress::of(run)?;
         let started_at = pg_time("simulation_runs.started_at", &run.started_at)?;
         self.db
+            .keys
             .before_write(&[("feature_scorecards", &run.scorecard_id)])
             .await?;
         let lease = self.db.lease("simulations.insert").await?;

@@ -110,7 +110,7 @@ impl SynthRepository for PgSynthRepository {
                 avatar_path = excluded.avatar_path, version = excluded.version, data = excluded.data";
         let Synth { summary, data } = synth;
         if let Some(group) = summary.synth_group_id.as_deref() {
-            self.db.before_write(&[("synth_groups", group)]).await?;
+            self.db.keys.before_write(&[("synth_groups", group)]).await?;
         }
         let created_at = pg_time("synths.created_at", &summary.created_at)?;
         let lease = self.db.lease("synths.save").await?;

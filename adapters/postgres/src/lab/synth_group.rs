@@ -102,14 +102,10 @@ impl SynthGroupRepository for PgSynthGroupRepository {
     async fn delete(&self, id: &str) -> StoreResult<bool> {
         // Its synths are let go by the foreign key's ON DELETE SET NULL.
         const SQL: &str = "DELETE FROM synth_groups WHERE id = $1";
-        self.db.before_delete(TABLE, id).await?;
-        let deleted = self
-            .db
-            .lease("synth_groups.delete")
-            .await?
-            .execute(SQL, &[(&id, Type::TEXT)])
-            .await?;
-        self.db.after_delete(TABLE, id).await?;
-        Ok(deleted > 0)
+        let delete = async {
+            let lease = self.db.lease("synth_groups.delete").await?;
+            lease.execute(SQL, &[(&id, Type::TEXT)]).await
+        };
+        self.db.keys.around_delete(TABLE, id, delete).await
     }
 }

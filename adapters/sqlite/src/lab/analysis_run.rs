@@ -73,6 +73,7 @@ fn insert(session: &Session, run: &AnalysisRun) -> StoreResult<()> {
 impl AnalysisRunRepository for SqliteAnalysisRunRepository {
     async fn insert(&self, run: &AnalysisRun) -> StoreResult<()> {
         self.db
+            .keys
             .before_write(&[("experiments", &run.experiment_id)])
             .await?;
         let run = run.clone();
@@ -85,15 +86,16 @@ impl AnalysisRunRepository for SqliteAnalysisRunRepository {
         const OLD: &str = "SELECT id, status FROM analysis_runs WHERE experiment_id = ?1";
         const DELETE: &str = "DELETE FROM analysis_runs WHERE id = ?1";
         self.db
+            .keys
             .before_write(&[("experiments", &run.experiment_id)])
             .await?;
-        let routed_apart = if self.db.has_foreign_keys() {
+        let routed_apart = if self.db.keys.any() {
             self.find_by_experiment(&run.experiment_id).await?
         } else {
             None
         };
         if let Some(old) = &routed_apart {
-            self.db.before_delete(TABLE, &old.id).await?;
+            self.db.keys.before_delete(TABLE, &old.id).await?;
         }
         let run = run.clone();
         let replaced = self
@@ -114,7 +116,7 @@ impl AnalysisRunRepository for SqliteAnalysisRunRepository {
             })
             .await?;
         if let (Some(old), Replacement::Stored) = (routed_apart, replaced) {
-            self.db.after_delete(TABLE, &old.id).await?;
+            self.db.keys.after_delete(TABLE, &old.id).await?;
         }
         Ok(replaced)
     }
@@ -189,16 +191,11 @@ impl AnalysisRunRepository for SqliteAnalysisRunRepository {
 
     async fn delete(&self, id: &str) -> StoreResult<bool> {
         const SQL: &str = "DELETE FROM analysis_runs WHERE id = ?1";
-        self.db.before_delete(TABLE, id).await?;
         let key = id.to_owned();
-        let deleted = self
-            .db
-            .write("analysis_runs.delete", move |session| {
-                session.delete_referred(SQL, TABLE, &key)
-            })
-            .await?;
-        self.db.after_delete(TABLE, id).await?;
-        Ok(deleted > 0)
+        let delete = self.db.write("analysis_runs.delete", move |session| {
+            session.delete_referred(SQL, TABLE, &key)
+        });
+        self.db.keys.around_delete(TABLE, id, delete).await
     }
 
     async fn delete_by_experiment(&self, experiment_id: &str) -> StoreResult<bool> {

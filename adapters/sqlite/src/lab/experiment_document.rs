@@ -64,6 +64,7 @@ impl ExperimentDocumentRepository for SqliteExperimentDocumentRepository {
                 markdown_content, metadata, generated_at, model, status, error_message)
             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)";
         self.db
+            .keys
             .before_write(&[("experiments", &document.experiment_id)])
             .await?;
         let document = document.clone();
@@ -97,6 +98,7 @@ impl ExperimentDocumentRepository for SqliteExperimentDocumentRepository {
             RETURNING id, experiment_id, document_type, markdown_content, metadata, generated_at, model,
                 status, error_message";
         self.db
+            .keys
             .before_write(&[("experiments", &pending.experiment_id)])
             .await?;
         let pending = pending.clone();

@@ -172,6 +172,7 @@ fn insert_node(session: &Session, node: &ScenarioNode) -> StoreResult<()> {
 impl ExplorationRepository for SqliteExplorationRepository {
     async fn start(&self, exploration: &Exploration, root: &ScenarioNode) -> StoreResult<()> {
         self.db
+            .keys
             .before_write(&[
                 ("experiments", &exploration.experiment_id),
                 ("analysis_runs", &exploration.baseline_analysis_id),

@@ -44,6 +44,7 @@ impl InterviewGuideRepository for SqliteInterviewGuideRepository {
                 context_examples, created_at, updated_at)
             VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
         self.db
+            .keys
             .before_write(&[("experiments", &guide.experiment_id)])
             .await?;
         let guide = guide.clone();

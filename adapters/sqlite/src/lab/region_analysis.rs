@@ -52,6 +52,7 @@ impl RegionAnalysisRepository for SqliteRegionAnalysisRepository {
             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)";
         if !regions.is_empty() {
             self.db
+                .keys
                 .before_write(&[("simulation_runs", simulation_id)])
                 .await?;
         }

@@ -130,7 +130,10 @@ fn order_terms(order: ExecutionOrder) -> &'static str {
 impl ResearchExecutionRepository for SqliteResearchExecutionRepository {
     async fn insert(&self, execution: &ResearchExecution) -> StoreResult<()> {
         if let Some(experiment_id) = &execution.experiment_id {
-            self.db.before_write(&[("experiments", experiment_id)]).await?;
+            self.db
+                .keys
+                .before_write(&[("experiments", experiment_id)])
+                .await?;
         }
         let execution = execution.clone();
         self.db

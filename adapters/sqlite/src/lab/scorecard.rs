@@ -44,7 +44,7 @@ impl ScorecardRepository for SqliteScorecardRepository {
         const SQL: &str = "INSERT INTO feature_scorecards (id, experiment_id, data, created_at, updated_at)
             VALUES (?1, ?2, ?3, ?4, ?5)";
         if let Some(experiment) = &scorecard.experiment_id {
-            self.db.before_write(&[("experiments", experiment)]).await?;
+            self.db.keys.before_write(&[("experiments", experiment)]).await?;
         }
         let new = scorecard.clone();
         self.db
@@ -131,15 +131,10 @@ impl ScorecardRepository for SqliteScorecardRepository {
 
     async fn delete(&self, id: &str) -> StoreResult<bool> {
         const SQL: &str = "DELETE FROM feature_scorecards WHERE id = ?1";
-        self.db.before_delete(TABLE, id).await?;
         let key = id.to_owned();
-        let deleted = self
-            .db
-            .write("scorecards.delete", move |session| {
-                session.delete_referred(SQL, TABLE, &key)
-            })
-            .await?;
-        self.db.after_delete(TABLE, id).await?;
-        Ok(deleted > 0)
+        let delete = self.db.write("scorecards.delete", move |session| {
+            session.delete_referred(SQL, TABLE, &key)
+        });
+        self.db.keys.around_delete(TABLE, id, delete).await
     }
 }

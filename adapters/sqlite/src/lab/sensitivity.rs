@@ -45,6 +45,7 @@ impl SensitivityRepository for SqliteSensitivityRepository {
                 baseline_success, most_sensitive_dimension, dimensions, created_at)
             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)";
         self.db
+            .keys
             .before_write(&[("simulation_runs", &result.simulation_id)])
             .await?;
         let new = result.clone();

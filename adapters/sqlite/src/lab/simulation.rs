@@ -71,6 +71,7 @@ impl SimulationRepository for SqliteSimulationRepository {
                 completed_at, total_synths, aggregated_outcomes, execution_time_seconds)
             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)";
         self.db
+            .keys
             .before_write(&[("feature_scorecards", &run.scorecard_id)])
             .await?;
         let new = run.clone();

@@ -108,7 +108,7 @@ impl SynthRepository for SqliteSynthRepository {
                 avatar_path = excluded.avatar_path, version = excluded.version, data = excluded.data";
         let group = synth.summary.synth_group_id.as_deref();
         if let Some(group) = group {
-            self.db.before_write(&[("synth_groups", group)]).await?;
+            self.db.keys.before_write(&[("synth_groups", group)]).await?;
         }
         let Synth { summary, data } = synth.clone();
         self.db

@@ -107,16 +107,11 @@ impl SynthGroupRepository for SqliteSynthGroupRepository {
         const DETACH: &str = "UPDATE synths SET synth_group_id = NULL
             WHERE synth_group_id = ?1 AND EXISTS (SELECT 1 FROM synth_groups WHERE id = ?1)";
         const SQL: &str = "DELETE FROM synth_groups WHERE id = ?1";
-        self.db.before_delete(TABLE, id).await?;
         let key = id.to_owned();
-        let deleted = self
-            .db
-            .atomic("synth_groups.delete", move |session| {
-                session.execute(DETACH, [&key])?;
-                session.delete_referred(SQL, TABLE, &key)
-            })
-            .await?;
-        self.db.after_delete(TABLE, id).await?;
-        Ok(deleted > 0)
+        let delete = self.db.atomic("synth_groups.delete", move |session| {
+            session.execute(DETACH, [&key])?;
+            session.delete_referred(SQL, TABLE, &key)
+        });
+        self.db.keys.around_delete(TABLE, id, delete).await
     }
 }
