@@ -3,7 +3,10 @@
 use std::pin::Pin;
 
 use cutover::config::{Backend, ContextRouting as _, LabRouting, MarketRouting};
-use cutover_tests::store::TestStore;
+use cutover_domain::relations;
+use cutover_domain::stored::StoredValue;
+use cutover_ports::ReferredRows;
+use cutover_tests::store::{self, TestStore};
 use futures_util::FutureExt as _;
 
 /// A case's name, and the case.
@@ -195,4 +198,57 @@ async fn deleting_nothing_in_the_file_changes_nothing_on_postgres() {
     delete_nothing(&store).await;
     let left = client.query_one(LEFT_OVER_NOW, &[]).await.unwrap();
     assert_eq!([left.get(0), left.get(1), left.get::<_, i64>(2)], [1, 1, 1]);
+}
+
+/// Plants a copy of a scorecard, and deletes its truth while a row of here, made by `refer`, refers to the copy.
+async fn release_what_is_referred_to<F: Future<Output = ()>>(
+    rows: &dyn ReferredRows,
+    refer: impl FnOnce() -> F,
+) {
+    let text = |name: &str, value: &str| (name.to_owned(), StoredValue::Text(value.to_owned()));
+    let row = vec![
+        text("id", "card"),
+        text("data", "{}"),
+        text("created_at", "2026-01-01T12:00:00+00:00"),
+    ];
+    rows.plant("feature_scorecards", "id", "card", &row)
+        .await
+        .unwrap();
+    refer().await;
+    let relations: Vec<_> = relations::children_of("feature_scorecards").collect();
+    rows.release(&relations, "card").await.unwrap();
+    assert!(rows.exists("feature_scorecards", "id", "card").await.unwrap());
+}
+
+const REFERRING: &str =
+    "INSERT INTO simulation_runs (id, scorecard_id, scenario_id, config, status, started_at)
+    VALUES ('sim', 'card', 's', '{}', 'pending', '2026-01-01T12:00:00+00:00')";
+
+#[tokio::test]
+async fn a_copy_that_stays_on_postgres_is_still_known_as_one() {
+    let database = store::lab_database().await;
+    let client = database.connect().await;
+    release_what_is_referred_to(&store::pool(&database), || async {
+        client.batch_execute(REFERRING).await.unwrap();
+    })
+    .await;
+    let noted = "SELECT table_name, key FROM cutover.planted_rows";
+    let noted = client.query_one(noted, &[]).await.unwrap();
+    assert_eq!(
+        (noted.get::<_, &str>(0), noted.get::<_, &str>(1)),
+        ("feature_scorecards", "card")
+    );
+}
+
+#[tokio::test]
+async fn a_copy_that_stays_in_the_file_is_still_known_as_one() {
+    let file = store::TestFile::with_lab_schema().await;
+    let raw = file.raw();
+    release_what_is_referred_to(&store::open(&file.path()), || async {
+        raw.execute_batch(REFERRING).unwrap();
+    })
+    .await;
+    let noted = "SELECT table_name || ' ' || key FROM _cutover_planted_rows";
+    let noted: String = raw.query_row(noted, [], |row| row.get(0)).unwrap();
+    assert_eq!(noted, "feature_scorecards card");
 }

@@ -12,7 +12,7 @@ use postgres_types::{ToSql, Type};
 use crate::Database;
 use crate::database::Lease;
 use crate::row::Row;
-use crate::types::{PgJson, PgTime};
+use crate::types::{Bind, PgJson, PgTime};
 
 #[async_trait]
 impl ReferredRows for Database {
@@ -104,7 +104,6 @@ async fn release(
     parent: &'static Relation,
     key: &str,
 ) -> StoreResult<()> {
-    const FORGET: &str = "DELETE FROM cutover.planted_rows WHERE table_name = $1 AND key = $2";
     for Relation {
         child,
         column,
@@ -135,9 +134,14 @@ async fn release(
         guards.join(" ")
     );
     lease.query_dynamic(&sql, &[(&key, Type::TEXT)]).await?;
-    lease
-        .execute(FORGET, &[(&parent.parent, Type::TEXT), (&key, Type::TEXT)])
-        .await?;
+    // A copy that stays is still no truth, and the note says so.
+    let forget = format!(
+        "DELETE FROM cutover.planted_rows WHERE table_name = $1 AND key = $2
+            AND NOT EXISTS (SELECT 1 FROM {} WHERE {} = $2)",
+        parent.parent, parent.parent_key
+    );
+    let note: [Bind<'_>; 2] = [(&parent.parent, Type::TEXT), (&key, Type::TEXT)];
+    lease.query_dynamic(&forget, &note).await?;
     Ok(())
 }
 
