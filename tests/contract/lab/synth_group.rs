@@ -42,16 +42,14 @@ async fn insert_then_get(store: &TestStore) {
 }
 
 async fn get_of_an_unknown_group_is_none(store: &TestStore) {
-    assert_eq!(store.lab.synth_groups.get("grp_ffffffff").await.unwrap(), None);
-    assert_eq!(
-        store
-            .lab
-            .synth_groups
-            .get("'; DROP TABLE synth_groups; --")
-            .await
-            .unwrap(),
-        None
-    );
+    let groups = &store.lab.synth_groups;
+    let made = group("grp_0000000a", 0);
+    groups.insert(&made).await.unwrap();
+    for unknown in ["grp_ffffffff", "'; DROP TABLE synth_groups; --", "' OR '1' = '1"] {
+        assert_eq!(groups.get(unknown).await.unwrap(), None);
+    }
+    // The table and its rows live.
+    assert_eq!(groups.get(&made.id).await.unwrap(), Some(made));
 }
 
 async fn a_taken_id_conflicts(store: &TestStore) {
@@ -119,14 +117,15 @@ async fn delete_says_whether_there_was_one(store: &TestStore) {
 
 async fn names_need_not_be_unique(store: &TestStore) {
     let groups = &store.lab.synth_groups;
-    let [a, b] = ["grp_0000000a", "grp_0000000b"].map(|id| group(id, 0));
+    let [a, b] = ["grp_0000000a", "grp_0000000b"].map(|id| SynthGroup {
+        name: "the same".to_owned(),
+        ..group(id, 0)
+    });
     groups.insert(&a).await.unwrap();
     groups.insert(&b).await.unwrap();
-    assert_eq!(a.name, b.name);
-    assert_eq!(
-        (groups.get(&a.id).await.unwrap(), groups.get(&b.id).await.unwrap()),
-        (Some(a), Some(b))
-    );
+    let stored = [groups.get(&a.id).await.unwrap(), groups.get(&b.id).await.unwrap()];
+    let names = stored.map(|group| group.unwrap().name);
+    assert_eq!(names, ["the same", "the same"]);
 }
 
 async fn of_groups_ensured_at_once_one_stays(store: &TestStore) {
