@@ -7,7 +7,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use cutover::config::{Config, Flags};
-use cutover_migrations::{Context, PostgresTarget, Target, TlsMode};
+use cutover_migrations::{Context, Endpoint, PostgresTarget, Target, TlsMode};
 use cutover_tests::postgres::{Durability, TcpOptions, TestServer, TestServerOptions};
 use tokio_postgres::error::SqlState;
 use tokio_postgres::{Client, NoTls};
@@ -43,13 +43,17 @@ async fn connect_as(server: &TestServer, role: &str) -> Client {
 async fn migrate(server: &TestServer) {
     let config: tokio_postgres::Config = server.url().parse().unwrap();
     let target = Target::Postgres(PostgresTarget {
-        host: server.directory().display().to_string(),
-        port: config.get_ports()[0],
+        endpoints: vec![Endpoint {
+            host: server.directory().display().to_string(),
+            port: config.get_ports()[0],
+        }],
         user: "cutover_owner".to_owned(),
         password: None,
         database: "postgres".to_owned(),
         tls: TlsMode::Disable,
         tls_ca_pem: None,
+        options: String::new(),
+        writable: None,
         connect_timeout: Duration::from_secs(10),
         lock_timeout: Duration::from_secs(10),
     });

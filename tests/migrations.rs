@@ -12,8 +12,8 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use cutover_migrations::{
-    Context, Dialect, Direction, Down, Drift, Rows, Script, State, Target, Version, check, down, sql, status,
-    up,
+    Context, Dialect, Direction, Down, Drift, Endpoint, Rows, Script, State, Target, Version, check, down,
+    sql, status, up,
 };
 use cutover_tests::postgres::TestDatabase;
 use cutover_tests::store::postgres_target;
@@ -589,7 +589,10 @@ async fn a_server_that_cannot_be_reached_is_told_in_time_and_without_the_passwor
         ("/nowhere", 5432),
     ] {
         let mut target = reachable.clone();
-        (target.host, target.port) = (host.to_owned(), port);
+        target.endpoints = vec![Endpoint {
+            host: host.to_owned(),
+            port,
+        }];
         targets.push(target);
     }
     for change in [
@@ -609,7 +612,7 @@ async fn a_server_that_cannot_be_reached_is_told_in_time_and_without_the_passwor
             .unwrap_err();
         assert!(began.elapsed() < Duration::from_secs(5));
         assert_eq!(error.exit_code(), 3, "{error}");
-        assert!(error.to_string().contains(&target.host), "{error}");
+        assert!(error.to_string().contains(&target.endpoints[0].host), "{error}");
         for shown in [error.to_string(), format!("{error:?}"), format!("{target:?}")] {
             assert!(!shown.contains("hunter2"), "{shown}");
         }

@@ -869,6 +869,16 @@ async fn another_host_takes_over() {
         "{:?}",
         started.elapsed()
     );
+    // Migrations go the same way.
+    let target = cutover::wiring::postgres_target(&url).unwrap();
+    cutover_migrations::up(&target, &Context::LAB, None)
+        .await
+        .unwrap();
+    let status = cutover_migrations::status(&target, &Context::LAB).await.unwrap();
+    assert!(status.is_ready(), "{status:?}");
+    let made = server.connect().await;
+    let made = made.query("SELECT id FROM synth_groups", &[]).await.unwrap();
+    assert_eq!(made.len(), 1);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -3,13 +3,16 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use cutover_migrations::{MigrateError, Target};
 use serde_json::{Map, Value, json};
 
-use crate::config::{Backend, Config};
+use crate::config::{Backend, Config, ContextConfig};
 use crate::wiring::{Databases, MigrationTargets};
 
 /// How long a database may take to answer before the service counts as not ready.
 const PATIENCE: Duration = Duration::from_secs(2);
+/// How much of that may go into connecting, however many servers a URL names: one that is silent must not cost the others their turn.
+const CONNECT_PATIENCE: Duration = Duration::from_millis(1500);
 /// A schema that is the newest is not looked at again so soon: it takes a connection of its own, and probes come often.
 const SCHEMA_KEPT: Duration = Duration::from_secs(10);
 
@@ -190,31 +193,30 @@ fn configured(config: &Config) -> impl Iterator<Item = Backend> {
 async fn look(config: &Config, backend: Backend) -> Schemas {
     let found = async {
         let targets = MigrationTargets::from_config(config).map_err(|error| error.to_string())?;
-        let mut found = Vec::new();
-        for context in config.contexts() {
-            let Some(target) = targets.on(&context, backend) else {
-                continue;
-            };
+        let targets = targets.connecting_within(CONNECT_PATIENCE);
+        let contexts = config.contexts();
+        let looking = contexts.iter().filter_map(|context| {
+            let target = targets.on(context, backend)?;
             let used = context.uses(backend);
             // A file that nothing runs on may be gone.
-            if backend == Backend::Sqlite && !used {
-                continue;
-            }
-            let status = cutover_migrations::status(&target, &context.schema)
-                .await
-                .map_err(|error| error.to_string())?;
-            found.push(SchemaState {
-                context: context.schema.name,
-                version: status.current,
-                head: status.head,
-                fits: !used || status.is_ready() || (status.unadopted.is_some() && status.adoptable),
-            });
-        }
-        Ok::<_, String>(found)
+            (used || backend == Backend::Postgres).then(|| look_at(context, target, used))
+        });
+        let found = futures_util::future::try_join_all(looking).await;
+        found.map_err(|error| error.to_string())
     };
     let found = found.await.map_err(|error| {
         tracing::warn!(database = %backend, %error, "the schema cannot be looked at");
         "unavailable"
     });
     Schemas { backend, found }
+}
+
+async fn look_at(context: &ContextConfig, target: Target, used: bool) -> Result<SchemaState, MigrateError> {
+    let status = cutover_migrations::status(&target, &context.schema).await?;
+    Ok(SchemaState {
+        context: context.schema.name,
+        version: status.current,
+        head: status.head,
+        fits: !used || status.is_ready() || (status.unadopted.is_some() && status.adoptable),
+    })
 }

@@ -33,7 +33,7 @@ pub use history::Direction;
 pub use run::{Adopted, Down, Outcome, Rows, State, Status, Step, VersionStatus};
 pub use schema::{Difference, Drift};
 pub use script::sql;
-pub use target::{Dialect, PostgresTarget, Target, TlsMode};
+pub use target::{Dialect, Endpoint, PostgresTarget, Target, TlsMode};
 
 /// Brings a context's schema in a database to version `to`, or to the newest one. Twice is as good as once.
 ///

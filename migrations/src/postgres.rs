@@ -1,5 +1,7 @@
 //! Migrating a PostgreSQL database.
 
+use std::time::Instant;
+
 use sqlx::migrate::{Migrate, Migration};
 use sqlx::postgres::{PgConnectOptions, PgConnection, PgRow, PgSslMode};
 use sqlx::{AssertSqlSafe, ConnectOptions, Executor, Postgres, Row as _, TypeInfo, ValueRef};
@@ -9,7 +11,7 @@ use crate::context::Context;
 use crate::error::{MigrateError, Result};
 use crate::history::{History, POSTGRES_OWN, Tables};
 use crate::schema::Schema;
-use crate::target::{Dialect, PostgresTarget, TlsMode};
+use crate::target::{Dialect, Endpoint, PostgresTarget, TlsMode};
 
 /// The first key of our advisory locks, the second says the context. Any number will do that nobody else uses.
 const LOCK_CLASS: i64 = 1_131_770_928;
@@ -58,33 +60,57 @@ impl PostgresDatabase {
         Ok(database)
     }
 
+    /// Connects to the first server that can be had, each with a fair share of the time that is left.
     async fn connect(target: &PostgresTarget) -> Result<Self> {
-        let place = format!("PostgreSQL at {}:{}", target.host, target.port);
-        let options = options(target);
-        let connecting = options.connect();
-        let connection = match tokio::time::timeout(target.connect_timeout, connecting).await {
-            Ok(Ok(connection)) => connection,
-            Ok(Err(error)) => {
-                return Err(MigrateError::Unreachable(format!(
-                    "{place} cannot be reached: {}; check that the server runs, and the connection's settings",
-                    reason(&error)
-                )));
+        let settings = settings(&target.options)?;
+        let deadline = Instant::now() + target.connect_timeout;
+        let mut failures = Vec::new();
+        let count = u32::try_from(target.endpoints.len()).unwrap_or(u32::MAX);
+        for (endpoint, left) in target.endpoints.iter().zip((1..=count).rev()) {
+            let share = deadline.saturating_duration_since(Instant::now()) / left;
+            let connecting = Self::connect_to(endpoint, target, &settings);
+            failures.push(match tokio::time::timeout(share, connecting).await {
+                Ok(Ok(database)) => return Ok(database),
+                Ok(Err(reason)) => format!("{endpoint} cannot be reached: {reason}"),
+                Err(_) => format!("{endpoint} did not answer within {:.1} s", share.as_secs_f32()),
+            });
+        }
+        Err(MigrateError::Unreachable(format!(
+            "PostgreSQL at {}; check that the server runs, and the connection's settings",
+            failures.join("; ")
+        )))
+    }
+
+    async fn connect_to(
+        endpoint: &Endpoint,
+        target: &PostgresTarget,
+        settings: &[(String, String)],
+    ) -> std::result::Result<Self, String> {
+        let connecting =
+            options(endpoint, target).options(settings.iter().map(|(name, value)| (name, value)));
+        let connection = connecting.connect().await.map_err(|error| reason(&error))?;
+        let mut database = Self { connection };
+        if let Some(wanted) = target.writable {
+            let shown = database.rows("SHOW transaction_read_only", &[]).await;
+            let shown = shown.map_err(|error| error.to_string())?;
+            let writable = shown.first().and_then(|row| row.text(0)) == Some("off");
+            if writable != wanted {
+                let what = if writable {
+                    "takes writes"
+                } else {
+                    "takes no writes"
+                };
+                return Err(format!("it {what}, and target_session_attrs asks for another"));
             }
-            Err(_) => {
-                return Err(MigrateError::Unreachable(format!(
-                    "{place} did not answer within {} s; check that the server runs, and the connection's settings",
-                    target.connect_timeout.as_secs_f32()
-                )));
-            }
-        };
-        Ok(Self { connection })
+        }
+        Ok(database)
     }
 
     async fn has_schema(&mut self, target: &PostgresTarget) -> Result<()> {
         let schema = self.rows("SELECT CAST(current_schema() AS text)", &[]).await?;
         if schema.first().and_then(|row| row.text(0)).is_none() {
             return Err(MigrateError::Failed(format!(
-                "the connection to database {} has no default schema; set search_path for the role {}",
+                "the connection to database {} has no default schema; make the schema that search_path names, or set search_path for the role {}",
                 target.database, target.user
             )));
         }
@@ -189,11 +215,43 @@ impl PostgresDatabase {
     }
 }
 
+/// The settings in libpq's `options`: words apart by spaces, a backslash takes the next character as it is.
+fn settings(options: &str) -> Result<Vec<(String, String)>> {
+    let mut words = vec![String::new()];
+    let mut characters = options.chars();
+    while let Some(character) = characters.next() {
+        match (character, words.last_mut()) {
+            (space, _) if space.is_ascii_whitespace() => words.push(String::new()),
+            ('\\', Some(word)) => word.extend(characters.next()),
+            (other, Some(word)) => word.push(other),
+            (_, None) => {}
+        }
+    }
+    let mut words = words.into_iter().filter(|word| !word.is_empty());
+    let mut settings = Vec::new();
+    while let Some(word) = words.next() {
+        let setting = match (word.strip_prefix("--"), word.strip_prefix("-c")) {
+            (Some(setting), _) => Some(setting.to_owned()),
+            (None, Some("")) => words.next(),
+            (None, setting) => setting.map(str::to_owned),
+        };
+        let Some((name, value)) = setting.as_deref().and_then(|setting| setting.split_once('=')) else {
+            return Err(MigrateError::Usage(
+                "the options of the PostgreSQL URL can only be settings: -c name=value or --name=value, spaces and \
+                 backslashes in a value behind a backslash"
+                    .to_owned(),
+            ));
+        };
+        settings.push((name.replace('-', "_"), value.to_owned()));
+    }
+    Ok(settings)
+}
+
 /// Built from our own settings only: sqlx logs what it does not know of a URL, passwords included.
-fn options(target: &PostgresTarget) -> PgConnectOptions {
+fn options(endpoint: &Endpoint, target: &PostgresTarget) -> PgConnectOptions {
     let mut options = PgConnectOptions::new_without_pgpass()
-        .host(&target.host)
-        .port(target.port)
+        .host(&endpoint.host)
+        .port(endpoint.port)
         .username(&target.user)
         .database(&target.database)
         .application_name("cutover migrate")
@@ -361,5 +419,29 @@ fn failure(error: &sqlx::Error) -> MigrateError {
         )),
         "42501" => MigrateError::Failed(format!("{message}; grant the role the right, or migrate with another one")),
         _ => MigrateError::Failed(message),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_options_of_a_url_are_settings() {
+        let pairs = |options: &str| -> Vec<String> {
+            let settings = settings(options).unwrap();
+            settings
+                .iter()
+                .map(|(name, value)| format!("{name}|{value}"))
+                .collect()
+        };
+        assert!(pairs(" ").is_empty());
+        assert_eq!(
+            pairs(r"-csearch_path=app  -c geqo=off --lock-timeout=5s -c a.b=x\ =\\y"),
+            ["search_path|app", "geqo|off", "lock_timeout|5s", r"a.b|x =\y"]
+        );
+        for wrong in ["-d 5", "-c", "-c geqo", "search_path=app", "--"] {
+            assert!(matches!(settings(wrong), Err(MigrateError::Usage(_))), "{wrong}");
+        }
     }
 }

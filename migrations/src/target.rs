@@ -19,10 +19,8 @@ pub enum Target {
 /// How to reach a PostgreSQL database, directly and not through a pooler: migrations hold session locks.
 #[derive(Clone)]
 pub struct PostgresTarget {
-    /// A host name, an address, or the directory of a Unix socket (it begins with `/`).
-    pub host: String,
-    /// The port; also part of the socket's name.
-    pub port: u16,
+    /// The servers to try, in this order; at least one.
+    pub endpoints: Vec<Endpoint>,
     /// The role to log in as.
     pub user: String,
     /// Its password, if the server asks for one. Never shown.
@@ -33,10 +31,29 @@ pub struct PostgresTarget {
     pub tls: TlsMode,
     /// The certificates to trust, as PEM, in place of the system's.
     pub tls_ca_pem: Option<Vec<u8>>,
-    /// How long connecting may take before the server counts as unreachable.
+    /// The settings that a session starts with, as libpq's `options`: `-c name=value --name=value`.
+    pub options: String,
+    /// Whether the session has to be one that may write, or one that may not: other servers are passed over.
+    pub writable: Option<bool>,
+    /// How long connecting may take, all servers together, before they count as unreachable.
     pub connect_timeout: Duration,
     /// How long to wait for another migration, and for whoever uses a table that a script changes.
     pub lock_timeout: Duration,
+}
+
+/// Where a PostgreSQL server listens.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Endpoint {
+    /// A host name, an address, or the directory of a Unix socket (it begins with `/`).
+    pub host: String,
+    /// The port; also part of the socket's name.
+    pub port: u16,
+}
+
+impl fmt::Display for Endpoint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}", self.host, self.port)
+    }
 }
 
 /// `sslmode`, with libpq's meanings. Over a Unix socket nothing is encrypted in any mode.
@@ -57,8 +74,7 @@ pub enum TlsMode {
 impl fmt::Debug for PostgresTarget {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("PostgresTarget")
-            .field("host", &self.host)
-            .field("port", &self.port)
+            .field("endpoints", &self.endpoints)
             .field("user", &self.user)
             .field("database", &self.database)
             .field("tls", &self.tls)
@@ -92,11 +108,15 @@ impl fmt::Display for Target {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Sqlite { path } => write!(f, "the SQLite file {}", path.display()),
-            Self::Postgres(target) => write!(
-                f,
-                "the PostgreSQL database {} at {}:{}",
-                target.database, target.host, target.port
-            ),
+            Self::Postgres(target) => {
+                let endpoints: Vec<String> = target.endpoints.iter().map(Endpoint::to_string).collect();
+                write!(
+                    f,
+                    "the PostgreSQL database {} at {}",
+                    target.database,
+                    endpoints.join(",")
+                )
+            }
         }
     }
 }

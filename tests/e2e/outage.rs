@@ -149,6 +149,46 @@ async fn a_schema_that_is_not_there_is_refused_with_the_command_that_makes_it() 
     service.stop().await;
 }
 
+/// The first server is silent, the second takes no writes, and the tables belong into a schema that only the URL names.
+#[tokio::test]
+async fn migrations_the_start_and_readiness_follow_the_url_as_the_pool_does() {
+    let silent = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let start = |settings: &[(&str, &str)]| {
+        let settings = settings
+            .iter()
+            .map(|&(name, value)| (name.to_owned(), value.to_owned()));
+        TestServer::start(TestServerOptions {
+            tcp: Some(TcpOptions::default()),
+            settings: settings.collect(),
+            ..TestServerOptions::default()
+        })
+    };
+    let standby = start(&[("default_transaction_read_only", "on")]).await;
+    let server = start(&[]).await;
+    server.execute("CREATE SCHEMA app").await;
+    let url = format!(
+        "postgres://postgres@127.0.0.1:{},127.0.0.1:{},127.0.0.1:{}/postgres?target_session_attrs=read-write&options=-csearch_path%3Dapp",
+        silent.local_addr().unwrap().port(),
+        standby.tcp_port(),
+        server.tcp_port()
+    );
+    let place = Place::new();
+    let service = place.serve_on_postgres(&url).await;
+    let ready = service.get("/readyz").await.with(200).json();
+    assert_eq!(ready["databases"]["postgres"]["status"], "ok", "{ready}");
+    let group = json!({"id": "grp_0000000a", "name": "n"});
+    service.post("/lab/synth-groups", &group).await.with(201);
+    service.stop().await;
+
+    let client = server.connect().await;
+    let stored = world::postgres_rows(&client, "SELECT id FROM app.synth_groups ORDER BY id").await;
+    assert_eq!(stored, ["grp_00000001", "grp_0000000a"]);
+    let elsewhere = "SELECT count(*) FROM pg_tables WHERE schemaname = 'public'";
+    for client in [client, standby.connect().await] {
+        assert_eq!(world::postgres_rows(&client, elsewhere).await, ["0"]);
+    }
+}
+
 /// What became of one write.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Fate {

@@ -97,8 +97,10 @@ pub fn postgres_target(url: &str) -> cutover_migrations::PostgresTarget {
         None => "localhost".to_owned(),
     };
     cutover_migrations::PostgresTarget {
-        host,
-        port: config.get_ports().first().copied().unwrap_or(5432),
+        endpoints: vec![cutover_migrations::Endpoint {
+            host,
+            port: config.get_ports().first().copied().unwrap_or(5432),
+        }],
         user: config.get_user().unwrap_or("postgres").to_owned(),
         password: config
             .get_password()
@@ -106,6 +108,8 @@ pub fn postgres_target(url: &str) -> cutover_migrations::PostgresTarget {
         database: config.get_dbname().unwrap_or("postgres").to_owned(),
         tls: cutover_migrations::TlsMode::Disable,
         tls_ca_pem: None,
+        options: String::new(),
+        writable: None,
         connect_timeout: std::time::Duration::from_secs(5),
         lock_timeout: std::time::Duration::from_secs(30),
     }

@@ -12,7 +12,7 @@ use cutover_ports::{StoreError, StoreResult};
 use futures_util::future::join_all;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, timeout, timeout_at};
-use tokio_postgres::config::SslMode as DriverSslMode;
+use tokio_postgres::config::{SslMode as DriverSslMode, TargetSessionAttrs};
 use tokio_postgres::error::SqlState;
 use tokio_postgres::{Client, Config};
 use tokio_postgres_rustls::MakeRustlsConnect;
@@ -116,6 +116,20 @@ impl PgServer {
     /// The certificates to trust (PEM) in place of the system's.
     pub fn certificate_authorities(&self) -> Option<&[u8]> {
         self.parsed.tls.authorities()
+    }
+
+    /// The settings that a session starts with: the URL's `options`.
+    pub fn options(&self) -> &str {
+        self.parsed.config.get_options().unwrap_or_default()
+    }
+
+    /// Whether the URL's `target_session_attrs` wants a session that may write, or one that may not.
+    pub fn writable(&self) -> Option<bool> {
+        match self.parsed.config.get_target_session_attrs() {
+            TargetSessionAttrs::ReadWrite => Some(true),
+            TargetSessionAttrs::ReadOnly => Some(false),
+            _ => None,
+        }
     }
 
     /// How long connecting may take, all addresses together; at most 4 s.

@@ -1,5 +1,7 @@
 //! Where migrations run: the databases that a configuration names.
 
+use std::time::Duration;
+
 use cutover_migrations::Target;
 
 use super::WiringError;
@@ -27,6 +29,15 @@ impl MigrationTargets {
         Ok(Self::default())
     }
 
+    /// The same, connecting in no more than `limit`.
+    #[must_use]
+    pub fn connecting_within(mut self, limit: Duration) -> Self {
+        if let Some(Target::Postgres(target)) = &mut self.postgres {
+            target.connect_timeout = target.connect_timeout.min(limit);
+        }
+        self
+    }
+
     /// The database of `context` of the kind `backend`.
     #[cfg_attr(
         not(feature = "sqlite"),
@@ -45,36 +56,44 @@ impl MigrationTargets {
     }
 }
 
-/// The migrations' way to the PostgreSQL database of a URL.
+/// The migrations' way to the PostgreSQL database of a URL: the servers that the pool would try, in the URL's order, with the
+/// same settings.
 #[cfg(feature = "postgres")]
 pub fn postgres_target(url: &str) -> Result<Target, WiringError> {
-    use cutover_migrations::{PostgresTarget, TlsMode};
+    use cutover_migrations::{Endpoint, PostgresTarget, TlsMode};
     use cutover_postgres::connect::{Host, SslMode};
 
     let server = cutover_postgres::PgServer::parse(url)
         .map_err(|error| WiringError::Configuration(error.to_string()))?;
-    let endpoint = server
-        .endpoints()
-        .first()
-        .ok_or_else(|| WiringError::Configuration("the PostgreSQL URL names no host".to_owned()))?;
-    Ok(Target::Postgres(PostgresTarget {
+    let tls = match server.ssl_mode() {
+        SslMode::Disable => TlsMode::Disable,
+        SslMode::Prefer => TlsMode::Prefer,
+        SslMode::Require => TlsMode::Require,
+        SslMode::VerifyCa => TlsMode::VerifyCa,
+        SslMode::VerifyFull => TlsMode::VerifyFull,
+    };
+    let endpoints = server.endpoints().iter().map(|endpoint| Endpoint {
         host: match &endpoint.host {
+            // The driver of migrations checks the certificate against what it connects to: where the name counts, it is looked up.
+            Host::Tcp {
+                address: Some(address),
+                ..
+            } if tls != TlsMode::VerifyFull => address.to_string(),
             Host::Tcp { name, .. } => name.clone(),
             Host::Unix(directory) => directory.display().to_string(),
         },
         port: endpoint.port,
+    });
+    Ok(Target::Postgres(PostgresTarget {
+        endpoints: endpoints.collect(),
         user: server.user().to_owned(),
         password: server.password().map(|password| password.expose().to_owned()),
         database: server.database().to_owned(),
-        tls: match server.ssl_mode() {
-            SslMode::Disable => TlsMode::Disable,
-            SslMode::Prefer => TlsMode::Prefer,
-            SslMode::Require => TlsMode::Require,
-            SslMode::VerifyCa => TlsMode::VerifyCa,
-            SslMode::VerifyFull => TlsMode::VerifyFull,
-        },
+        tls,
         tls_ca_pem: server.certificate_authorities().map(<[u8]>::to_vec),
+        options: server.options().to_owned(),
+        writable: server.writable(),
         connect_timeout: server.connect_timeout(),
-        lock_timeout: std::time::Duration::from_secs(30),
+        lock_timeout: Duration::from_secs(30),
     }))
 }
