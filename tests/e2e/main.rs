@@ -25,5 +25,6 @@ mod routing;
 mod service;
 mod story;
 mod together;
+mod told;
 mod world;
 mod writer;

@@ -17,7 +17,7 @@ use serde_json::{Map, Value, json};
 use super::Output;
 use super::places::{Places, places};
 use super::verify::{Verified, VerifyArgs};
-use crate::config::Config;
+use crate::config::{Config, DatabaseUrl};
 use crate::exit::{CliError, Exit};
 use crate::transfer::copy::{CopyOptions, CopyReport, Extent, OnReject, copy};
 use crate::transfer::progress::{Progress, Silent, Terminal};
@@ -90,38 +90,43 @@ pub(super) struct CopyArgs {
     busy_timeout: u64,
 }
 
+/// The copy of one source.
+struct Copied {
+    from: DatabaseUrl,
+    report: CopyReport,
+}
+
 /// Runs it.
 pub(super) async fn run(args: &CopyArgs, config: &Config) -> Result<Exit, CliError> {
-    let mut report: Option<CopyReport> = None;
+    let mut copied = Vec::new();
     for places in places(args.source.as_deref(), args.target.as_deref(), config)? {
-        let one = copy_one(args, places, config.legacy_zones()).await?;
-        report = Some(match report {
-            Some(before) => together(before, one),
-            None => one,
+        copied.push(Copied {
+            from: places.from.clone(),
+            report: copy_one(args, places, config.legacy_zones()).await?,
         });
     }
-    let Some(report) = report else {
-        return Ok(Exit::Done);
-    };
-    let verified = if args.verify && report.written {
+    let verified = if args.verify && copied.iter().all(|one| one.report.written) {
         Some(Verified::of(&args.to_verify(), config).await?)
     } else {
         None
     };
-    let weaker = args.strict && !(report.weakened.is_empty() && report.not_carried.is_empty());
+    let weaker = args.strict
+        && !copied
+            .iter()
+            .all(|one| one.report.weakened.is_empty() && one.report.not_carried.is_empty());
     let equal = verified.as_ref().is_none_or(Verified::ok);
-    let exit = if report.ok() && equal && !weaker {
+    let exit = if copied.iter().all(|one| one.report.ok()) && equal && !weaker {
         Exit::Done
     } else {
         Exit::Wrong
     };
     Output::from_flag(args.json).write(
         || match &verified {
-            None => text(&report, Some(next_step(args))),
-            Some(verified) => text(&report, None) + &verified.text(),
+            None => text(&copied, Some(next_step(args))),
+            Some(verified) => text(&copied, None) + &verified.text(),
         },
         || {
-            let mut document = document(&report, exit);
+            let mut document = document(&copied, exit);
             if let Some(verified) = &verified {
                 document["verified"] = verified.document();
             }
@@ -154,17 +159,6 @@ fn next_step(args: &CopyArgs) -> &'static str {
         Extent::SchemaOnly => "the rows come with cutover copy --data-only",
         Extent::Whole | Extent::DataOnly => "run cutover verify to prove them equal",
     }
-}
-
-/// The report on both.
-fn together(mut report: CopyReport, other: CopyReport) -> CopyReport {
-    report.tables.extend(other.tables);
-    report.not_carried.extend(other.not_carried);
-    report.weakened.extend(other.weakened);
-    report.rejects.extend(other.rejects);
-    report.written |= other.written;
-    report.elapsed += other.elapsed;
-    report
 }
 
 async fn copy_one(
@@ -247,46 +241,43 @@ fn types_of_file(path: &Path) -> Result<Vec<TypeWish>, CliError> {
 }
 
 /// The machine's form.
-fn document(report: &CopyReport, exit: Exit) -> Value {
-    let tables: Vec<Value> = report
-        .tables
-        .iter()
-        .map(|table| {
-            json!({
-                "name": table.name,
-                "target": table.target,
-                "rows_read": table.rows_read,
-                "rows_written": table.rows_written,
-                "rejected": table.rejected,
-                "normalised": normalised(table),
-                "bytes": table.bytes,
-                "seconds": table.elapsed.as_secs_f64(),
-            })
+fn document(copied: &[Copied], exit: Exit) -> Value {
+    let reports = || copied.iter().map(|one| &one.report);
+    let tables = reports().flat_map(|report| &report.tables).map(|table| {
+        json!({
+            "name": table.name,
+            "target": table.target,
+            "rows_read": table.rows_read,
+            "rows_written": table.rows_written,
+            "rejected": table.rejected,
+            "normalised": normalised(table),
+            "bytes": table.bytes,
+            "seconds": table.elapsed.as_secs_f64(),
         })
-        .collect();
-    let weakened: Vec<Value> = report
-        .weakened
-        .iter()
-        .map(|weak| {
-            json!({"table": weak.table, "constraint": weak.constraint, "sql": weak.sql, "rows": weak.rows, "keys": weak.keys,
-                   "reason": weak.reason})
-        })
-        .collect();
+    });
+    let weakened = reports().flat_map(|report| &report.weakened).map(|weak| {
+        json!({"table": weak.table, "constraint": weak.constraint, "sql": weak.sql, "rows": weak.rows, "keys": weak.keys,
+               "reason": weak.reason})
+    });
+    let elapsed: Duration = reports().map(|report| report.elapsed).sum();
+    let not_carried: Vec<_> = reports().flat_map(|report| &report.not_carried).collect();
     let mut document = json!({
         "ok": exit == Exit::Done,
-        "tables": tables,
-        "seconds": report.elapsed.as_secs_f64(),
-        "not_carried": report.not_carried,
-        "weakened": weakened,
+        "tables": tables.collect::<Vec<Value>>(),
+        "seconds": elapsed.as_secs_f64(),
+        "not_carried": not_carried,
+        "weakened": weakened.collect::<Vec<Value>>(),
     });
-    if !report.renamed.is_empty() {
-        document["renamed"] = json!(report.renamed);
+    let renamed: Vec<_> = reports().flat_map(|report| &report.renamed).collect();
+    if !renamed.is_empty() {
+        document["renamed"] = json!(renamed);
     }
-    if report.rehearsal {
+    if reports().any(|report| report.rehearsal) {
         document["dry_run"] = json!(true);
     }
-    if !report.rejects.is_empty() {
-        document["rejects"] = json!(report.rejects);
+    let rejects: Vec<_> = reports().flat_map(|report| &report.rejects).collect();
+    if !rejects.is_empty() {
+        document["rejects"] = json!(rejects);
     }
     document
 }
@@ -303,9 +294,21 @@ fn normalised(table: &crate::transfer::copy::TableReport) -> Value {
 }
 
 /// A person's form; `next` is what to do when all is written. Writing to a string cannot fail.
-fn text(report: &CopyReport, next: Option<&str>) -> String {
+fn text(copied: &[Copied], next: Option<&str>) -> String {
     let mut text = String::new();
     let mut line = |what: std::fmt::Arguments<'_>| writeln!(text, "{what}").unwrap_or_default();
+    for section in [tables, renamed, weakened, not_carried, rejects] {
+        for one in copied {
+            section(&one.report, &mut line);
+        }
+    }
+    ending(copied, next, &mut line);
+    text
+}
+
+type Line<'t> = dyn FnMut(std::fmt::Arguments<'_>) + 't;
+
+fn tables(report: &CopyReport, line: &mut Line<'_>) {
     for table in &report.tables {
         let made = if table.created && report.written {
             ", made in the target"
@@ -340,12 +343,18 @@ fn text(report: &CopyReport, next: Option<&str>) -> String {
             }
         }
     }
+}
+
+fn renamed(report: &CopyReport, line: &mut Line<'_>) {
     for renamed in &report.renamed {
         line(format_args!(
             "renamed: the {} {:?} of {} is called {:?}",
             renamed.kind, renamed.from, renamed.table, renamed.to
         ));
     }
+}
+
+fn weakened(report: &CopyReport, line: &mut Line<'_>) {
     for weak in &report.weakened {
         let broken = if weak.rows > 0 {
             format!("; {}: {}", counted(weak.rows, "row"), weak.keys.join("; "))
@@ -363,6 +372,9 @@ fn text(report: &CopyReport, next: Option<&str>) -> String {
             weak.table, weak.sql, weak.reason
         ));
     }
+}
+
+fn not_carried(report: &CopyReport, line: &mut Line<'_>) {
     for left in &report.not_carried {
         let sql = match left.sql.as_str() {
             "" => String::new(),
@@ -373,6 +385,9 @@ fn text(report: &CopyReport, next: Option<&str>) -> String {
             left.kind, left.name, left.reason
         ));
     }
+}
+
+fn rejects(report: &CopyReport, line: &mut Line<'_>) {
     for reject in &report.rejects {
         let how = if report.loading { "rejected" } else { "not fitting" };
         let column = match reject.column.as_str() {
@@ -384,19 +399,44 @@ fn text(report: &CopyReport, next: Option<&str>) -> String {
             reject.table, reject.key, reject.reason
         ));
     }
-    let rejected: u64 = report.tables.iter().map(|table| table.rejected).sum();
-    let rows: u64 = report.tables.iter().map(|table| table.rows_written).sum();
-    let (rows, refused) = (counted(rows, "row"), counted(rejected, "row"));
-    let seconds = report.elapsed.as_secs_f64();
-    if report.rehearsal && report.written {
+}
+
+/// What it comes to: a source whose rows do not fit is left out as a whole, whatever became of the others.
+fn ending(copied: &[Copied], next: Option<&str>, line: &mut Line<'_>) {
+    let rejected = |report: &CopyReport| report.tables.iter().map(|table| table.rejected).sum::<u64>();
+    for Copied { from, report } in copied.iter().filter(|one| !one.report.written) {
+        let of = match from {
+            DatabaseUrl::Sqlite(path) if copied.len() > 1 => format!(" of {}", path.display()),
+            _ => String::new(),
+        };
+        line(format_args!(
+            "nothing{of} was written, because of {} that the target cannot hold; mend the source, or copy with --on-reject quarantine",
+            counted(rejected(report), "row")
+        ));
+    }
+    let written: Vec<&CopyReport> = copied
+        .iter()
+        .map(|one| &one.report)
+        .filter(|report| report.written)
+        .collect();
+    let Some(first) = written.first() else {
+        return;
+    };
+    let next = next.filter(|_| written.len() == copied.len());
+    let rows = written.iter().flat_map(|report| &report.tables);
+    let rows = counted(rows.map(|table| table.rows_written).sum(), "row");
+    let rejected: u64 = written.iter().copied().map(rejected).sum();
+    let refused = counted(rejected, "row");
+    let seconds = written
+        .iter()
+        .map(|report| report.elapsed)
+        .sum::<Duration>()
+        .as_secs_f64();
+    if first.rehearsal {
         line(format_args!(
             "{rows} in {seconds:.1} s, and all of it taken back (--dry-run); {refused} not fitting"
         ));
-    } else if !report.written {
-        line(format_args!(
-            "nothing was written, because of {refused} that the target cannot hold; mend the source, or copy with --on-reject quarantine"
-        ));
-    } else if rejected > 0 && report.loading {
+    } else if rejected > 0 && first.loading {
         line(format_args!(
             "{rows} in {seconds:.1} s; {refused} kept in the quarantine (cutover.quarantine, in a file _cutover_quarantine)"
         ));
@@ -409,5 +449,4 @@ fn text(report: &CopyReport, next: Option<&str>) -> String {
         let next = next.map_or_else(String::new, |next| format!("; {next}"));
         line(format_args!("{rows} in {seconds:.1} s{next}"));
     }
-    text
 }
