@@ -8,6 +8,7 @@ pub mod http;
 pub mod integrity;
 pub mod jobs;
 pub mod observe;
+mod printable;
 pub mod readiness;
 pub mod startup;
 pub mod status;

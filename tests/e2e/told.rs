@@ -1,5 +1,6 @@
-//! What a copy tells a person.
+//! What a copy tells a person: of several files, and of names that are no friends of a terminal.
 
+use cutover_tests::postgres::TestDatabase;
 use cutover_tests::store::lab_database;
 
 use crate::program::Place;
@@ -48,4 +49,37 @@ async fn a_file_that_does_not_fit_is_left_out_and_said_to_be() {
     let client = database.connect().await;
     let kept = "SELECT (SELECT count(*) FROM conversations), (SELECT count(*) FROM synth_groups)";
     assert_eq!(world::postgres_rows(&client, kept).await, ["0|2"]);
+}
+
+#[tokio::test]
+async fn a_hostile_name_moves_no_cursor() {
+    let (place, database) = (Place::new(), TestDatabase::create().await);
+    world::file(&place.path("source.db"))
+        .execute_batch(
+            "CREATE TABLE \"up\u{1b}[2A\rdone\" (a INTEGER); INSERT INTO \"up\u{1b}[2A\rdone\" VALUES (1)",
+        )
+        .unwrap();
+    let file = place.path("source.db").display().to_string();
+    let url = database.url();
+    let copied = place.run(["copy", &file, &url]).await.with(0);
+    // A second copy finds rows there, and names the table in its error.
+    let refused = place.run(["copy", &file, &url]).await.with(4);
+    let verified = place.run(["verify", &file, &url]).await.with(0);
+    for (said, begins) in [
+        (&copied.stderr, "copy up\\u{1b}[2A\\rdone: 1 of 1 rows"),
+        (&copied.stdout, "up\\u{1b}[2A\\rdone: 1 of 1 row written"),
+        (&verified.stderr, "verify up\\u{1b}[2A\\rdone: "),
+    ] {
+        assert!(said.lines().any(|line| line.starts_with(begins)), "{said}");
+    }
+    assert!(
+        refused.stderr.contains("up\\u{1b}[2A\\rdone"),
+        "{}",
+        refused.stderr
+    );
+    for ended in [copied, refused, verified] {
+        for said in [&ended.stdout, &ended.stderr] {
+            assert!(!said.contains(['\u{1b}', '\r']), "{said:?}");
+        }
+    }
 }

@@ -5,6 +5,7 @@ use std::io::{ErrorKind, Write as _};
 use serde_json::json;
 
 use crate::exit::{CliError, Exit};
+use crate::printable::printable;
 
 /// Where a command writes its result. With `--json` standard output holds one JSON document and nothing else.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -48,7 +49,7 @@ impl Output {
 
     /// Prints an error for a person, and in place of the document for a machine.
     pub(super) fn failure(self, error: &CliError) -> Exit {
-        writeln!(std::io::stderr(), "cutover: {error}").unwrap_or_default();
+        writeln!(std::io::stderr(), "cutover: {}", printable(&error.message)).unwrap_or_default();
         let document = || json!({"ok": false, "exit": error.exit.code(), "error": error.message});
         if let Err(unwritten) = self.write(String::new, document) {
             writeln!(std::io::stderr(), "cutover: {unwritten}").unwrap_or_default();
@@ -64,37 +65,5 @@ pub(super) fn usage(error: &clap::Error) -> Exit {
         Exit::Usage
     } else {
         Exit::Done
-    }
-}
-
-/// Text with names and SQL of somebody else's, for a terminal: what would move its cursor or set its colours is spelled out.
-fn printable(text: &str) -> String {
-    let mut printable = String::with_capacity(text.len());
-    for character in text.chars() {
-        if character.is_control() && !matches!(character, '\n' | '\t') {
-            printable.extend(character.escape_default());
-        } else {
-            printable.push(character);
-        }
-    }
-    printable
-}
-
-/// The same as one line.
-pub(super) fn one_line(text: &str) -> String {
-    printable(text).replace('\n', "\\n")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_hostile_name_moves_no_cursor() {
-        assert_eq!(
-            printable("a\u{1b}[2J\r é😀\n\tb\0"),
-            "a\\u{1b}[2J\\r é😀\n\tb\\u{0}"
-        );
-        assert_eq!(one_line("a\nb"), "a\\nb");
     }
 }

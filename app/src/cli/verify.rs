@@ -12,10 +12,10 @@ use cutover_domain::transfer::words::counted;
 use cutover_ports::transfer::TransferError;
 
 use super::Output;
-use super::output::one_line;
 use super::places::{Places, places};
 use crate::config::{Config, DatabaseUrl};
 use crate::exit::{CliError, Exit};
+use crate::printable::one_line;
 use crate::transfer::progress::{Progress, Silent, Terminal};
 use crate::transfer::verify::{VerifyOptions, VerifyReport, ledger_entries, verify};
 use crate::wiring::transfer::{Access, target, verify_side};

@@ -6,6 +6,8 @@ use std::time::{Duration, Instant};
 
 use indicatif::{HumanBytes, HumanCount, HumanFloatCount, MultiProgress, ProgressBar, ProgressStyle};
 
+use crate::printable::one_line;
+
 /// What is being done to a table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Phase {
@@ -83,6 +85,7 @@ impl Default for Terminal {
 
 impl Progress for Terminal {
     fn begin(&self, phase: Phase, table: &str, rows: Option<u64>, done: u64) -> Box<dyn Work> {
+        let table = one_line(table);
         let bar = self.bars.as_ref().map(|bars| {
             let template = match (phase, rows) {
                 (Phase::Build, _) => "{prefix:>7} {wide_msg} {bar:24} {human_pos}/{human_len}",
@@ -95,7 +98,7 @@ impl Progress for Terminal {
                 ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
             let bar = bars.add(ProgressBar::new(rows.unwrap_or(0)).with_style(style));
             bar.set_prefix(phase.as_str());
-            bar.set_message(table.to_owned());
+            bar.set_message(table.clone());
             bar.set_position(done);
             bar.reset_eta();
             bar
@@ -104,7 +107,7 @@ impl Progress for Terminal {
         Box::new(Shown {
             bar,
             phase,
-            table: table.to_owned(),
+            table,
             total: rows,
             begun: now,
             so_far: Mutex::new(SoFar {
