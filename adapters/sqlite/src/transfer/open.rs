@@ -4,13 +4,13 @@ use std::fs::{self, File};
 use std::io::{ErrorKind, Read};
 use std::ops::Deref;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use cutover_ports::transfer::{TransferError, TransferResult};
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode, OpenFlags, ffi};
+use tempfile::TempDir;
 
 use super::collations;
 
@@ -88,48 +88,32 @@ impl Read for Bytes {
 }
 
 /// A copy of a file and its journal or WAL. A file whose last writer died in mid-transaction holds half of a change, and the
-/// journal beside it the way back, which may be gone in a copy only; a WAL on read-only media can be read in a copy only. Removed
-/// with the value.
+/// journal beside it the way back, which may be gone in a copy only; a WAL on read-only media can be read in a copy only. It lies
+/// in a directory of its own, for nobody else to read, and is removed with the value.
 #[derive(Debug)]
 struct PrivateCopy {
-    directory: PathBuf,
+    directory: TempDir,
 }
 
 impl PrivateCopy {
     fn file(&self) -> PathBuf {
-        self.directory.join("source.db")
+        self.directory.path().join("source.db")
     }
 
     fn make(path: &Path, suffix: &str) -> std::io::Result<Self> {
-        static COPIES: AtomicU32 = AtomicU32::new(0);
-        let name = format!(
-            "cutover-{}-{}",
-            std::process::id(),
-            COPIES.fetch_add(1, Ordering::Relaxed)
-        );
-        let copy = Self {
-            directory: std::env::temp_dir().join(name),
-        };
-        fs::create_dir(&copy.directory)?;
+        let mut builder = tempfile::Builder::new();
+        #[cfg(unix)]
+        builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o700));
+        let directory = builder.prefix("cutover-").tempdir()?;
+        let copy = Self { directory };
         // Contents only: a copy of a file that nobody may write must be writable.
         for (from, to) in [
             (path.to_owned(), copy.file()),
             (with_suffix(path, suffix), with_suffix(&copy.file(), suffix)),
         ] {
-            let mut options = fs::OpenOptions::new();
-            options.write(true).create_new(true);
-            #[cfg(unix)]
-            std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-            std::io::copy(&mut Bytes::of(&from)?, &mut options.open(to)?)?;
+            std::io::copy(&mut Bytes::of(&from)?, &mut File::create_new(to)?)?;
         }
         Ok(copy)
-    }
-}
-
-impl Drop for PrivateCopy {
-    fn drop(&mut self) {
-        // In the directory for temporary files: what stays behind there does no harm.
-        fs::remove_dir_all(&self.directory).unwrap_or_default();
     }
 }
 
@@ -493,6 +477,34 @@ mod tests {
         let copy = source.copy.as_ref().unwrap().file();
         drop(source);
         assert!(!copy.exists());
+    }
+
+    /// As the process 1 of a container, which was killed and has started again, finds what it made before.
+    #[cfg(unix)]
+    #[test]
+    fn a_copy_is_private_and_touches_no_other() {
+        use std::os::unix::fs::PermissionsExt as _;
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("read.db");
+        fs::write(&path, "bytes").unwrap();
+        fs::write(with_suffix(&path, "-wal"), "log").unwrap();
+        let others: Vec<PathBuf> = (0..16)
+            .map(|n| std::env::temp_dir().join(format!("cutover-{}-{n}", std::process::id())))
+            .collect();
+        for other in &others {
+            fs::create_dir(other).unwrap();
+        }
+        let copy = PrivateCopy::make(&path, "-wal").unwrap();
+        let made = copy.file();
+        assert_eq!(fs::read(&made).unwrap(), b"bytes");
+        assert_eq!(fs::read(with_suffix(&made, "-wal")).unwrap(), b"log");
+        let mode = fs::metadata(made.parent().unwrap()).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o700);
+        drop(copy);
+        assert!(!made.parent().unwrap().exists());
+        for other in &others {
+            fs::remove_dir(other).unwrap();
+        }
     }
 
     #[test]
