@@ -1,5 +1,6 @@
 //! A verification on demand, in the running service: one at a time, in the background, the last result kept.
 
+use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use cutover_domain::time::Timestamp;
@@ -74,7 +75,11 @@ impl Verification {
         let this = self.clone();
         // It waits for the lock that is held here, and so ends after this has noted that it runs.
         let task = tokio::spawn(async move {
-            let outcome = (this.compare)().await;
+            let comparing = AssertUnwindSafe(async { (this.compare)().await });
+            let outcome = comparing
+                .catch_unwind()
+                .await
+                .unwrap_or_else(|_| Err("it ended by a panic".to_owned()));
             if let Err(problem) = &outcome {
                 tracing::warn!(%problem, "the verification ended early");
             }
@@ -126,6 +131,31 @@ impl Verification {
                 }
                 document
             }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::wiring::SystemClock;
+
+    /// Waits until none runs.
+    async fn ended(verification: &Verification) -> Value {
+        while verification.json()["state"] == "running" {
+            tokio::task::yield_now().await;
+        }
+        verification.json()
+    }
+
+    #[tokio::test]
+    async fn one_that_panics_has_ended_and_the_next_may_start() {
+        let compare = || async { panic!("a fault of ours") };
+        let verification = Verification::new(compare, Arc::new(SystemClock));
+        for _ in 0..2 {
+            assert_eq!(verification.start(), Started::Now);
+            assert_eq!(verification.start(), Started::RunsAlready);
+            assert_eq!(ended(&verification).await["problem"], "it ended by a panic");
         }
     }
 }
