@@ -425,8 +425,11 @@ async fn every_outcome_is_noted(store: TestStore) {
     *world.prices.is_down.lock().unwrap() = true;
     world.go_on("2025-08-12T14:00:00", &[&one]).await;
     *world.prices.is_down.lock().unwrap() = false;
-    let again = one.trigger(Job::AiPredict).await.unwrap();
-    assert_eq!(again.outcome, Outcome::AlreadyLocked);
+    // Two by hand at one instant are two runs.
+    for _ in 0..2 {
+        let again = one.trigger(Job::AiPredict).await.unwrap();
+        assert_eq!(again.outcome, Outcome::AlreadyLocked);
+    }
     assert_eq!(
         world.runs().await,
         [
@@ -435,6 +438,7 @@ async fn every_outcome_is_noted(store: TestStore) {
             "capture_open 2025-08-12T13:30:00Z no_data cron",
             "capture_noon 2025-08-12T17:00:00Z price_rejected cron",
             "ai_predict_0800 2025-08-12T19:00:00Z already_locked manual",
+            "ai_predict_0800 2025-08-12T19:00:00.000001Z already_locked manual",
             "capture_2pm 2025-08-12T19:00:00Z error cron",
         ]
     );

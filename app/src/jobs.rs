@@ -12,9 +12,9 @@ use cutover_domain::market::day::Day;
 use cutover_domain::market::job_run::{Job, JobEnd, JobStart, Outcome, RowsWritten, Trigger};
 use cutover_domain::stored::TextEnum as _;
 use cutover_domain::time::Timestamp;
-use cutover_ports::StoreResult;
 use cutover_ports::clock::Clock;
 use cutover_ports::market::{Claim, JobRunRepository, MarketRepositories, PriceSource};
+use cutover_ports::{StoreError, StoreResult};
 use futures_util::future::join_all;
 use tokio::sync::Mutex;
 use tokio_util::sync::CancellationToken;
@@ -28,6 +28,8 @@ const GRACE: Duration = Duration::from_mins(1);
 const LOOK_AROUND: Duration = Duration::from_secs(30);
 /// How much longer than a run may take it must be silent before another instance takes it over.
 const DEAD_AFTER_TIMEOUT: Duration = Duration::from_mins(1);
+/// So many runs by hand in one microsecond are told apart.
+const MANUAL_CLAIMS: u64 = 100;
 
 /// What is done about instants that passed while nobody was there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -283,11 +285,16 @@ impl Scheduler {
     /// Runs a job by hand, for today.
     pub async fn trigger(&self, job: Job) -> StoreResult<JobReport> {
         let now = self.clock.now();
-        let start = self.start(job, now, Trigger::Manual);
         let runs = (self.repositories)().job_runs;
-        // Two by hand in one microsecond are one.
-        runs.claim(&start, Timestamp::EPOCH).await?;
-        self.perform(runs.as_ref(), &start, Fallback::Accepted).await
+        // Of two by hand in one microsecond the second is noted a microsecond later.
+        for microseconds in 0..MANUAL_CLAIMS {
+            let instant = later(now, Duration::from_micros(microseconds));
+            let start = self.start(job, instant, Trigger::Manual);
+            if runs.claim(&start, Timestamp::EPOCH).await? == Claim::Won {
+                return self.perform(runs.as_ref(), &start, Fallback::Accepted).await;
+            }
+        }
+        Err(StoreError::conflict("job_runs.scheduled_at"))
     }
 
     /// Runs a job for an instant, unless somebody else does or did.
