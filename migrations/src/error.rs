@@ -22,16 +22,6 @@ pub enum MigrateError {
 pub type Result<T> = std::result::Result<T, MigrateError>;
 
 impl MigrateError {
-    /// The exit code of the command line for it.
-    pub fn exit_code(&self) -> u8 {
-        match self {
-            Self::Failed(_) => 1,
-            Self::Usage(_) => 2,
-            Self::Unreachable(_) => 3,
-            Self::Refused(_) => 4,
-        }
-    }
-
     /// The same error, its message preceded by what was being done.
     pub(crate) fn context(self, what: &str) -> Self {
         match self {

@@ -172,7 +172,7 @@ async fn down_keeps_rows_unless_told_otherwise() {
         .await
         .unwrap_err();
     assert!(matches!(&error, MigrateError::Refused(_)), "{error}");
-    assert_eq!(error.exit_code(), 4);
+    assert!(matches!(error, MigrateError::Refused(_)));
     for part in ["experiments (1)", "synth_groups (1)", "--discard-data"] {
         assert!(error.to_string().contains(part), "{error}");
     }
@@ -218,7 +218,7 @@ async fn unknown_versions_are_refused_before_anything_is_touched() {
     let lab = folder();
     for to in [3, -1, i64::MAX] {
         let error = up(&lab.target, &Context::LAB, Some(to)).await.unwrap_err();
-        assert_eq!(error.exit_code(), 2, "{error}");
+        assert!(matches!(error, MigrateError::Usage(_)), "{error}");
         assert!(error.to_string().contains("its versions are 1, 2"), "{error}");
     }
     assert_eq!(lab.names(), Vec::<String>::new());
@@ -226,16 +226,17 @@ async fn unknown_versions_are_refused_before_anything_is_touched() {
     let error = down(&lab.target, &Context::LAB, Down::To(7), Rows::Keep)
         .await
         .unwrap_err();
-    assert_eq!(error.exit_code(), 2, "{error}");
+    assert!(matches!(error, MigrateError::Usage(_)), "{error}");
 }
 
 #[tokio::test]
 async fn a_file_that_is_not_there_is_told_and_not_made() {
     let lab = folder();
     assert_eq!(lab.versions().await, [(1, State::Pending), (2, State::Pending)]);
-    assert_eq!(
-        check(&lab.target, &Context::LAB).await.unwrap_err().exit_code(),
-        3
+    let checked = check(&lab.target, &Context::LAB).await;
+    assert!(
+        matches!(checked, Err(MigrateError::Unreachable(_))),
+        "{checked:?}"
     );
     let error = down(&lab.target, &Context::LAB, Down::Steps(1), Rows::Keep)
         .await
@@ -253,7 +254,7 @@ async fn a_file_that_is_no_database_stays_as_it_is() {
     let error = up(&lab.target, &Context::LAB, None).await.unwrap_err();
     assert!(error.to_string().contains("lab.db"), "{error}");
     assert!(error.to_string().contains("not a SQLite database"), "{error}");
-    assert_eq!(error.exit_code(), 3);
+    assert!(matches!(error, MigrateError::Unreachable(_)));
     assert_eq!(std::fs::read_to_string(&lab.path).unwrap(), text);
 }
 
@@ -281,7 +282,7 @@ async fn any_name_is_a_file() {
     )
     .await
     .unwrap_err();
-    assert_eq!(error.exit_code(), 3);
+    assert!(matches!(error, MigrateError::Unreachable(_)));
     assert!(error.to_string().ends_with("it is a folder"), "{error}");
 }
 
@@ -390,7 +391,7 @@ async fn an_edited_script_is_refused() {
                 .unwrap_err(),
             check(&lab.target, &context).await.unwrap_err(),
         ] {
-            assert_eq!(error.exit_code(), 4, "{error}");
+            assert!(matches!(error, MigrateError::Refused(_)), "{error}");
             assert!(error.to_string().contains(file), "{error}");
         }
         assert_eq!(
@@ -409,7 +410,7 @@ async fn a_newer_programs_schema_is_refused() {
     let mut older = newer;
     older.versions = &newer.versions[..2];
     let error = up(&lab.target, &older, None).await.unwrap_err();
-    assert_eq!(error.exit_code(), 4);
+    assert!(matches!(error, MigrateError::Refused(_)));
     assert!(error.to_string().contains("version 3 (three)"), "{error}");
     assert_eq!(
         states(&lab.target, &older).await,
@@ -782,7 +783,7 @@ async fn older_files_are_refused_by_name() {
         sqlite3(&lab.path, &script);
         let before = std::fs::read(&lab.path).unwrap();
         let error = up(&lab.target, &Context::LAB, None).await.unwrap_err();
-        assert_eq!(error.exit_code(), 4, "{error}");
+        assert!(matches!(error, MigrateError::Refused(_)), "{error}");
         assert!(error.to_string().contains(name), "{error}");
         assert_eq!(std::fs::read(&lab.path).unwrap(), before, "untouched");
         assert_eq!(lab.names(), ["lab.db"], "no backup of what is not changed");
@@ -799,7 +800,7 @@ async fn a_file_that_only_looks_like_one_is_refused_with_what_it_lacks() {
         &(synth_lab(15) + "DROP TABLE transcripts; ALTER TABLE synths DROP COLUMN avatar_path;"),
     );
     let error = up(&lab.target, &Context::LAB, None).await.unwrap_err();
-    assert_eq!(error.exit_code(), 4);
+    assert!(matches!(error, MigrateError::Refused(_)));
     for part in ["transcripts", "synths.avatar_path", "missing"] {
         assert!(error.to_string().contains(part), "{error}");
     }
@@ -910,10 +911,8 @@ async fn the_printed_sql_does_what_up_and_down_do() {
         .await
         .unwrap();
     assert_eq!(schema_text(&printed.path), "");
-    assert_eq!(
-        sql(&Context::LAB, Dialect::Sqlite, 0, 3).unwrap_err().exit_code(),
-        2
-    );
+    let unknown = sql(&Context::LAB, Dialect::Sqlite, 0, 3);
+    assert!(matches!(unknown, Err(MigrateError::Usage(_))), "{unknown:?}");
 }
 
 #[test]
@@ -943,17 +942,12 @@ fn a_new_version_gets_its_four_files() {
     let again = cutover_migrations::create(folder.path(), &Context::LAB, "more").unwrap();
     assert_eq!(again.entry, "\"0004\" \"more\"");
     for name in ["", "../x", "é", "a/b", "_", &"x".repeat(61)] {
-        assert_eq!(
-            cutover_migrations::create(folder.path(), &Context::LAB, name)
-                .unwrap_err()
-                .exit_code(),
-            2
+        let created = cutover_migrations::create(folder.path(), &Context::LAB, name);
+        assert!(
+            matches!(created, Err(MigrateError::Usage(_))),
+            "{name}: {created:?}"
         );
     }
-    assert_eq!(
-        cutover_migrations::create(&folder.path().join("no"), &Context::LAB, "x")
-            .unwrap_err()
-            .exit_code(),
-        2
-    );
+    let created = cutover_migrations::create(&folder.path().join("no"), &Context::LAB, "x");
+    assert!(matches!(created, Err(MigrateError::Usage(_))), "{created:?}");
 }

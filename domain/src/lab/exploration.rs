@@ -415,16 +415,6 @@ impl ScenarioNode {
     }
 }
 
-/// Whether `id` is `expl_` and eight lower-case hexadecimal digits.
-pub fn is_exploration_id(id: &str) -> bool {
-    super::is_prefixed_hex(id, "expl_", 8)
-}
-
-/// Whether `id` is `node_` and eight lower-case hexadecimal digits.
-pub fn is_node_id(id: &str) -> bool {
-    super::is_prefixed_hex(id, "node_", 8)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

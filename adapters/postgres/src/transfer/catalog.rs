@@ -15,9 +15,6 @@ use tokio_postgres::{GenericClient, Row};
 
 use super::error::transfer_error;
 
-/// The schema of Cutover's own tables.
-pub const OWN_SCHEMA: &str = "cutover";
-
 const TABLES: &str = "
     SELECT oid, relname, relkind = 'p' FROM pg_class
     WHERE relnamespace = $1::text::regnamespace AND relkind IN ('r', 'p') AND NOT relispartition
