@@ -112,6 +112,18 @@ pub struct Route<R> {
     pub backend: fn(&R) -> Backend,
 }
 
+const fn route<R>(
+    name: &'static str,
+    tables: &'static [&'static str],
+    backend: fn(&R) -> Backend,
+) -> Route<R> {
+    Route {
+        name,
+        tables,
+        backend,
+    }
+}
+
 /// A repository, routed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Repository {
@@ -138,86 +150,32 @@ pub(super) fn routing_from<R: ContextRouting>(settings: &mut Settings, default: 
 
 impl ContextRouting for LabRouting {
     const ROUTES: &'static [Route<Self>] = &[
-        Route {
-            name: "analysis_cache",
-            tables: &["analysis_cache"],
-            backend: |r| r.analysis_cache,
-        },
-        Route {
-            name: "analysis_runs",
-            tables: &["analysis_runs"],
-            backend: |r| r.analysis_runs,
-        },
-        Route {
-            name: "chart_insights",
-            tables: &["chart_insights"],
-            backend: |r| r.chart_insights,
-        },
-        Route {
-            name: "experiment_documents",
-            tables: &["experiment_documents"],
-            backend: |r| r.experiment_documents,
-        },
-        Route {
-            name: "experiments",
-            tables: &["experiments"],
-            backend: |r| r.experiments,
-        },
-        Route {
-            name: "explorations",
-            tables: &["explorations", "scenario_nodes"],
-            backend: |r| r.explorations,
-        },
-        Route {
-            name: "interview_guides",
-            tables: &["interview_guide"],
-            backend: |r| r.interview_guides,
-        },
-        Route {
-            name: "prfaqs",
-            tables: &["prfaq_metadata"],
-            backend: |r| r.prfaqs,
-        },
-        Route {
-            name: "region_analyses",
-            tables: &["region_analyses"],
-            backend: |r| r.region_analyses,
-        },
-        Route {
-            name: "research_executions",
-            tables: &["research_executions", "transcripts"],
-            backend: |r| r.research_executions,
-        },
-        Route {
-            name: "scorecards",
-            tables: &["feature_scorecards"],
-            backend: |r| r.scorecards,
-        },
-        Route {
-            name: "sensitivity_results",
-            tables: &["sensitivity_results"],
-            backend: |r| r.sensitivity_results,
-        },
-        Route {
-            name: "simulations",
-            tables: &["simulation_runs"],
-            backend: |r| r.simulations,
-        },
-        Route {
-            name: "synth_groups",
-            tables: &["synth_groups"],
-            backend: |r| r.synth_groups,
-        },
-        Route {
-            name: "synth_outcomes",
-            tables: &["synth_outcomes"],
-            backend: |r| r.synth_outcomes,
-        },
-        Route {
-            name: "synths",
-            tables: &["synths"],
-            backend: |r| r.synths,
-        },
+        route("analysis_cache", &["analysis_cache"], |r| r.analysis_cache),
+        route("analysis_runs", &["analysis_runs"], |r| r.analysis_runs),
+        route("chart_insights", &["chart_insights"], |r| r.chart_insights),
+        route("experiment_documents", &["experiment_documents"], |r| {
+            r.experiment_documents
+        }),
+        route("experiments", &["experiments"], |r| r.experiments),
+        route("explorations", &["explorations", "scenario_nodes"], |r| {
+            r.explorations
+        }),
+        route("interview_guides", &["interview_guide"], |r| r.interview_guides),
+        route("prfaqs", &["prfaq_metadata"], |r| r.prfaqs),
+        route("region_analyses", &["region_analyses"], |r| r.region_analyses),
+        route(
+            "research_executions",
+            &["research_executions", "transcripts"],
+            |r| r.research_executions,
+        ),
+        route("scorecards", &["feature_scorecards"], |r| r.scorecards),
+        route("sensitivity_results", &["sensitivity_results"], |r| {
+            r.sensitivity_results
+        }),
+        route("simulations", &["simulation_runs"], |r| r.simulations),
+        route("synth_groups", &["synth_groups"], |r| r.synth_groups),
+        route("synth_outcomes", &["synth_outcomes"], |r| r.synth_outcomes),
+        route("synths", &["synths"], |r| r.synths),
     ];
 
     fn from_fn(mut backend: impl FnMut(&'static str) -> Backend) -> Self {
@@ -253,16 +211,10 @@ pub struct WriterRouting {
 
 impl ContextRouting for WriterRouting {
     const ROUTES: &'static [Route<Self>] = &[
-        Route {
-            name: "conversations",
-            tables: &["conversations", "messages"],
-            backend: |r| r.conversations,
-        },
-        Route {
-            name: "files",
-            tables: &["file_metadata"],
-            backend: |r| r.files,
-        },
+        route("conversations", &["conversations", "messages"], |r| {
+            r.conversations
+        }),
+        route("files", &["file_metadata"], |r| r.files),
     ];
 
     fn from_fn(mut backend: impl FnMut(&'static str) -> Backend) -> Self {
@@ -290,31 +242,15 @@ pub struct MarketRouting {
 
 impl ContextRouting for MarketRouting {
     const ROUTES: &'static [Route<Self>] = &[
-        Route {
-            name: "ai_predictions",
-            tables: &["ai_predictions"],
-            backend: |r| r.ai_predictions,
-        },
-        Route {
-            name: "baseline_models",
-            tables: &["baseline_models"],
-            backend: |r| r.baseline_models,
-        },
-        Route {
-            name: "daily_predictions",
-            tables: &["daily_predictions", "price_logs"],
-            backend: |r| r.daily_predictions,
-        },
-        Route {
-            name: "job_runs",
-            tables: &["job_runs"],
-            backend: |r| r.job_runs,
-        },
-        Route {
-            name: "model_performance",
-            tables: &["model_performance"],
-            backend: |r| r.model_performance,
-        },
+        route("ai_predictions", &["ai_predictions"], |r| r.ai_predictions),
+        route("baseline_models", &["baseline_models"], |r| r.baseline_models),
+        route("daily_predictions", &["daily_predictions", "price_logs"], |r| {
+            r.daily_predictions
+        }),
+        route("job_runs", &["job_runs"], |r| r.job_runs),
+        route("model_performance", &["model_performance"], |r| {
+            r.model_performance
+        }),
     ];
 
     fn from_fn(mut backend: impl FnMut(&'static str) -> Backend) -> Self {
