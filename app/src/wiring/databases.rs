@@ -167,62 +167,53 @@ impl Databases {
 
     /// Every repository of the lab where `routing` says.
     pub fn lab_repositories(&self, routing: &LabRouting) -> Result<LabRepositories, WiringError> {
-        let of_context = self.of_context(&Context::LAB, &routing.repositories());
-        let mut on = Sides::none();
-        #[cfg(feature = "sqlite")]
-        {
-            on.sqlite = of_context.sqlite.as_ref().map(cutover_sqlite::lab::repositories);
-        }
-        #[cfg(feature = "postgres")]
-        {
-            on.postgres = of_context
-                .postgres
-                .as_ref()
-                .map(cutover_postgres::lab::repositories);
-        }
-        lab_routed(routing, &on)
+        let adapters = Adapters {
+            #[cfg(feature = "sqlite")]
+            sqlite: cutover_sqlite::lab::repositories,
+            #[cfg(feature = "postgres")]
+            postgres: cutover_postgres::lab::repositories,
+        };
+        let sides = self.sides(&Context::LAB, &routing.repositories(), &adapters);
+        lab_routed(routing, &sides)
     }
 
     /// Every repository of the writer where `routing` says.
     pub fn writer_repositories(&self, routing: &WriterRouting) -> Result<WriterRepositories, WiringError> {
-        let of_context = self.of_context(&Context::WRITER, &routing.repositories());
-        let mut on = Sides::none();
-        #[cfg(feature = "sqlite")]
-        {
-            on.sqlite = of_context
-                .sqlite
-                .as_ref()
-                .map(cutover_sqlite::writer::repositories);
-        }
-        #[cfg(feature = "postgres")]
-        {
-            on.postgres = of_context
-                .postgres
-                .as_ref()
-                .map(cutover_postgres::writer::repositories);
-        }
-        writer_routed(*routing, &on)
+        let adapters = Adapters {
+            #[cfg(feature = "sqlite")]
+            sqlite: cutover_sqlite::writer::repositories,
+            #[cfg(feature = "postgres")]
+            postgres: cutover_postgres::writer::repositories,
+        };
+        let sides = self.sides(&Context::WRITER, &routing.repositories(), &adapters);
+        writer_routed(*routing, &sides)
     }
 
     /// Every repository of the market where `routing` says.
     pub fn market_repositories(&self, routing: &MarketRouting) -> Result<MarketRepositories, WiringError> {
-        let of_context = self.of_context(&Context::MARKET, &routing.repositories());
-        let mut on = Sides::none();
-        #[cfg(feature = "sqlite")]
-        {
-            on.sqlite = of_context
-                .sqlite
-                .as_ref()
-                .map(cutover_sqlite::market::repositories);
+        let adapters = Adapters {
+            #[cfg(feature = "sqlite")]
+            sqlite: cutover_sqlite::market::repositories,
+            #[cfg(feature = "postgres")]
+            postgres: cutover_postgres::market::repositories,
+        };
+        let sides = self.sides(&Context::MARKET, &routing.repositories(), &adapters);
+        market_routed(*routing, &sides)
+    }
+
+    /// A context's repositories on each database that is open.
+    fn sides<R>(&self, context: &Context, repositories: &[Repository], adapters: &Adapters<R>) -> Sides<R> {
+        let databases = self.of_context(context, repositories);
+        Sides {
+            #[cfg(feature = "sqlite")]
+            sqlite: databases.sqlite.as_ref().map(adapters.sqlite),
+            #[cfg(not(feature = "sqlite"))]
+            sqlite: None,
+            #[cfg(feature = "postgres")]
+            postgres: databases.postgres.as_ref().map(adapters.postgres),
+            #[cfg(not(feature = "postgres"))]
+            postgres: None,
         }
-        #[cfg(feature = "postgres")]
-        {
-            on.postgres = of_context
-                .postgres
-                .as_ref()
-                .map(cutover_postgres::market::repositories);
-        }
-        market_routed(*routing, &on)
     }
 
     /// The two databases of a context. If its `repositories` stand on both, each of the two asks the other
@@ -275,6 +266,14 @@ struct ContextDatabases {
     postgres: Option<cutover_postgres::Database>,
 }
 
+/// What makes a context's repositories on a database.
+struct Adapters<R> {
+    #[cfg(feature = "sqlite")]
+    sqlite: fn(&cutover_sqlite::Database) -> R,
+    #[cfg(feature = "postgres")]
+    postgres: fn(&cutover_postgres::Database) -> R,
+}
+
 /// A context's repositories on each database that is open.
 struct Sides<R> {
     sqlite: Option<R>,
@@ -282,13 +281,6 @@ struct Sides<R> {
 }
 
 impl<R> Sides<R> {
-    fn none() -> Self {
-        Self {
-            sqlite: None,
-            postgres: None,
-        }
-    }
-
     fn on(&self, backend: Backend) -> Result<&R, WiringError> {
         let side = match backend {
             Backend::Sqlite => &self.sqlite,
