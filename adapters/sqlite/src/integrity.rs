@@ -8,6 +8,7 @@ use cutover_ports::{StoreError, StoreResult};
 use rusqlite::params;
 
 use crate::database::Session;
+use crate::error::is_unknown_name;
 use crate::row::json_array;
 use crate::transfer::open::SourceFile;
 
@@ -73,7 +74,7 @@ impl Integrity for SourceFile {
                 let rows = match session.query_opt(&sql, [], |columns| columns.count()) {
                     Ok(rows) => rows.unwrap_or(0),
                     // An old file may lack an optional column, and then no row of it breaks a rule.
-                    Err(StoreError::Backend(error)) if error.to_string().contains("no such column") => 0,
+                    Err(error) if is_unknown_name(&error) => 0,
                     Err(error) => return Err(error),
                 };
                 if rows > 0 {

@@ -217,13 +217,6 @@ fn inspected(
     seen: Option<(&TableSurvey, usize)>,
     computed: Option<&String>,
 ) -> InspectedColumn {
-    const CLASSES: [StorageClass; 5] = [
-        StorageClass::Null,
-        StorageClass::Integer,
-        StorageClass::Real,
-        StorageClass::Text,
-        StorageClass::Blob,
-    ];
     let declared = match &column.kind {
         ColumnKind::Sqlite { declared, .. } => declared.clone(),
         ColumnKind::Postgres(kind) => kind.name.clone(),
@@ -234,7 +227,7 @@ fn inspected(
         None => "text".to_owned(),
     };
     let evidence = seen.and_then(|(survey, at)| survey.evidence(at));
-    let counts = evidence.map(|evidence| CLASSES.into_iter().zip(evidence.classes()));
+    let counts = evidence.map(|evidence| StorageClass::ALL.into_iter().zip(evidence.classes()));
     InspectedColumn {
         name: column.name.clone(),
         declared,

@@ -93,13 +93,6 @@ pub struct Offence {
 impl TableSurvey {
     /// The storage classes of a column's values, NULL aside.
     pub fn classes_of(&self, column: usize) -> Vec<StorageClass> {
-        const CLASSES: [StorageClass; 5] = [
-            StorageClass::Null,
-            StorageClass::Integer,
-            StorageClass::Real,
-            StorageClass::Text,
-            StorageClass::Blob,
-        ];
         let seen = self
             .columns
             .get(column)
@@ -110,7 +103,7 @@ impl TableSurvey {
                 }
                 None => column.classes,
             });
-        CLASSES
+        StorageClass::ALL
             .into_iter()
             .zip(seen)
             .skip(1)

@@ -34,6 +34,9 @@ pub enum StorageClass {
 }
 
 impl StorageClass {
+    /// All of them, in this order wherever values are counted by class.
+    pub const ALL: [Self; 5] = [Self::Null, Self::Integer, Self::Real, Self::Text, Self::Blob];
+
     /// As SQLite's `typeof` writes it.
     pub fn as_str(self) -> &'static str {
         match self {
