@@ -71,8 +71,20 @@ fn exploration_from_row(row: &Row) -> StoreResult<Exploration> {
     })
 }
 
-/// Reads `id, exploration_id, parent_id, depth, action_applied, action_category, rationale, short_action,
-/// scorecard_params, simulation_results, execution_time_seconds, node_status, created_at`.
+/// Scenario nodes as [`node_from_row`] reads them; what follows says which, in which order.
+macro_rules! nodes_sql {
+    ($which:literal) => {
+        concat!(
+            "SELECT id, exploration_id, parent_id, depth, action_applied, action_category, rationale,
+                short_action, scorecard_params, simulation_results, execution_time_seconds,
+                node_status, created_at
+            FROM scenario_nodes ",
+            $which
+        )
+    };
+}
+
+/// Reads what `nodes_sql` selects.
 fn node_from_row(row: &Row) -> StoreResult<ScenarioNode> {
     let mut columns = Columns::new(NODES, row);
     Ok(ScenarioNode {
@@ -339,11 +351,7 @@ impl ExplorationRepository for PgExplorationRepository {
     }
 
     async fn get_node(&self, id: &str) -> StoreResult<Option<ScenarioNode>> {
-        const SQL: &str =
-            "SELECT id, exploration_id, parent_id, depth, action_applied, action_category, rationale,
-                short_action, scorecard_params, simulation_results, execution_time_seconds, node_status,
-                created_at
-            FROM scenario_nodes WHERE id = $1";
+        const SQL: &str = nodes_sql!("WHERE id = $1");
         self.one_node("explorations.get_node", SQL, id).await
     }
 
@@ -370,62 +378,44 @@ impl ExplorationRepository for PgExplorationRepository {
     }
 
     async fn nodes(&self, exploration_id: &str) -> StoreResult<Vec<ScenarioNode>> {
-        const SQL: &str =
-            "SELECT id, exploration_id, parent_id, depth, action_applied, action_category, rationale,
-                short_action, scorecard_params, simulation_results, execution_time_seconds, node_status,
-                created_at
-            FROM scenario_nodes WHERE exploration_id = $1 ORDER BY depth, created_at, id";
+        const SQL: &str = nodes_sql!("WHERE exploration_id = $1 ORDER BY depth, created_at, id");
         self.many_nodes("explorations.nodes", SQL, exploration_id).await
     }
 
     async fn frontier(&self, exploration_id: &str) -> StoreResult<Vec<ScenarioNode>> {
-        const SQL: &str =
-            "SELECT id, exploration_id, parent_id, depth, action_applied, action_category, rationale,
-                short_action, scorecard_params, simulation_results, execution_time_seconds, node_status,
-                created_at
-            FROM scenario_nodes WHERE exploration_id = $1 AND node_status = 'active'
-            ORDER BY depth DESC, created_at, id";
+        const SQL: &str = nodes_sql!(
+            "WHERE exploration_id = $1 AND node_status = 'active'
+            ORDER BY depth DESC, created_at, id"
+        );
         self.many_nodes("explorations.frontier", SQL, exploration_id)
             .await
     }
 
     async fn root(&self, exploration_id: &str) -> StoreResult<Option<ScenarioNode>> {
         const SQL: &str =
-            "SELECT id, exploration_id, parent_id, depth, action_applied, action_category, rationale,
-                short_action, scorecard_params, simulation_results, execution_time_seconds, node_status,
-                created_at
-            FROM scenario_nodes WHERE exploration_id = $1 AND depth = 0 ORDER BY created_at, id LIMIT 1";
+            nodes_sql!("WHERE exploration_id = $1 AND depth = 0 ORDER BY created_at, id LIMIT 1");
         self.one_node("explorations.root", SQL, exploration_id).await
     }
 
     async fn winner(&self, exploration_id: &str) -> StoreResult<Option<ScenarioNode>> {
-        const SQL: &str =
-            "SELECT id, exploration_id, parent_id, depth, action_applied, action_category, rationale,
-                short_action, scorecard_params, simulation_results, execution_time_seconds, node_status,
-                created_at
-            FROM scenario_nodes WHERE exploration_id = $1 AND node_status = 'winner'
-            ORDER BY depth, created_at, id LIMIT 1";
+        const SQL: &str = nodes_sql!(
+            "WHERE exploration_id = $1 AND node_status = 'winner'
+            ORDER BY depth, created_at, id LIMIT 1"
+        );
         self.one_node("explorations.winner", SQL, exploration_id).await
     }
 
     async fn path_to(&self, node_id: &str) -> StoreResult<Vec<ScenarioNode>> {
         // UNION, which drops rows seen before, ends a circle of parents.
-        const SQL: &str = "WITH RECURSIVE path (id, parent_id) AS (
+        const SQL: &str = concat!("WITH RECURSIVE path (id, parent_id) AS (
                 SELECT id, parent_id FROM scenario_nodes WHERE id = $1
                 UNION SELECT up.id, up.parent_id FROM scenario_nodes AS up JOIN path ON up.id = path.parent_id)
-            SELECT id, exploration_id, parent_id, depth, action_applied, action_category, rationale,
-                short_action, scorecard_params, simulation_results, execution_time_seconds, node_status,
-                created_at
-            FROM scenario_nodes WHERE id IN (SELECT id FROM path) ORDER BY depth, created_at, id";
+            ", nodes_sql!("WHERE id IN (SELECT id FROM path) ORDER BY depth, created_at, id"));
         self.many_nodes("explorations.path_to", SQL, node_id).await
     }
 
     async fn children(&self, node_id: &str) -> StoreResult<Vec<ScenarioNode>> {
-        const SQL: &str =
-            "SELECT id, exploration_id, parent_id, depth, action_applied, action_category, rationale,
-                short_action, scorecard_params, simulation_results, execution_time_seconds, node_status,
-                created_at
-            FROM scenario_nodes WHERE parent_id = $1 ORDER BY created_at, id";
+        const SQL: &str = nodes_sql!("WHERE parent_id = $1 ORDER BY created_at, id");
         self.many_nodes("explorations.children", SQL, node_id).await
     }
 
@@ -448,13 +438,10 @@ impl ExplorationRepository for PgExplorationRepository {
 
     async fn best_node(&self, exploration_id: &str) -> StoreResult<Option<ScenarioNode>> {
         // jsonb orders numbers by their value.
-        const SQL: &str =
-            "SELECT id, exploration_id, parent_id, depth, action_applied, action_category, rationale,
-                short_action, scorecard_params, simulation_results, execution_time_seconds, node_status,
-                created_at
-            FROM scenario_nodes
-            WHERE exploration_id = $1 AND jsonb_typeof(simulation_results -> 'success_rate') = 'number'
-            ORDER BY simulation_results -> 'success_rate' DESC, depth, created_at, id LIMIT 1";
+        const SQL: &str = nodes_sql!(
+            "WHERE exploration_id = $1 AND jsonb_typeof(simulation_results -> 'success_rate') = 'number'
+            ORDER BY simulation_results -> 'success_rate' DESC, depth, created_at, id LIMIT 1"
+        );
         self.one_node("explorations.best_node", SQL, exploration_id).await
     }
 }

@@ -40,6 +40,22 @@ impl PgDailyPredictionRepository {
     }
 }
 
+/// The columns of a day, as [`day_from_row`] reads them.
+macro_rules! day_columns {
+    () => {
+        "id, date, \"preMarket\", \"predLow\", \"predHigh\", bias, \"volCtx\", \"dayType\",
+            \"keyLevels\", notes, open, noon, \"twoPM\", close, \"realizedLow\", \"realizedHigh\",
+            \"rangeHit\", \"absErrorToClose\", source, locked, created_at, updated_at"
+    };
+}
+
+/// Days; what follows says which, in which order.
+macro_rules! days_sql {
+    ($which:literal) => {
+        concat!("SELECT ", day_columns!(), " FROM daily_predictions ", $which)
+    };
+}
+
 /// Reads a whole row.
 fn day_from_row(row: &Row) -> StoreResult<DailyPrediction> {
     let mut columns = Columns::new(TABLE, row);
@@ -78,10 +94,7 @@ async fn apply(
     now: Timestamp,
 ) -> StoreResult<DayOutcome> {
     // Locked, so that changes of one day wait for each other.
-    const FIND: &str = "SELECT id, date, \"preMarket\", \"predLow\", \"predHigh\", bias, \"volCtx\", \"dayType\",
-                \"keyLevels\", notes, open, noon, \"twoPM\", close, \"realizedLow\", \"realizedHigh\", \"rangeHit\",
-                \"absErrorToClose\", source, locked, created_at, updated_at
-        FROM daily_predictions WHERE date = $1 FOR UPDATE";
+    const FIND: &str = days_sql!("WHERE date = $1 FOR UPDATE");
     let row = transaction.write(FIND, &[(&PgDay(day), Type::DATE)]).await?;
     let before = row.first().map(day_from_row).transpose()?;
     let effect = change
@@ -115,21 +128,17 @@ async fn write(
     now: Timestamp,
     updated_at: Option<&Stored<Timestamp>>,
 ) -> StoreResult<DailyPrediction> {
-    const INSERT: &str = "INSERT INTO daily_predictions (date, \"preMarket\", \"predLow\", \"predHigh\", bias, \"volCtx\",
+    const INSERT: &str = concat!("INSERT INTO daily_predictions (date, \"preMarket\", \"predLow\", \"predHigh\", bias, \"volCtx\",
             \"dayType\", \"keyLevels\", notes, open, noon, \"twoPM\", close, \"realizedLow\", \"realizedHigh\",
             \"rangeHit\", \"absErrorToClose\", source, locked, updated_at, created_at)
         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21)
-        RETURNING id, date, \"preMarket\", \"predLow\", \"predHigh\", bias, \"volCtx\", \"dayType\",
-                \"keyLevels\", notes, open, noon, \"twoPM\", close, \"realizedLow\", \"realizedHigh\", \"rangeHit\",
-                \"absErrorToClose\", source, locked, created_at, updated_at";
-    const UPDATE: &str = "UPDATE daily_predictions SET \"preMarket\" = $2, \"predLow\" = $3, \"predHigh\" = $4, bias = $5,
+        RETURNING ", day_columns!());
+    const UPDATE: &str = concat!("UPDATE daily_predictions SET \"preMarket\" = $2, \"predLow\" = $3, \"predHigh\" = $4, bias = $5,
             \"volCtx\" = $6, \"dayType\" = $7, \"keyLevels\" = $8, notes = $9, open = $10, noon = $11, \"twoPM\" = $12,
             close = $13, \"realizedLow\" = $14, \"realizedHigh\" = $15, \"rangeHit\" = $16, \"absErrorToClose\" = $17,
             source = $18, locked = $19, updated_at = $20
         WHERE id = $1
-        RETURNING id, date, \"preMarket\", \"predLow\", \"predHigh\", bias, \"volCtx\", \"dayType\",
-                \"keyLevels\", notes, open, noon, \"twoPM\", close, \"realizedLow\", \"realizedHigh\", \"rangeHit\",
-                \"absErrorToClose\", source, locked, created_at, updated_at";
+        RETURNING ", day_columns!());
     let number = |what: &str, value: &Option<Stored<f64>>| opt_known(what, value.as_ref());
     let numbers = [
         number("daily_predictions.preMarket", &fields.pre_market)?,
@@ -219,10 +228,7 @@ async fn append(transaction: &Transaction, day: Day, logs: &[PriceLog], now: Tim
 #[async_trait]
 impl DailyPredictionRepository for PgDailyPredictionRepository {
     async fn get(&self, day: Day) -> StoreResult<Option<DailyPrediction>> {
-        const SQL: &str = "SELECT id, date, \"preMarket\", \"predLow\", \"predHigh\", bias, \"volCtx\", \"dayType\",
-                \"keyLevels\", notes, open, noon, \"twoPM\", close, \"realizedLow\", \"realizedHigh\", \"rangeHit\",
-                \"absErrorToClose\", source, locked, created_at, updated_at
-            FROM daily_predictions WHERE date = $1";
+        const SQL: &str = days_sql!("WHERE date = $1");
         let lease = self.db.lease("daily_predictions.get").await?;
         let row = lease.query_opt(SQL, &[(&PgDay(day), Type::DATE)]).await?;
         row.as_ref().map(day_from_row).transpose()
@@ -242,10 +248,7 @@ impl DailyPredictionRepository for PgDailyPredictionRepository {
     }
 
     async fn page(&self, limit: u32, offset: u64) -> StoreResult<Vec<DailyPrediction>> {
-        const SQL: &str = "SELECT id, date, \"preMarket\", \"predLow\", \"predHigh\", bias, \"volCtx\", \"dayType\",
-                \"keyLevels\", notes, open, noon, \"twoPM\", close, \"realizedLow\", \"realizedHigh\", \"rangeHit\",
-                \"absErrorToClose\", source, locked, created_at, updated_at
-            FROM daily_predictions ORDER BY date DESC, id LIMIT $1 OFFSET $2";
+        const SQL: &str = days_sql!("ORDER BY date DESC, id LIMIT $1 OFFSET $2");
         let (limit, offset) = (i64::from(limit), i64::try_from(offset).unwrap_or(i64::MAX));
         let lease = self.db.lease("daily_predictions.page").await?;
         let rows = lease
@@ -255,10 +258,7 @@ impl DailyPredictionRepository for PgDailyPredictionRepository {
     }
 
     async fn up_to(&self, day: Day, limit: u32) -> StoreResult<Vec<DailyPrediction>> {
-        const SQL: &str = "SELECT id, date, \"preMarket\", \"predLow\", \"predHigh\", bias, \"volCtx\", \"dayType\",
-                \"keyLevels\", notes, open, noon, \"twoPM\", close, \"realizedLow\", \"realizedHigh\", \"rangeHit\",
-                \"absErrorToClose\", source, locked, created_at, updated_at
-            FROM daily_predictions WHERE date <= $1 ORDER BY date DESC, id LIMIT $2";
+        const SQL: &str = days_sql!("WHERE date <= $1 ORDER BY date DESC, id LIMIT $2");
         let lease = self.db.lease("daily_predictions.up_to").await?;
         let rows = lease
             .query(SQL, &[(&PgDay(day), Type::DATE), (&i64::from(limit), Type::INT8)])
@@ -267,10 +267,7 @@ impl DailyPredictionRepository for PgDailyPredictionRepository {
     }
 
     async fn since(&self, day: Day, limit: u32) -> StoreResult<Vec<DailyPrediction>> {
-        const SQL: &str = "SELECT id, date, \"preMarket\", \"predLow\", \"predHigh\", bias, \"volCtx\", \"dayType\",
-                \"keyLevels\", notes, open, noon, \"twoPM\", close, \"realizedLow\", \"realizedHigh\", \"rangeHit\",
-                \"absErrorToClose\", source, locked, created_at, updated_at
-            FROM daily_predictions WHERE date >= $1 ORDER BY date DESC, id LIMIT $2";
+        const SQL: &str = days_sql!("WHERE date >= $1 ORDER BY date DESC, id LIMIT $2");
         let lease = self.db.lease("daily_predictions.since").await?;
         let rows = lease
             .query(SQL, &[(&PgDay(day), Type::DATE), (&i64::from(limit), Type::INT8)])

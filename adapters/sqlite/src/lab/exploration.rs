@@ -76,8 +76,20 @@ fn exploration_from_row(columns: &mut Columns<'_>) -> StoreResult<Exploration> {
     })
 }
 
-/// Reads `id, exploration_id, parent_id, depth, action_applied, action_category, rationale, short_action,
-/// scorecard_params, simulation_results, execution_time_seconds, node_status, created_at`.
+/// Scenario nodes as [`node_from_row`] reads them; what follows says which, in which order.
+macro_rules! nodes_sql {
+    ($($which:tt)*) => {
+        concat!(
+            "SELECT id, exploration_id, parent_id, depth, action_applied, action_category, rationale,
+                short_action, scorecard_params, simulation_results, execution_time_seconds,
+                node_status, created_at
+            FROM scenario_nodes ",
+            $($which)*
+        )
+    };
+}
+
+/// Reads what `nodes_sql` selects.
 fn node_from_row(columns: &mut Columns<'_>) -> StoreResult<ScenarioNode> {
     Ok(ScenarioNode {
         id: columns.text()?,
@@ -262,11 +274,7 @@ impl ExplorationRepository for SqliteExplorationRepository {
     }
 
     async fn get_node(&self, id: &str) -> StoreResult<Option<ScenarioNode>> {
-        const SQL: &str =
-            "SELECT id, exploration_id, parent_id, depth, action_applied, action_category, rationale,
-                short_action, scorecard_params, simulation_results, execution_time_seconds, node_status,
-                created_at
-            FROM scenario_nodes WHERE id = ?1";
+        const SQL: &str = nodes_sql!("WHERE id = ?1");
         self.one_node("explorations.get_node", SQL, id).await
     }
 
@@ -292,11 +300,8 @@ impl ExplorationRepository for SqliteExplorationRepository {
     }
 
     async fn nodes(&self, exploration_id: &str) -> StoreResult<Vec<ScenarioNode>> {
-        const SQL: &str = concat!(
-            "SELECT id, exploration_id, parent_id, depth, action_applied, action_category, rationale,
-                short_action, scorecard_params, simulation_results, execution_time_seconds, node_status,
-                created_at
-            FROM scenario_nodes WHERE exploration_id = ?1
+        const SQL: &str = nodes_sql!(
+            "WHERE exploration_id = ?1
             ORDER BY depth, ",
             oldest_first!("created_at"),
             ", id"
@@ -305,11 +310,8 @@ impl ExplorationRepository for SqliteExplorationRepository {
     }
 
     async fn frontier(&self, exploration_id: &str) -> StoreResult<Vec<ScenarioNode>> {
-        const SQL: &str = concat!(
-            "SELECT id, exploration_id, parent_id, depth, action_applied, action_category, rationale,
-                short_action, scorecard_params, simulation_results, execution_time_seconds, node_status,
-                created_at
-            FROM scenario_nodes WHERE exploration_id = ?1 AND node_status = 'active'
+        const SQL: &str = nodes_sql!(
+            "WHERE exploration_id = ?1 AND node_status = 'active'
             ORDER BY depth DESC, ",
             oldest_first!("created_at"),
             ", id"
@@ -319,11 +321,8 @@ impl ExplorationRepository for SqliteExplorationRepository {
     }
 
     async fn root(&self, exploration_id: &str) -> StoreResult<Option<ScenarioNode>> {
-        const SQL: &str = concat!(
-            "SELECT id, exploration_id, parent_id, depth, action_applied, action_category, rationale,
-                short_action, scorecard_params, simulation_results, execution_time_seconds, node_status,
-                created_at
-            FROM scenario_nodes WHERE exploration_id = ?1 AND depth = 0
+        const SQL: &str = nodes_sql!(
+            "WHERE exploration_id = ?1 AND depth = 0
             ORDER BY ",
             oldest_first!("created_at"),
             ", id LIMIT 1"
@@ -332,11 +331,8 @@ impl ExplorationRepository for SqliteExplorationRepository {
     }
 
     async fn winner(&self, exploration_id: &str) -> StoreResult<Option<ScenarioNode>> {
-        const SQL: &str = concat!(
-            "SELECT id, exploration_id, parent_id, depth, action_applied, action_category, rationale,
-                short_action, scorecard_params, simulation_results, execution_time_seconds, node_status,
-                created_at
-            FROM scenario_nodes WHERE exploration_id = ?1 AND node_status = 'winner'
+        const SQL: &str = nodes_sql!(
+            "WHERE exploration_id = ?1 AND node_status = 'winner'
             ORDER BY depth, ",
             oldest_first!("created_at"),
             ", id LIMIT 1"
@@ -349,20 +345,14 @@ impl ExplorationRepository for SqliteExplorationRepository {
         const SQL: &str = concat!("WITH RECURSIVE path (id, parent_id) AS (
                 SELECT id, parent_id FROM scenario_nodes WHERE id = ?1
                 UNION SELECT up.id, up.parent_id FROM scenario_nodes AS up JOIN path ON up.id = path.parent_id)
-            SELECT id, exploration_id, parent_id, depth, action_applied, action_category, rationale,
-                short_action, scorecard_params, simulation_results, execution_time_seconds, node_status,
-                created_at
-            FROM scenario_nodes WHERE id IN (SELECT id FROM path)
-            ORDER BY depth, ", oldest_first!("created_at"), ", id");
+            ", nodes_sql!("WHERE id IN (SELECT id FROM path)
+            ORDER BY depth, ", oldest_first!("created_at"), ", id"));
         self.many_nodes("explorations.path_to", SQL, node_id).await
     }
 
     async fn children(&self, node_id: &str) -> StoreResult<Vec<ScenarioNode>> {
-        const SQL: &str = concat!(
-            "SELECT id, exploration_id, parent_id, depth, action_applied, action_category, rationale,
-                short_action, scorecard_params, simulation_results, execution_time_seconds, node_status,
-                created_at
-            FROM scenario_nodes WHERE parent_id = ?1
+        const SQL: &str = nodes_sql!(
+            "WHERE parent_id = ?1
             ORDER BY ",
             oldest_first!("created_at"),
             ", id"
@@ -393,12 +383,8 @@ impl ExplorationRepository for SqliteExplorationRepository {
 
     async fn best_node(&self, exploration_id: &str) -> StoreResult<Option<ScenarioNode>> {
         // Files whose checks were never run may hold text that is no JSON, which the functions would fail on.
-        const SQL: &str = concat!(
-            "SELECT id, exploration_id, parent_id, depth, action_applied, action_category, rationale,
-                short_action, scorecard_params, simulation_results, execution_time_seconds, node_status,
-                created_at
-            FROM scenario_nodes
-            WHERE exploration_id = ?1 AND CASE WHEN json_valid(simulation_results)
+        const SQL: &str = nodes_sql!(
+            "WHERE exploration_id = ?1 AND CASE WHEN json_valid(simulation_results)
                 THEN json_type(simulation_results, '$.success_rate') IN ('integer', 'real') END
             ORDER BY json_extract(simulation_results, '$.success_rate') DESC, depth, ",
             oldest_first!("created_at"),

@@ -56,6 +56,22 @@ impl SqliteDailyPredictionRepository {
     }
 }
 
+/// The columns of a day, as [`day_from_row`] reads them.
+macro_rules! day_columns {
+    () => {
+        "id, date, \"preMarket\", \"predLow\", \"predHigh\", bias, \"volCtx\", \"dayType\",
+            \"keyLevels\", notes, open, noon, \"twoPM\", close, \"realizedLow\", \"realizedHigh\",
+            \"rangeHit\", \"absErrorToClose\", source, locked, created_at, updated_at"
+    };
+}
+
+/// Days; what follows says which, in which order.
+macro_rules! days_sql {
+    ($which:literal) => {
+        concat!("SELECT ", day_columns!(), " FROM daily_predictions ", $which)
+    };
+}
+
 /// Reads a whole row, in the order of `DAYS`.
 fn day_from_row(columns: &mut Columns<'_>) -> StoreResult<DailyPrediction> {
     Ok(DailyPrediction {
@@ -87,10 +103,7 @@ fn day_from_row(columns: &mut Columns<'_>) -> StoreResult<DailyPrediction> {
 }
 
 fn find(session: &Session, day: Day) -> StoreResult<Option<DailyPrediction>> {
-    const SQL: &str = "SELECT id, date, \"preMarket\", \"predLow\", \"predHigh\", bias, \"volCtx\", \"dayType\",
-            \"keyLevels\", notes, open, noon, \"twoPM\", close, \"realizedLow\", \"realizedHigh\", \"rangeHit\",
-            \"absErrorToClose\", source, locked, created_at, updated_at
-        FROM daily_predictions WHERE date = ?1 ORDER BY id LIMIT 1";
+    const SQL: &str = days_sql!("WHERE date = ?1 ORDER BY id LIMIT 1");
     session.query_opt(&DAYS.reading(session, SQL)?, [day.to_string()], day_from_row)
 }
 
@@ -128,21 +141,17 @@ fn write(
     now: Timestamp,
     updated_at: Option<&Stored<Timestamp>>,
 ) -> StoreResult<DailyPrediction> {
-    const INSERT: &str = "INSERT INTO daily_predictions (date, \"preMarket\", \"predLow\", \"predHigh\", bias, \"volCtx\",
+    const INSERT: &str = concat!("INSERT INTO daily_predictions (date, \"preMarket\", \"predLow\", \"predHigh\", bias, \"volCtx\",
             \"dayType\", \"keyLevels\", notes, open, noon, \"twoPM\", close, \"realizedLow\", \"realizedHigh\",
             \"rangeHit\", \"absErrorToClose\", source, locked, updated_at, created_at)
         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21)
-        RETURNING id, date, \"preMarket\", \"predLow\", \"predHigh\", bias, \"volCtx\", \"dayType\", \"keyLevels\", notes,
-            open, noon, \"twoPM\", close, \"realizedLow\", \"realizedHigh\", \"rangeHit\", \"absErrorToClose\", source,
-            locked, created_at, updated_at";
-    const UPDATE: &str = "UPDATE daily_predictions SET \"preMarket\" = ?2, \"predLow\" = ?3, \"predHigh\" = ?4, bias = ?5,
+        RETURNING ", day_columns!());
+    const UPDATE: &str = concat!("UPDATE daily_predictions SET \"preMarket\" = ?2, \"predLow\" = ?3, \"predHigh\" = ?4, bias = ?5,
             \"volCtx\" = ?6, \"dayType\" = ?7, \"keyLevels\" = ?8, notes = ?9, open = ?10, noon = ?11, \"twoPM\" = ?12,
             close = ?13, \"realizedLow\" = ?14, \"realizedHigh\" = ?15, \"rangeHit\" = ?16, \"absErrorToClose\" = ?17,
             source = ?18, locked = ?19, updated_at = ?20
         WHERE id = ?1
-        RETURNING id, date, \"preMarket\", \"predLow\", \"predHigh\", bias, \"volCtx\", \"dayType\", \"keyLevels\", notes,
-            open, noon, \"twoPM\", close, \"realizedLow\", \"realizedHigh\", \"rangeHit\", \"absErrorToClose\", source,
-            locked, created_at, updated_at";
+        RETURNING ", day_columns!());
     let number = |value: &Option<Stored<f64>>| opt_sql_number(value.as_ref());
     let values = params![
         number(&fields.pre_market),
@@ -212,10 +221,7 @@ impl DailyPredictionRepository for SqliteDailyPredictionRepository {
     }
 
     async fn page(&self, limit: u32, offset: u64) -> StoreResult<Vec<DailyPrediction>> {
-        const SQL: &str = "SELECT id, date, \"preMarket\", \"predLow\", \"predHigh\", bias, \"volCtx\", \"dayType\",
-                \"keyLevels\", notes, open, noon, \"twoPM\", close, \"realizedLow\", \"realizedHigh\", \"rangeHit\",
-                \"absErrorToClose\", source, locked, created_at, updated_at
-            FROM daily_predictions ORDER BY date DESC, id LIMIT ?1 OFFSET ?2";
+        const SQL: &str = days_sql!("ORDER BY date DESC, id LIMIT ?1 OFFSET ?2");
         let offset = i64::try_from(offset).unwrap_or(i64::MAX);
         self.db
             .read("daily_predictions.page", move |session| {
@@ -225,10 +231,7 @@ impl DailyPredictionRepository for SqliteDailyPredictionRepository {
     }
 
     async fn up_to(&self, day: Day, limit: u32) -> StoreResult<Vec<DailyPrediction>> {
-        const SQL: &str = "SELECT id, date, \"preMarket\", \"predLow\", \"predHigh\", bias, \"volCtx\", \"dayType\",
-                \"keyLevels\", notes, open, noon, \"twoPM\", close, \"realizedLow\", \"realizedHigh\", \"rangeHit\",
-                \"absErrorToClose\", source, locked, created_at, updated_at
-            FROM daily_predictions WHERE date <= ?1 ORDER BY date DESC, id LIMIT ?2";
+        const SQL: &str = days_sql!("WHERE date <= ?1 ORDER BY date DESC, id LIMIT ?2");
         self.db
             .read("daily_predictions.up_to", move |session| {
                 let sql = DAYS.reading(session, SQL)?;
@@ -238,10 +241,7 @@ impl DailyPredictionRepository for SqliteDailyPredictionRepository {
     }
 
     async fn since(&self, day: Day, limit: u32) -> StoreResult<Vec<DailyPrediction>> {
-        const SQL: &str = "SELECT id, date, \"preMarket\", \"predLow\", \"predHigh\", bias, \"volCtx\", \"dayType\",
-                \"keyLevels\", notes, open, noon, \"twoPM\", close, \"realizedLow\", \"realizedHigh\", \"rangeHit\",
-                \"absErrorToClose\", source, locked, created_at, updated_at
-            FROM daily_predictions WHERE date >= ?1 ORDER BY date DESC, id LIMIT ?2";
+        const SQL: &str = days_sql!("WHERE date >= ?1 ORDER BY date DESC, id LIMIT ?2");
         self.db
             .read("daily_predictions.since", move |session| {
                 let sql = DAYS.reading(session, SQL)?;
