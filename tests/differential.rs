@@ -8,7 +8,7 @@
 //!
 //! What the two are known to differ in is left out: NUL in text and what `jsonb` cannot hold, which PostgreSQL refuses;
 //! values that break a column's type, which only a file can hold; NaN, which SQLite makes NULL; which of several
-//! taken keys, or of several mistakes in one batch, is named.
+//! taken keys, or of several mistakes in one batch, is named; the numbers of the market's rows.
 
 #![expect(
     clippy::unwrap_used,
@@ -18,6 +18,8 @@
 
 #[path = "differential/calls.rs"]
 mod calls;
+#[path = "differential/market.rs"]
+mod market;
 #[path = "differential/random.rs"]
 mod random;
 #[path = "differential/writer.rs"]
@@ -27,6 +29,7 @@ use std::fmt::Debug;
 use std::ops::Range;
 
 use cutover_ports::lab::LabRepositories;
+use cutover_ports::market::MarketRepositories;
 use cutover_ports::writer::WriterRepositories;
 use cutover_ports::{StoreError, StoreResult};
 use cutover_tests::store::TestStore;
@@ -38,6 +41,8 @@ struct Pair {
     postgres: LabRepositories,
     /// The writer's, on SQLite and on PostgreSQL.
     writer: (WriterRepositories, WriterRepositories),
+    /// The market's.
+    market: (MarketRepositories, MarketRepositories),
     random: Random,
     seed: u64,
     step: usize,
@@ -117,6 +122,7 @@ async fn both_databases_answer_alike() {
             sqlite: sqlite.lab.clone(),
             postgres: postgres.lab.clone(),
             writer: (sqlite.writer.clone(), postgres.writer.clone()),
+            market: (sqlite.market.clone(), postgres.market.clone()),
             random: Random::new(seed),
             seed,
             step: 0,
@@ -125,14 +131,15 @@ async fn both_databases_answer_alike() {
         calls::populate(&mut pair).await;
         while pair.step < steps {
             pair.step += 1;
-            if pair.random.once_in(6) {
-                writer::any(&mut pair).await;
-            } else {
-                calls::any(&mut pair).await;
+            match pair.random.below(8) {
+                0 => writer::any(&mut pair).await,
+                1 | 2 => market::any(&mut pair).await,
+                _ => calls::any(&mut pair).await,
             }
         }
         calls::read_all(&mut pair).await;
         writer::read_all(&mut pair).await;
+        market::read_all(&mut pair).await;
         assert!(
             pair.succeeded > steps / 2,
             "seed {seed}: only {} calls succeeded",
