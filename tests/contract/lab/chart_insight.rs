@@ -170,7 +170,8 @@ async fn all_of_a_simulation_go_at_once(store: &TestStore) {
     assert_eq!(insights.delete_by_simulation("sim_a").await.unwrap(), 2);
     assert_eq!(insights.delete_by_simulation("sim_a").await.unwrap(), 0);
     assert_eq!(insights.get("sim_a", EXECUTIVE_SUMMARY).await.unwrap(), None);
-    assert!(insights.get("sim_b", "pdp").await.unwrap().is_some());
+    let other = insight("ins_c", "sim_b", "pdp", 0);
+    assert_eq!(insights.get("sim_b", "pdp").await.unwrap(), Some(other));
 }
 
 #[cfg(feature = "sqlite")]

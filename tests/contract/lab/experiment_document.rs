@@ -57,6 +57,18 @@ fn pending(id: &str, experiment_id: &str, document_type: DocumentType) -> Pendin
     }
 }
 
+/// What a claim makes of nothing.
+fn claimed(claim: &PendingDocument) -> ExperimentDocument {
+    ExperimentDocument {
+        markdown_content: String::new(),
+        metadata: None,
+        generated_at: claim.generated_at.into(),
+        model: Some(claim.model.clone()),
+        status: DocumentStatus::Generating.into(),
+        ..document(&claim.id, &claim.experiment_id, claim.document_type)
+    }
+}
+
 async fn with_experiments(store: &TestStore, ids: &[&str]) {
     for id in ids {
         store.lab.experiments.insert(&experiment(id, 0)).await.unwrap();
@@ -197,18 +209,10 @@ async fn a_document_needs_its_experiment(store: &TestStore) {
 async fn a_pending_document_is_empty(store: &TestStore) {
     with_experiments(store, &[EXPERIMENT]).await;
     let documents = &store.lab.experiment_documents;
-    let made = documents
-        .create_pending(&pending("doc_0000000a", EXPERIMENT, DocumentType::Prfaq))
-        .await
-        .unwrap();
-    let expected = ExperimentDocument {
-        markdown_content: String::new(),
-        metadata: None,
-        generated_at: at(60).into(),
-        model: Some("gpt-5".to_owned()),
-        status: DocumentStatus::Generating.into(),
-        ..document("doc_0000000a", EXPERIMENT, DocumentType::Prfaq)
-    };
+    let claim = pending("doc_0000000a", EXPERIMENT, DocumentType::Prfaq);
+    let made = documents.create_pending(&claim).await.unwrap();
+    let expected = claimed(&claim);
+    assert_eq!(expected.model.as_deref(), Some("gpt-5"));
     assert_eq!(made, Some(expected.clone()));
     assert_eq!(documents.get("doc_0000000a").await.unwrap(), Some(expected));
 }
@@ -248,8 +252,8 @@ async fn a_document_is_claimed_once(store: &TestStore) {
     with_experiments(store, &[EXPERIMENT]).await;
     let documents = &store.lab.experiment_documents;
     let claim = pending("doc_0000000a", EXPERIMENT, DocumentType::Prfaq);
-    let claimed = documents.create_pending(&claim).await.unwrap();
-    assert!(claimed.is_some());
+    let first = Some(claimed(&claim));
+    assert_eq!(documents.create_pending(&claim).await.unwrap(), first);
     let second = PendingDocument {
         id: "doc_0000000b".to_owned(),
         model: "other".to_owned(),
@@ -257,10 +261,11 @@ async fn a_document_is_claimed_once(store: &TestStore) {
         ..claim
     };
     assert_eq!(documents.create_pending(&second).await.unwrap(), None);
-    assert_eq!(documents.get("doc_0000000a").await.unwrap(), claimed);
+    assert_eq!(documents.get("doc_0000000a").await.unwrap(), first);
     // Another type is another document.
     let other = pending("doc_0000000c", EXPERIMENT, DocumentType::Summary);
-    assert!(documents.create_pending(&other).await.unwrap().is_some());
+    let made = documents.create_pending(&other).await.unwrap();
+    assert_eq!(made, Some(claimed(&other)));
 }
 
 async fn of_claims_at_once_one_wins(store: &TestStore) {
@@ -462,12 +467,14 @@ async fn delete_says_whether_there_was_one(store: &TestStore) {
     assert!(documents.delete(EXPERIMENT, DocumentType::Summary).await.unwrap());
     assert!(!documents.delete(EXPERIMENT, DocumentType::Summary).await.unwrap());
     assert_eq!(documents.get("doc_0000000a").await.unwrap(), None);
-    assert!(documents.get("doc_0000000b").await.unwrap().is_some());
+    let other = document("doc_0000000b", EXPERIMENT, DocumentType::Prfaq);
+    assert_eq!(documents.get("doc_0000000b").await.unwrap(), Some(other));
     // What was stuck in generation is free again.
     let claim = pending("doc_0000000c", EXPERIMENT, DocumentType::Summary);
-    assert!(documents.create_pending(&claim).await.unwrap().is_some());
+    let made = Some(claimed(&claim));
+    assert_eq!(documents.create_pending(&claim).await.unwrap(), made);
     assert!(documents.delete(EXPERIMENT, DocumentType::Summary).await.unwrap());
-    assert!(documents.create_pending(&claim).await.unwrap().is_some());
+    assert_eq!(documents.create_pending(&claim).await.unwrap(), made);
 }
 
 #[cfg(feature = "sqlite")]

@@ -131,7 +131,8 @@ async fn delete_says_whether_there_was_one(store: &TestStore) {
     assert!(guides.delete("exp_0000000a").await.unwrap());
     assert!(!guides.delete("exp_0000000a").await.unwrap());
     assert_eq!(guides.get("exp_0000000a").await.unwrap(), None);
-    assert!(guides.get("exp_0000000b").await.unwrap().is_some());
+    let other = guide("exp_0000000b");
+    assert_eq!(guides.get("exp_0000000b").await.unwrap(), Some(other));
     guides.insert(&guide("exp_0000000a")).await.unwrap();
 }
 

@@ -94,7 +94,8 @@ async fn delete_says_how_many_there_were(store: &TestStore) {
     assert_eq!(results.delete_by_simulation(&run.id).await.unwrap(), 2);
     assert_eq!(results.delete_by_simulation(&run.id).await.unwrap(), 0);
     assert_eq!(results.latest_by_simulation(&run.id).await.unwrap(), None);
-    assert!(results.get("sens_z").await.unwrap().is_some());
+    let kept = result("sens_z", &other.id, 0);
+    assert_eq!(results.get("sens_z").await.unwrap(), Some(kept));
 }
 
 #[cfg(feature = "sqlite")]

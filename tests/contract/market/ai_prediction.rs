@@ -3,7 +3,7 @@
 use cutover_domain::market::Checkpoint;
 use cutover_domain::market::ai_prediction::{AiFields, AiPrediction, ScoredFilter, one_per_checkpoint};
 use cutover_domain::market::daily_prediction::DayPrices;
-use cutover_ports::StoreError;
+use cutover_ports::{StoreError, StoreResult};
 use cutover_tests::store::TestStore;
 
 use super::{DIGITS, TEXT, assert_invalid, at, day};
@@ -82,6 +82,13 @@ async fn insert_then_list(store: &TestStore) {
     predictions.insert(&[], at(0)).await.unwrap();
 }
 
+fn assert_taken(inserted: &StoreResult<()>) {
+    assert!(
+        matches!(inserted, Err(StoreError::Conflict(key)) if key == "ai_predictions.date,checkpoint"),
+        "{inserted:?}"
+    );
+}
+
 async fn a_moment_has_one_prediction(store: &TestStore) {
     let predictions = &store.market.ai_predictions;
     predictions.insert(&four("2025-08-11"), at(0)).await.unwrap();
@@ -90,18 +97,15 @@ async fn a_moment_has_one_prediction(store: &TestStore) {
         prediction("2025-08-12", Checkpoint::Open, 9.0),
         prediction("2025-08-11", Checkpoint::Open, 9.0),
     ];
-    let refused = predictions.insert(&mixed, at(1)).await.unwrap_err();
-    assert!(
-        matches!(&refused, StoreError::Conflict(key) if key == "ai_predictions.date,checkpoint"),
-        "{refused:?}"
-    );
+    assert_taken(&predictions.insert(&mixed, at(1)).await);
     assert_eq!(rows(store, "2025-08-11").await, first);
     assert_eq!(rows(store, "2025-08-12").await, [], "all or none");
     let twice = [
         prediction("2025-08-12", Checkpoint::Open, 9.0),
         prediction("2025-08-12", Checkpoint::Open, 8.0),
     ];
-    assert!(predictions.insert(&twice, at(1)).await.is_err());
+    assert_taken(&predictions.insert(&twice, at(1)).await);
+    assert_eq!(rows(store, "2025-08-12").await, [], "all or none");
 }
 
 async fn a_confidence_is_a_probability(store: &TestStore) {
@@ -301,7 +305,7 @@ mod old_files {
         );
         // Also without the index no third one comes in.
         let third = prediction("2025-08-11", Checkpoint::Open, 9.0);
-        assert!(predictions.insert(&[third], at(0)).await.is_err());
+        assert_taken(&predictions.insert(&[third], at(0)).await);
         assert_eq!(predictions.remove_duplicates().await.unwrap(), 2);
         assert_eq!(predictions.duplicates().await.unwrap().groups, []);
         let ids: Vec<i64> = rows(&store, "2025-08-12")
@@ -310,7 +314,12 @@ mod old_files {
             .map(|row| row.id)
             .collect();
         assert_eq!(ids, [4, 5]);
-        assert!(raw.execute("INSERT INTO ai_predictions (date, checkpoint, predicted_price, confidence) VALUES ('2025-08-11', 'open', 1, 1)", []).is_err());
+        let second = "INSERT INTO ai_predictions (date, checkpoint, predicted_price, confidence) VALUES ('2025-08-11', 'open', 1, 1)";
+        let refused = raw.execute(second, []).unwrap_err().to_string();
+        assert_eq!(
+            refused,
+            "UNIQUE constraint failed: ai_predictions.date, ai_predictions.checkpoint"
+        );
     }
 
     /// Variant C: no locks; eleven columns of predictions, or none at all; no tables of models.
