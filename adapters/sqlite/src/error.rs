@@ -4,7 +4,7 @@ use cutover_domain::relations;
 use cutover_ports::StoreError;
 use rusqlite::{ErrorCode, ffi};
 
-/// The key of a foreign key violation before [`parent_of`] has found out which one it was: SQLite does not say.
+/// The key of a foreign key violation before the session has found out which one it was: SQLite does not say.
 const UNNAMED_FOREIGN_KEY: &str = "a row referred to";
 
 /// Translates a driver error. Every SQLite statement is undone as a whole when it fails, so nothing was written.

@@ -1,4 +1,4 @@
-//! The HTTP service: the original services' interfaces beneath `/lab` and `/writer`, and health beside them.
+//! The HTTP service: the original services' interfaces beneath `/lab`, `/writer` and `/market`, and health beside them.
 
 mod cross_origin;
 mod docs;

@@ -1,6 +1,6 @@
 //! Traces: the spans of requests and of repositories' calls, sent to an OpenTelemetry collector as OTLP/HTTP in JSON.
 //!
-//! A page of our own instead of the official exporter, see docs/decisions/0006.
+//! A page of our own instead of the official exporter, see docs/decisions/0008.
 
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
