@@ -8,7 +8,8 @@
 //!
 //! What the two are known to differ in is left out: NUL in text and what `jsonb` cannot hold, which PostgreSQL refuses;
 //! values that break a column's type, which only a file can hold; NaN, which SQLite makes NULL; which of several
-//! taken keys, or of several mistakes in one batch, is named; the numbers of the market's rows.
+//! taken keys, or of several mistakes in one batch, is named; the numbers of the market's rows, and
+//! parts of a second in their times.
 
 #![expect(
     clippy::unwrap_used,

@@ -8,6 +8,7 @@ use cutover_domain::market::day::Day;
 use cutover_domain::market::job_run::{Job, JobEnd, JobRun, JobStart, Outcome, RowsWritten, Trigger};
 use cutover_domain::market::model_performance::{ModelPerformance, PerformanceFigures};
 use cutover_domain::stored::{Stored, TextEnum};
+use cutover_domain::time::Timestamp;
 use cutover_ports::market::{DayOutcome, DayStored, MarketRepositories};
 
 use super::{Errors, Pair};
@@ -76,6 +77,12 @@ fn day(random: &mut Random) -> Day {
         "9999-12-31",
     ];
     Day::parse(random.one_of(&days)).unwrap()
+}
+
+/// An instant of a whole second: rows of the market's files hold no parts of one.
+fn now(random: &mut Random) -> Timestamp {
+    let micros = random.time().as_micros();
+    Timestamp::from_micros(micros - micros.rem_euclid(1_000_000)).unwrap()
 }
 
 /// Mostly one that can be a price.
@@ -217,7 +224,7 @@ pub(crate) async fn any(pair: &mut Pair) {
 
 async fn days(pair: &mut Pair) {
     let random = &mut pair.random;
-    let (day, now, limit) = (day(random), random.time(), random.below(4));
+    let (day, now, limit) = (day(random), now(random), random.below(4));
     match random.below(16) {
         0..8 => {
             let change = change(random);
@@ -239,7 +246,7 @@ async fn days(pair: &mut Pair) {
 
 async fn ai(pair: &mut Pair) {
     let random = &mut pair.random;
-    let (day, now) = (day(random), random.time());
+    let (day, now) = (day(random), now(random));
     match random.below(12) {
         0..5 => {
             let new = random.some(2, ai_fields);
@@ -298,7 +305,7 @@ async fn jobs(pair: &mut Pair) {
 
 async fn models(pair: &mut Pair) {
     let random = &mut pair.random;
-    let (name, now) = (random.id("mod_"), random.time());
+    let (name, now) = (random.id("mod_"), now(random));
     match random.below(6) {
         0 | 1 => {
             let fields = BaselineModelFields {
@@ -344,7 +351,7 @@ async fn history(pair: &mut Pair, from: Day, to: Day, name: Option<String>) {
 /// Everything that is stored, at the end.
 pub(crate) async fn read_all(pair: &mut Pair) {
     both!(pair, daily_predictions.page(u32::MAX, 0), day_rows);
-    both!(pair, job_runs.list(None, u32::MAX), runs);
+    both!(pair, job_runs.list(None::<Job>, u32::MAX), runs);
     both!(pair, ai_predictions.scored(&ScoredFilter::default()), predictions);
     both!(pair, baseline_models.list(), |rows| rows
         .into_iter()
