@@ -438,8 +438,8 @@ async fn every_outcome_is_noted(store: TestStore) {
             "capture_open 2025-08-12T13:30:00Z no_data cron",
             "capture_noon 2025-08-12T17:00:00Z price_rejected cron",
             "ai_predict_0800 2025-08-12T19:00:00Z already_locked manual",
-            "ai_predict_0800 2025-08-12T19:00:00.000001Z already_locked manual",
             "capture_2pm 2025-08-12T19:00:00Z error cron",
+            "ai_predict_0800 2025-08-12T19:00:00.000001Z already_locked manual",
         ]
     );
     assert_eq!(
