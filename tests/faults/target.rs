@@ -487,6 +487,7 @@ async fn a_run_that_has_lost_its_lock_doubles_no_row() {
         dropped: vec![],
         origin: None,
         seeds: vec![],
+        loads: true,
     };
     first.start(&plan, &Schema::default(), &run).await.unwrap();
     // A firewall, say, forgets a connection that says nothing for long, and with it goes the lock.

@@ -319,12 +319,17 @@ async fn seed_rows_are_there_again_in_postgres() {
     let mut options = options(OnReject::Fail);
     taken_back(&run(&from, &to, &options).await);
     assert_eq!(seed().await, before);
-    // Taken back by a run that goes on with another one.
-    let lost = troubled(&file, &to, Trouble::Lost, &options).await;
-    assert!(matches!(lost, Err(TransferError::Unreachable(_))), "{lost:?}");
-    assert_eq!(seed().await, None, "it is in the way of the rows that come");
-    taken_back(&run(&from, &to, &options).await);
-    assert_eq!(seed().await, before);
+    // Taken back by a run that goes on with another one, or replaces it.
+    for replace in [false, true] {
+        options.replace = false;
+        let lost = troubled(&file, &to, Trouble::Lost, &options).await;
+        assert!(matches!(lost, Err(TransferError::Unreachable(_))), "{lost:?}");
+        assert_eq!(seed().await, None, "it is in the way of the rows that come");
+        options.replace = replace;
+        taken_back(&run(&from, &to, &options).await);
+        assert_eq!(seed().await, before, "{replace}");
+    }
+    options.replace = false;
     assert_eq!(count(&client, "cutover.seed_row").await, 0);
     // The schema alone needs no room for rows.
     options.extent = Extent::SchemaOnly;
@@ -347,14 +352,19 @@ async fn seed_rows_are_there_again_in_a_file() {
     let seed = || stored(&other.path(), SEED);
     let before = seed();
     assert_eq!(before.len(), 1);
-    let options = options(OnReject::Fail);
+    let mut options = options(OnReject::Fail);
     taken_back(&run(&from, &to, &options).await);
     assert_eq!(seed(), before);
-    let lost = troubled(&file, &to, Trouble::Lost, &options).await;
-    assert!(matches!(lost, Err(TransferError::Unreachable(_))), "{lost:?}");
-    assert_eq!(seed().len(), 0, "it is in the way of the rows that come");
-    taken_back(&run(&from, &to, &options).await);
-    assert_eq!(seed(), before);
+    for replace in [false, true] {
+        options.replace = false;
+        let lost = troubled(&file, &to, Trouble::Lost, &options).await;
+        assert!(matches!(lost, Err(TransferError::Unreachable(_))), "{lost:?}");
+        assert_eq!(seed().len(), 0, "it is in the way of the rows that come");
+        options.replace = replace;
+        taken_back(&run(&from, &to, &options).await);
+        assert_eq!(seed(), before, "{replace}");
+    }
+    options.replace = false;
     let kept = "SELECT name FROM sqlite_schema WHERE name LIKE '\\_cutover\\_seeds%' ESCAPE '\\'";
     assert_eq!(stored(&other.path(), kept), [] as [Vec<Value>; 0]);
     other.raw().execute_batch("DROP INDEX one_of_a_name").unwrap();

@@ -539,11 +539,8 @@ impl Job<'_> {
                 .origin
                 .clone()
                 .filter(|_| catalog.engine == Engine::Sqlite),
-            // Where no rows come, they are in nobody's way.
-            seeds: match self.options.extent {
-                Extent::SchemaOnly => vec![],
-                Extent::Whole | Extent::DataOnly => self.options.seeds.clone(),
-            },
+            seeds: self.options.seeds.clone(),
+            loads: self.options.extent != Extent::SchemaOnly,
         }
     }
 }

@@ -154,6 +154,8 @@ pub struct RunStart {
     pub origin: Option<Origin>,
     /// Rows that a schema's migrations put in: a table, and the condition that tells such a row.
     pub seeds: Vec<(String, String)>,
+    /// Whether rows are to come. Else seed rows are in nobody's way.
+    pub loads: bool,
 }
 
 /// Where the load of a part of a table has come to.

@@ -303,14 +303,16 @@ pub(super) async fn keep_seeds(client: &Client) -> TransferResult<bool> {
     Ok(row.get(0))
 }
 
-/// The statement that keeps the seed rows of a table, before a run is noted that takes them out. A run that did not come to its end has
-/// kept them already, and what is in the table now is its own.
+/// The statement that keeps the seed rows of a table, before a run is noted that takes them out. A run of this table that did not come to its
+/// end has kept them already, and what is there now is its own.
 pub(super) fn keep_seeds_of(schema: &str, table: &str, condition: &str) -> String {
-    let schema_name = literal(schema);
+    let (schema_name, name) = (literal(schema), literal(table));
     format!(
-        "INSERT INTO cutover.seed_row SELECT {schema_name}, {}, to_jsonb(seed) FROM {}.{} AS seed
-         WHERE ({condition}) AND NOT EXISTS (SELECT FROM cutover.copy_run WHERE schema_name = {schema_name} AND finished_at IS NULL)",
-        literal(table),
+        "INSERT INTO cutover.seed_row SELECT {schema_name}, {name}, to_jsonb(seed) FROM {}.{} AS seed
+         WHERE ({condition})
+             AND NOT EXISTS (SELECT FROM cutover.seed_row AS kept WHERE kept.schema_name = {schema_name} AND kept.table_name = {name})
+             AND NOT EXISTS (SELECT FROM cutover.copy_run AS run JOIN cutover.copy_table AS of_run USING (schema_name)
+                             WHERE run.finished_at IS NULL AND schema_name = {schema_name} AND of_run.table_name = {name})",
         quoted(schema),
         quoted(table)
     )

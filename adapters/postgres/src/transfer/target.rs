@@ -402,7 +402,7 @@ impl CopySession for PgSession {
             if run.replace {
                 Some(removal::ALL.to_owned())
             } else {
-                seed_condition(&table.target, &run.seeds)
+                seed_condition(&table.target, &run.seeds).filter(|_| run.loads)
             }
         };
         let removal = self.removal(plan, &dropped, condition).await?;

@@ -75,13 +75,11 @@ fn seeds_of(table: &str) -> String {
     quoted(&format!("{SEEDS_OF}{table}"))
 }
 
-/// The statements that keep the seed rows of a table, before a run begins that takes them out.
-pub(super) fn keep_seeds_of(table: &str, condition: &str) -> Vec<String> {
+/// The statement that keeps the seed rows of a table, before a run begins that takes them out. A run that did not come to its end has kept
+/// them already, and what is in the table now is its own.
+pub(super) fn keep_seeds_of(table: &str, condition: &str) -> String {
     let (kept, table) = (seeds_of(table), quoted(table));
-    vec![
-        format!("DROP TABLE IF EXISTS {kept}"),
-        format!("CREATE TABLE {kept} AS SELECT * FROM {table} WHERE {condition}"),
-    ]
+    format!("CREATE TABLE IF NOT EXISTS {kept} AS SELECT * FROM {table} WHERE {condition}")
 }
 
 /// Puts the seed rows of a table back, if there are any. Columns may have been added to it since.

@@ -512,16 +512,11 @@ impl CopySession for SqliteSession {
                 .await?;
         }
         let mut statements = vec![own_tables::TABLES.to_owned()];
-        // A run that did not come to its end has kept them already, and what is in the tables now is its own.
-        if self.unfinished().await?.is_none() {
-            let tables = plan.tables.iter().filter(|table| !table.created);
-            statements.extend(tables.flat_map(|table| {
-                let condition = seed_condition(&table.target, &run.seeds);
-                condition.map_or(vec![], |condition| {
-                    own_tables::keep_seeds_of(&table.target, &condition)
-                })
-            }));
-        }
+        let existing = plan.tables.iter().filter(|table| !table.created);
+        statements.extend(existing.filter_map(|table| {
+            let condition = seed_condition(&table.target, &run.seeds)?;
+            Some(own_tables::keep_seeds_of(&table.target, &condition))
+        }));
         let dropped = run.dropped.iter();
         statements.extend(dropped.map(|table| format!("DROP TABLE IF EXISTS {}", quoted(table))));
         statements.extend(additions(plan));
@@ -529,7 +524,7 @@ impl CopySession for SqliteSession {
             let condition = if run.replace {
                 Some("1".to_owned())
             } else {
-                seed_condition(&table.target, &run.seeds)
+                seed_condition(&table.target, &run.seeds).filter(|_| run.loads)
             };
             let delete = |condition| format!("DELETE FROM {} WHERE {condition}", quoted(&table.target));
             statements.extend(condition.map(delete));
