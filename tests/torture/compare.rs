@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::path::Path;
 
+use cutover_domain::transfer::refusal::OWN_TABLES;
 use cutover_tests::rusqlite::types::ValueRef;
 use cutover_tests::rusqlite::{self, Connection, OpenFlags, Row as SqliteRow};
 
@@ -83,7 +84,7 @@ impl Contents {
             .collect();
         for (kind, name, sql) in &schema {
             let internal = name.to_ascii_lowercase().starts_with("sqlite_");
-            if internal || name.starts_with("_cutover_") || is_shadow(name, &virtuals) {
+            if internal || OWN_TABLES.contains(&name.as_str()) || is_shadow(name, &virtuals) {
                 continue;
             }
             contents.objects.insert((kind.clone(), name.clone()), sql.clone());

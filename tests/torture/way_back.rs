@@ -991,3 +991,31 @@ async fn what_is_in_quarantine_is_read_as_it_comes() {
         ["2001 200002001"]
     );
 }
+
+/// A table is Cutover's own by its name and its columns, not by the beginning of its name.
+#[tokio::test]
+async fn a_table_that_is_called_like_our_own() {
+    let theme = Theme::new(
+        "CREATE TABLE _cutover_mine (x INT); INSERT INTO _cutover_mine VALUES (1), (2); CREATE INDEX _cutover_by_x ON _cutover_mine (x);
+         CREATE TABLE _cutover_probe (x); CREATE VIEW v AS SELECT x FROM _cutover_probe; CREATE TABLE gone (x);",
+    );
+    theme.equal().await;
+    let theme = changed(
+        "CREATE TABLE _cutover_ledger (id INTEGER PRIMARY KEY); INSERT INTO _cutover_ledger VALUES (7); CREATE TABLE t (x); INSERT INTO t VALUES (1);",
+        "DROP TABLE IF EXISTS nothing",
+    )
+    .await;
+    let there = theme.client().await;
+    let row = there
+        .query_one("SELECT id FROM _cutover_ledger", &[])
+        .await
+        .unwrap();
+    assert_eq!(row.get::<_, i64>(0), 7);
+    let (refused, _) = theme.brought_back(&[]).await;
+    says(
+        &refused.with(4, "a name that is taken"),
+        &["_cutover_ledger", "--exclude"],
+    );
+    let (_, file) = back(&theme, 0, &["--exclude", "_cutover_ledger"]).await;
+    assert_eq!(rows(&file, "SELECT quote(x) FROM t"), ["1"]);
+}

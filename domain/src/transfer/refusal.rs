@@ -71,7 +71,25 @@ fn in_the_way(table: &TablePlan, target: &Catalog) -> Option<String> {
     ))
 }
 
+/// Cutover's own tables in a SQLite file.
+pub const OWN_TABLES: [&str; 5] = [
+    "_cutover_copy_run",
+    "_cutover_progress",
+    "_cutover_quarantine",
+    "_cutover_ledger",
+    "_cutover_planted_rows",
+];
+
 fn no_table_of_a_file(table: &TablePlan) -> Option<String> {
+    if OWN_TABLES
+        .iter()
+        .any(|own| table.target.eq_ignore_ascii_case(own))
+    {
+        return Some(format!(
+            "the table {} has the name of one that Cutover keeps in a file for itself; rename it, or leave it out (--exclude)",
+            table.source.name
+        ));
+    }
     table.columns.is_empty().then(|| {
         format!(
             "the table {} has no columns, and SQLite has no such tables; leave it out (--exclude)",

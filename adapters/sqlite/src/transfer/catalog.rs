@@ -14,9 +14,6 @@ use rusqlite::{Connection, Row};
 
 use super::own_tables;
 
-/// The prefix of Cutover's own tables in a SQLite file.
-pub const OWN_PREFIX: &str = "_cutover_";
-
 /// The setting of a file that has figures for SQLite's planner: the table with the most of them.
 pub(super) const ANALYZED: &str = "analyzed";
 
@@ -33,11 +30,12 @@ pub fn read(connection: &Connection) -> rusqlite::Result<Catalog> {
     let (shadows, listed): (Vec<_>, Vec<_>) = listed_tables(connection)?
         .into_iter()
         .partition(|listed| listed.kind == "shadow");
+    let own = own_tables::present(connection)?;
     let mut closed = Vec::new();
     let mut indexing = Vec::new();
     for listed in listed {
         match listed.kind.as_str() {
-            "table" if !listed.name.starts_with(OWN_PREFIX) => {
+            "table" if !own.contains(&listed.name.as_str()) => {
                 tables.push(table(connection, listed, &sequences)?);
             }
             "virtual" => match virtual_table(connection, &listed) {
@@ -80,7 +78,7 @@ pub fn read(connection: &Connection) -> rusqlite::Result<Catalog> {
         tables,
         others,
         taken: vec![],
-        origin: Some(origin(connection, &sequences, &opened)?),
+        origin: Some(origin(connection, &sequences, &opened, &own)?),
     };
     name_parent_columns(&mut catalog);
     Ok(catalog)
@@ -129,17 +127,18 @@ fn schema_objects(connection: &Connection) -> rusqlite::Result<Vec<Other>> {
 }
 
 /// What makes the file anew. What SQLite makes by itself (indexes of constraints, its own tables, shadow tables but those of `opened`) is left
-/// out.
+/// out, and so are the tables that are Cutover's `own`.
 fn origin(
     connection: &Connection,
     sequences: &HashMap<String, i64>,
     opened: &HashSet<String>,
+    own: &[&str],
 ) -> rusqlite::Result<Origin> {
     let sql = r"SELECT s.type, s.name, s.tbl_name, s.sql, EXISTS (
                     SELECT 1 FROM pragma_table_list AS l
                     WHERE l.schema = 'main' AND l.type = 'shadow' AND l.name = s.tbl_name)
                 FROM sqlite_schema AS s
-                WHERE s.sql IS NOT NULL AND s.name NOT LIKE 'sqlite\_%' ESCAPE '\' AND substr(s.tbl_name, 1, 9) <> '_cutover_'
+                WHERE s.sql IS NOT NULL AND s.name NOT LIKE 'sqlite\_%' ESCAPE '\'
                 ORDER BY s.rowid";
     let objects: Vec<(OriginObject, bool)> = collect(connection, sql, [], |row| {
         let object = OriginObject {
@@ -153,6 +152,7 @@ fn origin(
     let objects = objects
         .into_iter()
         .filter(|(object, is_shadow)| !is_shadow || opened.contains(&object.table))
+        .filter(|(object, _)| !own.contains(&object.table.as_str()))
         .map(|(object, _)| object)
         .collect();
     let mut settings = Vec::new();
@@ -666,12 +666,12 @@ mod tests {
                CREATE TABLE child (a TEXT, b INT NOT NULL DEFAULT 'it''s', p INT CONSTRAINT fk REFERENCES PARENT ON DELETE CASCADE,
                                    PRIMARY KEY (b, a), UNIQUE (p, a COLLATE NOCASE), CHECK (b > 0)) WITHOUT ROWID;
                CREATE UNIQUE INDEX part ON child (b DESC, lower(a)) WHERE b > 3;
-               CREATE TABLE _cutover_ledger (x);
+               CREATE TABLE _cutover_planted_rows (table_name, key); CREATE TABLE _cutover_ledger (x);
                CREATE VIEW v AS SELECT 1;
                CREATE VIRTUAL TABLE f USING fts5(body);",
         );
         let names: Vec<_> = catalog.tables.iter().map(|t| t.name.as_str()).collect();
-        assert_eq!(names, ["child", "f", "parent"]);
+        assert_eq!(names, ["_cutover_ledger", "child", "f", "parent"]);
         let others: Vec<_> = catalog.others.iter().map(|o| (o.kind, o.name.as_str())).collect();
         assert_eq!(others, [(OtherKind::View, "v")]);
         let origin = catalog.origin.as_ref().unwrap();
@@ -686,6 +686,7 @@ mod tests {
                 ("table", "parent"),
                 ("table", "child"),
                 ("index", "part"),
+                ("table", "_cutover_ledger"),
                 ("view", "v"),
                 ("table", "f")
             ]

@@ -33,9 +33,71 @@ pub(super) const PLANTED: &str = "_cutover_planted_rows";
 pub(super) const FORGET_RUN: &str =
     "DELETE FROM _cutover_copy_run; DELETE FROM _cutover_progress; DELETE FROM _cutover_quarantine;";
 
+/// The columns of Cutover's own tables, by which they are known.
+const COLUMNS: [(&str, &[&str]); 5] = [
+    (
+        "_cutover_copy_run",
+        &["source", "fingerprint", "started_at", "finished_at"],
+    ),
+    (
+        "_cutover_progress",
+        &[
+            "table_name",
+            "fingerprint",
+            "made",
+            "position_rows",
+            "position_rowid",
+            "written",
+            "rejected",
+            "bytes",
+            "done",
+        ],
+    ),
+    (
+        "_cutover_quarantine",
+        &[
+            "table_name",
+            "position",
+            "key",
+            "column_name",
+            "reason",
+            "value_column",
+            "value",
+            "quarantined_at",
+        ],
+    ),
+    (
+        "_cutover_ledger",
+        &[
+            "table_name",
+            "source",
+            "fingerprint",
+            "rows",
+            "max_rowid",
+            "copied_at",
+            "verified_at",
+            "digest",
+        ],
+    ),
+    (PLANTED, &["table_name", "key"]),
+];
+
+/// The tables of a file that are Cutover's own. One of their names with other columns is the application's, and so is any other.
+pub(super) fn present(connection: &Connection) -> rusqlite::Result<Vec<&'static str>> {
+    let mut present = Vec::new();
+    for (name, own) in COLUMNS {
+        let mut statement = connection.prepare("SELECT name FROM pragma_table_xinfo(?1)")?;
+        let columns = statement.query_map([name], |row| row.get(0))?;
+        let columns: Vec<String> = columns.collect::<Result<_, _>>()?;
+        if columns == own {
+            present.push(name);
+        }
+    }
+    Ok(present)
+}
+
 fn exists(connection: &Connection, table: &str) -> rusqlite::Result<bool> {
-    let sql = "SELECT count(*) FROM sqlite_schema WHERE type = 'table' AND name = ?1";
-    connection.query_row(sql, [table], |row| Ok(row.get::<_, i64>(0)? > 0))
+    Ok(present(connection)?.contains(&table))
 }
 
 fn literal(text: &str) -> String {
@@ -289,4 +351,26 @@ pub(super) fn note_copied(entry: &LedgerEntry) -> String {
         entry.rows,
         entry.max_rowid.map_or_else(|| "NULL".to_owned(), |rowid| rowid.to_string())
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use cutover_domain::transfer::refusal::OWN_TABLES;
+
+    use super::*;
+
+    #[test]
+    fn own_tables_are_known_by_their_columns() {
+        let connection = Connection::open_in_memory().unwrap();
+        connection
+            .execute_batch("CREATE TABLE _cutover_ledger (x); CREATE TABLE _cutover_mine (table_name, key)")
+            .unwrap();
+        assert_eq!(present(&connection).unwrap(), [""; 0]);
+        connection.execute_batch("DROP TABLE _cutover_ledger").unwrap();
+        connection.execute_batch(TABLES).unwrap();
+        connection
+            .execute_batch("CREATE TABLE _cutover_planted_rows (table_name, key)")
+            .unwrap();
+        assert_eq!(present(&connection).unwrap(), OWN_TABLES);
+    }
 }

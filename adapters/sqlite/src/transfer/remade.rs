@@ -53,7 +53,19 @@ fn usable(tables: &[String], origin: &Origin, takes_strings: bool) -> rusqlite::
         // What cannot be made is missed by what needs it.
         drop(make(sql));
     }
-    connection.execute_batch("CREATE TABLE _cutover_probe (x)")?;
+    // A name that nothing in the file has.
+    let mut probe = "probe".to_owned();
+    let texts = || {
+        tables
+            .iter()
+            .chain(origin.objects.iter().map(|object| &object.sql))
+    };
+    while texts().any(|sql| sql.contains(&probe)) {
+        probe.push('_');
+    }
+    connection.execute_batch(&format!("CREATE TABLE {probe} (x)"))?;
+    // Before it gives a table another name, SQLite looks up every name in every view and trigger.
+    let rename = format!("ALTER TABLE {probe} RENAME TO {probe}d; ALTER TABLE {probe}d RENAME TO {probe}");
     let objects = origin.objects.iter();
     let mut waiting: Vec<&OriginObject> = objects
         .filter(|object| {
@@ -66,11 +78,8 @@ fn usable(tables: &[String], origin: &Origin, takes_strings: bool) -> rusqlite::
         let mut left = Vec::new();
         for object in waiting {
             connection.execute_batch("SAVEPOINT probe")?;
-            // Before it gives a table another name, SQLite looks up every name in every view and trigger.
-            let rename = "ALTER TABLE _cutover_probe RENAME TO _cutover_probed;
-                          ALTER TABLE _cutover_probed RENAME TO _cutover_probe";
             if make(&object.sql)
-                .and_then(|()| connection.execute_batch(rename))
+                .and_then(|()| connection.execute_batch(&rename))
                 .is_ok()
             {
                 usable.insert(object.name.clone());

@@ -887,11 +887,9 @@ fn count_anew(connection: &Connection, figures: &str) -> rusqlite::Result<Option
         .query_map([], |row| row.get(0))?
         .collect::<Result<_, _>>()?;
     for table in figures {
-        let sql = format!(
-            "DELETE FROM {table} WHERE substr(tbl, 1, 9) = '{}'",
-            catalog::OWN_PREFIX
-        );
-        connection.execute_batch(&sql)?;
+        for own in own_tables::present(connection)? {
+            connection.execute(&format!("DELETE FROM {table} WHERE tbl = ?1"), [own])?;
+        }
     }
     Ok(None)
 }

@@ -15,8 +15,8 @@ use rusqlite::Connection;
 use rusqlite::types::ValueRef;
 use tokio::sync::Semaphore;
 
-use super::catalog;
 use super::open::{Reader, SourceFile};
+use super::{catalog, own_tables};
 
 /// One snapshot of a file, seen by several connections: a read transaction on each that lasts as long as this value.
 #[derive(Debug)]
@@ -199,11 +199,12 @@ impl VerifySide for VerifyFile {
 
     async fn own_notes(&self) -> TransferResult<OwnNotes> {
         self.read(None, |connection| {
+            let own = own_tables::present(connection)?;
             let mut notes = OwnNotes {
-                ledger: exists(connection, "_cutover_ledger")?,
+                ledger: own.contains(&"_cutover_ledger"),
                 ..OwnNotes::default()
             };
-            if exists(connection, "_cutover_planted_rows")? {
+            if own.contains(&"_cutover_planted_rows") {
                 let mut statement = connection.prepare("SELECT table_name, key FROM _cutover_planted_rows")?;
                 let mut rows = statement.query([])?;
                 while let Some(row) = rows.next()? {
@@ -211,7 +212,7 @@ impl VerifySide for VerifyFile {
                     keys.insert(row.get(1)?);
                 }
             }
-            if exists(connection, "_cutover_quarantine")? {
+            if own.contains(&"_cutover_quarantine") {
                 let sql = "SELECT table_name, count(DISTINCT position) FROM _cutover_quarantine GROUP BY table_name";
                 let mut statement = connection.prepare(sql)?;
                 let rows = statement.query_map([], |row| Ok((row.get(0)?, count(row, 1)?)))?;
@@ -291,11 +292,6 @@ fn condition(part: Part) -> (String, Vec<i64>) {
     } else {
         (format!(" WHERE {}", text.join(" AND ")), values)
     }
-}
-
-fn exists(connection: &Connection, table: &str) -> rusqlite::Result<bool> {
-    let sql = "SELECT count(*) FROM sqlite_schema WHERE type = 'table' AND name = ?1";
-    connection.query_row(sql, [table], |row| Ok(row.get::<_, i64>(0)? > 0))
 }
 
 fn count(row: &rusqlite::Row<'_>, at: usize) -> rusqlite::Result<u64> {
