@@ -324,11 +324,11 @@ async fn a_column_that_was_renamed_or_dropped() {
     }
 }
 
-/// SQLite does not take a column out of a key or a rule.
 #[tokio::test]
 async fn a_column_of_a_key_that_was_renamed() {
     let theme = changed(
-        "CREATE TABLE t (id INTEGER PRIMARY KEY, n INT UNIQUE, v NOT NULL DEFAULT 'x', CHECK (n > 0)); INSERT INTO t VALUES (1, 5, 'a'), (2, NULL, 7);
+        "CREATE TABLE t (id INTEGER PRIMARY KEY, n INT UNIQUE, v TEXT NOT NULL DEFAULT 'x' COLLATE NOCASE, CHECK (n > 0), CHECK (v <> ''));
+         INSERT INTO t VALUES (1, 5, 'a'), (2, NULL, 'B');
          CREATE TABLE c (t INT REFERENCES t (n)); INSERT INTO c VALUES (5);",
         "ALTER TABLE t RENAME id TO key; ALTER TABLE t RENAME n TO qty",
     )
@@ -338,9 +338,9 @@ async fn a_column_of_a_key_that_was_renamed() {
     lists(&report, "not_carried", "column t.n", "no such column any more");
     lists(
         &report,
-        "weakened",
-        "t.t",
-        "made of the columns and keys that PostgreSQL has",
+        "not_carried",
+        "check t.",
+        "speaks of a column that is gone",
     );
     lists(
         &report,
@@ -350,13 +350,94 @@ async fn a_column_of_a_key_that_was_renamed() {
     );
     assert_eq!(
         rows(&file, "SELECT quote(key), quote(qty), quote(v) FROM t ORDER BY 1"),
-        ["1|5|'a'", "2|NULL|7"]
+        ["1|5|'a'", "2|NULL|'B'"]
     );
-    assert!(
-        file.execute_batch("INSERT INTO t (key, v) VALUES (1, 1)")
-            .is_err(),
-        "the key is one"
+    assert_eq!(
+        rows(&file, "SELECT sql FROM sqlite_schema WHERE name = 't'"),
+        [
+            "CREATE TABLE t (v TEXT NOT NULL DEFAULT 'x' COLLATE NOCASE, \"key\" INTEGER NOT NULL, \"qty\" INTEGER, \
+          CONSTRAINT \"t_pkey\" PRIMARY KEY (\"key\"), CONSTRAINT \"t_n_key\" UNIQUE (\"qty\"), CHECK (v <> ''))"
+        ]
     );
+    for refused in [
+        "INSERT INTO t (key, v) VALUES (1, 1)",
+        "INSERT INTO t (qty) VALUES (5)",
+        "INSERT INTO t (v) VALUES ('')",
+    ] {
+        assert!(file.execute_batch(refused).is_err(), "{refused}");
+    }
+    theme.verified_back(&[]).await.with(0, "verify of the way back");
+}
+
+/// What SQLite's own DROP COLUMN does not do: a column of a UNIQUE constraint, of a CHECK, of what is computed from it.
+#[tokio::test]
+async fn a_column_that_was_dropped_takes_nothing_along_but_what_speaks_of_it() {
+    let theme = changed(
+        "CREATE TABLE p (id INTEGER PRIMARY KEY); INSERT INTO p VALUES (1);
+         CREATE TABLE a (id INTEGER PRIMARY KEY AUTOINCREMENT, n INT, pid INT REFERENCES p ON DELETE CASCADE, slug TEXT UNIQUE,
+             name VARCHAR(20) COLLATE NOCASE UNIQUE, at DATETIME DEFAULT CURRENT_TIMESTAMP, g INT AS (n * 2) STORED, d TEXT,
+             j TEXT AS (json_extract(d, '$.a')), CHECK (length(slug) < n) CONSTRAINT small CHECK (n < 100));
+         INSERT INTO a (n, pid, slug, name, d) VALUES (21, 1, 's', 'Ann', '{\"a\":1}'), (22, 1, 't', 'Bob', '{}'); DELETE FROM a WHERE id = 2;
+         CREATE TABLE w (a INT, b INT, c TEXT UNIQUE, PRIMARY KEY (b, a)) WITHOUT ROWID; INSERT INTO w VALUES (1, 2, 'x');",
+        "ALTER TABLE a DROP COLUMN slug; ALTER TABLE w DROP COLUMN c",
+    )
+    .await;
+    let (report, file) = back(&theme, 1, &["--strict"]).await;
+    assert_eq!(
+        rows(&file, "SELECT sql FROM sqlite_schema WHERE name IN ('a', 'w') ORDER BY name"),
+        [
+            "CREATE TABLE a (id INTEGER PRIMARY KEY AUTOINCREMENT, n INT, pid INT REFERENCES p ON DELETE CASCADE,
+             name VARCHAR(20) COLLATE NOCASE UNIQUE, at DATETIME DEFAULT CURRENT_TIMESTAMP, g INT AS (n * 2) STORED, d TEXT,
+             j TEXT AS (json_extract(d, '$.a')), CONSTRAINT small CHECK (n < 100))",
+            "CREATE TABLE w (a INT, b INT, PRIMARY KEY (b, a)) WITHOUT ROWID"
+        ]
+    );
+    assert_eq!(
+        rows(&file, "SELECT quote(id), quote(n), name, quote(g), j FROM a"),
+        ["1|21|Ann|42|1"]
+    );
+    lists(&report, "not_carried", "column a.slug", "no such column any more");
+    lists(
+        &report,
+        "not_carried",
+        "check a.",
+        "speaks of a column that is gone",
+    );
+    assert_eq!(report["not_carried"][0]["sql"], "slug TEXT UNIQUE", "{report}");
+    assert_eq!(report["not_carried"].as_array().unwrap().len(), 3, "{report}");
+    assert_eq!(report["weakened"].as_array().unwrap().len(), 0, "{report}");
+    theme.verified_back(&[]).await.with(0, "verify of the way back");
+    file.execute_batch("INSERT INTO a (n, pid) VALUES (1, 1)")
+        .unwrap();
+    assert_eq!(rows(&file, "SELECT quote(max(id)) FROM a"), ["3"]);
+}
+
+#[tokio::test]
+async fn what_was_computed_from_a_column_that_is_gone_keeps_its_values() {
+    let theme = changed(
+        "CREATE TABLE t (id INTEGER PRIMARY KEY, d TEXT, k TEXT NOT NULL AS (json_extract(d, '$.k')) VIRTUAL, l TEXT AS (k || d));
+         INSERT INTO t (d) VALUES ('{\"k\":\"x\"}');",
+        "ALTER TABLE t DROP COLUMN d",
+    )
+    .await;
+    let (report, file) = back(&theme, 1, &["--strict"]).await;
+    lists(
+        &report,
+        "not_carried",
+        "generated column t.k",
+        "what it is computed from is gone",
+    );
+    lists(
+        &report,
+        "not_carried",
+        "generated column t.l",
+        "what it is computed from is gone",
+    );
+    assert_eq!(
+        rows(&file, "SELECT sql FROM sqlite_schema WHERE name = 't'"),
+        ["CREATE TABLE t (id INTEGER PRIMARY KEY, k TEXT NOT NULL, l TEXT)"]
+    );
+    assert_eq!(rows(&file, "SELECT k, l FROM t"), ["x|x{\"k\":\"x\"}"]);
     theme.verified_back(&[]).await.with(0, "verify of the way back");
 }
 
@@ -503,12 +584,18 @@ async fn the_rules_of_a_table_that_postgres_made() {
         ("index c.y", "mean the same"),
         ("index c.h", "mean the same"),
         ("default t.l", "same form"),
-        ("foreign key t.t_k_fkey", "own text"),
-        ("constraint t.t_o_key", "own text"),
     ] {
         lists(&report, "not_carried", start, reason);
     }
-    assert_eq!(report["not_carried"].as_array().unwrap().len(), 11, "{report}");
+    assert_eq!(report["not_carried"].as_array().unwrap().len(), 9, "{report}");
+    assert_eq!(
+        names("SELECT sql FROM sqlite_schema WHERE name = 't'"),
+        [
+            "CREATE TABLE t (id INTEGER PRIMARY KEY, \"d\" INTEGER NOT NULL DEFAULT 7, \"l\" TEXT, \"k\" INTEGER, \"o\" INTEGER, \
+          CONSTRAINT \"t_o_key\" UNIQUE (\"o\"), \
+          CONSTRAINT \"t_k_fkey\" FOREIGN KEY (\"k\") REFERENCES \"p\" (\"id\") ON DELETE NO ACTION ON UPDATE NO ACTION)"
+        ]
+    );
 }
 
 #[tokio::test]

@@ -6,11 +6,12 @@ use super::catalog::{
     Catalog, Column, Deferrable, Engine, ForeignKey, Generated, Identity, Index, Key, OriginObject, PgKind,
     Table,
 };
+use super::ddl;
 use super::name::{in_quotes, quoted, quoted_list};
 use super::plan::{ColumnPlan, NotCarried, Plan, TablePlan, declaration};
 
 /// Gives the tables of a plan that no file knows of their text, and puts their indexes behind the load; adds to the plan's list what has no
-/// equal in SQLite. The same goes for columns that came later to a table of a file.
+/// equal in SQLite. The same goes for columns that came later to a table of a file, which gets them in its own text.
 pub fn make(plan: &mut Plan, source: &Catalog, target: &Catalog) {
     if (source.engine, target.engine) != (Engine::Postgres, Engine::Sqlite) {
         return;
@@ -34,7 +35,11 @@ pub fn make(plan: &mut Plan, source: &Catalog, target: &Catalog) {
     for table in &plan.tables {
         let is_new = is_new(table);
         let foreign_keys = maker.rules(table, is_new);
-        texts.push(is_new.then(|| text(table, &foreign_keys)));
+        texts.push(if is_new {
+            Some(text(table, &foreign_keys))
+        } else {
+            extended(table, maker.plan.own_text(&table.target), foreign_keys)
+        });
     }
     let Maker {
         not_carried, objects, ..
@@ -43,6 +48,10 @@ pub fn make(plan: &mut Plan, source: &Catalog, target: &Catalog) {
     let mut made = Vec::new();
     for (table, text) in plan.tables.iter_mut().zip(texts) {
         let Some(sql) = text else { continue };
+        if !is_new(table) {
+            table.definition = Some(sql);
+            continue;
+        }
         for (column, from) in table.columns.iter_mut().zip(&table.source.columns) {
             column.kind = from.pg_type().map(|kind| declaration(kind.kind));
             column.added = false;
@@ -98,17 +107,48 @@ fn text(table: &TablePlan, foreign_keys: &[String]) -> String {
     let is_postgres = from.columns.iter().any(|column| column.pg_type().is_some());
     let primary = from.primary_key.as_ref().filter(|_| is_postgres);
     let primary = primary.or_else(|| from.row_key().filter(|_| !is_postgres));
-    let key = |kind: &str, key: &Key| {
-        let columns = target_columns(table, &key.columns)?;
-        let name = key.name.as_ref().filter(|_| is_postgres);
-        let name = name.map_or_else(String::new, |name| format!("CONSTRAINT {} ", quoted(name)));
-        Some(format!("{name}{kind} ({})", quoted_list(columns)))
-    };
+    let key = |kind, key| key_definition(table, kind, key, is_postgres);
     parts.extend(primary.and_then(|primary| key("PRIMARY KEY", primary)));
     let uniques = from.uniques.iter().filter(|_| is_postgres);
     parts.extend(uniques.filter_map(|unique| key("UNIQUE", unique)));
     parts.extend(foreign_keys.iter().cloned());
     format!("CREATE TABLE {} ({})", quoted(&table.target), parts.join(", "))
+}
+
+/// A key as a constraint of a table, if all its columns are there.
+fn key_definition(table: &TablePlan, kind: &str, key: &Key, is_named: bool) -> Option<String> {
+    let columns = target_columns(table, &key.columns)?;
+    let name = key.name.as_ref().filter(|_| is_named);
+    let name = name.map_or_else(String::new, |name| format!("CONSTRAINT {} ", quoted(name)));
+    Some(format!("{name}{kind} ({})", quoted_list(columns)))
+}
+
+/// The columns of a table that its file does not know, by their names in the source.
+fn later_columns(table: &TablePlan, is_new: bool) -> Vec<&str> {
+    let columns = table.columns.iter();
+    let later = columns.filter(|column| table.created && (column.added || is_new));
+    later.map(|column| column.source.as_str()).collect()
+}
+
+/// The text of a table that a file knows, with the columns that came later and the keys that they are in; none if there are none.
+fn extended(table: &TablePlan, own: Option<&str>, foreign_keys: Vec<String>) -> Option<String> {
+    let later = later_columns(table, false);
+    let own = own.filter(|_| !later.is_empty() && table.definition.is_some())?;
+    let text = table.definition.as_deref().filter(|_| !table.gone.is_empty());
+    let text = text.unwrap_or(own);
+    let added = table.columns.iter().filter(|column| column.added);
+    let mut more: Vec<String> = added
+        .filter_map(|column| column_definition(table, column, ddl::is_strict(own)))
+        .collect();
+    let concerns = |key: &&Key| key.columns.iter().any(|column| later.contains(&column.as_str()));
+    let primary = table.source.primary_key.as_ref().filter(concerns);
+    let primary = primary.filter(|_| !ddl::has_primary_key(text));
+    more.extend(primary.and_then(|key| key_definition(table, "PRIMARY KEY", key, true)));
+    let uniques = table.source.uniques.iter().filter(concerns);
+    more.extend(uniques.filter_map(|key| key_definition(table, "UNIQUE", key, true)));
+    more.extend(foreign_keys);
+    // Without a text the table is made of what PostgreSQL has.
+    Some(ddl::with(text, &more).unwrap_or_default())
 }
 
 /// What columns of the source are called in the target, if all are there.
@@ -122,9 +162,6 @@ fn target_columns<'a>(table: &'a TablePlan, names: &[String]) -> Option<Vec<&'a 
     names.iter().map(target).collect()
 }
 
-/// Why a rule that came later is not made.
-const OWN_TEXT: &str = "it came to a table that the file has its own text of";
-
 struct Maker<'a> {
     plan: &'a Plan,
     target: &'a Catalog,
@@ -133,16 +170,11 @@ struct Maker<'a> {
 }
 
 impl Maker<'_> {
-    /// The foreign keys that a new table can be made with. Of a table that a file knows only what its later columns have a part in is
-    /// looked at: the rest is in its own text.
+    /// The foreign keys that a table can be made with. Of one that a file knows only what its later columns have a part in is looked at: the
+    /// rest is in its own text.
     fn rules(&mut self, table: &TablePlan, is_new: bool) -> Vec<String> {
         let from = &table.source;
-        let later: Vec<&str> = table
-            .columns
-            .iter()
-            .filter(|column| table.created && (column.added || is_new))
-            .map(|column| column.source.as_str())
-            .collect();
+        let later = later_columns(table, is_new);
         let concerns = |columns: &[String]| columns.iter().any(|column| later.contains(&column.as_str()));
         for column in from
             .columns
@@ -174,29 +206,18 @@ impl Maker<'_> {
                 self.index(table, index, &columns);
             }
         }
-        if !is_new {
-            for key in from.uniques.iter().filter(|key| concerns(&key.columns)) {
-                let name = key.name.clone().unwrap_or_default();
-                let sql = format!("UNIQUE ({})", quoted_list(&key.columns));
-                self.leave_out("constraint", from, &name, &sql, OWN_TEXT);
-            }
-        }
         let mut foreign_keys = Vec::new();
         for key in from
             .foreign_keys
             .iter()
             .filter(|key| is_new || concerns(&key.columns))
         {
-            if let Some(sql) = self.foreign_key(table, key).filter(|_| is_new) {
+            if let Some(sql) = self.foreign_key(table, key) {
                 foreign_keys.push(sql);
                 continue;
             }
             let name = key.name.clone().unwrap_or_default();
-            let reason = if is_new {
-                "the file does not have what it refers to as a key"
-            } else {
-                OWN_TEXT
-            };
+            let reason = "the file does not have what it refers to as a key";
             let sql = format!(
                 "FOREIGN KEY ({}) REFERENCES {} ({})",
                 quoted_list(&key.columns),
@@ -312,7 +333,18 @@ impl Maker<'_> {
             .iter()
             .chain(&into.uniques)
             .map(|key| key.columns.clone());
-        if !keys.chain(unique).any(|names| is_key(&names)) {
+        // Keys over later columns of the parent are made with it.
+        let later = later_columns(parent, false);
+        let of_parent = parent.source.primary_key.iter().chain(&parent.source.uniques);
+        let of_parent =
+            of_parent.filter(|key| key.columns.iter().any(|column| later.contains(&column.as_str())));
+        let of_parent = of_parent.filter_map(|key| target_columns(parent, &key.columns));
+        let of_parent = of_parent.map(|names| names.into_iter().map(str::to_owned).collect());
+        if !keys
+            .chain(unique)
+            .chain(of_parent)
+            .any(|names: Vec<String>| is_key(&names))
+        {
             return None;
         }
         let name = key.name.as_ref();

@@ -162,7 +162,7 @@ pub fn loosened(sql: &str) -> Option<String> {
                 && !keeps_types
                 && !is_rowid
             {
-                replace(first.start, last.start + last.text.len(), "");
+                replace(first.start, last.end(), "");
             }
             at = end;
         }
@@ -194,6 +194,252 @@ pub fn loosened(sql: &str) -> Option<String> {
     }
     replace(sql.len(), sql.len(), "");
     Some(loose)
+}
+
+/// A table's text without some of its columns, and what went with them.
+#[derive(Debug, Default, Clone, PartialEq, Eq)]
+pub struct Remainder {
+    /// The text. Where it speaks of nothing that is gone it is as it was.
+    pub sql: String,
+    /// The columns that are gone, those that were computed from one among them, each with its definition.
+    pub gone: Vec<(String, String)>,
+    /// Columns that are no longer computed, each with the rule that computed it.
+    pub plain: Vec<(String, String)>,
+    /// Rules that spoke of what is gone: what they are, their names, and their definitions.
+    pub rules: Vec<(&'static str, Option<String>, String)>,
+}
+
+/// The text of a `CREATE TABLE` without the columns `gone`. One that is computed from them stays if it `has_values`, and is computed no more.
+pub fn without(sql: &str, gone: &[String], has_values: impl Fn(&str) -> bool) -> Option<Remainder> {
+    let tokens = tokens(sql);
+    let (open, close) = list_of(&tokens)?;
+    let pieces: Vec<&[Token<'_>]> = pieces(&tokens, open + 1, close)
+        .into_iter()
+        .map(|(from, to)| &tokens[from..to])
+        .collect();
+    let mut names: Vec<String> = gone.to_vec();
+    let computed_from = |piece: &[Token<'_>], names: &[String]| {
+        let mut rules = column_rules(piece).into_iter();
+        !is_table_constraint(piece)
+            && rules.any(|rule| rule.kind == "generated column" && rule.mentions(names))
+    };
+    // What is computed from a column that is computed.
+    loop {
+        let more = pieces.iter().filter(|piece| computed_from(piece, &names));
+        let more = more.filter_map(|piece| piece.first().map(Token::name));
+        let more: Vec<String> = more
+            .filter(|name| !has_values(name) && !is_among(name, &names))
+            .collect();
+        if more.is_empty() {
+            break;
+        }
+        names.extend(more);
+    }
+    let mut rest = Remainder::default();
+    let mut list = String::new();
+    let begin = tokens.get(open)?.end();
+    let mut behind = begin;
+    for piece in pieces {
+        let (Some(first), Some(last)) = (piece.first(), piece.last()) else {
+            continue;
+        };
+        let is_first = behind == begin;
+        let separator = sql
+            .get(behind..first.start)
+            .filter(|_| is_first || !list.is_empty());
+        behind = last.end();
+        let rules = if is_table_constraint(piece) {
+            table_rules(piece)
+        } else if is_among(&first.name(), &names) {
+            rest.gone
+                .push((first.name(), text_of(sql, piece, 0, piece.len())));
+            continue;
+        } else {
+            column_rules(piece)
+        };
+        let (lost, kept): (Vec<Rule<'_>>, Vec<Rule<'_>>) =
+            rules.into_iter().partition(|rule| rule.mentions(&names));
+        if kept.is_empty() && is_table_constraint(piece) {
+            rest.lose(sql, piece, &lost);
+            continue;
+        }
+        list.push_str(separator.unwrap_or_default());
+        let mut from = 0;
+        for rule in &lost {
+            let kept = text_of(sql, piece, from, rule.from);
+            list.push_str(&kept);
+            if !kept.is_empty() {
+                list.push(' ');
+            }
+            from = rule.to;
+        }
+        list.push_str(&text_of(sql, piece, from, piece.len()));
+        list.truncate(list.trim_end().len());
+        rest.lose(sql, piece, &lost);
+    }
+    rest.sql = [sql.get(..begin)?, &list, sql.get(behind..)?].concat();
+    Some(rest)
+}
+
+impl Remainder {
+    fn lose(&mut self, sql: &str, piece: &[Token<'_>], rules: &[Rule<'_>]) {
+        for rule in rules {
+            let text = text_of(sql, piece, rule.from, rule.to);
+            if let (true, Some(column)) = (rule.kind == "generated column", piece.first()) {
+                self.plain.push((column.name(), text));
+            } else {
+                self.rules.push((rule.kind, rule.name.clone(), text));
+            }
+        }
+    }
+}
+
+/// A `CREATE TABLE` with more columns and constraints, behind the columns that it has.
+pub fn with(sql: &str, more: &[String]) -> Option<String> {
+    let tokens = tokens(sql);
+    let (open, close) = list_of(&tokens)?;
+    let pieces = pieces(&tokens, open + 1, close);
+    let columns = pieces
+        .iter()
+        .take_while(|(from, to)| !is_table_constraint(&tokens[*from..*to]));
+    let more = more.join(", ");
+    let (at, more) = match (columns.last(), pieces.first()) {
+        _ if more.is_empty() => return Some(sql.to_owned()),
+        (Some((_, to)), _) => (tokens.get(to.checked_sub(1)?)?.end(), format!(", {more}")),
+        (None, Some((from, _))) => (tokens.get(*from)?.start, format!("{more}, ")),
+        (None, None) => (tokens.get(open)?.end(), more),
+    };
+    let (head, tail) = sql.split_at_checked(at)?;
+    Some([head, &more, tail].concat())
+}
+
+/// Whether a `CREATE TABLE` has a primary key.
+pub fn has_primary_key(sql: &str) -> bool {
+    let tokens = tokens(sql);
+    let pairs = tokens.iter().zip(tokens.iter().skip(1));
+    pairs
+        .into_iter()
+        .any(|(one, next)| one.is("PRIMARY") && next.is("KEY"))
+}
+
+/// The parentheses around the columns.
+fn list_of(tokens: &[Token<'_>]) -> Option<(usize, usize)> {
+    let open = tokens.iter().position(|token| token.is("("))?;
+    let close = matching(tokens, open);
+    (close < tokens.len()).then_some((open, close))
+}
+
+fn is_among(name: &str, names: &[String]) -> bool {
+    names.iter().any(|other| other.eq_ignore_ascii_case(name))
+}
+
+/// A rule in a definition that may speak of other columns.
+struct Rule<'t> {
+    kind: &'static str,
+    name: Option<String>,
+    /// Its place among the definition's tokens.
+    from: usize,
+    to: usize,
+    /// What it is about.
+    about: &'t [Token<'t>],
+}
+
+impl Rule<'_> {
+    fn mentions(&self, names: &[String]) -> bool {
+        if !matches!(self.kind, "check" | "generated column") {
+            return first_names(self.about).iter().any(|name| is_among(name, names));
+        }
+        self.about.iter().enumerate().any(|(at, token)| {
+            let is_called = self.about.get(at + 1).is_some_and(|next| next.is("("));
+            let is_name = token.is_quoted_name() || (token.is_word() && !is_called);
+            is_name && is_among(&token.name(), names)
+        })
+    }
+}
+
+/// The name of a constraint whose keyword is at this place, and where it begins.
+fn named(tokens: &[Token<'_>], at: usize) -> (Option<String>, usize) {
+    let begins = at
+        .checked_sub(2)
+        .filter(|at| tokens.get(*at).is_some_and(|token| token.is("CONSTRAINT")));
+    match begins {
+        Some(from) => (tokens.get(from + 1).map(Token::name), from),
+        None => (None, at),
+    }
+}
+
+/// The CHECKs of a column, and the rule that computes it.
+fn column_rules<'t>(tokens: &'t [Token<'t>]) -> Vec<Rule<'t>> {
+    let mut rules = Vec::new();
+    let mut at = 1;
+    while let Some(token) = tokens.get(at) {
+        let group = tokens
+            .get(at + 1)
+            .filter(|next| next.is("("))
+            .map(|_| matching(tokens, at + 1));
+        let kind = match group {
+            Some(_) if token.is("CHECK") => "check",
+            Some(_) if token.is("AS") => "generated column",
+            _ => "",
+        };
+        let Some(end) = group.filter(|_| !kind.is_empty()) else {
+            at = if token.is("(") { matching(tokens, at) } else { at } + 1;
+            continue;
+        };
+        let is = |at: usize, word: &str| tokens.get(at).is_some_and(|token| token.is(word));
+        let is_long = at > 2 && is(at - 1, "ALWAYS") && is(at - 2, "GENERATED");
+        let (name, from) = named(tokens, if is_long && kind != "check" { at - 2 } else { at });
+        let is_told = kind != "check" && (is(end + 1, "STORED") || is(end + 1, "VIRTUAL"));
+        let to = (end + 1 + usize::from(is_told)).min(tokens.len());
+        rules.push(Rule {
+            kind,
+            name,
+            from,
+            to,
+            about: tokens.get(at + 2..end).unwrap_or_default(),
+        });
+        at = to;
+    }
+    rules
+}
+
+/// The constraints of a table that stand in one place: SQLite lets the comma between them be left out.
+fn table_rules<'t>(tokens: &'t [Token<'t>]) -> Vec<Rule<'t>> {
+    const KINDS: [(&str, &str); 4] = [
+        ("PRIMARY", "primary key"),
+        ("UNIQUE", "unique constraint"),
+        ("CHECK", "check"),
+        ("FOREIGN", "foreign key"),
+    ];
+    let mut rules: Vec<Rule<'t>> = Vec::new();
+    let mut at = 0;
+    while let Some(token) = tokens.get(at) {
+        if let Some((_, kind)) = KINDS.iter().find(|(word, _)| token.is(word)) {
+            let (name, from) = named(tokens, at);
+            if let Some(before) = rules.last_mut() {
+                before.to = from;
+            }
+            let open = tokens
+                .iter()
+                .skip(at)
+                .position(|token| token.is("("))
+                .map_or(tokens.len(), |on| at + on);
+            rules.push(Rule {
+                kind,
+                name,
+                from,
+                to: tokens.len(),
+                about: tokens.get(open + 1..matching(tokens, open)).unwrap_or_default(),
+            });
+            at = open;
+        }
+        at = if tokens.get(at).is_some_and(|token| token.is("(")) {
+            matching(tokens, at)
+        } else {
+            at
+        } + 1;
+    }
+    rules
 }
 
 /// The columns of a primary key that is no column's own, in lower case.
@@ -315,7 +561,7 @@ fn pieces(tokens: &[Token<'_>], from: usize, to: usize) -> Vec<(usize, usize)> {
 fn text_of(sql: &str, tokens: &[Token<'_>], from: usize, to: usize) -> String {
     let start = tokens.get(from).map_or(sql.len(), |token| token.start);
     let last = to.checked_sub(1).and_then(|last| tokens.get(last));
-    let end = last.map_or(start, |token| token.start + token.text.len());
+    let end = last.map_or(start, Token::end);
     sql.get(start..end).unwrap_or_default().to_owned()
 }
 
@@ -426,6 +672,107 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+
+    #[test]
+    fn a_text_is_left_as_it_is_but_for_what_is_gone() {
+        let sql = r#"CREATE TABLE "t" ( -- columns, all of them
+             id INTEGER PRIMARY KEY AUTOINCREMENT, slug TEXT UNIQUE CHECK (slug <> ''), -- the slug
+             n INT DEFAULT (1) CONSTRAINT few CHECK (n < length(slug)) NOT NULL, -- how many
+             "na""me" TEXT COLLATE NOCASE CHECK (length("na""me") > 1 AND 'slug' <> ''),
+             g INT GENERATED ALWAYS AS (n * 2) STORED,
+             h TEXT AS (lower([SLUG])) VIRTUAL NOT NULL, i AS (h || 'x'),
+             at DATETIME DEFAULT CURRENT_TIMESTAMP,
+             UNIQUE (n, Slug COLLATE NOCASE) CONSTRAINT apart CHECK (slug(n) <> "slug") CHECK (n > 0),
+             CONSTRAINT fk FOREIGN KEY (slug) REFERENCES other (slug), FOREIGN KEY (n) REFERENCES other (slug) ON DELETE SET NULL
+           ) STRICT, WITHOUT ROWID"#;
+        let gone = ["SLUG".to_owned()];
+        let rest = without(sql, &gone, |_| false).unwrap();
+        assert_eq!(
+            rest.sql,
+            r#"CREATE TABLE "t" ( -- columns, all of them
+             id INTEGER PRIMARY KEY AUTOINCREMENT, -- the slug
+             n INT DEFAULT (1) NOT NULL, -- how many
+             "na""me" TEXT COLLATE NOCASE CHECK (length("na""me") > 1 AND 'slug' <> ''),
+             g INT GENERATED ALWAYS AS (n * 2) STORED,
+             at DATETIME DEFAULT CURRENT_TIMESTAMP,
+             CHECK (n > 0), FOREIGN KEY (n) REFERENCES other (slug) ON DELETE SET NULL
+           ) STRICT, WITHOUT ROWID"#
+        );
+        let names: Vec<_> = rest.gone.iter().map(|(name, _)| name.as_str()).collect();
+        assert_eq!(names, ["slug", "h", "i"]);
+        assert_eq!(rest.gone[0].1, "slug TEXT UNIQUE CHECK (slug <> '')");
+        assert_eq!(rest.plain, []);
+        let rules: Vec<_> = rest
+            .rules
+            .iter()
+            .map(|(kind, name, sql)| (*kind, name.as_deref(), sql.as_str()))
+            .collect();
+        assert_eq!(
+            rules,
+            [
+                ("check", Some("few"), "CONSTRAINT few CHECK (n < length(slug))"),
+                ("unique constraint", None, "UNIQUE (n, Slug COLLATE NOCASE)"),
+                (
+                    "check",
+                    Some("apart"),
+                    "CONSTRAINT apart CHECK (slug(n) <> \"slug\")"
+                ),
+                (
+                    "foreign key",
+                    Some("fk"),
+                    "CONSTRAINT fk FOREIGN KEY (slug) REFERENCES other (slug)"
+                ),
+            ]
+        );
+        // One whose values are there is computed no more, and what is computed from it still is.
+        let rest = without(sql, &gone, |name| name == "h").unwrap();
+        assert!(
+            rest.sql.contains("h TEXT NOT NULL, i AS (h || 'x'),"),
+            "{}",
+            rest.sql
+        );
+        assert_eq!(
+            rest.plain,
+            [("h".to_owned(), "AS (lower([SLUG])) VIRTUAL".to_owned())]
+        );
+        // Nothing gone, nothing changed.
+        let same = "CREATE TABLE t( -- x\n a, b AS (a) , CHECK (a))";
+        assert_eq!(without(same, &[], |_| false).unwrap().sql, same);
+        assert_eq!(
+            without("CREATE TABLE t(a, CHECK (a))", &["a".to_owned()], |_| true)
+                .unwrap()
+                .sql,
+            "CREATE TABLE t()"
+        );
+        assert_eq!(without("CREATE TABLE t", &gone, |_| true), None);
+    }
+
+    #[test]
+    fn what_came_later_stands_behind_the_columns() {
+        let more = ["b TEXT".to_owned(), "UNIQUE (b)".to_owned()];
+        for (sql, expected) in [
+            (
+                "CREATE TABLE t(a INT -- last\n, CHECK (a))",
+                "CREATE TABLE t(a INT, b TEXT, UNIQUE (b) -- last\n, CHECK (a))",
+            ),
+            (
+                "CREATE TABLE t(a) STRICT",
+                "CREATE TABLE t(a, b TEXT, UNIQUE (b)) STRICT",
+            ),
+            (
+                "CREATE TABLE t(CHECK (1))",
+                "CREATE TABLE t(b TEXT, UNIQUE (b), CHECK (1))",
+            ),
+            ("CREATE TABLE t( )", "CREATE TABLE t(b TEXT, UNIQUE (b) )"),
+        ] {
+            assert_eq!(with(sql, &more).as_deref(), Some(expected));
+            assert_eq!(with(sql, &[]).as_deref(), Some(sql));
+        }
+        assert!(
+            has_primary_key("CREATE TABLE t(a primary key)")
+                && !has_primary_key("CREATE TABLE t(\"primary\" KEY)")
+        );
+    }
 
     #[test]
     fn what_the_pragmas_do_not_tell_is_read() {
@@ -577,6 +924,8 @@ mod tests {
             index_parts(&sql);
             module_arguments(&sql);
             loosened(&sql);
+            without(&sql, &["a".to_owned()], |_| false);
+            with(&sql, &["a".to_owned()]);
             collations(&sql);
         }
     }

@@ -7,6 +7,7 @@ use super::catalog::{
     Affinity, Catalog, Column, ColumnKind, Engine, Generated, Identity, Key, Origin, Other, OtherKind,
     PgKind, Storage, Table, TreeBound,
 };
+use super::ddl;
 use super::naming::Names;
 use super::rendering::Rendering;
 use super::survey::TableSurvey;
@@ -256,21 +257,15 @@ pub fn plan(
             continue;
         }
         let mut table = matched(from, into, target.engine, is_absent)?;
-        plan.not_carried.extend(table.gone.iter().map(|column| {
-            NotCarried {
-                kind: "column",
-                name: format!("{}.{column}", into.name),
-                sql: String::new(),
-                reason:
-                    "PostgreSQL has no such column any more; what it holds under another name is a new column"
-                        .to_owned(),
-            }
-        }));
         plan.not_carried.extend(computed_instead(from, into));
         plan.not_carried.extend(forgotten_notes(&table));
         if is_absent {
             table.created = true;
             table.definition = Some(into.sql.clone());
+            if into.module.is_none() {
+                let left_out = plan.leave_out_what_is_gone(&mut table, into);
+                plan.not_carried.extend(left_out);
+            }
         }
         plan.tables.push(table);
     }
@@ -541,15 +536,88 @@ impl NotCarried {
     }
 }
 
+/// Why a column is gone.
+const GONE: &str = "PostgreSQL has no such column any more; what it holds under another name is a new column";
+
 impl Plan {
+    /// The text of a table that its origin knows.
+    pub(super) fn own_text(&self, table: &str) -> Option<&str> {
+        let mut objects = self.origin.iter().flat_map(|origin| &origin.objects);
+        let own = objects.find(|object| object.kind == "table" && object.name == table);
+        own.map(|object| object.sql.as_str())
+    }
+
+    /// Takes the columns that the source has no more out of the text of a table, and what speaks of them. What could be computed from them only
+    /// gets the values that the source has of it.
+    fn leave_out_what_is_gone(&self, table: &mut TablePlan, into: &Table) -> Vec<NotCarried> {
+        if table.gone.is_empty() {
+            return vec![];
+        }
+        let from = |name: &str| {
+            let column = into.columns.iter().find(|column| column.name == name)?;
+            let mut columns = table.source.columns.iter();
+            let found = columns.find(|from| column_for(from, into).is_some_and(|into| into.name == name))?;
+            Some((column, found.name.clone()))
+        };
+        let own = self.own_text(&into.name);
+        let rest = own.and_then(|own| ddl::without(own, &table.gone, |name| from(name).is_some()));
+        // Without a text the table is made of what PostgreSQL has.
+        let rest = rest.unwrap_or_default();
+        let plain: Vec<(&Column, String)> = rest.plain.iter().filter_map(|(name, _)| from(name)).collect();
+        for (column, source) in plain {
+            let with_values = into_column(&source, column);
+            match table.columns.iter_mut().find(|plan| plan.target == column.name) {
+                Some(plan) => *plan = with_values,
+                None => table.columns.push(with_values),
+            }
+        }
+        let not_carried = |kind: &'static str, name: &str, sql: &str, reason: &str| NotCarried {
+            kind,
+            name: format!("{}.{name}", into.name),
+            sql: sql.to_owned(),
+            reason: reason.to_owned(),
+        };
+        let definition = |name: &String| {
+            let mut gone = rest.gone.iter();
+            gone.find(|(gone, _)| gone == name)
+                .map_or("", |(_, sql)| sql.as_str())
+        };
+        let mut left_out: Vec<NotCarried> = table
+            .gone
+            .iter()
+            .map(|name| not_carried("column", name, definition(name), GONE))
+            .collect();
+        let computed = rest.gone.iter().filter(|(name, _)| !table.gone.contains(name));
+        left_out.extend(computed.map(|(name, sql)| {
+            not_carried("column", name, sql, "it is computed from a column that is gone")
+        }));
+        left_out.extend(rest.plain.iter().map(|(name, sql)| {
+            let reason =
+                "made a plain column with the values it has, because what it is computed from is gone";
+            not_carried("generated column", name, sql, reason)
+        }));
+        left_out.extend(rest.rules.iter().map(|(kind, name, sql)| {
+            not_carried(
+                kind,
+                name.as_deref().unwrap_or_default(),
+                sql,
+                "it speaks of a column that is gone",
+            )
+        }));
+        let gone = rest.gone.iter().map(|(name, _)| name);
+        let also: Vec<String> = gone.filter(|name| !table.gone.contains(name)).cloned().collect();
+        table.gone.extend(also);
+        table.definition = Some(rest.sql);
+        left_out
+    }
+
     /// A table that its origin knows of, and that nothing was found for.
     fn gone_table(&self, into: &Table) -> Option<NotCarried> {
-        let mut objects = self.origin.iter().flat_map(|origin| &origin.objects);
-        let object = objects.find(|object| object.kind == "table" && object.name == into.name)?;
+        let own = self.own_text(&into.name)?;
         Some(NotCarried {
             kind: "table",
-            name: object.name.clone(),
-            sql: object.sql.clone(),
+            name: into.name.clone(),
+            sql: own.to_owned(),
             reason: "PostgreSQL has no table that was made for it any more; one that has another name or schema by now is a new table"
                 .to_owned(),
         })

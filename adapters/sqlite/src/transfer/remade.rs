@@ -224,17 +224,18 @@ pub(super) fn foreign_key_text(key: &ForeignKey) -> String {
 }
 
 /// The text by which a table is to be read in the end; none if its origin does not know it. The text of one that lacks columns, or has later
-/// ones, is what SQLite makes of it: the error is SQLite's, where it does not do that.
+/// ones, is the plan's: the error is SQLite's, where it does not make such a table.
 pub(super) fn text(origin: &Origin, table: &TablePlan) -> Option<rusqlite::Result<String>> {
     let mut objects = origin.objects.iter();
     let own = objects.find(|object| object.kind == "table" && object.name == table.target)?;
     if !ddl::is_one_create(&own.sql) {
         return None;
     }
-    if is_altered(table) {
-        return Some(altered(table, &own.sql));
-    }
-    Some(Ok(own.sql.clone()))
+    let altered = table.definition.as_ref().filter(|_| is_altered(table));
+    Some(match altered {
+        Some(text) => made_columns(&table.target, text).map(|_| text.clone()),
+        None => Ok(own.sql.clone()),
+    })
 }
 
 /// Whether a table that is made is not what its origin knows.
@@ -243,26 +244,48 @@ pub(super) fn is_altered(table: &TablePlan) -> bool {
     is_made && (!table.gone.is_empty() || table.columns.iter().any(|column| column.added))
 }
 
-fn altered(table: &TablePlan, own: &str) -> rusqlite::Result<String> {
-    let name = quoted(&table.target);
+/// The columns of a table as a statement makes it, and which of them SQLite computes.
+fn made_columns(table: &str, sql: &str) -> rusqlite::Result<Vec<(String, bool)>> {
     let connection = Connection::open_in_memory()?;
-    let run = |sql: &str| {
-        collations::stand_in(&connection, sql)?;
-        connection.execute_batch(sql)
-    };
-    run(own)?;
-    for column in added_columns(table, ddl::is_strict(own)) {
-        run(&format!("ALTER TABLE {name} ADD COLUMN {column}"))?;
-    }
-    for column in &table.gone {
-        run(&format!("ALTER TABLE {name} DROP COLUMN {}", quoted(column)))?;
-    }
-    let sql = "SELECT sql FROM sqlite_schema WHERE type = 'table' AND name = ?1";
-    connection.query_row(sql, [&table.target], |row| row.get(0))
+    collations::stand_in(&connection, sql)?;
+    connection.execute_batch(sql)?;
+    connection.prepare(&format!("SELECT * FROM {} LIMIT 0", quoted(table)))?;
+    let mut statement = connection.prepare("SELECT name, hidden IN (2, 3) FROM pragma_table_xinfo(?1)")?;
+    statement
+        .query_map([table], |row| Ok((row.get(0)?, row.get(1)?)))?
+        .collect()
 }
 
-/// The definitions of the columns that a table does not have by its text.
-pub(super) fn added_columns(table: &TablePlan, is_strict: bool) -> impl Iterator<Item = String> {
+/// A column of the source that a table which is made by this statement has no place for, or another one than was planned: its values would be
+/// lost without a word.
+pub(super) fn lost_column<'t>(table: &'t TablePlan, sql: &str) -> Option<&'t str> {
+    // What SQLite does not make is told when it is made, and a virtual table shows not all that it has.
+    let made = made_columns(&table.target, sql).ok()?;
+    if ddl::module(sql).is_some() {
+        return None;
+    }
+    let is_lost = |from: &&Column| {
+        let planned = table.columns.iter().find(|column| column.source == from.name);
+        let (name, is_computed) = match planned {
+            Some(column) => (&column.target, column.is_compared),
+            // PostgreSQL computes it, and the file does.
+            None => (
+                from.made_for
+                    .as_ref()
+                    .map_or(&from.name, |made_for| &made_for.column),
+                true,
+            ),
+        };
+        !made
+            .iter()
+            .any(|(made, computed)| made == name && *computed == is_computed)
+    };
+    let lost = table.source.columns.iter().find(is_lost);
+    lost.map(|column| column.name.as_str())
+}
+
+/// The definitions of the columns that a table does not have which is there.
+pub(super) fn added_columns(table: &TablePlan) -> impl Iterator<Item = String> {
     let added = table.columns.iter().filter(|column| column.added);
-    added.filter_map(move |column| back::column_definition(table, column, is_strict))
+    added.filter_map(|column| back::column_definition(table, column, false))
 }

@@ -443,7 +443,7 @@ fn tighten(
             }
             Some(Ok(_)) if is_by_definition(table) => Some("made by another text than its own".to_owned()),
             Some(Err(error)) => Some(format!(
-                "made of the columns and keys that PostgreSQL has, because SQLite does not leave out of it what is gone there: {error}"
+                "made of the columns and keys that PostgreSQL has, because SQLite does not make it without what is gone there: {error}"
             )),
             _ if is_made(&object.sql) => None,
             _ => why_not(&object.sql).map(|reason| {
@@ -519,7 +519,7 @@ impl CopySession for SqliteSession {
         }));
         let dropped = run.dropped.iter();
         statements.extend(dropped.map(|table| format!("DROP TABLE IF EXISTS {}", quoted(table))));
-        statements.extend(additions(plan));
+        statements.extend(additions(plan)?);
         for table in plan.tables.iter().rev().filter(|table| !table.created) {
             let condition = if run.replace {
                 Some("1".to_owned())
@@ -894,7 +894,8 @@ fn count_anew(connection: &Connection, figures: &str) -> rusqlite::Result<Option
     Ok(None)
 }
 
-fn additions(plan: &Plan) -> Vec<String> {
+/// The statements that make what the target lacks; refused if a column of the source would be lost.
+fn additions(plan: &Plan) -> TransferResult<Vec<String>> {
     let mut statements = Vec::new();
     // In the order in which they once were made.
     let objects = plan.origin.iter().flat_map(|origin| &origin.objects);
@@ -902,25 +903,41 @@ fn additions(plan: &Plan) -> Vec<String> {
     let mut tables: Vec<&TablePlan> = plan.tables.iter().collect();
     tables.sort_by_key(|table| order.iter().position(|name| *name == table.target));
     for table in tables {
-        if let Some(definition) = table.definition.as_ref().filter(|sql| ddl::is_one_create(sql)) {
-            let text = plan
-                .origin
-                .as_ref()
-                .and_then(|origin| remade::text(origin, table));
-            statements.push(match text {
-                Some(Ok(text)) if text == *definition || remade::is_altered(table) => loose_or(table, text),
-                Some(Err(_)) => back::create_table(table),
-                Some(Ok(_)) | None => definition.clone(),
-            });
-        } else if table.created {
-            statements.push(back::create_table(table));
-        } else {
+        if !table.created {
             let name = quoted(&table.target);
-            let columns = remade::added_columns(table, false);
+            let columns = remade::added_columns(table);
             statements.extend(columns.map(|column| format!("ALTER TABLE {name} ADD COLUMN {column}")));
+            continue;
         }
+        let statement = statement(plan, table);
+        if let Some(column) = remade::lost_column(table, &statement) {
+            return Err(TransferError::Refused(format!(
+                "the table {} would come back without its column {column}, for SQLite does not make it by its text without what is gone there; \
+                 give it back the columns that PostgreSQL has no more, drop {column} as well, or leave the table out (--exclude {})",
+                table.source.name, table.source.name
+            )));
+        }
+        statements.push(statement);
     }
-    statements
+    Ok(statements)
+}
+
+/// The statement that makes a table.
+fn statement(plan: &Plan, table: &TablePlan) -> String {
+    let definition = table.definition.as_ref();
+    if let Some(definition) = definition.filter(|sql| remade::is_altered(table) || ddl::is_one_create(sql)) {
+        let text = plan
+            .origin
+            .as_ref()
+            .and_then(|origin| remade::text(origin, table));
+        match text {
+            Some(Ok(text)) if text == *definition => loose_or(table, text),
+            Some(Err(_)) => back::create_table(table),
+            Some(Ok(_)) | None => definition.clone(),
+        }
+    } else {
+        back::create_table(table)
+    }
 }
 
 /// The loose form of a table's text, if the table can be read by that text afterwards.

@@ -38,18 +38,23 @@ impl Token<'_> {
         }
     }
 
+    /// Where it ends.
+    pub(in crate::transfer) fn end(&self) -> usize {
+        self.start + self.text.len()
+    }
+
     /// What begins it.
     pub(super) fn first(&self) -> u8 {
         self.text.as_bytes().first().copied().unwrap_or_default()
     }
 
     /// Whether it is a word without quotes: a keyword or a name.
-    pub(super) fn is_word(&self) -> bool {
+    pub(in crate::transfer) fn is_word(&self) -> bool {
         is_word(self.first()) && !self.first().is_ascii_digit() && !self.is_blob()
     }
 
     /// Whether it is a name in quotes; a string in single quotes is none.
-    pub(super) fn is_quoted_name(&self) -> bool {
+    pub(in crate::transfer) fn is_quoted_name(&self) -> bool {
         matches!(self.first(), b'"' | b'`' | b'[')
     }
 
