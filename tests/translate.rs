@@ -101,6 +101,7 @@ impl Spec {
             collation,
             not_null: self.declared.ends_with("NOT NULL"),
             null_is_text: false,
+            computed: None,
         }
     }
 

@@ -253,53 +253,48 @@ impl TablePlan {
             collation: column.collation.clone(),
             not_null: column.not_null && !has_null,
             null_is_text: !plan.blanks.is_none(),
+            computed: None,
         })
     }
 
     /// Takes out the columns that PostgreSQL can compute to the same values. What it cannot stays a column with values.
     fn compute_columns(&mut self, survey: &mut TableSurvey, weakened: &mut Vec<Weakened>) {
-        let generated: Vec<String> = self
-            .source
-            .columns
+        let mut columns = self.expression_columns(survey);
+        let source = self.source.columns.clone();
+        let mut waiting: Vec<(usize, &Column, &String)> = source
             .iter()
-            .filter(|column| column.generated != Generated::No)
-            .map(|column| column.name.to_ascii_lowercase())
+            .enumerate()
+            .filter_map(|(place, column)| match &column.generated {
+                Generated::Stored(sql) | Generated::Virtual(sql) => Some((place, column, sql)),
+                Generated::No => None,
+            })
             .collect();
-        let columns = self.expression_columns(survey);
-        for (place, column) in self.source.columns.iter().enumerate() {
-            let (Generated::Stored(sql) | Generated::Virtual(sql)) = &column.generated else {
-                continue;
+        while !waiting.is_empty() {
+            // First those that are computed from no other one that waits; SQLite takes no circles.
+            let on_another = |sql: &str| {
+                let names = translate::names(sql);
+                waiting
+                    .iter()
+                    .any(|(_, other, _)| names.iter().any(|name| name.eq_ignore_ascii_case(&other.name)))
             };
+            let next = waiting
+                .iter()
+                .position(|(_, _, sql)| !on_another(sql))
+                .unwrap_or(0);
+            let (place, column, sql) = waiting.remove(next);
             let Some(at) = self.columns.iter().position(|plan| plan.source == column.name) else {
                 continue;
             };
-            let on_another = translate::names(sql)
-                .iter()
-                .any(|name| generated.contains(&name.to_ascii_lowercase()));
-            let has_null = survey.has_null(at);
-            let into = self.columns.get(at);
-            let expression = match into.and_then(|plan| self.expression_column(plan, has_null)) {
-                _ if self.not_computed.is_some() => {
-                    let said = self.not_computed.as_deref().unwrap_or_default();
-                    Err(format!(
-                        "what PostgreSQL computes does not go with every row ({said})"
-                    ))
-                }
-                _ if on_another => Err("it is computed from another generated column".to_owned()),
-                _ if column.not_null && has_null => {
-                    Err("rows have NULL there although it is NOT NULL".to_owned())
-                }
-                Some(into) if into.null_is_text => {
-                    Err("NULL stands for a text there, as asked for".to_owned())
-                }
-                Some(into) if into.kind != PgKind::Other => {
-                    translate::value(sql, &columns, &into).map_err(|reason| reason.0)
-                }
-                _ => Err("its type does not tell what its values are".to_owned()),
-            };
-            match expression {
-                Ok(expression) => {
-                    let plan = self.columns.remove(at);
+            match self.computed_column(at, column, sql, survey, &columns) {
+                Ok((plan, expression)) => {
+                    let same = columns.iter_mut().find(|other| other.source == column.name);
+                    if let (Some(same), Some(into)) = (same, self.expression_column(&plan, survey.has_null(at))) {
+                        *same = ExprColumn {
+                            computed: plan.kind.as_ref().and_then(|kind| inlined(&expression, kind)),
+                            ..into
+                        };
+                    }
+                    self.columns.remove(at);
                     survey.drop_column(at);
                     self.computed.push((place, plan, expression));
                 }
@@ -307,12 +302,88 @@ impl TablePlan {
                     table: self.target.clone(),
                     constraint: column.name.clone(),
                     sql: format!("GENERATED ALWAYS AS ({sql})"),
-                    reason: format!("made a plain column with the values it has, because {reason}"),
+                    reason: format!(
+                        "made a plain column with the values it has, because {reason}. New rows may leave it NULL: the file computes it on the \
+                         way back, and refuses a value that does not suit its row. ALTER TABLE {} DROP COLUMN {} before the way back \
+                         leaves all of it to the file",
+                        quoted(&self.target),
+                        quoted(self.columns.get(at).map_or(&column.name, |plan| &plan.target))
+                    ),
                     ..Weakened::default()
                 }),
             }
         }
     }
+
+    /// The plan of a column that PostgreSQL computes, and its expression; the error is why it does not.
+    fn computed_column(
+        &self,
+        at: usize,
+        column: &Column,
+        sql: &str,
+        survey: &TableSurvey,
+        columns: &[ExprColumn],
+    ) -> Result<(ColumnPlan, String), String> {
+        if let Some(said) = &self.not_computed {
+            return Err(format!(
+                "what PostgreSQL computes does not go with every row ({said})"
+            ));
+        }
+        let has_null = survey.has_null(at);
+        if column.not_null && has_null {
+            return Err("rows have NULL there although it is NOT NULL".to_owned());
+        }
+        let computed = |plan: &ColumnPlan| match self.expression_column(plan, has_null) {
+            Some(into) if into.null_is_text => Err("NULL stands for a text there, as asked for".to_owned()),
+            Some(into) if into.kind != PgKind::Other => {
+                translate::value(sql, columns, &into).map_err(|reason| reason.0)
+            }
+            _ => Err("its type does not tell what its values are".to_owned()),
+        };
+        let plan = self
+            .columns
+            .get(at)
+            .ok_or_else(|| "it is no column of the target".to_owned())?;
+        let outcome = computed(plan).map(|expression| (plan.clone(), expression));
+        let has_no_type = matches!(
+            column.kind,
+            ColumnKind::Sqlite {
+                affinity: Affinity::Blob,
+                ..
+            }
+        );
+        if outcome.is_ok() || !has_no_type || !survey.classes_of(at).is_empty() || !plan.blanks.is_none() {
+            return outcome;
+        }
+        // Neither a declaration nor a value tells its type, so that its expression may.
+        let kinds = [Rendering::Integer, Rendering::Real, Rendering::Blob];
+        let mut chosen = kinds.into_iter().filter_map(|rendering| {
+            let plan = ColumnPlan {
+                kind: Some(ColumnKind::Postgres(rendering.pg_type())),
+                rendering: Some(rendering),
+                class_column: None,
+                why: "what it is computed to".to_owned(),
+                ..plan.clone()
+            };
+            let expression = computed(&plan).ok()?;
+            Some((plan, expression))
+        });
+        chosen.next().map_or(outcome, Ok)
+    }
+}
+
+/// What stands for a computed column in the expression of another one.
+fn inlined(expression: &str, kind: &ColumnKind) -> Option<String> {
+    let ColumnKind::Postgres(kind) = kind else {
+        return None;
+    };
+    let value = format!("CAST(({expression}) AS {})", kind.name);
+    let is_text = matches!(kind.kind, PgKind::Text | PgKind::Varchar(_) | PgKind::Char(_));
+    Some(if is_text {
+        format!("({value} COLLATE \"C\")")
+    } else {
+        value
+    })
 }
 
 /// Whether what a default gives would come back in another spelling: a time, in that of the column's other times.
@@ -513,6 +584,9 @@ impl Maker<'_> {
         let reason = match (plan.blanks.is_none(), has_null) {
             (false, _) => "left out, because a text became NULL there, as asked for",
             (true, true) => "left out, because rows have NULL there all the same",
+            (true, false) if column.generated != Generated::No => {
+                "left out, because PostgreSQL does not compute the column, and new rows may leave it NULL"
+            }
             (true, false) => return column.not_null || in_key,
         };
         if column.not_null {

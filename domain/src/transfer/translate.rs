@@ -40,6 +40,8 @@ pub struct ExprColumn {
     pub not_null: bool,
     /// Whether NULL stands for a text of SQLite there: then no expression over it has an equal.
     pub null_is_text: bool,
+    /// What PostgreSQL computes it by, in its type: what is computed there may not speak of another computed column.
+    pub computed: Option<String>,
 }
 
 /// Why an expression has no equal: a clause that completes "not carried, because …".

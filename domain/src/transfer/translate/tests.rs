@@ -13,6 +13,7 @@ fn column(name: &str, kind: PgKind, affinity: Affinity) -> ExprColumn {
         collation: None,
         not_null: false,
         null_is_text: false,
+        computed: None,
     }
 }
 

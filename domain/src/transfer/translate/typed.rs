@@ -249,12 +249,14 @@ impl Typed {
             )));
         }
         let collation = Collation::of(column.collation.as_deref().unwrap_or("BINARY"))?;
-        Ok(Self {
+        let sql = column.computed.clone().unwrap_or_else(|| quoted(&column.target));
+        let column = Self {
             affinity: Some(column.affinity),
             collation: Some((collation, false)),
             bytewise: true,
-            ..Self::atom(quoted(&column.target), Class::of(column), !column.not_null)
-        })
+            ..Self::atom(sql, Class::of(column), !column.not_null)
+        };
+        column.bounded()
     }
 
     /// As an operand of an operator.
