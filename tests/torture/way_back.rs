@@ -415,7 +415,7 @@ async fn a_column_that_was_dropped_takes_nothing_along_but_what_speaks_of_it() {
 #[tokio::test]
 async fn what_was_computed_from_a_column_that_is_gone_keeps_its_values() {
     let theme = changed(
-        "CREATE TABLE t (id INTEGER PRIMARY KEY, d TEXT, k TEXT NOT NULL AS (json_extract(d, '$.k')) VIRTUAL, l TEXT AS (k || d));
+        "CREATE TABLE t (id INTEGER PRIMARY KEY, d TEXT, k TEXT NOT NULL AS (json_extract(d, '$.k')) VIRTUAL, l TEXT AS (k || json_extract(d, '$.k')));
          INSERT INTO t (d) VALUES ('{\"k\":\"x\"}');",
         "ALTER TABLE t DROP COLUMN d",
     )
@@ -437,7 +437,7 @@ async fn what_was_computed_from_a_column_that_is_gone_keeps_its_values() {
         rows(&file, "SELECT sql FROM sqlite_schema WHERE name = 't'"),
         ["CREATE TABLE t (id INTEGER PRIMARY KEY, k TEXT NOT NULL, l TEXT)"]
     );
-    assert_eq!(rows(&file, "SELECT k, l FROM t"), ["x|x{\"k\":\"x\"}"]);
+    assert_eq!(rows(&file, "SELECT k, l FROM t"), ["x|xx"]);
     theme.verified_back(&[]).await.with(0, "verify of the way back");
 }
 
@@ -1105,4 +1105,138 @@ async fn a_table_that_is_called_like_our_own() {
     );
     let (_, file) = back(&theme, 0, &["--exclude", "_cutover_ledger"]).await;
     assert_eq!(rows(&file, "SELECT quote(x) FROM t"), ["1"]);
+}
+
+/// PostgreSQL does not compute what its expressions cannot say, and the application writes rows without it.
+#[tokio::test]
+async fn a_column_that_is_left_to_the_file() {
+    let theme = Theme::new(
+        "CREATE TABLE wf (id INTEGER PRIMARY KEY, workflow TEXT NOT NULL, name TEXT NOT NULL GENERATED ALWAYS AS (json_extract(workflow, '$.name')) VIRTUAL,
+             size INT AS (json_array_length(workflow, '$.l')));
+         CREATE TABLE k (d TEXT, s AS (json_extract(d, '$.s')));
+         INSERT INTO wf (workflow) VALUES ('{\"name\":\"one\",\"l\":[1]}'), ('{\"name\":\"two\"}'); INSERT INTO k (d) VALUES ('{\"s\":1}');",
+    );
+    let report = theme.command("copy", &[]).await.with(0, "copy").json();
+    lists(
+        &report,
+        "weakened",
+        "wf.name: made a plain column",
+        "ALTER TABLE \"wf\" DROP COLUMN \"name\"",
+    );
+    lists(&report, "weakened", "wf.name: left out", "may leave it NULL");
+    let there = theme.client().await;
+    let written = "INSERT INTO wf (workflow) VALUES ('{\"name\":\"three\",\"l\":[]}'), ('{\"name\":\"four\"}'); INSERT INTO k (d) VALUES ('{\"s\":\"x\"}')";
+    there.batch_execute(written).await.unwrap();
+    let (report, file) = back(&theme, 0, &["--strict", "--verify"]).await;
+    assert_eq!(
+        rows(&file, "SELECT name, quote(size) FROM wf ORDER BY id"),
+        ["one|1", "two|NULL", "three|0", "four|NULL"]
+    );
+    assert_eq!(rows(&file, "SELECT quote(s) FROM k"), ["1", "'x'"]);
+    let of = |name: &str| {
+        let mut tables = report["tables"].as_array().unwrap().iter();
+        tables.find(|table| table["name"] == name).unwrap()["normalised"].clone()
+    };
+    assert_eq!(of("wf")["name"]["computed"], 2, "{report}");
+    assert_eq!(of("wf")["size"]["computed"], 1, "{report}");
+    assert_eq!(of("k")["s"]["computed"], 1, "{report}");
+    let verified = theme.verified_back(&[]).await.with(0, "verify of the way back");
+    assert!(
+        verified
+            .stdout
+            .contains("2 rows leave to the file what it computes (name, size)"),
+        "{}",
+        verified.stdout
+    );
+    // Everything else of such a row counts, and so does a value that is there.
+    file.execute_batch("UPDATE wf SET workflow = '{\"name\":\"drei\",\"l\":[]}' WHERE id = 3")
+        .unwrap();
+    let verified = theme
+        .verified_back(&["--json"])
+        .await
+        .with(1, "verify of a changed file")
+        .json();
+    assert_eq!(
+        verified["tables"][1]["different"][0]["columns"],
+        serde_json::json!(["workflow"]),
+        "{verified}"
+    );
+    file.execute_batch("UPDATE wf SET workflow = '{\"name\":\"three\",\"l\":[]}' WHERE id = 3")
+        .unwrap();
+    there
+        .batch_execute("UPDATE wf SET size = 7 WHERE id = 3")
+        .await
+        .unwrap();
+    let verified = theme
+        .verified_back(&["--json"])
+        .await
+        .with(1, "verify of another value")
+        .json();
+    assert_eq!(
+        verified["tables"][1]["different"][0]["columns"],
+        serde_json::json!(["size"]),
+        "{verified}"
+    );
+    let (refused, _) = theme.brought_back(&[]).await;
+    says(
+        &refused.with(1, "another value"),
+        &["wf.size where id = 3", "ALTER TABLE \"wf\" DROP COLUMN \"size\""],
+    );
+    there
+        .batch_execute("ALTER TABLE wf DROP COLUMN size")
+        .await
+        .unwrap();
+    let (_, file) = back(&theme, 0, &["--strict", "--verify"]).await;
+    assert_eq!(rows(&file, "SELECT quote(size) FROM wf WHERE id = 3"), ["0"]);
+}
+
+/// A row that was kept apart has no value of what PostgreSQL computes.
+#[tokio::test]
+async fn what_is_computed_of_a_row_in_quarantine_is_the_files() {
+    let theme = Theme::new(
+        "CREATE TABLE m (id INTEGER PRIMARY KEY, type TEXT, story INTEGER GENERATED ALWAYS AS (type IS 'story'), n INTEGER);
+         INSERT INTO m (id, type, n) VALUES (1, 'story', 1), (2, NULL, 2), (3, CAST(x'610062' AS TEXT), 3);",
+    );
+    let flags = ["--on-reject", "quarantine"].map(str::to_owned);
+    theme.command("copy", &flags).await.with(1, "copy");
+    let (_, file) = back(&theme, 0, &["--verify"]).await;
+    assert_eq!(
+        rows(&file, "SELECT quote(story) FROM m ORDER BY id"),
+        ["1", "0", "0"]
+    );
+    file.execute_batch("UPDATE m SET n = 4 WHERE id = 3").unwrap();
+    let verified = theme
+        .verified_back(&["--json"])
+        .await
+        .with(1, "verify of a changed file")
+        .json();
+    assert_eq!(
+        verified["tables"][0]["different"][0]["columns"],
+        serde_json::json!(["n"]),
+        "{verified}"
+    );
+}
+
+#[tokio::test]
+async fn what_is_computed_from_what_is_computed() {
+    let theme = Theme::new(
+        "CREATE TABLE t (c AS (b + 1), d TEXT COLLATE NOCASE AS (e || '!'), a INT, b INT AS (a * 2), s TEXT, e TEXT AS (lower(s)) STORED, f AS (b > 4));
+         INSERT INTO t (a, s) VALUES (1, 'X'), (NULL, NULL), (3, 'y');
+         CREATE TABLE empty (d TEXT, big AS (length(d) > 3), half AS (length(d) / 2.0));",
+    );
+    let copied = theme.equal().await;
+    let computed =
+        "SELECT string_agg(attname, ' ' ORDER BY attname) FROM pg_attribute WHERE attgenerated = 's'";
+    assert_eq!(
+        copied.query(computed).await,
+        [[Some("b big c d e f half".to_owned())]]
+    );
+    copied
+        .behaves(&[
+            "INSERT INTO t (a, s) VALUES (7, 'Z')",
+            "INSERT INTO empty (d) VALUES ('abcde')",
+        ])
+        .await
+        .comes_back()
+        .await;
 }

@@ -334,6 +334,7 @@ fn tables(report: &CopyReport, line: &mut Line<'_>) {
                 let how = match kind {
                     Normalised::EmptyAsNull | Normalised::ZeroDateAsNull => "as NULL",
                     Normalised::BoundOf32Bits => "in 32 bits",
+                    Normalised::Computed => "as the file computes them",
                     _ => "in another spelling",
                 };
                 line(format_args!(

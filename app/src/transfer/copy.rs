@@ -262,6 +262,14 @@ async fn attempt(
         table.rejected = table.rejected.max(loaded.rejected);
         table.elapsed = loaded.elapsed;
         report.rejects.extend(loaded.refused);
+        for (column, rows) in loaded.computed {
+            *table
+                .normalised
+                .entry(column)
+                .or_default()
+                .entry(Normalised::Computed)
+                .or_default() += rows;
+        }
     }
     report.weakened.extend(written.weakened);
     report.weakened.extend(job.session.restore(&plan).await?);

@@ -14,7 +14,7 @@ use cutover_domain::transfer::canonical::{Form, Nulls, Rendering};
 use cutover_domain::transfer::catalog::{Catalog, Column, Engine, Key, Storage, Table, TreeBound};
 use cutover_domain::transfer::difference::{Columns, Details, Matched, TableReport, describe};
 use cutover_domain::transfer::digest::{
-    BUCKETS, Collector, Detail, Digest, Entries, Entry, RowReader, RowShape, Tally,
+    BUCKETS, Collector, Detail, Digest, Entries, Entry, Left, LeftColumn, RowReader, RowShape, Tally,
 };
 use cutover_domain::transfer::words::counted;
 use cutover_ports::transfer::{
@@ -363,6 +363,8 @@ struct Pair<'a> {
     problems: Vec<String>,
     /// Whether numbers are compared as an R-Tree rounds them.
     rounds: bool,
+    /// The columns that the target's file computes: a row may leave them to it.
+    left: Vec<LeftColumn>,
 }
 
 /// One table of a pair.
@@ -391,6 +393,7 @@ impl<'a> Pair<'a> {
             only_target: Vec::new(),
             problems: Vec::new(),
             rounds: false,
+            left: Vec::new(),
         };
         let made = run.names.columns(&ours.name);
         for column in made {
@@ -414,8 +417,35 @@ impl<'a> Pair<'a> {
         }
         let only_target = theirs.columns.iter().filter(|column| !pair.target.has(column));
         pair.only_target = only_target.collect();
+        if run.come_home(ours) {
+            pair.left = pair.computed_at_home();
+        }
         pair.key = pair.key_columns().unwrap_or_default();
+        if pair.key.is_empty() && !pair.left.is_empty() {
+            // The rest of a row has to tell which one it is.
+            let is_left = |at: &usize| pair.left.iter().any(|left| left.at == *at);
+            pair.key = (0..pair.names.len()).filter(|at| !is_left(at)).collect();
+        }
         pair
+    }
+
+    /// The columns that the file computes. NULL leaves one to it that PostgreSQL has as a plain column.
+    fn computed_at_home(&self) -> Vec<LeftColumn> {
+        let computed = self
+            .target
+            .table
+            .columns
+            .iter()
+            .filter(|column| !column.writable());
+        let columns = computed.filter_map(|column| {
+            let at = *self.target.places.get(column.name.as_str())?;
+            let ours = self.source.table.column(self.names.get(at)?)?;
+            Some(LeftColumn {
+                at,
+                by_null: ours.writable(),
+            })
+        });
+        columns.collect()
     }
 
     /// A column that a copy has made. One that is gone, or no longer what it was, is left to be compared by its name and type.
@@ -542,12 +572,28 @@ impl<'a> Pair<'a> {
                     .into_iter()
                     .max()
             };
-            let matched = scans.differences(&differing, |at| sizes(at).unwrap_or(0)).await?;
+            let (matched, left) = scans.differences(&differing, |at| sizes(at).unwrap_or(0)).await?;
             report.counts = matched.counts;
-            scans.name_rows(&mut report, &matched).await?;
+            if left.rows > 0 {
+                report.notes.push(format!(
+                    "{} leave to the file what it computes ({})",
+                    counted(left.rows, "row"),
+                    self.left_names().join(", ")
+                ));
+            }
+            if report.equal() {
+                report.digest = Some(their_total.to_string());
+            } else {
+                scans.name_rows(&mut report, &matched, left.named).await?;
+            }
         }
         report.seconds = begun.elapsed().as_secs_f64();
         Ok(report)
+    }
+
+    fn left_names(&self) -> Vec<&str> {
+        let names = self.left.iter().filter_map(|left| self.names.get(left.at));
+        names.map(String::as_str).collect()
     }
 
     /// A column on one side only is no difference as long as it holds nothing. Where it has a default, what it holds may be that
@@ -692,32 +738,45 @@ impl<'a> Scans<'a> {
         ours: impl Fn() -> Collector,
         theirs: impl Fn() -> Collector,
         with_place: bool,
+        left: &Arc<Left>,
     ) -> TransferResult<(Collector, Collector)> {
-        let (source, target) = (&self.pair.source, &self.pair.target);
-        let (our_shape, their_shape) = (self.shape(source), self.shape(target));
-        let (read, theirs) = tokio::try_join!(
-            self.side(source, &self.our_parts, with_place, || {
-                RowReader::new(&our_shape, &self.our_planted, ours()).with_tally(self.tally.clone())
-            }),
-            self.side(target, &self.their_parts, with_place, || {
-                RowReader::new(&their_shape, &self.their_planted, theirs())
-            })
-        )?;
+        tokio::try_join!(self.ours(ours, with_place), self.theirs(theirs, with_place, left))
+    }
+
+    async fn ours(&self, collector: impl Fn() -> Collector, with_place: bool) -> TransferResult<Collector> {
+        let source = &self.pair.source;
+        let shape = self.shape(source);
+        let reader = || RowReader::new(&shape, &self.our_planted, collector()).with_tally(self.tally.clone());
+        let read = self.side(source, &self.our_parts, with_place, reader).await?;
         if !self.with_quarantine {
-            return Ok((read, theirs));
+            return Ok(read);
         }
         // What the source keeps apart are SQLite's values, as the target has them.
+        let target = &self.pair.target;
         let columns: Vec<String> = target.columns.iter().map(|column| column.name.clone()).collect();
-        let reader = RowReader::new(&their_shape, &HashSet::new(), ours());
+        let shape = self.shape(target);
+        let reader = RowReader::new(&shape, &HashSet::new(), collector());
         let apart = source.database.quarantined(&source.table.name, &columns, reader);
-        let apart = apart.await?.finish();
-        Ok((read.merged(apart).ok_or_else(mixed_up)?, theirs))
+        read.merged(apart.await?.finish()).ok_or_else(mixed_up)
+    }
+
+    async fn theirs(
+        &self,
+        collector: impl Fn() -> Collector,
+        with_place: bool,
+        left: &Arc<Left>,
+    ) -> TransferResult<Collector> {
+        let target = &self.pair.target;
+        let shape = self.shape(target);
+        let reader = || RowReader::new(&shape, &self.their_planted, collector()).with_left(Arc::clone(left));
+        self.side(target, &self.their_parts, with_place, reader).await
     }
 
     fn shape(&self, side: &Side<'_>) -> RowShape {
         RowShape {
             forms: side.forms.clone(),
             key: self.pair.key.clone(),
+            left: self.pair.left.clone(),
             zone: self.pair.run.options.zones.of(&self.pair.source.table.name),
         }
     }
@@ -758,15 +817,24 @@ impl<'a> Scans<'a> {
     }
 
     async fn digests(&self) -> TransferResult<(Vec<Digest>, Vec<Digest>)> {
-        match self.both(Collector::digests, Collector::digests, false).await? {
+        let nothing = Arc::default();
+        match self
+            .both(Collector::digests, Collector::digests, false, &nothing)
+            .await?
+        {
             (Collector::Digests(ours), Collector::Digests(theirs)) => Ok((ours, theirs)),
             _ => Err(mixed_up()),
         }
     }
 
     /// Counts the rows that differ, and picks the first ones of each kind.
-    async fn differences(&self, differing: &[usize], size: impl Fn(usize) -> u64) -> TransferResult<Matched> {
+    async fn differences(
+        &self,
+        differing: &[usize],
+        size: impl Fn(usize) -> u64,
+    ) -> TransferResult<(Matched, LeftRows)> {
         let mut matched = Matched::default();
+        let mut left_rows = LeftRows::default();
         let mut buckets = differing.iter().copied().peekable();
         while buckets.peek().is_some() {
             let mut wanted = vec![false; BUCKETS];
@@ -779,19 +847,34 @@ impl<'a> Scans<'a> {
             let collector = || Collector::Entries {
                 wanted: wanted.clone(),
                 entries: Entries::default(),
+                left: Left::default(),
+            };
+            let (ours, theirs, left) = if self.pair.left.is_empty() {
+                let (ours, theirs) = self.both(collector, collector, false, &Arc::default()).await?;
+                (ours, theirs, Arc::default())
+            } else {
+                // What rows of the one have left is no business of the other's.
+                let mut ours = self.ours(collector, false).await?;
+                let left = match &mut ours {
+                    Collector::Entries { left, .. } => Arc::new(std::mem::take(left)),
+                    Collector::Digests(_) | Collector::Details { .. } => Arc::default(),
+                };
+                let theirs = self.theirs(collector, false, &left).await?;
+                (ours, theirs, left)
             };
             let (Collector::Entries { entries: ours, .. }, Collector::Entries { entries: theirs, .. }) =
-                self.both(collector, collector, false).await?
+                (ours, theirs)
             else {
                 return Err(mixed_up());
             };
             matched.add(ours, theirs, self.pair.run.options.rows_named);
+            left_rows.add(&left, &matched);
         }
-        Ok(matched)
+        Ok((matched, left_rows))
     }
 
     /// Fetches the picked rows and puts them into the report.
-    async fn name_rows(&self, report: &mut TableReport, matched: &Matched) -> TransferResult<()> {
+    async fn name_rows(&self, report: &mut TableReport, matched: &Matched, left: Left) -> TransferResult<()> {
         let wanted = |entries: &mut dyn Iterator<Item = Entry>| {
             let mut wanted: HashMap<Entry, u64> = HashMap::new();
             entries.for_each(|entry| *wanted.entry(entry).or_default() += 1);
@@ -821,7 +904,7 @@ impl<'a> Scans<'a> {
             }
         };
         // Where a row is kept is its name if it has no key, or NULL in it.
-        let (ours, theirs) = self.both(ours, theirs, true).await?;
+        let (ours, theirs) = self.both(ours, theirs, true, &Arc::new(left)).await?;
         let place = |side: &Side<'_>| side.place().unwrap_or("row").to_owned();
         let columns = Columns {
             names: self.pair.names.clone(),
@@ -836,6 +919,24 @@ impl<'a> Scans<'a> {
             Details::new(rows(theirs)?),
         );
         Ok(())
+    }
+}
+
+/// Rows that leave columns to the file.
+#[derive(Default)]
+struct LeftRows {
+    rows: u64,
+    /// Those among them that are to be named.
+    named: Left,
+}
+
+impl LeftRows {
+    fn add(&mut self, left: &Left, matched: &Matched) {
+        self.rows += u64::try_from(left.len()).unwrap_or(0);
+        let different = matched.different.iter().map(|(ours, _)| ours.0);
+        let named = different.chain(matched.extra.iter().map(|entry| entry.0));
+        self.named
+            .extend(named.filter_map(|key| Some((key, *left.get(&key)?))));
     }
 }
 

@@ -300,6 +300,7 @@ impl Written {
                     table.rejected += loaded.rejected;
                     table.elapsed += loaded.elapsed;
                     table.refused.extend(loaded.refused);
+                    table.computed.extend(loaded.computed);
                 }
                 (What::Indexed(at, Some(one)), _) => weakened.push((at, one)),
                 (What::Loaded(_) | What::Indexed(..), _) => {}
@@ -359,6 +360,8 @@ pub(super) struct Loaded {
     pub(super) elapsed: Duration,
     /// Rows that the target refused although they were judged to fit.
     pub(super) refused: Vec<RejectedRow>,
+    /// In how many rows a column was left to the target, which computes it.
+    pub(super) computed: Vec<(String, u64)>,
 }
 
 /// What waits for the rows of each table of the plan.
@@ -536,6 +539,7 @@ impl TableLoad {
         let progress = loader.finish().await?;
         Ok(Loaded {
             refused: loader.refused(),
+            computed: loader.computed(),
             ..Loaded::from(progress)
         })
     }

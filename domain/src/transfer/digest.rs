@@ -80,6 +80,9 @@ pub type Id = [u8; 16];
 /// A row of a bucket that differs: its key and itself. A row without a key is its own.
 pub type Entry = (Id, Id);
 
+/// Rows by their keys that leave columns to the other side, which computes them: a bit for each of [`RowShape::left`].
+pub type Left = HashMap<Id, u64>;
+
 /// Rows, equal ones once with their number: a table without a key may hold one row a million times.
 #[derive(Debug, Default)]
 pub struct Entries {
@@ -137,6 +140,8 @@ pub enum Collector {
         wanted: Vec<bool>,
         /// Their rows.
         entries: Entries,
+        /// Those among them that leave columns to the other side.
+        left: Left,
     },
     /// Some rows in full.
     Details {
@@ -161,7 +166,17 @@ impl Collector {
                     digest.merge(part);
                 }
             }
-            (Self::Entries { entries: all, .. }, Self::Entries { entries, .. }) => all.merge(entries),
+            (
+                Self::Entries {
+                    entries: all,
+                    left: all_left,
+                    ..
+                },
+                Self::Entries { entries, left, .. },
+            ) => {
+                all.merge(entries);
+                all_left.extend(left);
+            }
             (Self::Details { rows: all, .. }, Self::Details { rows, .. }) => all.extend(rows),
             _ => return None,
         }
@@ -213,6 +228,11 @@ pub struct RowReader {
     ends: Vec<usize>,
     /// The class of the value that comes next, if that is one of a mixed column.
     class: Option<Class>,
+    /// Which columns may be left to the other side, and which ones this row leaves.
+    left: Vec<LeftColumn>,
+    row_left: u64,
+    /// The rows of the other side that leave columns to this one.
+    left_to_us: Arc<Left>,
     /// Empty if the row has no key.
     key_bytes: Vec<u8>,
     shown: Vec<Shown>,
@@ -229,8 +249,19 @@ pub struct RowShape {
     pub forms: Vec<Form>,
     /// The columns of the key by their places; none if rows are told apart by all their values.
     pub key: Vec<usize>,
+    /// The columns that one side computes and the other may leave to it.
+    pub left: Vec<LeftColumn>,
     /// The zone of times without one.
     pub zone: LegacyZone,
+}
+
+/// A column that one side computes and the other may leave to it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LeftColumn {
+    /// Its place.
+    pub at: usize,
+    /// Whether NULL says so.
+    pub by_null: bool,
 }
 
 impl RowReader {
@@ -268,6 +299,9 @@ impl RowReader {
             row: Vec::new(),
             ends: Vec::new(),
             class: None,
+            left: shape.left.clone(),
+            row_left: 0,
+            left_to_us: Arc::default(),
             key_bytes: Vec::new(),
             shown: Vec::new(),
             place: None,
@@ -280,6 +314,13 @@ impl RowReader {
     #[must_use]
     pub fn with_tally(mut self, tally: Tally) -> Self {
         self.tally = Some(tally);
+        self
+    }
+
+    /// Takes columns for NULL where rows of the other side have left them to this one.
+    #[must_use]
+    pub fn with_left(mut self, left: Arc<Left>) -> Self {
+        self.left_to_us = left;
         self
     }
 
@@ -309,7 +350,47 @@ impl RowReader {
             self.shown
                 .push(Shown::of(raw, *form, self.row.get(start..).unwrap_or_default()));
         }
+        if is_null(self.row.get(start..).unwrap_or_default()) {
+            self.leave(true);
+        }
         self.ends.push(self.row.len());
+    }
+
+    /// Takes NULL for the row's next value, which is not known here: if the other side computes it, it is left to it.
+    pub fn unknown_value(&mut self) {
+        self.leave(false);
+        self.value(Raw::Null);
+    }
+
+    fn leave(&mut self, by_null: bool) {
+        let at = self.ends.len();
+        let mut columns = self.left.iter().enumerate();
+        let left = columns.find(|(_, column)| column.at == at && (column.by_null || !by_null));
+        self.row_left |= left.map_or(0, |(bit, _)| bit_of(bit));
+    }
+
+    /// Makes NULL of what the other side's row of this key has left to this one.
+    fn forget_left(&mut self) {
+        let key = half(&Sha256::digest(&self.key_bytes).into());
+        let Some(left) = self.left_to_us.get(&key).copied() else {
+            return;
+        };
+        let columns = self.left.iter().enumerate();
+        let left: Vec<usize> = columns
+            .filter(|(bit, _)| left & bit_of(*bit) != 0)
+            .map(|(_, column)| column.at)
+            .collect();
+        let mut row = Vec::with_capacity(self.row.len());
+        let mut from = 0;
+        for (at, (end, form)) in self.ends.iter_mut().zip(&self.forms).enumerate() {
+            if left.contains(&at) {
+                self.canonicaliser.write(form, Raw::Null, &mut row);
+            } else {
+                row.extend_from_slice(self.row.get(from..*end).unwrap_or_default());
+            }
+            from = std::mem::replace(end, row.len());
+        }
+        self.row = row;
     }
 
     /// Takes where the row is kept.
@@ -344,12 +425,16 @@ impl RowReader {
             self.tell();
         }
         self.row.clear();
+        self.row_left = 0;
         self.ends.clear();
         self.shown.clear();
         self.place = None;
     }
 
     fn collect(&mut self) {
+        if !self.left_to_us.is_empty() && !self.key_bytes.is_empty() {
+            self.forget_left();
+        }
         let hash: [u8; 32] = Sha256::digest(&self.row).into();
         let bucket = self.bucket(&hash);
         let key = &self.key_bytes;
@@ -368,9 +453,17 @@ impl RowReader {
                     digest.add_row(&hash);
                 }
             }
-            Collector::Entries { wanted, entries } => {
+            Collector::Entries {
+                wanted,
+                entries,
+                left,
+            } => {
                 if wanted.get(bucket) == Some(&true) {
-                    entries.add(entry());
+                    let entry = entry();
+                    entries.add(entry);
+                    if self.row_left != 0 && !key.is_empty() {
+                        left.insert(entry.0, self.row_left);
+                    }
                 }
             }
             Collector::Details { wanted, rows } => {
@@ -414,6 +507,14 @@ impl RowReader {
     }
 }
 
+/// More columns than there are bits are not left to anybody.
+fn bit_of(number: usize) -> u64 {
+    u32::try_from(number)
+        .ok()
+        .and_then(|number| 1_u64.checked_shl(number))
+        .unwrap_or(0)
+}
+
 fn half(hash: &[u8; 32]) -> Id {
     let mut id = [0; 16];
     id.copy_from_slice(&hash[..16]);
@@ -437,6 +538,7 @@ mod tests {
         RowShape {
             forms: vec![TEXT, TEXT],
             key: key.to_vec(),
+            left: vec![],
             zone: LegacyZone::utc(),
         }
     }
@@ -477,6 +579,46 @@ mod tests {
         ] {
             assert_ne!(total(&rows), total(&other), "{other:?}");
         }
+    }
+
+    #[test]
+    fn what_is_left_to_the_other_side_is_its_own_affair() {
+        let left = |by_null| RowShape {
+            left: vec![LeftColumn { at: 1, by_null }],
+            ..shape(&[0])
+        };
+        let read = |shape: &RowShape, rows: &[(&str, Option<&str>)], left: Left| {
+            let collector = Collector::Entries {
+                wanted: vec![true; BUCKETS],
+                entries: Entries::default(),
+                left: Left::default(),
+            };
+            let mut reader = RowReader::new(shape, &HashSet::new(), collector).with_left(Arc::new(left));
+            for (one, two) in rows {
+                reader.value(Raw::Text(one.as_bytes()));
+                reader.value(two.map_or(Raw::Null, |two| Raw::Text(two.as_bytes())));
+                reader.end_row();
+            }
+            match reader.finish() {
+                Collector::Entries { entries, left, .. } => (entries.into_sorted(), left),
+                other => panic!("{other:?}"),
+            }
+        };
+        let (ours, of_ours) = read(
+            &left(true),
+            &[("a", None), ("b", Some("2")), ("c", None)],
+            Left::default(),
+        );
+        assert_eq!(of_ours.len(), 2);
+        let theirs = [("a", Some("1")), ("b", Some("2")), ("c", None)];
+        assert_eq!(read(&left(false), &theirs, of_ours.clone()).0, ours);
+        let other = [("a", Some("1")), ("b", Some("3")), ("c", None)];
+        assert_ne!(read(&left(false), &other, of_ours).0, ours);
+        // Where NULL is a value, nothing is left to anybody.
+        assert_eq!(
+            read(&left(false), &[("a", None)], Left::default()).1,
+            Left::default()
+        );
     }
 
     #[test]

@@ -134,11 +134,13 @@ pub enum Normalised {
     ZeroDateAsNull,
     /// A bound of an R-Tree, which keeps 32 bits of a number: the next one on its side.
     BoundOf32Bits,
+    /// NULL in a column that the file computes, and PostgreSQL does not: the value that it is computed to.
+    Computed,
 }
 
 impl Normalised {
     /// All kinds, in order.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 16] = [
         Self::TimeSpelling,
         Self::NaiveTime,
         Self::JsonSpelling,
@@ -154,6 +156,7 @@ impl Normalised {
         Self::EmptyAsNull,
         Self::ZeroDateAsNull,
         Self::BoundOf32Bits,
+        Self::Computed,
     ];
 
     /// The name in reports.
@@ -174,6 +177,7 @@ impl Normalised {
             Self::EmptyAsNull => "empty_as_null",
             Self::ZeroDateAsNull => "zero_date_as_null",
             Self::BoundOf32Bits => "bound_of_32_bits",
+            Self::Computed => "computed",
         }
     }
 }

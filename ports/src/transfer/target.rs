@@ -100,6 +100,11 @@ pub trait TableLoader: Send {
     fn refused(&mut self) -> Vec<RejectedRow> {
         Vec::new()
     }
+
+    /// In how many rows a column was left to the target, which computes it.
+    fn computed(&self) -> Vec<(String, u64)> {
+        Vec::new()
+    }
 }
 
 /// A part of a table that is loaded by itself.

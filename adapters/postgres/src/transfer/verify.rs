@@ -271,10 +271,12 @@ impl VerifySide for VerifyDatabase {
             let (names, classes): (Vec<&str>, Vec<&str>) = (row.get(0), row.get(1));
             let values: Vec<Option<&[u8]>> = row.get(2);
             for column in columns {
-                let at = names.iter().position(|name| name == column);
-                let class = at.and_then(|at| classes.get(at));
-                let bytes = at.and_then(|at| *values.get(at)?);
-                reader.value(class.map_or(Raw::Null, |class| stored(class, bytes.unwrap_or_default())));
+                let Some(at) = names.iter().position(|name| name == column) else {
+                    reader.unknown_value();
+                    continue;
+                };
+                let bytes = values.get(at).copied().flatten().unwrap_or_default();
+                reader.value(classes.get(at).map_or(Raw::Null, |class| stored(class, bytes)));
             }
             reader.end_row();
         }
@@ -522,6 +524,7 @@ mod tests {
             nulls: Nulls::NONE,
         };
         let shape = RowShape {
+            left: vec![],
             forms: vec![text, text],
             key: vec![],
             zone: LegacyZone::utc(),

@@ -575,6 +575,7 @@ impl CopySession for SqliteSession {
                 care,
                 kept: is_rtree.then(|| Kept::new(plan)),
                 refused: Vec::new(),
+                computed: vec![0; plan.columns.len()],
             })),
         }))
     }
@@ -1034,6 +1035,8 @@ struct LoadWork {
     kept: Option<Kept>,
     /// Rows that the file refused and that were kept apart.
     refused: Vec<RejectedRow>,
+    /// By column of the plan in how many rows it was NULL, and the file computes another value.
+    computed: Vec<u64>,
 }
 
 /// Why a step of a load ended.
@@ -1048,6 +1051,19 @@ impl From<rusqlite::Error> for Stopped {
         Self::Sqlite(error)
     }
 }
+
+/// What became of a row.
+enum Inserted {
+    /// It is there; these columns of it were left to the file.
+    AsComputed(Vec<usize>),
+    /// Nothing of it is.
+    Refused(Refusal),
+}
+
+/// What a row says of a column that the file computes: the value it is computed to.
+const SAME: i64 = 1;
+/// Nothing.
+const LEFT: i64 = 2;
 
 /// Why the file does not take a row as it is.
 struct Refusal {
@@ -1192,10 +1208,19 @@ impl TableLoader for SqliteLoader {
         work.map(|work| std::mem::take(&mut work.refused))
             .unwrap_or_default()
     }
+
+    fn computed(&self) -> Vec<(String, u64)> {
+        let work = self.work.iter();
+        let columns = work.flat_map(|work| work.plan.columns.iter().zip(&work.computed));
+        let computed = columns.filter(|(_, rows)| **rows > 0);
+        computed
+            .map(|(column, rows)| (column.target.clone(), *rows))
+            .collect()
+    }
 }
 
-/// The statement that writes a row, and tells of each column that the file computes whether that is the row's value. Text is handed on as
-/// a file stores it where `is_stored` says so: a cast is the one way to have SQLite take it as it is.
+/// The statement that writes a row, and tells of each column that the file computes what the row says of it: that value ([`SAME`]), nothing
+/// ([`LEFT`]), or another one. Text is handed on as a file stores it where `is_stored` says so: a cast is the one way to have SQLite take it as it is.
 fn insert(plan: &TablePlan, is_stored: impl Fn(usize) -> bool) -> String {
     let columns = || plan.columns.iter().enumerate();
     let marks: Vec<String> = columns()
@@ -1213,7 +1238,10 @@ fn insert(plan: &TablePlan, is_stored: impl Fn(usize) -> bool) -> String {
         .filter(|(_, column)| column.is_compared)
         .map(|(at, column)| {
             let (name, number) = (quoted(&column.target), at + 1);
-            format!("typeof({name}) = typeof(?{number}) AND {name} IS ?{number} COLLATE BINARY")
+            format!(
+                "CASE WHEN typeof({name}) = typeof(?{number}) AND {name} IS ?{number} COLLATE BINARY THEN {SAME} \
+                 WHEN ?{number} IS NULL THEN {LEFT} ELSE 0 END"
+            )
         })
         .collect();
     let returning = if compared.is_empty() {
@@ -1264,7 +1292,7 @@ impl LoadWork {
 
     /// Writes a row, unless the file refuses it: then nothing of it is there.
     fn write_row(
-        &self,
+        &mut self,
         connection: &Connection,
         statement: &mut rusqlite::Statement<'_>,
         batch: &RowBatch,
@@ -1285,8 +1313,18 @@ impl LoadWork {
             self.insert_row(connection, statement, values, batch.is_quarantined())
         };
         match (outcome, &self.kept) {
-            (Ok(None), Some(kept)) => kept.refuse_changed(connection, batch, row),
-            (Ok(refusal), _) => Ok(refusal),
+            (Ok(Inserted::AsComputed(columns)), kept) => {
+                for column in columns {
+                    if let Some(rows) = self.computed.get_mut(column) {
+                        *rows += 1;
+                    }
+                }
+                match kept {
+                    Some(kept) => kept.refuse_changed(connection, batch, row),
+                    None => Ok(None),
+                }
+            }
+            (Ok(Inserted::Refused(refusal)), _) => Ok(Some(refusal)),
             (Err(error), _) if is_about_a_row(&error) => Ok(Some(Refusal {
                 column: None,
                 message: error.to_string(),
@@ -1295,41 +1333,55 @@ impl LoadWork {
         }
     }
 
-    /// Inserts a row, unless the file computes another value than it has: then nothing of it is there. What a row in quarantine has was
-    /// computed by SQLite.
+    /// Inserts a row, unless the file computes another value than it has: then nothing of it is there. NULL leaves it to the file. What a row in
+    /// quarantine has was computed by SQLite.
     fn insert_row<'v>(
         &self,
         connection: &Connection,
         statement: &mut rusqlite::Statement<'_>,
         values: impl Iterator<Item = Bound<'v>>,
         is_quarantined: bool,
-    ) -> rusqlite::Result<Option<Refusal>> {
+    ) -> rusqlite::Result<Inserted> {
         let compared = self.plan.columns.iter().enumerate();
         let compared: Vec<usize> = compared
             .filter(|(_, column)| column.is_compared)
             .map(|(at, _)| at)
             .collect();
         if compared.is_empty() {
-            return statement.execute(params_from_iter(values)).map(|_| None);
+            let inserted = statement.execute(params_from_iter(values));
+            return inserted.map(|_| Inserted::AsComputed(vec![]));
         }
         connection.execute_batch("SAVEPOINT computed")?;
-        let differing = statement.query_row(params_from_iter(values), |row| {
-            for (place, column) in compared.iter().enumerate() {
-                if !is_quarantined && row.get::<_, Option<bool>>(place)? != Some(true) {
-                    return Ok(Some(*column));
+        let inserted = statement.query_row(params_from_iter(values), |row| {
+            let mut left = Vec::new();
+            for (place, column) in compared.iter().enumerate().filter(|_| !is_quarantined) {
+                match row.get::<_, i64>(place)? {
+                    SAME => {}
+                    LEFT => left.push(*column),
+                    _ => return Ok(Inserted::Refused(self.other_value(*column))),
                 }
             }
-            Ok(None)
+            Ok(Inserted::AsComputed(left))
         });
-        let undo = match differing {
-            Ok(None) => "",
-            Ok(Some(_)) | Err(_) => "ROLLBACK TO computed;",
+        let undo = match inserted {
+            Ok(Inserted::AsComputed(_)) => "",
+            Ok(Inserted::Refused(_)) | Err(_) => "ROLLBACK TO computed;",
         };
         connection.execute_batch(&format!("{undo} RELEASE computed"))?;
-        Ok(differing?.map(|column| Refusal {
+        inserted
+    }
+
+    fn other_value(&self, column: usize) -> Refusal {
+        let name = self.plan.columns.get(column).map_or("", |column| &column.source);
+        Refusal {
             column: Some(column),
-            message: "the file computes this column, and to another value".to_owned(),
-        }))
+            message: format!(
+                "the file computes this column, and to another value; give it that value or NULL, or leave the column to the file \
+                 altogether: ALTER TABLE {} DROP COLUMN {}",
+                quoted(&self.plan.source.name),
+                quoted(name)
+            ),
+        }
     }
 
     /// Keeps a row apart that the file refuses, or ends the load by its name.
@@ -1370,7 +1422,7 @@ impl LoadWork {
         connection: &Connection,
         batch: &RowBatch,
         row: Row<'_>,
-    ) -> rusqlite::Result<Option<Refusal>> {
+    ) -> rusqlite::Result<Inserted> {
         let values = row.values().enumerate().map(|(column, value)| match value {
             Value::Text(bytes) if batch.refuses(row, column) => Bound(Value::Blob(bytes)),
             value => Bound(value),
