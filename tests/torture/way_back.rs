@@ -1240,3 +1240,76 @@ async fn what_is_computed_from_what_is_computed() {
         .comes_back()
         .await;
 }
+
+/// What would come back is told by the way back itself.
+#[tokio::test]
+async fn inspect_of_a_database_is_a_look_at_the_way_back() {
+    let theme = changed(
+        "CREATE TABLE p (id INTEGER PRIMARY KEY, name VARCHAR(20) COLLATE NOCASE UNIQUE, at DATETIME DEFAULT CURRENT_TIMESTAMP, x, price DECIMAL(10,2),
+             g AS (json_extract(name, '$')));
+         INSERT INTO p (name, x, price) VALUES ('\"a\"', 1, 1.5), ('2', '1', 2), ('3', x'31', 3); CREATE INDEX ni ON p (name) WHERE x IS NOT NULL;
+         CREATE VIEW v AS SELECT id FROM p;",
+        "INSERT INTO p (name) VALUES ('4')",
+    )
+    .await;
+    let url = theme.url().await;
+    let inspected = theme
+        .program(&["inspect", &url, "--json"])
+        .await
+        .with(0, "inspect");
+    let told = inspected.json();
+    assert_eq!(told["not_carried"].as_array().unwrap().len(), 0, "{told}");
+    assert_eq!(told["weakened"].as_array().unwrap().len(), 0, "{told}");
+    let columns = told["tables"][0]["columns"].as_array().unwrap();
+    let kinds: Vec<&str> = columns
+        .iter()
+        .map(|column| column["type"].as_str().unwrap())
+        .collect();
+    assert_eq!(
+        kinds,
+        ["INTEGER", "VARCHAR(20)", "DATETIME", "", "DECIMAL(10,2)", ""]
+    );
+    assert_eq!(
+        (&told["tables"][0]["rows"], &told["tables"][0]["rejected"]),
+        (&4.into(), &0.into())
+    );
+    let seen = theme
+        .program(&["inspect", &url])
+        .await
+        .with(0, "inspect for a person")
+        .stdout;
+    assert!(
+        seen.contains("in a SQLite file about") && !seen.contains("not carried"),
+        "{seen}"
+    );
+    // What the copy refuses, lists and leaves out, it tells as the copy does.
+    let there = theme.client().await;
+    let sql = "ALTER TABLE p DROP COLUMN at; INSERT INTO p (id, price) VALUES (9, 'NaN'); UPDATE p SET g = 'other' WHERE id = 2";
+    there.batch_execute(sql).await.unwrap();
+    let told = theme
+        .program(&["inspect", &url, "--json"])
+        .await
+        .with(1, "inspect of rejects")
+        .json();
+    lists(&told, "not_carried", "column p.at", "no such column any more");
+    let rejects = told["tables"][0]["rejects"].as_array().unwrap();
+    let keys: Vec<&str> = rejects
+        .iter()
+        .map(|reject| reject["key"].as_str().unwrap())
+        .collect();
+    assert_eq!(keys, ["id = 9", "id = 2"], "{told}");
+    let (report, _) = back(&theme, 1, &["--on-reject", "quarantine"]).await;
+    assert_eq!(report["not_carried"], told["not_carried"]);
+    assert_eq!(report["weakened"], told["weakened"]);
+    there
+        .batch_execute("ALTER TABLE p RENAME TO o; CREATE VIEW p AS SELECT 1 AS id")
+        .await
+        .unwrap();
+    let refused = theme
+        .program(&["inspect", &url])
+        .await
+        .with(4, "inspect of what is refused");
+    says(&refused, &["p was a table and is a view"]);
+    let beside = std::fs::read_dir(theme.file.parent().unwrap()).unwrap().count();
+    assert_eq!(beside, 1, "it leaves files behind");
+}

@@ -13,7 +13,7 @@ use indicatif::{HumanBytes, HumanDuration};
 use serde_json::{Map, Value, json};
 
 use super::copy::wanted_types;
-use super::output::Output;
+use super::output::{Output, one_line};
 use super::places::{configured_files, database};
 use crate::config::{Config, DatabaseUrl};
 use crate::exit::{CliError, Exit};
@@ -23,6 +23,9 @@ use crate::transfer::survey::Question;
 use crate::wiring::{self, transfer::Access};
 
 /// Look at every value of a database and say what would become of it; writes nothing
+///
+/// Of a SQLite file it is told what a new PostgreSQL database would have of it, of a PostgreSQL database what would come back into a SQLite
+/// file. For the latter all rows are written to a temporary file, which needs as much room as that one would and is gone in the end.
 #[derive(Debug, Clone, Args)]
 pub(super) struct InspectArgs {
     /// A SQLite path, sqlite:… or postgres://… [default: the configured SQLite file]
@@ -50,7 +53,7 @@ pub(super) struct InspectArgs {
     pub(super) json: bool,
     /// No progress
     #[arg(long, short)]
-    quiet: bool,
+    pub(super) quiet: bool,
     /// How long to wait for a locked file, in milliseconds
     #[arg(long, value_name = "MS", default_value_t = 5_000)]
     busy_timeout: u64,
@@ -94,7 +97,11 @@ pub(super) async fn run(args: &InspectArgs, config: &Config) -> Result<Exit, Cli
         },
         zones: config.legacy_zones(),
     };
-    let inspection = inspect(&source, &scope, &question, &progress).await?;
+    let home = match &url {
+        DatabaseUrl::Postgres(_) => Some(wiring::transfer::scratch(&access)?),
+        DatabaseUrl::Sqlite(_) => None,
+    };
+    let inspection = inspect(&source, home.as_deref(), &scope, &question, &progress).await?;
     let wrong = inspection.damage.is_some() || inspection.tables.iter().any(|table| table.rejected > 0);
     Output::from_flag(args.json).write(|| text(&inspection), || document(&inspection, !wrong))?;
     Ok(if wrong { Exit::Wrong } else { Exit::Done })
@@ -110,10 +117,15 @@ fn text(inspection: &Inspection) -> String {
         time => format!("about {}", HumanDuration(time)),
     };
     line(format_args!(
-        "{}: {}, {}; in PostgreSQL about {}, copied in {time}",
+        "{}: {}, {}; in {} about {}, copied in {time}",
         inspection.source,
         counted(inspection.tables.len() as u64, "table"),
         counted(rows, "row"),
+        if inspection.is_way_back {
+            "a SQLite file"
+        } else {
+            "PostgreSQL"
+        },
         HumanBytes(inspection.estimate.bytes),
     ));
     if let Some(damage) = &inspection.damage {
@@ -123,11 +135,11 @@ fn text(inspection: &Inspection) -> String {
         let key = if table.key.is_empty() {
             "no primary key".to_owned()
         } else {
-            format!("key {}", table.key.join(", "))
+            format!("key {}", one_line(&table.key.join(", ")))
         };
         line(format_args!(
             "\n{}  {}, {}, {key}",
-            table.name,
+            one_line(&table.name),
             counted(table.rows, "row"),
             HumanBytes(table.bytes)
         ));
@@ -159,8 +171,12 @@ fn text(inspection: &Inspection) -> String {
         ));
     }
     for weak in &inspection.weakened {
+        let broken = match weak.rows {
+            0 => String::new(),
+            rows => format!("; {}: {}", counted(rows, "row"), weak.keys.join("; ")),
+        };
         line(format_args!(
-            "\nweakened: {}.{} {}\n  {}",
+            "\nweakened: {}.{} {}\n  {}{broken}",
             weak.table, weak.constraint, weak.sql, weak.reason
         ));
     }
@@ -180,18 +196,22 @@ fn text(inspection: &Inspection) -> String {
 }
 
 fn column_lines(column: &InspectedColumn, line: &mut impl FnMut(std::fmt::Arguments<'_>)) {
-    let declared = if column.declared.is_empty() {
-        "(no type)"
-    } else {
-        &column.declared
+    let none_if_empty = |kind: &str| {
+        if kind.is_empty() {
+            "(no type)".to_owned()
+        } else {
+            one_line(kind)
+        }
     };
+    let declared = none_if_empty(&column.declared);
     let computed = column
         .computed
         .as_ref()
         .map_or_else(String::new, |expression| format!(", computed by {expression}"));
+    let (name, chosen) = (one_line(&column.name), none_if_empty(&column.chosen));
     line(format_args!(
-        "  {:<28} {declared:<14} -> {:<17} {}{computed}",
-        column.name, column.chosen, column.why
+        "  {name:<28} {declared:<14} -> {chosen:<17} {}{computed}",
+        column.why
     ));
     let (with_nul, not_utf8) = column.unfit_texts;
     if with_nul + not_utf8 > 0 {

@@ -4,16 +4,18 @@ use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use cutover_domain::transfer::back;
 use cutover_domain::transfer::catalog::{Catalog, Column, ColumnKind, Engine};
+use cutover_domain::transfer::ddl;
 use cutover_domain::transfer::evidence::Evidence;
 use cutover_domain::transfer::plan::{ColumnPlan, NotCarried, Renamed, Scope, TablePlan, plan};
 use cutover_domain::transfer::refusal::too_wide;
 use cutover_domain::transfer::schema::{Stage, Weakened};
 use cutover_domain::transfer::survey::{Oddities, RejectedRow, TableSurvey};
 use cutover_domain::transfer::value::StorageClass;
-use cutover_ports::transfer::{TransferError, TransferResult, TransferSource};
+use cutover_ports::transfer::{TransferError, TransferResult, TransferSource, TransferTarget};
 
-use super::copy::refuse_nothing;
+use super::copy::{CopyOptions, Extent, OnReject, TableReport, copy, refuse_nothing};
 use super::progress::Progress;
 use super::spread::spread;
 use super::survey::{Answer, Question, SCANS, survey};
@@ -29,7 +31,7 @@ pub struct Inspection {
     pub damage: Option<String>,
     /// Its tables.
     pub tables: Vec<InspectedTable>,
-    /// What a copy into an empty PostgreSQL database would leave out.
+    /// What a copy into an empty PostgreSQL database, or into a new SQLite file, would leave out.
     pub not_carried: Vec<NotCarried>,
     /// What would hold in a weaker form there.
     pub weakened: Vec<Weakened>,
@@ -39,12 +41,14 @@ pub struct Inspection {
     pub renamed: Vec<Renamed>,
     /// What a copy would come to.
     pub estimate: Estimate,
+    /// Whether that copy is the way back, into a SQLite file.
+    pub is_way_back: bool,
 }
 
 /// What a copy would come to, roughly.
 #[derive(Debug, Clone, Copy)]
 pub struct Estimate {
-    /// Bytes of PostgreSQL's tables, without indexes.
+    /// Bytes of the target's tables, without indexes.
     pub bytes: u64,
     /// How long the copy would take.
     pub time: Duration,
@@ -106,14 +110,18 @@ pub struct InspectedColumn {
     pub why: String,
 }
 
-/// Looks at every value of `source`.
+/// Looks at every value of `source`. Of PostgreSQL it is told what would come back to `home`, a SQLite file that nobody needs.
 pub async fn inspect(
     source: &Arc<dyn TransferSource>,
+    home: Option<&dyn TransferTarget>,
     scope: &Scope,
     question: &Question,
     progress: &Arc<dyn Progress>,
 ) -> TransferResult<Inspection> {
     let catalog = source.catalog().await?;
+    if let Some(home) = home {
+        return way_back(source, home, catalog, scope, question, progress).await;
+    }
     let nothing = Catalog {
         engine: Engine::Postgres,
         schema: "public".to_owned(),
@@ -156,7 +164,123 @@ pub async fn inspect(
         uncertain: answer.schema.uncertain,
         renamed: answer.plan.renamed,
         estimate,
+        is_way_back: false,
     })
+}
+
+/// Goes the way back as a copy does, with every row, and takes it all back: what a file takes only SQLite can say.
+async fn way_back(
+    source: &Arc<dyn TransferSource>,
+    home: &dyn TransferTarget,
+    catalog: Catalog,
+    scope: &Scope,
+    question: &Question,
+    progress: &Arc<dyn Progress>,
+) -> TransferResult<Inspection> {
+    let options = CopyOptions {
+        on_reject: OnReject::Quarantine,
+        replace: false,
+        zones: question.zones.clone(),
+        seeds: vec![],
+        scope: scope.clone(),
+        wishes: question.wishes.clone(),
+        extent: Extent::Whole,
+        jobs: 1,
+        rehearsal: true,
+    };
+    let report = copy(Arc::clone(source), home, &options, Arc::clone(progress)).await?;
+    let (ground, absent) = home.catalog(catalog.origin.as_ref()).await?;
+    let mut plan = plan(&catalog, &ground, &absent, scope).map_err(TransferError::Usage)?;
+    back::make(&mut plan, &catalog, &ground);
+    let tables = report.tables.iter().filter_map(|told| {
+        let table = plan.tables.iter().find(|table| table.source.name == told.name)?;
+        Some(table_of_file(plan.text_of(table), table, told, &report.rejects))
+    });
+    Ok(Inspection {
+        source: source.describe(),
+        damage: None,
+        tables: tables.collect(),
+        not_carried: report.not_carried,
+        weakened: report.weakened,
+        uncertain: vec![],
+        renamed: report.renamed,
+        estimate: Estimate {
+            bytes: report
+                .tables
+                .iter()
+                .map(|table| table.bytes + 8 * table.rows_read)
+                .sum(),
+            time: report.elapsed,
+        },
+        is_way_back: true,
+        catalog,
+    })
+}
+
+fn table_of_file(
+    text: Option<&str>,
+    plan: &TablePlan,
+    told: &TableReport,
+    rejects: &[RejectedRow],
+) -> InspectedTable {
+    let columns = plan.source.columns.iter().map(|column| {
+        let planned = plan.columns.iter().find(|planned| planned.source == column.name);
+        let home = column
+            .made_for
+            .as_ref()
+            .map_or(&column.name, |made_for| &made_for.column);
+        let home = planned.map_or(home, |planned| &planned.target);
+        let is_computed = planned.is_none_or(|planned| planned.is_compared);
+        InspectedColumn {
+            name: column.name.clone(),
+            declared: column
+                .pg_type()
+                .map_or_else(String::new, |kind| kind.name.clone()),
+            renamed: (*home != column.name).then(|| home.clone()),
+            class_column: None,
+            classes: vec![],
+            examples: vec![],
+            integers: None,
+            longest: 0,
+            unfit_texts: (0, 0),
+            texts_as_null: 0,
+            chosen: text
+                .and_then(|text| ddl::declared(text, home))
+                .unwrap_or_default(),
+            rendering: column
+                .made_for
+                .as_ref()
+                .and_then(|made_for| made_for.rendering.as_ref())
+                .map_or_else(String::new, ToString::to_string),
+            computed: is_computed.then(|| "the file".to_owned()),
+            why: if column.made_for.is_some() {
+                "as it came"
+            } else {
+                "by its type here"
+            }
+            .to_owned(),
+        }
+    });
+    InspectedTable {
+        name: told.name.clone(),
+        target: told.target.clone(),
+        rows: told.rows_read,
+        bytes: told.bytes,
+        key: plan
+            .source
+            .primary_key
+            .as_ref()
+            .map(|key| key.columns.clone())
+            .unwrap_or_default(),
+        columns: columns.collect(),
+        rejected: told.rejected,
+        rejects: rejects
+            .iter()
+            .filter(|reject| reject.table == told.target)
+            .cloned()
+            .collect(),
+        oddities: Oddities::default(),
+    }
 }
 
 /// A row of PostgreSQL takes about 28 bytes beside its values, and as much in each index. A copy takes some six times as long as a look at

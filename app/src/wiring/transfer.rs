@@ -66,6 +66,18 @@ pub fn target(url: &DatabaseUrl, access: &Access) -> TransferResult<Box<dyn Tran
     }
 }
 
+/// A SQLite file that is none: what is copied there is gone when the copy ends.
+pub fn scratch(access: &Access) -> TransferResult<Box<dyn TransferTarget>> {
+    #[cfg(feature = "sqlite")]
+    let scratch = Box::new(cutover_sqlite::transfer::SqliteTarget::scratch(
+        access.busy_timeout,
+    ));
+    #[cfg(feature = "sqlite")]
+    return Ok(scratch);
+    #[cfg(not(feature = "sqlite"))]
+    Err(not_built(access.busy_timeout))
+}
+
 #[cfg(feature = "postgres")]
 fn server(url: &str) -> TransferResult<cutover_postgres::PgServer> {
     cutover_postgres::PgServer::parse(url).map_err(|error| TransferError::Usage(error.to_string()))

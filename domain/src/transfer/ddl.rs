@@ -313,6 +313,20 @@ pub fn with(sql: &str, more: &[String]) -> Option<String> {
     Some([head, &more, tail].concat())
 }
 
+/// The type that a column is declared with; empty if it has none.
+pub fn declared(sql: &str, column: &str) -> Option<String> {
+    let tokens = tokens(sql);
+    let (open, close) = list_of(&tokens)?;
+    let pieces = pieces(&tokens, open + 1, close).into_iter();
+    let mut pieces = pieces.map(|(from, to)| &tokens[from..to]);
+    let piece = pieces.find(|piece| {
+        let name = piece.first().filter(|_| !is_table_constraint(piece));
+        name.is_some_and(|name| name.name().eq_ignore_ascii_case(column))
+    })?;
+    let end = piece.iter().skip(1).position(begins_constraint);
+    Some(text_of(sql, piece, 1, end.map_or(piece.len(), |end| end + 1)))
+}
+
 /// Whether a `CREATE TABLE` has a primary key.
 pub fn has_primary_key(sql: &str) -> bool {
     let tokens = tokens(sql);
@@ -745,6 +759,19 @@ mod tests {
             "CREATE TABLE t()"
         );
         assert_eq!(without("CREATE TABLE t", &gone, |_| true), None);
+    }
+
+    #[test]
+    fn a_declared_type_is_read() {
+        let sql = r#"CREATE TABLE t(a, "b c" VARCHAR (3, 4) NOT NULL, c INT, UNIQUE (a))"#;
+        for (column, kind) in [
+            ("a", Some("")),
+            ("B C", Some("VARCHAR (3, 4)")),
+            ("c", Some("INT")),
+            ("unique", None),
+        ] {
+            assert_eq!(declared(sql, column).as_deref(), kind);
+        }
     }
 
     #[test]

@@ -540,6 +540,13 @@ impl NotCarried {
 const GONE: &str = "PostgreSQL has no such column any more; what it holds under another name is a new column";
 
 impl Plan {
+    /// The text by which a table of a file is to be read in the end, if more is known than its columns.
+    pub fn text_of<'a>(&'a self, table: &'a TablePlan) -> Option<&'a str> {
+        let is_changed = !table.gone.is_empty() || table.columns.iter().any(|column| column.added);
+        let own = self.own_text(&table.target).filter(|_| !is_changed);
+        own.or(table.definition.as_deref())
+    }
+
     /// The text of a table that its origin knows.
     pub(super) fn own_text(&self, table: &str) -> Option<&str> {
         let mut objects = self.origin.iter().flat_map(|origin| &origin.objects);

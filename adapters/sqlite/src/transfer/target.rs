@@ -52,6 +52,23 @@ impl SqliteTarget {
         }
     }
 
+    /// A file of SQLite's own, which nobody else can see and which is gone when its copy ends.
+    pub fn scratch(busy_timeout: Duration) -> Self {
+        Self::new(Path::new(""), busy_timeout)
+    }
+
+    fn is_scratch(&self) -> bool {
+        self.path.as_os_str().is_empty()
+    }
+
+    fn name(&self) -> String {
+        if self.is_scratch() {
+            "a SQLite file".to_owned()
+        } else {
+            self.path.display().to_string()
+        }
+    }
+
     fn open(&self) -> rusqlite::Result<Connection> {
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
             | OpenFlags::SQLITE_OPEN_CREATE
@@ -101,7 +118,7 @@ impl SqliteTarget {
     }
 
     fn error(&self, error: &rusqlite::Error) -> TransferError {
-        let path = self.path.display();
+        let path = self.name();
         match error.sqlite_error_code() {
             Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => TransferError::Unreachable(format!(
                 "cannot write {path}: it is locked by another program (waited {} s)",
@@ -128,7 +145,7 @@ impl SqliteTarget {
 #[async_trait]
 impl TransferTarget for SqliteTarget {
     fn describe(&self) -> String {
-        self.path.display().to_string()
+        self.name()
     }
 
     async fn catalog(&self, origin: Option<&Origin>) -> TransferResult<(Catalog, HashSet<String>)> {
@@ -155,7 +172,11 @@ impl TransferTarget for SqliteTarget {
     }
 
     async fn open(&self, rehearsal: bool) -> TransferResult<Arc<dyn CopySession>> {
-        let lock = self.lock()?;
+        let lock = if self.is_scratch() {
+            None
+        } else {
+            Some(self.lock()?)
+        };
         let this = self.clone();
         let made = !self.path.exists();
         let open = move || {
@@ -293,7 +314,7 @@ struct SqliteSession {
     bracket: Bracket,
     rehearsal: bool,
     trace: Option<Trace>,
-    _lock: FileLock,
+    _lock: Option<FileLock>,
 }
 
 impl SqliteSession {
