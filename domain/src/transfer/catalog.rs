@@ -703,6 +703,30 @@ impl Table {
         by_name(&self.columns, name, |column| &column.name)
     }
 
+    /// Whether no two rows are alike in these columns, by whatever equality.
+    pub fn is_unique(&self, columns: &[String]) -> bool {
+        let is_same = |names: &[&String]| {
+            names.len() == columns.len()
+                && names
+                    .iter()
+                    .all(|name| columns.iter().any(|column| column.eq_ignore_ascii_case(name)))
+        };
+        let keys = self.primary_key.iter().chain(&self.uniques);
+        let mut keys = keys.map(|key| key.columns.iter().collect::<Vec<_>>());
+        let unique = self
+            .indexes
+            .iter()
+            .filter(|index| index.unique && index.predicate.is_none());
+        let mut unique = unique.map(|index| {
+            index
+                .parts
+                .iter()
+                .filter_map(|part| part.column.as_ref())
+                .collect::<Vec<_>>()
+        });
+        keys.any(|names| is_same(&names)) || unique.any(|names| is_same(&names))
+    }
+
     /// The key that tells rows apart best: the primary key if its columns refuse NULL, else the first UNIQUE constraint
     /// whose columns do, else none.
     pub fn row_key(&self) -> Option<&Key> {

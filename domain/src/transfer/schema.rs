@@ -21,6 +21,9 @@ use super::survey::TableSurvey;
 use super::translate::{self, ExprColumn};
 use super::value::Value;
 
+/// An index of PostgreSQL has no more columns.
+const INDEX_COLUMNS_MAX: usize = 32;
+
 /// What a row of an index takes at most, beside its header.
 const INDEX_ROW_MAX: usize = 2_696;
 
@@ -914,6 +917,12 @@ impl Maker<'_> {
             let reason = "several rows may have NULL there, which stands for a text that SQLite takes once";
             self.weaken(table, name, original, reason);
         }
+        if list.len() > INDEX_COLUMNS_MAX {
+            return Err(format!(
+                "it has {} columns in PostgreSQL, where a key or an index has {INDEX_COLUMNS_MAX} at most",
+                list.len()
+            ));
+        }
         let word = if unique { "UNIQUE INDEX" } else { "INDEX" };
         let place = self.qualified(&table.target);
         let condition = condition.map_or_else(String::new, |condition| format!(" WHERE {condition}"));
@@ -1070,9 +1079,9 @@ impl Maker<'_> {
         source: &Catalog,
         target: &Catalog,
     ) -> Result<String, String> {
-        if source.table(&key.parent).is_none() {
+        let Some(original) = source.table(&key.parent) else {
             return Err(format!("there is no table {}", key.parent));
-        }
+        };
         let parent = match plan
             .position_of(source, &key.parent)
             .and_then(|at| plan.tables.get(at))
@@ -1128,8 +1137,14 @@ impl Maker<'_> {
                 .iter()
                 .any(|(table, columns)| *table == parent.name && *columns == parent_columns);
         if !is_key {
+            // Their key may be one of a collation, of hashes, or of too many columns.
+            let by_their_bytes = if original.is_unique(&key.parent_columns) {
+                " by their bytes"
+            } else {
+                ""
+            };
             return Err(format!(
-                "the columns of {} that it refers to are not unique there by their bytes",
+                "the columns of {} that it refers to are not unique there{by_their_bytes}",
                 key.parent
             ));
         }
