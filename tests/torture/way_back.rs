@@ -1313,3 +1313,105 @@ async fn inspect_of_a_database_is_a_look_at_the_way_back() {
     let beside = std::fs::read_dir(theme.file.parent().unwrap()).unwrap().count();
     assert_eq!(beside, 1, "it leaves files behind");
 }
+
+#[tokio::test]
+async fn rows_that_break_a_unique_index_are_named() {
+    let theme = changed(
+        "CREATE TABLE j (id INTEGER PRIMARY KEY, d TEXT); CREATE UNIQUE INDEX ju ON j (json_extract(d, '$.k') COLLATE NOCASE DESC) WHERE d IS NOT NULL;
+         INSERT INTO j VALUES (1, '{\"k\":1}'), (2, '{}');
+         CREATE TABLE m (id INTEGER PRIMARY KEY, v UNIQUE); INSERT INTO m VALUES (1, 1), (2, 'a');",
+        "INSERT INTO j VALUES (3, '{\"k\":1.0}'), (4, '{\"k\":2}'), (5, '{}'), (6, NULL); INSERT INTO m VALUES (4, '1.0', 'real')",
+    )
+    .await;
+    let (refused, _) = theme.brought_back(&[]).await;
+    says(
+        &refused.with(1, "the way back"),
+        &["m where id = 4", "UNIQUE constraint failed: m.v"],
+    );
+    let (report, file) = back(&theme, 1, &["--on-reject", "quarantine"]).await;
+    assert_eq!(report["rejects"][0]["column"], "", "{report}");
+    let broken = &report["weakened"][0];
+    assert_eq!(
+        (&broken["constraint"], &broken["rows"]),
+        (&"ju".into(), &2.into()),
+        "{report}"
+    );
+    assert_eq!(
+        broken["keys"],
+        serde_json::json!(["rowid 1", "rowid 3"]),
+        "{report}"
+    );
+    assert_eq!(rows(&file, "SELECT quote(count(*)) FROM j"), ["6"]);
+}
+
+#[tokio::test]
+async fn orphans_without_a_rowid_are_named_by_their_key() {
+    let theme = Theme::new(
+        "CREATE TABLE p (a TEXT, b TEXT COLLATE NOCASE, PRIMARY KEY (a, b)); INSERT INTO p VALUES ('1', 'x');
+         CREATE TABLE c (k TEXT, n INT, a INT, b TEXT, \"o'k\" INT REFERENCES nowhere, PRIMARY KEY (k, n), FOREIGN KEY (a, b) REFERENCES p) WITHOUT ROWID;
+         INSERT INTO c VALUES ('it''s', 1, 1, 'X', NULL), ('b', 2, 2, 'x', NULL), ('c', 3, NULL, 'x', 5), ('d', 4, 1, 'y', NULL);",
+    );
+    let inspected = theme.inspect(&[]).await.with(0, "inspect").json();
+    let mut tables = inspected["tables"].as_array().unwrap().iter();
+    let orphans = &tables.find(|table| table["name"] == "c").unwrap()["orphans"];
+    let first = |at: usize| orphans[at]["first"].clone();
+    let (of_nowhere, of_p) = if orphans[0]["about"] == "(a, b) REFERENCES p" {
+        (1, 0)
+    } else {
+        (0, 1)
+    };
+    assert_eq!(
+        first(of_p),
+        serde_json::json!(["k = 'b', n = 2", "k = 'd', n = 4"]),
+        "{orphans}"
+    );
+    assert_eq!(
+        first(of_nowhere),
+        serde_json::json!(["k = 'c', n = 3"]),
+        "{orphans}"
+    );
+    theme.command("copy", &[]).await.with(0, "copy");
+    let (report, _) = back(&theme, 1, &["--strict"]).await;
+    let of = |constraint: &str| {
+        let mut entries = report["weakened"].as_array().unwrap().iter();
+        entries
+            .find(|entry| entry["constraint"] == constraint)
+            .unwrap_or_else(|| panic!("{report}"))
+            .clone()
+    };
+    let broken = of("FOREIGN KEY (a, b) REFERENCES p (a, b)");
+    assert_eq!(
+        broken["keys"],
+        serde_json::json!(["k = 'b', n = 2", "k = 'd', n = 4"]),
+        "{report}"
+    );
+    let broken = of("FOREIGN KEY (o'k) REFERENCES nowhere");
+    assert!(
+        broken["reason"]
+            .as_str()
+            .unwrap()
+            .contains("there is no table nowhere"),
+        "{report}"
+    );
+}
+
+#[tokio::test]
+async fn a_key_over_more_columns_than_an_index_has() {
+    let columns: Vec<String> = (0..33).map(|at| format!("c{at}")).collect();
+    let list = columns.join(", ");
+    let theme = Theme::new(format!(
+        "CREATE TABLE t ({list}, v, PRIMARY KEY ({list})); INSERT INTO t (c0, v) VALUES (1, 1); CREATE INDEX i ON t ({list}); CREATE INDEX j ON t ({});",
+        columns[1..].join(", ")
+    ));
+    let inspected = theme.inspect(&[]).await.with(0, "inspect").json();
+    lists(&inspected, "not_carried", "primary key t.t_pkey", "33 columns");
+    lists(&inspected, "not_carried", "index i", "33 columns");
+    assert_eq!(
+        inspected["not_carried"].as_array().unwrap().len(),
+        2,
+        "{inspected}"
+    );
+    let copied = theme.equal().await;
+    let indexes = "SELECT indexname FROM pg_indexes WHERE schemaname = 'public'";
+    assert_eq!(copied.query(indexes).await, [[Some("j".to_owned())]]);
+}

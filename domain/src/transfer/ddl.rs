@@ -59,6 +59,16 @@ pub fn predicate(sql: &str) -> Option<String> {
 
 /// The parts of an index as they are written in its `CREATE INDEX`, without collation and direction.
 pub fn index_parts(sql: &str) -> Vec<String> {
+    parts_of_index(sql, &["ASC", "DESC", "COLLATE"])
+}
+
+/// The parts of an index as they are compared: with their collations.
+pub fn index_terms(sql: &str) -> Vec<String> {
+    parts_of_index(sql, &["ASC", "DESC"])
+}
+
+fn parts_of_index(sql: &str, without: &[&str]) -> Vec<String> {
+    let is_left_out = |token: &Token<'_>| without.iter().any(|word| token.is(word));
     let tokens = tokens(sql);
     let Some(open) = tokens.iter().position(|token| token.is("(")) else {
         return vec![];
@@ -73,9 +83,9 @@ pub fn index_parts(sql: &str) -> Vec<String> {
                         .filter(|at| *at > from)
                         .and_then(|at| tokens.get(at))
                 };
-                if last(1).is_some_and(|token| token.is("ASC") || token.is("DESC")) {
+                if last(1).is_some_and(|token| is_left_out(token) && !token.is("COLLATE")) {
                     to -= 1;
-                } else if last(2).is_some_and(|token| token.is("COLLATE")) {
+                } else if last(2).is_some_and(|token| is_left_out(token) && token.is("COLLATE")) {
                     to -= 2;
                 } else {
                     break;
@@ -905,6 +915,13 @@ mod tests {
     fn parts_of_an_index_are_read() {
         let sql = "CREATE UNIQUE INDEX \"i (\" ON t (a COLLATE nocase DESC, lower(b, ','), \"c d\" ASC, e || 'x' COLLATE NOCASE) WHERE a";
         assert_eq!(index_parts(sql), ["a", "lower(b, ',')", "\"c d\"", "e || 'x'"]);
+        let terms = [
+            "a COLLATE nocase",
+            "lower(b, ',')",
+            "\"c d\"",
+            "e || 'x' COLLATE NOCASE",
+        ];
+        assert_eq!(index_terms(sql), terms);
         assert_eq!(index_parts(""), Vec::<String>::new());
     }
 

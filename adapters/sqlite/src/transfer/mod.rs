@@ -3,6 +3,7 @@
 mod bound;
 pub mod catalog;
 mod collations;
+mod named;
 pub mod open;
 mod own_tables;
 mod remade;

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use cutover_domain::transfer::back;
-use cutover_domain::transfer::catalog::{Column, ForeignKey, Origin, OriginObject, Storage, Table};
+use cutover_domain::transfer::catalog::{Column, ForeignKey, Origin, OriginObject, Table};
 use cutover_domain::transfer::ddl;
 use cutover_domain::transfer::name::quoted;
 use cutover_domain::transfer::plan::TablePlan;
@@ -11,8 +11,7 @@ use cutover_domain::transfer::schema::Weakened;
 use rusqlite::Connection;
 use rusqlite::config::DbConfig;
 
-use super::target::NAMED_OFFENDERS;
-use super::{catalog, collations};
+use super::{catalog, collations, named};
 
 /// The views and triggers of an origin that can be used there and cannot here, because a table or a column is missing.
 pub(super) fn useless(connection: &Connection, origin: &Origin) -> rusqlite::Result<HashSet<String>> {
@@ -159,13 +158,12 @@ fn offenders(
     let count = format!("SELECT count(*) FROM {name} WHERE {condition}");
     let rows: i64 = connection.query_row(&count, [], |row| row.get(0))?;
     let rows = u64::try_from(rows).unwrap_or(0);
-    let Storage::Rowid { alias: Some(alias) } = table.storage else {
-        return Ok((rows, vec![]));
-    };
-    let first = format!("SELECT {alias} FROM {name} WHERE {condition} LIMIT {NAMED_OFFENDERS}");
-    let mut statement = connection.prepare(&first)?;
-    let keys = statement.query_map([], |row| Ok(format!("rowid {}", row.get::<_, i64>(0)?)))?;
-    Ok((rows, keys.collect::<rusqlite::Result<_>>()?))
+    let first = format!(
+        "SELECT {} FROM {name} WHERE {condition} LIMIT {}",
+        named::name(table),
+        named::NAMED
+    );
+    Ok((rows, named::names(connection, &first)?))
 }
 
 /// Foreign keys to what its origin has and the file has not.
@@ -215,11 +213,14 @@ pub(super) fn dangling(
 }
 
 pub(super) fn foreign_key_text(key: &ForeignKey) -> String {
+    let parent_columns = match key.parent_columns.as_slice() {
+        [] => String::new(),
+        columns => format!(" ({})", columns.join(", ")),
+    };
     format!(
-        "FOREIGN KEY ({}) REFERENCES {} ({})",
+        "FOREIGN KEY ({}) REFERENCES {}{parent_columns}",
         key.columns.join(", "),
-        key.parent,
-        key.parent_columns.join(", ")
+        key.parent
     )
 }
 

@@ -18,7 +18,7 @@ use rusqlite::types::ValueRef;
 use tokio::sync::{mpsc, oneshot};
 
 use super::open::{Reader, SourceFile};
-use super::{catalog, collations, own_tables};
+use super::{catalog, collations, named, own_tables};
 
 /// Batches read ahead: enough to keep reader and writer busy, few enough to stay small.
 const BATCHES_AHEAD: usize = 4;
@@ -231,9 +231,6 @@ impl TransferSource for SqliteSource {
     }
 }
 
-/// So many rows are named.
-const NAMED: usize = 10;
-
 /// Rows whose parents are missing. A foreign key that SQLite itself cannot check (no such parent, no such key) has none.
 fn orphans(connection: &Connection, table: &Table) -> rusqlite::Result<Vec<Offence>> {
     let mut orphans: Vec<Offence> = Vec::new();
@@ -255,16 +252,20 @@ fn orphans(connection: &Connection, table: &Table) -> rusqlite::Result<Vec<Offen
         let known = orphans.iter().position(|orphan| orphan.about == about);
         let at = known.unwrap_or(orphans.len());
         if known.is_none() {
+            let first = match (key, row.get_ref(0)?) {
+                (Some(key), ValueRef::Null) => named::orphans(connection, table, key),
+                _ => vec![],
+            };
             orphans.push(Offence {
                 about,
                 rows: 0,
-                first: vec![],
+                first,
             });
         }
         if let Some(orphan) = orphans.get_mut(at) {
             orphan.rows += 1;
             let rowid: Option<i64> = row.get(0)?;
-            if orphan.first.len() < NAMED {
+            if orphan.first.len() < named::NAMED {
                 orphan.first.extend(rowid.map(|rowid| format!("rowid {rowid}")));
             }
         }
@@ -293,7 +294,7 @@ fn alike_keys(connection: &Connection, table: &Table) -> rusqlite::Result<Vec<Of
         };
         while let Some(row) = rows.next()? {
             offence.rows += u64::try_from(row.get::<_, i64>(1)?).unwrap_or(0);
-            if offence.first.len() < NAMED {
+            if offence.first.len() < named::NAMED {
                 let text = row.get_ref(0)?.as_bytes().unwrap_or_default();
                 offence.first.push(String::from_utf8_lossy(text).into_owned());
             }

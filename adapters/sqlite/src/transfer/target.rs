@@ -29,13 +29,10 @@ use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension as _, params_from_iter};
 
 use super::bound::Bound;
-use super::{catalog, collations, own_tables, remade};
+use super::{catalog, collations, named, own_tables, remade};
 
 /// Committed at once.
 const COMMIT_BYTES: u64 = 16 * 1024 * 1024;
-/// How many offenders of a rule are named.
-pub(super) const NAMED_OFFENDERS: usize = 10;
-
 /// A SQLite file that rows are copied into; made if it is missing.
 #[derive(Debug, Clone)]
 pub struct SqliteTarget {
@@ -822,7 +819,16 @@ fn complete(
             if is_virtual {
                 unmade.push(object);
             } else {
-                weakened.push(not_made(&error.to_string()));
+                let (rows, keys) = if is_about_a_row(&error) {
+                    doubles(connection, object)?
+                } else {
+                    (0, vec![])
+                };
+                weakened.push(Weakened {
+                    rows,
+                    keys,
+                    ..not_made(&error.to_string())
+                });
             }
         } else if is_virtual && let Some(reason) = why_empty(connection, object) {
             weakened.push(Weakened {
@@ -849,6 +855,15 @@ fn complete(
         }
     }
     Ok(weakened)
+}
+
+/// The rows because of which a unique index cannot be made.
+fn doubles(connection: &Connection, index: &OriginObject) -> rusqlite::Result<(u64, Vec<String>)> {
+    let catalog = catalog::read(connection)?;
+    match catalog.table(&index.table) {
+        Some(table) => named::doubles(connection, table, &index.sql),
+        None => Ok((0, vec![])),
+    }
 }
 
 /// Whether the tables that a full-text index is kept in are tables of rows here: it is entered over them, and answers as it did.
@@ -1007,21 +1022,34 @@ fn broken_foreign_keys(connection: &Connection, tables: &[String]) -> rusqlite::
                 .position(|entry| entry.table == *table && entry.constraint == name);
             let at = known.unwrap_or(weakened.len());
             if known.is_none() {
-                let table = table.clone();
+                let rowid: Option<i64> = row.get(0)?;
+                let keys = match key.filter(|_| rowid.is_none()) {
+                    Some(key) => named::orphans(connection, found, key),
+                    None => vec![],
+                };
+                let parent = key.filter(|key| catalog.table(&key.parent).is_none());
                 weakened.push(Weakened {
-                    table,
+                    table: table.clone(),
                     constraint: name,
                     sql,
                     rows: 0,
-                    keys: vec![],
-                    reason: "rows break it: their parents are missing".to_owned(),
+                    keys,
+                    reason: match parent {
+                        Some(key) => format!(
+                            "rows break it, as they are in the source: there is no table {}",
+                            key.parent
+                        ),
+                        None => {
+                            "rows break it, as they are in the source: their parents are missing".to_owned()
+                        }
+                    },
                 });
             }
             let Some(entry) = weakened.get_mut(at) else {
                 continue;
             };
             entry.rows += 1;
-            if entry.keys.len() < NAMED_OFFENDERS {
+            if entry.keys.len() < named::NAMED {
                 let rowid: Option<i64> = row.get(0)?;
                 entry.keys.extend(rowid.map(|rowid| format!("rowid {rowid}")));
             }
@@ -1418,9 +1446,12 @@ impl LoadWork {
         } else {
             ""
         };
+        let column = refusal.column.and_then(|column| self.plan.columns.get(column));
         let named = RejectedRow {
             reason: format!("{}{from_quarantine}", refusal.message),
-            ..rejected_row(&self.plan, row, refusal.column.unwrap_or(0), Reject::Changed)
+            // What SQLite says of several columns, or of the whole row, names them itself.
+            column: column.map(|column| column.target.clone()).unwrap_or_default(),
+            ..rejected_row(&self.plan, row, 0, Reject::Changed)
         };
         if self.care == Care::KeepingApart {
             self.quarantine(connection, batch, row, &named)?;
