@@ -832,20 +832,9 @@ async fn rows_that_break_a_rule_of_the_file_are_told() {
 async fn what_cannot_be_read_is_named_with_what_it_is() {
     let theme = changed(
         "CREATE TABLE t (id INTEGER PRIMARY KEY, mx); INSERT INTO t VALUES (1, 1), (2, 'a');",
-        "CREATE TABLE own (id int PRIMARY KEY, a int[], b inet); INSERT INTO own VALUES (1, '{1}', NULL), (2, NULL, '::1')",
+        "SELECT 1",
     )
     .await;
-    let (report, _) = back(&theme, 1, &[]).await;
-    let reasons: Vec<&str> = report["rejects"]
-        .as_array()
-        .unwrap()
-        .iter()
-        .map(|reject| reject["reason"].as_str().unwrap())
-        .collect();
-    assert!(
-        reasons[0].ends_with(": integer[]") && reasons[1].ends_with(": inet"),
-        "{reasons:?}"
-    );
     let url = theme.url().await;
     let ended = theme
         .program(&["copy", &url, "x.db", "--schema", "nosuch"])
@@ -855,7 +844,7 @@ async fn what_cannot_be_read_is_named_with_what_it_is() {
     theme
         .client()
         .await
-        .batch_execute("DROP TABLE own; ALTER TABLE t RENAME mx__class TO c")
+        .batch_execute("ALTER TABLE t RENAME mx__class TO c")
         .await
         .unwrap();
     let (refused, path) = theme.brought_back(&[]).await;
@@ -1414,4 +1403,35 @@ async fn a_key_over_more_columns_than_an_index_has() {
     let copied = theme.equal().await;
     let indexes = "SELECT indexname FROM pg_indexes WHERE schemaname = 'public'";
     assert_eq!(copied.query(indexes).await, [[Some("j".to_owned())]]);
+}
+
+/// Types that Cutover does not read otherwise come as PostgreSQL prints them.
+#[tokio::test]
+async fn what_is_printed_comes_as_text() {
+    let theme = changed(
+        "CREATE TABLE t (id INTEGER PRIMARY KEY); INSERT INTO t VALUES (1), (2); CREATE TABLE s (id INTEGER PRIMARY KEY) STRICT; INSERT INTO s VALUES (1);",
+        "CREATE TYPE mood AS ENUM ('sad', 'it''s ok'); CREATE DOMAIN feeling AS mood; ALTER TABLE t ADD m mood DEFAULT 'sad', ADD f feeling, ADD a int[], ADD i interval,
+             ADD c money, ADD o oid, ADD ip inet, ADD at timestamptz[], ADD b bytea[], ADD r int4range, ADD n float8[]; ALTER TABLE s ADD a text[];
+         DO $$ BEGIN
+             EXECUTE format('ALTER DATABASE %I SET intervalstyle = ''sql_standard''', current_database());
+             EXECUTE format('ALTER DATABASE %I SET bytea_output = ''escape''', current_database());
+         END $$;
+         UPDATE t SET f = 'it''s ok', a = '{1,NULL}', i = '1 mon 2 days 03:04:05.5', c = 12.5, o = 4000000000, ip = '::1',
+             at = ARRAY['2024-01-31 10:00:00+02'::timestamptz], b = ARRAY['\\x00ff'::bytea], r = '[1,5)', n = '{0.1,NaN}' WHERE id = 2;
+         UPDATE s SET a = '{x,\"y z\"}'; CREATE TABLE own (id int PRIMARY KEY, m mood NOT NULL); INSERT INTO own VALUES (1, 'sad')",
+    )
+    .await;
+    let (_, file) = back(&theme, 1, &["--strict", "--verify"]).await;
+    assert_eq!(
+        rows(
+            &file,
+            "SELECT m, f, a, i, c, o, ip, at, b, r, n FROM t ORDER BY id"
+        ),
+        [
+            "sad||||||||||",
+            "sad|it's ok|{1,NULL}|1 mon 2 days 03:04:05.5|$12.50|4000000000|::1/128|{\"2024-01-31 08:00:00+00\"}|{\"\\\\x00ff\"}|[1,5)|{0.1,NaN}"
+        ]
+    );
+    assert_eq!(rows(&file, "SELECT a, typeof(a) FROM s"), ["{x,\"y z\"}|text"]);
+    assert_eq!(rows(&file, "SELECT m FROM own"), ["sad"]);
 }

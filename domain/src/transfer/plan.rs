@@ -690,8 +690,10 @@ pub(super) fn declaration(kind: PgKind) -> ColumnKind {
         PgKind::Bool | PgKind::Int2 | PgKind::Int4 | PgKind::Int8 => ("INTEGER", Affinity::Integer),
         PgKind::Float4 | PgKind::Float8 => ("REAL", Affinity::Real),
         // A decimal may come as an integer, a real or text, and stays what it is.
-        PgKind::Bytea | PgKind::Numeric(_) | PgKind::Other => ("BLOB", Affinity::Blob),
+        PgKind::Bytea | PgKind::Numeric(_) => ("BLOB", Affinity::Blob),
         PgKind::Text
+        // As PostgreSQL prints it.
+        | PgKind::Other
         | PgKind::Varchar(_)
         | PgKind::Char(_)
         | PgKind::Json

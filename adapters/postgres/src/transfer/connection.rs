@@ -49,6 +49,10 @@ pub(super) fn check_schema(name: &str) -> TransferResult<()> {
     )))
 }
 
+/// How values are printed of types that are read as text, whatever a server or a person has set.
+pub(super) const PRINTED: &str = "SET datestyle = 'ISO, YMD'; SET intervalstyle = 'postgres'; SET timezone = 'UTC'; SET bytea_output = 'hex';
+    SET extra_float_digits = 1; SET lc_monetary = 'C'";
+
 /// A connection for a transfer, whose default schema is `schema` if one is given.
 pub(super) async fn connect(server: &PgServer, schema: Option<&str>) -> TransferResult<Client> {
     schema.map_or(Ok(()), check_schema)?;

@@ -8,7 +8,7 @@ use bytes::{Buf, BytesMut};
 use cutover_domain::transfer::blanks::Blanks;
 use cutover_domain::transfer::catalog::{Catalog, Identity, Other, PgKind, Storage, Table};
 use cutover_domain::transfer::convert::decode;
-use cutover_domain::transfer::name::{quoted, quoted_list};
+use cutover_domain::transfer::name::quoted;
 use cutover_domain::transfer::outcome::Reject;
 use cutover_domain::transfer::rendering::Rendering;
 use cutover_domain::transfer::rows::RowBatch;
@@ -76,7 +76,8 @@ impl PgSource {
         }
         let client = connection::connect(&self.server, Some(&self.schema)).await?;
         let begin = format!(
-            "{IN_ORDER}; BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET TRANSACTION SNAPSHOT '{}'; {UNLOCKED}",
+            "{IN_ORDER}; {}; BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET TRANSACTION SNAPSHOT '{}'; {UNLOCKED}",
+            connection::PRINTED,
             self.snapshot
         );
         connection::run(&client, &begin).await?;
@@ -220,10 +221,15 @@ impl TransferSource for PgSource {
             .iter()
             .map(|name| Form::of(&scan.table, name))
             .collect::<TransferResult<_>>()?;
+        let columns = scan.columns.iter().zip(&forms).map(|(name, form)| {
+            let printed = if form.is_printed { "::text" } else { "" };
+            format!("{}{printed}", quoted(name))
+        });
         let classes = forms.iter().filter_map(|form| form.class_column.as_ref());
+        let columns: Vec<String> = columns.chain(classes.map(|name| quoted(name))).collect();
         let sql = format!(
             "COPY (SELECT {} FROM {} OFFSET {}) TO STDOUT (FORMAT binary)",
-            quoted_list(scan.columns.iter().chain(classes)),
+            columns.join(", "),
             rows_of(&self.schema, &scan.table),
             // Planted rows are counted by nobody, so that a place among the others is found by reading.
             if self.planted.contains_key(&scan.table.name) {
@@ -397,6 +403,8 @@ struct Form {
     rendering: Option<Rendering>,
     blanks: Blanks,
     class_column: Option<String>,
+    /// Whether its values come as the server prints them: in binary form nobody here knows them.
+    is_printed: bool,
 }
 
 impl Form {
@@ -427,8 +435,10 @@ impl Form {
                 )));
             }
         }
+        let is_printed = kind == PgKind::Other;
         Ok(Self {
-            kind,
+            kind: if is_printed { PgKind::Text } else { kind },
+            is_printed,
             rendering: made_for.rendering,
             blanks: made_for.blanks,
             class_column: made_for.class_column,
@@ -609,6 +619,7 @@ mod tests {
                         rendering: None,
                         blanks: Blanks::default(),
                         class_column: None,
+                        is_printed: false,
                     })
                     .into(),
                 width: 2,

@@ -18,7 +18,7 @@ use tokio_postgres::types::ToSql;
 use tokio_postgres::{Client, Row};
 
 use super::catalog;
-use super::connection::{check_schema, refuse_pooled};
+use super::connection::{PRINTED, check_schema, refuse_pooled};
 use super::error::{connect_error, transfer_error};
 use crate::PgServer;
 
@@ -59,7 +59,7 @@ impl VerifyDatabase {
                 format!("SET LOCAL search_path = {};", quoted(schema))
             });
             client
-                .batch_execute(&format!("{BEGIN} {snapshot} {path}"))
+                .batch_execute(&format!("{PRINTED}; {BEGIN} {snapshot} {path}"))
                 .await
                 .map_err(|error| transfer_error(&error))?;
             TransferResult::Ok(client)
