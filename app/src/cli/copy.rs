@@ -76,9 +76,9 @@ pub(super) struct CopyArgs {
     /// Print one JSON document
     #[arg(long)]
     pub(super) json: bool,
-    /// No progress on standard error
+    /// Nothing but errors on standard error
     #[arg(long)]
-    quiet: bool,
+    pub(super) quiet: bool,
     /// Prove the copy equal behind it, as cutover verify does; then 0 means equal
     #[arg(long, conflicts_with_all = ["dry_run", "schema_only"])]
     verify: bool,

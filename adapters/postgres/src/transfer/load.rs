@@ -17,7 +17,7 @@ use cutover_ports::transfer::{
 use futures_util::SinkExt;
 use tokio_postgres::CopyInSink;
 
-use super::connection::{Bracket, Worker, run};
+use super::connection::{Bracket, TRANSACTION, Worker, run};
 use super::error::transfer_error;
 use super::own_tables;
 
@@ -61,6 +61,8 @@ pub(super) struct PgLoader {
     quarantine_bytes: usize,
     /// Rows that the server refused.
     refused: Vec<RejectedRow>,
+    /// Whether the transaction came to its end without its rows.
+    has_ended: bool,
 }
 
 /// Where a loader writes.
@@ -93,6 +95,7 @@ impl PgLoader {
             quarantine: Vec::new(),
             quarantine_bytes: 0,
             refused: Vec::new(),
+            has_ended: false,
         })
     }
 
@@ -193,7 +196,10 @@ impl PgLoader {
             progress,
         )
         .await?;
-        run(into.worker.client(), into.bracket.commit).await?;
+        let committed = run(into.worker.client(), into.bracket.commit).await;
+        // A deferred constraint refuses rows as late as that, and the transaction has ended all the same.
+        self.has_ended = committed.is_err() && into.bracket.commit == TRANSACTION.commit;
+        committed?;
         self.committed = self.progress.position;
         Ok(())
     }
@@ -281,8 +287,8 @@ impl PgLoader {
     }
 
     /// Undoes what was not committed, where the connection goes on to be used.
-    async fn settle<T>(&self, outcome: TransferResult<T>) -> TransferResult<T> {
-        if outcome.is_err() {
+    async fn settle<T>(&mut self, outcome: TransferResult<T>) -> TransferResult<T> {
+        if outcome.is_err() && !std::mem::take(&mut self.has_ended) {
             // The first error is the one to tell.
             drop(run(self.into.worker.client(), self.into.bracket.rollback).await);
         }
