@@ -326,6 +326,10 @@ async fn without_target(source: &dyn VerifySide, table: &Table) -> TransferResul
 /// A table that one side lacks is no difference of values if the other one's has no rows.
 fn tell_lack(report: &mut TableReport, side: &str, rows: u64) {
     let text = format!("the {side} has no such table");
+    match side {
+        "target" => report.counts.missing = rows,
+        _ => report.counts.extra = rows,
+    }
     if rows > 0 {
         report.problems.push(text);
     } else {
