@@ -1435,3 +1435,67 @@ async fn what_is_printed_comes_as_text() {
     assert_eq!(rows(&file, "SELECT a, typeof(a) FROM s"), ["{x,\"y z\"}|text"]);
     assert_eq!(rows(&file, "SELECT m FROM own"), ["sad"]);
 }
+
+#[tokio::test]
+async fn small_things_that_are_told() {
+    let theme = Theme::made("theme.db", |path| {
+        let file = Connection::open(path).unwrap();
+        file.execute_batch(
+            "CREATE TABLE t (id INTEGER PRIMARY KEY AUTOINCREMENT, \"new
+line\" INT, b BLOB); INSERT INTO t (b) VALUES (x'00'); CREATE TABLE u (id INTEGER PRIMARY KEY AUTOINCREMENT); INSERT INTO u VALUES (3);
+             CREATE TABLE p (k INT); CREATE TABLE c (k INT REFERENCES p (k));
+             INSERT INTO sqlite_sequence VALUES ('t', 7), ('gone', 1); UPDATE sqlite_sequence SET seq = '5x' WHERE name = 'u';",
+        )
+        .unwrap();
+    });
+    let report = theme.command("copy", &[]).await.with(0, "copy").json();
+    lists(&report, "not_carried", "sequence gone", "no such table");
+    lists(&report, "not_carried", "sequence t", "2 rows");
+    lists(&report, "not_carried", "sequence u", "no integer");
+    let key = report["not_carried"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .find(|entry| entry["kind"] == "foreign key")
+        .unwrap();
+    assert!(
+        key["reason"].as_str().unwrap().ends_with("are not unique there"),
+        "{key}"
+    );
+    let file = theme.file.to_str().unwrap();
+    let seen = theme.program(&["inspect", file]).await.with(0, "inspect").stdout;
+    assert!(
+        seen.contains("\n  new\\nline ") && !seen.contains("1 bytes"),
+        "{seen}"
+    );
+    // A table that is not there is a table of missing rows.
+    let there = theme.client().await;
+    there.batch_execute("DROP TABLE t").await.unwrap();
+    let flags = ["--tables", "t"].map(str::to_owned);
+    let verified = theme.command("verify", &flags).await.with(1, "verify").json();
+    assert_eq!(verified["tables"][0]["counts"]["missing"], 1, "{verified}");
+    // A deferred constraint that refuses rows as they are committed is no business of somebody who wants to hear nothing.
+    there
+        .batch_execute(
+            "TRUNCATE u; CREATE TABLE parent (id bigint PRIMARY KEY);
+             ALTER TABLE u ADD FOREIGN KEY (id) REFERENCES parent DEFERRABLE INITIALLY DEFERRED",
+        )
+        .await
+        .unwrap();
+    let url = theme.url().await;
+    let quiet = theme
+        .program(&["copy", file, &url, "--data-only", "--tables", "u", "--quiet"])
+        .await
+        .with(0, "a quiet copy");
+    assert_eq!(quiet.stderr, "");
+    there.batch_execute("TRUNCATE u").await.unwrap();
+    let loud = theme
+        .program(&["copy", file, &url, "--data-only", "--tables", "u"])
+        .await
+        .with(0, "a copy");
+    assert!(
+        !loud.stderr.contains("no transaction") && loud.stderr.contains("set aside"),
+        "{}",
+        loud.stderr
+    );
+}

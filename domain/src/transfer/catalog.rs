@@ -351,7 +351,7 @@ pub enum PgKind {
     Time(u8),
     /// `uuid`
     Uuid,
-    /// Any other: values are neither read nor written.
+    /// Any other: values are read as PostgreSQL prints them, and not written.
     Other,
 }
 
@@ -572,7 +572,7 @@ pub struct Other {
     pub name: String,
     /// The statement that made it.
     pub sql: String,
-    /// Why a virtual table is none with rows; of a quarantine how many there are.
+    /// Why a virtual table is none with rows; of a quarantine how many there are; what is wrong with a sequence.
     pub why: Option<String>,
 }
 
@@ -602,6 +602,8 @@ pub enum OtherKind {
     ForeignTable,
     /// Rows in quarantine: of a table that is not there, or that only PostgreSQL could hold.
     Quarantine,
+    /// What `sqlite_sequence` says of a table and SQLite would not have written there.
+    Sequence,
 }
 
 impl OtherKind {
@@ -613,6 +615,7 @@ impl OtherKind {
             Self::VirtualTable => "virtual table",
             Self::ForeignTable => "foreign table",
             Self::Quarantine => "quarantine",
+            Self::Sequence => "sequence",
         }
     }
 }

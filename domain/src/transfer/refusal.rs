@@ -49,7 +49,11 @@ fn lost_rows(plan: &Plan, source: &Catalog, scope: &Scope) -> Option<String> {
                  cutover.quarantine, or leave them out (--exclude {name})",
                 other.why.as_deref().unwrap_or("rows are")
             )),
-            OtherKind::View | OtherKind::Trigger | OtherKind::VirtualTable | OtherKind::Quarantine => None,
+            OtherKind::View
+            | OtherKind::Trigger
+            | OtherKind::VirtualTable
+            | OtherKind::Quarantine
+            | OtherKind::Sequence => None,
         }
     })
 }
@@ -59,7 +63,8 @@ fn in_the_way(table: &TablePlan, target: &Catalog) -> Option<String> {
     let name = &table.source.name;
     let found = if table.created {
         let mut others = target.others.iter();
-        let other = others.find(|other| other.name == *name && other.kind != OtherKind::Trigger)?;
+        let is_relation = |kind| !matches!(kind, OtherKind::Trigger | OtherKind::Sequence);
+        let other = others.find(|other| other.name == *name && is_relation(other.kind))?;
         other.kind.as_str()
     } else {
         let into = target.tables.iter().find(|into| into.name == table.target)?;

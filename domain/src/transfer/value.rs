@@ -2,6 +2,8 @@
 
 use serde::Serialize;
 
+use super::words::counted;
+
 /// A value by SQLite's storage classes, in which all rows travel.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Value<'a> {
@@ -74,7 +76,7 @@ impl Value<'_> {
                     None => format!("{text:?}"),
                 }
             }
-            Self::Blob(bytes) => format!("a blob of {} bytes", bytes.len()),
+            Self::Blob(bytes) => format!("a blob of {}", counted(bytes.len() as u64, "byte")),
         }
     }
 }

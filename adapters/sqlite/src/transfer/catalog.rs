@@ -27,6 +27,7 @@ pub fn read(connection: &Connection) -> rusqlite::Result<Catalog> {
         others.push(Other::in_quarantine(name, told));
     }
     let sequences = sequences(connection)?;
+    others.extend(odd_sequences(connection)?);
     let (shadows, listed): (Vec<_>, Vec<_>) = listed_tables(connection)?
         .into_iter()
         .partition(|listed| listed.kind == "shadow");
@@ -384,6 +385,41 @@ fn sequences(connection: &Connection) -> rusqlite::Result<HashMap<String, i64>> 
             .into_iter()
             .collect(),
     )
+}
+
+/// What `sqlite_sequence` has that SQLite would not have written: it, and a copy, make the best of it.
+fn odd_sequences(connection: &Connection) -> rusqlite::Result<Vec<Other>> {
+    let sql = "SELECT 1 FROM sqlite_schema WHERE name = 'sqlite_sequence'";
+    if collect(connection, sql, [], |_| Ok(()))?.is_empty() {
+        return Ok(vec![]);
+    }
+    let sql = "SELECT CAST(name AS TEXT), count(*), count(*) FILTER (WHERE typeof(seq) <> 'integer'),
+                      EXISTS (SELECT 1 FROM sqlite_schema AS s WHERE s.type = 'table' AND s.name = q.name)
+               FROM sqlite_sequence AS q GROUP BY name ORDER BY name";
+    let found = collect(connection, sql, [], |row| {
+        let name: Option<String> = row.get(0)?;
+        Ok((name.unwrap_or_default(), row.get(1)?, row.get(2)?, row.get(3)?))
+    })?;
+    let odd = found
+        .into_iter()
+        .filter_map(|(name, rows, no_numbers, is_there): (String, i64, i64, bool)| {
+            let why = if !is_there {
+                "sqlite_sequence has a row for it, and there is no such table".to_owned()
+            } else if rows > 1 {
+                format!("sqlite_sequence has {rows} rows for it: the largest number counts")
+            } else if no_numbers > 0 {
+                "sqlite_sequence has no integer for it: what SQLite reads as one counts".to_owned()
+            } else {
+                return None;
+            };
+            Some(Other {
+                kind: OtherKind::Sequence,
+                name,
+                sql: String::new(),
+                why: Some(why),
+            })
+        });
+    Ok(odd.collect())
 }
 
 fn table(
