@@ -13,10 +13,11 @@ use indicatif::{HumanBytes, HumanDuration};
 use serde_json::{Map, Value, json};
 
 use super::copy::wanted_types;
-use super::output::{Output, one_line};
+use super::output::Output;
 use super::places::{configured_files, database};
 use crate::config::{Config, DatabaseUrl};
 use crate::exit::{CliError, Exit};
+use crate::printable::one_line;
 use crate::transfer::inspect::{InspectedColumn, InspectedTable, Inspection, inspect};
 use crate::transfer::progress::{Progress, Silent, Terminal};
 use crate::transfer::survey::Question;
