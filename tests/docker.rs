@@ -39,7 +39,7 @@ async fn connect_as(server: &TestServer, role: &str) -> Client {
         .unwrap()
 }
 
-/// The lab's schema, made by the owner's role and no other.
+/// The schemas of all contexts, made by the owner's role and no other.
 async fn migrate(server: &TestServer) {
     let config: tokio_postgres::Config = server.url().parse().unwrap();
     let target = Target::Postgres(PostgresTarget {
@@ -57,9 +57,55 @@ async fn migrate(server: &TestServer) {
         connect_timeout: Duration::from_secs(10),
         lock_timeout: Duration::from_secs(10),
     });
-    cutover_migrations::up(&target, &Context::LAB, None)
+    for context in Context::ALL {
+        cutover_migrations::up(&target, context, None).await.unwrap();
+    }
+}
+
+/// A row for a table of each context that has numbers of its own to give out.
+const ROWS: &str = "
+    INSERT INTO synth_groups (id, name, created_at) VALUES ('g1', 'before', now()), ('g2', 'other', now());
+    INSERT INTO conversations (id, title) VALUES ('c1', 'one'), ('c2', 'two');
+    INSERT INTO messages (id, conversation_id, role, content) VALUES ('m1', 'c1', 'user', 'hello');
+    INSERT INTO file_metadata (id, filename, content_type, size) VALUES ('f1', 'a.txt', 'text/plain', 1);
+    INSERT INTO price_logs (date, checkpoint, price) VALUES ('2026-01-02', 'open', 1);";
+
+/// The sequences that `role` may not use.
+async fn forbidden_sequences(client: &Client, role: &str) -> Vec<String> {
+    let sql = "SELECT name FROM unnest(ARRAY['conversations_position_seq', 'messages_position_seq']) AS name
+        WHERE NOT has_sequence_privilege($1::text, name, 'USAGE') ORDER BY 1";
+    let rows = client.query(sql, &[&role]).await.unwrap();
+    rows.iter().map(|row| row.get(0)).collect()
+}
+
+/// A right on a table brings with it the right on the sequences that its defaults ask: roles as they were documented before had no other.
+#[tokio::test]
+async fn whoever_may_insert_rows_may_number_them() {
+    let server = server(None).await;
+    let on_sequences = [
+        "ALTER DEFAULT PRIVILEGES FOR ROLE cutover_owner IN SCHEMA public, cutover\n  GRANT USAGE ON SEQUENCES TO cutover_service;",
+    ];
+    let before = on_sequences.iter().fold(ROLES.to_owned(), |roles, line| {
+        assert!(roles.contains(line), "{roles}");
+        roles.replace(line, "")
+    });
+    server.execute(&before).await;
+    migrate(&server).await;
+    connect_as(&server, "cutover_service")
+        .await
+        .batch_execute(ROWS)
         .await
         .unwrap();
+    // A database that was migrated before is mended by the next run, of which there is nothing else to do.
+    let owner = connect_as(&server, "cutover_owner").await;
+    owner
+        .batch_execute("REVOKE USAGE ON ALL SEQUENCES IN SCHEMA public FROM cutover_service")
+        .await
+        .unwrap();
+    let positions = ["conversations_position_seq", "messages_position_seq"];
+    assert_eq!(forbidden_sequences(&owner, "cutover_service").await, positions);
+    migrate(&server).await;
+    assert_eq!(forbidden_sequences(&owner, "cutover_service").await, [""; 0]);
 }
 
 #[tokio::test]
@@ -70,10 +116,10 @@ async fn the_service_reads_and_writes_rows_and_nothing_more() {
     migrate(&server).await;
     let service = connect_as(&server, "cutover_service").await;
 
+    service.batch_execute(ROWS).await.unwrap();
     service
         .batch_execute(
-            "INSERT INTO synth_groups (id, name, created_at) VALUES ('g1', 'before', now()), ('g2', 'other', now());
-             UPDATE synth_groups SET name = 'after' WHERE id = 'g1';
+            "UPDATE synth_groups SET name = 'after' WHERE id = 'g1';
              DELETE FROM synth_groups WHERE id = 'g2';",
         )
         .await
@@ -87,7 +133,7 @@ async fn the_service_reads_and_writes_rows_and_nothing_more() {
     // Every table, ours too, whoever of the two made it and whenever.
     let owner = connect_as(&server, "cutover_owner").await;
     owner
-        .batch_execute("CREATE TABLE made_later (a int); CREATE TABLE cutover.made_later (a int)")
+        .batch_execute("CREATE TABLE made_later (a int); CREATE TABLE cutover.made_later (a int); CREATE SEQUENCE numbers")
         .await
         .unwrap();
     let sql = "SELECT format('%I.%I', schemaname, tablename) FROM pg_tables WHERE schemaname IN ('public', 'cutover')";
@@ -117,8 +163,10 @@ async fn the_service_reads_and_writes_rows_and_nothing_more() {
             "{table}"
         );
     }
+    service.batch_execute("SELECT nextval('numbers')").await.unwrap();
 
     for refused in [
+        "SELECT setval('numbers', 7)",
         "CREATE TABLE public.mine (a int)",
         "CREATE TABLE cutover.mine (a int)",
         "CREATE TEMPORARY TABLE mine (a int)",

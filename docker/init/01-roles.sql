@@ -32,7 +32,11 @@ GRANT USAGE ON SCHEMA public TO cutover_service;
 CREATE SCHEMA IF NOT EXISTS cutover AUTHORIZATION cutover_owner;
 GRANT USAGE ON SCHEMA cutover TO cutover_service;
 
--- The tables that are there, and those that the owner will make. Not TRUNCATE, REFERENCES or TRIGGER: rows only.
+-- The tables that are there, and those that the owner will make. Not TRUNCATE, REFERENCES or TRIGGER: rows only. Numbers that rows
+-- get from a sequence need a right of their own.
 GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public, cutover TO cutover_service;
+GRANT USAGE ON ALL SEQUENCES IN SCHEMA public, cutover TO cutover_service;
 ALTER DEFAULT PRIVILEGES FOR ROLE cutover_owner IN SCHEMA public, cutover
   GRANT SELECT, INSERT, UPDATE, DELETE ON TABLES TO cutover_service;
+ALTER DEFAULT PRIVILEGES FOR ROLE cutover_owner IN SCHEMA public, cutover
+  GRANT USAGE ON SEQUENCES TO cutover_service;

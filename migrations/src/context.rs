@@ -135,6 +135,19 @@ impl Context {
         before.map_or(0, |version| version.number)
     }
 
+    /// Whether its scripts make a table of this name.
+    pub(crate) fn makes(&self, table: &str, dialect: Dialect) -> bool {
+        let statement = format!("CREATE TABLE {table} (");
+        let mut scripts = self.versions.iter().map(|version| version.script(dialect).up);
+        scripts.any(|script| script.contains(&statement))
+    }
+
+    /// Whether its scripts hold this statement as it stands: a SQLite file keeps the text of what made its objects.
+    pub fn says(&self, sql: &str, dialect: Dialect) -> bool {
+        let mut scripts = self.versions.iter().map(|version| version.script(dialect).up);
+        !sql.is_empty() && scripts.any(|script| script.contains(sql))
+    }
+
     pub(crate) fn version(&self, number: i64) -> Option<&'static Version> {
         self.versions.iter().find(|version| version.number == number)
     }

@@ -49,6 +49,7 @@ pub async fn up(target: &Target, context: &Context, to: Option<i64>) -> Result<O
             database.knows_its_tables(target, context, to).await?;
             database.create_own_schema().await?;
             let outcome = run::up(&mut database, context, to).await?;
+            database.share_sequences(context).await?;
             database.close().await?;
             Ok(outcome)
         }

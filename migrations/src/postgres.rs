@@ -161,6 +161,26 @@ impl PostgresDatabase {
         Ok(())
     }
 
+    /// Whoever may insert rows may also ask the sequences that their defaults ask: that is a right of its own, which default privileges
+    /// on tables do not give.
+    pub(crate) async fn share_sequences(&mut self, context: &Context) -> Result<()> {
+        let sql = "SELECT CAST(t.relname AS text), CAST(s.oid::regclass AS text), \
+                   CASE a.grantee WHEN 0 THEN 'PUBLIC' ELSE CAST(a.grantee::regrole AS text) END \
+                   FROM pg_depend d JOIN pg_class s ON s.oid = d.objid JOIN pg_class t ON t.oid = d.refobjid, aclexplode(t.relacl) a \
+                   WHERE d.classid = 'pg_class'::regclass AND d.refclassid = 'pg_class'::regclass AND d.deptype = 'a' AND s.relkind = 'S' \
+                   AND t.relnamespace = (SELECT oid FROM pg_namespace WHERE nspname = current_schema()) \
+                   AND a.privilege_type = 'INSERT' AND a.grantee <> s.relowner AND pg_has_role(s.relowner, 'USAGE') \
+                   AND NOT EXISTS (SELECT FROM aclexplode(s.relacl) g WHERE g.grantee = a.grantee AND g.privilege_type = 'USAGE')";
+        for row in self.rows(sql, &[]).await? {
+            let (table, sequence, role) = (row.string(0), row.string(1), row.string(2));
+            if context.makes(&table, Dialect::Postgres) {
+                self.batch(&format!("GRANT USAGE ON SEQUENCE {sequence} TO {role}"))
+                    .await?;
+            }
+        }
+        Ok(())
+    }
+
     /// Refuses a database that has tables of the schema and no history of them: what made them is unknown, and the scripts would
     /// stumble over them.
     pub(crate) async fn knows_its_tables(
