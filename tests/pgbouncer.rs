@@ -13,7 +13,7 @@ use std::time::Duration;
 use cutover_domain::lab::synth_group::SynthGroup;
 use cutover_domain::stored::StoredValue;
 use cutover_domain::time::Timestamp;
-use cutover_migrations::{Context, Target};
+use cutover_migrations::{Context, Down, MigrateError, Rows, Target};
 use cutover_ports::{PageRequest, ReferredRows, StoreError};
 use cutover_postgres::{Database, PgServer, PoolSettings};
 use cutover_tests::bouncer::Bouncer;
@@ -161,4 +161,39 @@ async fn with_prepared_statements_on_the_refusal_says_what_to_do() {
         error.to_string().contains("turn prepared statements off"),
         "{error}"
     );
+}
+
+/// The lock of a migration would stay behind in a session of the pooler's, and nobody could migrate any more.
+#[tokio::test(flavor = "multi_thread")]
+async fn migrations_want_the_server_itself() {
+    let server = server().await;
+    // With one session, a question on another connection would wait for ever.
+    for (mode, sessions) in [("transaction", 3), ("transaction", 1), ("session", 3)] {
+        let bouncer = Bouncer::start(&server, mode, sessions).await;
+        let mut through = postgres_target(&bouncer.url());
+        through.connect_timeout = Duration::from_secs(2);
+        let through = Target::Postgres(through);
+        let up = cutover_migrations::up(&through, &Context::WRITER, None).await;
+        let down = cutover_migrations::down(&through, &Context::WRITER, Down::To(0), Rows::Keep).await;
+        let check = cutover_migrations::check(&through, &Context::LAB).await;
+        let outcomes = [up.map(drop), down.map(drop), check.map(drop)];
+        if mode == "session" {
+            assert!(outcomes.iter().all(Result::is_ok), "{outcomes:?}");
+            continue;
+        }
+        for outcome in outcomes {
+            let error = outcome.unwrap_err();
+            assert!(matches!(error, MigrateError::Refused(_)), "{error:?}");
+            for part in [
+                "pool_mode = transaction",
+                "through which no migration is safe",
+                "pool_mode = session",
+            ] {
+                assert!(error.to_string().contains(part), "{part} is missing in {error}");
+            }
+        }
+        let client = server.connect().await;
+        let left = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'";
+        assert_eq!(client.query_one(left, &[]).await.unwrap().get::<_, i64>(0), 0);
+    }
 }

@@ -30,7 +30,7 @@ pub use context::{Context, Script, Version};
 pub use create::{Created, create};
 pub use error::{MigrateError, Result};
 pub use history::Direction;
-pub use run::{Adopted, Down, Outcome, Rows, State, Status, Step, VersionStatus};
+pub use run::{Adopted, Down, Holder, Outcome, Rows, State, Status, Step, VersionStatus};
 pub use schema::{Difference, Drift};
 pub use script::sql;
 pub use target::{Dialect, Endpoint, PostgresTarget, Target, TlsMode};
@@ -84,7 +84,8 @@ pub async fn status(target: &Target, context: &Context) -> Result<Status> {
         Target::Postgres(target) => {
             let mut database = postgres::PostgresDatabase::open_to_look(target).await?;
             let mut status = run::status(&mut database, context).await?;
-            status.running = database.is_being_migrated(context).await?;
+            status.holder = database.is_being_migrated(context).await?;
+            status.running = status.holder.is_some();
             database.looked().await?;
             Ok(status)
         }

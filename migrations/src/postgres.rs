@@ -10,6 +10,7 @@ use crate::connection::{Connection, Row, Value};
 use crate::context::Context;
 use crate::error::{MigrateError, Result};
 use crate::history::{History, POSTGRES_OWN, Tables};
+use crate::run::Holder;
 use crate::schema::Schema;
 use crate::target::{Dialect, Endpoint, PostgresTarget, TlsMode};
 
@@ -26,6 +27,7 @@ impl PostgresDatabase {
     /// Connects for work on the schema, which needs a session of its own.
     pub(crate) async fn open(target: &PostgresTarget) -> Result<Self> {
         let mut database = Self::connect(target).await?;
+        database.refuse_pooled(target).await?;
         database
             .batch(
                 "SET client_min_messages = warning; SET TimeZone = 'UTC'; SET default_transaction_isolation = 'read committed'",
@@ -106,6 +108,34 @@ impl PostgresDatabase {
         Ok(database)
     }
 
+    /// Refuses a pooler that gives a session to others between transactions (PgBouncer in transaction mode): its lock would stay behind in
+    /// a session that nobody ends.
+    async fn refuse_pooled(&mut self, target: &PostgresTarget) -> Result<()> {
+        let mut other = Self::connect(target).await?;
+        let before = self.backend().await?;
+        other.batch("BEGIN").await?;
+        let theirs = other.backend().await?;
+        // With theirs held by a transaction, a pooler has to give the first one another session; if it has none, it keeps it waiting.
+        let after = tokio::time::timeout(target.connect_timeout, self.backend()).await;
+        let is_own = before != theirs && after.is_ok_and(|after| after.is_ok_and(|after| after == before));
+        other.batch("ROLLBACK").await?;
+        other.close().await?;
+        if is_own {
+            return Ok(());
+        }
+        Err(MigrateError::Refused(format!(
+            "PostgreSQL at {}:{} is a pooler that shares sessions between transactions (PgBouncer with pool_mode = transaction), \
+             through which no migration is safe; give the address of PostgreSQL itself, or of a pool with pool_mode = session",
+            target.host, target.port
+        )))
+    }
+
+    /// Which process of the server answers.
+    async fn backend(&mut self) -> Result<Option<i64>> {
+        let rows = self.rows("SELECT CAST(pg_backend_pid() AS bigint)", &[]).await?;
+        Ok(rows.first().and_then(|row| row.integer(0)))
+    }
+
     async fn has_schema(&mut self, target: &PostgresTarget) -> Result<()> {
         let schema = self.rows("SELECT CAST(current_schema() AS text)", &[]).await?;
         if schema.first().and_then(|row| row.text(0)).is_none() {
@@ -129,25 +159,40 @@ impl PostgresDatabase {
         let milliseconds = target.lock_timeout.as_millis();
         self.batch(&format!("SET lock_timeout = {milliseconds}")).await?;
         let sql = "SELECT pg_advisory_lock(CAST($1 AS int), CAST($2 AS int))";
-        self.execute(
-            sql,
-            &[Value::Integer(LOCK_CLASS), Value::Integer(lock_key(context))],
-        )
-        .await
+        let key = [Value::Integer(LOCK_CLASS), Value::Integer(lock_key(context))];
+        let locked = self.execute(sql, &key).await;
+        if locked.is_err()
+            && let Ok(Some(holder)) = self.is_being_migrated(context).await
+        {
+            return Err(MigrateError::Unreachable(format!(
+                "the schema {} is locked by another migration: {holder} has held the lock for too long; wait for it to end and run this \
+                 again, or end it there: SELECT pg_terminate_backend({})",
+                context.name, holder.process
+            )));
+        }
+        locked
     }
 
-    /// Whether someone is migrating the context just now.
-    pub(crate) async fn is_being_migrated(&mut self, context: &Context) -> Result<bool> {
-        let sql = "SELECT CAST(1 AS bigint) FROM pg_locks WHERE locktype = 'advisory' AND granted \
-                   AND database = (SELECT oid FROM pg_database WHERE datname = current_database()) \
-                   AND CAST(classid AS bigint) = $1 AND CAST(objid AS bigint) = $2 AND objsubid = 2";
+    /// Who is migrating the context just now, if anybody is.
+    pub(crate) async fn is_being_migrated(&mut self, context: &Context) -> Result<Option<Holder>> {
+        let sql = "SELECT CAST(l.pid AS bigint), concat_ws(', ', nullif(a.application_name, ''), 'as ' || a.usename, \
+                   'since ' || to_char(a.state_change, 'YYYY-MM-DD HH24:MI:SS \"UTC\"')) \
+                   FROM pg_locks l LEFT JOIN pg_stat_activity a ON a.pid = l.pid WHERE l.locktype = 'advisory' AND l.granted \
+                   AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database()) \
+                   AND CAST(l.classid AS bigint) = $1 AND CAST(l.objid AS bigint) = $2 AND l.objsubid = 2";
         let rows = self
             .rows(
                 sql,
                 &[Value::Integer(LOCK_CLASS), Value::Integer(lock_key(context))],
             )
             .await?;
-        Ok(!rows.is_empty())
+        let holder = rows.first();
+        Ok(holder.and_then(|row| {
+            Some(Holder {
+                process: row.integer(0)?,
+                who: row.string(1),
+            })
+        }))
     }
 
     /// Makes the schema of our own tables, if it is not there: CREATE SCHEMA IF NOT EXISTS asks for a right that a

@@ -1,5 +1,6 @@
 //! Going up and down, and telling how things stand: the same for both databases.
 
+use std::fmt;
 use std::time::Instant;
 
 use crate::connection::Connection;
@@ -122,6 +123,8 @@ pub struct Status {
     pub head: i64,
     /// Whether a migration is running just now.
     pub running: bool,
+    /// Who runs it; only PostgreSQL tells.
+    pub holder: Option<Holder>,
     /// What the file is if it is the original application's and was never migrated.
     pub unadopted: Option<String>,
     /// Whether `up` would take that file over; if not, `unadopted` says why.
@@ -130,6 +133,25 @@ pub struct Status {
     pub disagreement: Option<String>,
     /// Every version, ascending.
     pub versions: Vec<VersionStatus>,
+}
+
+/// The session that holds the lock of a migration.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Holder {
+    /// The server's process.
+    pub process: i64,
+    /// The program, its role and since when, as far as the server tells.
+    pub who: String,
+}
+
+impl fmt::Display for Holder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "process {} of the server", self.process)?;
+        if self.who.is_empty() {
+            return Ok(());
+        }
+        write!(f, " ({})", self.who)
+    }
 }
 
 impl Status {
@@ -364,7 +386,7 @@ async fn failed(
     ))
 }
 
-/// How things stand; `running`, `unadopted` and `adoptable` are the caller's to fill in.
+/// How things stand; `running`, `holder`, `unadopted` and `adoptable` are the caller's to fill in.
 pub(crate) async fn status<C: Connection>(connection: &mut C, context: &Context) -> Result<Status> {
     let history = History::read(connection, &Tables::of(context, C::DIALECT)).await?;
     Ok(status_of(context, &history, C::DIALECT))
@@ -393,6 +415,7 @@ pub(crate) fn status_of(context: &Context, history: &History, dialect: Dialect) 
         current: history.current(),
         head: context.head(),
         running: false,
+        holder: None,
         unadopted: None,
         adoptable: false,
         disagreement: history

@@ -96,7 +96,8 @@ fn backend(name: &str) -> Result<Backend, String> {
     Backend::from_name(name).ok_or_else(|| "it is either sqlite or postgres".to_owned())
 }
 
-fn context(name: &str) -> Result<Context, String> {
+/// The context of that name.
+pub(super) fn context(name: &str) -> Result<Context, String> {
     let names: Vec<&str> = Context::ALL.iter().map(|context| context.name).collect();
     Context::named(name).ok_or_else(|| format!("the schemas are: {}", names.join(", ")))
 }
@@ -367,7 +368,9 @@ impl Report {
             context.name
         ));
         if status.running {
-            self.line("  a migration is running just now");
+            let holder = status.holder.as_ref();
+            let who = holder.map_or_else(String::new, |holder| format!(": {holder} holds its lock"));
+            self.line(format!("  a migration is running just now{who}"));
         }
         if let Some(unadopted) = &status.unadopted {
             self.line(format!("  never migrated: {unadopted}"));
@@ -399,6 +402,7 @@ impl Report {
             })
             .collect();
         let result = json!({"current": current, "head": head, "running": status.running,
+                            "held_by": status.holder.as_ref().map(ToString::to_string),
                             "unadopted": status.unadopted, "versions": versions});
         self.add(target, context, result);
     }
