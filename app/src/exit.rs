@@ -15,7 +15,7 @@ pub enum Exit {
     Usage,
     /// 3: a database cannot be reached.
     Unreachable,
-    /// 4: refused to protect data.
+    /// 4: refused: to protect data, or by the database for want of a right.
     Refused,
 }
 

@@ -482,7 +482,9 @@ fn failure(error: &sqlx::Error) -> MigrateError {
         "2BP01" => MigrateError::Refused(format!(
             "{message}, such as a view or a table that is not of this schema; drop it first if it is not needed"
         )),
-        "42501" => MigrateError::Failed(format!("{message}; grant the role the right, or migrate with another one")),
+        "42501" => MigrateError::Refused(format!(
+            "{message}; run this as the owner of the tables, or grant the role the right"
+        )),
         _ => MigrateError::Failed(message),
     }
 }

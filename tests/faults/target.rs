@@ -109,9 +109,9 @@ async fn a_role_without_rights_is_told_which_and_nothing_is_there() {
         .await
         .unwrap();
     for (role, code, naming) in [
-        ("weak", 1, "permission denied"),
-        ("half", 1, "permission denied for database"),
-        ("other", 1, "permission denied for schema public"),
+        ("weak", 4, "permission denied"),
+        ("half", 4, "permission denied for database"),
+        ("other", 4, "permission denied for schema public"),
         ("reader", 4, "takes no writes"),
         ("nobody", 3, "does not exist"),
     ] {
@@ -131,7 +131,7 @@ async fn a_role_without_rights_is_told_which_and_nothing_is_there() {
     let ended = place
         .run(&["copy", "source.db", &url, "--quiet", "--json", "--data-only"])
         .await;
-    told(&ended, 1, &["permission denied", "right"]);
+    told(&ended, 4, &["permission denied", "run this as the owner"]);
     assert_eq!(tables(&client).await, 4, "two tables and their keys");
     let rows: i64 = client
         .query_one("SELECT count(*) FROM t", &[])

@@ -29,8 +29,8 @@ pub(crate) fn transfer_error(error: &tokio_postgres::Error) -> TransferError {
                 message: db.message().to_owned(),
             }
         }
-        SqlState::INSUFFICIENT_PRIVILEGE => TransferError::Failed(format!(
-            "PostgreSQL refused: {}; give the user this right, or copy as the owner of the tables",
+        SqlState::INSUFFICIENT_PRIVILEGE => TransferError::Refused(format!(
+            "PostgreSQL refused: {}; run this as the owner of the tables, or grant the role the right",
             db.message()
         )),
         SqlState::ADMIN_SHUTDOWN | SqlState::CRASH_SHUTDOWN | SqlState::CANNOT_CONNECT_NOW => {

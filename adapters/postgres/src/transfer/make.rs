@@ -356,10 +356,9 @@ fn told(error: TransferError) -> TransferResult<String> {
         TransferError::Data { message, .. }
         | TransferError::Constraint { message, .. }
         | TransferError::Computed { message, .. } => Ok(message),
-        TransferError::Failed(text) => Ok(text),
-        other @ (TransferError::Unreachable(_) | TransferError::Refused(_) | TransferError::Usage(_)) => {
-            Err(other)
-        }
+        // Refused by the server, for a right that the role lacks.
+        TransferError::Failed(text) | TransferError::Refused(text) => Ok(text),
+        other @ (TransferError::Unreachable(_) | TransferError::Usage(_)) => Err(other),
     }
 }
 
