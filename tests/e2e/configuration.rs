@@ -82,6 +82,9 @@ async fn usage_mistakes_end_with_two_and_help_with_nothing_wrong() {
         let ended = place.run(wrong).await.with(2);
         assert_eq!(ended.stdout, "", "{wrong:?}");
         assert!(!ended.stderr.is_empty(), "{wrong:?}");
+        let document = place.run(wrong.iter().chain(&["--json"])).await.with(2).json();
+        assert_eq!((&document["ok"], &document["exit"]), (&false.into(), &2.into()));
+        assert!(!document["error"].as_str().unwrap().is_empty(), "{wrong:?}");
     }
     for right in [
         &["--help"][..],

@@ -72,9 +72,12 @@ enum Command {
 
 /// Runs the command line `args`, the program's name first, in `environment`.
 pub async fn run(args: impl IntoIterator<Item = OsString>, environment: BTreeMap<String, String>) -> Exit {
+    let args: Vec<OsString> = args.into_iter().collect();
+    let is_flag = |arg: &&OsString| *arg != "--";
+    let json = args.iter().take_while(is_flag).any(|arg| arg == "--json");
     let cli = match Cli::try_parse_from(args) {
         Ok(cli) => cli,
-        Err(error) => return output::usage(&error),
+        Err(error) => return Output::from_flag(json).usage(&error),
     };
     let output = cli.command.output();
     match dispatch(cli, &environment).await {

@@ -50,20 +50,27 @@ impl Output {
     /// Prints an error for a person, and in place of the document for a machine.
     pub(super) fn failure(self, error: &CliError) -> Exit {
         writeln!(std::io::stderr(), "cutover: {}", printable(&error.message)).unwrap_or_default();
-        let document = || json!({"ok": false, "exit": error.exit.code(), "error": error.message});
+        self.refuse(error.exit, &error.message);
+        error.exit
+    }
+
+    /// Prints what the command-line parser has to say: help and versions end well, mistakes with 2.
+    pub(super) fn usage(self, error: &clap::Error) -> Exit {
+        error.print().unwrap_or_default();
+        if !error.use_stderr() {
+            return Exit::Done;
+        }
+        let text = error.to_string();
+        let text = text.strip_prefix("error: ").unwrap_or(&text).trim_end();
+        self.refuse(Exit::Usage, text);
+        Exit::Usage
+    }
+
+    /// The document of an error, for a machine.
+    fn refuse(self, exit: Exit, message: &str) {
+        let document = || json!({"ok": false, "exit": exit.code(), "error": message});
         if let Err(unwritten) = self.write(String::new, document) {
             writeln!(std::io::stderr(), "cutover: {unwritten}").unwrap_or_default();
         }
-        error.exit
-    }
-}
-
-/// Prints what the command-line parser has to say: help and versions end well, mistakes with 2.
-pub(super) fn usage(error: &clap::Error) -> Exit {
-    error.print().unwrap_or_default();
-    if error.use_stderr() {
-        Exit::Usage
-    } else {
-        Exit::Done
     }
 }
