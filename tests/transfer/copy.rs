@@ -56,7 +56,7 @@ fn access() -> Access {
 
 async fn run(from: &DatabaseUrl, to: &DatabaseUrl, options: &CopyOptions) -> TransferResult<CopyReport> {
     let source = wiring::transfer::source(from, &access()).await?;
-    wiring::transfer::prepare(from, to, source.as_ref()).await?;
+    wiring::transfer::prepare(from, to, source.as_ref(), &options.scope).await?;
     let target = wiring::transfer::target(to, &access())?;
     copy(source, target.as_ref(), options, Arc::new(Silent)).await
 }

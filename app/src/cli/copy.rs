@@ -7,15 +7,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use clap::Args;
-use cutover_domain::time::LegacyZones;
 use cutover_domain::transfer::outcome::Normalised;
-use cutover_domain::transfer::plan::{Scope, Wishes};
+use cutover_domain::transfer::plan::{NotCarried, Scope, Wishes};
 use cutover_domain::transfer::wish::TypeWish;
 use cutover_domain::transfer::words::{counted, grouped};
+use cutover_migrations::Context;
 use serde_json::{Map, Value, json};
 
 use super::Output;
-use super::places::{Places, places};
+use super::places::{Choice, Places, places, shared_out};
 use super::verify::{Verified, VerifyArgs};
 use crate::config::{Config, DatabaseUrl};
 use crate::exit::{CliError, Exit};
@@ -27,8 +27,8 @@ use crate::wiring::{self, transfer::Access};
 #[derive(Debug, Clone, Args)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
 pub(super) struct CopyArgs {
-    /// Where to read: a SQLite file, sqlite:…, or postgres://… [default: the configured SQLite file]
-    #[arg(value_name = "SRC", requires = "target")]
+    /// Where to read: a SQLite file, sqlite:…, or postgres://… [default: the configured SQLite files]
+    #[arg(value_name = "SRC")]
     source: Option<String>,
     /// Where to write [default: the configured PostgreSQL database]
     #[arg(value_name = "DST")]
@@ -45,6 +45,9 @@ pub(super) struct CopyArgs {
     /// Not these tables
     #[arg(long, value_name = "NAMES", value_delimiter = ',')]
     exclude: Vec<String>,
+    /// The tables of this application only
+    #[arg(long, value_name = "NAME", value_parser = super::migrate::context, conflicts_with = "tables")]
+    context: Option<Context>,
     /// The schema of the PostgreSQL database; made if it is missing [default: the connection's]
     #[arg(long, value_name = "NAME")]
     schema: Option<String>,
@@ -99,10 +102,16 @@ struct Copied {
 /// Runs it.
 pub(super) async fn run(args: &CopyArgs, config: &Config) -> Result<Exit, CliError> {
     let mut copied = Vec::new();
-    for places in places(args.source.as_deref(), args.target.as_deref(), config)? {
+    let places = places(args.source.as_deref(), args.target.as_deref(), config)?;
+    let choice = Choice {
+        tables: &args.tables,
+        exclude: &args.exclude,
+        context: args.context,
+    };
+    for (places, scope) in shared_out(places, choice, config, &access(args)).await? {
         copied.push(Copied {
             from: places.from.clone(),
-            report: copy_one(args, places, config.legacy_zones()).await?,
+            report: copy_one(args, places, scope, config).await?,
         });
     }
     let verified = if args.verify && copied.iter().all(|one| one.report.written) {
@@ -144,6 +153,7 @@ impl CopyArgs {
             target: self.target.clone(),
             tables: self.tables.clone(),
             exclude: self.exclude.clone(),
+            context: self.context,
             schema: self.schema.clone(),
             jobs: self.jobs,
             quiet: self.quiet,
@@ -164,7 +174,8 @@ fn next_step(args: &CopyArgs) -> &'static str {
 async fn copy_one(
     args: &CopyArgs,
     Places { from, to }: Places,
-    zones: LegacyZones,
+    scope: Scope,
+    config: &Config,
 ) -> Result<CopyReport, CliError> {
     if from == to {
         return Err(CliError::new(
@@ -172,34 +183,26 @@ async fn copy_one(
             "source and target are the same database",
         ));
     }
-    let jobs = if args.dry_run { 1 } else { usize::from(args.jobs) };
-    let access = Access {
-        busy_timeout: Duration::from_millis(args.busy_timeout),
-        schema: args.schema.clone(),
-        jobs,
-    };
+    let access = access(args);
     let types = wanted_types(&args.types, args.types_file.as_deref())?;
     let source = wiring::transfer::source(&from, &access).await?;
     if !args.dry_run {
-        wiring::transfer::prepare(&from, &to, source.as_ref()).await?;
+        wiring::transfer::prepare(&from, &to, source.as_ref(), &scope).await?;
     }
     let target = wiring::transfer::target(&to, &access)?;
     let options = CopyOptions {
         on_reject: args.on_reject,
         replace: args.replace,
-        zones,
+        zones: config.legacy_zones(),
         seeds: wiring::transfer::seeds(),
-        scope: Scope {
-            tables: args.tables.clone(),
-            exclude: args.exclude.clone(),
-        },
+        scope,
         wishes: Wishes {
             keep_text: args.keep_text,
             types,
             ..Wishes::default()
         },
         extent: extent(args),
-        jobs,
+        jobs: access.jobs,
         rehearsal: args.dry_run,
     };
     let progress: Arc<dyn Progress> = if args.quiet {
@@ -207,7 +210,23 @@ async fn copy_one(
     } else {
         Arc::new(Terminal::new())
     };
-    Ok(copy(source, target.as_ref(), &options, progress).await?)
+    let mut report = copy(source, target.as_ref(), &options, progress).await?;
+    // Where migrations have made the tables, they have also made what their triggers are for.
+    if report.tables.iter().all(|table| !table.created) {
+        let is_own =
+            |left: &NotCarried| left.kind == "trigger" && wiring::transfer::is_own_trigger(&left.sql);
+        report.not_carried.retain(|left| !is_own(left));
+    }
+    Ok(report)
+}
+
+/// How the two databases are opened.
+fn access(args: &CopyArgs) -> Access {
+    Access {
+        busy_timeout: Duration::from_millis(args.busy_timeout),
+        schema: args.schema.clone(),
+        jobs: if args.dry_run { 1 } else { usize::from(args.jobs) },
+    }
 }
 
 /// What is copied.

@@ -1,11 +1,17 @@
 //! Which databases a command is about: given, or configured.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
+
+use cutover_domain::transfer::plan::Scope;
+use cutover_migrations::Context;
 
 use crate::config::{Config, DatabaseUrl};
 use crate::exit::{CliError, Exit};
+use crate::wiring::transfer::{self, Access};
 
 /// A source and a target.
+#[derive(Debug)]
 pub(super) struct Places {
     /// Where to read.
     pub(super) from: DatabaseUrl,
@@ -13,15 +19,99 @@ pub(super) struct Places {
     pub(super) to: DatabaseUrl,
 }
 
-/// Sources and targets, given or configured: then every SQLite file of a context that is there goes to PostgreSQL.
+/// Which tables are meant.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Choice<'a> {
+    /// These only.
+    pub(super) tables: &'a [String],
+    /// Not these.
+    pub(super) exclude: &'a [String],
+    /// Those of this application only.
+    pub(super) context: Option<Context>,
+}
+
+/// Shares out the chosen tables: of several sources each is asked for those that it has.
+pub(super) async fn shared_out(
+    places: Vec<Places>,
+    choice: Choice<'_>,
+    config: &Config,
+    access: &Access,
+) -> Result<Vec<(Places, Scope)>, CliError> {
+    let Choice {
+        tables,
+        exclude,
+        context,
+    } = choice;
+    let of_context = context.map(|context| tables_of(context, config)).transpose()?;
+    let is_all = tables.is_empty() && exclude.is_empty();
+    if of_context.is_none() && (places.len() == 1 || is_all) {
+        let scope = Scope {
+            tables: tables.to_vec(),
+            exclude: exclude.to_vec(),
+        };
+        return Ok(places.into_iter().map(|places| (places, scope.clone())).collect());
+    }
+    let wanted = of_context.as_deref().unwrap_or(tables);
+    let mut shares = Vec::new();
+    let (mut sources, mut found) = (Vec::new(), BTreeSet::new());
+    for places in places {
+        let source = transfer::source(&places.from, access).await?;
+        let catalog = source.catalog().await?;
+        let has = |name: &&String| catalog.tables.iter().any(|table| table.name == **name);
+        let scope = Scope {
+            tables: wanted.iter().filter(has).cloned().collect(),
+            exclude: exclude.iter().filter(has).cloned().collect(),
+        };
+        sources.push(source.describe());
+        found.extend(scope.tables.iter().chain(&scope.exclude).cloned());
+        if wanted.is_empty() || !scope.tables.is_empty() {
+            shares.push((places, scope));
+        }
+    }
+    let sources = sources.join(", ");
+    if let Some(name) = tables.iter().chain(exclude).find(|name| !found.contains(*name)) {
+        return Err(CliError::new(
+            Exit::Usage,
+            format!(
+                "there is no table {name:?} in {sources}; tables are named as they are there, capitals included"
+            ),
+        ));
+    }
+    if let Some(context) = context.filter(|_| shares.is_empty()) {
+        let text = format!("there is no table of the {} in {sources}", context.name);
+        return Err(CliError::new(Exit::Usage, text));
+    }
+    Ok(shares)
+}
+
+/// The tables of an application.
+fn tables_of(wanted: Context, config: &Config) -> Result<Vec<String>, CliError> {
+    let name = wanted.name;
+    let mut contexts = config.contexts().into_iter();
+    let Some(context) = contexts.find(|context| context.schema.name == name) else {
+        let text = format!("{name} is off in the configuration: turn it on with {name}.enabled = true");
+        return Err(CliError::new(Exit::Usage, text));
+    };
+    Ok(context.tables().map(str::to_owned).collect())
+}
+
+/// Sources and targets, given or configured: then every SQLite file of a context that is there goes to PostgreSQL. A file alone goes
+/// there, too.
 pub(super) fn places(
     source: Option<&str>,
     target: Option<&str>,
     config: &Config,
 ) -> Result<Vec<Places>, CliError> {
-    if let (Some(source), Some(target)) = (source, target) {
-        let (from, to) = (database(source)?, database(target)?);
+    let given = source.map(database).transpose()?;
+    if let (Some(from), Some(target)) = (&given, target) {
+        let (from, to) = (from.clone(), database(target)?);
         return Ok(vec![Places { from, to }]);
+    }
+    if let Some(DatabaseUrl::Postgres(_)) = &given {
+        return Err(CliError::new(
+            Exit::Usage,
+            "name the other database, too: only a SQLite file goes to the configured PostgreSQL database by itself",
+        ));
     }
     let Some(postgres) = &config.postgres else {
         return Err(CliError::new(
@@ -29,12 +119,15 @@ pub(super) fn places(
             "no PostgreSQL database is configured: set DATABASE_URL or --postgres, or name the source and the target",
         ));
     };
-    let place = |path| {
-        let from = DatabaseUrl::Sqlite(path);
+    let place = |from| {
         let to = DatabaseUrl::Postgres(postgres.url.clone());
         Places { from, to }
     };
-    Ok(configured_files(config).into_iter().map(place).collect())
+    if let Some(from) = given {
+        return Ok(vec![place(from)]);
+    }
+    let files = configured_files(config).into_iter().map(DatabaseUrl::Sqlite);
+    Ok(files.map(place).collect())
 }
 
 /// The database that an argument names.

@@ -8,11 +8,13 @@ use clap::Args;
 use cutover_domain::time::LegacyZones;
 use cutover_domain::transfer::canonical::Shown;
 use cutover_domain::transfer::difference::{RowReport, TableReport};
+use cutover_domain::transfer::plan::Scope;
 use cutover_domain::transfer::words::counted;
+use cutover_migrations::Context;
 use cutover_ports::transfer::TransferError;
 
 use super::Output;
-use super::places::{Places, places};
+use super::places::{Choice, Places, places, shared_out};
 use crate::config::{Config, DatabaseUrl};
 use crate::exit::{CliError, Exit};
 use crate::printable::one_line;
@@ -28,8 +30,8 @@ const ROWS_PRINTED: usize = 20;
 /// What to compare.
 #[derive(Debug, Clone, Default, Args)]
 pub(super) struct VerifyArgs {
-    /// The source: a SQLite file, sqlite:… or postgres://… [default: the configured SQLite file]
-    #[arg(value_name = "SRC", requires = "target")]
+    /// The source: a SQLite file, sqlite:… or postgres://… [default: the configured SQLite files]
+    #[arg(value_name = "SRC")]
     pub(super) source: Option<String>,
     /// The target, likewise [default: the configured PostgreSQL database]
     #[arg(value_name = "DST")]
@@ -43,6 +45,9 @@ pub(super) struct VerifyArgs {
     /// Leave these tables out
     #[arg(long, value_name = "NAME,…", value_delimiter = ',')]
     pub(super) exclude: Vec<String>,
+    /// The tables of this application only
+    #[arg(long, value_name = "NAME", value_parser = super::migrate::context, conflicts_with = "tables")]
+    pub(super) context: Option<Context>,
     /// The schema of the PostgreSQL side [default: the connection's]
     #[arg(long, value_name = "NAME")]
     pub(super) schema: Option<String>,
@@ -73,8 +78,9 @@ impl Verified {
         let mut report = VerifyReport::default();
         let mut headings = Vec::new();
         let mut only_in_target = Vec::new();
-        for places in places(args.source.as_deref(), args.target.as_deref(), config)? {
-            let (heading, one) = verify_one(args, places, config.legacy_zones()).await?;
+        let places = places(args.source.as_deref(), args.target.as_deref(), config)?;
+        for (places, scope) in shared_out(places, args.choice(), config, &args.access()).await? {
+            let (heading, one) = verify_one(args, places, scope, config.legacy_zones()).await?;
             headings.push(heading);
             report.tables.extend(one.tables);
             only_in_target.push(one.only_in_target);
@@ -127,21 +133,36 @@ pub(super) async fn verify_configured(config: &Config) -> Result<serde_json::Val
     Ok(Verified::of(&args, config).await?.document())
 }
 
+impl VerifyArgs {
+    fn choice(&self) -> Choice<'_> {
+        Choice {
+            tables: &self.tables,
+            exclude: &self.exclude,
+            context: self.context,
+        }
+    }
+
+    fn access(&self) -> Access {
+        Access {
+            busy_timeout: Duration::from_millis(self.busy_timeout),
+            schema: self.schema.clone(),
+            jobs: usize::from(self.jobs),
+        }
+    }
+}
+
 /// Compares two databases, and notes in the target what is equal.
 async fn verify_one(
     args: &VerifyArgs,
     Places { from, to }: Places,
+    Scope { tables, exclude }: Scope,
     zones: LegacyZones,
 ) -> Result<(String, VerifyReport), CliError> {
-    let access = Access {
-        busy_timeout: Duration::from_millis(args.busy_timeout),
-        schema: args.schema.clone(),
-        jobs: usize::from(args.jobs),
-    };
+    let access = args.access();
     let (ours, theirs) = tokio::try_join!(verify_side(&from, &access), verify_side(&to, &access))?;
     let options = VerifyOptions {
-        tables: args.tables.clone(),
-        exclude: args.exclude.clone(),
+        tables,
+        exclude,
         rows_named: ROWS_NAMED,
         zones,
         jobs: access.jobs,

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use cutover_migrations::Context;
+use cutover_domain::transfer::plan::Scope;
+use cutover_migrations::{Context, Dialect};
 use cutover_ports::transfer::{TransferError, TransferResult, TransferSource, TransferTarget, VerifySide};
 
 use crate::config::DatabaseUrl;
@@ -117,12 +118,20 @@ pub fn seeds() -> Vec<(String, String)> {
         .collect()
 }
 
-/// Makes the schemas of the contexts that the source holds in a SQLite file that is missing or has no tables, so that what is
-/// written there is a file of the original applications again.
+/// Whether a trigger of a SQLite file is made by the contexts' migrations, and so of no use where these have made the tables.
+pub fn is_own_trigger(sql: &str) -> bool {
+    Context::ALL
+        .iter()
+        .any(|context| context.says(sql, Dialect::Sqlite))
+}
+
+/// Makes the schemas of the contexts that the source holds, if their tables are wanted, in a SQLite file that is missing or has no
+/// tables, so that what is written there is a file of the original applications again.
 pub async fn prepare(
     from: &DatabaseUrl,
     to: &DatabaseUrl,
     source: &dyn TransferSource,
+    scope: &Scope,
 ) -> TransferResult<()> {
     let (DatabaseUrl::Postgres(_), DatabaseUrl::Sqlite(path)) = (from, to) else {
         return Ok(());
@@ -134,7 +143,10 @@ pub async fn prepare(
     }
     let target = cutover_migrations::Target::Sqlite { path: path.clone() };
     for (context, tables) in CONTEXT_TABLES {
-        if !tables.iter().all(|name| catalog.table(name).is_some()) {
+        if !tables
+            .iter()
+            .all(|name| catalog.table(name).is_some() && scope.includes(name))
+        {
             continue;
         }
         cutover_migrations::up(&target, context, None)
