@@ -1,5 +1,6 @@
 //! An examination of the server, the database and the role. It reads catalogs and settings and writes nothing.
 
+use cutover_ports::StoreResult;
 use cutover_ports::clock::Clock;
 use cutover_ports::diagnosis::{Finding, Severity};
 use postgres_types::Type;
@@ -8,6 +9,7 @@ use tokio_postgres::{Client, Row};
 
 use crate::connect::{ConnectError, ConnectFailure, Host, PgServer, SessionSettings, SslMode};
 use crate::database::PoolSettings;
+use crate::error::unavailable;
 
 /// The oldest server that is supported.
 const OLDEST_MAJOR: i32 = 14;
@@ -21,6 +23,13 @@ pub struct Expectation<'a> {
     pub pool: &'a PoolSettings,
     /// The tables that it will read and write.
     pub tables: &'a [&'a str],
+}
+
+/// What the role may not do with rows of `tables`, if anything: then no service can run on them.
+pub async fn missing_rights(server: &PgServer, tables: &[&str]) -> StoreResult<Option<Finding>> {
+    let client = server.connect("cutover status").await?;
+    let found = tables_finding(&client, tables).await.map_err(unavailable)?;
+    Ok((found.severity == Severity::Problem).then_some(found))
 }
 
 /// Examines the database that `server` names.
@@ -108,7 +117,7 @@ async fn examine(
         current_schema()::text AS schema, coalesce(has_schema_privilege(current_schema(), 'CREATE'), false) AS may_create,
         to_regnamespace('cutover') IS NOT NULL AS has_own,
         CASE WHEN to_regnamespace('cutover') IS NULL THEN has_database_privilege(d.oid, 'CREATE')
-            ELSE has_schema_privilege('cutover', 'USAGE, CREATE') END AS may_own,
+            ELSE has_schema_privilege('cutover', 'USAGE') END AS may_own,
         CASE WHEN has_database_privilege(d.oid, 'CONNECT') THEN pg_size_pretty(pg_database_size(d.oid)) END AS size,
         coalesce(r.rolsuper, false) AS superuser, session_user::text AS role, d.datname::text AS database,
         current_setting('max_connections')::int4 - current_setting('superuser_reserved_connections')::int4 AS slots,
@@ -130,13 +139,15 @@ async fn examine(
         }
     }
     findings.push(clock_finding(client, clock).await?);
+    let tables = tables_finding(client, expectation.tables).await?;
     for facts in client.query_typed(FACTS, &[]).await? {
         findings.push(tls_finding(server, &facts)?);
         findings.extend(database_findings(&facts)?);
         findings.extend(session_findings(&facts, expectation.pool)?);
-        findings.extend(rights_findings(&facts)?);
+        // Only somebody who has to make tables needs the right to.
+        findings.extend(rights_findings(&facts, tables.severity == Severity::Warning)?);
     }
-    findings.push(tables_finding(client, expectation.tables).await?);
+    findings.push(tables);
     Ok(())
 }
 
@@ -304,7 +315,7 @@ fn session_findings(facts: &Row, pool: &PoolSettings) -> Result<Vec<Finding>, to
     Ok(findings)
 }
 
-fn rights_findings(facts: &Row) -> Result<Vec<Finding>, tokio_postgres::Error> {
+fn rights_findings(facts: &Row, tables_are_missing: bool) -> Result<Vec<Finding>, tokio_postgres::Error> {
     let mut findings = Vec::new();
     let role: String = facts.try_get("role")?;
     let quoted = quoted(&role);
@@ -325,13 +336,17 @@ fn rights_findings(facts: &Row) -> Result<Vec<Finding>, tokio_postgres::Error> {
             "rights",
             format!("may make tables in the schema {schema}, as migrations do"),
         ),
-        Some(schema) => Finding::warning(
+        Some(schema) if tables_are_missing => Finding::warning(
             "rights",
             format!("{role} may not make tables in the schema {schema}, as migrations must"),
             format!(
-                "GRANT CREATE ON SCHEMA {} TO {quoted}, or migrate as another role",
+                "migrate as the owner, or GRANT CREATE ON SCHEMA {} TO {quoted}",
                 self::quoted(&schema)
             ),
+        ),
+        Some(schema) => Finding::ok(
+            "rights",
+            format!("may not make tables in the schema {schema}: migrations and copies run as the owner"),
         ),
     });
     findings.push(if facts.try_get("may_own")? {
@@ -340,14 +355,16 @@ fn rights_findings(facts: &Row) -> Result<Vec<Finding>, tokio_postgres::Error> {
         Finding::problem(
             "rights",
             format!("{role} may not use the schema cutover, where migrations and copies keep their notes"),
-            format!("GRANT USAGE, CREATE ON SCHEMA cutover TO {quoted}"),
+            format!(
+                "GRANT USAGE ON SCHEMA cutover TO {quoted}; GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA cutover TO {quoted}"
+            ),
         )
     } else {
         let database: String = facts.try_get("database")?;
         Finding::warning(
             "rights",
             format!("{role} may not make the schema cutover, which migrations and copies need"),
-            format!("CREATE SCHEMA cutover AUTHORIZATION {quoted} in the database {database}"),
+            format!("migrate as the owner, or CREATE SCHEMA cutover AUTHORIZATION {quoted} in the database {database}"),
         )
     });
     Ok(findings)
@@ -391,7 +408,9 @@ async fn tables_finding(client: &Client, tables: &[&str]) -> Result<Finding, tok
         Finding::problem(
             "tables",
             format!("rows cannot be inserted: their defaults may not use {sequences}"),
-            format!("GRANT USAGE ON SEQUENCE {sequences} to the role"),
+            format!(
+                "run cutover migrate up --on postgres as the owner, or GRANT USAGE ON SEQUENCE {sequences} to the role"
+            ),
         )
     } else if missing.is_empty() {
         Finding::ok(

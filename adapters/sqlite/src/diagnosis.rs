@@ -40,11 +40,18 @@ pub fn diagnose(path: &Path, tables: &[&str], busy_timeout: Duration) -> Vec<Fin
 }
 
 fn missing(path: &Path) -> Finding {
-    let directory = path
-        .parent()
-        .filter(|parent| !parent.as_os_str().is_empty())
-        .unwrap_or(Path::new("."));
+    let directory = directory(path);
     if directory.is_dir() {
+        if let Err(error) = may_hold_files(directory) {
+            return Finding::problem(
+                "file",
+                format!(
+                    "{} does not exist yet, and no file can be made in its directory: {error}",
+                    path.display()
+                ),
+                "check the path, or give this user the right to write the directory",
+            );
+        }
         return Finding::warning(
             "file",
             format!("{} does not exist yet", path.display()),
@@ -166,16 +173,31 @@ fn references(connection: &Connection) -> rusqlite::Result<Finding> {
     })
 }
 
-/// Opening for writing changes nothing, and says whether the system would allow it.
+/// Opening for writing changes nothing, and says whether the system would allow it; SQLite makes files beside it as well.
 fn writable(path: &Path) -> Finding {
-    match fs::OpenOptions::new().append(true).open(path) {
-        Ok(_) => Finding::ok("writable", "the file may be written"),
-        Err(error) => Finding::problem(
-            "writable",
-            format!("the file cannot be written: {error}"),
-            "give this user the right to write the file and its directory; for copying from it, reading is enough",
+    let file = fs::OpenOptions::new().append(true).open(path).map(drop);
+    let problem = match (file, may_hold_files(directory(path))) {
+        (Ok(()), Ok(())) => return Finding::ok("writable", "the file may be written"),
+        (Err(error), _) => format!("the file cannot be written: {error}"),
+        (Ok(()), Err(error)) => format!(
+            "no file can be made in {}, where SQLite puts its write-ahead log: {error}",
+            directory(path).display()
         ),
-    }
+    };
+    let advice = "give this user the right to write the file and its directory; for copying from it, reading is enough";
+    Finding::problem("writable", problem, advice)
+}
+
+/// Whether the system would let this user make files in a directory.
+fn may_hold_files(directory: &Path) -> std::io::Result<()> {
+    use rustix::fs::{Access, access};
+    Ok(access(directory, Access::WRITE_OK | Access::EXEC_OK)?)
+}
+
+fn directory(path: &Path) -> &Path {
+    path.parent()
+        .filter(|parent| !parent.as_os_str().is_empty())
+        .unwrap_or(Path::new("."))
 }
 
 fn disk(path: &Path) -> Option<Finding> {
