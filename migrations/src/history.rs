@@ -11,13 +11,20 @@ use crate::error::{MigrateError, Result};
 use crate::script::literal;
 use crate::target::Dialect;
 
-/// The schema of our own tables on PostgreSQL, and the one in it that no context owns: the service notes there which rows
-/// it planted for a foreign key while routing is hybrid.
-pub(crate) const POSTGRES_OWN: &str = "CREATE SCHEMA IF NOT EXISTS cutover;
-CREATE TABLE IF NOT EXISTS cutover.planted_rows (
+/// The schema of our own tables on PostgreSQL.
+pub(crate) const POSTGRES_SCHEMA: &str = "CREATE SCHEMA IF NOT EXISTS cutover;
+";
+
+/// Those in it that no context owns: the service notes there which rows it planted for a foreign key while routing is hybrid, and
+/// which repositories it has served from here.
+pub(crate) const POSTGRES_OWN: &str = "CREATE TABLE IF NOT EXISTS cutover.planted_rows (
     table_name text NOT NULL,
     key text COLLATE \"C\" NOT NULL,
     PRIMARY KEY (table_name, key)
+);
+CREATE TABLE IF NOT EXISTS cutover.served (
+    repository text PRIMARY KEY,
+    since timestamptz NOT NULL DEFAULT now()
 );
 ";
 

@@ -9,7 +9,7 @@ use sqlx::{AssertSqlSafe, ConnectOptions, Executor, Postgres, Row as _, TypeInfo
 use crate::connection::{Connection, Row, Value};
 use crate::context::Context;
 use crate::error::{MigrateError, Result};
-use crate::history::{History, POSTGRES_OWN, Tables};
+use crate::history::{History, POSTGRES_OWN, POSTGRES_SCHEMA, Tables};
 use crate::run::Holder;
 use crate::schema::Schema;
 use crate::target::{Dialect, Endpoint, PostgresTarget, TlsMode};
@@ -195,12 +195,15 @@ impl PostgresDatabase {
         }))
     }
 
-    /// Makes the schema of our own tables, if it is not there: CREATE SCHEMA IF NOT EXISTS asks for a right that a
-    /// role may lack although the schema exists.
+    /// Makes the schema of our own tables, and those that no context owns, if they are not there: CREATE … IF NOT EXISTS asks for
+    /// rights that a role may lack although they exist.
     pub(crate) async fn create_own_schema(&mut self) -> Result<()> {
-        let sql = "SELECT CAST(1 AS bigint) FROM pg_class WHERE oid = to_regclass($1)";
-        let known = [Value::Text("cutover.planted_rows".to_owned())];
-        if self.rows(sql, &known).await?.is_empty() {
+        let schema = "SELECT CAST(1 AS bigint) WHERE to_regnamespace('cutover') IS NOT NULL";
+        if self.rows(schema, &[]).await?.is_empty() {
+            self.batch(POSTGRES_SCHEMA).await?;
+        }
+        // The newest of them.
+        if !self.table_exists("cutover.served").await? {
             self.batch(POSTGRES_OWN).await?;
         }
         Ok(())

@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use crate::context::{Context, Version};
 use crate::error::{MigrateError, Result};
-use crate::history::{Direction, POSTGRES_OWN, Tables};
+use crate::history::{Direction, POSTGRES_OWN, POSTGRES_SCHEMA, Tables};
 use crate::run::known_version;
 use crate::target::Dialect;
 
@@ -34,6 +34,7 @@ pub fn sql(context: &Context, dialect: Dialect, from: i64, to: i64) -> Result<St
     }
     text.push_str("BEGIN;\n");
     if dialect == Dialect::Postgres {
+        text.push_str(POSTGRES_SCHEMA);
         text.push_str(POSTGRES_OWN);
     }
     text.push_str(&tables.create(dialect));

@@ -42,6 +42,29 @@ pub struct SeedRow {
     pub key: &'static str,
 }
 
+/// A table of a repository that the service has run on PostgreSQL: what a way back must not lose.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct ServedTable {
+    /// Its rows, but for planted copies.
+    pub rows: u64,
+    /// Of these, rows that a new schema starts with.
+    pub seeded: u64,
+    /// Rows written or changed since it was last copied or found equal.
+    pub newer: u64,
+    /// How many rows it had then; `None` if it never was.
+    pub known: Option<u64>,
+}
+
+impl ServedTable {
+    /// Whether it is as it was when it was last copied or found equal; if it never was, whether nobody wrote to it.
+    pub fn is_unchanged(&self) -> bool {
+        match self.known {
+            Some(known) => self.newer == 0 && self.rows == known,
+            None => self.rows <= self.seeded,
+        }
+    }
+}
+
 /// Counts rows.
 #[cfg_attr(feature = "mock", mockall::automock)]
 #[async_trait]
@@ -52,4 +75,28 @@ pub trait Inventory: Send + Sync {
         tables: &[&'static str],
         seeds: &'static [SeedRow],
     ) -> StoreResult<HashMap<&'static str, TableRows>>;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn written_changed_and_deleted_rows_are_told() {
+        let copied = ServedTable {
+            rows: 3,
+            known: Some(3),
+            ..ServedTable::default()
+        };
+        assert!(copied.is_unchanged());
+        assert!(!ServedTable { newer: 1, ..copied }.is_unchanged(), "changed");
+        assert!(!ServedTable { rows: 2, ..copied }.is_unchanged(), "deleted");
+        let fresh = ServedTable {
+            rows: 1,
+            seeded: 1,
+            ..ServedTable::default()
+        };
+        assert!(fresh.is_unchanged());
+        assert!(!ServedTable { rows: 2, ..fresh }.is_unchanged(), "written");
+    }
 }

@@ -3,11 +3,11 @@
 use std::collections::HashMap;
 
 use cutover_domain::lab::synth_group::DEFAULT_GROUP_ID;
-use cutover_ports::inventory::{Inventory, SeedRow, TableRows};
+use cutover_ports::inventory::{Inventory, SeedRow, ServedTable, TableRows};
 use cutover_ports::transfer::LedgerEntry;
 
 use super::WiringError;
-use crate::config::{Config, ContextConfig};
+use crate::config::{Config, ContextConfig, Repository, Secret};
 
 /// The rows that the contexts' schemas start with.
 const SEEDS: &[SeedRow] = &[SeedRow {
@@ -108,4 +108,114 @@ pub async fn postgres_ledger(config: &Config) -> Result<Vec<LedgerEntry>, Wiring
             .map_err(|error| WiringError::Unreachable(error.to_string()));
     }
     Ok(Vec::new())
+}
+
+/// The tables of a repository that has run on PostgreSQL, and what each holds there.
+#[derive(Debug, Clone)]
+pub struct Served {
+    /// Its name.
+    pub repository: &'static str,
+    /// Its tables that are there.
+    pub tables: Vec<(&'static str, ServedTable)>,
+}
+
+/// What a PostgreSQL database holds of those among `repositories` that are noted to have run on it; `None` if it takes no such notes
+/// yet.
+#[cfg_attr(
+    not(feature = "postgres"),
+    expect(
+        unused_variables,
+        clippy::unused_async,
+        reason = "this build has nothing to ask"
+    )
+)]
+pub async fn served(url: &Secret, repositories: &[Repository]) -> Result<Option<Vec<Served>>, WiringError> {
+    #[cfg(feature = "postgres")]
+    {
+        let notes = notes(url).await?;
+        let Some(noted) = notes.repositories().await.map_err(unreachable)? else {
+            return Ok(None);
+        };
+        let mut found = Vec::new();
+        for repository in repositories {
+            if !noted.iter().any(|noted| noted == repository.name) {
+                continue;
+            }
+            let mut tables = Vec::new();
+            for table in repository.tables {
+                if let Some(held) = notes.table(table, seeds_of(table)).await.map_err(unreachable)? {
+                    tables.push((*table, held));
+                }
+            }
+            found.push(Served {
+                repository: repository.name,
+                tables,
+            });
+        }
+        Ok(Some(found))
+    }
+    #[cfg(not(feature = "postgres"))]
+    Ok(None)
+}
+
+/// The schema of a PostgreSQL database that the service's tables are in.
+#[cfg_attr(
+    not(feature = "postgres"),
+    expect(
+        unused_variables,
+        clippy::unused_async,
+        reason = "this build has nothing to ask"
+    )
+)]
+pub async fn default_schema(url: &Secret) -> Result<Option<String>, WiringError> {
+    #[cfg(feature = "postgres")]
+    {
+        notes(url).await?.schema().await.map_err(unreachable)
+    }
+    #[cfg(not(feature = "postgres"))]
+    Ok(None)
+}
+
+/// Notes on PostgreSQL which repositories run there from now on, and which no longer do.
+#[cfg_attr(
+    not(feature = "postgres"),
+    expect(
+        unused_variables,
+        clippy::unused_async,
+        reason = "this build has nowhere to note it"
+    )
+)]
+pub async fn note_served(url: &Secret, here: &[&str], elsewhere: &[&str]) -> Result<(), WiringError> {
+    #[cfg(feature = "postgres")]
+    {
+        notes(url).await?.note(here, elsewhere).await.map_err(unreachable)
+    }
+    #[cfg(not(feature = "postgres"))]
+    Ok(())
+}
+
+#[cfg(feature = "postgres")]
+async fn notes(url: &Secret) -> Result<cutover_postgres::transfer::served::Notes, WiringError> {
+    let server = cutover_postgres::PgServer::parse(url.expose())
+        .map_err(|error| WiringError::Configuration(error.to_string()))?;
+    cutover_postgres::transfer::served::Notes::open(&server)
+        .await
+        .map_err(unreachable)
+}
+
+#[cfg(feature = "postgres")]
+#[expect(clippy::needless_pass_by_value, reason = "it is what map_err hands over")]
+fn unreachable(error: cutover_ports::transfer::TransferError) -> WiringError {
+    WiringError::Unreachable(error.to_string())
+}
+
+/// The condition that tells the rows that a table's schema starts with.
+#[cfg(feature = "postgres")]
+fn seeds_of(table: &str) -> &'static str {
+    let mut seeds = cutover_migrations::Context::ALL
+        .iter()
+        .flat_map(|context| context.seeds);
+    seeds
+        .find(|(seeded, _)| *seeded == table)
+        .map_or("false", |(_, condition)| condition)
 }

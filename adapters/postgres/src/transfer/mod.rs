@@ -8,6 +8,7 @@ mod load;
 mod make;
 mod own_tables;
 mod removal;
+pub mod served;
 pub mod source;
 pub mod target;
 pub mod verify;

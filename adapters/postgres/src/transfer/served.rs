@@ -1,0 +1,120 @@
+//! `cutover.served`: which repositories the service has run on this database since it last ran them elsewhere, and what they have
+//! written here. Nothing is prepared: the service asks through a pooler, too.
+
+use cutover_domain::transfer::name::quoted;
+use cutover_domain::transfer::schema::literal;
+use cutover_ports::inventory::ServedTable;
+use cutover_ports::transfer::TransferResult;
+use postgres_types::Type;
+use tokio_postgres::{Client, Row};
+
+use super::error::{connect_error, transfer_error};
+use crate::PgServer;
+
+/// The notes of a database, and a connection to it.
+#[derive(Debug)]
+pub struct Notes {
+    client: Client,
+    can_be_made: bool,
+    has_ledger: bool,
+}
+
+impl Notes {
+    /// Those of the database that `server` names.
+    pub async fn open(server: &PgServer) -> TransferResult<Self> {
+        let client = server.connect("cutover status").await;
+        let client = client.map_err(|error| connect_error(&error))?;
+        Ok(Self {
+            can_be_made: is_there(&client, "cutover.served").await?,
+            has_ledger: is_there(&client, "cutover.ledger").await?,
+            client,
+        })
+    }
+
+    /// The schema that the service's tables are in.
+    pub async fn schema(&self) -> TransferResult<Option<String>> {
+        let rows = ask(&self.client, "SELECT current_schema()::text").await?;
+        Ok(rows.first().and_then(|row| row.get(0)))
+    }
+
+    /// The repositories that are noted; `None` if none can be, as `migrate up` was not run since there are such notes.
+    pub async fn repositories(&self) -> TransferResult<Option<Vec<String>>> {
+        if !self.can_be_made {
+            return Ok(None);
+        }
+        let rows = ask(&self.client, "SELECT repository FROM cutover.served").await?;
+        Ok(Some(rows.iter().map(|row| row.get(0)).collect()))
+    }
+
+    /// Notes that `here` run on this database from now on, and `elsewhere` no longer do; if that can be noted.
+    pub async fn note(&self, here: &[&str], elsewhere: &[&str]) -> TransferResult<()> {
+        if !self.can_be_made {
+            return Ok(());
+        }
+        for (sql, names) in [
+            (
+                "INSERT INTO cutover.served (repository) SELECT unnest($1::text[]) ON CONFLICT DO NOTHING",
+                here,
+            ),
+            (
+                "DELETE FROM cutover.served WHERE repository = ANY ($1)",
+                elsewhere,
+            ),
+        ] {
+            self.client
+                .query_typed(sql, &[(&names, Type::TEXT_ARRAY)])
+                .await
+                .map_err(|error| transfer_error(&error))?;
+        }
+        Ok(())
+    }
+
+    /// What is in a table of the connection's default schema; `None` if there is no such table. `seeds` tells rows that its schema
+    /// starts with.
+    ///
+    /// A row that was written since the ledger's entry has the number of a later transaction: that tells changed rows as well, and
+    /// needs no note at any write.
+    pub async fn table(&self, table: &str, seeds: &str) -> TransferResult<Option<ServedTable>> {
+        let name = quoted(table);
+        if !is_there(&self.client, &name).await? {
+            return Ok(None);
+        }
+        let entry = if self.has_ledger {
+            format!(
+                "SELECT rows, xmin AS written FROM cutover.ledger WHERE schema_name = current_schema() AND table_name = {}",
+                literal(table)
+            )
+        } else {
+            "SELECT 0::bigint AS rows, NULL::xid AS written WHERE false".to_owned()
+        };
+        let sql = format!(
+            "WITH entry AS ({entry}), held AS (
+                 SELECT count(*) AS rows, count(*) FILTER (WHERE {seeds}) AS seeded,
+                     count(*) FILTER (WHERE age(t.xmin) < (SELECT age(written) FROM entry)) AS newer FROM {name} AS t
+             )
+             SELECT rows - (SELECT count(*) FROM cutover.planted_rows WHERE table_name = {0}), seeded, newer, (SELECT rows FROM entry) FROM held",
+            literal(table)
+        );
+        let rows = ask(&self.client, &sql).await?;
+        let count = |number: i64| u64::try_from(number).unwrap_or(0);
+        Ok(rows.first().map(|row| ServedTable {
+            rows: count(row.get(0)),
+            seeded: count(row.get(1)),
+            newer: count(row.get(2)),
+            known: row.get::<_, Option<i64>>(3).map(count),
+        }))
+    }
+}
+
+async fn is_there(client: &Client, table: &str) -> TransferResult<bool> {
+    let sql = format!("SELECT to_regclass({}) IS NOT NULL", literal(table));
+    let rows = ask(client, &sql).await?;
+    Ok(rows.first().is_some_and(|row| row.get(0)))
+}
+
+async fn ask(client: &Client, sql: &str) -> TransferResult<Vec<Row>> {
+    client
+        .query_typed(sql, &[])
+        .await
+        .map_err(|error| transfer_error(&error))
+}
