@@ -4,10 +4,10 @@ use std::time::{Duration, Instant};
 
 use cutover_migrations::{Context, State, Status, Target, VersionStatus};
 
-use crate::config::{Backend, Config, ContextConfig};
+use crate::config::{Backend, Config, ContextConfig, Repository};
 use crate::exit::{CliError, Exit};
 use crate::guard;
-use crate::wiring::{Databases, MigrationTargets, WiringError, inventory};
+use crate::wiring::{Databases, MigrationTargets, WiringError, inventory, missing_rights};
 
 impl From<WiringError> for CliError {
     fn from(error: WiringError) -> Self {
@@ -32,14 +32,55 @@ impl From<cutover_migrations::MigrateError> for CliError {
     }
 }
 
+/// How long a start waits for migrations that somebody else is running.
+const MIGRATION_PATIENCE: Duration = Duration::from_secs(5);
+
 /// Opens what the routing uses, having made sure that it can be used.
 pub async fn open(config: &Config) -> Result<Databases, CliError> {
+    let Start { wanting, remarks } = examine(config, MIGRATION_PATIENCE).await?;
+    for Remark { text, advice } in remarks {
+        tracing::warn!("{text}; {advice}");
+    }
+    for (context, target) in wanting {
+        let outcome = cutover_migrations::up(&target, &context.schema, None).await?;
+        let (file, context) = (context.sqlite_path.display(), context.schema.name);
+        tracing::info!(%file, context, version = outcome.version, "made new tables in the SQLite file");
+    }
+    let databases = Databases::open(config)?;
+    note_served(config).await;
+    Ok(databases)
+}
+
+/// A start that nothing is in the way of.
+#[derive(Debug, Default)]
+pub struct Start {
+    /// The contexts that have no tables in their SQLite files yet.
+    wanting: Vec<(ContextConfig, Target)>,
+    /// What does not refuse it, and somebody should know.
+    pub remarks: Vec<Remark>,
+}
+
+/// What somebody should know of a start.
+#[derive(Debug)]
+pub struct Remark {
+    /// What was found.
+    pub text: String,
+    /// What to do about it.
+    pub advice: String,
+}
+
+/// Finds out whether the service can start, and changes nothing. Migrations that somebody is running are waited for so long.
+pub async fn examine(config: &Config, patience: Duration) -> Result<Start, CliError> {
+    let deadline = Instant::now() + patience;
     let targets = MigrationTargets::from_config(config)?;
     let contexts = config.contexts();
+    let mut start = Start::default();
     for context in &contexts {
         if let Some(target) = targets.on(context, Backend::Postgres) {
             if context.uses(Backend::Postgres) {
-                if let Found::Nothing(status) = look(&target, &context.schema).await? {
+                if let Found::Nothing(status) =
+                    look(&target, &context.schema, deadline, &mut start.remarks).await?
+                {
                     return Err(outdated(&target, &context.schema, &status));
                 }
             } else {
@@ -48,18 +89,67 @@ pub async fn open(config: &Config) -> Result<Databases, CliError> {
             }
         }
     }
-    ready_files(&targets, &contexts).await?;
+    examine_files(&targets, &contexts, deadline, &mut start).await?;
     if config.uses(Backend::Postgres)
-        && !config.accept_empty
-        && let Some(sqlite) = inventory::sqlite_counts(config).await?
+        && let Some(lacking) = missing_rights(config).await?
     {
-        guard::refuse_uncopied(config, &sqlite, &inventory::postgres_ledger(config).await?)?;
+        let advice = lacking.advice.unwrap_or_default();
+        let text = format!("PostgreSQL cannot be served: {}; {advice}", lacking.text);
+        return Err(CliError::new(Exit::Refused, text));
     }
-    Ok(Databases::open(config)?)
+    if !config.accept_empty {
+        guard_rows(config, &mut start).await?;
+    }
+    Ok(start)
 }
 
-/// How long a start waits for a migration that somebody else is running.
-const MIGRATION_PATIENCE: Duration = Duration::from_secs(5);
+/// Refuses if rows would seem to vanish, whichever way repositories were routed.
+async fn guard_rows(config: &Config, start: &mut Start) -> Result<(), CliError> {
+    let Some(postgres) = &config.postgres else {
+        return Ok(());
+    };
+    let sqlite = inventory::sqlite_counts(config).await?;
+    let ledger = inventory::postgres_ledger(config).await?;
+    if let Some(sqlite) = sqlite.as_ref().filter(|_| config.uses(Backend::Postgres)) {
+        guard::refuse_uncopied(config, sqlite, &ledger)?;
+    }
+    let repositories: Vec<Repository> = config
+        .contexts()
+        .into_iter()
+        .flat_map(|context| context.repositories)
+        .collect();
+    match inventory::served(&postgres.url, &repositories).await? {
+        Some(served) => guard::refuse_left_behind(config, &sqlite.unwrap_or_default(), &served, &ledger),
+        None if config.uses(Backend::Postgres) => {
+            start.remarks.push(Remark {
+                text: "PostgreSQL cannot note which repositories run there, so nothing would stop a way back from leaving rows behind"
+                    .to_owned(),
+                advice: "run `cutover migrate up --on postgres` as the owner".to_owned(),
+            });
+            Ok(())
+        }
+        None => Ok(()),
+    }
+}
+
+/// Notes on PostgreSQL what runs there from now on, for the guard of a later way back.
+async fn note_served(config: &Config) {
+    let Some(postgres) = &config.postgres else {
+        return;
+    };
+    let on = |backend| {
+        let repositories = config
+            .contexts()
+            .into_iter()
+            .flat_map(|context| context.repositories);
+        let names = repositories.filter(move |repository| repository.backend == backend);
+        names.map(|repository| repository.name).collect::<Vec<_>>()
+    };
+    let noted = inventory::note_served(&postgres.url, &on(Backend::Postgres), &on(Backend::Sqlite)).await;
+    if let Err(error) = noted {
+        tracing::warn!(%error, "PostgreSQL could not note which repositories run there");
+    }
+}
 
 /// What a database has of a context's schema.
 enum Found {
@@ -69,9 +159,14 @@ enum Found {
     Nothing(Status),
 }
 
-/// Makes the SQLite files that are not there yet, and in those that are the tables of contexts that have none there. Existing tables
-/// are never migrated by a start, and a file in which no context has anything is somebody else's.
-async fn ready_files(targets: &MigrationTargets, contexts: &[ContextConfig]) -> Result<(), CliError> {
+/// Finds the SQLite files that are not there yet, and in those that are the contexts that have no tables there: a start makes these.
+/// Existing tables are never migrated by a start, and a file in which no context has anything is somebody else's.
+async fn examine_files(
+    targets: &MigrationTargets,
+    contexts: &[ContextConfig],
+    deadline: Instant,
+    start: &mut Start,
+) -> Result<(), CliError> {
     let (mut ours, mut wanting) = (Vec::new(), Vec::new());
     for context in contexts.iter().filter(|context| context.uses(Backend::Sqlite)) {
         let path = &context.sqlite_path;
@@ -81,7 +176,7 @@ async fn ready_files(targets: &MigrationTargets, contexts: &[ContextConfig]) -> 
         let Some(target) = targets.on(context, Backend::Sqlite) else {
             continue;
         };
-        match look(&target, &context.schema).await? {
+        match look(&target, &context.schema, deadline, &mut start.remarks).await? {
             Found::Schema => ours.push(path),
             Found::Nothing(status) => wanting.push((context, target, status)),
         }
@@ -92,17 +187,24 @@ async fn ready_files(targets: &MigrationTargets, contexts: &[ContextConfig]) -> 
     {
         return Err(outdated(target, &context.schema, status));
     }
-    for (context, target, _) in wanting {
-        let outcome = cutover_migrations::up(&target, &context.schema, None).await?;
-        let (file, context) = (context.sqlite_path.display(), context.schema.name);
-        tracing::info!(%file, context, version = outcome.version, "made new tables in the SQLite file");
-    }
+    let wanting = wanting
+        .into_iter()
+        .map(|(context, target, _)| (context.clone(), target));
+    start.wanting.extend(wanting);
     Ok(())
 }
 
 /// Looks whether a schema can be served; refuses one that is neither whole nor absent.
-async fn look(target: &Target, context: &Context) -> Result<Found, CliError> {
-    let status = settled_status(target, context).await?;
+async fn look(
+    target: &Target,
+    context: &Context,
+    deadline: Instant,
+    remarks: &mut Vec<Remark>,
+) -> Result<Found, CliError> {
+    let status = settled_status(target, context, deadline).await?;
+    if status.running {
+        remarks.push(held(context, &status));
+    }
     if status.is_ready() {
         return Ok(Found::Schema);
     }
@@ -114,9 +216,12 @@ async fn look(target: &Target, context: &Context) -> Result<Found, CliError> {
             ));
         }
         let name = target.dialect().name();
-        tracing::warn!(
-            "serving {unadopted} as it is; `cutover migrate up --on {name}` backs it up and brings it to the newest schema"
-        );
+        remarks.push(Remark {
+            text: format!("it is served as it is: {unadopted}"),
+            advice: format!(
+                "`cutover migrate up --on {name}` backs it up and brings it to the newest schema"
+            ),
+        });
         return Ok(Found::Schema);
     }
     if let Some(disagreement) = &status.disagreement {
@@ -138,20 +243,53 @@ fn outdated(target: &Target, context: &Context, status: &Status) -> CliError {
     CliError::new(
         Exit::Refused,
         format!(
-            "the {name}'s schema on {on} is at version {} of {}: run `cutover migrate up --on {on}` first",
-            status.current, status.head
+            "the {name}'s schema on {on} is at version {} of {}: run `cutover migrate up --on {on}` first{}",
+            status.current,
+            status.head,
+            if status.running {
+                format!("; {}", held(context, status).text)
+            } else {
+                String::new()
+            }
         ),
     )
 }
 
+/// A migration that runs, or whose lock was left behind.
+fn held(context: &Context, status: &Status) -> Remark {
+    let name = context.name;
+    match &status.holder {
+        Some(holder) => Remark {
+            text: format!("the {name}'s schema is locked by a migration: {holder} holds the lock"),
+            advice: format!(
+                "wait for it to end; if nobody migrates, the lock was left behind in that session: SELECT pg_terminate_backend({}) ends it",
+                holder.process
+            ),
+        },
+        None => Remark {
+            text: format!("the {name}'s schema is locked by a migration"),
+            advice: "wait for it to end".to_owned(),
+        },
+    }
+}
+
 /// How the schema stands once nobody changes it any more: two services that are started at once on a fresh directory make
 /// one file, and the second finds it half made.
-async fn settled_status(target: &Target, context: &Context) -> Result<Status, CliError> {
-    let begun = Instant::now();
+async fn settled_status(target: &Target, context: &Context, deadline: Instant) -> Result<Status, CliError> {
+    let mut is_told = false;
     loop {
         let status = cutover_migrations::status(target, context).await?;
-        if !status.running || begun.elapsed() > MIGRATION_PATIENCE {
+        let left = deadline.saturating_duration_since(Instant::now());
+        if !status.running || left.is_zero() {
             return Ok(status);
+        }
+        if !is_told {
+            is_told = true;
+            tracing::info!(
+                "waiting for at most {:.0} s: {}",
+                left.as_secs_f64(),
+                held(context, &status).text
+            );
         }
         tokio::time::sleep(Duration::from_millis(50)).await;
     }

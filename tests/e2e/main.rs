@@ -21,6 +21,7 @@ mod page;
 mod pooler;
 mod program;
 mod refusals;
+mod roles;
 mod routing;
 mod service;
 mod story;

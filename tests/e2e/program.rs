@@ -91,6 +91,21 @@ impl Place {
         Ended::new(&output, begun.elapsed())
     }
 
+    /// Runs the program to its end as another user of the machine.
+    pub(crate) async fn run_by<A: AsRef<std::ffi::OsStr>>(
+        &self,
+        user: Option<u32>,
+        arguments: impl IntoIterator<Item = A>,
+    ) -> Ended {
+        let mut command = self.command(arguments, &[]);
+        if let Some(user) = user {
+            command.uid(user);
+        }
+        let begun = Instant::now();
+        let output = tokio::time::timeout(PATIENCE, command.output()).await;
+        Ended::new(&output.expect("the program ends").unwrap(), begun.elapsed())
+    }
+
     /// Starts the service with every repository on a PostgreSQL database that it makes the schemas in.
     pub(crate) async fn serve_on_postgres(&self, url: &str) -> Service {
         self.run(["migrate", "up", "--on", "postgres", "--postgres", url])

@@ -1,6 +1,7 @@
 //! `cutover doctor`: what is wrong with the configured databases, and what to do about it.
 
 use std::fmt::Write as _;
+use std::time::Duration;
 
 use clap::Args;
 use cutover_ports::diagnosis::{Finding, Severity};
@@ -9,9 +10,10 @@ use serde_json::json;
 use super::Output;
 use crate::config::Config;
 use crate::exit::{CliError, Exit};
+use crate::startup;
 use crate::wiring::{Diagnosis, diagnose};
 
-/// Examine the configured databases and say what to do about what is found; writes nothing.
+/// Examine the configured databases, and whether the service would start, and say what to do about what is found; writes nothing.
 ///
 /// Exits with 0 if there is no problem (warnings are none), 1 if there is one, 3 if a database cannot be reached.
 #[derive(Debug, Clone, Args)]
@@ -23,9 +25,42 @@ pub(super) struct DoctorArgs {
 
 /// Examines, prints what was found, and says how to exit.
 pub(super) async fn run(args: &DoctorArgs, config: &Config) -> Result<Exit, CliError> {
-    let diagnoses = diagnose(config).await?;
+    // At the same time: a server that does not answer is waited for once.
+    let (diagnoses, start) = tokio::join!(diagnose(config), start(config));
+    let mut diagnoses = diagnoses?;
+    diagnoses.push(start);
     Output::from_flag(args.json).write(|| text(&diagnoses), || document(&diagnoses))?;
     Ok(exit(&diagnoses))
+}
+
+/// Whether the service would start.
+async fn start(config: &Config) -> Diagnosis {
+    let findings = match startup::examine(config, Duration::ZERO).await {
+        Ok(start) => {
+            let remark = |remark: startup::Remark| Finding::warning("start", remark.text, remark.advice);
+            let mut findings: Vec<Finding> = start.remarks.into_iter().map(remark).collect();
+            findings.push(Finding::ok("start", "nothing is in the way of cutover serve"));
+            findings
+        }
+        Err(error) => vec![Finding {
+            check: "start",
+            severity: if error.exit == Exit::Unreachable {
+                Severity::Unreachable
+            } else {
+                Severity::Problem
+            },
+            text: format!(
+                "cutover serve would end with {}: {}",
+                error.exit.code(),
+                error.message
+            ),
+            advice: None,
+        }],
+    };
+    Diagnosis {
+        database: "the service".to_owned(),
+        findings,
+    }
 }
 
 fn exit(diagnoses: &[Diagnosis]) -> Exit {
@@ -48,6 +83,7 @@ fn text(diagnoses: &[Diagnosis]) -> String {
             advice,
         } in &diagnosis.findings
         {
+            let text = text.replace('\n', "\n              ");
             writeln!(lines, "  {:<11} {check}: {text}", severity.name()).unwrap_or_default();
             if let Some(advice) = advice {
                 writeln!(lines, "  {:<11} → {advice}", "").unwrap_or_default();

@@ -27,7 +27,7 @@ pub(super) struct ServeArgs {
     /// Where to listen [default: 127.0.0.1:8080]
     #[arg(long, value_name = "ADDRESS:PORT")]
     pub(super) listen: Option<String>,
-    /// Start although a repository is routed to PostgreSQL while its SQLite rows were never copied and verified
+    /// Start although a repository has rows in the other database that are not known to be where it is routed to
     #[arg(long)]
     pub(super) accept_empty: bool,
 }

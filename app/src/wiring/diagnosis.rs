@@ -39,6 +39,36 @@ pub async fn diagnose(config: &Config) -> Result<Vec<Diagnosis>, WiringError> {
     Ok(diagnoses)
 }
 
+/// What the configured role may not do with the rows of repositories that run on PostgreSQL, if anything.
+#[cfg_attr(
+    not(feature = "postgres"),
+    expect(
+        unused_variables,
+        clippy::unused_async,
+        reason = "this build has nothing to ask"
+    )
+)]
+pub async fn missing_rights(config: &Config) -> Result<Option<Finding>, WiringError> {
+    #[cfg(feature = "postgres")]
+    if let Some(postgres) = &config.postgres {
+        let server = cutover_postgres::PgServer::parse(postgres.url.expose())
+            .map_err(|error| WiringError::Configuration(error.to_string()))?;
+        let repositories = config
+            .contexts()
+            .into_iter()
+            .flat_map(|context| context.repositories);
+        let served = repositories.filter(|repository| repository.backend == Backend::Postgres);
+        let tables: Vec<&str> = served.flat_map(|repository| repository.tables).copied().collect();
+        return cutover_postgres::diagnosis::missing_rights(&server, &tables)
+            .await
+            .map_err(|source| WiringError::Store {
+                database: "PostgreSQL".to_owned(),
+                source,
+            });
+    }
+    Ok(None)
+}
+
 /// Every table of these contexts that a fresh schema has on that side.
 fn tables<'a>(contexts: impl Iterator<Item = &'a ContextConfig>, backend: Backend) -> Vec<&'static str> {
     let all = contexts.flat_map(ContextConfig::tables);

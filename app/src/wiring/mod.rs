@@ -14,7 +14,7 @@ mod system;
 pub mod transfer;
 
 pub use databases::{Databases, Repositories, WiringError};
-pub use diagnosis::{Diagnosis, diagnose};
+pub use diagnosis::{Diagnosis, diagnose, missing_rights};
 pub use integrity::{Examiners, rules};
 pub use migrations::MigrationTargets;
 #[cfg(feature = "postgres")]

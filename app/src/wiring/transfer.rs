@@ -1,5 +1,6 @@
 //! The two ends of a transfer, from the URLs that name them.
 
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -7,7 +8,7 @@ use cutover_domain::transfer::plan::Scope;
 use cutover_migrations::{Context, Dialect};
 use cutover_ports::transfer::{TransferError, TransferResult, TransferSource, TransferTarget, VerifySide};
 
-use crate::config::DatabaseUrl;
+use crate::config::{Backend, Config, ContextConfig, DatabaseUrl};
 
 /// How a database of a transfer is opened.
 #[derive(Debug, Clone)]
@@ -108,6 +109,44 @@ pub async fn verify_side(url: &DatabaseUrl, access: &Access) -> TransferResult<B
         #[cfg(not(all(feature = "sqlite", feature = "postgres")))]
         _ => Err(not_built(access.busy_timeout)),
     }
+}
+
+/// Which of a context's databases `url` names, if any.
+pub fn backend_of(config: &Config, context: &ContextConfig, url: &DatabaseUrl) -> Option<Backend> {
+    let is_same = match url {
+        DatabaseUrl::Sqlite(path) => is_same_file(path, &context.sqlite_path),
+        DatabaseUrl::Postgres(url) => {
+            let mut configured = config.postgres.iter();
+            configured.any(|configured| is_same_database(url.expose(), configured.url.expose()))
+        }
+    };
+    is_same.then_some(match url {
+        DatabaseUrl::Sqlite(_) => Backend::Sqlite,
+        DatabaseUrl::Postgres(_) => Backend::Postgres,
+    })
+}
+
+/// Whether two paths lead to one file that is there.
+fn is_same_file(one: &Path, other: &Path) -> bool {
+    let (one, other) = (one.canonicalize(), other.canonicalize());
+    matches!((one, other), (Ok(one), Ok(other)) if one == other)
+}
+
+/// Whether two URLs name one database, whoever logs in.
+#[cfg_attr(
+    not(feature = "postgres"),
+    expect(unused_variables, reason = "this build knows no PostgreSQL")
+)]
+fn is_same_database(one: &str, other: &str) -> bool {
+    #[cfg(feature = "postgres")]
+    if let (Ok(one), Ok(other)) = (server(one), server(other)) {
+        let shared = one
+            .endpoints()
+            .iter()
+            .any(|endpoint| other.endpoints().contains(endpoint));
+        return shared && one.database() == other.database();
+    }
+    false
 }
 
 /// The rows that the contexts' migrations put in, by table.
