@@ -27,5 +27,6 @@ mod service;
 mod story;
 mod together;
 mod told;
+mod way_home;
 mod world;
 mod writer;

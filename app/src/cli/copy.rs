@@ -19,6 +19,7 @@ use super::places::{Choice, Places, places, shared_out};
 use super::verify::{Verified, VerifyArgs};
 use crate::config::{Config, DatabaseUrl};
 use crate::exit::{CliError, Exit};
+use crate::guard;
 use crate::transfer::copy::{CopyOptions, CopyReport, Extent, OnReject, copy};
 use crate::transfer::progress::{Progress, Silent, Terminal};
 use crate::wiring::{self, transfer::Access};
@@ -39,6 +40,9 @@ pub(super) struct CopyArgs {
     /// Delete what the target's tables hold, and make those anew that an earlier copy has made
     #[arg(long)]
     replace: bool,
+    /// With --replace, also what the service runs on or has written there
+    #[arg(long, requires = "replace")]
+    replace_live: bool,
     /// These tables only, by their names in the source
     #[arg(long, value_name = "NAMES", value_delimiter = ',')]
     tables: Vec<String>,
@@ -186,6 +190,11 @@ async fn copy_one(
     let access = access(args);
     let types = wanted_types(&args.types, args.types_file.as_deref())?;
     let source = wiring::transfer::source(&from, &access).await?;
+    if args.replace && !args.replace_live && !args.dry_run {
+        let catalog = source.catalog().await?;
+        let are_copied = |table: &str| scope.includes(table) && catalog.table(table).is_some();
+        guard::refuse_replacing(config, &to, args.schema.as_deref(), are_copied).await?;
+    }
     if !args.dry_run {
         wiring::transfer::prepare(&from, &to, source.as_ref(), &scope).await?;
     }
