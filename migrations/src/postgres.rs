@@ -124,9 +124,9 @@ impl PostgresDatabase {
             return Ok(());
         }
         Err(MigrateError::Refused(format!(
-            "PostgreSQL at {}:{} is a pooler that shares sessions between transactions (PgBouncer with pool_mode = transaction), \
+            "PostgreSQL at {} is a pooler that shares sessions between transactions (PgBouncer with pool_mode = transaction), \
              through which no migration is safe; give the address of PostgreSQL itself, or of a pool with pool_mode = session",
-            target.host, target.port
+            target.places()
         )))
     }
 

@@ -71,6 +71,14 @@ pub enum TlsMode {
     VerifyFull,
 }
 
+impl PostgresTarget {
+    /// The servers, for a person.
+    pub(crate) fn places(&self) -> String {
+        let endpoints: Vec<String> = self.endpoints.iter().map(Endpoint::to_string).collect();
+        endpoints.join(",")
+    }
+}
+
 impl fmt::Debug for PostgresTarget {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("PostgresTarget")
@@ -109,12 +117,11 @@ impl fmt::Display for Target {
         match self {
             Self::Sqlite { path } => write!(f, "the SQLite file {}", path.display()),
             Self::Postgres(target) => {
-                let endpoints: Vec<String> = target.endpoints.iter().map(Endpoint::to_string).collect();
                 write!(
                     f,
                     "the PostgreSQL database {} at {}",
                     target.database,
-                    endpoints.join(",")
+                    target.places()
                 )
             }
         }
