@@ -36,7 +36,7 @@ pub fn read(connection: &Connection) -> rusqlite::Result<Catalog> {
     let mut indexing = Vec::new();
     for listed in listed {
         match listed.kind.as_str() {
-            "table" if !own.contains(&listed.name.as_str()) => {
+            "table" if !own.contains(&listed.name) => {
                 tables.push(table(connection, listed, &sequences)?);
             }
             "virtual" => match virtual_table(connection, &listed) {
@@ -133,7 +133,7 @@ fn origin(
     connection: &Connection,
     sequences: &HashMap<String, i64>,
     opened: &HashSet<String>,
-    own: &[&str],
+    own: &[String],
 ) -> rusqlite::Result<Origin> {
     let sql = r"SELECT s.type, s.name, s.tbl_name, s.sql, EXISTS (
                     SELECT 1 FROM pragma_table_list AS l
@@ -153,7 +153,7 @@ fn origin(
     let objects = objects
         .into_iter()
         .filter(|(object, is_shadow)| !is_shadow || opened.contains(&object.table))
-        .filter(|(object, _)| !own.contains(&object.table.as_str()))
+        .filter(|(object, _)| !own.contains(&object.table))
         .map(|(object, _)| object)
         .collect();
     let mut settings = Vec::new();

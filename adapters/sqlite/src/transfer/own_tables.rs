@@ -82,14 +82,46 @@ const COLUMNS: [(&str, &[&str]); 5] = [
     (PLANTED, &["table_name", "key"]),
 ];
 
+/// The columns of the two tables in which `cutover migrate` keeps a context's history. Their names end with the context's, and with `_runs`.
+const MIGRATIONS: [&[&str]; 2] = [
+    &[
+        "version",
+        "description",
+        "installed_on",
+        "success",
+        "checksum",
+        "execution_time",
+    ],
+    &[
+        "run",
+        "version",
+        "name",
+        "direction",
+        "up_checksum",
+        "down_checksum",
+        "started_at",
+        "finished_at",
+        "outcome",
+    ],
+];
+
 /// The tables of a file that are Cutover's own. One of their names with other columns is the application's, and so is any other.
-pub(super) fn present(connection: &Connection) -> rusqlite::Result<Vec<&'static str>> {
+pub(super) fn present(connection: &Connection) -> rusqlite::Result<Vec<String>> {
+    let sql = r"SELECT name FROM sqlite_schema WHERE type = 'table' AND name LIKE '\_cutover\_%' ESCAPE '\'";
+    let mut statement = connection.prepare(sql)?;
+    let names: Vec<String> = statement
+        .query_map([], |row| row.get(0))?
+        .collect::<Result<_, _>>()?;
     let mut present = Vec::new();
-    for (name, own) in COLUMNS {
+    for name in names {
         let mut statement = connection.prepare("SELECT name FROM pragma_table_xinfo(?1)")?;
-        let columns = statement.query_map([name], |row| row.get(0))?;
+        let columns = statement.query_map([&name], |row| row.get(0))?;
         let columns: Vec<String> = columns.collect::<Result<_, _>>()?;
-        if columns == own {
+        let is_ours = COLUMNS
+            .iter()
+            .any(|(own, of_own)| *own == name && columns == *of_own)
+            || (name.starts_with("_cutover_migrations_") && MIGRATIONS.iter().any(|own| columns == *own));
+        if is_ours {
             present.push(name);
         }
     }
@@ -97,7 +129,7 @@ pub(super) fn present(connection: &Connection) -> rusqlite::Result<Vec<&'static 
 }
 
 fn exists(connection: &Connection, table: &str) -> rusqlite::Result<bool> {
-    Ok(present(connection)?.contains(&table))
+    Ok(present(connection)?.iter().any(|own| own == table))
 }
 
 fn literal(text: &str) -> String {
@@ -365,12 +397,22 @@ mod tests {
         connection
             .execute_batch("CREATE TABLE _cutover_ledger (x); CREATE TABLE _cutover_mine (table_name, key)")
             .unwrap();
-        assert_eq!(present(&connection).unwrap(), [""; 0]);
+        assert_eq!(present(&connection).unwrap(), Vec::<String>::new());
         connection.execute_batch("DROP TABLE _cutover_ledger").unwrap();
         connection.execute_batch(TABLES).unwrap();
         connection
             .execute_batch("CREATE TABLE _cutover_planted_rows (table_name, key)")
             .unwrap();
         assert_eq!(present(&connection).unwrap(), OWN_TABLES);
+        connection
+            .execute_batch(
+                "CREATE TABLE _cutover_migrations_mine (version);
+                 CREATE TABLE _cutover_migrations_lab (version, description, installed_on, success, checksum, execution_time)",
+            )
+            .unwrap();
+        assert_eq!(
+            present(&connection).unwrap()[OWN_TABLES.len()..],
+            ["_cutover_migrations_lab"]
+        );
     }
 }

@@ -200,11 +200,12 @@ impl VerifySide for VerifyFile {
     async fn own_notes(&self) -> TransferResult<OwnNotes> {
         self.read(None, |connection| {
             let own = own_tables::present(connection)?;
+            let has = |name: &str| own.iter().any(|own| own == name);
             let mut notes = OwnNotes {
-                ledger: own.contains(&"_cutover_ledger"),
+                ledger: has("_cutover_ledger"),
                 ..OwnNotes::default()
             };
-            if own.contains(&"_cutover_planted_rows") {
+            if has("_cutover_planted_rows") {
                 let mut statement = connection.prepare("SELECT table_name, key FROM _cutover_planted_rows")?;
                 let mut rows = statement.query([])?;
                 while let Some(row) = rows.next()? {
@@ -212,7 +213,7 @@ impl VerifySide for VerifyFile {
                     keys.insert(row.get(1)?);
                 }
             }
-            if own.contains(&"_cutover_quarantine") {
+            if has("_cutover_quarantine") {
                 let sql = "SELECT table_name, count(DISTINCT position) FROM _cutover_quarantine GROUP BY table_name";
                 let mut statement = connection.prepare(sql)?;
                 let rows = statement.query_map([], |row| Ok((row.get(0)?, count(row, 1)?)))?;
