@@ -112,14 +112,20 @@ pub(super) fn present(connection: &Connection) -> rusqlite::Result<Vec<String>> 
     let names: Vec<String> = statement
         .query_map([], |row| row.get(0))?
         .collect::<Result<_, _>>()?;
+    let columns_of = |name: &str| -> rusqlite::Result<Vec<String>> {
+        let mut statement = connection.prepare("SELECT name FROM pragma_table_xinfo(?1)")?;
+        statement.query_map([name], |row| row.get(0))?.collect()
+    };
     let mut present = Vec::new();
     for name in names {
-        let mut statement = connection.prepare("SELECT name FROM pragma_table_xinfo(?1)")?;
-        let columns = statement.query_map([&name], |row| row.get(0))?;
-        let columns: Vec<String> = columns.collect::<Result<_, _>>()?;
+        let columns = columns_of(&name)?;
+        // A run may have added columns to the table that the seeds are of.
+        let of_seeds = name.strip_prefix(SEEDS_OF).map(columns_of).transpose()?;
+        let is_of_seeds = of_seeds.is_some_and(|of| columns.iter().all(|column| of.contains(column)));
         let is_ours = COLUMNS
             .iter()
             .any(|(own, of_own)| *own == name && columns == *of_own)
+            || is_of_seeds
             || (name.starts_with("_cutover_migrations_") && MIGRATIONS.iter().any(|own| columns == *own));
         if is_ours {
             present.push(name);
