@@ -88,8 +88,11 @@ impl PostgresDatabase {
         target: &PostgresTarget,
         settings: &[(String, String)],
     ) -> std::result::Result<Self, String> {
-        let connecting =
-            options(endpoint, target).options(settings.iter().map(|(name, value)| (name, value)));
+        let mut connecting = options(endpoint, target);
+        // PgBouncer refuses the parameter, though it is empty.
+        if !settings.is_empty() {
+            connecting = connecting.options(settings.iter().map(|(name, value)| (name, value)));
+        }
         let connection = connecting.connect().await.map_err(|error| reason(&error))?;
         let mut database = Self { connection };
         if let Some(wanted) = target.writable {

@@ -200,7 +200,7 @@ async fn rows_that_a_role_may_not_see_are_not_left_out() {
         .await;
     let url = as_role(&server.url(), "half_blind");
     let ended = place.run(&["copy", &url, "back.db", "--quiet", "--json"]).await;
-    told(&ended, 1, &["row-level security", "table \"t\""]);
+    told(&ended, 4, &["row-level security", "table \"t\""]);
     place.is_whole(&server.url()).await;
 }
 

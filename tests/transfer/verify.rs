@@ -606,7 +606,7 @@ async fn a_table_that_is_left_out_need_not_be_readable() {
     assert_eq!((report.tables.len(), report.only_in_target), (1, vec![]));
     let refused = compare(&ours, &target().await, &options()).await;
     assert!(
-        matches!(&refused, Err(TransferError::Failed(message)) if message.contains("permission denied for table audit_log")),
+        matches!(&refused, Err(TransferError::Refused(message)) if message.contains("permission denied for table audit_log")),
         "{refused:?}"
     );
 }
