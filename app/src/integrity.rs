@@ -14,7 +14,7 @@ use metrics::gauge;
 use serde_json::{Value, json};
 
 use crate::config::{Backend, Config, ContextConfig};
-use crate::status::{self, Status, TableStatus};
+use crate::status::{self, RepositoryStatus, Status, TableStatus};
 use crate::wiring::{Examiners, rules};
 
 /// A report this old is made anew when somebody asks, if it did not take long to make.
@@ -72,7 +72,18 @@ pub struct Broken {
 impl Report {
     /// Whether nothing is wrong.
     pub fn ok(&self) -> bool {
-        self.orphans.is_empty() && self.broken.is_empty()
+        self.orphans.is_empty() && self.broken.is_empty() && !self.lacks_a_file()
+    }
+
+    /// Whether a repository runs on a file that is gone. Whoever had opened it before goes on writing into nothing.
+    pub fn lacks_a_file(&self) -> bool {
+        let mut gone = self.status.databases.iter().filter(|database| !database.exists);
+        gone.any(|database| {
+            let is_on_it = |repository: &RepositoryStatus| {
+                (repository.context, repository.backend) == (database.context, database.backend)
+            };
+            self.status.repositories.iter().any(is_on_it)
+        })
     }
 
     /// The newest verification of any table.

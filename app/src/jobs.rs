@@ -369,7 +369,11 @@ impl Scheduler {
             Ok(Err(_)) => JobReport::failed("the run ended by a panic"),
             Err(_) => {
                 running.abort();
-                JobReport::failed(format!("given up after {} s", self.settings.timeout.as_secs()))
+                // A statement that is under way is not called back.
+                JobReport::failed(format!(
+                    "given up after {} s; what it was writing may have been written",
+                    self.settings.timeout.as_secs()
+                ))
             }
         };
         let end = JobEnd {

@@ -50,10 +50,28 @@ pub struct Ready {
 pub struct DatabaseState {
     /// Which.
     pub backend: Backend,
-    /// The category of the error with which it answers, if it does not answer well.
-    pub problem: Option<&'static str>,
+    /// What is wrong, if it does not answer well.
+    pub problem: Option<Problem>,
     /// The contexts' schemas in it, if they could be looked at.
     pub schemas: Vec<SchemaState>,
+}
+
+/// Why a database cannot do its work.
+#[derive(Debug, Clone)]
+pub struct Problem {
+    /// The category of the error.
+    pub category: &'static str,
+    /// The error in words, which may tell hosts and files.
+    pub reason: String,
+}
+
+impl Problem {
+    fn unavailable(reason: impl Into<String>) -> Self {
+        Self {
+            category: "unavailable",
+            reason: reason.into(),
+        }
+    }
 }
 
 /// A context's schema in a database.
@@ -73,7 +91,7 @@ pub struct SchemaState {
 #[derive(Debug, Clone)]
 struct Schemas {
     backend: Backend,
-    found: Result<Vec<SchemaState>, &'static str>,
+    found: Result<Vec<SchemaState>, Problem>,
 }
 
 impl Schemas {
@@ -103,6 +121,15 @@ impl Ready {
         self.databases.iter().all(|database| database.status() == "ok")
     }
 
+    /// Puts what is wrong into the log.
+    pub fn log(&self) {
+        for database in &self.databases {
+            if let Some(problem) = &database.problem {
+                tracing::warn!(database = %database.backend, error = problem.reason, "not ready");
+            }
+        }
+    }
+
     /// For a machine.
     pub fn json(&self) -> Value {
         let databases = self.databases.iter().map(|database| {
@@ -111,8 +138,8 @@ impl Ready {
                 (schema.context.to_owned(), state)
             });
             let mut state = json!({ "status": database.status() });
-            if let Some(category) = database.problem {
-                state["category"] = category.into();
+            if let Some(problem) = &database.problem {
+                state["category"] = problem.category.into();
             }
             if !database.schemas.is_empty() {
                 state["schemas"] = schemas.collect::<Map<_, _>>().into();
@@ -143,18 +170,18 @@ impl Readiness {
         let schemas = schemas.unwrap_or_else(|_| {
             let late = |backend| Schemas {
                 backend,
-                found: Err("unavailable"),
+                found: Err(Problem::unavailable("the schema cannot be looked at in time")),
             };
             configured(&self.config).map(late).collect()
         });
         let databases = schemas.into_iter().map(|Schemas { backend, found }| {
             let answer = answers.iter().find(|(answered, _)| *answered == backend);
             let problem = match answer {
-                Some((_, Err(error))) => {
-                    tracing::warn!(database = %backend, %error, "not ready");
-                    Some(error.category())
-                }
-                _ => found.as_ref().err().copied(),
+                Some((_, Err(error))) => Some(Problem {
+                    category: error.category(),
+                    reason: error.to_string(),
+                }),
+                _ => found.as_ref().err().cloned(),
             };
             DatabaseState {
                 backend,
@@ -204,11 +231,12 @@ async fn look(config: &Config, backend: Backend) -> Schemas {
         let found = futures_util::future::try_join_all(looking).await;
         found.map_err(|error| error.to_string())
     };
-    let found = found.await.map_err(|error| {
-        tracing::warn!(database = %backend, %error, "the schema cannot be looked at");
-        "unavailable"
-    });
-    Schemas { backend, found }
+    let found = found.await;
+    Schemas {
+        backend,
+        found: found
+            .map_err(|error| Problem::unavailable(format!("the schema cannot be looked at: {error}"))),
+    }
 }
 
 async fn look_at(context: &ContextConfig, target: Target, used: bool) -> Result<SchemaState, MigrateError> {

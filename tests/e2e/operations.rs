@@ -451,6 +451,73 @@ async fn a_database_that_is_silent_makes_it_unready_in_bounded_time() {
     service.stop().await;
 }
 
+#[tokio::test]
+async fn a_busy_pool_makes_it_neither_unready_nor_unseen() {
+    let (place, database) = (Place::new(), lab_database().await);
+    place.write(
+        "cutover.toml",
+        "[postgres]\npool_size = 2\nwait_timeout_ms = 20000\n",
+    );
+    let service = place.serve(&["--postgres", &database.url()]).await;
+    let job = r#"cutover_job_last_run_succeeded{context="market",job="daily_cleanup"}"#;
+    // What is under way is looked at once in a transaction, and not again.
+    let (client, watcher) = (database.connect().await, database.connect().await);
+    let sql = "INSERT INTO job_runs (job, scheduled_at, triggered_by, target_date, started_at, ended_at, outcome, instance)
+        VALUES ('daily_cleanup', now(), 'manual', current_date, now(), now(), 'ok', 'i')";
+    client.batch_execute(sql).await.unwrap();
+    assert_eq!(metric(&service.get("/metrics").await.with(200).text(), job), 1);
+    let locked = "BEGIN; LOCK TABLE experiments IN ACCESS EXCLUSIVE MODE";
+    client.batch_execute(locked).await.unwrap();
+    let (first, second, looks) = tokio::join!(
+        service.get("/lab/experiments/list"),
+        service.get("/lab/experiments/list"),
+        async {
+            let both = || async {
+                let sql = "SELECT FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()";
+                watcher.query(sql, &[]).await.unwrap().len() == 2
+            };
+            wait_until(both).await;
+            let asked = Instant::now();
+            let ready = service.get("/readyz").await.with(200).json();
+            let page = service.get("/metrics").await.with(200).text();
+            let took = asked.elapsed();
+            client.batch_execute("ROLLBACK").await.unwrap();
+            (ready, page, took)
+        }
+    );
+    let (ready, page, took) = looks;
+    assert_eq!(ready["databases"]["postgres"]["status"], "ok");
+    // What was known of the jobs is still told.
+    assert_eq!(metric(&page, job), 1);
+    assert!(took < Duration::from_secs(5), "{took:?}");
+    first.with(200);
+    second.with(200);
+    service.stop().await;
+}
+
+#[tokio::test]
+async fn a_file_that_is_gone_is_not_well() {
+    let place = Place::new();
+    place.write("cutover.toml", &format!("[ops]\ntoken = \"{TOKEN}\"\n"));
+    let service = place.serve(&[]).await;
+    let look = async || {
+        service
+            .operate("POST", "/ops/integrity", TOKEN)
+            .await
+            .with(200)
+            .json()
+    };
+    assert_eq!(look().await["ok"], true);
+    for end in ["", "-wal", "-shm"] {
+        let file = place.path(format!("cutover.db{end}"));
+        std::fs::rename(&file, file.with_extension(format!("gone{end}"))).unwrap_or_default();
+    }
+    let report = look().await;
+    assert_eq!(report["databases"][0]["exists"], false);
+    assert_eq!(report["ok"], false);
+    service.stop().await;
+}
+
 /// Stops or continues a server and all its processes.
 async fn freeze(pid: u32, signal: &str) {
     let script = format!("kill -{signal} {pid} $(ps -o pid= --ppid {pid})");

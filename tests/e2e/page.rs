@@ -5,6 +5,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use cutover_tests::postgres::{TcpOptions, TestServer, TestServerOptions};
 use cutover_tests::store::lab_database;
 use tokio::process::Command;
 
@@ -246,19 +247,16 @@ async fn without_javascript_it_is_whole_and_loads_nothing_from_elsewhere() {
     service.stop().await;
 }
 
-#[tokio::test]
-async fn the_description_fits_a_narrow_screen() {
-    let place = Place::new();
-    let service = place.serve(&[]).await;
-    let docs = service.get("/docs").await.with(200).text();
-    // A file may run a script that measures the page, everything opened; the browser's own window cannot be as narrow.
+/// Whether a page fits a narrow screen with everything in it opened. A file may run a script that measures it; the browser's own window cannot
+/// be as narrow.
+async fn assert_it_fits_a_narrow_screen(place: &Place, page: &str) {
     let measure = "<script>for (const one of document.querySelectorAll('details')) one.open = true;
         parent.postMessage('measured ' + document.documentElement.scrollWidth + ' of ' + innerWidth, '*')</script>";
     let frame = "<title></title><script>onmessage = event => document.title = event.data</script>
-        <iframe src=docs.html style='width: 360px; height: 740px; border: 0'></iframe>";
+        <iframe src=page.html style='width: 360px; height: 740px; border: 0'></iframe>";
     place.write(
-        "docs.html",
-        &docs.replace("</html>", &format!("{measure}</html>")),
+        "page.html",
+        &page.replace("</html>", &format!("{measure}</html>")),
     );
     place.write("frame.html", frame);
     let url = format!("file://{}", place.path("frame.html").display());
@@ -272,5 +270,42 @@ async fn the_description_fits_a_narrow_screen() {
         .unwrap();
     let [needed, width] = [needed, width].map(|pixels| pixels.parse::<u32>().unwrap());
     assert!(width <= 360 && needed <= width, "{needed} of {width} pixels");
+}
+
+#[tokio::test]
+async fn the_description_fits_a_narrow_screen() {
+    let place = Place::new();
+    let service = place.serve(&[]).await;
+    let docs = service.get("/docs").await.with(200).text();
+    assert_it_fits_a_narrow_screen(&place, &docs).await;
+    service.stop().await;
+}
+
+#[tokio::test]
+async fn it_tells_of_troubles_without_making_any() {
+    let mut server = TestServer::start(TestServerOptions {
+        tcp: Some(TcpOptions::default()),
+        ..TestServerOptions::default()
+    })
+    .await;
+    let place = Place::new();
+    let service = place.serve_on_postgres(&server.tcp_url()).await;
+    let page = service.get("/").await.with(200).text();
+    assert!(page.contains("None runs at its time, only by hand"), "{page}");
+    server.kill_9().await;
+    service.get("/").await.with(200);
+    let page = service.get("/").await.with(200).text();
+    assert!(
+        page.contains("cannot be read</span> the store is unavailable"),
+        "{page}"
+    );
+    assert_it_fits_a_narrow_screen(&place, &page).await;
+    // Looking at it is no error of the service's.
+    assert!(page.contains("<p>None since the start.</p>"), "{page}");
+    service.get("/readyz").await.with(503);
+    let page = service.get("/").await.with(200).text();
+    assert!(page.contains("GET /readyz"), "{page}");
+    // No heading stands two steps below the one before.
+    assert!(!page.contains("<h3"), "{page}");
     service.stop().await;
 }

@@ -39,6 +39,8 @@ struct Facts {
     problem: Option<String>,
     latencies: Vec<Latency>,
     jobs: Result<Vec<JobStatus>, String>,
+    /// Whether they run at their times.
+    are_jobs_running: bool,
     recent: Vec<RecentError>,
 }
 
@@ -49,8 +51,8 @@ struct Facts {
 pub(super) async fn page(State(app): State<App>) -> Response {
     let observed = &app.observed;
     let examined = tokio::time::timeout(PATIENCE, observed.examinations.recent());
-    let (ready, examined, jobs) =
-        tokio::join!(observed.readiness.check(), examined, job_status::statuses(&app));
+    let jobs = tokio::time::timeout(PATIENCE, job_status::statuses(&app));
+    let (ready, examined, jobs) = tokio::join!(observed.readiness.check(), examined, jobs);
     let (report, problem) = match examined {
         Ok(Ok(report)) => (Some(report), None),
         Ok(Err(problem)) => (observed.examinations.last(), Some(problem)),
@@ -64,7 +66,15 @@ pub(super) async fn page(State(app): State<App>) -> Response {
         report,
         problem,
         latencies: observed.metrics.latencies(),
-        jobs: jobs.map_err(|error| error.to_string()),
+        jobs: match jobs {
+            Ok(jobs) => jobs.map_err(|error| error.to_string()),
+            Err(_) => Err("no answer in time".to_owned()),
+        },
+        are_jobs_running: app
+            .market
+            .scheduler
+            .as_ref()
+            .is_some_and(|jobs| jobs.is_running()),
         recent: observed.recent.list(),
     };
     let nonce = app.ids.hex(32);
@@ -231,7 +241,7 @@ fn overall(facts: &Facts) -> (&'static str, &'static str) {
 
 fn tiles(html: &mut Html, facts: &Facts, class: &str, words: &str) {
     html.add(format_args!(
-        "<li><h3>Service</h3><p class=\"big\">{}</p><p class=\"soft\">up for {}, since {}</p></li>\n",
+        "<li><h2>Service</h2><p class=\"big\">{}</p><p class=\"soft\">up for {}, since {}</p></li>\n",
         state(class, words),
         duration(facts.now, facts.started),
         moment(facts.started)
@@ -246,19 +256,19 @@ fn tiles(html: &mut Html, facts: &Facts, class: &str, words: &str) {
     });
     if let Some((moved, all)) = carried {
         html.add(format_args!(
-            "<li><h3>Routing</h3><p class=\"big\">{moved} of {all}</p><p class=\"soft\">repositories run on PostgreSQL</p></li>\n"
+            "<li><h2>Routing</h2><p class=\"big\">{moved} of {all}</p><p class=\"soft\">repositories run on PostgreSQL</p></li>\n"
         ));
     }
     if let Some(report) = &facts.report {
         html.add(format_args!(
-            "<li><h3>Last verification</h3><p class=\"big\">{}</p><p class=\"soft\">last copy {}</p></li>\n",
+            "<li><h2>Last verification</h2><p class=\"big\">{}</p><p class=\"soft\">last copy {}</p></li>\n",
             since(facts.now, report.last_verification()),
             since(facts.now, report.last_copy())
         ));
     }
     if let Some(newest) = facts.recent.first() {
         html.add(format_args!(
-            "<li><h3>Recent errors</h3><p class=\"big\"><a href=\"#errors\">{}</a></p><p class=\"soft\">the last {}</p></li>\n",
+            "<li><h2>Recent errors</h2><p class=\"big\"><a href=\"#errors\">{}</a></p><p class=\"soft\">the last {}</p></li>\n",
             facts.recent.iter().map(|error| error.times).sum::<u64>(),
             since(facts.now, Some(newest.at))
         ));
@@ -272,7 +282,7 @@ fn database_tile(html: &mut Html, facts: &Facts, database: &DatabaseState) {
         _ => ("bad", "does not answer"),
     };
     html.add(format_args!(
-        "<li><h3>{}</h3><p class=\"big\">{}</p>",
+        "<li><h2>{}</h2><p class=\"big\">{}</p>",
         backend_name(database.backend),
         state(class, words)
     ));
@@ -381,6 +391,12 @@ fn promises(html: &mut Html, facts: &Facts) {
             let words = state("good", "whole");
             html.add(format_args!(
                 "<p>{words} Every reference finds its row, and no row breaks a rule.</p>\n"
+            ));
+        }
+        if report.lacks_a_file() {
+            let words = state("bad", "gone");
+            html.add(format_args!(
+                "<p>{words} A file on which repositories run is not there any more. What the service writes into it is lost with it.</p>\n"
             ));
         }
         if !report.orphans.is_empty() {
@@ -513,6 +529,13 @@ fn job_list(html: &mut Html, facts: &Facts) {
             ]
         });
         html.table(&"Background jobs and their last runs", &columns, rows);
+        if !facts.are_jobs_running {
+            html.add(format_args!(
+                "<p>{} None runs at its time, only by hand: <code>market.jobs_enabled</code> is off, as it is without prices and a \
+                 retention.</p>\n",
+                state("warn", "off")
+            ));
+        }
     });
 }
 

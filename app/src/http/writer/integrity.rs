@@ -1,5 +1,7 @@
 //! `/writer/integrity`: whether every row has its file and every file its row.
 
+use std::io::ErrorKind;
+
 use axum::extract::State;
 use serde::Serialize;
 use tokio::fs;
@@ -23,6 +25,8 @@ const NAMED: usize = 100;
 pub(super) struct Integrity {
     /// Whether they do.
     ok: bool,
+    /// Whether nothing but a folder is in the folder's place; none is made before the first upload.
+    folder: bool,
     /// How many rows there are.
     files: u64,
     /// Rows whose file is not in the folder.
@@ -62,7 +66,7 @@ pub(super) async fn integrity(State(app): State<App>) -> Result<Json<Integrity>,
     rows(&files, folder, &mut found).await?;
     entries(&files, folder, &mut found).await?;
     let wrong = [&found.missing, &found.wrong_size, &found.orphans];
-    found.ok = wrong.iter().all(|named| named.count == 0);
+    found.ok = found.folder && wrong.iter().all(|named| named.count == 0);
     Ok(Json(found))
 }
 
@@ -87,9 +91,12 @@ async fn rows(files: &Files, folder: Uploads<'_>, found: &mut Integrity) -> Resu
 }
 
 async fn entries(files: &Files, folder: Uploads<'_>, found: &mut Integrity) -> Result<(), HttpError> {
-    let mut entries = match fs::read_dir(folder.0).await {
+    let entries = fs::read_dir(folder.0).await;
+    let kind = entries.as_ref().map_err(std::io::Error::kind).err();
+    found.folder = kind != Some(ErrorKind::NotADirectory);
+    let mut entries = match entries {
         Ok(entries) => entries,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
+        Err(_) if matches!(kind, Some(ErrorKind::NotFound | ErrorKind::NotADirectory)) => return Ok(()),
         Err(error) => return Err(failed(&error)),
     };
     let mut batch: Vec<String> = Vec::new();
