@@ -225,3 +225,137 @@ async fn a_request_that_is_worked_on_is_answered_after_the_signal_and_a_new_one_
     assert!(begun.elapsed() < Duration::from_secs(15), "{:?}", begun.elapsed());
     assert!(!log.contains("did not finish in time"), "{log}");
 }
+
+/// The beginning of an upload of a megabyte, of which no more comes by itself.
+const UPLOAD: &str = "POST /writer/api/files/upload HTTP/1.1\r\nhost: x\r\ncontent-type: multipart/form-data; boundary=edge\r\n\
+    content-length: 1000000\r\n\r\n--edge\r\nContent-Disposition: form-data; name=\"file\"; filename=\"a\"\r\nContent-Type: text/plain\r\n\r\nab";
+
+#[tokio::test]
+async fn slow_clients_keep_nobody_out() {
+    let (place, service) = serve("connections_max = 6").await;
+    let mut slow = Vec::new();
+    let body = "POST /lab/synth-groups HTTP/1.1\r\nhost: x\r\ncontent-length: 100\r\n\r\n{";
+    for begin in [UPLOAD, UPLOAD, UPLOAD, body, body, "GET /healthz HTT"] {
+        let mut stream = connect(&service).await;
+        stream.write_all(begin.as_bytes()).await.unwrap();
+        slow.push(stream);
+    }
+    wait_until(|| async { std::fs::read_dir(place.path("uploads")).is_ok_and(|files| files.count() == 3) })
+        .await;
+    let (mut others, mut slow): (Vec<_>, Vec<_>) = slow.into_iter().map(TcpStream::into_split).unzip();
+    let trickle = async {
+        loop {
+            for stream in &mut slow {
+                stream.write_all(b"x").await.unwrap_or_default();
+            }
+            sleep(Duration::from_millis(100)).await;
+        }
+    };
+    // All places are taken by such as would go on for hours.
+    let others = async {
+        let begun = Instant::now();
+        for _ in 0..3 {
+            service.get("/healthz").await.with(200);
+        }
+        assert!(begun.elapsed() < Duration::from_secs(20), "{:?}", begun.elapsed());
+        let mut first = Vec::new();
+        let end = timeout(PATIENCE, others[0].read_to_end(&mut first)).await;
+        end.expect("the first is closed").unwrap_or(0);
+        first
+    };
+    let first = tokio::select! {
+        () = trickle => unreachable!(),
+        first = others => first,
+    };
+    assert_eq!(String::from_utf8(first).unwrap(), "");
+    assert!(service.log().contains("its client is slow"), "{}", service.log());
+    service.stop().await;
+}
+
+#[tokio::test]
+async fn uploads_take_half_of_the_connections() {
+    let (place, service) = serve("connections_max = 4").await;
+    let mut uploads = Vec::new();
+    for _ in 0..2 {
+        let mut stream = connect(&service).await;
+        stream.write_all(UPLOAD.as_bytes()).await.unwrap();
+        uploads.push(stream);
+    }
+    wait_until(|| async { std::fs::read_dir(place.path("uploads")).is_ok_and(|files| files.count() == 2) })
+        .await;
+    let refused = service.send(UPLOAD.as_bytes()).await.with(503);
+    assert_eq!(
+        refused.json(),
+        json!({"detail": "There are too many uploads at once, try again"})
+    );
+    service.get("/healthz").await.with(200);
+    drop(uploads.pop());
+    wait_until(|| async { std::fs::read_dir(place.path("uploads")).unwrap().count() == 1 }).await;
+    let end = "\r\n--edge--\r\n";
+    let whole = format!("{UPLOAD}{end}").replace(
+        "1000000",
+        &(UPLOAD.split_once("\r\n\r\n").unwrap().1.len() + end.len()).to_string(),
+    );
+    service
+        .send(
+            whole
+                .replace("host: x", "host: x\r\nconnection: close")
+                .as_bytes(),
+        )
+        .await
+        .with(201);
+    service.stop().await;
+}
+
+#[tokio::test]
+async fn a_body_that_is_too_large_by_its_own_word_is_refused_unread() {
+    let (_place, service) = serve("body_limit_bytes = 1024").await;
+    for (path, length) in [
+        ("/lab/synth-groups", 1_025),
+        ("/market/prediction", 10_000_000_000_u64),
+        ("/writer/api/files/upload", 200_000_000),
+    ] {
+        for expect in ["", "expect: 100-continue\r\n"] {
+            let mut stream = connect(&service).await;
+            let head = format!("POST {path} HTTP/1.1\r\nhost: x\r\n{expect}content-length: {length}\r\n\r\n");
+            stream.write_all(head.as_bytes()).await.unwrap();
+            // What comes all the same does not keep the answer from its reader.
+            let begun = Instant::now();
+            if expect.is_empty() {
+                stream.write_all(&vec![b'x'; 300_000]).await.unwrap();
+            }
+            stream.shutdown().await.unwrap();
+            let answer = closed(&mut stream).await;
+            assert!(answer.starts_with("HTTP/1.1 413 "), "{path}: {answer}");
+            assert!(answer.contains("\r\nconnection: close\r\n"), "{path}: {answer}");
+            assert!(
+                answer.contains("The body is larger than this service accepts"),
+                "{answer}"
+            );
+            assert!(begun.elapsed() < Duration::from_secs(10), "{:?}", begun.elapsed());
+        }
+    }
+    service.stop().await;
+}
+
+#[tokio::test]
+async fn an_answer_says_whether_its_connection_is_closed() {
+    let (_place, service) = serve("").await;
+    for (length, is_closed) in [(300_000, true), (300, false)] {
+        let mut stream = connect(&service).await;
+        let head = format!("POST /nope HTTP/1.1\r\nhost: x\r\ncontent-length: {length}\r\n\r\n");
+        stream.write_all(head.as_bytes()).await.unwrap();
+        stream.write_all(&vec![b'x'; length]).await.unwrap();
+        let last = String::from_utf8_lossy(GET).replace("host: x", "host: x\r\nconnection: close");
+        stream.write_all(last.as_bytes()).await.unwrap();
+        let answers = closed(&mut stream).await;
+        let (first, second) = answers.split_once("{\"detail\":\"Not Found\"}").unwrap();
+        assert_eq!(
+            first.contains("\r\nconnection: close\r\n"),
+            is_closed,
+            "{answers}"
+        );
+        assert_eq!(second.starts_with("HTTP/1.1 200 "), !is_closed, "{answers}");
+    }
+    service.stop().await;
+}

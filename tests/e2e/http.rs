@@ -133,7 +133,12 @@ fn parse(bytes: &[u8]) -> Option<Answer> {
     let end = bytes.windows(4).position(|four| four == b"\r\n\r\n")?;
     let head = std::str::from_utf8(&bytes[..end]).ok()?.to_lowercase();
     let (first, headers) = head.split_once("\r\n").unwrap_or((&head, ""));
-    let status = first.strip_prefix("http/1.1 ")?.get(..3)?.parse().ok()?;
+    let (version, status) = first.split_once(' ')?;
+    let status = status
+        .get(..3)
+        .filter(|_| version.starts_with("http/1."))?
+        .parse()
+        .ok()?;
     let body = bytes[end + 4..].to_vec();
     let length = headers
         .lines()

@@ -436,3 +436,43 @@ async fn browsers_are_told_what_pages_of_other_origins_may_do() {
     }
     service.stop().await;
 }
+
+#[tokio::test]
+async fn a_head_that_is_odd_and_a_body_that_breaks_off_are_told_in_our_words() {
+    let place = Place::new();
+    let service = place.serve(&[]).await;
+    let host = "A request must name its host once";
+    let coding = "No transfer coding but chunked is understood";
+    let broken = "There was an error parsing the body";
+    for (headers, body, status, text) in [
+        ("", "", 400, host),
+        ("host: a\r\nhost: a\r\n", "", 400, host),
+        (
+            "host: a\r\ntransfer-encoding: gzip, chunked\r\n",
+            "0\r\n\r\n",
+            501,
+            coding,
+        ),
+        (
+            "host: a\r\ntransfer-encoding: gzip\r\ntransfer-encoding: chunked\r\n",
+            "0\r\n\r\n",
+            501,
+            coding,
+        ),
+        ("host: a\r\ntransfer-encoding: chunked\r\n", "zz\r\n", 400, broken),
+        (
+            "host: a\r\ncontent-type: application/json\r\ntransfer-encoding: Chunked\r\n",
+            "2\r\n{}x",
+            400,
+            broken,
+        ),
+    ] {
+        for (path, _) in WRITES {
+            let request = format!("POST {path} HTTP/1.1\r\nconnection: close\r\n{headers}\r\n{body}");
+            let answer = service.send(request.as_bytes()).await.with(status);
+            assert_eq!(answer.json()["detail"], text, "{headers}");
+        }
+    }
+    service.send(b"GET /healthz HTTP/1.0\r\n\r\n").await.with(200);
+    service.stop().await;
+}

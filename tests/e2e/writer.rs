@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use cutover_tests::store::lab_database;
+use futures_util::future::join_all;
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
@@ -767,7 +768,7 @@ async fn an_upload_may_take_long_while_it_comes() {
     let service = place.serve(&[]).await;
     for path in [UPLOAD, "/writer/api/transcribe"] {
         let form =
-            format!("{FILE}\r\n{}\r\n--edge--\r\n", "x".repeat(2_000)).replace("text/plain", "audio/wav");
+            format!("{FILE}\r\n{}\r\n--edge--\r\n", "x".repeat(4_000)).replace("text/plain", "audio/wav");
         let bytes = request(
             "POST",
             path,
@@ -776,7 +777,7 @@ async fn an_upload_may_take_long_while_it_comes() {
         );
         let begun = Instant::now();
         let mut stream = TcpStream::connect(service.address()).await.unwrap();
-        for few in bytes.chunks(300) {
+        for few in bytes.chunks(600) {
             stream.write_all(few).await.unwrap();
             sleep(Duration::from_millis(300)).await;
         }
@@ -790,18 +791,29 @@ async fn an_upload_may_take_long_while_it_comes() {
         };
         assert!(answer.starts_with(expected), "{answer}");
 
-        // One that falls silent is given up.
-        let mut stream = TcpStream::connect(service.address()).await.unwrap();
-        stream.write_all(&bytes[..1_000]).await.unwrap();
-        let begun = Instant::now();
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).await.unwrap();
-        assert!(answer.starts_with("HTTP/1.1 503 "), "{answer}");
-        assert!(
-            answer.ends_with(r#"{"detail":"The request was given up 1000 ms after its last bytes"}"#),
-            "{answer}"
-        );
-        assert!(begun.elapsed() < Duration::from_secs(20));
+        // One that falls silent, or nearly so, is given up.
+        for trickle in [b"".as_slice(), b"x"] {
+            let stream = TcpStream::connect(service.address()).await.unwrap();
+            let (mut reading, mut writing) = stream.into_split();
+            writing.write_all(&bytes[..3_000]).await.unwrap();
+            let begun = Instant::now();
+            let mut answer = String::new();
+            let trickles = async {
+                loop {
+                    writing.write_all(trickle).await.unwrap_or_default();
+                    sleep(Duration::from_millis(50)).await;
+                }
+            };
+            tokio::select! {
+                () = trickles => unreachable!(),
+                read = reading.read_to_string(&mut answer) => read.unwrap(),
+            };
+            assert!(answer.starts_with("HTTP/1.1 503 "), "{answer}");
+            let told =
+                r#"{"detail":"The request was given up, as less than 1024 bytes of it came in 1000 ms"}"#;
+            assert!(answer.ends_with(told), "{answer}");
+            assert!(begun.elapsed() < Duration::from_secs(20));
+        }
     }
     assert_eq!(uploaded(&place).len(), 1);
     service.stop().await;
@@ -852,6 +864,7 @@ async fn rows_and_files_are_compared() {
             report,
             json!({
                 "ok": false,
+                "folder": true,
                 "files": 3,
                 "missing": {"count": 1, "names": [made[1]]},
                 "wrong_size": {"count": 1, "names": [made[2]]},
@@ -859,6 +872,15 @@ async fn rows_and_files_are_compared() {
                 "unfinished": {"count": 1, "names": ["x.part"]},
             })
         );
+        // Something else in the folder's place is a finding as well.
+        std::fs::remove_dir_all(&folder).unwrap();
+        std::fs::write(&folder, "x").unwrap();
+        let report = service.get("/writer/integrity").await.with(200).json();
+        assert_eq!(
+            (&report["ok"], &report["folder"], &report["missing"]["count"]),
+            (&json!(false), &json!(false), &json!(3))
+        );
+        std::fs::remove_file(&folder).unwrap();
     })
     .await;
 }
@@ -971,6 +993,59 @@ async fn a_long_list_leaves_nobody_out_when_others_are_deleted_meanwhile() {
     let stayed: Vec<&Value> = ids.skip_while(|id| **id != "c1501").collect();
     let expected: Vec<String> = (1501..=5000).map(|n| format!("c{n}")).collect();
     assert_eq!(stayed, expected.iter().collect::<Vec<_>>());
+    service.stop().await;
+}
+
+#[tokio::test]
+async fn long_titles_take_no_more_memory_for_many_clients_than_for_some() {
+    let place = Place::new();
+    let service = place.serve(&[]).await;
+    let (count, length) = (4, 3_000_000);
+    let sql = format!(
+        "WITH RECURSIVE n (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM n WHERE n < {count})
+        INSERT INTO conversations (id, title) SELECT printf('00000000-0000-4000-8000-%012d', n), hex(zeroblob({length} / 2)) FROM n"
+    );
+    world::file(&place.path("cutover.db"))
+        .execute_batch(&sql)
+        .unwrap();
+    // Each of these answers is too large to be on its way whole.
+    let one = format!("{CONVERSATIONS}/00000000-0000-4000-8000-000000000001");
+    let mut clients = Vec::new();
+    for path in [CONVERSATIONS, &one].into_iter().cycle().take(40) {
+        let mut stream = TcpStream::connect(service.address()).await.unwrap();
+        stream.write_all(&request("GET", path, "", b"")).await.unwrap();
+        clients.push(stream);
+    }
+    sleep(Duration::from_secs(5)).await;
+    let begun = Instant::now();
+    service.get("/writer/health").await.with(200);
+    make(&service, "short").await;
+    assert!(begun.elapsed() < Duration::from_secs(5), "{:?}", begun.elapsed());
+    let lengths = clients.into_iter().map(|mut stream| async move {
+        let (mut answer, mut length) = (vec![0; 65_536], 0);
+        loop {
+            let read = stream.read(&mut answer).await.unwrap();
+            if length == 0 {
+                assert!(
+                    answer.starts_with(b"HTTP/1.1 200 "),
+                    "{}",
+                    String::from_utf8_lossy(&answer[..read])
+                );
+            }
+            length += read;
+            if read == 0 {
+                return length;
+            }
+        }
+    });
+    for (index, read) in join_all(lengths).await.into_iter().enumerate() {
+        let expected = if index % 2 == 0 { count * length } else { length };
+        assert!((expected..expected + 2_000).contains(&read), "{index}: {read}");
+    }
+    let status = std::fs::read_to_string(format!("/proc/{}/status", service.id())).unwrap();
+    let most = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+    let most: u64 = most.unwrap().trim().trim_end_matches(" kB").parse().unwrap();
+    assert!(most < 300_000, "{most} kB");
     service.stop().await;
 }
 

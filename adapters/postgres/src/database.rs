@@ -244,9 +244,16 @@ impl Database {
         Ok(Transaction { lease })
     }
 
-    /// Whether a statement can run now.
+    /// Whether the server runs a statement now. That all connections of the pool are busy says nothing of that: then one is made for it.
     pub async fn ping(&self) -> StoreResult<()> {
-        self.lease("ping").await?.batch("SELECT 1", Effect::None).await
+        const SQL: &str = "SELECT 1";
+        let pool = self.status();
+        if pool.waiting == 0 && pool.in_use < pool.size_max {
+            return self.lease("ping").await?.batch(SQL, Effect::None).await;
+        }
+        let session = self.shared.pool.manager().create().await?;
+        let answer = session.batch_execute(SQL).await;
+        answer.map_err(|error| store_error(error, Effect::None))
     }
 
     /// Closes the pool: waiting and later callers fail.

@@ -202,6 +202,10 @@ fn job<T: Send + 'static>(
     let (answer, result) = oneshot::channel();
     let mut watch = Watch::begin("sqlite", operation);
     let job: Job = Box::new(move |session| {
+        // What a caller has given up before it was begun is not done, for nobody would learn of it.
+        if answer.is_closed() {
+            return;
+        }
         watch.start(Some(pool));
         let outcome = work(session);
         if let Err(error) = &outcome {
@@ -209,7 +213,7 @@ fn job<T: Send + 'static>(
             tracing::debug!(operation, %error, "statement failed");
         }
         drop(watch);
-        // A caller that went away does not need the answer; the work is done all the same.
+        // A caller that went away meanwhile does not need the answer; the work is done all the same.
         answer.send(outcome).unwrap_or_default();
     });
     (job, result)
@@ -482,6 +486,10 @@ impl Session {
 
 #[cfg(test)]
 mod tests {
+    use std::future::poll_fn;
+    use std::pin::{Pin, pin};
+    use std::task::Poll;
+
     use super::*;
 
     async fn database() -> (tempfile::TempDir, Database) {
@@ -601,6 +609,35 @@ mod tests {
             let page = page.await.unwrap();
             assert_eq!((page.items.len(), page.total), (items, 3), "{limit} {offset}");
         }
+    }
+
+    /// Begins a call.
+    async fn begin<F: Future>(mut call: Pin<&mut F>) {
+        poll_fn(|context| {
+            assert!(call.as_mut().poll(context).is_pending());
+            Poll::Ready(())
+        })
+        .await;
+    }
+
+    #[tokio::test]
+    async fn what_is_given_up_before_it_is_begun_is_not_done() {
+        let (_directory, db) = database().await;
+        let (go_on, wait) = std::sync::mpsc::channel::<()>();
+        let mut busy = pin!(db.write("test.busy", move |_| {
+            wait.recv().unwrap_or_default();
+            Ok(())
+        }));
+        begin(busy.as_mut()).await;
+        {
+            let insert = |session: &Session| session.execute("INSERT INTO t (a) VALUES (7)", []);
+            begin(pin!(db.write("test.late", insert))).await;
+        }
+        drop(go_on);
+        busy.await.unwrap();
+        // What is asked behind it is done after it.
+        db.write("test.next", |_| Ok(())).await.unwrap();
+        assert_eq!(count(&db).await, 0);
     }
 
     #[tokio::test]

@@ -107,10 +107,17 @@ pub(super) async fn run(config: &Config) -> Result<Exit, CliError> {
     // With port 0 the system chooses one, and it is the chosen one that somebody needs to know.
     let address = listener.local_addr().map_err(cannot_listen)?;
     let stop = stop_signal().map_err(|error| CliError::new(Exit::Wrong, format!("no signals: {error}")))?;
-    let upkeep = [
+    let mut upkeep = vec![
         tokio::spawn(metrics.keep_up()),
         tokio::spawn(examinations.clone().keep_up()),
     ];
+    if config.writer.enabled {
+        let (uploads, patience) = (
+            config.writer.uploads.clone().into(),
+            config.server.request_timeout,
+        );
+        upkeep.push(tokio::spawn(http::keep_tidy(uploads, patience)));
+    }
     tracing::info!(%address, "serving");
     let stop_jobs = CancellationToken::new();
     let jobs = scheduler.map(|scheduler| {

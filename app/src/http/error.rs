@@ -249,6 +249,14 @@ impl Envelope {
         }
     }
 
+    /// The request is refused before anybody has looked at it.
+    pub(super) fn refuse(self, error: HttpError) -> Response {
+        match self {
+            Self::Lab | Self::Writer => error.into_response(),
+            Self::Market => MarketHttpError::from(error).into_response(),
+        }
+    }
+
     /// What is told of a mistake of this program's, which is nothing.
     fn internal(self) -> Response {
         match self {

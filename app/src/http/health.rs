@@ -20,6 +20,7 @@ pub(super) async fn healthz() -> Json<Value> {
 )]
 pub(super) async fn readyz(State(app): State<App>) -> (StatusCode, Json<Value>) {
     let ready = app.observed.readiness.check().await;
+    ready.log();
     let status = if ready.ok() {
         StatusCode::OK
     } else {

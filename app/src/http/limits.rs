@@ -1,44 +1,100 @@
-//! Bounds on requests: on what all bodies that are being read and answered take together, and on the time of each.
+//! Bounds on requests: on what all bodies that are being read and all answers that are being sent take together, on the uploads at once, and
+//! on the time of each.
 
+use std::collections::HashMap;
 use std::pin::pin;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use axum::body::Body;
+use axum::body::{Body, Bytes, HttpBody as _, to_bytes};
 use axum::extract::{MatchedPath, Request, State};
-use axum::http::header::{CONTENT_LENGTH, TRANSFER_ENCODING};
+use axum::http::header::{CONTENT_LENGTH, HOST, TRANSFER_ENCODING};
+use axum::http::{HeaderValue, StatusCode, Version, request, response};
 use axum::middleware::Next;
-use axum::response::Response;
+use axum::response::{IntoResponse as _, Response};
 use futures_util::StreamExt as _;
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::time::timeout;
 
-use super::error::Envelope;
-use super::writer::STREAMED;
+use super::client::at_pace;
+use super::error::{Envelope, HttpError};
+use super::request::unread;
+use super::writer::{STREAMED, upload_max};
 
-/// The bytes of all bodies at once. A parsed body takes several times its size.
+/// The bytes of all bodies at once, and those of all answers. A parsed body takes several times its size.
 const BYTES_MAX: usize = 64 * 1024 * 1024;
-/// A body of at most so many bytes needs no room, so that ordinary requests never wait for those that announce much and send nothing. What
-/// they take together is bounded by the number of connections: 32 MiB of 512.
+/// A body or an answer of at most so many bytes needs no room, so that ordinary requests never wait for those that announce much and send
+/// nothing, or ask for much and take nothing. What they take together is bounded by the number of connections: 32 MiB of 512.
 const FREE: usize = 64 * 1024;
+/// So many answers of a route are made at once: what they consist of has no room yet. More would wait for the databases as well.
+const ANSWERS_AT_ONCE: usize = 16;
+/// So many pieces of answers that are sent piece by piece: they are large.
+const PIECES_AT_ONCE: usize = 4;
 /// One permit stands for this many bytes.
 const UNIT: usize = 1024;
 
-/// The room for bodies.
+/// What there may be at most.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Most {
+    /// Connections.
+    pub(super) connections: usize,
+    /// Bytes of a body.
+    pub(super) body: usize,
+    /// Bytes of an uploaded file.
+    pub(super) upload: usize,
+}
+
+/// The room for requests.
 #[derive(Debug, Clone)]
 pub(super) struct Room {
-    permits: Arc<Semaphore>,
-    /// What one body may take at most.
-    body_limit: usize,
+    bodies: Arc<Semaphore>,
+    answers: Answers,
+    /// The turns of each route: where a database holds one up, the others go on.
+    turns: Arc<Mutex<HashMap<String, Arc<Semaphore>>>>,
+    /// One for each upload that there may be: half of the connections, so that others get in however long uploads take.
+    uploads: Arc<Semaphore>,
+    most: Most,
 }
 
 impl Room {
-    /// Room for several bodies of at most `body_limit` bytes each.
-    pub(super) fn new(body_limit: usize) -> Self {
-        let units = BYTES_MAX.max(body_limit).div_ceil(UNIT);
+    /// Room for several of the largest bodies.
+    pub(super) fn new(most: Most) -> Self {
         Self {
-            permits: Arc::new(Semaphore::new(units)),
-            body_limit,
+            bodies: Arc::new(Semaphore::new(BYTES_MAX.max(most.body).div_ceil(UNIT))),
+            answers: Answers {
+                room: Arc::new(Semaphore::new(BYTES_MAX / UNIT)),
+                turns: Arc::new(Semaphore::new(PIECES_AT_ONCE)),
+            },
+            turns: Arc::default(),
+            uploads: Arc::new(Semaphore::new(most.connections.div_ceil(2))),
+            most,
+        }
+    }
+
+    /// Whether a request says that its body is larger than it may be.
+    fn is_too_large(&self, request: &Request) -> bool {
+        let limit = if is_streamed(request) {
+            upload_max(self.most.upload)
+        } else {
+            self.most.body
+        };
+        length(request).is_some_and(|length| length > limit)
+    }
+
+    /// The room for the answers of a request's route.
+    fn answers(&self, request: &Request) -> Answers {
+        let route = request.extensions().get::<MatchedPath>();
+        let route = route.map_or("", MatchedPath::as_str);
+        let mut turns = self.turns.lock().unwrap_or_else(PoisonError::into_inner);
+        let turns = match turns.get(route) {
+            Some(turns) => turns,
+            None => turns
+                .entry(route.to_owned())
+                .or_insert_with(|| Arc::new(Semaphore::new(ANSWERS_AT_ONCE))),
+        };
+        Answers {
+            turns: Arc::clone(turns),
+            room: Arc::clone(&self.answers.room),
         }
     }
 
@@ -47,28 +103,174 @@ impl Room {
         if is_streamed(request) {
             return 0;
         }
-        let headers = request.headers();
-        let length = headers
-            .get(CONTENT_LENGTH)
-            .and_then(|length| length.to_str().ok()?.parse().ok());
-        let bytes = match length {
-            // One that says too much is refused unread.
-            Some(length) if length > self.body_limit || length <= FREE => 0,
+        let bytes = match length(request) {
             Some(length) => length,
-            None if headers.contains_key(TRANSFER_ENCODING) => self.body_limit,
+            None if request.headers().contains_key(TRANSFER_ENCODING) => self.most.body,
             None => 0,
         };
-        u32::try_from(bytes.div_ceil(UNIT)).unwrap_or(u32::MAX)
+        units(bytes)
     }
 }
 
-/// Lets a request in once there is room for its body. How long it waits is part of the time that a request may take.
-pub(super) async fn wait_for_room(State(room): State<Room>, request: Request, next: Next) -> Response {
+/// How long a request says that its body is.
+fn length(request: &Request) -> Option<usize> {
+    let length = request.headers().get(CONTENT_LENGTH)?;
+    // A number with too many digits is a large one.
+    let digits = length
+        .to_str()
+        .ok()
+        .filter(|text| text.bytes().all(|byte| byte.is_ascii_digit()))?;
+    Some(digits.parse().unwrap_or(usize::MAX))
+}
+
+/// Why a head is none that this service understands, as far as the server beneath it does not look.
+fn odd(request: &Request) -> Option<(StatusCode, &'static str)> {
+    let headers = request.headers();
+    if request.version() == Version::HTTP_11 && headers.get_all(HOST).iter().count() != 1 {
+        return Some((StatusCode::BAD_REQUEST, "A request must name its host once"));
+    }
+    let mut codings = headers.get_all(TRANSFER_ENCODING).iter();
+    let is_understood = |coding: &HeaderValue| coding.as_bytes().eq_ignore_ascii_case(b"chunked");
+    let reason = "No transfer coding but chunked is understood";
+    (!codings.all(is_understood)).then_some((StatusCode::NOT_IMPLEMENTED, reason))
+}
+
+/// The permits for so many bytes.
+fn units(bytes: usize) -> u32 {
+    let bytes = if bytes <= FREE { 0 } else { bytes };
+    u32::try_from(bytes.div_ceil(UNIT)).unwrap_or(u32::MAX)
+}
+
+/// The room for answers that wait for their clients to take them.
+#[derive(Debug, Clone)]
+pub(super) struct Answers {
+    room: Arc<Semaphore>,
+    /// One for each that may be made at once, and has no room yet.
+    turns: Arc<Semaphore>,
+}
+
+impl Answers {
+    /// What `make` makes: bytes that keep their room until they are sent, and the rest. Where there is no room for them now they are made
+    /// anew once there is, and whoever waits for that holds nothing.
+    pub(super) async fn fit<T, E, F>(&self, mut make: impl FnMut() -> F) -> Result<(Bytes, T), E>
+    where
+        F: Future<Output = Result<(Bytes, T), E>>,
+    {
+        let mut place = None;
+        loop {
+            // It is never closed.
+            let turn = self.turns.acquire().await.ok();
+            let (bytes, rest) = make().await?;
+            let length = bytes.len();
+            if place.is_none() {
+                place = self.place(length, false).await;
+            }
+            if let Some(place) = place.filter(|place| place.num_permits() >= answer_units(length) as usize) {
+                return Ok((keep(bytes, place), rest));
+            }
+            drop((bytes, rest, turn));
+            place = self.place(length, true).await;
+        }
+    }
+
+    /// Room for an answer that cannot be made anew: now, or once there is some if it may wait.
+    async fn place(&self, bytes: usize, may_wait: bool) -> Option<OwnedSemaphorePermit> {
+        let (room, needed) = (Arc::clone(&self.room), answer_units(bytes));
+        if may_wait {
+            room.acquire_many_owned(needed).await.ok()
+        } else {
+            room.try_acquire_many_owned(needed).ok()
+        }
+    }
+}
+
+/// The permits for an answer: one that is larger than all the room there is takes all of it.
+fn answer_units(bytes: usize) -> u32 {
+    units(bytes).min(units(BYTES_MAX))
+}
+
+/// Bytes that have a place while they are there.
+struct Placed {
+    bytes: Bytes,
+    _place: OwnedSemaphorePermit,
+}
+
+impl AsRef<[u8]> for Placed {
+    fn as_ref(&self) -> &[u8] {
+        &self.bytes
+    }
+}
+
+fn keep(bytes: Bytes, place: OwnedSemaphorePermit) -> Bytes {
+    if place.num_permits() == 0 {
+        return bytes;
+    }
+    Bytes::from_owner(Placed { bytes, _place: place })
+}
+
+/// Lets a request in once there is room for its body, and its answer out once there is room for that. How long it waits is part of the time
+/// that a request may take.
+pub(super) async fn admit(State(room): State<Room>, mut request: Request, next: Next) -> Response {
+    let envelope = Envelope::of(request.uri().path());
+    if let Some((status, text)) = odd(&request) {
+        return envelope.refuse(HttpError::Detail(status, text.to_owned()));
+    }
+    // What has no path is told so.
+    if request.extensions().get::<MatchedPath>().is_some() && room.is_too_large(&request) {
+        return envelope.refuse(unread(StatusCode::PAYLOAD_TOO_LARGE));
+    }
+    let upload = is_streamed(&request).then(|| Arc::clone(&room.uploads).try_acquire_owned());
+    if let Some(Err(_)) = upload {
+        return envelope.refuse(HttpError::Detail(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "There are too many uploads at once, try again".to_owned(),
+        ));
+    }
     let needed = room.needed(&request);
-    let permit = room.permits.acquire_many(needed).await;
-    let response = next.run(request).await;
-    drop(permit);
-    response
+    let permit = room.bodies.acquire_many(needed).await;
+    request.extensions_mut().insert(room.answers.clone());
+    let response = if request.method().is_safe() {
+        let answers = room.answers(&request);
+        let (parts, _) = request.into_parts();
+        answers.fit(|| made(next.clone(), parts.clone())).await
+    } else {
+        match whole(next.run(request).await).await {
+            // Those that wait hold an answer. If it is long because their body was, it has room beside that.
+            Ok((bytes, parts)) => match room.answers.place(bytes.len(), needed > 0).await {
+                Some(place) => Ok((keep(bytes, place), parts)),
+                None => Err(envelope.refuse(HttpError::Detail(
+                    StatusCode::SERVICE_UNAVAILABLE,
+                    "This was done, but there is no room now for so large an answer: look before trying again".to_owned(),
+                ))),
+            },
+            stream => stream,
+        }
+    };
+    drop((permit, upload));
+    response.map_or_else(
+        |other| other,
+        |(bytes, parts)| Response::from_parts(parts, bytes.into()),
+    )
+}
+
+/// What the next one in line answers.
+async fn made(next: Next, parts: request::Parts) -> Result<(Bytes, response::Parts), Response> {
+    whole(next.run(Request::from_parts(parts, Body::empty())).await).await
+}
+
+/// An answer's bytes and the rest of it; an error if they are still to be made.
+async fn whole(response: Response) -> Result<(Bytes, response::Parts), Response> {
+    if response.body().size_hint().exact().is_none() {
+        return Err(response);
+    }
+    let (parts, body) = response.into_parts();
+    match to_bytes(body, usize::MAX).await {
+        Ok(bytes) => Ok((bytes, parts)),
+        Err(error) => {
+            tracing::error!(%error, "an answer cannot be sent");
+            Err(StatusCode::INTERNAL_SERVER_ERROR.into_response())
+        }
+    }
 }
 
 /// Whether the body goes to the disk as it comes: it may be long, and its client slow.
@@ -77,46 +279,60 @@ fn is_streamed(request: &Request) -> bool {
     path.is_some_and(|path| STREAMED.contains(&path.as_str()))
 }
 
-/// Gives a request up that takes longer than `limit`, the time for its body included. For a body that goes to the disk as it comes, the
-/// time counts from the last bytes that came.
+/// Gives a request up that takes longer than `limit`, the time for its body included. A body that goes to the disk as it comes may take
+/// longer, as long as enough of it comes in that time.
 pub(super) async fn in_time(State(limit): State<Duration>, request: Request, next: Next) -> Response {
     let envelope = Envelope::of(request.uri().path());
-    let limit_ms = limit.as_millis();
-    if is_streamed(&request) {
-        let answer = while_it_comes(limit, request, next).await;
-        return answer.unwrap_or_else(|| {
-            envelope.timed_out(format!(
-                "The request was given up {limit_ms} ms after its last bytes"
-            ))
-        });
-    }
-    let answer = timeout(limit, next.run(request)).await;
-    answer.unwrap_or_else(|_| envelope.timed_out(format!("The request was given up after {limit_ms} ms")))
+    let late = format!("The request was given up after {} ms", limit.as_millis());
+    let answer = if is_streamed(&request) {
+        while_it_comes(limit, request, next).await
+    } else {
+        timeout(limit, next.run(request)).await.map_err(|_| late)
+    };
+    answer.unwrap_or_else(|late| envelope.timed_out(late))
 }
 
-/// The answer, unless `limit` passes without another piece of the body; or without the answer, once the body is read.
-async fn while_it_comes(limit: Duration, request: Request, next: Next) -> Option<Response> {
-    let (came, mut coming) = watch::channel(());
+/// The answer, unless too little of the body comes in any `limit`, or the answer does not once all of it came; then why there is none.
+async fn while_it_comes(limit: Duration, request: Request, next: Next) -> Result<Response, String> {
+    let (came, mut coming) = watch::channel(0);
     let request = request.map(|body| {
-        let noted = body
-            .into_data_stream()
-            .inspect(move |_| came.send_modify(|()| ()));
+        let noted = body.into_data_stream().inspect(move |piece| {
+            let bytes = piece.as_ref().map_or(0, Bytes::len) as u64;
+            came.send_modify(|came| *came += bytes);
+        });
         Body::from_stream(noted)
     });
+    let (millis, least) = (limit.as_millis(), at_pace(limit));
     let mut answer = pin!(next.run(request));
     loop {
+        let enough = *coming.borrow_and_update() + least;
+        let more = async { coming.wait_for(|came| *came >= enough).await.is_ok() };
         let more = tokio::select! {
-            answer = answer.as_mut() => return Some(answer),
-            more = timeout(limit, coming.changed()) => more.ok()?,
+            answer = answer.as_mut() => return Ok(answer),
+            more = timeout(limit, more) => more,
         };
-        if more.is_err() {
-            return timeout(limit, answer).await.ok();
+        match more {
+            Ok(true) => {}
+            Ok(false) => break,
+            Err(_) => {
+                return Err(format!(
+                    "The request was given up, as less than {least} bytes of it came in {millis} ms"
+                ));
+            }
         }
     }
+    let late = format!("The request was given up {millis} ms after its last bytes");
+    timeout(limit, answer).await.map_err(|_| late)
 }
 
 #[cfg(test)]
 mod tests {
+    use std::cell::Cell;
+    use std::convert::Infallible;
+    use std::future::pending;
+
+    use futures_util::FutureExt as _;
+
     use super::*;
 
     fn request(name: &str, value: &str) -> Request {
@@ -126,18 +342,93 @@ mod tests {
             .unwrap()
     }
 
+    fn room(body_limit: usize) -> Room {
+        Room::new(Most {
+            connections: 4,
+            body: body_limit,
+            upload: 1_000_000,
+        })
+    }
+
     #[test]
     fn a_request_needs_the_room_that_it_says_or_all_that_it_may_take() {
-        let room = Room::new(100_000);
-        assert_eq!(room.needed(&Request::new(Body::empty())), 0);
-        assert_eq!(room.needed(&request("content-length", "65536")), 0);
-        assert_eq!(room.needed(&request("content-length", "65537")), 65);
-        assert_eq!(room.needed(&request("content-length", "100000")), 98);
-        assert_eq!(room.needed(&request("content-length", "100001")), 0);
-        assert_eq!(room.needed(&request("transfer-encoding", "chunked")), 98);
+        let small = room(100_000);
+        assert_eq!(small.needed(&Request::new(Body::empty())), 0);
+        assert_eq!(small.needed(&request("content-length", "65536")), 0);
+        assert_eq!(small.needed(&request("content-length", "65537")), 65);
+        assert_eq!(small.needed(&request("content-length", "100000")), 98);
+        assert_eq!(small.needed(&request("transfer-encoding", "chunked")), 98);
         // The largest body that is allowed finds room.
-        let huge = Room::new(1 << 30);
+        let huge = room(1 << 30);
         let needed = huge.needed(&request("transfer-encoding", "chunked"));
-        assert!(huge.permits.available_permits() >= needed as usize);
+        assert!(huge.bodies.available_permits() >= needed as usize);
+    }
+
+    #[test]
+    fn a_request_may_say_how_large_it_is() {
+        let room = room(100_000);
+        for (length, is_too_large) in [
+            ("100000", false),
+            ("100001", true),
+            ("99999999999999999999999", true),
+            ("-1", false),
+        ] {
+            let request = request("content-length", length);
+            assert_eq!(room.is_too_large(&request), is_too_large, "{length}");
+        }
+        assert!(!room.is_too_large(&request("transfer-encoding", "chunked")));
+    }
+
+    #[tokio::test]
+    async fn a_large_answer_is_made_anew_once_there_is_room_for_it() {
+        let answers = room(100_000).answers(&Request::new(Body::empty()));
+        let left = || answers.room.available_permits() * UNIT;
+        let made = Cell::new(0);
+        let make = |length: usize| {
+            let (answers, made) = (&answers, &made);
+            answers.fit(move || {
+                made.set(made.get() + 1);
+                async move { Ok::<_, Infallible>((Bytes::from(vec![7; length]), made.get())) }
+            })
+        };
+        let (small, _) = make(FREE).await.unwrap();
+        assert_eq!(left(), BYTES_MAX);
+        let (large, _) = make(BYTES_MAX / 2 + 1).await.unwrap();
+        assert_eq!(left(), BYTES_MAX / 2 - UNIT);
+        // It waits as long as a piece of the other one is there, and meanwhile the small ones do not.
+        let mut waits = pin!(make(BYTES_MAX / 2));
+        assert!(waits.as_mut().now_or_never().is_none());
+        let rest = large.slice(10..);
+        drop(large);
+        assert!(waits.as_mut().now_or_never().is_none());
+        make(FREE).await.unwrap();
+        drop((rest, small));
+        let (bytes, count) = waits.await.unwrap();
+        assert_eq!((bytes.len(), count, made.get()), (BYTES_MAX / 2, 5, 5));
+        assert_eq!(left(), BYTES_MAX / 2);
+        drop(bytes);
+        // One that is larger than all the room takes all of it.
+        let (huge, _) = make(BYTES_MAX * 2).await.unwrap();
+        assert_eq!((huge.len(), left()), (BYTES_MAX * 2, 0));
+        assert!(answers.place(FREE + 1, false).await.is_none());
+        drop(huge);
+        assert_eq!(left(), BYTES_MAX);
+    }
+
+    #[tokio::test]
+    async fn few_answers_of_a_route_are_made_at_once() {
+        let room = room(100_000);
+        let answers = room.answers(&Request::new(Body::empty()));
+        let stuck = || answers.fit(pending::<Result<(Bytes, ()), Infallible>>);
+        let mut others: Vec<_> = (0..=ANSWERS_AT_ONCE).map(|_| Box::pin(stuck())).collect();
+        for other in &mut others {
+            assert!(other.now_or_never().is_none());
+        }
+        let begun = ANSWERS_AT_ONCE - answers.turns.available_permits();
+        assert_eq!(begun, ANSWERS_AT_ONCE);
+        // Those that go into the pieces of others have turns of their own.
+        assert_eq!(room.answers.turns.available_permits(), PIECES_AT_ONCE);
+        drop(others);
+        assert_eq!(answers.turns.available_permits(), ANSWERS_AT_ONCE);
     }
 }

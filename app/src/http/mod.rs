@@ -1,5 +1,6 @@
 //! The HTTP service: the original services' interfaces beneath `/lab`, `/writer` and `/market`, and health beside them.
 
+mod client;
 mod cross_origin;
 mod docs;
 mod error;
@@ -41,10 +42,11 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use self::error::catch_panics;
-use self::limits::{Room, in_time, wait_for_room};
+use self::limits::{Most, Room, admit, in_time};
 pub use self::market::MarketService;
 use self::paths::Words;
 pub use self::serve::serve;
+pub use self::writer::keep_tidy;
 use crate::config::{Config, OpsConfig};
 use crate::integrity::Examinations;
 use crate::observe::{Metrics, REQUEST_SPAN, RecentErrors};
@@ -161,13 +163,18 @@ pub fn router(app: App) -> Router {
         &app.market.frontend_origin,
         &app.observed.config.ops,
     );
+    let room = Room::new(Most {
+        connections: config.connections_max,
+        body: config.body_limit,
+        upload: app.upload_limit,
+    });
     let words = Words::of(described.get_openapi());
     let routes = openapi::describe(described)
         .fallback(error::unknown_path)
         .method_not_allowed_fallback(error::unknown_method)
         .with_state(app)
         .layer(DefaultBodyLimit::max(config.body_limit))
-        .layer(from_fn_with_state(Room::new(config.body_limit), wait_for_room))
+        .layer(from_fn_with_state(room, admit))
         .layer(from_fn_with_state(config.request_timeout, in_time))
         .layer(from_fn(catch_panics))
         .layer(from_fn(metrics::measure))

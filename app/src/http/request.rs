@@ -97,7 +97,7 @@ async fn body_of<S: Send + Sync>(request: Request, state: &S) -> Result<Option<V
     };
     let bytes = Bytes::from_request(request, state)
         .await
-        .map_err(|rejection| unread(rejection.status(), rejection.body_text()))?;
+        .map_err(|rejection| unread(rejection.status()))?;
     if bytes.is_empty() {
         return Ok(None);
     }
@@ -109,12 +109,12 @@ async fn body_of<S: Send + Sync>(request: Request, state: &S) -> Result<Option<V
 }
 
 /// A body that cannot be had, in words of ours.
-pub(super) fn unread(status: StatusCode, text: String) -> HttpError {
+pub(super) fn unread(status: StatusCode) -> HttpError {
     if status == StatusCode::PAYLOAD_TOO_LARGE {
         let text = "The body is larger than this service accepts";
         return HttpError::Detail(status, text.to_owned());
     }
-    HttpError::Detail(status, text)
+    HttpError::unreadable()
 }
 
 /// Whether a content type is `application/json`, or one that ends with `+json`.

@@ -1,24 +1,28 @@
 //! Connections: how many there may be, how long they may be still, and how they end.
 
+use std::convert::Infallible;
 use std::io;
-use std::pin::{Pin, pin};
+use std::pin::pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
 use std::time::Duration;
 
 use axum::Router;
+use axum::body::Body;
+use axum::http::{Request, Response};
 use futures_util::FutureExt as _;
+use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
-use tokio::time::{Sleep, sleep, timeout};
+use tokio::task::yield_now;
+use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tower::Service as _;
 
+use super::client::{Client, Line, Piecewise};
 use super::paths::with_plain_path;
 use crate::config::ServerConfig;
 
@@ -54,8 +58,8 @@ pub async fn serve(
         let stopping = stopping.clone();
         let leave = async move {
             tokio::select! {
-                () = asked => {}
-                () = stopping.cancelled() => {}
+                () = asked => Leave::Crowd,
+                () = stopping.cancelled() => Leave::Stop,
             }
         };
         let conversation = converse(stream, router.clone(), config.idle_timeout, leave);
@@ -73,6 +77,15 @@ pub async fn serve(
     if timeout(patience, connections.wait()).await.is_err() {
         tracing::warn!(?patience, "some requests did not finish in time");
     }
+}
+
+/// Why a connection is asked to leave.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Leave {
+    /// Others want its place.
+    Crowd,
+    /// The service stops.
+    Stop,
 }
 
 /// Where connections come in.
@@ -101,8 +114,8 @@ impl Door {
         }
     }
 
-    /// A place. While there is none, connections are asked to leave, one after another: an idle one does so at once, and the
-    /// others after their answer.
+    /// A place. While there is none, connections are asked to leave, one after another: an idle one does so at once, one whose client is
+    /// slow soon, and the others after their answer.
     async fn place(&self) -> OwnedSemaphorePermit {
         let mut pause = Duration::ZERO;
         loop {
@@ -130,14 +143,15 @@ fn is_of_one_client(error: &io::Error) -> bool {
 }
 
 /// Answers what one client asks, until it leaves, is still for longer than `idle`, or `leave` resolves: then it is answered what
-/// it has asked already.
-async fn converse(stream: TcpStream, router: Router, idle: Duration, leave: impl Future<Output = ()>) {
+/// it has asked already, in a crowd only as long as it is not too slow for that.
+async fn converse(stream: TcpStream, router: Router, idle: Duration, leave: impl Future<Output = Leave>) {
     // An answer goes out when it is complete, not when the client has acknowledged the one before.
     if let Err(error) = stream.set_nodelay(true) {
         tracing::debug!(%error, "a connection delays what is sent");
     }
-    let stream = TokioIo::new(Taken::within(idle, stream));
-    let service = service_fn(move |request| router.clone().call(with_plain_path(request)));
+    let client = Arc::new(Client::default());
+    let stream = TokioIo::new(Line::new(idle, stream, Arc::clone(&client)));
+    let service = service_fn(|request| answer(router.clone(), Arc::clone(&client), request));
     let mut connection = pin!(
         http1::Builder::new()
             .timer(TokioTimer::new())
@@ -146,123 +160,37 @@ async fn converse(stream: TcpStream, router: Router, idle: Duration, leave: impl
             .max_buf_size(BUFFER_MAX)
             .serve_connection(stream, service)
     );
-    let ended = tokio::select! {
-        ended = connection.as_mut() => ended,
-        () = leave => {
-            connection.as_mut().graceful_shutdown();
-            connection.await
-        }
+    let leave = tokio::select! {
+        ended = connection.as_mut() => return broke_off(ended),
+        leave = leave => leave,
     };
+    connection.as_mut().graceful_shutdown();
+    tokio::select! {
+        ended = connection.as_mut() => broke_off(ended),
+        () = client.dawdles(), if leave == Leave::Crowd => {
+            tracing::debug!("a connection makes room for another, as its client is slow");
+        }
+    }
+}
+
+fn broke_off(ended: hyper::Result<()>) {
     if let Err(error) = ended {
         tracing::debug!(%error, "a connection broke off");
     }
 }
 
-/// A stream that fails when its other end takes nothing of what is written for too long: a client that does not read its answer
-/// would hold it, and its connection, for ever.
-struct Taken<S> {
-    stream: S,
-    patience: Duration,
-    /// Runs while a write waits.
-    late: Option<Pin<Box<Sleep>>>,
-}
-
-impl<S> Taken<S> {
-    fn within(patience: Duration, stream: S) -> Self {
-        Self {
-            stream,
-            patience,
-            late: None,
-        }
+/// Answers a request of this client.
+async fn answer(
+    mut router: Router,
+    client: Arc<Client>,
+    request: Request<Incoming>,
+) -> Result<Response<Piecewise<Body>>, Infallible> {
+    let request = with_plain_path(request).map(|body| Piecewise::of_request(body, Arc::clone(&client)));
+    let response = router.call(request).await?;
+    if client.left_unread() {
+        // Where nobody has read the body to its end the connection is closed, unless the rest has come already. Only when the server has
+        // looked for that does its answer say so.
+        yield_now().await;
     }
-
-    /// The outcome of a write, which may wait only for so long.
-    fn bounded<T>(&mut self, context: &mut Context<'_>, outcome: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
-        if outcome.is_ready() {
-            self.late = None;
-            return outcome;
-        }
-        let patience = self.patience;
-        let late = self.late.get_or_insert_with(|| Box::pin(sleep(patience)));
-        late.as_mut()
-            .poll(context)
-            .map(|()| Err(io::ErrorKind::TimedOut.into()))
-    }
-}
-
-impl<S: AsyncRead + Unpin> AsyncRead for Taken<S> {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        buffer: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_read(context, buffer)
-    }
-}
-
-impl<S: AsyncWrite + Unpin> AsyncWrite for Taken<S> {
-    fn poll_write(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        bytes: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        let outcome = Pin::new(&mut self.stream).poll_write(context, bytes);
-        self.bounded(context, outcome)
-    }
-
-    fn poll_write_vectored(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        parts: &[io::IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        let outcome = Pin::new(&mut self.stream).poll_write_vectored(context, parts);
-        self.bounded(context, outcome)
-    }
-
-    fn is_write_vectored(&self) -> bool {
-        self.stream.is_write_vectored()
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let outcome = Pin::new(&mut self.stream).poll_flush(context);
-        self.bounded(context, outcome)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let outcome = Pin::new(&mut self.stream).poll_shutdown(context);
-        self.bounded(context, outcome)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use std::time::Instant;
-
-    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, duplex};
-
-    use super::*;
-
-    const PATIENCE: Duration = Duration::from_secs(1);
-
-    #[tokio::test]
-    async fn a_write_that_waits_is_given_up_only_when_nothing_is_taken() {
-        let (ours, mut theirs) = duplex(4);
-        let mut ours = Taken::within(PATIENCE, ours);
-        let begun = Instant::now();
-        let writing = tokio::spawn(async move { ours.write_all(&[7; 64]).await });
-        // All of it takes longer than the patience, and nothing of it does.
-        for _ in 0..16 {
-            sleep(PATIENCE / 10).await;
-            theirs.read_exact(&mut [0; 4]).await.unwrap();
-        }
-        writing.await.unwrap().unwrap();
-        assert!(begun.elapsed() > PATIENCE);
-
-        let (ours, _theirs) = duplex(4);
-        let mut ours = Taken::within(PATIENCE, ours);
-        let begun = Instant::now();
-        let error = ours.write_all(&[7; 64]).await.unwrap_err();
-        assert_eq!(error.kind(), io::ErrorKind::TimedOut);
-        assert!(begun.elapsed() >= PATIENCE);
-    }
+    Ok(response.map(|body| Piecewise::of_answer(body, client)))
 }

@@ -30,6 +30,31 @@ pub struct ConversationPage {
     pub next: Option<ConversationPlace>,
 }
 
+/// A page ends with the conversation with which its titles come to so many bytes: few titles are long, but one may be megabytes.
+pub const TITLES_MAX: usize = 256 * 1024;
+
+impl ConversationPage {
+    /// Of the conversations from a place on, at most `limit`; one that was deleted while it was looked for has its place alone. No more
+    /// are taken of `found` than the page holds.
+    pub fn of(
+        found: impl IntoIterator<Item = StoreResult<(ConversationPlace, Option<ConversationSummary>)>>,
+        limit: u32,
+    ) -> StoreResult<Self> {
+        let (mut page, mut places, mut bytes) = (Self::default(), 0, 0);
+        for found in found {
+            let (place, item) = found?;
+            places += 1;
+            bytes += item.as_ref().map_or(0, |item| item.title.len());
+            page.items.extend(item);
+            if places == limit || bytes >= TITLES_MAX {
+                page.next = Some(place);
+                break;
+            }
+        }
+        Ok(page)
+    }
+}
+
 /// Conversations (`conversations`) with their messages (`messages`).
 #[cfg_attr(feature = "mock", mockall::automock)]
 #[async_trait]
@@ -42,7 +67,7 @@ pub trait ConversationRepository: Send + Sync {
     async fn get(&self, id: &str) -> StoreResult<Option<Conversation>>;
 
     /// At most `limit` conversations behind the place `after`, or from the first, in the order in which they were stored, whatever
-    /// their times say; a change moves none. Whoever goes on from each place to the next meets every conversation that is there all
+    /// their times say, up to the one with which their titles come to [`TITLES_MAX`] bytes; a change moves none. Whoever goes on from each place to the next meets every conversation that is there all
     /// the while, and meets it once, whatever is stored, changed or deleted meanwhile.
     async fn list(&self, after: Option<ConversationPlace>, limit: u32) -> StoreResult<ConversationPage>;
 

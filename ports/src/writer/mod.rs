@@ -5,7 +5,7 @@ pub mod file;
 
 #[cfg(feature = "mock")]
 pub use conversation::MockConversationRepository;
-pub use conversation::{ConversationPage, ConversationPlace, ConversationRepository};
+pub use conversation::{ConversationPage, ConversationPlace, ConversationRepository, TITLES_MAX};
 #[cfg(feature = "mock")]
 pub use file::MockFileRepository;
 pub use file::{FilePage, FileRepository};

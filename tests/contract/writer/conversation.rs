@@ -3,7 +3,7 @@
 use cutover_domain::stored::{Stored, StoredValue};
 use cutover_domain::writer::conversation::{Conversation, Message, Role};
 use cutover_ports::StoreError;
-use cutover_ports::writer::{ConversationPlace, ConversationRepository};
+use cutover_ports::writer::{ConversationPlace, ConversationRepository, TITLES_MAX};
 use cutover_tests::store::TestStore;
 use futures_util::future::try_join_all;
 
@@ -17,6 +17,7 @@ contract!(
     a_taken_message_id_conflicts_and_nothing_is_stored,
     the_list_goes_by_insertion_and_pages_never_overlap,
     nobody_is_left_out_or_comes_twice_whatever_happens_between_two_pages,
+    a_page_of_long_titles_is_short,
     a_change_of_the_title_moves_nothing_in_the_list,
     without_a_title_only_the_time_changes,
     update_replaces_the_messages,
@@ -240,6 +241,35 @@ async fn nobody_is_left_out_or_comes_twice_whatever_happens_between_two_pages(st
     }
     let (third, next) = some(&**conversations, next, 3).await;
     assert_eq!((third, next), (vec!["a".to_owned(), "i".to_owned()], None));
+}
+
+async fn a_page_of_long_titles_is_short(store: &TestStore) {
+    let conversations = &store.writer.conversations;
+    // Characters of two bytes: titles of a third, of all and of three times what a page may have.
+    let lengths = [1, 3, 1, 1, 1, 9, 1].map(|thirds| thirds * TITLES_MAX / 6);
+    for (number, length) in lengths.into_iter().enumerate() {
+        let made = Conversation {
+            title: "é".repeat(length + 1),
+            ..conversation(&number.to_string(), &["m"][..usize::from(number == 3)])
+        };
+        conversations.insert(&made).await.unwrap();
+    }
+    let (mut pages, mut next) = (Vec::new(), None);
+    loop {
+        let page = conversations.list(next, 99).await.unwrap();
+        for item in &page.items {
+            let number: usize = item.id.parse().unwrap();
+            assert_eq!(item.title.chars().count(), lengths[number] + 1);
+            assert_eq!(item.message_count, u64::from(number == 3));
+        }
+        pages.push(page.items.into_iter().map(|item| item.id).collect::<String>());
+        next = page.next;
+        if next.is_none() {
+            break;
+        }
+    }
+    assert_eq!(pages, ["01", "234", "5", "6"]);
+    assert_eq!(by(&**conversations, 2).await.concat(), "0123456");
 }
 
 async fn a_change_of_the_title_moves_nothing_in_the_list(store: &TestStore) {

@@ -5,8 +5,7 @@ use cutover_domain::time::Timestamp;
 use cutover_domain::writer::conversation::{
     Conversation, ConversationSummary, Message, read_attachments, stored_attachments,
 };
-use cutover_ports::place::up_to_here;
-use cutover_ports::writer::{ConversationPage, ConversationPlace, ConversationRepository};
+use cutover_ports::writer::{ConversationPage, ConversationPlace, ConversationRepository, TITLES_MAX};
 use cutover_ports::{StoreError, StoreResult};
 use postgres_types::Type;
 
@@ -80,25 +79,44 @@ fn message_from_row(row: &Row) -> StoreResult<Option<Message>> {
 /// The order of the list.
 macro_rules! list_order {
     () => {
-        "ORDER BY position NULLS LAST, coalesce(created_at, '-infinity'), id LIMIT $1"
+        "ORDER BY position NULLS LAST, coalesce(created_at, '-infinity'), id"
     };
 }
 
-/// The first conversations of those for which the condition holds.
-macro_rules! list_sql {
+/// The first rows of those for which the condition holds.
+macro_rules! rows_sql {
     ($condition:literal) => {
         concat!(
-            "SELECT id, title, created_at, updated_at,
-                (SELECT count(*) FROM messages WHERE conversation_id = conversations.id), position
-            FROM conversations WHERE ",
+            "SELECT id, title, created_at, updated_at, position FROM conversations WHERE ",
             $condition,
             " ",
+            list_order!(),
+            " LIMIT $1"
+        )
+    };
+}
+
+/// What the list shows of the first of these rows, up to the one with which their titles come to $2 bytes. How long a title is can be told
+/// without reading it.
+macro_rules! list_sql {
+    ($($rows:expr),+) => {
+        concat!(
+            "SELECT id, title, created_at, updated_at,
+                (SELECT count(*) FROM messages WHERE conversation_id = listed.id), position
+            FROM (SELECT *, sum(octet_length(title))
+                    OVER (",
+            list_order!(),
+            " ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS bytes_before
+                FROM (",
+            $($rows,)+
+            ") AS found) AS listed
+            WHERE coalesce(bytes_before, 0) < $2 ",
             list_order!()
         )
     };
 }
 
-fn placed(row: &Row) -> StoreResult<(ConversationPlace, ConversationSummary)> {
+fn placed(row: &Row) -> StoreResult<(ConversationPlace, Option<ConversationSummary>)> {
     let mut columns = Columns::new("conversations", row);
     let item = ConversationSummary {
         id: columns.text()?,
@@ -113,7 +131,7 @@ fn placed(row: &Row) -> StoreResult<(ConversationPlace, ConversationSummary)> {
         created_at: item.created_at.clone(),
         id: item.id.clone(),
     };
-    Ok((place, item))
+    Ok((place, Some(item)))
 }
 
 /// The columns of messages, as arrays.
@@ -209,25 +227,28 @@ impl ConversationRepository for PgConversationRepository {
     }
 
     async fn list(&self, after: Option<ConversationPlace>, limit: u32) -> StoreResult<ConversationPage> {
-        const FIRST: &str = list_sql!("true");
+        const FIRST: &str = list_sql!(rows_sql!("true"));
         // Two lists, each with an index to begin in.
-        const AFTER: &str = concat!(
+        const AFTER: &str = list_sql!(
             "SELECT * FROM ((",
-            list_sql!(
-                "(position, coalesce(created_at, '-infinity'), id) > ($2, coalesce($3, '-infinity'), $4)"
+            rows_sql!(
+                "(position, coalesce(created_at, '-infinity'), id) > ($3, coalesce($4, '-infinity'), $5)"
             ),
             ") UNION ALL (",
-            list_sql!("position IS NULL"),
+            rows_sql!("position IS NULL"),
             ")) AS both_lists ",
             list_order!(),
+            " LIMIT $1"
         );
-        const AFTER_TIME: &str = list_sql!(
-            "position IS NULL AND (coalesce(created_at, '-infinity'), id) > (coalesce($2, '-infinity'), $3)"
-        );
-        let most = i64::from(limit);
+        const AFTER_TIME: &str = list_sql!(rows_sql!(
+            "position IS NULL AND (coalesce(created_at, '-infinity'), id) > (coalesce($3, '-infinity'), $4)"
+        ));
+        let rows_max = i64::from(limit);
+        let bytes_max = i64::try_from(TITLES_MAX).unwrap_or(i64::MAX);
+        let (rows_max, bytes_max) = ((&rows_max as _, Type::INT8), (&bytes_max as _, Type::INT8));
         let lease = self.db.lease("conversations.list").await?;
         let rows = match after {
-            None => lease.query(FIRST, &[(&most, Type::INT8)]).await?,
+            None => lease.query(FIRST, &[rows_max, bytes_max]).await?,
             Some(after) => {
                 let position = opt_known("conversations.position", after.position.as_ref())?;
                 let created_at = opt_pg_time("conversations.created_at", after.created_at.as_ref())?;
@@ -236,22 +257,16 @@ impl ConversationRepository for PgConversationRepository {
                     (&after.id as _, Type::TEXT),
                 );
                 if let Some(position) = position {
-                    let binds = [
-                        (&most as _, Type::INT8),
-                        (&position as _, Type::INT8),
-                        created_at,
-                        id,
-                    ];
+                    let position = (&position as _, Type::INT8);
+                    let binds = [rows_max, bytes_max, position, created_at, id];
                     lease.query(AFTER, &binds).await?
                 } else {
-                    let binds = [(&most as _, Type::INT8), created_at, id];
+                    let binds = [rows_max, bytes_max, created_at, id];
                     lease.query(AFTER_TIME, &binds).await?
                 }
             }
         };
-        let found: Vec<_> = rows.iter().map(placed).collect::<StoreResult<_>>()?;
-        let (items, next) = up_to_here(found, limit);
-        Ok(ConversationPage { items, next })
+        ConversationPage::of(rows.iter().map(placed), limit)
     }
 
     async fn update_title(

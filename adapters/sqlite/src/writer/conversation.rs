@@ -6,7 +6,6 @@ use cutover_domain::time::Timestamp;
 use cutover_domain::writer::conversation::{
     Conversation, ConversationSummary, Message, read_attachments, stored_attachments,
 };
-use cutover_ports::place::up_to_here;
 use cutover_ports::writer::{ConversationPage, ConversationPlace, ConversationRepository};
 use cutover_ports::{StoreError, StoreResult};
 use rusqlite::types::Value;
@@ -88,15 +87,15 @@ fn get(session: &Session, id: &str) -> StoreResult<Option<Conversation>> {
     Ok(Some(conversation))
 }
 
-/// A part of the list, from the first conversation on or behind a place. Those with a position and those without are looked up apart,
+/// The places of a part of the list, from the first conversation on or behind a place; the conversations themselves, whose titles may be
+/// long, would be sorted in memory. Those with a position and those without are looked up apart,
 /// because each has an index for that, and the two together have none.
 fn list_sql(session: &Session, is_behind: bool) -> StoreResult<String> {
     let part = |place: &str, which: &str| {
         let behind = format!("AND {place} >= ?2 AND ({place}, rowid) > (?2, ?3)");
         let behind = if is_behind { behind.as_str() } else { "" };
         format!(
-            "SELECT * FROM (SELECT id, title, created_at, updated_at,
-                (SELECT count(*) FROM messages WHERE conversation_id = conversations.id), {place} AS place, rowid AS number
+            "SELECT * FROM (SELECT id, {place} AS place, rowid AS number
             FROM conversations WHERE {which} {behind} ORDER BY {place}, rowid LIMIT ?1)"
         )
     };
@@ -112,21 +111,23 @@ fn list_sql(session: &Session, is_behind: bool) -> StoreResult<String> {
     ))
 }
 
-fn placed(columns: &mut Columns<'_>) -> StoreResult<(ConversationPlace, ConversationSummary)> {
-    let item = ConversationSummary {
+fn place_from_row(columns: &mut Columns<'_>) -> StoreResult<ConversationPlace> {
+    Ok(ConversationPlace {
+        id: columns.text()?,
+        position: columns.opt_integer()?,
+        row: columns.opt_integer()?.and_then(|row| row.known().copied()),
+        created_at: None,
+    })
+}
+
+fn summary_from_row(columns: &mut Columns<'_>) -> StoreResult<ConversationSummary> {
+    Ok(ConversationSummary {
         id: columns.text()?,
         title: columns.text()?,
         created_at: columns.opt_time()?,
         updated_at: columns.opt_time()?,
         message_count: columns.count()?,
-    };
-    let place = ConversationPlace {
-        position: columns.opt_integer()?,
-        row: columns.opt_integer()?.and_then(|row| row.known().copied()),
-        created_at: item.created_at.clone(),
-        id: item.id.clone(),
-    };
-    Ok((place, item))
+    })
 }
 
 /// Stores messages behind all others.
@@ -195,8 +196,10 @@ impl ConversationRepository for SqliteConversationRepository {
     }
 
     async fn list(&self, after: Option<ConversationPlace>, limit: u32) -> StoreResult<ConversationPage> {
-        let found = self
-            .db
+        const SQL: &str = "SELECT id, title, created_at, updated_at,
+                (SELECT count(*) FROM messages WHERE conversation_id = conversations.id)
+            FROM conversations WHERE rowid = ?1";
+        self.db
             .read("conversations.list", move |session| {
                 let mut values = vec![Value::from(limit)];
                 values.extend(after.iter().flat_map(|place| {
@@ -204,11 +207,14 @@ impl ConversationRepository for SqliteConversationRepository {
                     [position, place.row.map_or(Value::Null, Value::from)]
                 }));
                 let sql = list_sql(session, after.is_some())?;
-                session.query(&sql, params_from_iter(values), placed)
+                let places = session.query(&sql, params_from_iter(values), place_from_row)?;
+                let found = places.into_iter().map(|place| {
+                    let item = session.query_opt(SQL, [place.row], summary_from_row)?;
+                    Ok((place, item))
+                });
+                ConversationPage::of(found, limit)
             })
-            .await?;
-        let (items, next) = up_to_here(found, limit);
-        Ok(ConversationPage { items, next })
+            .await
     }
 
     async fn update_title(

@@ -2,14 +2,18 @@
 
 use std::sync::Arc;
 
-use axum::body::{self, Bytes};
+use axum::Extension;
+use axum::body::{Body, Bytes};
 use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use cutover_domain::writer::conversation as domain;
-use cutover_ports::writer::ConversationPage;
+use cutover_ports::StoreError;
+use cutover_ports::writer::ConversationPlace;
+use futures_util::stream::{self, StreamExt as _};
 use serde::Serialize;
 use serde_json::Value;
+use tokio::time::timeout;
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -19,8 +23,10 @@ use super::{TAG, refuse};
 use crate::http::App;
 use crate::http::error::{Failure, HttpError};
 use crate::http::json::Json;
+use crate::http::limits::Answers;
 use crate::http::request::{BodyOrNull, Fields, Length, Mistakes, PathText};
 use crate::http::schema::StoredText;
+use crate::usecase::UseCaseError;
 use crate::usecase::writer::conversations::Conversations;
 
 /// So many conversations are asked for at once. The original's list has no pages; a longer one is sent piece by piece.
@@ -146,48 +152,50 @@ impl From<domain::Message> for ConversationMessage {
 #[utoipa::path(
     get, path = "/api/conversations", tag = TAG, responses((status = 200, body = Vec<ConversationItem>))
 )]
-async fn list(State(app): State<App>) -> Result<Response, HttpError> {
+async fn list(State(app): State<App>, Extension(answers): Extension<Answers>) -> Result<Response, HttpError> {
     let conversations = use_case(&app);
-    let first = conversations.list(None, AT_ONCE).await.map_err(refuse)?;
-    if first.next.is_none() {
-        let items: Vec<ConversationItem> = first.items.into_iter().map(ConversationItem::from).collect();
-        return Ok(Json(items).into_response());
+    let limit = app.observed.config.server.request_timeout;
+    let kind = [(header::CONTENT_TYPE, "application/json")];
+    let (first, next) = piece(&conversations, &answers, None).await.map_err(refuse)?;
+    if next.is_none() {
+        return Ok((kind, first).into_response());
     }
-    let pieces = futures_util::stream::try_unfold(Some((Some(first), None)), move |state| {
-        let conversations = conversations.clone();
+    let others = stream::try_unfold(next, move |next| {
+        let (conversations, answers) = (conversations.clone(), answers.clone());
         async move {
-            let Some((first, after)) = state else {
-                return Ok::<_, std::io::Error>(None);
+            let Some(after) = next else {
+                return Ok(None);
             };
-            let is_first = first.is_some();
-            let page = match first {
-                Some(first) => first,
-                None => conversations
-                    .list(after, AT_ONCE)
-                    .await
-                    .map_err(std::io::Error::other)?,
-            };
-            let next = page.next.clone().map(|next| (None, Some(next)));
-            Ok(Some((piece(is_first, page)?, next)))
+            let piece = timeout(limit, piece(&conversations, &answers, Some(after))).await?;
+            piece.map(Some).map_err(std::io::Error::other)
         }
     });
-    let kind = [(header::CONTENT_TYPE, "application/json")];
-    Ok((kind, body::Body::from_stream(pieces)).into_response())
+    let pieces = stream::iter([Ok(first)]).chain(others);
+    Ok((kind, Body::from_stream(pieces)).into_response())
 }
 
-/// A part of a JSON list.
-fn piece(first: bool, page: ConversationPage) -> std::io::Result<Bytes> {
-    let mut text = String::from(if first { "[" } else { "" });
-    for (index, item) in page.items.into_iter().enumerate() {
-        if !first || index > 0 {
-            text.push(',');
+/// The part of the list behind a place, or from its start, once there is room for it; and the place behind it.
+async fn piece(
+    conversations: &Conversations,
+    answers: &Answers,
+    after: Option<ConversationPlace>,
+) -> Result<(Bytes, Option<ConversationPlace>), UseCaseError> {
+    let read = || async {
+        let page = conversations.list(after.clone(), AT_ONCE).await?;
+        let mut text = String::from(if after.is_none() { "[" } else { "" });
+        for (index, item) in page.items.into_iter().enumerate() {
+            if after.is_some() || index > 0 {
+                text.push(',');
+            }
+            let item = serde_json::to_string(&ConversationItem::from(item));
+            text.push_str(&item.map_err(|error| StoreError::Backend(error.into()))?);
         }
-        text.push_str(&serde_json::to_string(&ConversationItem::from(item))?);
-    }
-    if page.next.is_none() {
-        text.push(']');
-    }
-    Ok(text.into())
+        if page.next.is_none() {
+            text.push(']');
+        }
+        Ok((text.into(), page.next))
+    };
+    answers.fit(read).await
 }
 
 /// Make a conversation.

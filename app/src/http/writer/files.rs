@@ -16,7 +16,7 @@ use super::disposition::{Disposition, Parameters, decoded, latin1};
 use super::multipart::{Multipart, Piece};
 use super::stored::of_number;
 use super::uploads::{Pending, Uploads};
-use super::{FIELDS_MAX, TAG, TEXT_MAX, internal, refuse, urlencoded, wrong};
+use super::{FIELDS_MAX, TAG, TEXT_MAX, internal, refuse, upload_max, urlencoded, wrong};
 use crate::http::App;
 use crate::http::error::{Failure, HttpError};
 use crate::http::json::Json;
@@ -24,9 +24,6 @@ use crate::http::request::{INPUT_MAX, Mistakes, PathText, unread};
 use crate::http::schema::StoredNumber;
 use crate::usecase::UseCaseError;
 use crate::usecase::writer::files::Files;
-
-/// What a body may hold besides the largest file: boundaries, headers and other parts.
-const FRAME_BYTES: usize = 1_048_576;
 
 pub(super) fn router() -> OpenApiRouter<App> {
     OpenApiRouter::new()
@@ -198,7 +195,7 @@ pub(super) async fn read_file(
     wanted: impl Fn(&str) -> bool,
     folder: Option<(Uploads<'_>, &str)>,
 ) -> Result<FilePart, HttpError> {
-    let most = limit.saturating_add(FRAME_BYTES);
+    let most = upload_max(limit);
     let kind = request.headers().get(header::CONTENT_TYPE);
     let kind = Parameters::read(kind.map_or(b"", |kind| kind.as_bytes()));
     match &*kind.word {
@@ -259,7 +256,7 @@ pub(super) async fn read_file(
             };
             part.size += bytes.len() as u64;
             if part.size > limit as u64 {
-                return Err(unread(StatusCode::PAYLOAD_TOO_LARGE, String::new()));
+                return Err(unread(StatusCode::PAYLOAD_TOO_LARGE));
             }
             if let Some((folder, id)) = folder {
                 // Only now, because nothing is asked of the folder for an empty file; and beside an earlier one, which counts if this one

@@ -10,6 +10,10 @@ mod stored;
 mod uploads;
 mod urlencoded;
 
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
 use axum::extract::OriginalUri;
 use axum::http::StatusCode;
 use axum::middleware::from_fn_with_state;
@@ -21,6 +25,7 @@ use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
+use self::uploads::Uploads;
 use super::App;
 use super::error::{HttpError, not_now, unknown_method};
 use super::paths::{Paths, without_empty_parts};
@@ -30,10 +35,29 @@ use crate::usecase::UseCaseError;
 const TAG: &str = "Writer";
 /// The routes that read a form piece by piece and keep none of it in memory.
 pub(super) const STREAMED: [&str; 2] = ["/writer/api/files/upload", "/writer/api/transcribe"];
+/// What a form may hold besides the largest file: boundaries, headers and other parts.
+const FRAME_BYTES: usize = 1_048_576;
 /// The most files that a form may hold, and the most texts.
 const FIELDS_MAX: usize = 1_000;
 /// The most bytes that a text of a form may have.
 const TEXT_MAX: usize = 1_048_576;
+
+/// The most bytes of a form with a file of at most `file` bytes.
+pub(super) fn upload_max(file: usize) -> usize {
+    file.saturating_add(FRAME_BYTES)
+}
+
+/// Now and then removes from the folder of the uploads what processes that were killed have left there unfinished. An upload that goes on
+/// writes something in each `request_timeout`, and is answered in one more.
+pub async fn keep_tidy(uploads: Arc<Path>, request_timeout: Duration) {
+    let age = request_timeout * 3;
+    loop {
+        if let Err(error) = Uploads(&uploads).remove_abandoned(age).await {
+            tracing::warn!(%error, "the folder of the uploads cannot be looked through");
+        }
+        tokio::time::sleep(age).await;
+    }
+}
 
 /// Every route beneath `/writer`.
 pub(super) fn router() -> OpenApiRouter<App> {

@@ -260,7 +260,7 @@ impl Multipart {
         };
         let bytes = bytes.map_err(|_| HttpError::unreadable())?;
         let left = self.left.checked_sub(bytes.len());
-        self.left = left.ok_or_else(|| unread(StatusCode::PAYLOAD_TOO_LARGE, String::new()))?;
+        self.left = left.ok_or_else(|| unread(StatusCode::PAYLOAD_TOO_LARGE))?;
         self.buffer.drain(..self.at);
         self.at = 0;
         self.buffer.extend_from_slice(&bytes);

@@ -1,9 +1,12 @@
 //! The folder of the uploaded files: each lies in it under its id, and nowhere else.
 
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
+use cutover_domain::writer::is_uuid;
 use tokio::fs::{self, File};
-use tokio::io::AsyncWriteExt as _;
+use tokio::io::{self, AsyncSeekExt as _, AsyncWriteExt as _};
 
 /// The folder.
 #[derive(Debug, Clone, Copy)]
@@ -25,12 +28,36 @@ impl Uploads<'_> {
     pub(super) async fn begin(&self, name: &str) -> std::io::Result<Pending> {
         fs::create_dir_all(self.0).await?;
         let path = self.0.join(format!("{name}{UNFINISHED}"));
-        let file = File::options().write(true).create_new(true).open(&path).await?;
         Ok(Pending {
-            file,
+            file: new_file(&path).await?,
             path,
             kept: false,
         })
+    }
+
+    /// Removes the unfinished files that nobody has written to for `age`: a process that was killed has left them.
+    pub(super) async fn remove_abandoned(&self, age: Duration) -> std::io::Result<()> {
+        let mut entries = match fs::read_dir(self.0).await {
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
+            entries => entries?,
+        };
+        while let Some(entry) = entries.next_entry().await? {
+            let name = entry.file_name();
+            if !name.to_str().is_some_and(is_unfinished) {
+                continue;
+            }
+            // One whose upload ended meanwhile is gone; a time to come is no age.
+            let abandoned = match entry.metadata().await {
+                Ok(found) => found.is_file() && found.modified()?.elapsed().is_ok_and(|since| since > age),
+                Err(error) if error.kind() == ErrorKind::NotFound => false,
+                Err(error) => return Err(error),
+            };
+            if abandoned {
+                fs::remove_file(entry.path()).await?;
+                tracing::info!(name = %name.display(), "an upload that was never finished is removed");
+            }
+        }
+        Ok(())
     }
 
     /// Removes a file that nobody knows of.
@@ -46,12 +73,28 @@ impl Uploads<'_> {
         }
         match fs::symlink_metadata(self.0.join(id)).await {
             Ok(found) => Ok(found.is_file().then_some(found.len())),
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+            // Without a folder, or with something else in its place, no file is there.
+            Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => Ok(None),
             // Longer than any name can be.
-            Err(error) if error.kind() == std::io::ErrorKind::InvalidFilename => Ok(None),
+            Err(error) if error.kind() == ErrorKind::InvalidFilename => Ok(None),
             Err(error) => Err(error),
         }
     }
+}
+
+async fn new_file(path: &Path) -> std::io::Result<File> {
+    let mut options = File::options();
+    options.read(true).write(true).create_new(true).open(path).await
+}
+
+/// Whether a file's name is one that `begin` gives: of an id, and of a number.
+fn is_unfinished(name: &str) -> bool {
+    let stem = name
+        .strip_suffix(UNFINISHED)
+        .and_then(|stem| stem.split_once('.'));
+    stem.is_some_and(|(id, number)| {
+        is_uuid(id) && !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit())
+    })
 }
 
 impl Pending {
@@ -64,8 +107,28 @@ impl Pending {
         self.file.flush().await?;
         self.file.sync_all().await?;
         let whole = self.path.with_file_name(id);
-        fs::rename(&self.path, whole).await?;
+        match fs::rename(&self.path, &whole).await {
+            Err(error) if error.kind() == ErrorKind::NotFound => {
+                self.restore().await?;
+                fs::rename(&self.path, &whole).await?;
+            }
+            renamed => renamed?,
+        }
         self.kept = true;
+        Ok(())
+    }
+
+    /// Writes the file once more: somebody took it away, or its folder, but what was written is there for whoever has it open.
+    async fn restore(&mut self) -> std::io::Result<()> {
+        if let Some(folder) = self.path.parent() {
+            fs::create_dir_all(folder).await?;
+        }
+        let mut restored = new_file(&self.path).await?;
+        self.file.rewind().await?;
+        io::copy(&mut self.file, &mut restored).await?;
+        restored.flush().await?;
+        restored.sync_all().await?;
+        self.file = restored;
         Ok(())
     }
 }
@@ -74,6 +137,7 @@ impl Drop for Pending {
     fn drop(&mut self) {
         if !self.kept
             && let Err(error) = std::fs::remove_file(&self.path)
+            && error.kind() != ErrorKind::NotFound
         {
             tracing::warn!(path = %self.path.display(), %error, "an unfinished upload stays behind");
         }
@@ -102,6 +166,60 @@ mod tests {
         assert_eq!(uploads.length("x").await.unwrap(), Some(3));
         uploads.remove("x").await.unwrap();
         assert_eq!(uploads.length("x").await.unwrap(), None);
+    }
+
+    #[tokio::test]
+    async fn what_somebody_takes_away_meanwhile_is_kept_all_the_same() {
+        let place = tempfile::tempdir().unwrap();
+        let folder = place.path().join("uploads");
+        let uploads = Uploads(&folder);
+        for take_away in [
+            |folder: &Path| std::fs::remove_dir_all(folder).unwrap(),
+            |folder: &Path| std::fs::rename(folder, folder.with_extension("old")).unwrap(),
+            |folder: &Path| std::fs::remove_file(folder.join("x.1.part")).unwrap(),
+        ] {
+            let mut pending = uploads.begin("x.1").await.unwrap();
+            pending.write(b"12").await.unwrap();
+            take_away(&folder);
+            pending.write(b"3").await.unwrap();
+            pending.keep("x").await.unwrap();
+            assert_eq!(std::fs::read(folder.join("x")).unwrap(), b"123");
+            assert_eq!(std::fs::read_dir(&folder).unwrap().count(), 1);
+        }
+    }
+
+    #[tokio::test]
+    async fn what_nobody_writes_to_any_more_is_removed_and_nothing_else() {
+        let folder = tempfile::tempdir().unwrap();
+        let uploads = Uploads(folder.path());
+        let id = "00000000-0000-4000-8000-000000000001";
+        let abandoned = format!("{id}.1.part");
+        let others = [
+            format!("{id}.2.part"),
+            format!("{id}.part"),
+            id.to_owned(),
+            "notes.1.part".to_owned(),
+        ];
+        for name in others.iter().chain([&abandoned]) {
+            std::fs::write(folder.path().join(name), "x").unwrap();
+        }
+        let hour = Duration::from_hours(1);
+        let before = std::time::SystemTime::now() - hour * 2;
+        for name in others[1..].iter().chain([&abandoned]) {
+            let file = std::fs::File::options()
+                .write(true)
+                .open(folder.path().join(name));
+            file.unwrap().set_modified(before).unwrap();
+        }
+        uploads.remove_abandoned(hour).await.unwrap();
+        for name in &others {
+            assert!(folder.path().join(name).exists(), "{name}");
+        }
+        assert!(!folder.path().join(&abandoned).exists());
+        Uploads(&folder.path().join("nowhere"))
+            .remove_abandoned(hour)
+            .await
+            .unwrap();
     }
 
     #[tokio::test]

@@ -27,7 +27,7 @@ pub(super) async fn text(body: Body, name: &str, most: usize) -> Result<Option<S
     while let Some(bytes) = body.next().await {
         let bytes = bytes.map_err(|_| HttpError::unreadable())?;
         let rest = left.checked_sub(bytes.len());
-        left = rest.ok_or_else(|| unread(StatusCode::PAYLOAD_TOO_LARGE, String::new()))?;
+        left = rest.ok_or_else(|| unread(StatusCode::PAYLOAD_TOO_LARGE))?;
         for (index, run) in bytes.split(|byte| *byte == b'&').enumerate() {
             if index > 0 {
                 field.end(name, &mut count, &mut found)?;
