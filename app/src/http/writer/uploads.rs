@@ -42,19 +42,13 @@ impl Uploads<'_> {
             entries => entries?,
         };
         while let Some(entry) = entries.next_entry().await? {
-            let name = entry.file_name();
-            if !name.to_str().is_some_and(is_unfinished) {
+            if !entry.file_name().to_str().is_some_and(is_unfinished) {
                 continue;
             }
-            // One whose upload ended meanwhile is gone; a time to come is no age.
-            let abandoned = match entry.metadata().await {
-                Ok(found) => found.is_file() && found.modified()?.elapsed().is_ok_and(|since| since > age),
-                Err(error) if error.kind() == ErrorKind::NotFound => false,
-                Err(error) => return Err(error),
-            };
-            if abandoned {
-                fs::remove_file(entry.path()).await?;
-                tracing::info!(name = %name.display(), "an upload that was never finished is removed");
+            match remove_if_older(&entry, age).await {
+                // Its upload has ended meanwhile, or another instance was faster.
+                Err(error) if error.kind() == ErrorKind::NotFound => {}
+                removed => removed?,
             }
         }
         Ok(())
@@ -85,6 +79,16 @@ impl Uploads<'_> {
 async fn new_file(path: &Path) -> std::io::Result<File> {
     let mut options = File::options();
     options.read(true).write(true).create_new(true).open(path).await
+}
+
+async fn remove_if_older(entry: &fs::DirEntry, age: Duration) -> std::io::Result<()> {
+    let found = entry.metadata().await?;
+    // A time to come is no age.
+    if found.is_file() && found.modified()?.elapsed().is_ok_and(|since| since > age) {
+        fs::remove_file(entry.path()).await?;
+        tracing::info!(path = %entry.path().display(), "an upload that was never finished is removed");
+    }
+    Ok(())
 }
 
 /// Whether a file's name is one that `begin` gives: of an id, and of a number.
