@@ -42,11 +42,7 @@ pub async fn diagnose(config: &Config) -> Result<Vec<Diagnosis>, WiringError> {
 /// What the configured role may not do with the rows of repositories that run on PostgreSQL, if anything.
 #[cfg_attr(
     not(feature = "postgres"),
-    expect(
-        unused_variables,
-        clippy::unused_async,
-        reason = "this build has nothing to ask"
-    )
+    expect(unused_variables, reason = "this build has nothing to ask")
 )]
 pub async fn missing_rights(config: &Config) -> Result<Option<Finding>, WiringError> {
     #[cfg(feature = "postgres")]
