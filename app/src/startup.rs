@@ -108,28 +108,35 @@ async fn guard_rows(config: &Config, start: &mut Start) -> Result<(), CliError> 
     let Some(postgres) = &config.postgres else {
         return Ok(());
     };
+    let uses_postgres = config.uses(Backend::Postgres);
+    // What stays on PostgreSQL is not counted: that takes a look at every row.
+    let served = inventory::served(&postgres.url, &routed(config, Backend::Sqlite)).await?;
+    if served.is_none() && uses_postgres {
+        start.remarks.push(Remark {
+            text: "PostgreSQL cannot note which repositories run there, so nothing would stop a way back from leaving rows behind"
+                .to_owned(),
+            advice: "run `cutover migrate up --on postgres` as the owner".to_owned(),
+        });
+    }
+    let served = served.unwrap_or_default();
+    if served.is_empty() && !uses_postgres {
+        return Ok(());
+    }
     let sqlite = inventory::sqlite_counts(config).await?;
     let ledger = inventory::postgres_ledger(config).await?;
-    if let Some(sqlite) = sqlite.as_ref().filter(|_| config.uses(Backend::Postgres)) {
+    if let Some(sqlite) = sqlite.as_ref().filter(|_| uses_postgres) {
         guard::refuse_uncopied(config, sqlite, &ledger)?;
     }
-    let repositories: Vec<Repository> = config
-        .contexts()
-        .into_iter()
-        .flat_map(|context| context.repositories)
-        .collect();
-    match inventory::served(&postgres.url, &repositories).await? {
-        Some(served) => guard::refuse_left_behind(config, &sqlite.unwrap_or_default(), &served, &ledger),
-        None if config.uses(Backend::Postgres) => {
-            start.remarks.push(Remark {
-                text: "PostgreSQL cannot note which repositories run there, so nothing would stop a way back from leaving rows behind"
-                    .to_owned(),
-                advice: "run `cutover migrate up --on postgres` as the owner".to_owned(),
-            });
-            Ok(())
-        }
-        None => Ok(()),
-    }
+    guard::refuse_left_behind(config, &sqlite.unwrap_or_default(), &served, &ledger)
+}
+
+/// The repositories that are routed to a backend.
+fn routed(config: &Config, backend: Backend) -> Vec<Repository> {
+    let contexts = config.contexts().into_iter();
+    let repositories = contexts.flat_map(|context| context.repositories);
+    repositories
+        .filter(|repository| repository.backend == backend)
+        .collect()
 }
 
 /// Notes on PostgreSQL what runs there from now on, for the guard of a later way back.
@@ -137,13 +144,9 @@ async fn note_served(config: &Config) {
     let Some(postgres) = &config.postgres else {
         return;
     };
-    let on = |backend| {
-        let repositories = config
-            .contexts()
-            .into_iter()
-            .flat_map(|context| context.repositories);
-        let names = repositories.filter(move |repository| repository.backend == backend);
-        names.map(|repository| repository.name).collect::<Vec<_>>()
+    let on = |backend| -> Vec<&'static str> {
+        let repositories = routed(config, backend).into_iter();
+        repositories.map(|repository| repository.name).collect()
     };
     let noted = inventory::note_served(&postgres.url, &on(Backend::Postgres), &on(Backend::Sqlite)).await;
     if let Err(error) = noted {
