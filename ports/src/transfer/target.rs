@@ -129,6 +129,13 @@ pub enum Care {
     KeepingApart,
 }
 
+/// The condition that tells a seed row of a table, if it has any.
+pub fn seed_condition(table: &str, seeds: &[(String, String)]) -> Option<String> {
+    let seeds = seeds.iter().filter(|(seeded, _)| seeded == table);
+    let conditions: Vec<String> = seeds.map(|(_, condition)| format!("({condition})")).collect();
+    (!conditions.is_empty()).then(|| conditions.join(" OR "))
+}
+
 /// A run that did not come to its end.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct UnfinishedRun {

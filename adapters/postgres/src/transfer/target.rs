@@ -13,7 +13,7 @@ use cutover_domain::transfer::schema::{Schema, Step, Weakened};
 use cutover_domain::transfer::survey::RowJudge;
 use cutover_ports::transfer::{
     COUNTED_ROWS, Care, CopySession, LedgerEntry, LoadPart, RunStart, TableLoader, TableProgress,
-    TransferError, TransferResult, TransferTarget, UnfinishedRun,
+    TransferError, TransferResult, TransferTarget, UnfinishedRun, seed_condition,
 };
 use tokio::sync::OnceCell;
 use tokio_postgres::Client;
@@ -570,11 +570,4 @@ impl CopySession for PgSession {
         removal.together(&self.client, self.bracket, &statements).await?;
         self.restore(plan).await.map(drop)
     }
-}
-
-/// The condition that tells a seed row of a table, if it has any.
-fn seed_condition(table: &str, seeds: &[(String, String)]) -> Option<String> {
-    let seeds = seeds.iter().filter(|(seeded, _)| seeded == table);
-    let conditions: Vec<String> = seeds.map(|(_, condition)| format!("({condition})")).collect();
-    (!conditions.is_empty()).then(|| conditions.join(" OR "))
 }

@@ -335,13 +335,7 @@ struct SqliteBatches {
 impl Batches for SqliteBatches {
     async fn next(&mut self) -> TransferResult<Option<RowBatch>> {
         let told = self.receiver.recv().await;
-        told.unwrap_or_else(|| {
-            Err(TransferError::Failed(format!(
-                "the table {} was not read to its end, because the thread that read it has stopped; this is a mistake of Cutover. The same \
-                 command goes on from where it was",
-                self.table
-            )))
-        })
+        told.unwrap_or_else(|| Err(TransferError::cut_short(&self.table)))
     }
 }
 

@@ -23,7 +23,7 @@ use cutover_domain::transfer::survey::{RejectedRow, RowJudge, rejected_row};
 use cutover_domain::transfer::value::Value;
 use cutover_ports::transfer::{
     COUNTED_ROWS, Care, CopySession, LedgerEntry, LoadPart, Position, RunStart, TableLoader, TableProgress,
-    TransferError, TransferResult, TransferTarget, UnfinishedRun,
+    TransferError, TransferResult, TransferTarget, UnfinishedRun, seed_condition,
 };
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension as _, params_from_iter};
@@ -981,13 +981,6 @@ fn statement(plan: &Plan, table: &TablePlan) -> String {
 fn loose_or(table: &TablePlan, text: String) -> String {
     let loose = ddl::loosened(&text).filter(|loose| reads_as(&table.target, loose, &text).is_ok());
     loose.unwrap_or(text)
-}
-
-/// The condition that tells a seed row of a table, if it has any.
-fn seed_condition(table: &str, seeds: &[(String, String)]) -> Option<String> {
-    let seeds = seeds.iter().filter(|(seeded, _)| seeded == table);
-    let conditions: Vec<String> = seeds.map(|(_, condition)| format!("({condition})")).collect();
-    (!conditions.is_empty()).then(|| conditions.join(" OR "))
 }
 
 /// The rows whose parents are missing, by foreign key.
