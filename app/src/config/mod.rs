@@ -490,7 +490,6 @@ fn add_file(settings: &mut Settings, named: Option<&Path>) {
     }
 }
 
-/// The key that an environment variable sets, if it is one of ours.
 /// What is logged. A word that is neither a level nor a part of this program would silence everything without a word.
 fn log_filter(settings: &mut Settings) -> String {
     const LEVELS: [&str; 6] = ["error", "warn", "info", "debug", "trace", "off"];
@@ -508,6 +507,7 @@ fn log_filter(settings: &mut Settings) -> String {
     filter.unwrap_or_else(|| "info".to_owned())
 }
 
+/// The key that an environment variable sets, if it is one of ours.
 fn environment_key(name: &str) -> Option<String> {
     if let Some((_, key)) = ENVIRONMENT.iter().find(|(variable, _)| *variable == name) {
         return Some((*key).to_owned());

@@ -358,12 +358,17 @@ pub(super) fn open_postgres(config: &Config) -> Result<cutover_postgres::Databas
     let settings = config.postgres.as_ref().ok_or_else(|| {
         WiringError::Configuration("no PostgreSQL is configured: set postgres.url or DATABASE_URL".to_owned())
     })?;
-    let server = cutover_postgres::PgServer::parse(settings.url.expose())
-        .map_err(|error| WiringError::Configuration(error.to_string()))?;
+    let server = pg_server(settings.url.expose())?;
     cutover_postgres::Database::new(&server, &pool_settings(settings)).map_err(|source| WiringError::Store {
         database: "PostgreSQL".to_owned(),
         source,
     })
+}
+
+/// The server that a URL names.
+#[cfg(feature = "postgres")]
+pub(super) fn pg_server(url: &str) -> Result<cutover_postgres::PgServer, WiringError> {
+    cutover_postgres::PgServer::parse(url).map_err(|error| WiringError::Configuration(error.to_string()))
 }
 
 /// The pool that a configuration asks for.

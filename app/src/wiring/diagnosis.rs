@@ -47,8 +47,7 @@ pub async fn diagnose(config: &Config) -> Result<Vec<Diagnosis>, WiringError> {
 pub async fn missing_rights(config: &Config) -> Result<Option<Finding>, WiringError> {
     #[cfg(feature = "postgres")]
     if let Some(postgres) = &config.postgres {
-        let server = cutover_postgres::PgServer::parse(postgres.url.expose())
-            .map_err(|error| WiringError::Configuration(error.to_string()))?;
+        let server = super::databases::pg_server(postgres.url.expose())?;
         let repositories = config
             .contexts()
             .into_iter()
@@ -98,8 +97,7 @@ async fn diagnose_postgres(
     config: &Config,
     postgres: &crate::config::PostgresConfig,
 ) -> Result<Diagnosis, WiringError> {
-    let server = cutover_postgres::PgServer::parse(postgres.url.expose())
-        .map_err(|error| WiringError::Configuration(error.to_string()))?;
+    let server = super::databases::pg_server(postgres.url.expose())?;
     let expectation = cutover_postgres::diagnosis::Expectation {
         pool: &super::databases::pool_settings(postgres),
         tables: &tables(config.contexts().iter(), Backend::Postgres),

@@ -94,8 +94,7 @@ pub async fn postgres_counts(config: &Config) -> Result<Option<Counts>, WiringEr
 pub async fn postgres_ledger(config: &Config) -> Result<Vec<LedgerEntry>, WiringError> {
     #[cfg(feature = "postgres")]
     if let Some(postgres) = &config.postgres {
-        let server = cutover_postgres::PgServer::parse(postgres.url.expose())
-            .map_err(|error| WiringError::Configuration(error.to_string()))?;
+        let server = super::databases::pg_server(postgres.url.expose())?;
         let client = server
             .connect("cutover status")
             .await
@@ -105,7 +104,7 @@ pub async fn postgres_ledger(config: &Config) -> Result<Vec<LedgerEntry>, Wiring
             })?;
         return cutover_postgres::transfer::ledger::read(&client)
             .await
-            .map_err(|error| WiringError::Unreachable(error.to_string()));
+            .map_err(unreachable);
     }
     Ok(Vec::new())
 }
@@ -196,8 +195,7 @@ pub async fn note_served(url: &Secret, here: &[&str], elsewhere: &[&str]) -> Res
 
 #[cfg(feature = "postgres")]
 async fn notes(url: &Secret) -> Result<cutover_postgres::transfer::served::Notes, WiringError> {
-    let server = cutover_postgres::PgServer::parse(url.expose())
-        .map_err(|error| WiringError::Configuration(error.to_string()))?;
+    let server = super::databases::pg_server(url.expose())?;
     cutover_postgres::transfer::served::Notes::open(&server)
         .await
         .map_err(unreachable)

@@ -63,8 +63,7 @@ pub fn postgres_target(url: &str) -> Result<Target, WiringError> {
     use cutover_migrations::{Endpoint, PostgresTarget, TlsMode};
     use cutover_postgres::connect::{Host, SslMode};
 
-    let server = cutover_postgres::PgServer::parse(url)
-        .map_err(|error| WiringError::Configuration(error.to_string()))?;
+    let server = super::databases::pg_server(url)?;
     let tls = match server.ssl_mode() {
         SslMode::Disable => TlsMode::Disable,
         SslMode::Prefer => TlsMode::Prefer,
