@@ -16,7 +16,8 @@ use rusqlite::{Connection, OpenFlags, Params, Row, ToSql};
 use tokio::sync::oneshot;
 
 use crate::error::{is_unknown_name, is_unnamed_foreign_key, restricting_children, store_error};
-use crate::lane::{Bundle, Lane, LaneStatus, Queue};
+use crate::lane::{Lane, LaneStatus, Queue};
+use crate::lookup::{Allowance, Bundle, hand_over};
 use crate::row::Columns;
 use crate::synth_document;
 
@@ -44,15 +45,18 @@ impl Default for OpenSettings {
     }
 }
 
-/// Work for a connection's thread.
-type Job = Box<dyn FnOnce(&Session) + Send>;
+/// Work for a connection.
+pub(crate) struct Job {
+    is_lookup: bool,
+    work: Box<dyn FnOnce(&Session) + Send>,
+}
 
 /// A SQLite file as the repositories use it. Cloning shares the connections; they close with the last clone.
 #[derive(Clone)]
 pub struct Database {
     path: PathBuf,
-    writer: Arc<Lane<Job>>,
-    readers: Arc<Lane<Job>>,
+    writer: Arc<Lane<Job, Session>>,
+    readers: Arc<Lane<Job, Session>>,
     threads: Arc<Mutex<Threads>>,
     pub(crate) keys: KeysAcross,
 }
@@ -75,25 +79,31 @@ impl fmt::Debug for Database {
 impl Database {
     /// Opens the file: one connection that writes, some that read, each on its own thread.
     pub fn open(path: &Path, settings: &OpenSettings) -> StoreResult<Self> {
-        let (writer, readers) = (Arc::new(Lane::new()), Arc::new(Lane::new()));
-        let mut threads = Threads::default();
         // The writer comes first: it makes the file and turns on WAL, which the readers need.
-        let session = Session::open(path, settings, settings.create)?;
-        threads.writer = Some(spawn("sqlite-writer", session, writer.queue())?);
+        let writer = Lane::over(vec![Session::open(path, settings, settings.create)?]);
+        let mut sessions = Vec::new();
         for _ in 0..settings.readers.max(1) {
             let session = Session::open(path, settings, false)?;
             session
                 .connection
                 .pragma_update(None, "query_only", true)
                 .map_err(store_error)?;
-            let reader = spawn("sqlite-reader", session, readers.queue())?;
-            threads.readers.push(reader);
+            sessions.push(session);
+        }
+        let count = sessions.len();
+        let readers = Lane::over(sessions);
+        let mut threads = Threads {
+            writer: Some(spawn("sqlite-writer", writer.queue())?),
+            readers: Vec::new(),
+        };
+        for _ in 0..count {
+            threads.readers.push(spawn("sqlite-reader", readers.queue())?);
         }
         let threads = Arc::new(Mutex::new(threads));
         Ok(Self {
             path: path.to_owned(),
-            writer,
-            readers,
+            writer: Arc::new(writer),
+            readers: Arc::new(readers),
             threads,
             keys: KeysAcross::default(),
         })
@@ -155,13 +165,44 @@ impl Database {
         work: impl FnOnce(&Session) -> StoreResult<T> + Send + 'static,
     ) -> StoreResult<T> {
         let (job, answer) = job("readers", operation, work);
-        match shared(Arc::as_ptr(&self.readers).addr(), || {
-            Bundle::for_lane(&self.readers)
-        }) {
-            Some(bundle) => bundle.push(job),
-            None => self.readers.send([job]),
-        }
+        self.ask(job);
         answer.await.map_err(|_| stopped())?
+    }
+
+    /// As [`Database::read`], for `work` that finds a few rows by a key: done on the asking thread if it takes as short as expected, and
+    /// begun anew on another if it does not.
+    pub(crate) async fn look_up<T: Send + 'static>(
+        &self,
+        operation: &'static str,
+        work: impl Fn(&Session) -> StoreResult<T> + Clone + Send + 'static,
+    ) -> StoreResult<T> {
+        let again = work.clone();
+        let (job, answer) = job("readers", operation, move |session| {
+            let outcome = work(session);
+            if session.allowance.is_spent() {
+                Ok(None)
+            } else {
+                outcome.map(Some)
+            }
+        });
+        self.ask(Job {
+            is_lookup: true,
+            ..job
+        });
+        match answer.await.map_err(|_| stopped())?? {
+            Some(found) => Ok(found),
+            None => self.read(operation, again).await,
+        }
+    }
+
+    /// Hands `job` over to those that read, or to the reads that it goes together with.
+    fn ask(&self, job: Job) {
+        match shared(Arc::as_ptr(&self.readers).addr(), || Bundle::of(&self.readers)) {
+            Some(bundle) => bundle.push(job),
+            None => {
+                hand_over(&self.readers, vec![job]);
+            }
+        }
     }
 
     /// Runs `work`, which is one statement that writes and commits by itself.
@@ -201,7 +242,7 @@ fn job<T: Send + 'static>(
 ) -> (Job, oneshot::Receiver<StoreResult<T>>) {
     let (answer, result) = oneshot::channel();
     let mut watch = Watch::begin("sqlite", operation);
-    let job: Job = Box::new(move |session| {
+    let work = move |session: &Session| {
         // What a caller has given up before it was begun is not done, for nobody would learn of it.
         if answer.is_closed() {
             return;
@@ -215,33 +256,51 @@ fn job<T: Send + 'static>(
         drop(watch);
         // A caller that went away meanwhile does not need the answer; the work is done all the same.
         answer.send(outcome).unwrap_or_default();
-    });
+    };
+    let job = Job {
+        is_lookup: false,
+        work: Box::new(work),
+    };
     (job, result)
+}
+
+impl Job {
+    pub(crate) fn is_lookup(&self) -> bool {
+        self.is_lookup
+    }
+
+    /// Does it. The caller of one that panics learns of it, as its answer never comes; the others' are done.
+    pub(crate) fn run(self, session: &Session) {
+        if catch_unwind(AssertUnwindSafe(|| (self.work)(session))).is_err() {
+            session.roll_back();
+        }
+    }
 }
 
 fn stopped() -> StoreError {
     StoreError::Unavailable("the file is closed, or the work on it ended by a panic".into())
 }
 
-/// A thread that owns `session` and does its lane's jobs until the lane is closed.
-fn spawn(name: &str, session: Session, queue: Arc<Queue<Job>>) -> StoreResult<JoinHandle<()>> {
+/// A thread that does a lane's jobs until the lane is closed.
+fn spawn(name: &str, queue: Arc<Queue<Job, Session>>) -> StoreResult<JoinHandle<()>> {
     thread::Builder::new()
         .name(name.to_owned())
         .spawn(move || {
-            while let Some(job) = queue.next() {
-                // The caller of a job that panics learns of it, as its answer never comes; the others' jobs are done.
-                if catch_unwind(AssertUnwindSafe(|| job(&session))).is_err() {
-                    session.abandon();
-                }
+            let mut done = None;
+            while let Some((job, session)) = queue.next(done.take()) {
+                job.run(&session);
+                done = Some(session);
             }
         })
         .map_err(|error| StoreError::Unavailable(error.into()))
 }
 
-/// A connection on its thread: statements are prepared once and kept.
+/// A connection, used by one thread at a time: statements are prepared once and kept.
 pub(crate) struct Session {
     connection: Connection,
     zone: LegacyZone,
+    busy_timeout: Duration,
+    pub(crate) allowance: Allowance,
 }
 
 impl Session {
@@ -266,9 +325,13 @@ impl Session {
             )
             .map_err(store_error)?;
         synth_document::add_functions(&connection).map_err(store_error)?;
+        let allowance = Allowance::endless();
+        allowance.bound(&connection)?;
         Ok(Self {
             connection,
             zone: settings.legacy_zone.clone(),
+            busy_timeout: settings.busy_timeout,
+            allowance,
         })
     }
 
@@ -277,16 +340,30 @@ impl Session {
         Self {
             connection,
             zone: LegacyZone::utc(),
+            busy_timeout: Duration::ZERO,
+            allowance: Allowance::endless(),
         }
     }
 
-    /// Rolls back what a panic left open.
-    fn abandon(&self) {
+    /// Rolls back what is open, if anything is.
+    pub(crate) fn roll_back(&self) {
         if !self.connection.is_autocommit()
             && let Err(error) = self.execute("ROLLBACK", [])
         {
-            tracing::error!(%error, "a transaction that a panic left open cannot be rolled back");
+            tracing::error!(%error, "a transaction that was left open cannot be rolled back");
         }
+    }
+
+    /// Does `work`, which fails where it would wait for another process.
+    pub(crate) fn without_waiting<T>(&self, work: impl FnOnce() -> StoreResult<T>) -> StoreResult<T> {
+        self.connection
+            .busy_timeout(Duration::ZERO)
+            .map_err(store_error)?;
+        let outcome = work();
+        self.connection
+            .busy_timeout(self.busy_timeout)
+            .map_err(store_error)?;
+        outcome
     }
 
     fn atomic<T>(&self, work: impl FnOnce(&Self) -> StoreResult<T>) -> StoreResult<T> {

@@ -27,9 +27,9 @@ impl ReferredRows for Database {
 
     async fn exists(&self, table: &'static str, key_column: &'static str, key: &str) -> StoreResult<bool> {
         let key = key.to_owned();
-        self.read("foreign_keys.exists", move |session| {
+        self.look_up("foreign_keys.exists", move |session| {
             let sql = format!("SELECT 1 FROM {table} WHERE {key_column} = ?1");
-            Ok(session.query_opt(&sql, [key], |_| Ok(()))?.is_some())
+            Ok(session.query_opt(&sql, [&key], |_| Ok(()))?.is_some())
         })
         .await
     }

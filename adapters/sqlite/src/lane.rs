@@ -1,10 +1,7 @@
-//! The way of jobs to the threads that own connections.
+//! The way of jobs to the connections, which threads take to do them.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::task::Waker;
-
-use cutover_ports::together::Shared;
 
 /// How the connections of a lane are used, for metrics.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -17,33 +14,35 @@ pub struct LaneStatus {
     pub waiting: usize,
 }
 
-/// Jobs for one or more threads, first come, first served. Dropping it closes it.
-pub(crate) struct Lane<J>(Arc<Queue<J>>);
+/// Jobs for one or more connections, first come, first served. Dropping it closes it.
+pub(crate) struct Lane<J, C>(Arc<Queue<J, C>>);
 
-/// A lane as its threads see it.
+/// A lane as its threads see it, as many as connections.
 ///
 /// A channel whose receivers share a lock would wake two threads for each job: the one that gets it, and the one that
 /// has waited for its turn to wait.
-pub(crate) struct Queue<J> {
-    state: Mutex<State<J>>,
+pub(crate) struct Queue<J, C> {
+    state: Mutex<State<J, C>>,
     wake: Condvar,
 }
 
-struct State<J> {
+struct State<J, C> {
     jobs: VecDeque<J>,
-    /// Threads that take jobs.
-    threads: usize,
-    /// Threads that wait for a job.
+    /// Connections that nobody uses. The one that was used last is taken first: it has the most in its cache.
+    free: Vec<C>,
+    connections: usize,
+    /// Threads that wait for a job, or for a connection to do it on.
     idle: usize,
     closed: bool,
 }
 
-impl<J> Lane<J> {
-    /// Open, without threads yet.
-    pub(crate) fn new() -> Self {
+impl<J, C> Lane<J, C> {
+    /// Open, over these connections.
+    pub(crate) fn over(connections: Vec<C>) -> Self {
         let state = State {
             jobs: VecDeque::new(),
-            threads: 0,
+            connections: connections.len(),
+            free: connections,
             idle: 0,
             closed: false,
         };
@@ -53,9 +52,8 @@ impl<J> Lane<J> {
         }))
     }
 
-    /// The end that one more thread takes jobs from.
-    pub(crate) fn queue(&self) -> Arc<Queue<J>> {
-        self.0.state().threads += 1;
+    /// The end that a thread takes jobs from.
+    pub(crate) fn queue(&self) -> Arc<Queue<J, C>> {
         Arc::clone(&self.0)
     }
 
@@ -74,12 +72,44 @@ impl<J> Lane<J> {
         }
     }
 
-    /// How the threads are used at this moment.
+    /// Does `work`, which does not panic, on a connection that nothing else waits for, on the asking thread; none if there is no such
+    /// connection.
+    pub(crate) fn with_spare<T>(&self, work: impl FnOnce(&C) -> T) -> Option<T> {
+        let mut state = self.0.state();
+        if state.closed || !state.jobs.is_empty() {
+            return None;
+        }
+        let connection = state.free.pop()?;
+        drop(state);
+        let outcome = work(&connection);
+        self.give_back(connection);
+        Some(outcome)
+    }
+
+    fn give_back(&self, connection: C) {
+        let mut state = self.0.state();
+        if state.closed && state.jobs.is_empty() {
+            state.connections -= 1;
+            drop(state);
+            // It may be the last, which takes its time to close.
+            drop(connection);
+            return;
+        }
+        state.free.push(connection);
+        // If a job came meanwhile, its thread waits for a connection.
+        let somebody_waits = !state.jobs.is_empty() && state.idle > 0;
+        drop(state);
+        if somebody_waits {
+            self.0.wake.notify_one();
+        }
+    }
+
+    /// How the connections are used at this moment.
     pub(crate) fn status(&self) -> LaneStatus {
         let state = self.0.state();
         LaneStatus {
-            connections: state.threads,
-            in_use: state.threads - state.idle,
+            connections: state.connections,
+            in_use: state.connections - state.free.len(),
             waiting: state.jobs.len(),
         }
     }
@@ -91,57 +121,30 @@ impl<J> Lane<J> {
     }
 }
 
-impl<J> Drop for Lane<J> {
+impl<J, C> Drop for Lane<J, C> {
     fn drop(&mut self) {
         self.close();
     }
 }
 
-/// Jobs that go together, handed over once all are known.
-pub(crate) struct Bundle<J> {
-    lane: Arc<Lane<J>>,
-    jobs: Mutex<Vec<J>>,
-}
-
-impl<J> Bundle<J> {
-    /// Jobs for `lane`.
-    pub(crate) fn for_lane(lane: &Arc<Lane<J>>) -> Self {
-        Self {
-            lane: Arc::clone(lane),
-            jobs: Mutex::default(),
-        }
-    }
-
-    /// One more job.
-    pub(crate) fn push(&self, job: J) {
-        self.jobs().push(job);
-    }
-
-    fn jobs(&self) -> MutexGuard<'_, Vec<J>> {
-        self.jobs.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl<J: Send + 'static> Shared for Bundle<J> {
-    fn all_asked(&self, _: &Waker) -> bool {
-        let jobs = std::mem::take(&mut *self.jobs());
-        if !jobs.is_empty() {
-            self.lane.send(jobs);
-        }
-        false
-    }
-}
-
-impl<J> Queue<J> {
-    /// Waits for a job; none when there will be no more.
-    pub(crate) fn next(&self) -> Option<J> {
+impl<J, C> Queue<J, C> {
+    /// Waits for a job, and for a connection to do it on; `done` is the one that the last was done on. None when there will be no
+    /// more, and then the connections that are there are closed.
+    pub(crate) fn next(&self, done: Option<C>) -> Option<(J, C)> {
         let mut state = self.state();
+        state.free.extend(done);
         loop {
-            if let Some(job) = state.jobs.pop_front() {
-                return Some(job);
-            }
-            if state.closed {
-                return None;
+            if state.jobs.is_empty() {
+                if state.closed {
+                    let closing = std::mem::take(&mut state.free);
+                    state.connections -= closing.len();
+                    drop(state);
+                    drop(closing);
+                    return None;
+                }
+            } else if let Some(connection) = state.free.pop() {
+                let job = state.jobs.pop_front()?;
+                return Some((job, connection));
             }
             state.idle += 1;
             state = self.wake.wait(state).unwrap_or_else(PoisonError::into_inner);
@@ -149,7 +152,7 @@ impl<J> Queue<J> {
         }
     }
 
-    fn state(&self) -> MutexGuard<'_, State<J>> {
+    fn state(&self) -> MutexGuard<'_, State<J, C>> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -9,6 +9,7 @@ mod integrity;
 mod inventory;
 pub mod lab;
 mod lane;
+mod lookup;
 pub mod market;
 pub mod row;
 mod synth_document;

@@ -71,8 +71,8 @@ impl AnalysisCacheRepository for SqliteAnalysisCacheRepository {
             FROM analysis_cache WHERE analysis_id = ?1 AND cache_key = ?2";
         let key = [analysis_id.to_owned(), cache_key.to_owned()];
         self.db
-            .read("analysis_cache.get", move |session| {
-                session.query_opt(SQL, key, entry_from_row)
+            .look_up("analysis_cache.get", move |session| {
+                session.query_opt(SQL, key.each_ref(), entry_from_row)
             })
             .await
     }

@@ -127,8 +127,8 @@ impl AnalysisRunRepository for SqliteAnalysisRunRepository {
             FROM analysis_runs WHERE id = ?1";
         let id = id.to_owned();
         self.db
-            .read("analysis_runs.get", move |session| {
-                session.query_opt(SQL, [id], run_from_row)
+            .look_up("analysis_runs.get", move |session| {
+                session.query_opt(SQL, [&id], run_from_row)
             })
             .await
     }
@@ -139,8 +139,8 @@ impl AnalysisRunRepository for SqliteAnalysisRunRepository {
             FROM analysis_runs WHERE experiment_id = ?1";
         let experiment_id = experiment_id.to_owned();
         self.db
-            .read("analysis_runs.find_by_experiment", move |session| {
-                session.query_opt(SQL, [experiment_id], run_from_row)
+            .look_up("analysis_runs.find_by_experiment", move |session| {
+                session.query_opt(SQL, [&experiment_id], run_from_row)
             })
             .await
     }

@@ -66,8 +66,8 @@ impl ChartInsightRepository for SqliteChartInsightRepository {
             FROM chart_insights WHERE simulation_id = ?1 AND insight_type = ?2";
         let key = [simulation_id.to_owned(), insight_type.to_owned()];
         self.db
-            .read("chart_insights.get", move |session| {
-                session.query_opt(SQL, key, insight_from_row)
+            .look_up("chart_insights.get", move |session| {
+                session.query_opt(SQL, key.each_ref(), insight_from_row)
             })
             .await
     }

@@ -82,8 +82,8 @@ impl ExperimentRepository for SqliteExperimentRepository {
             FROM experiments WHERE id = ?1 AND status = 'active'";
         let id = id.to_owned();
         self.db
-            .read("experiments.get", move |session| {
-                session.query_opt(SQL, [id], experiment_from_row)
+            .look_up("experiments.get", move |session| {
+                session.query_opt(SQL, [&id], experiment_from_row)
             })
             .await
     }
@@ -94,8 +94,8 @@ impl ExperimentRepository for SqliteExperimentRepository {
             FROM experiments WHERE id = ?1";
         let id = id.to_owned();
         self.db
-            .read("experiments.find", move |session| {
-                session.query_opt(SQL, [id], experiment_from_row)
+            .look_up("experiments.find", move |session| {
+                session.query_opt(SQL, [&id], experiment_from_row)
             })
             .await
     }

@@ -126,8 +126,8 @@ impl ExperimentDocumentRepository for SqliteExperimentDocumentRepository {
             FROM experiment_documents WHERE id = ?1";
         let id = id.to_owned();
         self.db
-            .read("experiment_documents.get", move |session| {
-                session.query_opt(SQL, [id], document_from_row)
+            .look_up("experiment_documents.get", move |session| {
+                session.query_opt(SQL, [&id], document_from_row)
             })
             .await
     }
@@ -143,7 +143,7 @@ impl ExperimentDocumentRepository for SqliteExperimentDocumentRepository {
             FROM experiment_documents WHERE experiment_id = ?1 AND document_type = ?2";
         let experiment_id = experiment_id.to_owned();
         self.db
-            .read("experiment_documents.find", move |session| {
+            .look_up("experiment_documents.find", move |session| {
                 session.query_opt(
                     SQL,
                     params![experiment_id, document_type.as_str()],

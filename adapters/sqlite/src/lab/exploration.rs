@@ -232,8 +232,8 @@ impl ExplorationRepository for SqliteExplorationRepository {
             FROM explorations WHERE id = ?1";
         let id = id.to_owned();
         self.db
-            .read("explorations.get", move |session| {
-                session.query_opt(SQL, [id], exploration_from_row)
+            .look_up("explorations.get", move |session| {
+                session.query_opt(SQL, [&id], exploration_from_row)
             })
             .await
     }

@@ -70,8 +70,8 @@ impl InterviewGuideRepository for SqliteInterviewGuideRepository {
             FROM interview_guide WHERE experiment_id = ?1";
         let experiment_id = experiment_id.to_owned();
         self.db
-            .read("interview_guides.get", move |session| {
-                session.query_opt(SQL, [experiment_id], guide_from_row)
+            .look_up("interview_guides.get", move |session| {
+                session.query_opt(SQL, [&experiment_id], guide_from_row)
             })
             .await
     }
@@ -81,8 +81,8 @@ impl InterviewGuideRepository for SqliteInterviewGuideRepository {
         let experiment_id = experiment_id.to_owned();
         let found = self
             .db
-            .read("interview_guides.exists", move |session| {
-                session.query_opt(SQL, [experiment_id], |_| Ok(()))
+            .look_up("interview_guides.exists", move |session| {
+                session.query_opt(SQL, [&experiment_id], |_| Ok(()))
             })
             .await?;
         Ok(found.is_some())

@@ -179,11 +179,11 @@ impl PrfaqRepository for SqlitePrfaqRepository {
             FROM prfaq_metadata WHERE exec_id = ?1";
         let exec_id = exec_id.to_owned();
         self.db
-            .read("prfaqs.get", move |session| {
+            .look_up("prfaqs.get", move |session| {
                 if !session.has_table(TABLE)? {
                     return Ok(None);
                 }
-                session.query_opt(SQL, [exec_id], prfaq_from_row)
+                session.query_opt(SQL, [&exec_id], prfaq_from_row)
             })
             .await
     }

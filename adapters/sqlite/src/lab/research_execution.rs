@@ -146,12 +146,12 @@ impl ResearchExecutionRepository for SqliteResearchExecutionRepository {
     async fn get(&self, exec_id: &str) -> StoreResult<Option<ResearchExecution>> {
         let exec_id = exec_id.to_owned();
         self.db
-            .read("research_executions.get", move |session| {
+            .look_up("research_executions.get", move |session| {
                 let sql = format!(
                     "SELECT {} FROM research_executions WHERE exec_id = ?1",
                     execution_columns(session)?
                 );
-                session.query_opt(&sql, [exec_id], execution_from_row)
+                session.query_opt(&sql, [&exec_id], execution_from_row)
             })
             .await
     }
@@ -177,7 +177,7 @@ impl ResearchExecutionRepository for SqliteResearchExecutionRepository {
     ) -> StoreResult<Vec<ResearchExecution>> {
         let experiment_id = experiment_id.to_owned();
         self.db
-            .read("research_executions.newest_by_experiment", move |session| {
+            .look_up("research_executions.newest_by_experiment", move |session| {
                 let sql = format!(
                     "SELECT {} FROM research_executions WHERE experiment_id = ?1
                     ORDER BY {}, exec_id LIMIT ?2",

@@ -67,8 +67,8 @@ impl ScorecardRepository for SqliteScorecardRepository {
             FROM feature_scorecards WHERE id = ?1";
         let id = id.to_owned();
         self.db
-            .read("scorecards.get", move |session| {
-                session.query_opt(SQL, [id], scorecard_from_row)
+            .look_up("scorecards.get", move |session| {
+                session.query_opt(SQL, [&id], scorecard_from_row)
             })
             .await
     }

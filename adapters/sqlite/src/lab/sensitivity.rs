@@ -73,8 +73,8 @@ impl SensitivityRepository for SqliteSensitivityRepository {
             FROM sensitivity_results WHERE id = ?1";
         let id = id.to_owned();
         self.db
-            .read("sensitivity_results.get", move |session| {
-                session.query_opt(SQL, [id], result_from_row)
+            .look_up("sensitivity_results.get", move |session| {
+                session.query_opt(SQL, [&id], result_from_row)
             })
             .await
     }

@@ -101,8 +101,8 @@ impl SimulationRepository for SqliteSimulationRepository {
             FROM simulation_runs WHERE id = ?1";
         let id = id.to_owned();
         self.db
-            .read("simulations.get", move |session| {
-                session.query_opt(SQL, [id], run_from_row)
+            .look_up("simulations.get", move |session| {
+                session.query_opt(SQL, [&id], run_from_row)
             })
             .await
     }

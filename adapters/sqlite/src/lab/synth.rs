@@ -140,8 +140,8 @@ impl SynthRepository for SqliteSynthRepository {
             FROM synths WHERE id = ?1";
         let id = id.to_owned();
         self.db
-            .read("synths.get", move |session| {
-                session.query_opt(SQL, [id], synth_from_row)
+            .look_up("synths.get", move |session| {
+                session.query_opt(SQL, [&id], synth_from_row)
             })
             .await
     }

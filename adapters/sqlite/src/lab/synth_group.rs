@@ -77,8 +77,8 @@ impl SynthGroupRepository for SqliteSynthGroupRepository {
         const SQL: &str = "SELECT id, name, description, created_at FROM synth_groups WHERE id = ?1";
         let id = id.to_owned();
         self.db
-            .read("synth_groups.get", move |session| {
-                session.query_opt(SQL, [id], group_from_row)
+            .look_up("synth_groups.get", move |session| {
+                session.query_opt(SQL, [&id], group_from_row)
             })
             .await
     }

@@ -106,8 +106,8 @@ impl SynthOutcomeRepository for SqliteSynthOutcomeRepository {
             FROM synth_outcomes WHERE id = ?1";
         let id = id.to_owned();
         self.db
-            .read("synth_outcomes.get", move |session| {
-                session.query_opt(SQL, [id], outcome_from_row)
+            .look_up("synth_outcomes.get", move |session| {
+                session.query_opt(SQL, [&id], outcome_from_row)
             })
             .await
     }
@@ -118,8 +118,8 @@ impl SynthOutcomeRepository for SqliteSynthOutcomeRepository {
             FROM synth_outcomes WHERE analysis_id = ?1 AND synth_id = ?2";
         let key = [analysis_id.to_owned(), synth_id.to_owned()];
         self.db
-            .read("synth_outcomes.find", move |session| {
-                session.query_opt(SQL, key, outcome_from_row)
+            .look_up("synth_outcomes.find", move |session| {
+                session.query_opt(SQL, key.each_ref(), outcome_from_row)
             })
             .await
     }

@@ -94,8 +94,8 @@ impl BaselineModelRepository for SqliteBaselineModelRepository {
             FROM baseline_models WHERE name = ?1";
         let name = name.to_owned();
         self.db
-            .read("baseline_models.get", move |session| {
-                session.query_opt(&TABLE.reading(session, SQL)?, [name], model_from_row)
+            .look_up("baseline_models.get", move |session| {
+                session.query_opt(&TABLE.reading(session, SQL)?, [&name], model_from_row)
             })
             .await
     }

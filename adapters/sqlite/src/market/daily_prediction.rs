@@ -207,7 +207,7 @@ fn append(session: &Session, day: Day, log: PriceLog, now: Timestamp) -> StoreRe
 impl DailyPredictionRepository for SqliteDailyPredictionRepository {
     async fn get(&self, day: Day) -> StoreResult<Option<DailyPrediction>> {
         self.db
-            .read("daily_predictions.get", move |session| find(session, day))
+            .look_up("daily_predictions.get", move |session| find(session, day))
             .await
     }
 

@@ -62,8 +62,8 @@ impl FileRepository for SqliteFileRepository {
             "SELECT id, filename, content_type, size, created_at FROM file_metadata WHERE id = ?1";
         let id = id.to_owned();
         self.db
-            .read("files.get", move |session| {
-                session.query_opt(SQL, [id], file_from_row)
+            .look_up("files.get", move |session| {
+                session.query_opt(SQL, [&id], file_from_row)
             })
             .await
     }
