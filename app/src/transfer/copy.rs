@@ -152,43 +152,18 @@ async fn attempt(
     progress: Arc<dyn Progress>,
 ) -> TransferResult<CopyReport> {
     let begun = Instant::now();
-    let session = target.open(options.rehearsal).await?;
-    let unfinished = session.unfinished().await?;
-    if options.rehearsal && unfinished.is_some() && !options.replace {
-        return Err(TransferError::Refused(format!(
-            "a copy into {} was interrupted; finish it by the same command before a --dry-run, or add --replace",
-            target.describe()
-        )));
-    }
-    let catalog = source.catalog().await?;
-    let ground = Ground::new(target, &catalog, unfinished.as_ref(), options).await?;
-    if let Some(table) = ground.missing.first().filter(|_| !options.replace) {
-        return Err(TransferError::Refused(format!(
-            "a copy into {} was interrupted, and the table {table}, which it had made, is not there any more; copy with --replace to \
-             start from the beginning, which deletes what was copied",
-            target.describe()
-        )));
-    }
     let job = Job {
         source,
-        session,
+        session: target.open(options.rehearsal).await?,
         options,
         progress,
         target: target.describe(),
     };
-    let mut plan =
-        plan(&catalog, &ground.catalog, &ground.absent, &options.scope).map_err(TransferError::Usage)?;
-    if let Some(reason) = refusal(&plan, &catalog, &ground.catalog, &options.scope) {
-        return Err(TransferError::Refused(reason));
-    }
-    back::make(&mut plan, &catalog, &ground.catalog);
-    job.refuse_early(&catalog, &plan, unfinished.as_ref()).await?;
-    let mut wishes = options.wishes.clone();
-    wishes.not_computed.extend(ground.not_computed.iter().cloned());
-    let question = Question {
-        wishes,
-        zones: options.zones.clone(),
-    };
+    let unfinished = job.unfinished().await?;
+    let catalog = job.source.catalog().await?;
+    let ground = Ground::new(target, &catalog, unfinished.as_ref(), options).await?;
+    let plan = job.plan(&catalog, &ground, unfinished.as_ref()).await?;
+    let question = job.question(&ground);
     let surveyed = Notify::new();
     let survey = pin!(survey(
         &job.source,
@@ -208,77 +183,28 @@ async fn attempt(
     };
     surveyed.notify_one();
     let mut report = job.report(&answer);
+    let is_whole = ground.missing.is_empty();
     let start = job.run_start(&answer, &catalog, ground.dropped);
-    let Answer {
-        plan,
-        surveys,
-        schema,
-    } = answer;
-    let plan = Arc::new(plan);
-    let refused = options.extent != Extent::SchemaOnly
-        && options.on_reject == OnReject::Fail
-        && surveys.iter().any(|survey| survey.rejected > 0);
     // The check goes on beside a load that can be taken back without a trace.
-    let is_fresh =
-        unfinished.is_none() && start.dropped.is_empty() && plan.tables.iter().all(|table| table.created);
+    let is_fresh = unfinished.is_none()
+        && start.dropped.is_empty()
+        && answer.plan.tables.iter().all(|table| table.created);
+    let refused = job.refuses(&answer.surveys);
     let mut check = OptionFuture::from(check);
     if refused || !is_fresh {
         (&mut check).await.transpose()?;
         check = None.into();
     }
     if refused {
-        job.session.restore(&plan).await?;
+        job.session.restore(&answer.plan).await?;
         report.elapsed = begun.elapsed();
         return Ok(report);
     }
-    job.begin_or_go_on(
-        &plan,
-        &schema,
-        &start,
-        unfinished.as_ref(),
-        ground.missing.is_empty(),
-    )
-    .await?;
-    let writer = Writer {
-        source: &job.source,
-        session: &job.session,
-        progress: &job.progress,
-        jobs: options.jobs,
-        plan: &plan,
-        surveys: &surveys,
-        schema: &schema,
-        zones: (options.extent != Extent::SchemaOnly).then_some(&options.zones),
-        rehearsal: options.rehearsal,
-        care: match options.on_reject {
-            OnReject::Fail => Care::Naming,
-            OnReject::Quarantine => Care::KeepingApart,
-        },
-    };
-    let written = writer
-        .write(check.map(|checked| checked.unwrap_or(Ok(()))))
+    let unfinished = unfinished.as_ref();
+    job.begin_or_go_on(&answer.plan, &answer.schema, &start, unfinished, is_whole)
         .await?;
-    for (table, loaded) in report.tables.iter_mut().zip(written.tables) {
-        table.rows_written = loaded.written;
-        table.rejected = table.rejected.max(loaded.rejected);
-        table.elapsed = loaded.elapsed;
-        report.rejects.extend(loaded.refused);
-        for (column, rows) in loaded.computed {
-            *table
-                .normalised
-                .entry(column)
-                .or_default()
-                .entry(Normalised::Computed)
-                .or_default() += rows;
-        }
-    }
-    report.weakened.extend(written.weakened);
-    report.weakened.extend(job.session.restore(&plan).await?);
-    let entries = match options.extent {
-        Extent::SchemaOnly => vec![],
-        Extent::Whole | Extent::DataOnly => entries(&start, &plan, &surveys),
-    };
-    report.weakened.extend(job.session.finish(&plan, &entries).await?);
-    report.written = true;
+    let check = check.map(|checked| checked.unwrap_or(Ok(())));
+    job.write(answer, &start, check, &mut report).await?;
     report.elapsed = begun.elapsed();
     Ok(report)
 }
@@ -394,6 +320,57 @@ impl Job<'_> {
         self.source.check().await
     }
 
+    /// The run that did not come to its end, if there is one.
+    async fn unfinished(&self) -> TransferResult<Option<UnfinishedRun>> {
+        let unfinished = self.session.unfinished().await?;
+        if self.options.rehearsal && unfinished.is_some() && !self.options.replace {
+            return Err(TransferError::Refused(format!(
+                "a copy into {} was interrupted; finish it by the same command before a --dry-run, or add --replace",
+                self.target
+            )));
+        }
+        Ok(unfinished)
+    }
+
+    /// What goes where, as far as names tell, unless it can be refused before every value is looked at.
+    async fn plan(
+        &self,
+        catalog: &Catalog,
+        ground: &Ground,
+        unfinished: Option<&UnfinishedRun>,
+    ) -> TransferResult<Plan> {
+        if let Some(table) = ground.missing.first().filter(|_| !self.options.replace) {
+            return Err(self.interrupted(&format!(
+                "the table {table}, which it had made, is not there any more"
+            )));
+        }
+        let scope = &self.options.scope;
+        let mut plan = plan(catalog, &ground.catalog, &ground.absent, scope).map_err(TransferError::Usage)?;
+        if let Some(reason) = refusal(&plan, catalog, &ground.catalog, scope) {
+            return Err(TransferError::Refused(reason));
+        }
+        back::make(&mut plan, catalog, &ground.catalog);
+        self.refuse_early(catalog, &plan, unfinished).await?;
+        Ok(plan)
+    }
+
+    /// What the survey is to find out.
+    fn question(&self, ground: &Ground) -> Question {
+        let mut wishes = self.options.wishes.clone();
+        wishes.not_computed.extend(ground.not_computed.iter().cloned());
+        Question {
+            wishes,
+            zones: self.options.zones.clone(),
+        }
+    }
+
+    /// Whether rows that do not fit keep the others from being written.
+    fn refuses(&self, surveys: &[TableSurvey]) -> bool {
+        self.options.extent != Extent::SchemaOnly
+            && self.options.on_reject == OnReject::Fail
+            && surveys.iter().any(|survey| survey.rejected > 0)
+    }
+
     /// What can be refused before every value is looked at.
     async fn refuse_early(
         &self,
@@ -472,6 +449,56 @@ impl Job<'_> {
             let source = self.source.describe();
             format!("its source was not as {source} is now ({})", changed.join(", "))
         }))
+    }
+
+    /// Loads the rows, builds what belongs to the tables and notes in the ledger that it is done, all of which `report` is told.
+    async fn write(
+        &self,
+        answer: Answer,
+        start: &RunStart,
+        check: impl Future<Output = TransferResult<()>>,
+        report: &mut CopyReport,
+    ) -> TransferResult<()> {
+        let plan = Arc::new(answer.plan);
+        let loads = self.options.extent != Extent::SchemaOnly;
+        let writer = Writer {
+            source: &self.source,
+            session: &self.session,
+            progress: &self.progress,
+            jobs: self.options.jobs,
+            plan: &plan,
+            surveys: &answer.surveys,
+            schema: &answer.schema,
+            zones: loads.then_some(&self.options.zones),
+            rehearsal: self.options.rehearsal,
+            care: match self.options.on_reject {
+                OnReject::Fail => Care::Naming,
+                OnReject::Quarantine => Care::KeepingApart,
+            },
+        };
+        let written = writer.write(check).await?;
+        for (table, loaded) in report.tables.iter_mut().zip(written.tables) {
+            table.rows_written = loaded.written;
+            table.rejected = table.rejected.max(loaded.rejected);
+            table.elapsed = loaded.elapsed;
+            report.rejects.extend(loaded.refused);
+            for (column, rows) in loaded.computed {
+                let kinds = table.normalised.entry(column).or_default();
+                *kinds.entry(Normalised::Computed).or_default() += rows;
+            }
+        }
+        report.weakened.extend(written.weakened);
+        report.weakened.extend(self.session.restore(&plan).await?);
+        let entries = if loads {
+            entries(start, &plan, &answer.surveys)
+        } else {
+            vec![]
+        };
+        report
+            .weakened
+            .extend(self.session.finish(&plan, &entries).await?);
+        report.written = true;
+        Ok(())
     }
 
     /// The refusal of what does not go on with an unfinished run, and does not replace it either.
