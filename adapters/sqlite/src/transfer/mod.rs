@@ -3,6 +3,9 @@
 mod bound;
 pub mod catalog;
 mod collations;
+mod connection;
+mod load;
+mod make;
 mod named;
 pub mod open;
 mod own_tables;
