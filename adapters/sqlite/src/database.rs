@@ -12,6 +12,7 @@ use cutover_ports::together::shared;
 use cutover_ports::watch::Watch;
 use cutover_ports::{ForeignKeys, KeysAcross, Page, PageRequest, StoreError, StoreResult};
 use rusqlite::config::DbConfig;
+use rusqlite::limits::Limit;
 use rusqlite::{Connection, OpenFlags, Params, Row, ToSql};
 use tokio::sync::oneshot;
 
@@ -170,20 +171,16 @@ impl Database {
     }
 
     /// As [`Database::read`], for `work` that finds a few rows by a key: done on the asking thread if it takes as short as expected, and
-    /// begun anew on another if it does not.
+    /// begun anew on another if it does not, or fails.
     pub(crate) async fn look_up<T: Send + 'static>(
         &self,
         operation: &'static str,
         work: impl Fn(&Session) -> StoreResult<T> + Clone + Send + 'static,
     ) -> StoreResult<T> {
         let again = work.clone();
-        let (job, answer) = job("readers", operation, move |session| {
-            let outcome = work(session);
-            if session.allowance.is_spent() {
-                Ok(None)
-            } else {
-                outcome.map(Some)
-            }
+        let (job, answer) = job("readers", operation, move |session| match work(session) {
+            Err(_) if session.allowance.is_limited() => Ok(None),
+            outcome => outcome.map(Some),
         });
         self.ask(Job {
             is_lookup: true,
@@ -364,6 +361,16 @@ impl Session {
             .busy_timeout(self.busy_timeout)
             .map_err(store_error)?;
         outcome
+    }
+
+    /// Does `work`, in which no value of more bytes can be read.
+    pub(crate) fn with_values_of(&self, bytes: i32, work: impl FnOnce()) {
+        let limit = Limit::SQLITE_LIMIT_LENGTH;
+        let before = self.connection.set_limit(limit, bytes);
+        work();
+        if let Ok(before) = before {
+            self.connection.set_limit(limit, before).unwrap_or_default();
+        }
     }
 
     fn atomic<T>(&self, work: impl FnOnce(&Self) -> StoreResult<T>) -> StoreResult<T> {

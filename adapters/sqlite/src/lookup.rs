@@ -16,6 +16,8 @@ use crate::lane::Lane;
 const STEPS: i32 = 1000;
 /// Looks that what goes together on the asking thread may see: less than a millisecond, in which the thread does nothing else.
 const LOOKS: u32 = 8;
+/// The longest value that is read on the asking thread, in bytes: what holds a longer one takes its time to be read, and to be looked through.
+const LONGEST: i32 = 64 * 1024;
 
 /// How much longer a connection may work on what it does.
 #[derive(Debug, Clone)]
@@ -37,25 +39,24 @@ impl Allowance {
             .map_err(store_error)
     }
 
-    /// Whether it is used up.
+    /// Takes a look; whether nothing is left of it.
     fn spend(&self) -> bool {
-        match self.0.load(Ordering::Relaxed) {
-            Self::WITHOUT_END => false,
-            0 => true,
-            left => {
-                self.0.store(left - 1, Ordering::Relaxed);
-                left == 1
-            }
+        let left = self.0.load(Ordering::Relaxed);
+        if left == Self::WITHOUT_END {
+            return false;
         }
+        let left = left.saturating_sub(1);
+        self.0.store(left, Ordering::Relaxed);
+        left == 0
     }
 
     fn set(&self, looks: u32) {
         self.0.store(looks, Ordering::Relaxed);
     }
 
-    /// Whether what was done ended because it took too long.
-    pub(crate) fn is_spent(&self) -> bool {
-        self.0.load(Ordering::Relaxed) == 0
+    /// Whether there is an end to it.
+    pub(crate) fn is_limited(&self) -> bool {
+        self.0.load(Ordering::Relaxed) != Self::WITHOUT_END
     }
 }
 
@@ -112,13 +113,14 @@ pub(crate) fn hand_over(readers: &Lane<Job, Session>, jobs: Vec<Job>) -> bool {
 }
 
 impl Session {
-    /// Does `work` in one transaction that only reads, within the [`Allowance`], unless beginning it would mean to wait.
+    /// Does `work` in one transaction that only reads, within the [`Allowance`] and without long values, unless beginning it would mean to
+    /// wait.
     fn briefly(&self, work: impl FnOnce()) -> bool {
         if !self.begin_without_waiting() {
             return false;
         }
         self.allowance.set(LOOKS);
-        work();
+        self.with_values_of(LONGEST, work);
         self.allowance.set(Allowance::WITHOUT_END);
         // A failure may have ended it already. Nothing was written.
         self.roll_back();
@@ -230,6 +232,33 @@ mod tests {
             .await
             .unwrap();
         assert_eq!(read.0, 100_000);
+    }
+
+    #[tokio::test]
+    async fn a_long_value_is_read_by_a_reader() {
+        let (_directory, db) = database(1);
+        db.write("test.make", |session| {
+            session.execute("CREATE TABLE t (id INTEGER PRIMARY KEY, a TEXT)", [])?;
+            session.execute(
+                "INSERT INTO t VALUES (1, printf('%.*c', 65536, 'x')), (2, printf('%.*c', 65537, 'x'))",
+                [],
+            )
+        })
+        .await
+        .unwrap();
+        let here = thread::current().id();
+        for (id, length, is_here) in [(1, 65_536, true), (2, 65_537, false), (1, 65_536, true)] {
+            while db.readers().in_use > 0 {
+                tokio::task::yield_now().await;
+            }
+            let found = db.look_up("test.value", move |session| {
+                let text =
+                    session.query_opt("SELECT a FROM t WHERE id = ?1", [id], |columns| columns.text())?;
+                Ok((text.unwrap_or_default().len(), thread::current().id()))
+            });
+            let (found, there) = found.await.unwrap();
+            assert_eq!((found, there == here), (length, is_here), "{id}");
+        }
     }
 
     #[tokio::test]
