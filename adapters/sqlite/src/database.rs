@@ -17,6 +17,7 @@ use rusqlite::{Connection, OpenFlags, Params, Row, ToSql};
 use tokio::sync::oneshot;
 
 use crate::error::{is_unknown_name, is_unnamed_foreign_key, restricting_children, store_error};
+use crate::identity::FileIdentity;
 use crate::lane::{Lane, LaneStatus, Queue};
 use crate::lookup::{Allowance, Bundle, hand_over};
 use crate::row::Columns;
@@ -56,6 +57,7 @@ pub(crate) struct Job {
 #[derive(Clone)]
 pub struct Database {
     path: PathBuf,
+    identity: FileIdentity,
     writer: Arc<Lane<Job, Session>>,
     readers: Arc<Lane<Job, Session>>,
     threads: Arc<Mutex<Threads>>,
@@ -82,6 +84,7 @@ impl Database {
     pub fn open(path: &Path, settings: &OpenSettings) -> StoreResult<Self> {
         // The writer comes first: it makes the file and turns on WAL, which the readers need.
         let writer = Lane::over(vec![Session::open(path, settings, settings.create)?]);
+        let identity = FileIdentity::at(path).map_err(|error| StoreError::Unavailable(error.into()))?;
         let mut sessions = Vec::new();
         for _ in 0..settings.readers.max(1) {
             let session = Session::open(path, settings, false)?;
@@ -103,6 +106,7 @@ impl Database {
         let threads = Arc::new(Mutex::new(threads));
         Ok(Self {
             path: path.to_owned(),
+            identity,
             writer: Arc::new(writer),
             readers: Arc::new(readers),
             threads,
@@ -202,13 +206,18 @@ impl Database {
         }
     }
 
-    /// Runs `work`, which is one statement that writes and commits by itself.
+    /// Runs `work`, which is one statement that writes and commits by itself. A file that is not where it was is not written: nobody
+    /// would find it there.
     pub(crate) async fn write<T: Send + 'static>(
         &self,
         operation: &'static str,
         work: impl FnOnce(&Session) -> StoreResult<T> + Send + 'static,
     ) -> StoreResult<T> {
-        let (job, answer) = job("writer", operation, work);
+        let (path, identity) = (self.path.clone(), self.identity);
+        let (job, answer) = job("writer", operation, move |session| {
+            check_place(&path, identity)?;
+            work(session)
+        });
         self.writer.send([job]);
         answer.await.map_err(|_| stopped())?
     }
@@ -222,9 +231,11 @@ impl Database {
         self.write(operation, |session| session.atomic(work)).await
     }
 
-    /// Whether a statement can run now.
+    /// Whether a statement can run now, and what it writes would be found.
     pub async fn ping(&self) -> StoreResult<()> {
-        self.read("ping", |session| {
+        let (path, identity) = (self.path.clone(), self.identity);
+        self.read("ping", move |session| {
+            check_place(&path, identity)?;
             session.query_opt("SELECT 1", [], |_| Ok(())).map(|_| ())
         })
         .await
@@ -272,6 +283,20 @@ impl Job {
             session.roll_back();
         }
     }
+}
+
+/// Whether the path still names the file that was opened there.
+fn check_place(path: &Path, identity: FileIdentity) -> StoreResult<()> {
+    if FileIdentity::at(path).is_ok_and(|there| there == identity) {
+        return Ok(());
+    }
+    let path = path.display();
+    Err(StoreError::Unavailable(
+        format!(
+            "the file {path} was removed, or another was put in its place, while it was open; put it back, or stop what has it open"
+        )
+        .into(),
+    ))
 }
 
 fn stopped() -> StoreError {
@@ -596,6 +621,37 @@ mod tests {
             session.query_opt("SELECT count(*) FROM t", [], |columns| columns.count())
         });
         rows.await.unwrap().unwrap()
+    }
+
+    #[tokio::test]
+    async fn a_file_that_is_not_where_it_was_is_not_written() {
+        let (directory, db) = database().await;
+        let (path, aside) = (
+            directory.path().join("test.db"),
+            directory.path().join("aside.db"),
+        );
+        let insert = async || {
+            db.write("test.insert", |session| {
+                session.execute("INSERT INTO t (b) VALUES ('x')", [])
+            })
+            .await
+        };
+        let is_refused = |outcome: StoreResult<u64>| {
+            let Err(StoreError::Unavailable(reason)) = outcome else {
+                return false;
+            };
+            reason.to_string().contains("another was put in its place")
+        };
+        insert().await.unwrap();
+        std::fs::rename(&path, &aside).unwrap();
+        assert!(is_refused(insert().await));
+        assert!(is_refused(db.ping().await.map(|()| 0)));
+        std::fs::write(&path, "").unwrap();
+        assert!(is_refused(insert().await));
+        std::fs::rename(&aside, &path).unwrap();
+        insert().await.unwrap();
+        db.ping().await.unwrap();
+        assert_eq!(count(&db).await, 2);
     }
 
     #[tokio::test]

@@ -4,6 +4,7 @@ pub mod database;
 pub mod diagnosis;
 pub mod error;
 mod foreign_keys;
+mod identity;
 mod instant;
 mod integrity;
 mod inventory;

@@ -19,6 +19,8 @@ use cutover_ports::transfer::{
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 
+use crate::identity::FileIdentity;
+
 use super::connection::{Bracket, REHEARSAL, TRANSACTION, bracketed, is_about_a_row};
 use super::load::{Into, SqliteLoader, is_rtree};
 use super::make::{
@@ -224,7 +226,7 @@ impl SqliteTarget {
             let file = std::fs::File::create(&path).map_err(cannot)?;
             match file.try_lock() {
                 // Another run may have removed the file between our opening and locking it: then it is no lock any more.
-                Ok(()) if same_file(&file, &path) => return Ok(FileLock { _file: file, path }),
+                Ok(()) if is_at(&file, &path) => return Ok(FileLock { _file: file, path }),
                 Ok(()) => {}
                 Err(std::fs::TryLockError::WouldBlock) => {
                     return Err(TransferError::Refused(format!(
@@ -238,16 +240,10 @@ impl SqliteTarget {
     }
 }
 
-#[cfg(unix)]
-fn same_file(file: &std::fs::File, path: &Path) -> bool {
-    use std::os::unix::fs::MetadataExt as _;
-    let (ours, there) = (file.metadata(), std::fs::metadata(path));
-    matches!((ours, there), (Ok(ours), Ok(there)) if (ours.dev(), ours.ino()) == (there.dev(), there.ino()))
-}
-
-#[cfg(not(unix))]
-fn same_file(_: &std::fs::File, path: &Path) -> bool {
-    path.exists()
+/// Whether an open file is the one that `path` names.
+fn is_at(file: &std::fs::File, path: &Path) -> bool {
+    let ours = file.metadata().map(|metadata| FileIdentity::of(&metadata));
+    ours.is_ok_and(|ours| FileIdentity::at(path).is_ok_and(|there| there == ours))
 }
 
 /// A lock on a file beside the target, which the system takes away when the process ends in whatever way. (The target itself cannot
