@@ -13,6 +13,7 @@ use std::time::{Duration, Instant};
 
 use cutover_domain::lab::synth_group::SynthGroup;
 use cutover_domain::lab::synth_outcome::SynthOutcome;
+use cutover_domain::relations::children_of;
 use cutover_domain::stored::{Stored, StoredValue};
 use cutover_domain::time::Timestamp;
 use cutover_migrations::{Context, Target};
@@ -295,6 +296,42 @@ async fn sessions_ended_by_an_administrator_are_replaced() {
         for read in join_all(reads).await {
             assert_eq!(read.unwrap(), Some(group("there")));
         }
+    }
+}
+
+/// A read that finds its connection dead goes on over a fresh one, and so does a transaction that begins there.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_transaction_begins_on_a_fresh_connection() {
+    let bench = Bench::shared(PoolSettings {
+        size: 1,
+        ..Default::default()
+    })
+    .await;
+    let end = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'cutover'";
+    let other = bench.connect().await;
+    let relations: Vec<_> = children_of("synth_groups").collect();
+    for number in 0..30 {
+        bench.fill_pool().await;
+        other.batch_execute(end).await.unwrap();
+        bench.database.release(&relations, "grp_000000aa").await.unwrap();
+        // One that is given up on its way there leaves nothing open for the next.
+        bench.fill_pool().await;
+        other
+            .batch_execute(&end.replace("(pid)", "(pid, 10000)"))
+            .await
+            .unwrap();
+        let given_up = bench.database.release(&relations, "grp_000000aa");
+        tokio::time::timeout(Duration::from_millis(number), given_up)
+            .await
+            .ok();
+        let next = SynthGroup {
+            id: format!("grp_0000cc{number:02}"),
+            ..group("next")
+        };
+        bench.fill_pool().await;
+        bench.lab.synth_groups.insert(&next).await.unwrap();
+        let sql = "SELECT 1 FROM synth_groups WHERE id = $1";
+        assert_eq!(other.query(sql, &[&next.id]).await.unwrap().len(), 1, "{number}");
     }
 }
 

@@ -607,11 +607,18 @@ impl Lease {
         // everyone might wait for a replacement while holding the last dead connections.
         let manager = self.loan.shared.pool.manager();
         let fresh = self.loan.replacement.get_or_try_init(|| manager.create()).await;
-        fresh.map_err(|error| {
-            let error = error.into();
-            self.watch.failed(&error);
-            error
-        })
+        match fresh {
+            Ok(fresh) => {
+                // What spoilt the other one is no fault of this one, which goes to the pool in its place.
+                self.loan.spoilt.store(false, Ordering::Relaxed);
+                Ok(fresh)
+            }
+            Err(error) => {
+                let error = error.into();
+                self.watch.failed(&error);
+                Err(error)
+            }
+        }
     }
 
     fn client(&self) -> StoreResult<&Session> {
@@ -704,7 +711,6 @@ impl Drop for Loan {
         };
         if let Some(fresh) = self.replacement.take() {
             *client = fresh;
-            *self.spoilt.get_mut() = false;
         }
         let unfinished = *self.running.get_mut() > 0;
         if !(unfinished || *self.spoilt.get_mut()) {
