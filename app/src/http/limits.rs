@@ -9,11 +9,11 @@ use std::time::Duration;
 use axum::body::{Body, Bytes, HttpBody as _, to_bytes};
 use axum::extract::{MatchedPath, Request, State};
 use axum::http::header::{CONTENT_LENGTH, HOST, TRANSFER_ENCODING};
-use axum::http::{HeaderValue, StatusCode, Version, request, response};
+use axum::http::{HeaderValue, Method, StatusCode, Version, request, response};
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
-use futures_util::StreamExt as _;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+use futures_util::{StreamExt as _, stream};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, SemaphorePermit, watch};
 use tokio::time::timeout;
 
 use super::client::at_pace;
@@ -23,8 +23,9 @@ use super::writer::{STREAMED, upload_max};
 
 /// The bytes of all bodies at once, and those of all answers. A parsed body takes several times its size.
 const BYTES_MAX: usize = 64 * 1024 * 1024;
-/// A body or an answer of at most so many bytes needs no room, so that ordinary requests never wait for those that announce much and send
-/// nothing, or ask for much and take nothing. What they take together is bounded by the number of connections: 32 MiB of 512.
+/// A body or an answer of at most so many bytes needs no room, nor does the beginning of a longer body, so that ordinary requests never wait for
+/// those that announce much and send nothing, or ask for much and take nothing. What they take together is bounded by the number of
+/// connections: 32 MiB of 512.
 const FREE: usize = 64 * 1024;
 /// So many answers of a route are made at once: what they consist of has no room yet. More would wait for the databases as well.
 const ANSWERS_AT_ONCE: usize = 16;
@@ -96,6 +97,34 @@ impl Room {
             turns: Arc::clone(turns),
             room: Arc::clone(&self.answers.room),
         }
+    }
+
+    /// The request with the beginning of its body at hand, and room for the body if it is a long one: all of what it says, once more of it is here
+    /// than needs no room. One that is announced and does not come keeps no other from its room.
+    async fn with_body(&self, request: Request) -> (Request, Option<SemaphorePermit<'_>>) {
+        let needed = self.needed(&request);
+        if needed == 0 {
+            return (request, None);
+        }
+        let (parts, body) = request.into_parts();
+        let mut coming = body.into_data_stream();
+        let (mut here, mut length) = (Vec::new(), 0);
+        while let Some(piece) = coming.next().await {
+            let is_last = piece.is_err();
+            length += piece.as_ref().map_or(0, Bytes::len);
+            here.push(piece);
+            if is_last || length > FREE {
+                break;
+            }
+        }
+        let place = if length > FREE {
+            // It is never closed.
+            self.bodies.acquire_many(needed).await.ok()
+        } else {
+            None
+        };
+        let body = Body::from_stream(stream::iter(here).chain(coming));
+        (Request::from_parts(parts, body), place)
     }
 
     /// How much room a request needs: what it says, or the most there may be if it does not say. A body that is not kept needs none.
@@ -216,7 +245,8 @@ pub(super) async fn admit(State(room): State<Room>, mut request: Request, next: 
         return envelope.refuse(HttpError::Detail(status, text.to_owned()));
     }
     // What has no path is told so.
-    if request.extensions().get::<MatchedPath>().is_some() && room.is_too_large(&request) {
+    let has_path = request.extensions().get::<MatchedPath>().is_some();
+    if has_path && room.is_too_large(&request) {
         return envelope.refuse(unread(StatusCode::PAYLOAD_TOO_LARGE));
     }
     let upload = is_streamed(&request).then(|| Arc::clone(&room.uploads).try_acquire_owned());
@@ -226,17 +256,20 @@ pub(super) async fn admit(State(room): State<Room>, mut request: Request, next: 
             "There are too many uploads at once, try again".to_owned(),
         ));
     }
-    let needed = room.needed(&request);
-    let permit = room.bodies.acquire_many(needed).await;
     request.extensions_mut().insert(room.answers.clone());
     let response = if request.method().is_safe() {
         let answers = room.answers(&request);
         let (parts, _) = request.into_parts();
         answers.fit(|| made(next.clone(), parts.clone())).await
     } else {
+        let (request, place) = if has_path {
+            room.with_body(request).await
+        } else {
+            (request, None)
+        };
         match whole(next.run(request).await).await {
             // Those that wait hold an answer. If it is long because their body was, it has room beside that.
-            Ok((bytes, parts)) => match room.answers.place(bytes.len(), needed > 0).await {
+            Ok((bytes, parts)) => match room.answers.place(bytes.len(), place.is_some()).await {
                 Some(place) => Ok((keep(bytes, place), parts)),
                 None => Err(envelope.refuse(HttpError::Detail(
                     StatusCode::SERVICE_UNAVAILABLE,
@@ -246,7 +279,7 @@ pub(super) async fn admit(State(room): State<Room>, mut request: Request, next: 
             stream => stream,
         }
     };
-    drop((permit, upload));
+    drop(upload);
     response.map_or_else(
         |other| other,
         |(bytes, parts)| Response::from_parts(parts, bytes.into()),
@@ -276,7 +309,7 @@ async fn whole(response: Response) -> Result<(Bytes, response::Parts), Response>
 /// Whether the body goes to the disk as it comes: it may be long, and its client slow.
 fn is_streamed(request: &Request) -> bool {
     let path = request.extensions().get::<MatchedPath>();
-    path.is_some_and(|path| STREAMED.contains(&path.as_str()))
+    request.method() == Method::POST && path.is_some_and(|path| STREAMED.contains(&path.as_str()))
 }
 
 /// Gives a request up that takes longer than `limit`, the time for its body included. A body that goes to the disk as it comes may take
@@ -362,6 +395,34 @@ mod tests {
         let huge = room(1 << 30);
         let needed = huge.needed(&request("transfer-encoding", "chunked"));
         assert!(huge.bodies.available_permits() >= needed as usize);
+    }
+
+    #[tokio::test]
+    async fn a_body_takes_its_room_once_more_of_it_is_here_than_needs_none() {
+        let room = room(100_000);
+        let all = room.bodies.available_permits();
+        let chunked = |body| {
+            let mut request = request("transfer-encoding", "chunked");
+            *request.body_mut() = body;
+            request
+        };
+        let pieces = |length: usize| {
+            let pieces = vec![Ok::<_, Infallible>(Bytes::from(vec![7; 1_000])); length / 1_000];
+            stream::iter(pieces)
+        };
+        let read = async |request: Request| to_bytes(request.into_body(), usize::MAX).await.unwrap();
+        let (short, place) = room.with_body(chunked(Body::from_stream(pieces(64_000)))).await;
+        assert!(place.is_none());
+        assert_eq!(read(short).await, vec![7; 64_000]);
+        // One of which no more comes holds nothing.
+        let silent = Body::from_stream(pieces(64_000).chain(stream::pending()));
+        let mut silent = pin!(room.with_body(chunked(silent)));
+        assert!(silent.as_mut().now_or_never().is_none());
+        assert_eq!(room.bodies.available_permits(), all);
+        let (long, place) = room.with_body(chunked(Body::from_stream(pieces(100_000)))).await;
+        assert_eq!(place.map(|place| place.num_permits()), Some(98));
+        assert_eq!(read(long).await, vec![7; 100_000]);
+        assert_eq!(room.bodies.available_permits(), all);
     }
 
     #[test]
