@@ -1,5 +1,6 @@
 //! Stored values as the writer's clients see them.
 
+use cutover_domain::json::Json;
 use cutover_domain::stored::{Stored, StoredValue, TextEnum};
 use cutover_domain::time::Timestamp;
 use serde::Serialize;
@@ -38,12 +39,12 @@ pub(super) fn of_number(stored: &Stored<i64>) -> Value {
     }
 }
 
-/// A list of texts, or the document that an old file holds in its place.
+/// A list of texts, or the document that an old file holds in its place, in the form that both databases give back.
 pub(super) fn of_texts(stored: &Stored<Vec<String>>) -> Value {
     match stored {
         Stored::Known(texts) => texts.as_slice().into(),
         Stored::Other(StoredValue::Text(text)) => {
-            serde_json::from_str(text).unwrap_or_else(|_| text.as_str().into())
+            Json::parse(text.as_str()).map_or_else(|_| text.as_str().into(), |document| document.canonical())
         }
         Stored::Other(other) => value(other),
     }
@@ -74,3 +75,22 @@ impl PartialSchema for NaiveTime {
 }
 
 impl ToSchema for NaiveTime {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_document_in_the_place_of_texts_has_one_form() {
+        let shown = |text: &str| of_texts(&Stored::Other(StoredValue::Text(text.to_owned())));
+        // As SQLite keeps them, and as `jsonb` gives them back.
+        for (written, given_back) in [
+            (r#"{"b":1,"a":1.50}"#, r#"{"a": 1.50, "b": 1}"#),
+            ("[1e2,1.0]", "[100, 1.0]"),
+            (r#"{"a":1,"a":2}"#, r#"{"a": 2}"#),
+        ] {
+            assert_eq!(shown(written).to_string(), shown(given_back).to_string());
+        }
+        assert_eq!(shown("no document"), json!("no document"));
+    }
+}
