@@ -755,9 +755,10 @@ async fn nothing_is_asked_of_the_folder_for_an_empty_file() {
         .await
         .with(400);
     assert_detail(&empty, "Empty file not allowed");
-    send_file(&service, UPLOAD, "a", "text/plain", b"x")
+    let refused = send_file(&service, UPLOAD, "a", "text/plain", b"x")
         .await
-        .with(500);
+        .with(503);
+    assert_detail(&refused, "The file cannot be stored now, try again");
     service.stop().await;
 }
 

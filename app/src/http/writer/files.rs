@@ -1,5 +1,6 @@
 //! `/writer/api/files`: uploads, and what is known of them.
 
+use std::io::ErrorKind;
 use std::sync::Arc;
 
 use axum::extract::{Request, State};
@@ -16,7 +17,7 @@ use super::disposition::{Disposition, Parameters, decoded, latin1};
 use super::multipart::{Multipart, Piece};
 use super::stored::of_number;
 use super::uploads::{Pending, Uploads};
-use super::{FIELDS_MAX, TAG, TEXT_MAX, internal, refuse, upload_max, urlencoded, wrong};
+use super::{FIELDS_MAX, TAG, TEXT_MAX, refuse, upload_max, urlencoded, wrong};
 use crate::http::App;
 use crate::http::error::{Failure, HttpError};
 use crate::http::json::Json;
@@ -85,7 +86,8 @@ impl From<FileMetadata> for UploadedFile {
     responses(
         (status = 201, body = UploadedFile),
         (status = 400, body = Failure, description = "The file is empty, or of a type that is not accepted."),
-        (status = 413, body = Failure)
+        (status = 413, body = Failure),
+        (status = 507, body = Failure, description = "The disk is full.")
     )
 )]
 async fn upload(
@@ -319,7 +321,17 @@ fn mistaken(kind: &str, message: &str, input: &Value, context: Option<Value>) ->
     mistakes.into()
 }
 
+/// The folder is at fault, or its disk, and not the request.
 fn failed(error: &std::io::Error) -> HttpError {
     tracing::error!(%error, "an uploaded file could not be stored");
-    internal()
+    let is_full = matches!(error.kind(), ErrorKind::StorageFull | ErrorKind::QuotaExceeded);
+    let (status, reason) = if is_full {
+        (StatusCode::INSUFFICIENT_STORAGE, "There is no room for the file")
+    } else {
+        (
+            StatusCode::SERVICE_UNAVAILABLE,
+            "The file cannot be stored now, try again",
+        )
+    };
+    HttpError::Detail(status, reason.to_owned())
 }
