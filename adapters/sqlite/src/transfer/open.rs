@@ -89,11 +89,17 @@ impl Read for Bytes {
 
 /// A copy of a file and its journal or WAL. A file whose last writer died in mid-transaction holds half of a change, and the
 /// journal beside it the way back, which may be gone in a copy only; a WAL on read-only media can be read in a copy only. It lies
-/// in a directory of its own, for nobody else to read, and is removed with the value.
+/// in a directory of its own, for nobody else to read, and is removed with the value, or where the program was killed by the next that
+/// makes one.
 #[derive(Debug)]
 struct PrivateCopy {
     directory: TempDir,
+    /// Locked as long as somebody uses the directory.
+    _lock: File,
 }
+
+/// How the directories of private copies begin.
+const PRIVATE: &str = "cutover-source-";
 
 impl PrivateCopy {
     fn file(&self) -> PathBuf {
@@ -101,11 +107,20 @@ impl PrivateCopy {
     }
 
     fn make(path: &Path, suffix: &str) -> std::io::Result<Self> {
+        Self::remove_forgotten(&std::env::temp_dir());
         let mut builder = tempfile::Builder::new();
         #[cfg(unix)]
         builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o700));
-        let directory = builder.prefix("cutover-").tempdir()?;
-        let copy = Self { directory };
+        let directory = builder.prefix(PRIVATE).tempdir()?;
+        // It has its name once it is locked: one that is not is taken for forgotten.
+        let unnamed = directory.path().join("unlocked");
+        let lock = File::create_new(&unnamed)?;
+        lock.lock()?;
+        fs::rename(unnamed, directory.path().join("lock"))?;
+        let copy = Self {
+            directory,
+            _lock: lock,
+        };
         // Contents only: a copy of a file that nobody may write must be writable.
         for (from, to) in [
             (path.to_owned(), copy.file()),
@@ -114,6 +129,28 @@ impl PrivateCopy {
             std::io::copy(&mut Bytes::of(&from)?, &mut File::create_new(to)?)?;
         }
         Ok(copy)
+    }
+
+    /// Removes those that a program has left behind that was killed.
+    fn remove_forgotten(among: &Path) {
+        for entry in fs::read_dir(among).into_iter().flatten().flatten() {
+            let directory = entry.path();
+            let is_private = entry
+                .file_name()
+                .as_encoded_bytes()
+                .starts_with(PRIVATE.as_bytes());
+            let lock = directory.join("lock");
+            // What somebody else has put there may be anything.
+            let is_ours = is_private && fs::symlink_metadata(&lock).is_ok_and(|found| found.is_file());
+            if is_ours && File::open(&lock).is_ok_and(|lock| lock.try_lock().is_ok()) {
+                match fs::remove_dir_all(&directory) {
+                    Ok(()) => {
+                        tracing::info!(directory = %directory.display(), "removed a copy that was left behind");
+                    }
+                    Err(error) => tracing::debug!(%error, "a copy that was left behind stays"),
+                }
+            }
+        }
     }
 }
 
@@ -477,6 +514,33 @@ mod tests {
         let copy = source.copy.as_ref().unwrap().file();
         drop(source);
         assert!(!copy.exists());
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn only_what_nobody_uses_is_forgotten() {
+        let among = tempfile::tempdir().unwrap();
+        let private = |name: &str| {
+            let directory = among.path().join(name);
+            fs::create_dir(&directory).unwrap();
+            fs::write(directory.join("source.db"), "bytes").unwrap();
+            directory
+        };
+        let forgotten = private("cutover-source-a");
+        fs::write(forgotten.join("lock"), "").unwrap();
+        let used = private("cutover-source-b");
+        let lock = File::create_new(used.join("lock")).unwrap();
+        lock.lock().unwrap();
+        let unlocked = private("cutover-source-c");
+        let linked = private("cutover-source-d");
+        std::os::unix::fs::symlink(forgotten.join("source.db"), linked.join("lock")).unwrap();
+        let other = private("other");
+        fs::write(other.join("lock"), "").unwrap();
+        PrivateCopy::remove_forgotten(among.path());
+        assert!(!forgotten.exists());
+        for kept in [used, unlocked, linked, other] {
+            assert!(kept.join("source.db").exists(), "{}", kept.display());
+        }
     }
 
     /// As the process 1 of a container, which was killed and has started again, finds what it made before.
