@@ -403,8 +403,25 @@ async fn browsers_are_told_what_pages_of_other_origins_may_do() {
         let (lines, _) = told("GET", path, headers, 200).await;
         assert_eq!(lines, expected, "{path} {headers}");
     }
-    let (lines, _) = told("GET", "/lab/synths/nobody", "origin: https://a\r\n", 404).await;
-    assert_eq!(lines, [credentials, "access-control-allow-origin: *"]);
+    // Mistakes are told to pages, and refusals of what no route has seen.
+    for (path, headers, status) in [
+        ("/lab/synths/nobody", "origin: https://a\r\n", 404),
+        (lab, "origin: https://a\r\nhost: another\r\n", 400),
+        (
+            lab,
+            "origin: https://a\r\ntransfer-encoding: gzip, chunked\r\n",
+            501,
+        ),
+    ] {
+        let (lines, _) = told("GET", path, headers, status).await;
+        assert_eq!(
+            lines,
+            [credentials, "access-control-allow-origin: *"],
+            "{headers}"
+        );
+    }
+    let (lines, _) = told("GET", "/writer/api/files/x", "origin: https://a\r\n", 404).await;
+    assert_eq!(lines, Vec::<String>::new());
 
     let asked = |origin: &str, method: &str| {
         format!(

@@ -10,9 +10,15 @@ use axum::http::{HeaderMap, HeaderValue, Method, StatusCode};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
-/// Which origins' pages may read answers.
+/// Which origins' pages may read the answers of each context.
 #[derive(Debug, Clone)]
-pub(super) enum Origins {
+pub(super) struct Origins {
+    market: Allowed,
+}
+
+/// Which origins' pages may read answers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Allowed {
     /// All.
     Any,
     /// This one.
@@ -26,14 +32,26 @@ const KEPT_SECONDS: HeaderValue = HeaderValue::from_static("600");
 const TRUE: HeaderValue = HeaderValue::from_static("true");
 
 impl Origins {
-    /// Those of a setting: one origin, or `*`.
-    pub(super) fn of(setting: &str) -> Self {
-        match HeaderValue::from_str(setting) {
-            Ok(origin) if origin != "*" => Self::One(origin),
-            _ => Self::Any,
-        }
+    /// The lab lets all ask, the market those of a setting: one origin, or `*`.
+    pub(super) fn new(market: &str) -> Self {
+        let market = match HeaderValue::from_str(market) {
+            Ok(origin) if origin != "*" => Allowed::One(origin),
+            _ => Allowed::Any,
+        };
+        Self { market }
     }
 
+    /// Those of the context that a path belongs to, if it has any.
+    fn of(&self, path: &str) -> Option<&Allowed> {
+        match path.split('/').nth(1) {
+            Some("lab") => Some(&Allowed::Any),
+            Some("market") => Some(&self.market),
+            _ => None,
+        }
+    }
+}
+
+impl Allowed {
     fn allow(&self, origin: &HeaderValue) -> bool {
         match self {
             Self::Any => true,
@@ -42,17 +60,18 @@ impl Origins {
     }
 }
 
-/// Tells browsers whose pages may read the answer, mistakes included, and answers what they ask before they send a request.
+/// Tells browsers whose pages may read the answer, mistakes and refusals included, and answers what they ask before they send a request.
 pub(super) async fn cross_origin(State(origins): State<Origins>, request: Request, next: Next) -> Response {
     let headers = request.headers();
-    let Some(origin) = headers.get(ORIGIN).cloned() else {
+    let asked = headers.get(ORIGIN).cloned();
+    let (Some(origin), Some(allowed)) = (asked, origins.of(request.uri().path())) else {
         return next.run(request).await;
     };
     if request.method() == Method::OPTIONS
         && let Some(method) = headers.get(ACCESS_CONTROL_REQUEST_METHOD)
     {
         return preflight(
-            &origins,
+            allowed,
             origin,
             method,
             headers.get(ACCESS_CONTROL_REQUEST_HEADERS),
@@ -62,9 +81,9 @@ pub(super) async fn cross_origin(State(origins): State<Origins>, request: Reques
     let mut answer = next.run(request).await;
     let headers = answer.headers_mut();
     headers.insert(ACCESS_CONTROL_ALLOW_CREDENTIALS, TRUE);
-    if matches!(origins, Origins::Any) && !has_cookie {
+    if *allowed == Allowed::Any && !has_cookie {
         headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
-    } else if origins.allow(&origin) {
+    } else if allowed.allow(&origin) {
         headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, origin);
         headers.append(VARY, HeaderValue::from_static("Origin"));
     }
@@ -73,7 +92,7 @@ pub(super) async fn cross_origin(State(origins): State<Origins>, request: Reques
 
 /// What a browser is told that asks whether it may send a request of a page.
 fn preflight(
-    origins: &Origins,
+    allowed: &Allowed,
     origin: HeaderValue,
     method: &HeaderValue,
     asked: Option<&HeaderValue>,
@@ -88,7 +107,7 @@ fn preflight(
         headers.insert(ACCESS_CONTROL_ALLOW_HEADERS, asked.clone());
     }
     let mut refused = Vec::new();
-    if origins.allow(&origin) {
+    if allowed.allow(&origin) {
         headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, origin);
     } else {
         refused.push("origin");

@@ -41,6 +41,7 @@ use tracing::{Level, Span};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
+use self::cross_origin::{Origins, cross_origin};
 use self::error::catch_panics;
 use self::limits::{Most, Room, admit, in_time};
 pub use self::market::MarketService;
@@ -130,8 +131,8 @@ impl std::fmt::Debug for AppParts {
     }
 }
 
-/// The operations of the service with these contexts, each with its description. The market's answer pages of this origin.
-fn described(contexts: &[&str], market_origin: &str, ops: &OpsConfig) -> OpenApiRouter<App> {
+/// The operations of the service with these contexts, each with its description.
+fn described(contexts: &[&str], ops: &OpsConfig) -> OpenApiRouter<App> {
     let mut router = openapi::root()
         .routes(routes!(page::page))
         .routes(routes!(health::healthz))
@@ -142,7 +143,7 @@ fn described(contexts: &[&str], market_origin: &str, ops: &OpsConfig) -> OpenApi
     for (name, context, root) in [
         ("lab", lab::router(), Some(lab::root())),
         ("writer", writer::router(), Some(writer::root())),
-        ("market", market::router(market_origin), None),
+        ("market", market::router(), None),
     ] {
         if contexts.contains(&name) {
             router = router.nest(&format!("/{name}"), context);
@@ -158,11 +159,8 @@ fn described(contexts: &[&str], market_origin: &str, ops: &OpsConfig) -> OpenApi
 /// The service's routes.
 pub fn router(app: App) -> Router {
     let config = app.observed.config.server.clone();
-    let described = described(
-        &app.contexts,
-        &app.market.frontend_origin,
-        &app.observed.config.ops,
-    );
+    let described = described(&app.contexts, &app.observed.config.ops);
+    let origins = Origins::new(&app.market.frontend_origin);
     let room = Room::new(Most {
         connections: config.connections_max,
         body: config.body_limit,
@@ -177,6 +175,7 @@ pub fn router(app: App) -> Router {
         .layer(from_fn_with_state(room, admit))
         .layer(from_fn_with_state(config.request_timeout, in_time))
         .layer(from_fn(catch_panics))
+        .layer(from_fn_with_state(origins, cross_origin))
         .layer(from_fn(metrics::measure))
         .layer(PropagateRequestIdLayer::x_request_id())
         .layer(

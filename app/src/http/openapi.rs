@@ -263,8 +263,8 @@ mod tests {
 
     /// The description of all that the service offers.
     fn document() -> Value {
-        let (_, document) = super::super::described(&["lab", "writer", "market"], "*", &OpsConfig::default())
-            .split_for_parts();
+        let (_, document) =
+            super::super::described(&["lab", "writer", "market"], &OpsConfig::default()).split_for_parts();
         complete(serde_json::to_value(document).unwrap())
     }
 

@@ -23,7 +23,6 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::App;
-use super::cross_origin::{Origins, cross_origin};
 use super::error::unknown_method;
 use super::json::Json;
 use super::paths::{Paths, without_empty_parts};
@@ -49,8 +48,7 @@ pub(super) fn router() -> OpenApiRouter<App> {
     let routes = routes
         .fallback(move |uri: OriginalUri| led.lead_on(uri))
         .method_not_allowed_fallback(unknown_method)
-        .layer(from_fn_with_state(paths, without_empty_parts))
-        .layer(from_fn_with_state(Origins::Any, cross_origin));
+        .layer(from_fn_with_state(paths, without_empty_parts));
     let mut router = OpenApiRouter::from(routes);
     *router.get_openapi_mut() = document;
     router
@@ -58,7 +56,7 @@ pub(super) fn router() -> OpenApiRouter<App> {
 
 /// What answers at `/lab/`: the same as at `/lab`.
 pub(super) fn root() -> MethodRouter<App> {
-    get(about).layer(from_fn_with_state(Origins::Any, cross_origin))
+    get(about)
 }
 
 /// What this interface is.

@@ -25,7 +25,6 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::App;
-use super::cross_origin::{Origins, cross_origin};
 use super::error::{unknown_method, unknown_path};
 use super::paths::{Paths, without_empty_parts};
 use crate::http::json::Json;
@@ -62,7 +61,7 @@ impl std::fmt::Debug for MarketService {
 }
 
 /// Every route beneath `/market`.
-pub(super) fn router(frontend_origin: &str) -> OpenApiRouter<App> {
+pub(super) fn router() -> OpenApiRouter<App> {
     let (routes, document) = OpenApiRouter::new()
         .routes(routes!(healthz))
         .merge(days::router())
@@ -83,8 +82,7 @@ pub(super) fn router(frontend_origin: &str) -> OpenApiRouter<App> {
         .fallback(unknown_path)
         .method_not_allowed_fallback(unknown_method)
         // A slash too many leads nowhere in this original.
-        .layer(from_fn_with_state(Paths::new("market", []), without_empty_parts))
-        .layer(from_fn_with_state(Origins::of(frontend_origin), cross_origin));
+        .layer(from_fn_with_state(Paths::new("market", []), without_empty_parts));
     let mut router = OpenApiRouter::from(routes);
     *router.get_openapi_mut() = document;
     router
