@@ -151,6 +151,57 @@ async fn rows_in_quarantine_whose_table_is_gone() {
 }
 
 #[tokio::test]
+async fn a_copy_of_other_tables_leaves_what_is_in_quarantine() {
+    let theme = Theme::new(
+        "CREATE TABLE a (id INTEGER PRIMARY KEY, v TEXT); INSERT INTO a VALUES (1, 'a'), (2, CAST(x'ff' AS TEXT));
+         CREATE TABLE b (id INTEGER PRIMARY KEY, d DATE); INSERT INTO b VALUES (1, '2024-02-29')",
+    );
+    let of = |table: &str| ["--tables", table, "--on-reject", "quarantine"].map(str::to_owned);
+    theme.command("copy", &of("a")).await.with(1, "copy of a");
+    theme.command("copy", &of("b")).await.with(0, "copy of b");
+    let (_, file) = back(&theme, 0, &["--verify"]).await;
+    assert_eq!(rows(&file, "SELECT hex(v) FROM a ORDER BY id"), ["61", "FF"]);
+    let kept = "SELECT string_agg(key, ', ') FROM cutover.quarantine";
+    let kept = async || {
+        theme
+            .client()
+            .await
+            .query_one(kept, &[])
+            .await
+            .unwrap()
+            .get::<_, Option<String>>(0)
+    };
+    theme
+        .command("copy", &[&of("a")[..], &["--replace".to_owned()]].concat())
+        .await
+        .with(1, "a again");
+    assert_eq!(kept().await.as_deref(), Some("id = 2"), "kept once");
+    crate::theme::execute(&theme.file, "UPDATE a SET v = 'b' WHERE id = 2");
+    theme
+        .command("copy", &["--replace".to_owned()])
+        .await
+        .with(0, "mended");
+    assert_eq!(kept().await, None);
+    // The other direction.
+    let sql = "INSERT INTO b VALUES (2, 'infinity')";
+    theme.client().await.batch_execute(sql).await.unwrap();
+    let parts = theme.beside("parts.db", "");
+    let url = theme.url().await;
+    let copy = async |flags: &[&str]| {
+        theme
+            .program(&[&["copy", &url, &parts, "--on-reject", "quarantine"], flags].concat())
+            .await
+    };
+    copy(&["--tables", "b"]).await.with(1, "b");
+    copy(&["--tables", "a"]).await.with(0, "a");
+    let file = Connection::open(&parts).unwrap();
+    let kept = "SELECT key, value_column FROM _cutover_quarantine WHERE table_name = 'b'";
+    assert_eq!(rows(&file, kept), ["id = 2|id", "id = 2|d"]);
+    copy(&["--tables", "b", "--replace"]).await.with(1, "b again");
+    assert_eq!(rows(&file, kept).len(), 2, "kept once");
+}
+
+#[tokio::test]
 async fn rows_that_only_postgres_could_hold_are_told_when_the_file_is_copied_again() {
     let theme = changed(
         "CREATE TABLE t (id INTEGER PRIMARY KEY, p DECIMAL(10,2)); INSERT INTO t VALUES (1, 1.5), (2, 2);",

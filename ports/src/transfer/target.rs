@@ -170,6 +170,16 @@ pub struct RunStart {
     pub loads: bool,
 }
 
+impl RunStart {
+    /// The tables, by their names in the target, whose rows go or come anew: what earlier runs have noted of them is past.
+    pub fn empties<'a>(&'a self, plan: &'a Plan) -> impl Iterator<Item = &'a str> {
+        let planned = plan.tables.iter();
+        let planned = planned.filter(|table| table.created || self.loads || self.replace);
+        let planned = planned.map(|table| table.target.as_str());
+        planned.chain(self.dropped.iter().map(String::as_str))
+    }
+}
+
 /// Where the load of a part of a table has come to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct TableProgress {

@@ -66,8 +66,8 @@ pub(super) const SEEDS: &str = "
 CREATE TABLE cutover.seed_row (schema_name text NOT NULL, table_name text NOT NULL, \"row\" jsonb NOT NULL);
 COMMENT ON TABLE cutover.seed_row IS 'Rows of migrations that an unfinished run has taken out, until it is done or undone.'";
 
-/// The tables that hold something of a run.
-const OF_A_RUN: [&str; 5] = ["copy_run", "copy_table", "copy_part", "copy_step", "quarantine"];
+/// The tables that hold something of a schema's last run.
+const OF_A_RUN: [&str; 4] = ["copy_run", "copy_table", "copy_part", "copy_step"];
 
 /// Whether they have been made.
 pub(super) async fn exist(client: &Client) -> TransferResult<bool> {
@@ -94,21 +94,25 @@ pub(super) async fn missing(client: &Client) -> TransferResult<Option<String>> {
     Ok(Some(format!("{schema} {TABLES}")))
 }
 
-/// The statements that forget a run.
-pub(super) fn forget_run(schema: &str) -> Vec<String> {
-    let of_table = |table: &&str| {
-        format!(
-            "DELETE FROM cutover.{table} WHERE schema_name = {}",
-            literal(schema)
-        )
-    };
-    OF_A_RUN.iter().map(of_table).collect()
+/// The statements that forget the last run, and what was kept of `tables` whose rows go or come anew. What was kept of others is theirs.
+pub(super) fn forget_run<'t>(schema: &str, tables: impl Iterator<Item = &'t str>) -> Vec<String> {
+    let schema = literal(schema);
+    let of_run = |own: &&str| format!("DELETE FROM cutover.{own} WHERE schema_name = {schema}");
+    let mut statements: Vec<String> = OF_A_RUN.iter().map(of_run).collect();
+    let names: Vec<String> = tables.map(literal).collect();
+    if !names.is_empty() {
+        let names = names.join(", ");
+        statements.extend(["quarantine", "ledger"].map(|own| {
+            format!("DELETE FROM cutover.{own} WHERE schema_name = {schema} AND table_name IN ({names})")
+        }));
+    }
+    statements
 }
 
 /// The statements that note a run at its beginning. They run as one with what the run makes.
 pub(super) fn start_run(schema: &str, plan: &Plan, run: &RunStart) -> Vec<String> {
     let schema_name = literal(schema);
-    let mut statements = forget_run(schema);
+    let mut statements = forget_run(schema, run.empties(plan));
     statements.push(format!(
         "INSERT INTO cutover.copy_run (schema_name, source, fingerprint, started_at) VALUES ({schema_name}, {}, {}, now())",
         literal(&run.source),
@@ -272,7 +276,7 @@ fn forget_table(schema: &str, table: &str) -> Vec<String> {
         "DELETE FROM cutover.source_object AS object USING cutover.made_table AS made WHERE made.schema_name = {schema}
          AND made.table_name = {table} AND object.schema_name = {schema} AND object.table_name = made.source_table"
     );
-    vec![objects, of("rendering"), of("made_table"), of("ledger")]
+    vec![objects, of("rendering"), of("made_table")]
 }
 
 /// How many rows of which tables are in quarantine.

@@ -566,7 +566,8 @@ impl CopySession for PgSession {
             statements.extend(tables.map(|table| own_tables::put_seeds_back(&self.schema, table)));
             statements.push(own_tables::forget_seeds(&self.schema));
         }
-        statements.extend(own_tables::forget_run(&self.schema));
+        let tables = plan.tables.iter().map(|table| table.target.as_str());
+        statements.extend(own_tables::forget_run(&self.schema, tables));
         removal.together(&self.client, self.bracket, &statements).await?;
         self.restore(plan).await.map(drop)
     }

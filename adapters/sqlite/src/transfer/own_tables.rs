@@ -29,10 +29,6 @@ CREATE TABLE IF NOT EXISTS _cutover_ledger (
 /// Where routing notes the rows that it has planted.
 pub(super) const PLANTED: &str = "_cutover_planted_rows";
 
-/// Forgets the run and what it has quarantined.
-pub(super) const FORGET_RUN: &str =
-    "DELETE FROM _cutover_copy_run; DELETE FROM _cutover_progress; DELETE FROM _cutover_quarantine;";
-
 /// The columns of Cutover's own tables, by which they are known.
 const COLUMNS: [(&str, &[&str]); 5] = [
     (
@@ -143,15 +139,23 @@ fn literal(text: &str) -> String {
     format!("'{}'", text.replace('\0', "").replace('\'', "''"))
 }
 
+/// The statements that forget the last run, and what was kept of `tables` whose rows go or come anew. What was kept of others is theirs.
+pub(super) fn forget_run<'t>(tables: impl Iterator<Item = &'t str>) -> Vec<String> {
+    let names: Vec<String> = tables.map(literal).collect();
+    let names = names.join(", ");
+    let of_tables = ["_cutover_quarantine", "_cutover_ledger"]
+        .map(|own| format!("DELETE FROM {own} WHERE table_name IN ({names})"));
+    let of_run = ["_cutover_copy_run", "_cutover_progress"].map(|own| format!("DELETE FROM {own}"));
+    of_run.into_iter().chain(of_tables).collect()
+}
+
 pub(super) fn start_run(plan: &Plan, run: &RunStart) -> Vec<String> {
-    let mut statements = vec![
-        FORGET_RUN.to_owned(),
-        format!(
-            "INSERT INTO _cutover_copy_run VALUES ({}, {}, unixepoch() * 1000000, NULL)",
-            literal(&run.source),
-            literal(&run.fingerprint)
-        ),
-    ];
+    let mut statements = forget_run(run.empties(plan));
+    statements.push(format!(
+        "INSERT INTO _cutover_copy_run VALUES ({}, {}, unixepoch() * 1000000, NULL)",
+        literal(&run.source),
+        literal(&run.fingerprint)
+    ));
     statements.extend(plan.tables.iter().map(|table| {
         let fingerprint = run
             .tables

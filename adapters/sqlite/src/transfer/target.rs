@@ -507,7 +507,9 @@ impl CopySession for SqliteSession {
                 added.map(|column| format!("ALTER TABLE {name} DROP COLUMN {}", quoted(&column.target))),
             );
         }
-        statements.push(own_tables::FORGET_RUN.to_owned());
+        statements.extend(own_tables::forget_run(
+            plan.tables.iter().map(|table| table.target.as_str()),
+        ));
         let existing = names(plan, |table| !table.created);
         let (rehearsal, undone) = (self.rehearsal, Arc::clone(&self.undone));
         self.run(move |connection| {
