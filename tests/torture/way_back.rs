@@ -202,6 +202,33 @@ async fn a_copy_of_other_tables_leaves_what_is_in_quarantine() {
 }
 
 #[tokio::test]
+async fn a_row_that_the_file_cannot_hold_is_named_by_its_key() {
+    for (table, name) in [
+        ("(k TEXT PRIMARY KEY COLLATE NOCASE, n, d DATE)", "k = \"x\""),
+        (
+            "(k TEXT COLLATE NOCASE PRIMARY KEY, n, d DATE) WITHOUT ROWID",
+            "k = \"x\"",
+        ),
+        (
+            "(k TEXT COLLATE RTRIM, n, d DATE, PRIMARY KEY (k DESC))",
+            "k = \"x\"",
+        ),
+        (
+            "(k TEXT COLLATE NOCASE, n, d DATE, PRIMARY KEY (n, k))",
+            "n = 7, k = \"x\"",
+        ),
+        ("(k TEXT COLLATE NOCASE, n, d DATE, UNIQUE (k))", "k = \"x\""),
+        ("(k, n INTEGER PRIMARY KEY DESC, d DATE)", "n = 7"),
+    ] {
+        let file = format!("CREATE TABLE a {table}; INSERT INTO a VALUES ('x', 7, '2024-02-29')");
+        let theme = changed(&file, "UPDATE a SET d = 'infinity'").await;
+        let refused = theme.bring_back_fails().await;
+        let told = format!("a.d where {name}: ");
+        assert!(refused.stdout.contains(&told), "{table}: {}", refused.stdout);
+    }
+}
+
+#[tokio::test]
 async fn rows_that_only_postgres_could_hold_are_told_when_the_file_is_copied_again() {
     let theme = changed(
         "CREATE TABLE t (id INTEGER PRIMARY KEY, p DECIMAL(10,2)); INSERT INTO t VALUES (1, 1.5), (2, 2);",

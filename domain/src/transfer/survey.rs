@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashSet};
 
 use super::blanks::Blanks;
-use super::catalog::{Affinity, ColumnKind, Engine, Key, PgKind, TreeBound};
+use super::catalog::{Affinity, ColumnKind, Engine, PgKind, TreeBound};
 use super::convert::Converter;
 use super::evidence::Evidence;
 use super::outcome::{Normalised, Reject};
@@ -532,17 +532,19 @@ fn type_of(plan: &TablePlan, column: usize) -> Option<&str> {
     }
 }
 
-/// The row's first key without NULL; else its rowid; else its place in the table.
+/// The row's first key without NULL, by the source or, if it has none, by the target; else its rowid; else its place in the table.
 pub fn key_text(plan: &TablePlan, row: Row<'_>) -> String {
-    let text = |key: &Key| -> Option<String> {
-        let parts = key.columns.iter().map(|name| {
-            let at = plan.columns.iter().position(|column| column.source == *name)?;
-            let value = row.value(at);
-            (value != Value::Null).then(|| format!("{name} = {}", row.describe(at)))
+    let place = |name: &String| plan.columns.iter().position(|column| column.source == *name);
+    let text = |places: Vec<usize>| -> Option<String> {
+        let parts = places.into_iter().map(|at| {
+            let name = &plan.columns.get(at)?.source;
+            (row.value(at) != Value::Null).then(|| format!("{name} = {}", row.describe(at)))
         });
         Some(parts.collect::<Option<Vec<_>>>()?.join(", "))
     };
-    let mut keys = plan.source.primary_key.iter().chain(&plan.source.uniques);
+    let keys = plan.source.primary_key.iter().chain(&plan.source.uniques);
+    let keys = keys.filter_map(|key| key.columns.iter().map(place).collect());
+    let mut keys = keys.chain(plan.unproven_keys.iter().cloned());
     keys.find_map(text).unwrap_or_else(|| match row.rowid() {
         Some(rowid) => format!("rowid {rowid}"),
         None => format!("row {}", row.ordinal() + 1),
