@@ -1522,7 +1522,10 @@ async fn small_things_that_are_told() {
             "CREATE TABLE t (id INTEGER PRIMARY KEY AUTOINCREMENT, \"new
 line\" INT, b BLOB); INSERT INTO t (b) VALUES (x'00'); CREATE TABLE u (id INTEGER PRIMARY KEY AUTOINCREMENT); INSERT INTO u VALUES (3);
              CREATE TABLE p (k INT); CREATE TABLE c (k INT REFERENCES p (k));
-             INSERT INTO sqlite_sequence VALUES ('t', 7), ('gone', 1); UPDATE sqlite_sequence SET seq = '5x' WHERE name = 'u';",
+             CREATE TABLE low (id INTEGER PRIMARY KEY AUTOINCREMENT); INSERT INTO low VALUES (500);
+             CREATE TABLE none (id INTEGER PRIMARY KEY AUTOINCREMENT); INSERT INTO none VALUES (5); DELETE FROM sqlite_sequence WHERE name = 'none';
+             INSERT INTO sqlite_sequence VALUES ('t', 7), ('gone', 1); UPDATE sqlite_sequence SET seq = '5x' WHERE name = 'u';
+             UPDATE sqlite_sequence SET seq = 100 WHERE name = 'low';",
         )
         .unwrap();
     });
@@ -1530,6 +1533,25 @@ line\" INT, b BLOB); INSERT INTO t (b) VALUES (x'00'); CREATE TABLE u (id INTEGE
     lists(&report, "not_carried", "sequence gone", "no such table");
     lists(&report, "not_carried", "sequence t", "2 rows");
     lists(&report, "not_carried", "sequence u", "no integer");
+    lists(
+        &report,
+        "not_carried",
+        "sequence low",
+        "has 100 for it, below its largest key 500",
+    );
+    lists(
+        &report,
+        "not_carried",
+        "sequence none",
+        "has nothing for it, below its largest key 5",
+    );
+    let next = "INSERT INTO low DEFAULT VALUES RETURNING id";
+    let given: i64 = theme.client().await.query_one(next, &[]).await.unwrap().get(0);
+    let file = Connection::open(theme.duplicate("used")).unwrap();
+    assert_eq!(
+        rows(&file, "INSERT INTO low DEFAULT VALUES RETURNING CAST(id AS TEXT)"),
+        [given.to_string()]
+    );
     let key = report["not_carried"]
         .as_array()
         .unwrap()

@@ -73,6 +73,7 @@ pub fn read(connection: &Connection) -> rusqlite::Result<Catalog> {
         tables.push(table(connection, shadow, &sequences)?);
     }
     tables.sort_by(|one, other| one.name.cmp(&other.name));
+    others.extend(low_sequences(connection, &tables)?);
     let mut catalog = Catalog {
         engine: Engine::Sqlite,
         schema: "main".to_owned(),
@@ -420,6 +421,35 @@ fn odd_sequences(connection: &Connection) -> rusqlite::Result<Vec<Other>> {
             })
         });
     Ok(odd.collect())
+}
+
+/// Numbers of `sqlite_sequence` below those that the tables have: SQLite goes on from the latter, as a copy does, which keeps no others.
+fn low_sequences(connection: &Connection, tables: &[Table]) -> rusqlite::Result<Vec<Other>> {
+    let counts = |column: &Column| column.identity == Identity::Autoincrement;
+    let counting = tables
+        .iter()
+        .filter(|table| table.sequence.is_some() || table.columns.iter().any(counts));
+    let mut low = Vec::new();
+    for table in counting {
+        let Storage::Rowid { alias: Some(rowid) } = &table.storage else {
+            continue;
+        };
+        let has = table
+            .sequence
+            .map_or_else(|| "nothing".to_owned(), |last| last.to_string());
+        let sql = format!("SELECT max({rowid}) FROM {}", quoted(&table.name));
+        let largest: Option<i64> = connection.query_row(&sql, [], |row| row.get(0))?;
+        let largest = largest.filter(|largest| Some(*largest) > table.sequence);
+        low.extend(largest.map(|largest| Other {
+            kind: OtherKind::Sequence,
+            name: table.name.clone(),
+            sql: String::new(),
+            why: Some(format!(
+                "sqlite_sequence has {has} for it, below its largest key {largest}: numbers go on from there, as they would have"
+            )),
+        }));
+    }
+    Ok(low)
 }
 
 fn table(
