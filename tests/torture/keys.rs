@@ -46,6 +46,24 @@ async fn keys_in_another_order_than_the_columns() {
 }
 
 #[tokio::test]
+async fn columns_that_are_twice_in_a_key() {
+    let theme = Theme::new(
+        "CREATE TABLE t (a INTEGER, b TEXT, UNIQUE (a, a)); CREATE TABLE u (a INTEGER NOT NULL, b TEXT NOT NULL, PRIMARY KEY (b, a, b));
+         INSERT INTO t VALUES (1, 'b'), (2, 'b'), (NULL, 'x'), (NULL, 'x'); INSERT INTO u VALUES (1, 'b'), (2, 'b'), (1, 'c');",
+    );
+    let copied = theme.equal().await;
+    copied.lists_nothing();
+    copied
+        .behaves(&[
+            "INSERT INTO t VALUES (1, 'q')",
+            "INSERT INTO t VALUES (NULL, 'q')",
+            "INSERT INTO u VALUES (2, 'b')",
+            "INSERT INTO u VALUES (2, 'c')",
+        ])
+        .await;
+}
+
+#[tokio::test]
 async fn no_key_and_rows_that_are_alike() {
     let theme = Theme::new(
         "CREATE TABLE t (a INTEGER, b TEXT); INSERT INTO t VALUES (1, 'x'), (1, 'x'), (1, 'x'), (NULL, NULL), (NULL, NULL), (2, 'y');

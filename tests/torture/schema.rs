@@ -2,7 +2,7 @@
 //!
 //! A rule is carried, or the report lists it under `not_carried` or `weakened`. A rule that is in neither place is lost.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use cutover_tests::rusqlite::{self, Connection};
 use cutover_tests::tokio_postgres::Client;
@@ -336,7 +336,7 @@ fn indexes(file: &Connection, table: &Table, losses: &mut Losses<'_>) {
             &index,
             |row| Ok((row.get(0)?, row.get(1)?)),
         );
-        let columns: Vec<String> = parts
+        let mut columns: Vec<String> = parts
             .iter()
             .map(|(column, _)| {
                 column
@@ -344,6 +344,11 @@ fn indexes(file: &Connection, table: &Table, losses: &mut Losses<'_>) {
                     .map_or_else(|| "()".to_owned(), |c| copied.target_column(name, c))
             })
             .collect();
+        if origin == "u" {
+            // No constraint over there has a column twice.
+            let mut met = BTreeSet::new();
+            columns.retain(|column| met.insert(column.clone()));
+        }
         // A column under another collation is an expression over there.
         let alike = |found: &Index| {
             let found = plain(&found.parts);

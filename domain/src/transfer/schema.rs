@@ -783,17 +783,19 @@ impl Maker<'_> {
             if key.name.is_some() {
                 self.rename("constraint", table, wanted, &name);
             }
-            let parts: Vec<IndexPart> = key
-                .columns
-                .iter()
-                .zip(&key.collations)
-                .map(|(column, collation)| IndexPart {
+            let mut parts: Vec<IndexPart> = Vec::with_capacity(key.columns.len());
+            for (column, collation) in key.columns.iter().zip(&key.collations) {
+                let part = IndexPart {
                     column: Some(column.clone()),
                     expression: None,
                     descending: false,
                     collation: collation.clone(),
-                })
-                .collect();
+                };
+                // No constraint of PostgreSQL has a column twice, and the second time says nothing.
+                if !parts.contains(&part) {
+                    parts.push(part);
+                }
+            }
             let word = if is_primary { "PRIMARY KEY" } else { "UNIQUE" };
             let original = format!("{word} ({})", key.columns.join(", "));
             let plain = match self.build(table, &name, true, &parts, None, &original, expressions) {
