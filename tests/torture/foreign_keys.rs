@@ -206,3 +206,19 @@ async fn parents_whose_key_has_null_or_is_computed() {
         ])
         .await;
 }
+
+/// A constraint that rows break is set aside, and they are loaded anew: nobody is told of them twice.
+#[tokio::test]
+async fn rows_that_are_loaded_anew_are_counted_once() {
+    let theme = Theme::new(
+        "CREATE TABLE p (k INT PRIMARY KEY); CREATE TABLE c (k INT REFERENCES p (k), l INT REFERENCES p (k));
+         INSERT INTO c VALUES (1, NULL), (NULL, 2), (NULL, NULL);",
+    );
+    let ended = theme.copy_on_a_terminal(&["--schema-only"]).await;
+    ended.with(0, "copy --schema-only");
+    let ended = theme
+        .copy_on_a_terminal(&["--data-only"])
+        .await
+        .with(0, "copy --data-only");
+    assert!(ended.stderr.contains("copy c: 3 of 3 rows"), "{}", ended.stderr);
+}

@@ -488,12 +488,14 @@ impl TableLoad {
         unit: &Unit,
     ) -> TransferResult<Loaded> {
         let mut care = Care::None;
+        let mut told = 0;
         loop {
             let at = session.progress(&self.table.target, unit.part.number).await?;
             if at.done {
                 return Ok(Loaded::from(at));
             }
-            match self.run_from(source, session, unit, at, care).await {
+            told = at.position.rows.max(told);
+            match self.run_from(source, session, unit, (at, &mut told), care).await {
                 // What is computed may be what is refused: SQLite knows infinity where PostgreSQL has an overflow.
                 Err(TransferError::Data { message, .. }) if !self.table.computed.is_empty() => {
                     let table = self.table.source.name.clone();
@@ -518,12 +520,13 @@ impl TableLoad {
         }
     }
 
+    /// Loads a part from a place on. Rows before the place that was `told` are those of an attempt before this one.
     async fn run_from(
         &self,
         source: &dyn TransferSource,
         session: &dyn CopySession,
         unit: &Unit,
-        at: TableProgress,
+        (at, told): (TableProgress, &mut u64),
         care: Care,
     ) -> TransferResult<Loaded> {
         let (converter, duplicates) = (self.converter.clone(), &self.duplicates);
@@ -531,10 +534,15 @@ impl TableLoad {
             .load(&self.table, unit.part, converter, duplicates, care)
             .await?;
         let mut batches = source.scan(scan(&self.table, unit.range, at.position)).await?;
+        let mut rows = at.position.rows;
         while let Some(batch) = batches.next().await? {
-            let (rows, bytes) = (u64::try_from(batch.len()).unwrap_or(0), batch.size());
+            rows += u64::try_from(batch.len()).unwrap_or(0);
+            let bytes = batch.size();
             loader.write(batch).await?;
-            self.work.advance(rows, bytes);
+            if rows > *told {
+                self.work.advance(rows - *told, bytes);
+                *told = rows;
+            }
         }
         let progress = loader.finish().await?;
         Ok(Loaded {
