@@ -721,6 +721,12 @@ async fn the_same_words_in_a_file() {
     theme.command("verify", &[]).await.with(0, "verify");
     assert_eq!(theme.differences_of_back().await, Vec::<String>::new());
     theme.verify_back().await;
+    let said_twice = [&flags[..], &["--type", "\"a.b\".s=text"].map(str::to_owned)].concat();
+    let inspected = theme.inspect(&said_twice).await.with(0, "inspect").json();
+    assert_eq!(
+        inspected["tables"][0]["columns"][1]["type"], "text",
+        "a flag's word counts"
+    );
 }
 
 #[tokio::test]

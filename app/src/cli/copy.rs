@@ -247,12 +247,10 @@ fn extent(args: &CopyArgs) -> Extent {
     }
 }
 
-/// The types that are wanted, by flags and by a file.
+/// The types that are wanted, by a file and by flags. Of two that are equally particular the later one counts: that of a flag.
 pub(super) fn wanted_types(flags: &[TypeWish], file: Option<&Path>) -> Result<Vec<TypeWish>, CliError> {
-    let mut types = flags.to_vec();
-    if let Some(path) = file {
-        types.extend(types_of_file(path)?);
-    }
+    let mut types = file.map(types_of_file).transpose()?.unwrap_or_default();
+    types.extend_from_slice(flags);
     Ok(types)
 }
 

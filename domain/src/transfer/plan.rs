@@ -176,7 +176,7 @@ pub struct Wishes {
 }
 
 impl Wishes {
-    /// The most particular wish for a column: by both names, by the column, by the table, for all.
+    /// The most particular wish for a column: by both names, by the column, by the table, for all. The last one of several.
     pub(super) fn of(&self, table: &str, column: &str) -> Option<&Wish> {
         let rank = |wish: &&TypeWish| (wish.column != "*", wish.table != "*");
         let meant = |wish: &&TypeWish| {
