@@ -567,6 +567,37 @@ async fn a_table_that_was_renamed() {
 }
 
 #[tokio::test]
+async fn a_table_that_was_moved_to_another_schema() {
+    for change in [
+        "CREATE SCHEMA other; ALTER TABLE t SET SCHEMA other",
+        "ALTER SCHEMA public RENAME TO other; CREATE SCHEMA public",
+    ] {
+        let theme = Theme::new(
+            "CREATE TABLE t (id INTEGER PRIMARY KEY, f BOOLEAN, v TEXT); INSERT INTO t VALUES (1, 0, 'a'), (2, 1, CAST(x'ff' AS TEXT));",
+        );
+        let quarantine = ["--on-reject", "quarantine"].map(str::to_owned);
+        theme.command("copy", &quarantine).await.with(1, "copy");
+        let client = theme.client().await;
+        client.batch_execute(change).await.unwrap();
+        let (refused, _) = theme.brought_back(&["--schema", "other"]).await;
+        let remedy = r#"ALTER TABLE "other"."t" SET SCHEMA "public""#;
+        says(
+            &refused.with(4, change),
+            &["1 row is in quarantine", "schema public", remedy, "--exclude t"],
+        );
+        client.batch_execute(remedy).await.unwrap();
+        let (_, file) = back(&theme, 0, &["--strict", "--verify"]).await;
+        let values = "SELECT quote(f), hex(v) FROM t ORDER BY id";
+        assert_eq!(rows(&file, values), ["0|61", "1|FF"], "{change}");
+        let without = "ALTER TABLE t SET SCHEMA other; DELETE FROM cutover.quarantine";
+        client.batch_execute(without).await.unwrap();
+        let (report, file) = back(&theme, 1, &["--strict", "--schema", "other"]).await;
+        lists(&report, "not_carried", "table t: ", remedy);
+        assert_eq!(rows(&file, values), ["0|61"], "{change}");
+    }
+}
+
+#[tokio::test]
 async fn what_is_in_the_way_in_the_target_is_named() {
     for (made, named) in [
         (

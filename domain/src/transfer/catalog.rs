@@ -572,7 +572,8 @@ pub struct Other {
     pub name: String,
     /// The statement that made it.
     pub sql: String,
-    /// Why a virtual table is none with rows; of a quarantine how many there are; what is wrong with a sequence.
+    /// Why a virtual table is none with rows, or a table not what it was; of a quarantine how many rows there are, and in PostgreSQL what to
+    /// do with them; what is wrong with a sequence.
     pub why: Option<String>,
 }
 
@@ -604,6 +605,8 @@ pub enum OtherKind {
     Quarantine,
     /// What `sqlite_sequence` says of a table and SQLite would not have written there.
     Sequence,
+    /// A table of PostgreSQL that a copy has made in another schema: what was noted of it is not found here.
+    Moved,
 }
 
 impl OtherKind {
@@ -616,6 +619,7 @@ impl OtherKind {
             Self::ForeignTable => "foreign table",
             Self::Quarantine => "quarantine",
             Self::Sequence => "sequence",
+            Self::Moved => "table",
         }
     }
 }

@@ -237,6 +237,7 @@ pub fn plan(
             .others
             .iter()
             .filter(|other| !is_made(other, source, target))
+            .filter(|other| other.kind != OtherKind::Moved || scope.includes(&other.name))
             .map(NotCarried::other)
             .collect(),
         renamed: vec![],

@@ -45,15 +45,15 @@ fn lost_rows(plan: &Plan, source: &Catalog, scope: &Scope) -> Option<String> {
                 ))
             }
             OtherKind::Quarantine if source.engine == Engine::Postgres => Some(format!(
-                "{} in quarantine, and the table {name} that they belong to is not there any more; give it its name back, take them out of \
-                 cutover.quarantine, or leave them out (--exclude {name})",
-                other.why.as_deref().unwrap_or("rows are")
+                "{}, or leave the table out (--exclude {name})",
+                other.why.as_deref().unwrap_or_default()
             )),
             OtherKind::View
             | OtherKind::Trigger
             | OtherKind::VirtualTable
             | OtherKind::Quarantine
-            | OtherKind::Sequence => None,
+            | OtherKind::Sequence
+            | OtherKind::Moved => None,
         }
     })
 }
@@ -63,7 +63,7 @@ fn in_the_way(table: &TablePlan, target: &Catalog) -> Option<String> {
     let name = &table.source.name;
     let found = if table.created {
         let mut others = target.others.iter();
-        let is_relation = |kind| !matches!(kind, OtherKind::Trigger | OtherKind::Sequence);
+        let is_relation = |kind| !matches!(kind, OtherKind::Trigger | OtherKind::Sequence | OtherKind::Moved);
         let other = others.find(|other| other.name == *name && is_relation(other.kind))?;
         other.kind.as_str()
     } else {

@@ -2,10 +2,11 @@
 
 use std::collections::{HashMap, HashSet};
 
-use cutover_domain::transfer::catalog::{Origin, OriginObject};
+use cutover_domain::transfer::catalog::{Origin, OriginObject, Other, OtherKind};
 use cutover_domain::transfer::name::quoted;
 use cutover_domain::transfer::plan::{BY_TYPE, Plan, TablePlan};
 use cutover_domain::transfer::schema::{Weakened, literal};
+use cutover_domain::transfer::words::counted;
 use cutover_ports::transfer::{
     Position, QuarantinedRow, RunStart, TableProgress, TransferError, TransferResult, UnfinishedRun,
 };
@@ -295,6 +296,91 @@ pub(super) async fn quarantined(client: &Client, schema: &str) -> TransferResult
         (row.get(0), count)
     });
     Ok(counts.collect())
+}
+
+/// A table that is in the schema asked for, and that a copy has noted under another one in which it is not any more.
+#[derive(Debug)]
+pub(super) struct Moved {
+    table: String,
+    from: String,
+    /// The text that made it in the file.
+    sql: String,
+    /// How many rows of it are in quarantine.
+    quarantined: u64,
+}
+
+impl Moved {
+    /// What becomes of it, and of its rows in quarantine, in a copy from the schema where it is.
+    pub(super) fn told(self, schema: &str) -> Vec<Other> {
+        let Self {
+            table,
+            from,
+            sql,
+            quarantined,
+        } = self;
+        let remedy = format!(
+            "give it its schema back (ALTER TABLE {}.{} SET SCHEMA {})",
+            quoted(schema),
+            quoted(&table),
+            quoted(&from)
+        );
+        let mut told = Vec::new();
+        if quarantined > 0 {
+            let rows = format!(
+                "{}, and the table {table} that they belong to was in the schema {from} and is not there any more; {remedy}, take them out of \
+                 cutover.quarantine",
+                in_quarantine(quarantined)
+            );
+            told.push(Other::in_quarantine(table.clone(), rows));
+        }
+        told.push(Other {
+            kind: OtherKind::Moved,
+            name: table,
+            sql,
+            why: Some(format!(
+                "a copy has made it in the schema {from}; here it is a new table, of whose values nothing is noted; {remedy} and copy from there"
+            )),
+        });
+        told
+    }
+}
+
+/// So many rows are there.
+pub(super) fn in_quarantine(rows: u64) -> String {
+    let are = if rows == 1 { "is" } else { "are" };
+    format!("{} {are} in quarantine", counted(rows, "row"))
+}
+
+pub(super) async fn moved(client: &Client, schema: &str) -> TransferResult<Vec<Moved>> {
+    const SQL: &str = "
+        WITH present AS (
+            SELECT n.nspname::text AS schema_name, c.relname::text AS table_name
+            FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace WHERE c.relkind IN ('r', 'p')
+        ), noted AS (
+            SELECT schema_name, table_name FROM cutover.made_table UNION SELECT schema_name, table_name FROM cutover.quarantine
+        )
+        SELECT table_name, schema_name,
+               coalesce((SELECT o.sql FROM cutover.source_object AS o JOIN cutover.made_table AS m USING (schema_name)
+                         WHERE schema_name = noted.schema_name AND m.table_name = noted.table_name AND o.kind = 'table'
+                           AND o.name = m.source_table), ''),
+               (SELECT count(*) FROM cutover.quarantine AS q WHERE q.schema_name = noted.schema_name AND q.table_name = noted.table_name)
+        FROM noted
+        WHERE schema_name <> $1 AND (schema_name, table_name) NOT IN (SELECT schema_name, table_name FROM present)
+          AND ($1, table_name) IN (SELECT schema_name, table_name FROM present)
+          AND ($1, table_name) NOT IN (SELECT schema_name, table_name FROM cutover.made_table)
+        ORDER BY 1, 2";
+    if !exist(client).await? {
+        return Ok(vec![]);
+    }
+    let rows = client.query(SQL, &[&schema]).await;
+    let rows = rows.map_err(|error| transfer_error(&error))?;
+    let moved = rows.iter().map(|row| Moved {
+        table: row.get(0),
+        from: row.get(1),
+        sql: row.get(2),
+        quarantined: u64::try_from(row.get::<_, i64>(3)).unwrap_or(0),
+    });
+    Ok(moved.collect())
 }
 
 /// Whether there is a place for seed rows.

@@ -14,7 +14,6 @@ use cutover_domain::transfer::rendering::Rendering;
 use cutover_domain::transfer::rows::RowBatch;
 use cutover_domain::transfer::survey::Oddities;
 use cutover_domain::transfer::value::Value;
-use cutover_domain::transfer::words::counted;
 use cutover_ports::transfer::{Batches, Range, Scan, TransferError, TransferResult, TransferSource};
 use futures_util::StreamExt;
 use tokio::sync::{Mutex, mpsc};
@@ -192,10 +191,16 @@ impl TransferSource for PgSource {
         let Catalog { tables, others, .. } = &mut catalog;
         for (name, rows) in own_tables::quarantined(&keeper, &self.schema).await? {
             if tables.iter().all(|table| table.name != name) {
-                let are = if rows == 1 { "is" } else { "are" };
-                let told = format!("{} {are}", counted(rows, "row"));
+                let told = format!(
+                    "{}, and the table {name} that they belong to is not there any more; give it its name back, take them out of \
+                     cutover.quarantine",
+                    own_tables::in_quarantine(rows)
+                );
                 others.push(Other::in_quarantine(name, told));
             }
+        }
+        for moved in own_tables::moved(&keeper, &self.schema).await? {
+            others.extend(moved.told(&self.schema));
         }
         Ok(catalog)
     }
