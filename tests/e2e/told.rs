@@ -52,6 +52,76 @@ async fn a_file_that_does_not_fit_is_left_out_and_said_to_be() {
 }
 
 #[tokio::test]
+async fn a_copy_of_several_files_goes_on_where_it_was_interrupted() {
+    const FILES: &str = "[lab]\nsqlite_path = \"lab.db\"\n[writer]\nsqlite_path = \"writer.db\"\n[market]\nsqlite_path = \"market.db\"";
+    let (place, database) = (Place::new(), lab_database().await);
+    let configuration = format!("{FILES}\n[postgres]\nurl = \"{}\"\n", database.url());
+    place.write("cutover.toml", &configuration);
+    place.run(["migrate", "up", "--on", "sqlite"]).await.with(0);
+    let lab = world::file(&place.path("lab.db"));
+    lab.execute_batch(
+        "INSERT INTO synth_groups (id, name, created_at) VALUES ('grp_0000000a', 'a' || char(0), '2026-01-01T12:00:00+00:00')",
+    )
+    .unwrap();
+    let writer = world::file(&place.path("writer.db"));
+    writer
+        .execute_batch(
+            "INSERT INTO conversations (id, title, created_at, updated_at, position)
+             VALUES ('one', 't', '2026-01-01 12:00:00', '2026-01-01 12:00:00', 1)",
+        )
+        .unwrap();
+    let quarantine = ["--quiet", "--on-reject", "quarantine"];
+    let copy = async |arguments: &[&str]| place.run([&["copy"], arguments, &quarantine].concat()).await;
+    copy(&["lab.db"]).await.with(1);
+    copy(&["writer.db"]).await.with(0);
+    // As a kill right before the end of the second file leaves it.
+    let client = database.connect().await;
+    let killed = "UPDATE cutover.copy_run SET finished_at = NULL; DELETE FROM cutover.ledger WHERE table_name IN (SELECT table_name FROM cutover.copy_table)";
+    client.batch_execute(killed).await.unwrap();
+    let other = copy(&["market.db"]).await.with(4).stderr;
+    assert!(other.contains("a copy of writer.db into "), "{other}");
+    assert!(
+        other.contains("market.db is another source: finish that copy first"),
+        "{other}"
+    );
+
+    let ended = copy(&["--verify"]).await.with(1).stdout;
+    let passed = "lab.db: copied by an earlier run and passed over, 1 row in quarantine; ";
+    assert!(ended.starts_with(passed), "{ended}");
+    assert!(ended.contains("conversations: 1 of 1 row written"), "{ended}");
+    assert!(
+        ended.contains("daily_predictions: 0 of 0 rows written"),
+        "{ended}"
+    );
+    let held = "SELECT (SELECT count(*) FROM synth_groups), (SELECT count(*) FROM conversations), (SELECT count(*) FROM cutover.quarantine),
+                       (SELECT count(*) FROM cutover.copy_run WHERE finished_at IS NULL)";
+    assert_eq!(world::postgres_rows(&client, held).await, ["1|1|1|0"]);
+
+    // Nothing is left to be done: what is there is in the way, as behind any copy.
+    let refused = copy(&[]).await.with(4).stderr;
+    assert!(refused.contains("has rows already"), "{refused}");
+    // A file that did not fit is mended, and copied alone.
+    client
+        .batch_execute(
+            "DELETE FROM synth_groups; DELETE FROM cutover.ledger WHERE table_name = 'synth_groups'",
+        )
+        .await
+        .unwrap();
+    lab.execute_batch("UPDATE synth_groups SET name = 'b' WHERE id = 'grp_0000000a'")
+        .unwrap();
+    let report = copy(&["--json"]).await.with(0).json();
+    let passed: Vec<&str> = report["copied_before"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|one| one["source"].as_str().unwrap())
+        .collect();
+    assert_eq!(passed, ["writer.db", "market.db"]);
+    copy(&["--replace"]).await.with(0);
+    place.run(["verify"]).await.with(0);
+}
+
+#[tokio::test]
 async fn a_hostile_name_moves_no_cursor() {
     let (place, database) = (Place::new(), TestDatabase::create().await);
     world::file(&place.path("source.db"))

@@ -22,6 +22,7 @@ use crate::exit::{CliError, Exit};
 use crate::guard;
 use crate::transfer::copy::{CopyOptions, CopyReport, Extent, OnReject, copy};
 use crate::transfer::progress::{Progress, Silent, Terminal};
+use crate::transfer::sequence::copied_before;
 use crate::wiring::{self, transfer::Access};
 
 /// Copy a database into another one
@@ -103,6 +104,12 @@ struct Copied {
     report: CopyReport,
 }
 
+/// A source that an earlier run of the same command has copied.
+struct Passed {
+    source: String,
+    quarantined: u64,
+}
+
 /// Runs it.
 pub(super) async fn run(args: &CopyArgs, config: &Config) -> Result<Exit, CliError> {
     let mut copied = Vec::new();
@@ -112,7 +119,9 @@ pub(super) async fn run(args: &CopyArgs, config: &Config) -> Result<Exit, CliErr
         exclude: &args.exclude,
         context: args.context,
     };
-    for (places, scope) in shared_out(places, choice, config, &access(args)).await? {
+    let shares = shared_out(places, choice, config, &access(args)).await?;
+    let (passed, shares) = go_on(args, shares).await?;
+    for (places, scope) in shares {
         copied.push(Copied {
             from: places.from.clone(),
             report: copy_one(args, places, scope, config).await?,
@@ -128,18 +137,23 @@ pub(super) async fn run(args: &CopyArgs, config: &Config) -> Result<Exit, CliErr
             .iter()
             .all(|one| one.report.weakened.is_empty() && one.report.not_carried.is_empty());
     let equal = verified.as_ref().is_none_or(Verified::ok);
-    let exit = if copied.iter().all(|one| one.report.ok()) && equal && !weaker {
+    let whole = passed.iter().all(|one| one.quarantined == 0) && copied.iter().all(|one| one.report.ok());
+    let exit = if whole && equal && !weaker {
         Exit::Done
     } else {
         Exit::Wrong
     };
     Output::from_flag(args.json).write(
         || match &verified {
-            None => text(&copied, Some(next_step(args))),
-            Some(verified) => text(&copied, None) + &verified.text(),
+            None => passed_over(&passed) + &text(&copied, Some(next_step(args))),
+            Some(verified) => passed_over(&passed) + &text(&copied, None) + &verified.text(),
         },
         || {
             let mut document = document(&copied, exit);
+            if !passed.is_empty() {
+                let of = |one: &Passed| json!({"source": one.source, "quarantined": one.quarantined});
+                document["copied_before"] = passed.iter().map(of).collect();
+            }
             if let Some(verified) = &verified {
                 document["verified"] = verified.document();
             }
@@ -173,6 +187,40 @@ fn next_step(args: &CopyArgs) -> &'static str {
         Extent::SchemaOnly => "the rows come with cutover copy --data-only",
         Extent::Whole | Extent::DataOnly => "run cutover verify to prove them equal",
     }
+}
+
+/// Of several sources passes those over that an earlier run has copied, and takes the one first at which it was interrupted. If all have been
+/// copied, then a copy is in the way of another, as that of one source is.
+async fn go_on(
+    args: &CopyArgs,
+    shares: Vec<(Places, Scope)>,
+) -> Result<(Vec<Passed>, Vec<(Places, Scope)>), CliError> {
+    let (mut passed, mut left) = (Vec::new(), Vec::new());
+    let several = shares.first().filter(|_| shares.len() > 1);
+    let Some((Places { to, .. }, _)) = several.filter(|_| !args.replace && !args.dry_run) else {
+        return Ok((passed, shares));
+    };
+    let target = wiring::transfer::target(to, &access(args))?;
+    let unfinished = target.open(false).await?.unfinished().await?;
+    for share in &shares {
+        let (places, scope) = share;
+        let source = wiring::transfer::source(&places.from, &access(args)).await?;
+        let name = source.describe();
+        match copied_before(source.as_ref(), target.as_ref(), scope).await? {
+            Some(quarantined) => passed.push(Passed {
+                source: name,
+                quarantined,
+            }),
+            None if unfinished.as_ref().is_some_and(|run| run.source == name) => {
+                left.insert(0, share.clone());
+            }
+            None => left.push(share.clone()),
+        }
+    }
+    if left.is_empty() {
+        return Ok((vec![], shares));
+    }
+    Ok((passed, left))
 }
 
 async fn copy_one(
@@ -317,6 +365,20 @@ fn normalised(table: &crate::transfer::copy::TableReport) -> Value {
         (column.clone(), Value::Object(kinds))
     });
     Value::Object(columns.collect())
+}
+
+/// What was not copied again. What has become of it since is for a verification to tell.
+fn passed_over(passed: &[Passed]) -> String {
+    let line = |Passed { source, quarantined }: &Passed| {
+        let kept = match quarantined {
+            0 => String::new(),
+            rows => format!(", {} in quarantine", counted(*rows, "row")),
+        };
+        format!(
+            "{source}: copied by an earlier run and passed over{kept}; cutover verify tells whether it has changed since\n"
+        )
+    };
+    passed.iter().map(line).collect()
 }
 
 /// A person's form; `next` is what to do when all is written. Writing to a string cannot fail.

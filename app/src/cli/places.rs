@@ -11,7 +11,7 @@ use crate::exit::{CliError, Exit};
 use crate::wiring::transfer::{self, Access};
 
 /// A source and a target.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Places {
     /// Where to read.
     pub(super) from: DatabaseUrl,

@@ -323,13 +323,15 @@ impl Job<'_> {
     /// The run that did not come to its end, if there is one.
     async fn unfinished(&self) -> TransferResult<Option<UnfinishedRun>> {
         let unfinished = self.session.unfinished().await?;
-        if self.options.rehearsal && unfinished.is_some() && !self.options.replace {
-            return Err(TransferError::Refused(format!(
-                "a copy into {} was interrupted; finish it by the same command before a --dry-run, or add --replace",
-                self.target
-            )));
+        match &unfinished {
+            Some(run) if self.options.rehearsal && !self.options.replace => {
+                Err(TransferError::Refused(format!(
+                    "a copy of {} into {} was interrupted; finish it by the same command before a --dry-run, or add --replace",
+                    run.source, self.target
+                )))
+            }
+            _ => Ok(unfinished),
         }
-        Ok(unfinished)
     }
 
     /// What goes where, as far as names tell, unless it can be refused before every value is looked at.
@@ -339,10 +341,11 @@ impl Job<'_> {
         ground: &Ground,
         unfinished: Option<&UnfinishedRun>,
     ) -> TransferResult<Plan> {
-        if let Some(table) = ground.missing.first().filter(|_| !self.options.replace) {
-            return Err(self.interrupted(&format!(
-                "the table {table}, which it had made, is not there any more"
-            )));
+        if let Some((run, table)) = unfinished.zip(ground.missing.first())
+            && !self.options.replace
+        {
+            let why = format!("the table {table}, which it had made, is not there any more");
+            return Err(self.interrupted(run, &why));
         }
         let scope = &self.options.scope;
         let mut plan = plan(catalog, &ground.catalog, &ground.absent, scope).map_err(TransferError::Usage)?;
@@ -382,8 +385,10 @@ impl Job<'_> {
         let missing = plan.tables.iter().find(|table| table.created);
         if let Some(table) = missing.filter(|_| self.options.extent == Extent::DataOnly) {
             // What an unfinished run has made counts as missing: it is not whole.
-            if unfinished.is_some_and(|run| run.made.contains(&table.target)) && !self.options.replace {
-                return Err(self.interrupted(ASKED_OTHERWISE));
+            if let Some(run) = unfinished.filter(|run| run.made.contains(&table.target))
+                && !self.options.replace
+            {
+                return Err(self.interrupted(run, ASKED_OTHERWISE));
             }
             return Err(TransferError::Usage(format!(
                 "the target has no table {}; make it first (--schema-only), or copy without --data-only",
@@ -443,12 +448,17 @@ impl Job<'_> {
             .filter(|(table, fingerprint)| run.tables.get(*table) != Some(*fingerprint));
         let mut changed: Vec<&str> = changed.map(|(table, _)| table.as_str()).collect();
         changed.sort_unstable();
-        Err(self.interrupted(&if changed.is_empty() {
+        let why = if run.source != start.source {
+            format!(
+                "{} is another source: finish that copy first, by its own command",
+                start.source
+            )
+        } else if changed.is_empty() {
             ASKED_OTHERWISE.to_owned()
         } else {
-            let source = self.source.describe();
-            format!("its source was not as {source} is now ({})", changed.join(", "))
-        }))
+            format!("its source has changed since ({})", changed.join(", "))
+        };
+        Err(self.interrupted(run, &why))
     }
 
     /// Loads the rows, builds what belongs to the tables and notes in the ledger that it is done, all of which `report` is told.
@@ -502,10 +512,10 @@ impl Job<'_> {
     }
 
     /// The refusal of what does not go on with an unfinished run, and does not replace it either.
-    fn interrupted(&self, why: &str) -> TransferError {
+    fn interrupted(&self, run: &UnfinishedRun, why: &str) -> TransferError {
         TransferError::Refused(format!(
-            "a copy into {} was interrupted, and {why}; copy with --replace to start from the beginning, which deletes what was copied",
-            self.target
+            "a copy of {} into {} was interrupted, and {why}; copy with --replace to start from the beginning, which deletes what was copied",
+            run.source, self.target
         ))
     }
 

@@ -3,6 +3,7 @@
 pub mod copy;
 pub mod inspect;
 pub mod progress;
+pub mod sequence;
 mod spread;
 pub mod survey;
 pub mod verify;

@@ -27,6 +27,9 @@ pub trait TransferTarget: Send + Sync {
     /// `Refused` if another copy is at work. Nothing is written yet. A rehearsal writes nothing that lasts.
     async fn open(&self, rehearsal: bool) -> TransferResult<Arc<dyn CopySession>>;
 
+    /// How many rows of which tables are in quarantine.
+    async fn quarantined(&self) -> TransferResult<Vec<(String, u64)>>;
+
     /// What is known about copied tables.
     async fn ledger(&self) -> TransferResult<Vec<LedgerEntry>>;
 
@@ -139,6 +142,8 @@ pub fn seed_condition(table: &str, seeds: &[(String, String)]) -> Option<String>
 /// A run that did not come to its end.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct UnfinishedRun {
+    /// The source, for messages.
+    pub source: String,
     /// The fingerprint of its source.
     pub fingerprint: String,
     /// The fingerprints of its tables.

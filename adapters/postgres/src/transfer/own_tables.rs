@@ -450,7 +450,8 @@ pub(super) async fn unfinished(client: &Client, schema: &str) -> TransferResult<
     if !exist(client).await? {
         return Ok(None);
     }
-    let sql = "SELECT fingerprint FROM cutover.copy_run WHERE finished_at IS NULL AND schema_name = $1";
+    let sql =
+        "SELECT source, fingerprint FROM cutover.copy_run WHERE finished_at IS NULL AND schema_name = $1";
     let runs = client
         .query(sql, &[&schema])
         .await
@@ -463,7 +464,8 @@ pub(super) async fn unfinished(client: &Client, schema: &str) -> TransferResult<
         .map_err(|error| transfer_error(&error))?;
     let made = rows.iter().filter(|row| row.get(2)).map(|row| row.get(0));
     Ok(Some(UnfinishedRun {
-        fingerprint: run.get(0),
+        source: run.get(0),
+        fingerprint: run.get(1),
         made: made.collect(),
         tables: rows
             .iter()

@@ -152,6 +152,12 @@ impl TransferTarget for PgTarget {
         }))
     }
 
+    async fn quarantined(&self) -> TransferResult<Vec<(String, u64)>> {
+        let client = self.connect().await?;
+        let (schema, _) = self.find_schema(&client).await?;
+        own_tables::quarantined(&client, &schema).await
+    }
+
     async fn ledger(&self) -> TransferResult<Vec<LedgerEntry>> {
         ledger::read(&self.connect().await?).await
     }

@@ -227,15 +227,17 @@ pub(super) fn unfinished(connection: &Connection) -> rusqlite::Result<Option<Unf
     if !exists(connection, "_cutover_copy_run")? {
         return Ok(None);
     }
-    let sql = "SELECT fingerprint FROM _cutover_copy_run WHERE finished_at IS NULL";
+    let sql = "SELECT source, fingerprint FROM _cutover_copy_run WHERE finished_at IS NULL";
     let mut statement = connection.prepare(sql)?;
-    let Some(fingerprint) = statement.query_map([], |row| row.get(0))?.next().transpose()? else {
+    let mut runs = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    let Some((source, fingerprint)) = runs.next().transpose()? else {
         return Ok(None);
     };
     let mut statement = connection.prepare("SELECT table_name, fingerprint, made FROM _cutover_progress")?;
     let listed = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
     let listed: Vec<(String, String, bool)> = listed.collect::<Result<_, _>>()?;
     Ok(Some(UnfinishedRun {
+        source,
         fingerprint,
         made: listed
             .iter()

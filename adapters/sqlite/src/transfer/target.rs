@@ -197,6 +197,10 @@ impl TransferTarget for SqliteTarget {
         }))
     }
 
+    async fn quarantined(&self) -> TransferResult<Vec<(String, u64)>> {
+        self.run(own_tables::quarantined).await
+    }
+
     async fn ledger(&self) -> TransferResult<Vec<LedgerEntry>> {
         self.run(own_tables::ledger).await
     }
