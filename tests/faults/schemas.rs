@@ -498,11 +498,11 @@ fn table(random: &mut Random, name: String, before: &[Table]) -> Table {
             _ => format!("typeof({of})"),
         };
         let kind = *random.pick(&["VIRTUAL", "STORED"]);
-        let declared = if strict {
-            "ANY"
+        let declared = *random.pick(if strict {
+            &["ANY", "REAL"]
         } else {
-            *random.pick(&["", "TEXT", "INTEGER"])
-        };
+            &["", "TEXT", "INTEGER", "REAL"]
+        });
         let column = Column {
             name: "generated".to_owned(),
             declared: declared.to_owned(),

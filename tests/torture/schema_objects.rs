@@ -33,6 +33,27 @@ async fn generated_columns() {
     }
 }
 
+/// SQLite computes a whole REAL as an integer that it calls real, and takes an integer out of a sorter.
+#[tokio::test]
+async fn a_generated_real_of_a_table_in_the_order_of_its_key() {
+    let theme = Theme::new(
+        "CREATE TABLE price (sku TEXT, cents INT, extra REAL, eur REAL AS (cents / 100), PRIMARY KEY (sku COLLATE NOCASE)) WITHOUT ROWID;
+         CREATE TABLE mixed (a INT, b INT, half REAL AS (a / 2.0), kept REAL AS (b) STORED, PRIMARY KEY (a DESC, b)) WITHOUT ROWID;
+         CREATE INDEX by_eur ON price (eur); CREATE UNIQUE INDEX by_half ON mixed (half, b);
+         INSERT INTO price VALUES ('a', 100, 5), ('B', 250, 6.5), ('c', 1000, NULL);
+         INSERT INTO mixed VALUES (1, 3), (2, 2), (2, 1), (4, 0);",
+    );
+    let copied = theme.equal().await;
+    for (table, column) in [
+        ("price", "extra"),
+        ("price", "eur"),
+        ("mixed", "half"),
+        ("mixed", "kept"),
+    ] {
+        copied.is(table, column, "double precision");
+    }
+}
+
 #[tokio::test]
 async fn generated_columns_keep_their_not_null() {
     let theme = Theme::new(

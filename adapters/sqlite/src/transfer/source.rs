@@ -527,16 +527,10 @@ fn statement(
                 true,
             )
         }
-        Storage::Rowid { alias: None } | Storage::Partitioned => {
+        // As they lie, by the key of a table without rowids. SQLite sorts nothing here: it takes the whole numbers of a generated REAL
+        // column out of its sorter as integers.
+        Storage::Rowid { alias: None } | Storage::Clustered | Storage::Partitioned => {
             (format!("SELECT {list} FROM {name} NOT INDEXED"), false)
-        }
-        Storage::Clustered => {
-            let key = table
-                .primary_key
-                .as_ref()
-                .map(|key| quoted_list(&key.columns))
-                .unwrap_or_default();
-            (format!("SELECT {list} FROM {name} ORDER BY {key}"), false)
         }
     }
 }
