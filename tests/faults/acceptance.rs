@@ -156,6 +156,91 @@ async fn what_refers_to_rows_is_met_as_before() {
     assert_eq!(differences(&ours, &theirs), Vec::<String>::new());
 }
 
+/// Families in which several foreign keys of one table refer to one parent: those of a column with every pair of actions, then any.
+fn rivals(random: &mut Random) -> Vec<String> {
+    let pairs = ACTIONS.iter().flat_map(|one| ACTIONS.map(|other| [*one, other]));
+    let of_pair = |actions: [&str; 2]| {
+        actions.map(|action| format!("FOREIGN KEY (x) REFERENCES p ON DELETE {action} ON UPDATE {action}"))
+    };
+    let mut families: Vec<String> = pairs.map(|pair| of_pair(pair).join(", ")).collect();
+    families.extend((0..35).map(|_| {
+        let any = |_| {
+            format!(
+                "FOREIGN KEY ({}) REFERENCES p ON DELETE {} ON UPDATE {}{}",
+                random.pick(&["x", "y"]),
+                random.pick(&ACTIONS),
+                random.pick(&ACTIONS),
+                random.pick(&["", "", " DEFERRABLE INITIALLY DEFERRED"])
+            )
+        };
+        (0..3).map(any).collect::<Vec<_>>().join(", ")
+    }));
+    families
+}
+
+/// SQLite follows the foreign key that was declared last first.
+#[tokio::test]
+async fn several_foreign_keys_to_one_parent_act_as_before() {
+    let directory = tempfile::tempdir().unwrap();
+    let here = directory.path();
+    let connection = Connection::open(here.join("source.db")).unwrap();
+    let families = rivals(&mut Random(first_seed(SEEDS)));
+    for (at, keys) in families.iter().enumerate() {
+        let keys = keys.replace("REFERENCES p", &format!("REFERENCES p{at}"));
+        let sql = format!(
+            "CREATE TABLE p{at} (id INTEGER PRIMARY KEY); INSERT INTO p{at} VALUES (0), (1), (2), (3);
+             CREATE TABLE c{at} (id INTEGER PRIMARY KEY, x INTEGER DEFAULT 0, y INTEGER DEFAULT 2, {keys});
+             INSERT INTO c{at} VALUES (1, 1, 1), (2, 1, 2), (3, 2, 1), (4, NULL, 1), (5, 1, NULL), (6, 3, 3), (7, 0, 0)"
+        );
+        connection.execute_batch(&sql).unwrap();
+    }
+    let database = TestDatabase::create().await;
+    let url = database.url();
+    let copied = run(here, &["copy", "source.db", &url, "--quiet", "--json"]).await;
+    assert_eq!(copied.code, Some(0), "{copied:?}");
+    let weakened = copied.json()["weakened"].to_string();
+    let is_told = |at: usize| weakened.contains(&format!("\"c{at}\""));
+    let told: Vec<&String> = (0..25)
+        .filter(|at| is_told(*at))
+        .map(|at| &families[at])
+        .collect();
+    assert_eq!(told.len(), 2, "{told:?}");
+    assert!(told.iter().all(|keys| keys.ends_with("SET DEFAULT")), "{told:?}");
+    assert!(
+        (25..families.len()).filter(|at| !is_told(*at)).count() > 10,
+        "{weakened}"
+    );
+    let client = database.connect().await;
+    connection.execute_batch("PRAGMA foreign_keys = ON").unwrap();
+    for at in (0..families.len()).filter(|at| !is_told(*at)) {
+        for change in [
+            "DELETE FROM p WHERE id = 1",
+            "UPDATE p SET id = 5 WHERE id = 3",
+            "DELETE FROM p WHERE id = 2",
+            "UPDATE p SET id = 6 WHERE id = 1",
+            "DELETE FROM p WHERE id IN (5, 6)",
+            "DELETE FROM p WHERE id = 0",
+        ] {
+            let sql = change.replace(" p ", &format!(" p{at} "));
+            let (ours, theirs) = (connection.execute_batch(&sql), client.batch_execute(&sql).await);
+            assert_eq!(
+                ours.is_ok(),
+                theirs.is_ok(),
+                "{sql} ({}): SQLite {ours:?}, PostgreSQL {theirs:?}",
+                families[at]
+            );
+        }
+    }
+    drop(connection);
+    let back = run(here, &["copy", &url, "back.db", "--quiet", "--json"]).await;
+    assert_eq!(back.code, Some(0), "{back:?}");
+    let (ours, theirs) = (
+        Contents::read(&here.join("source.db")),
+        Contents::read(&here.join("back.db")),
+    );
+    assert_eq!(differences(&ours, &theirs), Vec::<String>::new());
+}
+
 #[derive(Debug, Default)]
 struct Outcome {
     wrong: Vec<String>,

@@ -15,6 +15,7 @@
 //! - [`ddl`]: what SQLite tells only in the text of `CREATE TABLE`.
 //! - [`translate`]: SQLite's expressions as PostgreSQL's.
 
+mod acting;
 pub mod back;
 pub mod blanks;
 pub mod canonical;

@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, HashSet};
 
 use serde::{Deserialize, Serialize};
 
+use super::acting;
 use super::blanks::Blank;
 use super::catalog::{
     Action, Affinity, Catalog, Column, ColumnKind, Deferrable, Engine, ForeignKey, Generated, Identity,
@@ -1041,7 +1042,9 @@ impl Maker<'_> {
     }
 
     fn foreign_keys(&mut self, table: &TablePlan, plan: &Plan, source: &Catalog, target: &Catalog) {
-        for key in &table.source.foreign_keys {
+        let order = acting::order(&table.source);
+        for &at in &order {
+            let key = &table.source.foreign_keys[at];
             let parent_columns = match key.parent_columns.as_slice() {
                 [] => String::new(),
                 columns => format!(" ({})", columns.join(", ")),
@@ -1062,6 +1065,15 @@ impl Maker<'_> {
                     if key.columns.iter().any(|column| null_is_text(table, Some(column))) {
                         let reason = "NULL refers to nothing, and stands for a text that SQLite looks for";
                         self.weaken(table, &name, &original, reason);
+                    }
+                    if acting::is_other(&table.source, &order, at) {
+                        let reason = format!(
+                            "the table has several foreign keys to {}: SQLite has an order of its own for a DELETE and for an UPDATE there, \
+                             and looks for the parent of a default in the end; PostgreSQL has one order for both, and looks at once. A \
+                             change there can leave other rows behind, or be refused",
+                            key.parent
+                        );
+                        self.weaken(table, &name, &definition, &reason);
                     }
                     self.constraint(table, name, definition);
                 }
