@@ -1288,6 +1288,40 @@ async fn a_column_that_is_left_to_the_file() {
     assert_eq!(rows(&file, "SELECT quote(size) FROM wf WHERE id = 3"), ["0"]);
 }
 
+/// Which row of the file a row without a key is, its other values tell, NULL among them; equal ones are found as often as they are there.
+#[tokio::test]
+async fn what_is_left_to_the_file_by_rows_without_a_key() {
+    let theme = Theme::new(
+        "CREATE TABLE t (a TEXT, b INTEGER, g INTEGER GENERATED ALWAYS AS (b IS NULL));
+         INSERT INTO t (a) VALUES ('x'), (CAST(x'ff41' AS TEXT)), ('z');
+         CREATE TABLE k (id TEXT PRIMARY KEY, a TEXT, g INTEGER AS (a IS NOT NULL) STORED);
+         INSERT INTO k (id, a) VALUES (NULL, CAST(x'ff41' AS TEXT)), (NULL, 'a'), ('i', CAST(x'ff41' AS TEXT)), ('j', 'j');
+         CREATE TABLE w (d TEXT, n INTEGER, s AS (json_extract(d, '$.s'))); INSERT INTO w (d) VALUES ('{\"s\":1}'), ('{\"s\":2}');",
+    );
+    let apart = ["--on-reject".to_owned(), "quarantine".to_owned()];
+    let report = theme.command("copy", &apart).await.json();
+    assert_eq!(report["tables"].as_array().unwrap().len(), 3, "{report}");
+    let there = theme.client().await;
+    let again = "INSERT INTO w (d) VALUES ('{\"s\":1}'), ('{\"s\":1}'), ('{\"s\":3}')";
+    there.batch_execute(again).await.unwrap();
+    let (_, file) = back(&theme, 0, &["--strict"]).await;
+    assert_eq!(rows(&file, "SELECT quote(g) FROM t"), ["1", "1", "1"]);
+    let verified = theme.verified_back(&[]).await.with(0, "verify of the way back");
+    let note = "3 rows leave to the file what it computes (s)";
+    assert!(verified.stdout.contains(note), "{}", verified.stdout);
+    // Everything else of such rows counts.
+    for (change, told) in [
+        ("UPDATE t SET b = 1 WHERE a = 'z'", "\"t\""),
+        ("UPDATE k SET a = 'b' WHERE id IS NULL AND a <> 'a'", "\"k\""),
+        ("DELETE FROM w WHERE s = 3", "\"w\""),
+        ("INSERT INTO w (d) VALUES ('{\"s\":2}')", "\"w\""),
+    ] {
+        file.execute_batch(&format!("BEGIN; {change}; COMMIT")).unwrap();
+        let verified = theme.verified_back(&[]).await.with(1, change);
+        assert!(verified.stdout.contains(told), "{}", verified.stdout);
+    }
+}
+
 /// A row that was kept apart has no value of what PostgreSQL computes.
 #[tokio::test]
 async fn what_is_computed_of_a_row_in_quarantine_is_the_files() {

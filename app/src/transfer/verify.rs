@@ -6,7 +6,7 @@
 //! that those of the parts add up.
 
 use std::collections::{HashMap, HashSet};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
 use cutover_domain::time::LegacyZones;
@@ -742,7 +742,7 @@ impl<'a> Scans<'a> {
         ours: impl Fn() -> Collector,
         theirs: impl Fn() -> Collector,
         with_place: bool,
-        left: &Arc<Left>,
+        left: &Left,
     ) -> TransferResult<(Collector, Collector)> {
         tokio::try_join!(self.ours(ours, with_place), self.theirs(theirs, with_place, left))
     }
@@ -768,11 +768,12 @@ impl<'a> Scans<'a> {
         &self,
         collector: impl Fn() -> Collector,
         with_place: bool,
-        left: &Arc<Left>,
+        left: &Left,
     ) -> TransferResult<Collector> {
         let target = &self.pair.target;
         let shape = self.shape(target);
-        let reader = || RowReader::new(&shape, &self.their_planted, collector()).with_left(Arc::clone(left));
+        let left = (!left.is_empty()).then(|| Arc::new(Mutex::new(left.clone())));
+        let reader = || RowReader::new(&shape, &self.their_planted, collector()).with_left(left.clone());
         self.side(target, &self.their_parts, with_place, reader).await
     }
 
@@ -821,9 +822,8 @@ impl<'a> Scans<'a> {
     }
 
     async fn digests(&self) -> TransferResult<(Vec<Digest>, Vec<Digest>)> {
-        let nothing = Arc::default();
         match self
-            .both(Collector::digests, Collector::digests, false, &nothing)
+            .both(Collector::digests, Collector::digests, false, &Left::default())
             .await?
         {
             (Collector::Digests(ours), Collector::Digests(theirs)) => Ok((ours, theirs)),
@@ -854,14 +854,15 @@ impl<'a> Scans<'a> {
                 left: Left::default(),
             };
             let (ours, theirs, left) = if self.pair.left.is_empty() {
-                let (ours, theirs) = self.both(collector, collector, false, &Arc::default()).await?;
-                (ours, theirs, Arc::default())
+                let left = Left::default();
+                let (ours, theirs) = self.both(collector, collector, false, &left).await?;
+                (ours, theirs, left)
             } else {
                 // What rows of the one have left is no business of the other's.
                 let mut ours = self.ours(collector, false).await?;
                 let left = match &mut ours {
-                    Collector::Entries { left, .. } => Arc::new(std::mem::take(left)),
-                    Collector::Digests(_) | Collector::Details { .. } => Arc::default(),
+                    Collector::Entries { left, .. } => std::mem::take(left),
+                    Collector::Digests(_) | Collector::Details { .. } => Left::default(),
                 };
                 let theirs = self.theirs(collector, false, &left).await?;
                 (ours, theirs, left)
@@ -908,7 +909,7 @@ impl<'a> Scans<'a> {
             }
         };
         // Where a row is kept is its name if it has no key, or NULL in it.
-        let (ours, theirs) = self.both(ours, theirs, true, &Arc::new(left)).await?;
+        let (ours, theirs) = self.both(ours, theirs, true, &left).await?;
         let place = |side: &Side<'_>| side.place().unwrap_or("row").to_owned();
         let columns = Columns {
             names: self.pair.names.clone(),
@@ -936,7 +937,7 @@ struct LeftRows {
 
 impl LeftRows {
     fn add(&mut self, left: &Left, matched: &Matched) {
-        self.rows += u64::try_from(left.len()).unwrap_or(0);
+        self.rows += left.values().map(|leaving| leaving.rows).sum::<u64>();
         let different = matched.different.iter().map(|(ours, _)| ours.0);
         let named = different.chain(matched.extra.iter().map(|entry| entry.0));
         self.named

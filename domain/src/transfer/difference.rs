@@ -308,7 +308,7 @@ fn pair_alike(
         let best = extra
             .iter()
             .enumerate()
-            .filter(|(_, theirs)| ours.is_keyless() && theirs.is_keyless())
+            .filter(|(_, theirs)| ours.is_keyless && theirs.is_keyless)
             .map(|(at, theirs)| (at, alike(&ours, theirs)))
             .max_by_key(|(_, count)| *count);
         match best {
@@ -347,7 +347,7 @@ impl Columns {
             .iter()
             .filter_map(|at| Some((self.names.get(*at)?.clone(), row.cells.get(*at)?.1.clone())));
         let mut key: Vec<(String, Shown)> = named.collect();
-        if row.is_keyless()
+        if row.is_keyless
             && let Some(at) = &row.place
         {
             key.clear();
@@ -436,6 +436,7 @@ mod tests {
                 .iter()
                 .map(|n| ([*n; 16], Shown::Integer(i64::from(*n))))
                 .collect(),
+            is_keyless: true,
         }
     }
 

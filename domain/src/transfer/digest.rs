@@ -8,7 +8,7 @@
 use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::hash::{DefaultHasher, Hasher as _};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use sha2::{Digest as _, Sha256};
 
@@ -80,8 +80,24 @@ pub type Id = [u8; 16];
 /// A row of a bucket that differs: its key and itself. A row without a key is its own.
 pub type Entry = (Id, Id);
 
-/// Rows by their keys that leave columns to the other side, which computes them: a bit for each of [`RowShape::left`].
-pub type Left = HashMap<Id, u64>;
+/// Rows by their keys that leave columns to the other side, which computes them.
+pub type Left = HashMap<Id, Leaving>;
+
+/// The rows of one key that leave columns to the other side.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Leaving {
+    /// Which ones: a bit for each of [`RowShape::left`].
+    columns: u64,
+    /// How many rows; where they are looked for, how many are still to be found.
+    pub rows: u64,
+}
+
+impl Leaving {
+    fn add(&mut self, more: Self) {
+        self.columns |= more.columns;
+        self.rows += more.rows;
+    }
+}
 
 /// Rows, equal ones once with their number: a table without a key may hold one row a million times.
 #[derive(Debug, Default)]
@@ -175,7 +191,9 @@ impl Collector {
                 Self::Entries { entries, left, .. },
             ) => {
                 all.merge(entries);
-                all_left.extend(left);
+                for (key, rows) in left {
+                    all_left.entry(key).or_default().add(rows);
+                }
             }
             (Self::Details { rows: all, .. }, Self::Details { rows, .. }) => all.extend(rows),
             _ => return None,
@@ -193,13 +211,8 @@ pub struct Detail {
     pub place: Option<String>,
     /// Its values in the order of the compared columns: what they are compared by, and what a person is shown.
     pub cells: Vec<(Id, Shown)>,
-}
-
-impl Detail {
-    /// Whether only all its values together, or where it is kept, tell it apart.
-    pub fn is_keyless(&self) -> bool {
-        self.entry.0 == self.entry.1
-    }
+    /// Whether only its values together, or where it is kept, tell it apart.
+    pub is_keyless: bool,
 }
 
 /// Is told from time to time how many more rows have been read, and their bytes.
@@ -231,10 +244,11 @@ pub struct RowReader {
     /// Which columns may be left to the other side, and which ones this row leaves.
     left: Vec<LeftColumn>,
     row_left: u64,
-    /// The rows of the other side that leave columns to this one.
-    left_to_us: Arc<Left>,
-    /// Empty if the row has no key.
+    /// The rows of the other side that leave columns to this one, if there are any.
+    left_to_us: Option<Arc<Mutex<Left>>>,
+    /// Empty if nothing but all its values tells the row apart.
     key_bytes: Vec<u8>,
+    is_keyless: bool,
     shown: Vec<Shown>,
     place: Option<String>,
     tally: Option<Tally>,
@@ -301,8 +315,9 @@ impl RowReader {
             class: None,
             left: shape.left.clone(),
             row_left: 0,
-            left_to_us: Arc::default(),
+            left_to_us: None,
             key_bytes: Vec::new(),
+            is_keyless: false,
             shown: Vec::new(),
             place: None,
             tally: None,
@@ -317,9 +332,10 @@ impl RowReader {
         self
     }
 
-    /// Takes columns for NULL where rows of the other side have left them to this one.
+    /// Takes columns for NULL where rows of the other side have left them to this one. Readers of parts of a table share them: a row that one
+    /// has found is no other's.
     #[must_use]
-    pub fn with_left(mut self, left: Arc<Left>) -> Self {
+    pub fn with_left(mut self, left: Option<Arc<Mutex<Left>>>) -> Self {
         self.left_to_us = left;
         self
     }
@@ -369,15 +385,24 @@ impl RowReader {
         self.row_left |= left.map_or(0, |(bit, _)| bit_of(bit));
     }
 
+    /// The columns that a row of the other side with this key has left to this one, if there is such a row that none has been found for.
+    fn take_left(&self) -> Option<u64> {
+        let left = self.left_to_us.as_ref()?;
+        let key = half(&Sha256::digest(&self.key_bytes).into());
+        let mut left = left.lock().unwrap_or_else(PoisonError::into_inner);
+        let found = left.get_mut(&key).filter(|found| found.rows > 0)?;
+        found.rows -= 1;
+        Some(found.columns)
+    }
+
     /// Makes NULL of what the other side's row of this key has left to this one.
     fn forget_left(&mut self) {
-        let key = half(&Sha256::digest(&self.key_bytes).into());
-        let Some(left) = self.left_to_us.get(&key).copied() else {
+        let Some(columns) = self.take_left() else {
             return;
         };
-        let columns = self.left.iter().enumerate();
-        let left: Vec<usize> = columns
-            .filter(|(bit, _)| left & bit_of(*bit) != 0)
+        let left = self.left.iter().enumerate();
+        let left: Vec<usize> = left
+            .filter(|(bit, _)| columns & bit_of(*bit) != 0)
             .map(|(_, column)| column.at)
             .collect();
         let mut row = Vec::with_capacity(self.row.len());
@@ -398,24 +423,35 @@ impl RowReader {
         self.place = Some(place);
     }
 
+    /// The row's value of a column, in its bytes.
+    fn bytes_of(&self, at: usize) -> &[u8] {
+        let before = at.checked_sub(1).and_then(|before| self.ends.get(before));
+        let from = before.copied().unwrap_or(0);
+        let to = self.ends.get(at).copied().unwrap_or(from);
+        self.row.get(from..to).unwrap_or_default()
+    }
+
+    /// What tells the row apart. Any number of rows may have NULL in a key, so that it tells nothing apart then. Where columns can be left to
+    /// the other side, it is all others together.
+    fn key(&mut self) {
+        let mut key = std::mem::take(&mut self.key_bytes);
+        key.clear();
+        self.is_keyless = self.key.is_empty() || self.key.iter().any(|at| is_null(self.bytes_of(*at)));
+        if !self.is_keyless {
+            for at in &self.key {
+                key.extend_from_slice(self.bytes_of(*at));
+            }
+        } else if !self.left.is_empty() {
+            for at in (0..self.ends.len()).filter(|at| !self.left.iter().any(|left| left.at == *at)) {
+                key.extend_from_slice(self.bytes_of(at));
+            }
+        }
+        self.key_bytes = key;
+    }
+
     /// Ends the row.
     pub fn end_row(&mut self) {
-        self.key_bytes.clear();
-        for place in &self.key {
-            let from = place
-                .checked_sub(1)
-                .and_then(|before| self.ends.get(before))
-                .copied()
-                .unwrap_or(0);
-            let to = self.ends.get(*place).copied().unwrap_or(from);
-            let value = self.row.get(from..to).unwrap_or_default();
-            // Any number of rows may have NULL in a key, so that it tells nothing apart.
-            if is_null(value) {
-                self.key_bytes.clear();
-                break;
-            }
-            self.key_bytes.extend_from_slice(value);
-        }
+        self.key();
         if self.skipped.is_empty() || !self.skipped.contains(&self.key_bytes) {
             self.collect();
         }
@@ -432,9 +468,7 @@ impl RowReader {
     }
 
     fn collect(&mut self) {
-        if !self.left_to_us.is_empty() && !self.key_bytes.is_empty() {
-            self.forget_left();
-        }
+        self.forget_left();
         let hash: [u8; 32] = Sha256::digest(&self.row).into();
         let bucket = self.bucket(&hash);
         let key = &self.key_bytes;
@@ -461,8 +495,11 @@ impl RowReader {
                 if wanted.get(bucket) == Some(&true) {
                     let entry = entry();
                     entries.add(entry);
-                    if self.row_left != 0 && !key.is_empty() {
-                        left.insert(entry.0, self.row_left);
+                    if self.row_left != 0 {
+                        left.entry(entry.0).or_default().add(Leaving {
+                            columns: self.row_left,
+                            rows: 1,
+                        });
                     }
                 }
             }
@@ -483,6 +520,7 @@ impl RowReader {
                     entry,
                     place: self.place.take(),
                     cells,
+                    is_keyless: self.is_keyless,
                 });
             }
         }
@@ -593,7 +631,8 @@ mod tests {
                 entries: Entries::default(),
                 left: Left::default(),
             };
-            let mut reader = RowReader::new(shape, &HashSet::new(), collector).with_left(Arc::new(left));
+            let mut reader =
+                RowReader::new(shape, &HashSet::new(), collector).with_left(Some(Arc::new(Mutex::new(left))));
             for (one, two) in rows {
                 reader.value(Raw::Text(one.as_bytes()));
                 reader.value(two.map_or(Raw::Null, |two| Raw::Text(two.as_bytes())));
