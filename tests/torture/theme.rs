@@ -342,6 +342,12 @@ impl Theme {
         run(self.elsewhere.path(), None, &arguments).await
     }
 
+    /// `cutover inspect DATABASE`
+    pub(crate) async fn inspected_back(&self) -> Ended {
+        let url = self.database().await.url();
+        self.run(&[OsStr::new("inspect"), OsStr::new(&url)]).await
+    }
+
     /// The file that came back.
     pub(crate) fn opened_back(&self) -> Connection {
         Connection::open(self.back()).unwrap()

@@ -1322,6 +1322,35 @@ async fn what_is_left_to_the_file_by_rows_without_a_key() {
     }
 }
 
+/// A type that pads with blanks gives other texts than were noted; one that only sets a limit does not.
+#[tokio::test]
+async fn a_text_of_another_type() {
+    let file = "CREATE TABLE t (id INTEGER PRIMARY KEY, code TEXT, mixed);
+         INSERT INTO t VALUES (1, 'ab', 1), (2, 'cd', 'x'), (3, NULL, 2.5);";
+    let values = ["'ab'|1", "'cd'|'x'", "NULL|2.5"];
+    let sql = "SELECT quote(code), quote(mixed) FROM t ORDER BY id";
+    for column in ["code", "mixed"] {
+        let theme = changed(file, &format!("ALTER TABLE t ALTER {column} TYPE char(20)")).await;
+        let (refused, path) = theme.brought_back(&[]).await;
+        let inspected = theme.inspected_back().await;
+        let is_now = format!("t.{column} was made as text and is character(20) now");
+        for ended in [refused, inspected] {
+            says(&ended.with(4, column), &[&is_now, "TYPE text"]);
+        }
+        assert!(!path.exists());
+        let mended = format!("ALTER TABLE t ALTER {column} TYPE text");
+        theme.client().await.batch_execute(&mended).await.unwrap();
+        let (_, file) = back(&theme, 0, &["--strict", "--verify"]).await;
+        assert_eq!(rows(&file, sql), values);
+    }
+    let limited = "ALTER TABLE t ALTER code TYPE varchar(9), ALTER mixed TYPE varchar(9)";
+    let theme = changed(file, limited).await;
+    theme.inspected_back().await.with(0, "inspect");
+    let (_, file) = back(&theme, 0, &["--strict", "--verify"]).await;
+    assert_eq!(rows(&file, sql), values);
+    theme.verified_back(&[]).await.with(0, "verify of the way back");
+}
+
 /// A row that was kept apart has no value of what PostgreSQL computes.
 #[tokio::test]
 async fn what_is_computed_of_a_row_in_quarantine_is_the_files() {

@@ -560,7 +560,7 @@ fn describe(raw: Raw<'_>, form: Form) -> String {
                 _ => hex(raw),
             }
         }
-        (Raw::Mixed(_, raw), Some(PgKind::Text)) => lossy(raw),
+        (Raw::Mixed(_, raw), Some(PgKind::Text | PgKind::Varchar(_))) => lossy(raw),
         (Raw::Blob(raw) | Raw::Postgres(raw) | Raw::Mixed(_, raw), _) => hex(raw),
     }
 }

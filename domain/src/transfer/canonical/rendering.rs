@@ -188,8 +188,9 @@ impl Rendering {
             Self::Boolean | Self::Truth(..) => kind == PgKind::Bool,
             Self::Real | Self::Lower | Self::Upper | Self::Number => kind == PgKind::Float8,
             Self::Decimal | Self::Numbers | Self::Reals => matches!(kind, PgKind::Numeric(_)),
-            Self::Charset(_) => kind == PgKind::Text,
-            Self::Text | Self::TextNumber => matches!(kind, PgKind::Text | PgKind::Varchar(_)),
+            Self::Text | Self::TextNumber | Self::Charset(_) => {
+                matches!(kind, PgKind::Text | PgKind::Varchar(_))
+            }
             Self::Blob => kind == PgKind::Bytea,
             Self::Uuid | Self::UuidBlob => kind == PgKind::Uuid,
             Self::Json | Self::JsonNumber => kind == PgKind::Json,
@@ -198,7 +199,7 @@ impl Rendering {
             Self::Time(_) => matches!(kind, PgKind::Time(_)),
             Self::Timestamp(..) | Self::EpochTimestamp(_) => matches!(kind, PgKind::Timestamp(_)),
             Self::Timestamptz(..) | Self::EpochTimestamptz(_) => matches!(kind, PgKind::Timestamptz(_)),
-            Self::Mixed => matches!(kind, PgKind::Text | PgKind::Bytea),
+            Self::Mixed => matches!(kind, PgKind::Text | PgKind::Varchar(_) | PgKind::Bytea),
         }
     }
 
