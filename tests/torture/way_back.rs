@@ -1351,6 +1351,45 @@ async fn a_text_of_another_type() {
     theme.verified_back(&[]).await.with(0, "verify of the way back");
 }
 
+/// What SQLite does not make without its key is made of what PostgreSQL has: values keep the form of their declared types, those that come later
+/// as well.
+#[tokio::test]
+async fn a_table_that_has_lost_its_key_keeps_its_types() {
+    let theme = changed(
+        "CREATE TABLE made (a TEXT, b, n VARCHAR(9) COLLATE NOCASE DEFAULT 5, r REAL, PRIMARY KEY (a, b)) WITHOUT ROWID;
+         INSERT INTO made VALUES ('007', 1, '1', 1.5);
+         CREATE TABLE strict (a ANY, b INT PRIMARY KEY, c INT) STRICT, WITHOUT ROWID; INSERT INTO strict VALUES ('1', 1, 1), (2, 2, 2);",
+        "DROP TABLE made; CREATE TABLE made (a text PRIMARY KEY, z jsonb, n text, r double precision);
+         INSERT INTO made VALUES ('007', '{}', '08', 2), ('x', NULL, NULL, 0.5); ALTER TABLE strict DROP COLUMN b",
+    )
+    .await;
+    let (report, file) = back(&theme, 0, &["--verify"]).await;
+    lists(
+        &report,
+        "weakened",
+        "made.made: ",
+        "made of the columns and keys that PostgreSQL has",
+    );
+    let made = "SELECT sql FROM sqlite_schema WHERE name IN ('made', 'strict') ORDER BY name";
+    assert_eq!(
+        rows(&file, made),
+        [
+            "CREATE TABLE \"made\" (\"a\" TEXT NOT NULL, \"z\" TEXT, \"n\" VARCHAR(9), \"r\" REAL, CONSTRAINT \"made_pkey\" PRIMARY KEY (\"a\"))",
+            "CREATE TABLE \"strict\" (\"a\" , \"c\" INT)"
+        ]
+    );
+    file.execute_batch("INSERT INTO made (a, n, r) VALUES (8, 9, 10)")
+        .unwrap();
+    assert_eq!(
+        rows(&file, "SELECT quote(a), quote(n), quote(r) FROM made ORDER BY a"),
+        ["'007'|'08'|2.0", "'8'|'9'|10.0", "'x'|NULL|0.5"]
+    );
+    assert_eq!(
+        rows(&file, "SELECT quote(a) FROM strict ORDER BY c"),
+        ["'1'", "2"]
+    );
+}
+
 /// A row that was kept apart has no value of what PostgreSQL computes.
 #[tokio::test]
 async fn what_is_computed_of_a_row_in_quarantine_is_the_files() {

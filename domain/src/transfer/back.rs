@@ -85,6 +85,8 @@ pub fn column_definition(table: &TablePlan, column: &ColumnPlan, is_strict: bool
         .find(|from| from.name == column.source);
     let kind = column.kind.as_ref()?.declared()?;
     let kind = if is_strict && kind == "BLOB" { "ANY" } else { kind };
+    let own = declared_before(table, &column.target);
+    let kind = own.as_deref().unwrap_or(kind);
     let mut definition = format!("{} {kind}", quoted(&column.target));
     let is_made = from.filter(|from| table.created && from.pg_type().is_some());
     if column.not_null || is_made.is_some_and(|from| from.not_null) {
@@ -95,6 +97,15 @@ pub fn column_definition(table: &TablePlan, column: &ColumnPlan, is_strict: bool
         definition.push_str(&default);
     }
     Some(definition)
+}
+
+/// The type of a column in the text that its file knows, from which its values have their form. ANY is one of STRICT tables only: in others its
+/// name would make numbers of texts.
+fn declared_before(table: &TablePlan, column: &str) -> Option<String> {
+    let own = table.definition.as_deref()?;
+    let kind = ddl::declared(own, column)?;
+    let is_any = ddl::is_strict(own) && kind.eq_ignore_ascii_case("ANY");
+    Some(if is_any { String::new() } else { kind })
 }
 
 fn text(table: &TablePlan, foreign_keys: &[String]) -> String {
