@@ -1390,6 +1390,24 @@ async fn a_table_that_has_lost_its_key_keeps_its_types() {
     );
 }
 
+/// What has no name is told by what it says, once.
+#[tokio::test]
+async fn a_rule_without_a_name_is_told_once() {
+    let theme = changed(
+        "CREATE TABLE p (id INTEGER PRIMARY KEY); CREATE TABLE c (id INTEGER PRIMARY KEY, p INTEGER REFERENCES p (id));
+         PRAGMA foreign_keys = OFF; INSERT INTO c VALUES (1, 7)",
+        "SELECT 1",
+    )
+    .await;
+    let inspected = theme.inspected_back().await.with(0, "inspect");
+    let (copied, _) = theme.brought_back(&[]).await;
+    for ended in [inspected, copied] {
+        let told = "weakened: c FOREIGN KEY (p) REFERENCES p (id)";
+        assert!(ended.stdout.contains(told), "{}", ended.stdout);
+        assert_eq!(ended.stdout.matches("FOREIGN KEY").count(), 1, "{}", ended.stdout);
+    }
+}
+
 /// A row that was kept apart has no value of what PostgreSQL computes.
 #[tokio::test]
 async fn what_is_computed_of_a_row_in_quarantine_is_the_files() {

@@ -450,15 +450,11 @@ fn weakened(report: &CopyReport, line: &mut Line<'_>) {
         } else {
             String::new()
         };
-        // On the way back a constraint without a name is called what it says.
-        let name = if weak.constraint == weak.sql {
-            String::new()
-        } else {
-            format!(".{}", weak.constraint)
-        };
         line(format_args!(
-            "weakened: {}{name} {}: {}{broken}",
-            weak.table, weak.sql, weak.reason
+            "weakened: {} {}: {}{broken}",
+            weak.name(),
+            weak.sql,
+            weak.reason
         ));
     }
 }

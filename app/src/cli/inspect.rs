@@ -177,8 +177,10 @@ fn text(inspection: &Inspection) -> String {
             rows => format!("; {}: {}", counted(rows, "row"), weak.keys.join("; ")),
         };
         line(format_args!(
-            "\nweakened: {}.{} {}\n  {}{broken}",
-            weak.table, weak.constraint, weak.sql, weak.reason
+            "\nweakened: {} {}\n  {}{broken}",
+            weak.name(),
+            weak.sql,
+            weak.reason
         ));
     }
     for uncertain in &inspection.uncertain {

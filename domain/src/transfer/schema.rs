@@ -58,6 +58,17 @@ pub struct Weakened {
     pub reason: String,
 }
 
+impl Weakened {
+    /// The constraint and its table. On the way back a constraint without a name is called what it says: that stands behind it anyway.
+    pub fn name(&self) -> String {
+        if self.constraint == self.sql {
+            self.table.clone()
+        } else {
+            format!("{}.{}", self.table, self.constraint)
+        }
+    }
+}
+
 /// Something that is made when the rows are there.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Step {
