@@ -1,20 +1,25 @@
 //! The guard of routing: a mistyped route must never make data seem to vanish.
 
+use std::collections::HashMap;
+use std::time::Instant;
+
+use cutover_domain::transfer::digest::Content;
 use cutover_domain::transfer::words::counted;
 use cutover_ports::inventory::{ServedTable, TableRows};
 use cutover_ports::transfer::LedgerEntry;
 
-use crate::config::{Backend, Config, DatabaseUrl, Repository};
+use crate::config::{Backend, Config, ContextConfig, DatabaseUrl, Repository};
 use crate::exit::{CliError, Exit};
-use crate::wiring::inventory::{self, Counts, Served};
-use crate::wiring::transfer;
+use crate::transfer::content;
+use crate::wiring::inventory::{self, Counts, Noted, Served};
+use crate::wiring::transfer::{self, Access, verify_side};
 
 /// Whether a table's rows in SQLite are all in PostgreSQL, as far as is known.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Carried {
     /// There is nothing to carry.
     Nothing,
-    /// Copied and verified, and the same number of rows ever since.
+    /// Copied and verified, and unchanged ever since.
     Verified,
     /// Copied and not verified since.
     CopiedOnly,
@@ -25,8 +30,8 @@ pub enum Carried {
 }
 
 impl Carried {
-    /// What the ledger says of a table that holds `rows` now.
-    pub fn of(rows: Option<&TableRows>, entry: Option<&LedgerEntry>) -> Self {
+    /// What the ledger says of a table that holds `rows` now, by their number. Where routing `may_delete`, there can be fewer.
+    fn of(rows: Option<&TableRows>, entry: Option<&LedgerEntry>, may_delete: bool) -> Self {
         let Some(rows) = rows.filter(|rows| rows.own() > 0) else {
             return Self::Nothing;
         };
@@ -36,7 +41,8 @@ impl Carried {
         }
         // Planted copies take rowids of their own.
         let same_rowid = rows.planted > 0 || entry.max_rowid.is_none() || entry.max_rowid == rows.max_rowid;
-        if entry.rows == rows.truth() && same_rowid {
+        let same_rows = entry.rows == rows.truth() && same_rowid;
+        if same_rows || (may_delete && rows.truth() <= entry.rows && rows.max_rowid <= entry.max_rowid) {
             Self::Verified
         } else {
             Self::Changed
@@ -55,22 +61,125 @@ impl Carried {
     }
 }
 
+/// What is known of the tables that a start asks about.
+#[derive(Debug, Clone, Copy)]
+pub struct Held<'a> {
+    /// What PostgreSQL notes of repositories that have run there.
+    pub noted: &'a Noted,
+    /// What it notes of copies and verifications.
+    pub ledger: &'a [LedgerEntry],
+    /// The rows of the SQLite files; none if there is no file.
+    pub sqlite: Option<&'a Counts>,
+}
+
+/// By table, whether its rows in SQLite are all in PostgreSQL.
+pub type AllCarried = HashMap<&'static str, Carried>;
+
+impl Held<'_> {
+    fn rows(&self, table: &str) -> Option<&TableRows> {
+        self.sqlite?.get(table)
+    }
+
+    fn entry(&self, table: &str) -> Option<&LedgerEntry> {
+        self.ledger.iter().find(|entry| entry.table == table)
+    }
+
+    /// Whether the tables of the repositories that `is_asked` for are carried. What neither number of rows nor rowid tells, a changed value, is
+    /// found by reading the rows of what was verified.
+    pub async fn carried(
+        &self,
+        config: &Config,
+        is_asked: impl Fn(&Repository) -> bool,
+    ) -> Result<AllCarried, CliError> {
+        let mut carried = AllCarried::new();
+        for context in config.contexts() {
+            let is_split = context.uses(Backend::Sqlite) && context.uses(Backend::Postgres);
+            let mut verified = HashMap::new();
+            for repository in context
+                .repositories
+                .iter()
+                .filter(|repository| is_asked(repository))
+            {
+                // While routing is split, a delete on PostgreSQL reaches the row in the file, and rows that refer to it.
+                let may_delete =
+                    is_split && repository.backend == Backend::Postgres && self.noted.names(repository);
+                for table in repository.tables {
+                    let (rows, entry) = (self.rows(table), self.entry(table));
+                    let state = Carried::of(rows, entry, may_delete);
+                    let digest = entry.and_then(|entry| entry.digest.as_deref());
+                    if state == Carried::Verified
+                        && !may_delete
+                        && let Some(content) = digest.and_then(Content::parse)
+                    {
+                        verified.insert(*table, content);
+                    }
+                    carried.insert(*table, state);
+                }
+            }
+            let changed = changed(config, &context, &verified).await?;
+            carried.extend(changed.into_iter().map(|table| (table, Carried::Changed)));
+        }
+        Ok(carried)
+    }
+}
+
+/// The tables of a context's file that do not hold any more what they held when they were `verified`.
+async fn changed(
+    config: &Config,
+    context: &ContextConfig,
+    verified: &HashMap<&'static str, Content>,
+) -> Result<Vec<&'static str>, CliError> {
+    if verified.is_empty() {
+        return Ok(Vec::new());
+    }
+    let begun = Instant::now();
+    let access = Access {
+        busy_timeout: config.sqlite.busy_timeout,
+        schema: None,
+        jobs: 1,
+    };
+    let file = verify_side(&DatabaseUrl::Sqlite(context.sqlite_path.clone()), &access).await?;
+    let (catalog, notes) = (file.catalog().await?, file.own_notes().await?);
+    let mut changed = Vec::new();
+    for (name, content) in verified {
+        let held = match catalog.table(name) {
+            Some(table) => content::read(file.as_ref(), table, &notes, &content.columns).await?,
+            None => None,
+        };
+        if held.as_ref() != Some(content) {
+            changed.push(*name);
+        }
+    }
+    tracing::debug!(
+        file = %context.sqlite_path.display(),
+        tables = verified.len(),
+        changed = changed.len(),
+        seconds = begun.elapsed().as_secs_f64(),
+        "read what was verified once more"
+    );
+    Ok(changed)
+}
+
 /// Refuses the start if a repository is routed to PostgreSQL while its SQLite tables hold rows that are not known to be
 /// there, naming each table and the command that mends it.
-pub fn refuse_uncopied(config: &Config, sqlite: &Counts, ledger: &[LedgerEntry]) -> Result<(), CliError> {
-    let contexts = config.contexts();
-    let mut problems = Vec::new();
-    for context in &contexts {
+pub fn refuse_uncopied(config: &Config, held: &Held<'_>, carried: &AllCarried) -> Result<(), CliError> {
+    let (mut early, mut late) = (Vec::new(), Vec::new());
+    for context in config.contexts() {
         let file = context.sqlite_path.display();
         let on_postgres = |repository: &&Repository| repository.backend == Backend::Postgres;
-        for Repository { name, tables, .. } in context.repositories.iter().filter(on_postgres) {
-            for table in *tables {
-                let rows = sqlite.get(table);
-                let carried = Carried::of(rows, ledger.iter().find(|entry| entry.table == *table));
+        for repository in context.repositories.iter().filter(on_postgres) {
+            let problems = if held.noted.names(repository) {
+                &mut late
+            } else {
+                &mut early
+            };
+            for table in repository.tables {
+                let carried = carried.get(table).copied().unwrap_or(Carried::Nothing);
                 if !matches!(carried, Carried::Nothing | Carried::Verified) {
-                    let count = rows.map_or(0, TableRows::truth);
+                    let count = held.rows(table).map_or(0, TableRows::truth);
                     problems.push(format!(
-                        "  - {name}: the SQLite table {table} in {file} holds {} ({})",
+                        "  - {}: the SQLite table {table} in {file} holds {} ({})",
+                        repository.name,
                         counted(count, "row"),
                         carried.describe()
                     ));
@@ -78,27 +187,33 @@ pub fn refuse_uncopied(config: &Config, sqlite: &Counts, ledger: &[LedgerEntry])
             }
         }
     }
-    if problems.is_empty() {
-        return Ok(());
-    }
-    Err(CliError::new(
-        Exit::Refused,
-        format!(
+    let mut texts = Vec::new();
+    if !early.is_empty() {
+        texts.push(format!(
             "refused to start: repositories are routed to PostgreSQL, and rows of theirs in SQLite are not known to be there:\n{}\n\
              Run `cutover copy` and `cutover verify` first, or start with --accept-empty if those rows are not wanted.",
-            problems.join("\n")
-        ),
-    ))
+            early.join("\n")
+        ));
+    }
+    if !late.is_empty() {
+        texts.push(format!(
+            "refused to start: repositories run on PostgreSQL already, and rows of theirs in SQLite are not known to be there:\n{}\n\
+             Somebody has written to the file since it was found equal (an instance that was not stopped or still has the old routes, the \
+             original application), or it was left behind with --accept-empty. Stop whoever writes there. A copy would now delete what PostgreSQL \
+             was given since: `cutover verify --show-values` tells what differs; give what only the file has to the service by hand, then move \
+             the file away, or start with --accept-empty if those rows are not wanted.",
+            late.join("\n")
+        ));
+    }
+    if texts.is_empty() {
+        return Ok(());
+    }
+    Err(CliError::new(Exit::Refused, texts.join("\n")))
 }
 
 /// Refuses the start if a repository is routed to SQLite while PostgreSQL, where it has run, holds rows that are not known to be in the
 /// file, naming each table and the way home.
-pub fn refuse_left_behind(
-    config: &Config,
-    sqlite: &Counts,
-    served: &[Served],
-    ledger: &[LedgerEntry],
-) -> Result<(), CliError> {
+pub fn refuse_left_behind(config: &Config, served: &[Served], carried: &AllCarried) -> Result<(), CliError> {
     let mut problems = Vec::new();
     for context in config.contexts() {
         let file = context.sqlite_path.display();
@@ -106,8 +221,8 @@ pub fn refuse_left_behind(
         for Repository { name, .. } in context.repositories.iter().filter(in_file) {
             let tables = served.iter().filter(|served| served.repository == *name);
             for (table, held) in tables.flat_map(|served| &served.tables) {
-                let entry = ledger.iter().find(|entry| entry.table == *table);
-                if let Some(why) = not_home(*held, Carried::of(sqlite.get(table), entry)) {
+                let carried = carried.get(table).copied().unwrap_or(Carried::Nothing);
+                if let Some(why) = not_home(*held, carried) {
                     problems.push(format!(
                         "  - {name}: the PostgreSQL table {table} holds {} ({why} {file})",
                         counted(held.rows, "row")
@@ -154,14 +269,15 @@ pub async fn refuse_replacing(
 ) -> Result<(), CliError> {
     let mut repositories = Vec::new();
     let mut routed = Vec::new();
-    for context in config.contexts() {
-        let backend = transfer::backend_of(config, &context, target);
+    let contexts = config.contexts();
+    for context in &contexts {
+        let backend = transfer::backend_of(config, context, target);
         let replaced = |repository: &&Repository| repository.tables.iter().any(|table| are_copied(table));
         for repository in context.repositories.iter().filter(replaced) {
             if Some(repository.backend) == backend {
                 routed.push(repository.name);
             }
-            repositories.push(*repository);
+            repositories.push(repository.name);
         }
     }
     // Another schema of the database is none of the service's.
@@ -187,8 +303,11 @@ pub async fn refuse_replacing(
     if repositories.is_empty() {
         return Ok(());
     }
-    let served = inventory::served(url, &repositories).await?.unwrap_or_default();
-    let tables = served.iter().flat_map(|served| &served.tables);
+    let is_copied = |repository: &Repository| repositories.contains(&repository.name);
+    let noted = inventory::noted(url, &contexts, is_copied)
+        .await?
+        .unwrap_or_default();
+    let tables = noted.served.iter().flat_map(|served| &served.tables);
     let changed: Vec<String> = tables
         .filter(|(table, held)| are_copied(table) && !held.is_unchanged())
         .map(|(table, held)| format!("{table} ({})", counted(held.rows, "row")))
@@ -255,8 +374,9 @@ mod tests {
 
     #[test]
     fn only_verified_and_unchanged_rows_count_as_carried() {
-        let of = |rows: TableRows, entry: Option<LedgerEntry>| Carried::of(Some(&rows), entry.as_ref());
-        assert_eq!(Carried::of(None, None), Carried::Nothing);
+        let of =
+            |rows: TableRows, entry: Option<LedgerEntry>| Carried::of(Some(&rows), entry.as_ref(), false);
+        assert_eq!(Carried::of(None, None, false), Carried::Nothing);
         assert_eq!(of(rows(1, 0, 1), None), Carried::Nothing);
         assert_eq!(of(rows(3, 3, 0), None), Carried::Nothing);
         assert_eq!(of(rows(2, 0, 1), None), Carried::Never);
@@ -269,5 +389,8 @@ mod tests {
             ..rows(5, 0, 0)
         };
         assert_eq!(of(moved, Some(entry(5, true))), Carried::Changed);
+        let after = |rows| Carried::of(Some(&rows), Some(&entry(5, true)), true);
+        assert_eq!(after(rows(4, 0, 0)), Carried::Verified, "routing has deleted one");
+        assert_eq!(after(moved), Carried::Changed);
     }
 }

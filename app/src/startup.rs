@@ -11,11 +11,11 @@ use crate::wiring::{Databases, MigrationTargets, WiringError, inventory, missing
 
 impl From<WiringError> for CliError {
     fn from(error: WiringError) -> Self {
-        let exit = match &error {
-            WiringError::Configuration(_) => Exit::Usage,
-            WiringError::Unreachable(_) | WiringError::Store { .. } => Exit::Unreachable,
-        };
-        Self::new(exit, error.to_string())
+        match error {
+            WiringError::Configuration(text) => Self::new(Exit::Usage, text),
+            WiringError::Transfer(error) => error.into(),
+            WiringError::Store { .. } => Self::new(Exit::Unreachable, error.to_string()),
+        }
     }
 }
 
@@ -109,25 +109,39 @@ async fn guard_rows(config: &Config, start: &mut Start) -> Result<(), CliError> 
         return Ok(());
     };
     let uses_postgres = config.uses(Backend::Postgres);
+    let on_file = |repository: &Repository| repository.backend == Backend::Sqlite;
     // What stays on PostgreSQL is not counted: that takes a look at every row.
-    let served = inventory::served(&postgres.url, &routed(config, Backend::Sqlite)).await?;
-    if served.is_none() && uses_postgres {
+    let noted = inventory::noted(&postgres.url, &config.contexts(), on_file).await?;
+    if noted.is_none() && uses_postgres {
         start.remarks.push(Remark {
             text: "PostgreSQL cannot note which repositories run there, so nothing would stop a way back from leaving rows behind"
                 .to_owned(),
             advice: "run `cutover migrate up --on postgres` as the owner".to_owned(),
         });
     }
-    let served = served.unwrap_or_default();
-    if served.is_empty() && !uses_postgres {
+    let noted = noted.unwrap_or_default();
+    if noted.served.is_empty() && !uses_postgres {
         return Ok(());
     }
     let sqlite = inventory::sqlite_counts(config).await?;
     let ledger = inventory::postgres_ledger(config).await?;
-    if let Some(sqlite) = sqlite.as_ref().filter(|_| uses_postgres) {
-        guard::refuse_uncopied(config, sqlite, &ledger)?;
+    let held = guard::Held {
+        noted: &noted,
+        ledger: &ledger,
+        sqlite: sqlite.as_ref(),
+    };
+    if sqlite.is_some() {
+        tracing::info!(
+            "reading the tables in SQLite that were verified, to see whether they have changed since"
+        );
     }
-    guard::refuse_left_behind(config, &sqlite.unwrap_or_default(), &served, &ledger)
+    let carried = held
+        .carried(config, |repository| {
+            !on_file(repository) || noted.names(repository)
+        })
+        .await?;
+    guard::refuse_uncopied(config, &held, &carried)?;
+    guard::refuse_left_behind(config, &noted.served, &carried)
 }
 
 /// The repositories that are routed to a backend.

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use crate::config::{Backend, Config};
 use crate::exit::CliError;
-use crate::guard::Carried;
+use crate::guard::{Carried, Held};
 use crate::wiring::{MigrationTargets, inventory};
 
 /// How things stand.
@@ -71,21 +71,29 @@ pub struct TableStatus {
 /// Asks both databases; neither is changed.
 pub async fn gather(config: &Config) -> Result<Status, CliError> {
     let databases = database_statuses(config).await?;
+    let contexts = config.contexts();
     let sqlite = inventory::sqlite_counts(config).await?.unwrap_or_default();
     let postgres = inventory::postgres_counts(config).await?.unwrap_or_default();
     let ledger = inventory::postgres_ledger(config).await?;
-    let table = |name: &'static str| {
-        let entry = ledger.iter().find(|entry| entry.table == name);
-        TableStatus {
-            name,
-            sqlite: sqlite.get(name).copied(),
-            postgres: postgres.get(name).copied(),
-            ledger: entry.cloned(),
-            carried: Carried::of(sqlite.get(name), entry),
-        }
+    let noted = match &config.postgres {
+        Some(postgres) => inventory::noted(&postgres.url, &contexts, |_| false).await?,
+        None => None,
+    };
+    let held = Held {
+        noted: &noted.unwrap_or_default(),
+        ledger: &ledger,
+        sqlite: Some(&sqlite),
+    };
+    let carried = held.carried(config, |_| true).await?;
+    let table = |name: &'static str| TableStatus {
+        name,
+        sqlite: sqlite.get(name).copied(),
+        postgres: postgres.get(name).copied(),
+        ledger: ledger.iter().find(|entry| entry.table == name).cloned(),
+        carried: carried.get(name).copied().unwrap_or(Carried::Nothing),
     };
     let mut repositories = Vec::new();
-    for context in config.contexts() {
+    for context in contexts {
         repositories.extend(context.repositories.iter().map(|repository| RepositoryStatus {
             context: context.schema.name,
             name: repository.name,

@@ -273,3 +273,126 @@ async fn what_was_copied_and_verified_may_move() {
     assert_eq!(listed["pagination"]["total"], 2);
     service.stop().await;
 }
+
+/// Counts and rowids do not tell a changed value. Neither do planted rows, restarts or a file that is gone look like one.
+#[tokio::test]
+async fn a_row_that_was_changed_after_it_was_verified_does_not_vanish() {
+    let (place, database) = (Place::new(), lab_database().await);
+    let (on_file, on_server) = ("default = \"sqlite\"", "default = \"postgres\"");
+    configure(&place, &database, on_file);
+    let service = place.serve(&[]).await;
+    let experiment = format!("/lab/experiments/{}", an_experiment(&service).await);
+    let conversation = json!({"title": "first"});
+    let made = service
+        .post("/writer/api/conversations", &conversation)
+        .await
+        .with(201)
+        .json();
+    let conversation = format!("/writer/api/conversations/{}", made["id"].as_str().unwrap());
+    let day = |low: i64| json!({"date": "2025-03-03", "predLow": low});
+    service
+        .post("/market/prediction/2025-03-03", &day(100))
+        .await
+        .with(200);
+    service.stop().await;
+    place.run(["copy"]).await.with(0);
+    place.run(["verify"]).await.with(0);
+    let verified = std::fs::read(place.path("lab.db")).unwrap();
+
+    let service = place.serve(&[]).await;
+    let renamed = json!({"name": "renamed"}).to_string();
+    service.ask("PUT", &experiment, Some(&renamed)).await.with(200);
+    let titled = json!({"title": "second"}).to_string();
+    service.ask("PUT", &conversation, Some(&titled)).await.with(200);
+    service
+        .post("/market/prediction/2025-03-03", &day(101))
+        .await
+        .with(200);
+    service.stop().await;
+
+    configure(&place, &database, on_server);
+    let refused = place.run(["serve"]).await.with(4).stderr;
+    let examined = place.run(["doctor"]).await.with(1).stdout;
+    for table in ["experiments", "conversations", "daily_predictions"] {
+        let told = format!("the SQLite table {table} in lab.db holds 1 row (changed since it was verified)");
+        assert!(
+            refused.contains(&told) && examined.contains(&told),
+            "{refused}\n{examined}"
+        );
+    }
+    assert!(
+        refused.contains("`cutover copy` and `cutover verify` first"),
+        "{refused}"
+    );
+    let status = place.run(["status"]).await.with(0).stdout;
+    let changed = status
+        .lines()
+        .filter(|line| line.ends_with("changed since it was verified"));
+    assert_eq!(changed.count(), 3, "{status}");
+
+    // The way out is the usual one, and later starts mind neither the file as it was nor that it is gone.
+    place.run(["copy", "--replace", "--replace-live"]).await.with(0);
+    place.run(["verify"]).await.with(0);
+    for _ in 0..2 {
+        let service = place.serve(&[]).await;
+        assert_eq!(service.get(&experiment).await.with(200).json()["name"], "renamed");
+        service
+            .ask("PUT", &experiment, Some(&json!({"name": "last"}).to_string()))
+            .await
+            .with(200);
+        service.ask("PUT", &experiment, Some(&renamed)).await.with(200);
+        service.stop().await;
+    }
+    // Somebody else writes to the file: that is no time for a copy.
+    world::file(&place.path("lab.db"))
+        .execute_batch("UPDATE experiments SET name = 'by another'")
+        .unwrap();
+    let refused = place.run(["serve"]).await.with(4).stderr;
+    for part in [
+        "run on PostgreSQL already",
+        "table experiments in lab.db holds 1 row (changed",
+        "move the file away",
+    ] {
+        assert!(refused.contains(part), "{part} is missing in: {refused}");
+    }
+    assert!(!refused.contains("`cutover copy`"), "{refused}");
+    std::fs::remove_file(place.path("lab.db")).unwrap();
+    place.serve(&[]).await.stop().await;
+    // An older file in its place is not what was verified.
+    std::fs::write(place.path("lab.db"), verified).unwrap();
+    place.run(["serve"]).await.with(4);
+}
+
+/// What routing itself does to the file while it is split is no change of somebody's.
+#[tokio::test]
+async fn rows_planted_and_let_go_by_routing_are_no_changes() {
+    let (place, database) = (Place::new(), lab_database().await);
+    configure(&place, &database, "default = \"sqlite\"");
+    let service = place.serve(&[]).await;
+    let first = an_experiment(&service).await;
+    service.stop().await;
+    world::populate_file(&place.path("lab.db"));
+    place.run(["copy"]).await.with(0);
+    place.run(["verify"]).await.with(0);
+    configure(
+        &place,
+        &database,
+        "default = \"sqlite\"\nexperiments = \"postgres\"\nsynth_groups = \"postgres\"",
+    );
+    let service = place.serve(&[]).await;
+    let second = an_experiment(&service).await;
+    for id in [&first, &second] {
+        let guide = json!({"context_definition": "c", "questions": "q", "context_examples": "e"});
+        let path = format!("/lab/experiments/{id}/interview-guide");
+        service.ask("PUT", &path, Some(&guide.to_string())).await;
+    }
+    service
+        .ask("DELETE", "/lab/synth-groups/grp_00000001", None)
+        .await
+        .with(204);
+    service.stop().await;
+    let service = place.serve(&[]).await;
+    let listed = service.get("/lab/experiments/list").await.with(200).json();
+    assert_eq!(listed["pagination"]["total"], 2);
+    service.stop().await;
+}

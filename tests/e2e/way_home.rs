@@ -300,3 +300,23 @@ async fn each_context_goes_home_to_its_own_file() {
     assert_eq!(day["open"], 2.0, "{day}");
     service.stop().await;
 }
+
+/// A restored backup is compared with the running database: that says nothing about the file.
+#[tokio::test]
+async fn comparing_two_servers_databases_notes_nothing() {
+    let (place, database, restored) = (Place::new(), lab_database().await, lab_database().await);
+    moved(&place, &database).await;
+    place.run(["copy", "app.db", &restored.url()]).await.with(0);
+    let noted =
+        "SELECT table_name, source, rows, max_rowid, digest, verified_at FROM cutover.ledger ORDER BY 1";
+    let client = database.connect().await;
+    let before = world::postgres_rows(&client, noted).await;
+    place
+        .run(["verify", &restored.url(), &database.url()])
+        .await
+        .with(0);
+    assert_eq!(world::postgres_rows(&client, noted).await, before);
+    let service = place.serve(&[]).await;
+    assert_eq!(experiments(&service).await, ["first"]);
+    service.stop().await;
+}

@@ -60,7 +60,10 @@ enum Command {
     Doctor(doctor::DoctorArgs),
     Migrate(migrate::MigrateArgs),
     Inspect(inspect::InspectArgs),
-    /// Prove that two databases hold the same values; reads only
+    /// Prove that two databases hold the same values
+    ///
+    /// Reads only, but for a note of the tables that are equal: from SQLite to PostgreSQL in cutover.ledger, the other way in a file that a
+    /// copy has made. Comparing two databases of one kind notes nothing.
     Verify(verify::VerifyArgs),
     Status(status::StatusArgs),
     /// Print a completion script for a shell

@@ -1,11 +1,11 @@
 //! `cutover verify`: arguments, and the report for a person.
 
+use std::collections::HashSet;
 use std::fmt::Write as _;
 use std::sync::Arc;
 use std::time::Duration;
 
 use clap::Args;
-use cutover_domain::time::LegacyZones;
 use cutover_domain::transfer::canonical::Shown;
 use cutover_domain::transfer::difference::{RowReport, TableReport};
 use cutover_domain::transfer::plan::Scope;
@@ -15,7 +15,7 @@ use cutover_ports::transfer::TransferError;
 
 use super::Output;
 use super::places::{Choice, Places, places, shared_out};
-use crate::config::{Config, DatabaseUrl};
+use crate::config::{Config, ContextConfig, DatabaseUrl};
 use crate::exit::{CliError, Exit};
 use crate::printable::one_line;
 use crate::transfer::progress::{Progress, Silent, Terminal};
@@ -80,7 +80,7 @@ impl Verified {
         let mut only_in_target = Vec::new();
         let places = places(args.source.as_deref(), args.target.as_deref(), config)?;
         for (places, scope) in shared_out(places, args.choice(), config, &args.access()).await? {
-            let (heading, one) = verify_one(args, places, scope, config.legacy_zones()).await?;
+            let (heading, one) = verify_one(args, places, scope, config).await?;
             headings.push(heading);
             report.tables.extend(one.tables);
             only_in_target.push(one.only_in_target);
@@ -156,7 +156,7 @@ async fn verify_one(
     args: &VerifyArgs,
     Places { from, to }: Places,
     Scope { tables, exclude }: Scope,
-    zones: LegacyZones,
+    config: &Config,
 ) -> Result<(String, VerifyReport), CliError> {
     let access = args.access();
     let (ours, theirs) = tokio::try_join!(verify_side(&from, &access), verify_side(&to, &access))?;
@@ -164,7 +164,7 @@ async fn verify_one(
         tables,
         exclude,
         rows_named: ROWS_NAMED,
-        zones,
+        zones: config.legacy_zones(),
         jobs: access.jobs,
     };
     let progress: Arc<dyn Progress> = if args.quiet {
@@ -174,10 +174,16 @@ async fn verify_one(
     };
     let report = verify(ours.as_ref(), theirs.as_ref(), &options, progress).await?;
     let heading = format!("{} against {}", ours.describe(), theirs.describe());
-    // A SQLite file that no copy has written is somebody's own, and is only read.
-    let noting = matches!(to, DatabaseUrl::Postgres(_)) || theirs.own_notes().await?.ledger;
+    // A ledger is about a move. A SQLite file that no copy has written is somebody's own, and is only read.
+    let noting = match (&from, &to) {
+        (DatabaseUrl::Sqlite(_), DatabaseUrl::Postgres(_)) => true,
+        (DatabaseUrl::Postgres(_), DatabaseUrl::Sqlite(_)) => theirs.own_notes().await?.ledger,
+        _ => false,
+    };
     let entries = if noting {
-        ledger_entries(ours.as_ref(), &report).await?
+        let contexts = config.contexts();
+        let served: HashSet<&str> = contexts.iter().flat_map(ContextConfig::tables).collect();
+        ledger_entries(ours.as_ref(), &report, |table| served.contains(table)).await?
     } else {
         vec![]
     };

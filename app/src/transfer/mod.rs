@@ -1,5 +1,6 @@
 //! Moving data between databases, and proving that it arrived.
 
+pub mod content;
 pub mod copy;
 pub mod inspect;
 pub mod progress;

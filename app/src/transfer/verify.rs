@@ -26,6 +26,7 @@ use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
 use serde_json::{Value, json};
 use tokio::sync::Semaphore;
 
+use super::content;
 use super::progress::{Phase, Progress, Work};
 
 /// So many rows of a side are held at once while differing buckets are looked at: 40 bytes each, and as much again while they grow.
@@ -244,23 +245,33 @@ impl<'a> Names<'a> {
     }
 }
 
-/// What a target's ledger is to note of the tables that are equal.
+/// What a target's ledger is to note of the tables that are equal. Of those that are `served` from a file, also what they hold: a start
+/// asks whether they still do.
 pub async fn ledger_entries(
     source: &dyn VerifySide,
     report: &VerifyReport,
+    is_served: impl Fn(&str) -> bool,
 ) -> TransferResult<Vec<LedgerEntry>> {
-    let catalog = source.catalog().await?;
+    let (catalog, notes) = (source.catalog().await?, source.own_notes().await?);
     let mut entries = Vec::new();
     for table in report.tables.iter().filter(|table| table.equal()) {
         let (Some(target), Some(digest)) = (&table.target, &table.digest) else {
             continue;
         };
-        let alias = match catalog.table(&table.name).map(|table| &table.storage) {
+        let found = catalog.table(&table.name);
+        let alias = match found.map(|table| &table.storage) {
             Some(Storage::Rowid { alias }) => *alias,
             _ => None,
         };
         let max_rowid = match alias {
             Some(alias) => source.largest_rowid(&table.name, alias).await?,
+            None => None,
+        };
+        let content = match found.filter(|table| catalog.engine == Engine::Sqlite && is_served(&table.name)) {
+            Some(table) => {
+                let columns: Vec<String> = table.columns.iter().map(|column| column.name.clone()).collect();
+                content::read(source, table, &notes, &columns).await?
+            }
             None => None,
         };
         entries.push(LedgerEntry {
@@ -270,7 +281,7 @@ pub async fn ledger_entries(
             fingerprint: digest.clone(),
             rows: table.rows_source,
             max_rowid,
-            digest: Some(digest.clone()),
+            digest: Some(content.map_or_else(|| digest.clone(), |content| content.to_string())),
             ..LedgerEntry::default()
         });
     }

@@ -10,6 +10,7 @@ use cutover_migrations::Context;
 use cutover_ports::ReferredRows;
 use cutover_ports::lab::LabRepositories;
 use cutover_ports::market::MarketRepositories;
+use cutover_ports::transfer::TransferError;
 use cutover_ports::writer::WriterRepositories;
 use cutover_ports::{StoreError, StoreResult};
 
@@ -47,9 +48,9 @@ pub enum WiringError {
     /// The configuration asks for something that cannot be.
     #[error("{0}")]
     Configuration(String),
-    /// A database cannot be read; the text says which and why.
-    #[error("{0}")]
-    Unreachable(String),
+    /// What is known of a move cannot be read or noted.
+    #[error(transparent)]
+    Transfer(#[from] TransferError),
     /// A database cannot be used.
     #[error("{database} cannot be used: {source}")]
     Store {

@@ -26,8 +26,7 @@ impl Examiners {
         let mut examiners = Self::default();
         #[cfg(feature = "sqlite")]
         for path in config.sqlite_files().into_iter().filter(|path| path.exists()) {
-            let file = cutover_sqlite::transfer::open::SourceFile::new(&path, config.sqlite.busy_timeout)
-                .map_err(|error| WiringError::Unreachable(error.to_string()))?;
+            let file = cutover_sqlite::transfer::open::SourceFile::new(&path, config.sqlite.busy_timeout)?;
             examiners.files.push((path, Arc::new(file)));
         }
         #[cfg(feature = "postgres")]

@@ -51,8 +51,7 @@ pub async fn sqlite_counts(config: &Config) -> Result<Option<Counts>, WiringErro
                 continue;
             }
             let database = format!("the SQLite file {}", path.display());
-            let file = cutover_sqlite::transfer::open::SourceFile::new(path, config.sqlite.busy_timeout)
-                .map_err(|error| WiringError::Unreachable(error.to_string()))?;
+            let file = cutover_sqlite::transfer::open::SourceFile::new(path, config.sqlite.busy_timeout)?;
             let counted = count(&file, std::slice::from_ref(&context), database).await?;
             counts.get_or_insert_with(Counts::new).extend(counted);
         }
@@ -102,11 +101,25 @@ pub async fn postgres_ledger(config: &Config) -> Result<Vec<LedgerEntry>, Wiring
                 database: "PostgreSQL".to_owned(),
                 source,
             })?;
-        return cutover_postgres::transfer::ledger::read(&client)
-            .await
-            .map_err(unreachable);
+        return Ok(cutover_postgres::transfer::ledger::read(&client).await?);
     }
     Ok(Vec::new())
+}
+
+/// What a PostgreSQL database notes of the repositories that have run on it.
+#[derive(Debug, Clone, Default)]
+pub struct Noted {
+    /// Their names.
+    pub repositories: Vec<String>,
+    /// Of those that were asked for, what each table holds there.
+    pub served: Vec<Served>,
+}
+
+impl Noted {
+    /// Whether a repository is among them.
+    pub fn names(&self, repository: &Repository) -> bool {
+        self.repositories.iter().any(|noted| noted == repository.name)
+    }
 }
 
 /// The tables of a repository that has run on PostgreSQL, and what each holds there.
@@ -118,8 +131,8 @@ pub struct Served {
     pub tables: Vec<(&'static str, ServedTable)>,
 }
 
-/// What a PostgreSQL database holds of those among `repositories` that are noted to have run on it; `None` if it takes no such notes
-/// yet.
+/// Which repositories are noted to have run on a PostgreSQL database, and what it holds of those that `is_counted`; `None` if it takes no
+/// such notes yet.
 #[cfg_attr(
     not(feature = "postgres"),
     expect(
@@ -128,30 +141,34 @@ pub struct Served {
         reason = "this build has nothing to ask"
     )
 )]
-pub async fn served(url: &Secret, repositories: &[Repository]) -> Result<Option<Vec<Served>>, WiringError> {
+pub async fn noted(
+    url: &Secret,
+    contexts: &[ContextConfig],
+    is_counted: impl Fn(&Repository) -> bool,
+) -> Result<Option<Noted>, WiringError> {
     #[cfg(feature = "postgres")]
     {
         let notes = notes(url).await?;
-        let Some(noted) = notes.repositories().await.map_err(unreachable)? else {
+        let Some(repositories) = notes.repositories().await? else {
             return Ok(None);
         };
-        let mut found = Vec::new();
-        for repository in repositories {
-            if !noted.iter().any(|noted| noted == repository.name) {
+        let mut served = Vec::new();
+        for repository in contexts.iter().flat_map(|context| &context.repositories) {
+            if !(repositories.iter().any(|noted| noted == repository.name) && is_counted(repository)) {
                 continue;
             }
             let mut tables = Vec::new();
             for table in repository.tables {
-                if let Some(held) = notes.table(table, seeds_of(table)).await.map_err(unreachable)? {
+                if let Some(held) = notes.table(table, seeds_of(table)).await? {
                     tables.push((*table, held));
                 }
             }
-            found.push(Served {
+            served.push(Served {
                 repository: repository.name,
                 tables,
             });
         }
-        Ok(Some(found))
+        Ok(Some(Noted { repositories, served }))
     }
     #[cfg(not(feature = "postgres"))]
     Ok(None)
@@ -169,7 +186,7 @@ pub async fn served(url: &Secret, repositories: &[Repository]) -> Result<Option<
 pub async fn default_schema(url: &Secret) -> Result<Option<String>, WiringError> {
     #[cfg(feature = "postgres")]
     {
-        notes(url).await?.schema().await.map_err(unreachable)
+        Ok(notes(url).await?.schema().await?)
     }
     #[cfg(not(feature = "postgres"))]
     Ok(None)
@@ -187,7 +204,7 @@ pub async fn default_schema(url: &Secret) -> Result<Option<String>, WiringError>
 pub async fn note_served(url: &Secret, here: &[&str], elsewhere: &[&str]) -> Result<(), WiringError> {
     #[cfg(feature = "postgres")]
     {
-        notes(url).await?.note(here, elsewhere).await.map_err(unreachable)
+        Ok(notes(url).await?.note(here, elsewhere).await?)
     }
     #[cfg(not(feature = "postgres"))]
     Ok(())
@@ -196,15 +213,7 @@ pub async fn note_served(url: &Secret, here: &[&str], elsewhere: &[&str]) -> Res
 #[cfg(feature = "postgres")]
 async fn notes(url: &Secret) -> Result<cutover_postgres::transfer::served::Notes, WiringError> {
     let server = super::databases::pg_server(url.expose())?;
-    cutover_postgres::transfer::served::Notes::open(&server)
-        .await
-        .map_err(unreachable)
-}
-
-#[cfg(feature = "postgres")]
-#[expect(clippy::needless_pass_by_value, reason = "it is what map_err hands over")]
-fn unreachable(error: cutover_ports::transfer::TransferError) -> WiringError {
-    WiringError::Unreachable(error.to_string())
+    Ok(cutover_postgres::transfer::served::Notes::open(&server).await?)
 }
 
 /// The condition that tells the rows that a table's schema starts with.

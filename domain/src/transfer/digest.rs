@@ -74,6 +74,34 @@ impl fmt::Debug for Digest {
     }
 }
 
+/// What a table of a SQLite file holds in these columns, by storage class and bytes: the same as long as nobody changes a value of them.
+/// What a later version of the schema adds is none of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Content {
+    /// The columns.
+    pub columns: Vec<String>,
+    /// The digest of their rows, in 64 hexadecimal digits.
+    pub digest: String,
+}
+
+/// The digest, a blank, and the columns as JSON.
+impl fmt::Display for Content {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.digest, serde_json::json!(self.columns))
+    }
+}
+
+impl Content {
+    /// Reads what [`Display`](fmt::Display) has written; none of what is something else, such as the digest of an earlier version.
+    pub fn parse(text: &str) -> Option<Self> {
+        let (digest, columns) = text.split_once(' ')?;
+        Some(Self {
+            columns: serde_json::from_str(columns).ok()?,
+            digest: digest.to_owned(),
+        })
+    }
+}
+
 /// Half of a SHA-256: enough to tell rows and keys apart, and half the memory.
 pub type Id = [u8; 16];
 

@@ -234,6 +234,7 @@ pub struct LedgerEntry {
     pub copied_at: Option<i64>,
     /// When it was last verified equal, if it was.
     pub verified_at: Option<i64>,
-    /// The digest that the verification saw on both sides.
+    /// What the source's table held then, if a start asks for it
+    /// ([`Content`](cutover_domain::transfer::digest::Content)); else the digest that the verification saw on both sides.
     pub digest: Option<String>,
 }
