@@ -142,8 +142,9 @@ impl PostgresDatabase {
     async fn has_schema(&mut self, target: &PostgresTarget) -> Result<()> {
         let schema = self.rows("SELECT CAST(current_schema() AS text)", &[]).await?;
         if schema.first().and_then(|row| row.text(0)).is_none() {
-            return Err(MigrateError::Failed(format!(
-                "the connection to database {} has no default schema; make the schema that search_path names, or set search_path for the role {}",
+            return Err(MigrateError::Refused(format!(
+                "the connection to database {} has no default schema; make the schema that search_path names, set search_path for the role {1}, \
+                 or GRANT USAGE ON SCHEMA public TO {1}",
                 target.database, target.user
             )));
         }
@@ -476,6 +477,16 @@ fn failure(error: &sqlx::Error) -> MigrateError {
         _ => return MigrateError::Failed(message),
     };
     match code.as_str() {
+        // query_canceled.
+        "57014" => MigrateError::Unreachable(format!(
+            "PostgreSQL gave a statement up ({message}); if that is the role's or the database's statement_timeout, raise it"
+        )),
+        // PgBouncer's own word, which the server has no code for.
+        _ if message.contains("statement pooling mode") => MigrateError::Refused(
+            "PostgreSQL stands behind PgBouncer with pool_mode = statement, in which there are no transactions; set pool_mode = transaction \
+             (for the service, with postgres.prepared_statements = false) or session, or give the address of PostgreSQL itself"
+                .to_owned(),
+        ),
         // lock_not_available: our advisory lock, or a table that another session is using.
         "55P03" => MigrateError::Unreachable(
             "another migration, or another session that uses the tables, has held its lock for too long; wait for it \

@@ -33,6 +33,16 @@ pub(crate) fn transfer_error(error: &tokio_postgres::Error) -> TransferError {
             "PostgreSQL refused: {}; run this as the owner of the tables, or grant the role the right",
             db.message()
         )),
+        SqlState::READ_ONLY_SQL_TRANSACTION => TransferError::Refused(format!(
+            "PostgreSQL takes no writes ({}): it is a standby, or transactions are read-only (default_transaction_read_only)",
+            db.message()
+        )),
+        // PgBouncer's own word, which the server has no code for.
+        _ if db.message().contains("statement pooling mode") => TransferError::Refused(
+            "PostgreSQL stands behind PgBouncer with pool_mode = statement, in which there are no transactions; set pool_mode = transaction \
+             (for the service, with postgres.prepared_statements = false) or session, or give the address of PostgreSQL itself"
+                .to_owned(),
+        ),
         SqlState::ADMIN_SHUTDOWN | SqlState::CRASH_SHUTDOWN | SqlState::CANNOT_CONNECT_NOW => {
             TransferError::Unreachable(format!(
                 "PostgreSQL went away ({}); the same command goes on from where it was",
