@@ -210,7 +210,7 @@ mod postgres {
         let tables = finding(
             &diagnosis,
             Severity::Problem,
-            "not all of SELECT, INSERT, UPDATE and DELETE",
+            "may not INSERT, UPDATE, DELETE on ",
         );
         assert!(
             tables.text.contains("synth_groups") && !tables.text.contains(" synths,"),
@@ -219,7 +219,7 @@ mod postgres {
         finding(&diagnosis, Severity::Problem, "the server allows 3");
         client
             .batch_execute(&format!(
-                "GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO {role};
+                "GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public, cutover TO {role};
                 GRANT USAGE ON SEQUENCE conversations_position_seq TO {role}"
             ))
             .await
@@ -229,7 +229,10 @@ mod postgres {
         assert_eq!(
             sequences.advice.as_deref(),
             Some(
-                "run cutover migrate up --on postgres as the owner, or GRANT USAGE ON SEQUENCE messages_position_seq to the role"
+                format!(
+                    "run cutover migrate up --on postgres as the owner, or GRANT USAGE ON SEQUENCE messages_position_seq TO {role}"
+                )
+                .as_str()
             )
         );
         client

@@ -158,7 +158,9 @@ async fn with_prepared_statements_on_the_refusal_says_what_to_do() {
     let error = database.ping().await.unwrap_err();
     assert!(matches!(error, StoreError::Unavailable(_)), "{error:?}");
     assert!(
-        error.to_string().contains("turn prepared statements off"),
+        error
+            .to_string()
+            .contains("set postgres.prepared_statements = false"),
         "{error}"
     );
 }

@@ -3,11 +3,12 @@
 use std::time::{Duration, Instant};
 
 use cutover_migrations::{Context, State, Status, Target, VersionStatus};
+use cutover_ports::diagnosis::Purpose;
 
 use crate::config::{Backend, Config, ContextConfig, Repository};
 use crate::exit::{CliError, Exit};
 use crate::guard;
-use crate::wiring::{Databases, MigrationTargets, WiringError, inventory, missing_rights};
+use crate::wiring::{Databases, MigrationTargets, WiringError, inventory, missing_rights, try_pool};
 
 impl From<WiringError> for CliError {
     fn from(error: WiringError) -> Self {
@@ -47,7 +48,10 @@ pub async fn open(config: &Config) -> Result<Databases, CliError> {
         tracing::info!(%file, context, version = outcome.version, "made new tables in the SQLite file");
     }
     let databases = Databases::open(config)?;
-    note_served(config).await;
+    if let Some(postgres) = &config.postgres {
+        let [here, elsewhere] = [Backend::Postgres, Backend::Sqlite].map(|backend| routed(config, backend));
+        inventory::note_served(&postgres.url, &here, &elsewhere).await?;
+    }
     Ok(databases)
 }
 
@@ -90,17 +94,34 @@ pub async fn examine(config: &Config, patience: Duration) -> Result<Start, CliEr
         }
     }
     examine_files(&targets, &contexts, deadline, &mut start).await?;
-    if config.uses(Backend::Postgres)
-        && let Some(lacking) = missing_rights(config).await?
-    {
-        let advice = lacking.advice.unwrap_or_default();
-        let text = format!("PostgreSQL cannot be served: {}; {advice}", lacking.text);
-        return Err(CliError::new(Exit::Refused, text));
+    if config.uses(Backend::Postgres) {
+        refuse_without_rights(config, Purpose::Serving).await?;
+        try_pool(config).await?;
+    }
+    if let Some(postgres) = &config.postgres {
+        let [here, elsewhere] = [Backend::Postgres, Backend::Sqlite].map(|backend| routed(config, backend));
+        inventory::refuse_unnoted(&postgres.url, &here, &elsewhere).await?;
     }
     if !config.accept_empty {
         guard_rows(config, &mut start).await?;
     }
     Ok(start)
+}
+
+/// Refuses if the role lacks a right.
+pub async fn refuse_without_rights(config: &Config, purpose: Purpose) -> Result<(), CliError> {
+    let Some(lacking) = missing_rights(config, purpose).await? else {
+        return Ok(());
+    };
+    let (text, advice) = (lacking.text, lacking.advice.unwrap_or_default());
+    let cannot = match purpose {
+        Purpose::Serving => "served",
+        Purpose::Looking => "looked at",
+    };
+    Err(CliError::new(
+        Exit::Refused,
+        format!("PostgreSQL cannot be {cannot}: {text}; {advice}"),
+    ))
 }
 
 /// Refuses if rows would seem to vanish, whichever way repositories were routed.
@@ -145,27 +166,11 @@ async fn guard_rows(config: &Config, start: &mut Start) -> Result<(), CliError> 
 }
 
 /// The repositories that are routed to a backend.
-fn routed(config: &Config, backend: Backend) -> Vec<Repository> {
+fn routed(config: &Config, backend: Backend) -> Vec<&'static str> {
     let contexts = config.contexts().into_iter();
     let repositories = contexts.flat_map(|context| context.repositories);
-    repositories
-        .filter(|repository| repository.backend == backend)
-        .collect()
-}
-
-/// Notes on PostgreSQL what runs there from now on, for the guard of a later way back.
-async fn note_served(config: &Config) {
-    let Some(postgres) = &config.postgres else {
-        return;
-    };
-    let on = |backend| -> Vec<&'static str> {
-        let repositories = routed(config, backend).into_iter();
-        repositories.map(|repository| repository.name).collect()
-    };
-    let noted = inventory::note_served(&postgres.url, &on(Backend::Postgres), &on(Backend::Sqlite)).await;
-    if let Err(error) = noted {
-        tracing::warn!(%error, "PostgreSQL could not note which repositories run there");
-    }
+    let routed = repositories.filter(|repository| repository.backend == backend);
+    routed.map(|repository| repository.name).collect()
 }
 
 /// What a database has of a context's schema.

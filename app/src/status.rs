@@ -3,6 +3,7 @@
 
 use cutover_domain::time::Timestamp;
 use cutover_migrations::State;
+use cutover_ports::diagnosis::Purpose;
 use cutover_ports::inventory::TableRows;
 use cutover_ports::transfer::LedgerEntry;
 use serde_json::{Value, json};
@@ -10,6 +11,7 @@ use serde_json::{Value, json};
 use crate::config::{Backend, Config};
 use crate::exit::CliError;
 use crate::guard::{Carried, Held};
+use crate::startup;
 use crate::wiring::{MigrationTargets, inventory};
 
 /// How things stand.
@@ -71,6 +73,7 @@ pub struct TableStatus {
 /// Asks both databases; neither is changed.
 pub async fn gather(config: &Config) -> Result<Status, CliError> {
     let databases = database_statuses(config).await?;
+    startup::refuse_without_rights(config, Purpose::Looking).await?;
     let contexts = config.contexts();
     let sqlite = inventory::sqlite_counts(config).await?.unwrap_or_default();
     let postgres = inventory::postgres_counts(config).await?.unwrap_or_default();

@@ -111,6 +111,32 @@ pub async fn check(target: &Target, context: &Context) -> Result<Drift> {
     }
 }
 
+/// Columns of the newest schema that its tables on PostgreSQL lack. They have the same names on SQLite, which tells them here: so any role can
+/// ask, while [`check`] makes tables to compare with. A table that is not there lacks none.
+#[cfg(all(feature = "sqlite", feature = "postgres"))]
+pub async fn missing_columns(target: &Target, context: &Context) -> Result<Vec<Difference>> {
+    let Target::Postgres(target) = target else {
+        return Ok(Vec::new());
+    };
+    let mut database = postgres::PostgresDatabase::open_to_look(target).await?;
+    let live = postgres_schema::read(&mut database).await?;
+    database.looked().await?;
+    let mut missing = Vec::new();
+    for (name, table) in sqlite::head(context).await?.tables {
+        let Some(found) = live.tables.get(&name) else {
+            continue;
+        };
+        let columns = table.columns.into_keys();
+        let lacking = columns.filter(|column| !found.columns.contains_key(column));
+        missing.extend(lacking.map(|column| Difference {
+            table: name.clone(),
+            object: Some(column),
+            what: "the column is missing".to_owned(),
+        }));
+    }
+    Ok(missing)
+}
+
 /// The checks of the newest schema's tables on SQLite: the table and the condition of each. A file of the original application is
 /// served as it was made, and may have been made with fewer.
 #[cfg(feature = "sqlite")]

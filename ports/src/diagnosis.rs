@@ -25,6 +25,15 @@ impl Severity {
     }
 }
 
+/// What a role is to do with rows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Purpose {
+    /// Read and write them, and keep the service's own notes.
+    Serving,
+    /// Count them, and read the notes.
+    Looking,
+}
+
 /// One thing that was looked at.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Finding {

@@ -73,3 +73,61 @@ async fn services_that_share_sessions() {
         service.stop().await;
     }
 }
+
+/// Such a pooler lets through what a start asks, and nothing that the service would.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_start_asks_as_the_service_would() {
+    let server = TestServer::start(TestServerOptions::default()).await;
+    let place = Place::new();
+    for on in ["sqlite", "postgres"] {
+        let migrate = ["migrate", "up", "--on", on, "--postgres", &server.url()];
+        place.run(migrate).await.with(0);
+    }
+    for pool_mode in ["transaction", "session"] {
+        let bouncer = Bouncer::start(&server, pool_mode, 2).await;
+        let url = bouncer.url();
+        let serve = [
+            "serve",
+            "--listen",
+            "127.0.0.1:0",
+            "--postgres",
+            &url,
+            "--repository",
+            "default=postgres",
+        ];
+        let ended = place.run(serve).await.with(3).stderr;
+        assert!(
+            ended.contains("set postgres.prepared_statements = false"),
+            "{ended}"
+        );
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_pooler_without_transactions_is_refused() {
+    let server = TestServer::start(TestServerOptions::default()).await;
+    let place = Place::new();
+    place.write("cutover.toml", "[postgres]\nprepared_statements = false\n");
+    place.run(["migrate", "up", "--on", "sqlite"]).await.with(0);
+    let bouncer = Bouncer::start(&server, "statement", 2).await;
+    for command in [
+        &[
+            "serve",
+            "--listen",
+            "127.0.0.1:0",
+            "--repository",
+            "default=postgres",
+        ][..],
+        &["migrate", "up", "--on", "postgres"],
+        &["verify"],
+    ] {
+        let refused = place
+            .run([command, &["--postgres", &bouncer.url()]].concat())
+            .await
+            .with(4)
+            .stderr;
+        for part in ["pool_mode = statement", "set pool_mode = transaction"] {
+            assert!(refused.contains(part), "{part} is missing in: {refused}");
+        }
+    }
+}

@@ -162,8 +162,131 @@ async fn doctor_finds_what_a_start_is_refused_for() {
     migrate(&["up"]).await;
     doctor(&place, &service).await.with(0);
 
+    for (spoil, mend, parts) in [
+        (
+            "REVOKE INSERT ON cutover.served FROM cutover_service",
+            "GRANT INSERT ON cutover.served TO cutover_service",
+            &[
+                "cutover_service may not INSERT on cutover.served",
+                "GRANT INSERT ON cutover.served TO cutover_service",
+            ][..],
+        ),
+        (
+            "REVOKE ALL ON cutover.planted_rows FROM cutover_service",
+            "GRANT ALL ON cutover.planted_rows TO cutover_service",
+            &["GRANT SELECT, INSERT, DELETE ON cutover.planted_rows TO cutover_service"],
+        ),
+        (
+            "ALTER TABLE synths ENABLE ROW LEVEL SECURITY",
+            "ALTER TABLE synths DISABLE ROW LEVEL SECURITY",
+            &["row-level security is active for cutover_service on synths"],
+        ),
+        (
+            "ALTER ROLE cutover_service SET search_path = nope",
+            "ALTER ROLE cutover_service RESET search_path",
+            &[
+                "no default schema",
+                "GRANT USAGE ON SCHEMA public TO cutover_service",
+            ],
+        ),
+    ] {
+        server.execute(spoil).await;
+        both(parts).await;
+        server.execute(mend).await;
+        doctor(&place, &service).await.with(0);
+    }
+
     server.execute("DROP SCHEMA cutover CASCADE").await;
     both(&["the lab's schema on postgres is at version 0 of 2"]).await;
+}
+
+#[tokio::test]
+async fn status_without_a_right_is_refused_with_the_grant() {
+    let place = Place::new();
+    let (server, owner, service) = as_in_the_guide(&place).await;
+    // With something in the ledger, which a copy makes.
+    place.run(["migrate", "up", "--on", "sqlite"]).await.with(0);
+    place.run(["copy", "--postgres", &owner]).await.with(0);
+    for table in ["synths", "cutover.planted_rows", "cutover.ledger"] {
+        server
+            .execute(&format!("REVOKE SELECT ON {table} FROM cutover_service"))
+            .await;
+        let denied = place.run(["status", "--postgres", &service]).await.with(4);
+        says(
+            &denied.stderr,
+            &[&format!("GRANT SELECT ON {table} TO cutover_service")],
+        );
+        refused_start(&place, &service).await;
+        let examined = doctor(&place, &service).await.with(1);
+        says(
+            &examined.stdout,
+            &[&format!("GRANT SELECT ON {table} TO cutover_service")],
+        );
+        server
+            .execute(&format!("GRANT SELECT ON {table} TO cutover_service"))
+            .await;
+    }
+    place.run(["status", "--postgres", &service]).await.with(0);
+}
+
+#[tokio::test]
+async fn a_column_that_somebody_renamed_is_found() {
+    let place = Place::new();
+    let (server, owner, service) = as_in_the_guide(&place).await;
+    server.execute("CREATE INDEX by_name ON experiments (name)").await;
+    let examined = doctor(&place, &owner).await.with(0);
+    says(
+        &examined.stdout,
+        &["warning     schema: the lab's schema is not as migrations make it: experiments.by_name"],
+    );
+    says(
+        &examined.stdout,
+        &["ok          schema: the writer's is as migrations make it"],
+    );
+    server
+        .execute("ALTER TABLE experiments RENAME COLUMN hypothesis TO guess")
+        .await;
+    for url in [&owner, &service] {
+        let examined = doctor(&place, url).await.with(1);
+        says(
+            &examined.stdout,
+            &["problem     schema: the lab's tables lack columns: experiments.hypothesis"],
+        );
+    }
+}
+
+/// What is written once such a database takes writes would be missed by the guards of the way back.
+#[tokio::test]
+async fn a_first_start_wants_to_be_noted() {
+    let place = Place::new();
+    let (server, _, service) = as_in_the_guide(&place).await;
+    let client = server.connect().await;
+    let read_only = "ALTER DATABASE postgres SET default_transaction_read_only = on";
+    let writable = "ALTER DATABASE postgres RESET default_transaction_read_only";
+    client.batch_execute(read_only).await.unwrap();
+    let refused = refused_start(&place, &service).await;
+    says(
+        &refused.stderr,
+        &["PostgreSQL takes no writes", "which repositories run there"],
+    );
+    says(
+        &doctor(&place, &service).await.with(1).stdout,
+        &["PostgreSQL takes no writes"],
+    );
+    client.batch_execute(writable).await.unwrap();
+    let start = ["--postgres", &service, "--repository", "default=postgres"];
+    place.serve(&start).await.stop().await;
+    // Later ones have nothing to note.
+    client.batch_execute(read_only).await.unwrap();
+    let running = place.serve(&start).await;
+    running.get("/lab/experiments/list").await.with(200);
+    running.stop().await;
+    let back = ["serve", "--listen", "127.0.0.1:0", "--postgres", &service];
+    let back = back.iter().chain(&["--repository", "default=sqlite"]);
+    says(
+        &place.run(back).await.with(4).stderr,
+        &["PostgreSQL takes no writes"],
+    );
 }
 
 #[tokio::test]

@@ -263,7 +263,7 @@ impl PgServer {
                         ConnectFailure::Pooler,
                         format!(
                             "a pooler such as PgBouncer refuses a direct session ({}); \
-                             turn prepared statements off in the configuration",
+                             set postgres.prepared_statements = false",
                             db.message()
                         ),
                     );

@@ -1,9 +1,11 @@
 //! An examination of the server, the database and the role. It reads catalogs and settings and writes nothing.
 
+use std::collections::BTreeMap;
+
 use cutover_ports::StoreResult;
 use cutover_ports::clock::Clock;
-use cutover_ports::diagnosis::{Finding, Severity};
-use postgres_types::Type;
+use cutover_ports::diagnosis::{Finding, Purpose, Severity};
+use postgres_types::{ToSql, Type};
 use tokio::time::timeout;
 use tokio_postgres::{Client, Row};
 
@@ -25,10 +27,16 @@ pub struct Expectation<'a> {
     pub tables: &'a [&'a str],
 }
 
-/// What the role may not do with rows of `tables`, if anything: then no service can run on them.
-pub async fn missing_rights(server: &PgServer, tables: &[&str]) -> StoreResult<Option<Finding>> {
+/// What the role may not do with rows of `tables` and with the notes in the schema `cutover`, if anything.
+pub async fn missing_rights(
+    server: &PgServer,
+    tables: &[&str],
+    purpose: Purpose,
+) -> StoreResult<Option<Finding>> {
     let client = server.connect("cutover status").await?;
-    let found = tables_finding(&client, tables).await.map_err(unavailable)?;
+    let found = tables_finding(&client, tables, purpose)
+        .await
+        .map_err(unavailable)?;
     Ok((found.severity == Severity::Problem).then_some(found))
 }
 
@@ -139,7 +147,7 @@ async fn examine(
         }
     }
     findings.push(clock_finding(client, clock).await?);
-    let tables = tables_finding(client, expectation.tables).await?;
+    let tables = tables_finding(client, expectation.tables, Purpose::Serving).await?;
     for facts in client.query_typed(FACTS, &[]).await? {
         findings.push(tls_finding(server, &facts)?);
         findings.extend(database_findings(&facts)?);
@@ -329,8 +337,10 @@ fn rights_findings(facts: &Row, tables_are_missing: bool) -> Result<Vec<Finding>
     findings.push(match facts.try_get::<_, Option<String>>("schema")? {
         None => Finding::problem(
             "rights",
-            format!("{role} has no schema to make tables in"),
-            format!("set search_path for it, or GRANT USAGE, CREATE ON SCHEMA public TO {quoted}"),
+            format!("{role} has no schema that it may use"),
+            format!(
+                "GRANT USAGE ON SCHEMA public TO {quoted}, or ALTER ROLE {quoted} SET search_path to a schema that is there"
+            ),
         ),
         Some(schema) if facts.try_get("may_create")? => Finding::ok(
             "rights",
@@ -370,37 +380,77 @@ fn rights_findings(facts: &Row, tables_are_missing: bool) -> Result<Vec<Finding>
     Ok(findings)
 }
 
-async fn tables_finding(client: &Client, tables: &[&str]) -> Result<Finding, tokio_postgres::Error> {
-    const RIGHTS: &str = "SELECT name, to_regclass(quote_ident(name)) IS NOT NULL,
-        coalesce(has_table_privilege(to_regclass(quote_ident(name)), 'SELECT')
-            AND has_table_privilege(to_regclass(quote_ident(name)), 'INSERT')
-            AND has_table_privilege(to_regclass(quote_ident(name)), 'UPDATE')
-            AND has_table_privilege(to_regclass(quote_ident(name)), 'DELETE'), false),
+async fn tables_finding(
+    client: &Client,
+    tables: &[&str],
+    purpose: Purpose,
+) -> Result<Finding, tokio_postgres::Error> {
+    // Ours by the catalogs: looking a name up asks for a right on the schema.
+    const RIGHTS: &str = "WITH wanted AS (
+            SELECT name, to_regclass(quote_ident(name))::oid AS id, '{SELECT,INSERT,UPDATE,DELETE}'::text[] AS rights
+            FROM unnest($1::text[]) AS name
+            UNION ALL
+            SELECT 'cutover.' || own.name, c.oid, own.rights
+            FROM (VALUES ('planted_rows', '{SELECT,INSERT,DELETE}'::text[]), ('served', '{SELECT,INSERT,DELETE}'), ('ledger', '{SELECT}'))
+                AS own (name, rights)
+            JOIN pg_class AS c ON c.relname = own.name JOIN pg_namespace AS n ON n.oid = c.relnamespace AND n.nspname = 'cutover'
+        )
+        SELECT name, id IS NOT NULL,
+        ARRAY(SELECT one FROM unnest(rights) AS one WHERE (one = 'SELECT' OR $2) AND NOT has_table_privilege(id, one)),
+        $2 AND coalesce(row_security_active(id), false),
         ARRAY(SELECT s.oid::regclass::text FROM pg_depend AS d JOIN pg_class AS s ON s.oid = d.objid
-            WHERE d.classid = 'pg_class'::regclass AND d.refclassid = 'pg_class'::regclass AND d.deptype = 'a'
-            AND d.refobjid = to_regclass(quote_ident(name))
-            AND CASE s.relkind WHEN 'S' THEN NOT has_sequence_privilege(s.oid, 'USAGE, UPDATE') ELSE false END ORDER BY 1)
-        FROM unnest($1::text[]) AS name";
-    let mut missing = Vec::new();
-    let mut forbidden = Vec::new();
+            WHERE $2 AND d.classid = 'pg_class'::regclass AND d.refclassid = 'pg_class'::regclass AND d.deptype = 'a'
+            AND d.refobjid = id
+            AND CASE s.relkind WHEN 'S' THEN NOT has_sequence_privilege(s.oid, 'USAGE, UPDATE') ELSE false END ORDER BY 1),
+        quote_ident(current_user) FROM wanted";
+    let serves = purpose == Purpose::Serving;
+    let mut missing: Vec<String> = Vec::new();
+    // By what is lacking, the tables.
+    let mut forbidden: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    let mut hidden: Vec<String> = Vec::new();
     let mut sequences: Vec<String> = Vec::new();
-    for row in client.query_typed(RIGHTS, &[(&tables, Type::TEXT_ARRAY)]).await? {
+    let mut role = String::new();
+    let binds: [(&(dyn ToSql + Sync), Type); 2] = [(&tables, Type::TEXT_ARRAY), (&serves, Type::BOOL)];
+    for row in client.query_typed(RIGHTS, &binds).await? {
         let name: String = row.try_get(0)?;
+        let lacking: Vec<String> = row.try_get(2)?;
         if !row.try_get(1)? {
             missing.push(name);
-        } else if !row.try_get(2)? {
-            forbidden.push(name);
+        } else if !lacking.is_empty() {
+            forbidden.entry(lacking.join(", ")).or_default().push(name);
+        } else if row.try_get(3)? {
+            hidden.push(name);
         }
-        sequences.extend(row.try_get::<_, Vec<String>>(3)?);
+        sequences.extend(row.try_get::<_, Vec<String>>(4)?);
+        role = row.try_get(5)?;
     }
     Ok(if !forbidden.is_empty() {
+        let each = |format: &dyn Fn(&str, &str) -> String, between: &str| {
+            let all: Vec<String> = forbidden
+                .iter()
+                .map(|(rights, tables)| format(rights, &tables.join(", ")))
+                .collect();
+            all.join(between)
+        };
         Finding::problem(
             "tables",
             format!(
-                "not all of SELECT, INSERT, UPDATE and DELETE are allowed on {}",
-                forbidden.join(", ")
+                "{role} may not {}",
+                each(&|rights, tables| format!("{rights} on {tables}"), ", nor ")
             ),
-            "GRANT SELECT, INSERT, UPDATE, DELETE ON these tables to the role",
+            each(
+                &|rights, tables| format!("GRANT {rights} ON {tables} TO {role}"),
+                "; ",
+            ),
+        )
+    } else if !hidden.is_empty() {
+        Finding::problem(
+            "tables",
+            format!(
+                "row-level security is active for {role} on {}, and hides rows from the service",
+                hidden.join(", ")
+            ),
+            format!("ALTER ROLE {role} BYPASSRLS, or ALTER TABLE … DISABLE ROW LEVEL SECURITY"),
         )
     } else if !sequences.is_empty() {
         // A default that asks a sequence needs a right of its own, which an identity does not.
@@ -409,7 +459,7 @@ async fn tables_finding(client: &Client, tables: &[&str]) -> Result<Finding, tok
             "tables",
             format!("rows cannot be inserted: their defaults may not use {sequences}"),
             format!(
-                "run cutover migrate up --on postgres as the owner, or GRANT USAGE ON SEQUENCE {sequences} to the role"
+                "run cutover migrate up --on postgres as the owner, or GRANT USAGE ON SEQUENCE {sequences} TO {role}"
             ),
         )
     } else if missing.is_empty() {

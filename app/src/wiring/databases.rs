@@ -366,6 +366,29 @@ pub(super) fn open_postgres(config: &Config) -> Result<cutover_postgres::Databas
     })
 }
 
+/// Asks PostgreSQL once as the service's pool will: a pooler may refuse to it what it grants to a session that nothing is set in.
+#[cfg_attr(
+    not(feature = "postgres"),
+    expect(
+        unused_variables,
+        clippy::unused_async,
+        reason = "this build has nothing to ask"
+    )
+)]
+pub async fn try_pool(config: &Config) -> Result<(), WiringError> {
+    #[cfg(feature = "postgres")]
+    {
+        let database = open_postgres(config)?;
+        let answer = database.ping().await;
+        database.close();
+        answer.map_err(|source| WiringError::Store {
+            database: "PostgreSQL".to_owned(),
+            source,
+        })?;
+    }
+    Ok(())
+}
+
 /// The server that a URL names.
 #[cfg(feature = "postgres")]
 pub(super) fn pg_server(url: &str) -> Result<cutover_postgres::PgServer, WiringError> {

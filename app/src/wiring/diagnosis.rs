@@ -1,6 +1,6 @@
 //! Examinations of the databases that a configuration names.
 
-use cutover_ports::diagnosis::{Finding, Severity};
+use cutover_ports::diagnosis::{Finding, Purpose, Severity};
 
 use super::WiringError;
 use crate::config::{Backend, Config, ContextConfig};
@@ -39,12 +39,12 @@ pub async fn diagnose(config: &Config) -> Result<Vec<Diagnosis>, WiringError> {
     Ok(diagnoses)
 }
 
-/// What the configured role may not do with the rows of repositories that run on PostgreSQL, if anything.
+/// What the configured role may not do with rows of the repositories that run on PostgreSQL, if anything; to look at them, with those of all.
 #[cfg_attr(
     not(feature = "postgres"),
     expect(unused_variables, reason = "this build has nothing to ask")
 )]
-pub async fn missing_rights(config: &Config) -> Result<Option<Finding>, WiringError> {
+pub async fn missing_rights(config: &Config, purpose: Purpose) -> Result<Option<Finding>, WiringError> {
     #[cfg(feature = "postgres")]
     if let Some(postgres) = &config.postgres {
         let server = super::databases::pg_server(postgres.url.expose())?;
@@ -52,9 +52,10 @@ pub async fn missing_rights(config: &Config) -> Result<Option<Finding>, WiringEr
             .contexts()
             .into_iter()
             .flat_map(|context| context.repositories);
-        let served = repositories.filter(|repository| repository.backend == Backend::Postgres);
-        let tables: Vec<&str> = served.flat_map(|repository| repository.tables).copied().collect();
-        return cutover_postgres::diagnosis::missing_rights(&server, &tables)
+        let asked = repositories
+            .filter(|repository| purpose == Purpose::Looking || repository.backend == Backend::Postgres);
+        let tables: Vec<&str> = asked.flat_map(|repository| repository.tables).copied().collect();
+        return cutover_postgres::diagnosis::missing_rights(&server, &tables, purpose)
             .await
             .map_err(|source| WiringError::Store {
                 database: "PostgreSQL".to_owned(),
@@ -102,9 +103,81 @@ async fn diagnose_postgres(
         pool: &super::databases::pool_settings(postgres),
         tables: &tables(config.contexts().iter(), Backend::Postgres),
     };
-    let findings = cutover_postgres::diagnosis::diagnose(&server, &expectation, &super::SystemClock).await;
+    let mut findings =
+        cutover_postgres::diagnosis::diagnose(&server, &expectation, &super::SystemClock).await;
+    if findings
+        .iter()
+        .all(|finding| finding.severity < Severity::Unreachable)
+    {
+        findings.extend(schema_findings(config, postgres).await);
+    }
     Ok(Diagnosis {
         database: format!("the PostgreSQL database {server}"),
         findings,
     })
+}
+
+/// Whether the tables of contexts that are at their newest version are as the migrations have made them. What stands in the way of asking is
+/// told by what a start finds.
+#[cfg(feature = "postgres")]
+async fn schema_findings(config: &Config, postgres: &crate::config::PostgresConfig) -> Vec<Finding> {
+    let advice =
+        "see `cutover migrate check --on postgres` as the owner, and put back what somebody has changed";
+    let mut findings = Vec::new();
+    for context in config.contexts() {
+        let (name, schema) = (context.schema.name, &context.schema);
+        let Ok(target) = super::postgres_target(postgres.url.expose()) else {
+            continue;
+        };
+        let status = cutover_migrations::status(&target, schema).await;
+        if !status.is_ok_and(|status| status.is_ready()) {
+            continue;
+        }
+        #[cfg(feature = "sqlite")]
+        if let Ok(missing) = cutover_migrations::missing_columns(&target, schema).await
+            && !missing.is_empty()
+        {
+            let text = format!("the {name}'s tables lack columns: {}", told(&missing));
+            findings.push(Finding::problem("schema", text, advice));
+            continue;
+        }
+        // That takes a session of its own, which no pooler grants, and the right to make temporary tables.
+        let drift = match postgres.prepared_statements {
+            true => cutover_migrations::check(&target, schema).await.ok(),
+            false => None,
+        };
+        findings.push(match drift {
+            Some(drift) if !drift.differences.is_empty() => Finding::warning(
+                "schema",
+                format!("the {name}'s schema is not as migrations make it: {}", told(&drift.differences)),
+                advice,
+            ),
+            Some(_) => Finding::ok("schema", format!("the {name}'s is as migrations make it")),
+            None => Finding::ok(
+                "schema",
+                format!("the {name}'s tables have their columns; the rest is for `cutover migrate check` as the owner"),
+            ),
+        });
+    }
+    findings
+}
+
+/// The first differences in words.
+#[cfg(feature = "postgres")]
+fn told(differences: &[cutover_migrations::Difference]) -> String {
+    const TOLD: usize = 5;
+    let first = differences.iter().take(TOLD).map(|difference| {
+        let object = difference.object.as_ref().map(|object| format!(".{object}"));
+        format!(
+            "{}{} ({})",
+            difference.table,
+            object.unwrap_or_default(),
+            difference.what
+        )
+    });
+    let mut told: Vec<String> = first.collect();
+    if differences.len() > TOLD {
+        told.push(format!("and {} more", differences.len() - TOLD));
+    }
+    told.join(", ")
 }

@@ -192,6 +192,21 @@ pub async fn default_schema(url: &Secret) -> Result<Option<String>, WiringError>
     Ok(None)
 }
 
+/// Refuses if it is to be noted on PostgreSQL which repositories run there, and cannot be.
+#[cfg_attr(
+    not(feature = "postgres"),
+    expect(
+        unused_variables,
+        clippy::unused_async,
+        reason = "this build has nowhere to note it"
+    )
+)]
+pub async fn refuse_unnoted(url: &Secret, here: &[&str], elsewhere: &[&str]) -> Result<(), WiringError> {
+    #[cfg(feature = "postgres")]
+    notes(url).await?.wanting(here, elsewhere).await?;
+    Ok(())
+}
+
 /// Notes on PostgreSQL which repositories run there from now on, and which no longer do.
 #[cfg_attr(
     not(feature = "postgres"),

@@ -13,7 +13,7 @@ mod routing;
 mod system;
 pub mod transfer;
 
-pub use databases::{Databases, Repositories, WiringError};
+pub use databases::{Databases, Repositories, WiringError, try_pool};
 pub use diagnosis::{Diagnosis, diagnose, missing_rights};
 pub use integrity::{Examiners, rules};
 pub use migrations::MigrationTargets;

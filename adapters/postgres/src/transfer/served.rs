@@ -4,7 +4,7 @@
 use cutover_domain::transfer::name::quoted;
 use cutover_domain::transfer::schema::literal;
 use cutover_ports::inventory::ServedTable;
-use cutover_ports::transfer::TransferResult;
+use cutover_ports::transfer::{TransferError, TransferResult};
 use postgres_types::Type;
 use tokio_postgres::{Client, Row};
 
@@ -46,25 +46,50 @@ impl Notes {
         Ok(Some(rows.iter().map(|row| row.get(0)).collect()))
     }
 
+    /// What is not noted yet of the repositories that run `here` from now on, and what is still noted of those that run `elsewhere`. Refused
+    /// if that is anything and the database takes no writes: what is written once it does would be missed by the guards.
+    pub async fn wanting<'n>(
+        &self,
+        here: &[&'n str],
+        elsewhere: &[&'n str],
+    ) -> TransferResult<(Vec<&'n str>, Vec<&'n str>)> {
+        let Some(noted) = self.repositories().await? else {
+            return Ok((Vec::new(), Vec::new()));
+        };
+        let is_noted = |name: &str| noted.iter().any(|noted| noted == name);
+        let come: Vec<&str> = here.iter().copied().filter(|name| !is_noted(name)).collect();
+        let gone: Vec<&str> = elsewhere.iter().copied().filter(|name| is_noted(name)).collect();
+        if come.is_empty() && gone.is_empty() {
+            return Ok((come, gone));
+        }
+        let read_only = "SELECT pg_is_in_recovery() OR current_setting('transaction_read_only') = 'on'";
+        if ask(&self.client, read_only).await?.iter().any(|row| row.get(0)) {
+            return Err(TransferError::Refused(
+                "PostgreSQL takes no writes (it is a standby, or its transactions are read-only), so that it cannot be noted which repositories \
+                 run there, and a later way back could leave rows behind; name the primary, or end default_transaction_read_only, for the first \
+                 start with these routes"
+                    .to_owned(),
+            ));
+        }
+        Ok((come, gone))
+    }
+
     /// Notes that `here` run on this database from now on, and `elsewhere` no longer do; if that can be noted.
     pub async fn note(&self, here: &[&str], elsewhere: &[&str]) -> TransferResult<()> {
-        if !self.can_be_made {
-            return Ok(());
-        }
+        let (come, gone) = self.wanting(here, elsewhere).await?;
         for (sql, names) in [
             (
                 "INSERT INTO cutover.served (repository) SELECT unnest($1::text[]) ON CONFLICT DO NOTHING",
-                here,
+                come,
             ),
-            (
-                "DELETE FROM cutover.served WHERE repository = ANY ($1)",
-                elsewhere,
-            ),
+            ("DELETE FROM cutover.served WHERE repository = ANY ($1)", gone),
         ] {
-            self.client
-                .query_typed(sql, &[(&names, Type::TEXT_ARRAY)])
-                .await
-                .map_err(|error| transfer_error(&error))?;
+            if !names.is_empty() {
+                self.client
+                    .query_typed(sql, &[(&names, Type::TEXT_ARRAY)])
+                    .await
+                    .map_err(|error| transfer_error(&error))?;
+            }
         }
         Ok(())
     }
