@@ -380,6 +380,20 @@ fn rights_findings(facts: &Row, tables_are_missing: bool) -> Result<Vec<Finding>
     Ok(findings)
 }
 
+/// What a role may do with tables.
+#[derive(Default)]
+struct TableRights {
+    role: String,
+    /// Those that are not there.
+    missing: Vec<String>,
+    /// By the rights that are lacking, the tables.
+    forbidden: BTreeMap<String, Vec<String>>,
+    /// Those of which a policy hides rows.
+    hidden: Vec<String>,
+    /// The sequences that defaults may not ask.
+    sequences: Vec<String>,
+}
+
 async fn tables_finding(
     client: &Client,
     tables: &[&str],
@@ -404,81 +418,81 @@ async fn tables_finding(
             AND CASE s.relkind WHEN 'S' THEN NOT has_sequence_privilege(s.oid, 'USAGE, UPDATE') ELSE false END ORDER BY 1),
         quote_ident(current_user) FROM wanted";
     let serves = purpose == Purpose::Serving;
-    let mut missing: Vec<String> = Vec::new();
-    // By what is lacking, the tables.
-    let mut forbidden: BTreeMap<String, Vec<String>> = BTreeMap::new();
-    let mut hidden: Vec<String> = Vec::new();
-    let mut sequences: Vec<String> = Vec::new();
-    let mut role = String::new();
     let binds: [(&(dyn ToSql + Sync), Type); 2] = [(&tables, Type::TEXT_ARRAY), (&serves, Type::BOOL)];
+    let mut rights = TableRights::default();
     for row in client.query_typed(RIGHTS, &binds).await? {
         let name: String = row.try_get(0)?;
         let lacking: Vec<String> = row.try_get(2)?;
         if !row.try_get(1)? {
-            missing.push(name);
+            rights.missing.push(name);
         } else if !lacking.is_empty() {
-            forbidden.entry(lacking.join(", ")).or_default().push(name);
+            rights.forbidden.entry(lacking.join(", ")).or_default().push(name);
         } else if row.try_get(3)? {
-            hidden.push(name);
+            rights.hidden.push(name);
         }
-        sequences.extend(row.try_get::<_, Vec<String>>(4)?);
-        role = row.try_get(5)?;
+        rights.sequences.extend(row.try_get::<_, Vec<String>>(4)?);
+        rights.role = row.try_get(5)?;
     }
-    Ok(if !forbidden.is_empty() {
-        let each = |format: &dyn Fn(&str, &str) -> String, between: &str| {
-            let all: Vec<String> = forbidden
-                .iter()
-                .map(|(rights, tables)| format(rights, &tables.join(", ")))
-                .collect();
-            all.join(between)
-        };
-        Finding::problem(
-            "tables",
-            format!(
-                "{role} may not {}",
-                each(&|rights, tables| format!("{rights} on {tables}"), ", nor ")
-            ),
-            each(
-                &|rights, tables| format!("GRANT {rights} ON {tables} TO {role}"),
-                "; ",
-            ),
-        )
-    } else if !hidden.is_empty() {
-        Finding::problem(
-            "tables",
-            format!(
-                "row-level security is active for {role} on {}, and hides rows from the service",
-                hidden.join(", ")
-            ),
-            format!("ALTER ROLE {role} BYPASSRLS, or ALTER TABLE … DISABLE ROW LEVEL SECURITY"),
-        )
-    } else if !sequences.is_empty() {
-        // A default that asks a sequence needs a right of its own, which an identity does not.
-        let sequences = sequences.join(", ");
-        Finding::problem(
-            "tables",
-            format!("rows cannot be inserted: their defaults may not use {sequences}"),
-            format!(
-                "run cutover migrate up --on postgres as the owner, or GRANT USAGE ON SEQUENCE {sequences} TO {role}"
-            ),
-        )
-    } else if missing.is_empty() {
-        Finding::ok(
-            "tables",
-            format!("all {} are there, to be read and written", tables.len()),
-        )
-    } else {
-        Finding::warning(
-            "tables",
-            format!(
-                "{} of {} are not there: {}",
-                missing.len(),
-                tables.len(),
-                missing.join(", ")
-            ),
-            "make them: cutover migrate up --on postgres",
-        )
-    })
+    Ok(rights.finding(tables.len()))
+}
+
+impl TableRights {
+    fn finding(&self, all: usize) -> Finding {
+        let Self {
+            role,
+            missing,
+            hidden,
+            sequences,
+            ..
+        } = self;
+        if !self.forbidden.is_empty() {
+            Finding::problem(
+                "tables",
+                format!(
+                    "{role} may not {}",
+                    self.each_forbidden(", nor ", |rights, tables| format!("{rights} on {tables}"))
+                ),
+                self.each_forbidden("; ", |rights, tables| {
+                    format!("GRANT {rights} ON {tables} TO {role}")
+                }),
+            )
+        } else if !hidden.is_empty() {
+            Finding::problem(
+                "tables",
+                format!(
+                    "row-level security is active for {role} on {}, and hides rows from the service",
+                    hidden.join(", ")
+                ),
+                format!("ALTER ROLE {role} BYPASSRLS, or ALTER TABLE … DISABLE ROW LEVEL SECURITY"),
+            )
+        } else if !sequences.is_empty() {
+            // A default that asks a sequence needs a right of its own, which an identity does not.
+            let sequences = sequences.join(", ");
+            Finding::problem(
+                "tables",
+                format!("rows cannot be inserted: their defaults may not use {sequences}"),
+                format!(
+                    "run cutover migrate up --on postgres as the owner, or GRANT USAGE ON SEQUENCE {sequences} TO {role}"
+                ),
+            )
+        } else if missing.is_empty() {
+            Finding::ok("tables", format!("all {all} are there, to be read and written"))
+        } else {
+            Finding::warning(
+                "tables",
+                format!("{} of {all} are not there: {}", missing.len(), missing.join(", ")),
+                "make them: cutover migrate up --on postgres",
+            )
+        }
+    }
+
+    fn each_forbidden(&self, between: &str, told: impl Fn(&str, &str) -> String) -> String {
+        let each = self.forbidden.iter();
+        let told: Vec<String> = each
+            .map(|(rights, tables)| told(rights, &tables.join(", ")))
+            .collect();
+        told.join(between)
+    }
 }
 
 /// A name as SQL text, for advice.

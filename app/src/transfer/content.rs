@@ -3,8 +3,10 @@
 use cutover_domain::time::LegacyZone;
 use cutover_domain::transfer::canonical::Form;
 use cutover_domain::transfer::catalog::Table;
-use cutover_domain::transfer::digest::{Collector, Content, Digest, RowReader, RowShape};
+use cutover_domain::transfer::digest::{Collector, Content, RowReader, RowShape};
 use cutover_ports::transfer::{OwnNotes, Part, RowScan, ScanColumn, TransferResult, VerifySide};
+
+use super::verify::{mixed_up, total};
 
 /// Reads a table of a SQLite file, but for planted rows. None if it has not all of `columns`.
 pub async fn read(
@@ -41,12 +43,11 @@ pub async fn read(
     };
     let planted = notes.planted.get(&table.name).cloned().unwrap_or_default();
     let reader = RowReader::new(&shape, &planted, Collector::digests());
-    let mut total = Digest::default();
-    if let Collector::Digests(digests) = file.scan(&scan, reader).await?.finish() {
-        digests.iter().for_each(|digest| total.merge(digest));
-    }
+    let Collector::Digests(digests) = file.scan(&scan, reader).await?.finish() else {
+        return Err(mixed_up());
+    };
     Ok(Some(Content {
         columns: columns.to_vec(),
-        digest: total.to_string(),
+        digest: total(&digests).to_string(),
     }))
 }

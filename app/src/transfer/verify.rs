@@ -957,13 +957,13 @@ impl LeftRows {
 }
 
 /// A side gave back another collector than it was given.
-fn mixed_up() -> TransferError {
+pub(super) fn mixed_up() -> TransferError {
     TransferError::Failed(
         "a scan gave back what it was not asked for; this is a mistake of Cutover".to_owned(),
     )
 }
 
-fn total(digests: &[Digest]) -> Digest {
+pub(super) fn total(digests: &[Digest]) -> Digest {
     digests.iter().fold(Digest::default(), |mut total, digest| {
         total.merge(digest);
         total

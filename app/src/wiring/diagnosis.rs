@@ -142,9 +142,10 @@ async fn schema_findings(config: &Config, postgres: &crate::config::PostgresConf
             continue;
         }
         // That takes a session of its own, which no pooler grants, and the right to make temporary tables.
-        let drift = match postgres.prepared_statements {
-            true => cutover_migrations::check(&target, schema).await.ok(),
-            false => None,
+        let drift = if postgres.prepared_statements {
+            cutover_migrations::check(&target, schema).await.ok()
+        } else {
+            None
         };
         findings.push(match drift {
             Some(drift) if !drift.differences.is_empty() => Finding::warning(
