@@ -321,9 +321,7 @@ async fn a_transaction_begins_on_a_fresh_connection() {
             .await
             .unwrap();
         let given_up = bench.database.release(&relations, "grp_000000aa");
-        tokio::time::timeout(Duration::from_millis(number), given_up)
-            .await
-            .ok();
+        timeout(Duration::from_millis(number), given_up).await.ok();
         let next = SynthGroup {
             id: format!("grp_0000cc{number:02}"),
             ..group("next")

@@ -1,6 +1,7 @@
 //! From PostgreSQL back to the files: nothing that was written there may seem to vanish, or be deleted by a copy.
 
 use cutover_tests::postgres::TestDatabase;
+use cutover_tests::rusqlite::{Connection, Result as SqliteResult};
 use cutover_tests::store::lab_database;
 use serde_json::{Value, json};
 
@@ -71,6 +72,42 @@ async fn without_writes_the_way_back_is_a_restart() {
     let service = place.serve(&[]).await;
     assert_eq!(experiments(&service).await, ["first", "second"]);
     service.stop().await;
+}
+
+#[tokio::test]
+async fn what_postgresql_could_not_hold_comes_home() {
+    let (place, database) = (Place::new(), lab_database().await);
+    configure(&place, &database, ONE_FILE, ON_FILES);
+    place.serve(&[]).await.stop().await;
+    let groups = "SELECT id || ' ' || typeof(name) || ' ' || hex(name) || ' ' || typeof(created_at) FROM synth_groups ORDER BY id";
+    let rows = |file: &str| -> Vec<String> {
+        let file = Connection::open(place.path(file)).unwrap();
+        let mut statement = file.prepare(groups).unwrap();
+        let rows = statement.query_map([], |row| row.get(0)).unwrap();
+        rows.collect::<SqliteResult<_>>().unwrap()
+    };
+    Connection::open(place.path("app.db"))
+        .unwrap()
+        .execute_batch(
+            "INSERT INTO synth_groups (id, name, created_at) VALUES ('grp_0000000a', 'a', '2026-01-01T00:00:00'),
+               ('grp_0000000b', CAST(x'ff62' AS TEXT), '2026-01-01T00:00:00'), ('grp_0000000c', x'63', '2026-02-31')",
+        )
+        .unwrap();
+    let before = rows("app.db");
+    place.run(["copy", "--on-reject", "quarantine"]).await.with(1);
+    place.run(["verify"]).await.with(1);
+    let url = database.url();
+    place.run(["copy", &url, "home.db"]).await.with(0);
+    let home = rows("home.db");
+    assert!(before.iter().all(|row| home.contains(row)), "{before:?} {home:?}");
+    let verified = place.run(["verify", &url, "home.db"]).await.with(0);
+    says(&verified.stdout, &["2 rows in quarantine in the source"]);
+    Connection::open(place.path("home.db"))
+        .unwrap()
+        .execute_batch("DELETE FROM synth_groups WHERE id = 'grp_0000000b'")
+        .unwrap();
+    let missing = place.run(["verify", &url, "home.db"]).await.with(1);
+    says(&missing.stdout, &["grp_0000000b"]);
 }
 
 #[tokio::test]

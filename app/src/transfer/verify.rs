@@ -193,7 +193,9 @@ impl Run<'_> {
 
     /// Whether rows that the source could not hold go the way back with the table's own.
     fn come_home(&self, table: &Table) -> bool {
-        !self.names.forth && self.notes.0.made.contains_key(&table.name)
+        let notes = self.notes.0;
+        let name = &table.name;
+        !self.names.forth && (notes.made.contains_key(name) || notes.quarantined.contains_key(name))
     }
 }
 

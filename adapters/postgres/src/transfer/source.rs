@@ -251,7 +251,7 @@ impl TransferSource for PgSource {
                 let Some(decoder) = read(&client, &sql, decoder, &sender).await? else {
                     return Ok(());
                 };
-                if scan.table.made_for.is_some() {
+                if own_tables::exist(&client).await? {
                     quarantined(&client, &schema, &scan, decoder, &sender).await?;
                 }
                 connection::run(&client, UNLOCK).await?;
@@ -308,8 +308,7 @@ async fn read(
     Ok(Some(decoder))
 }
 
-/// Behind the rows of a table that a copy has made come those that it could not hold, from the quarantine: they are part of what the
-/// source had.
+/// Behind the rows of a table come those that it could not hold, from the quarantine: they are part of what the source had.
 async fn quarantined(
     client: &Client,
     schema: &str,
