@@ -369,11 +369,7 @@ pub(super) fn open_postgres(config: &Config) -> Result<cutover_postgres::Databas
 /// Asks PostgreSQL once as the service's pool will: a pooler may refuse to it what it grants to a session that nothing is set in.
 #[cfg_attr(
     not(feature = "postgres"),
-    expect(
-        unused_variables,
-        clippy::unused_async,
-        reason = "this build has nothing to ask"
-    )
+    expect(unused_variables, reason = "this build has nothing to ask")
 )]
 pub async fn try_pool(config: &Config) -> Result<(), WiringError> {
     #[cfg(feature = "postgres")]
