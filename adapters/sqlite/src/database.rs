@@ -57,7 +57,6 @@ pub(crate) struct Job {
 #[derive(Clone)]
 pub struct Database {
     path: PathBuf,
-    identity: FileIdentity,
     writer: Arc<Lane<Job, Session>>,
     readers: Arc<Lane<Job, Session>>,
     threads: Arc<Mutex<Threads>>,
@@ -84,7 +83,6 @@ impl Database {
     pub fn open(path: &Path, settings: &OpenSettings) -> StoreResult<Self> {
         // The writer comes first: it makes the file and turns on WAL, which the readers need.
         let writer = Lane::over(vec![Session::open(path, settings, settings.create)?]);
-        let identity = FileIdentity::at(path).map_err(|error| StoreError::Unavailable(error.into()))?;
         let mut sessions = Vec::new();
         for _ in 0..settings.readers.max(1) {
             let session = Session::open(path, settings, false)?;
@@ -106,7 +104,6 @@ impl Database {
         let threads = Arc::new(Mutex::new(threads));
         Ok(Self {
             path: path.to_owned(),
-            identity,
             writer: Arc::new(writer),
             readers: Arc::new(readers),
             threads,
@@ -213,9 +210,8 @@ impl Database {
         operation: &'static str,
         work: impl FnOnce(&Session) -> StoreResult<T> + Send + 'static,
     ) -> StoreResult<T> {
-        let (path, identity) = (self.path.clone(), self.identity);
-        let (job, answer) = job("writer", operation, move |session| {
-            check_place(&path, identity)?;
+        let (job, answer) = job("writer", operation, |session| {
+            session.check_place()?;
             work(session)
         });
         self.writer.send([job]);
@@ -233,9 +229,8 @@ impl Database {
 
     /// Whether a statement can run now, and what it writes would be found.
     pub async fn ping(&self) -> StoreResult<()> {
-        let (path, identity) = (self.path.clone(), self.identity);
-        self.read("ping", move |session| {
-            check_place(&path, identity)?;
+        self.read("ping", |session| {
+            session.check_place()?;
             session.query_opt("SELECT 1", [], |_| Ok(())).map(|_| ())
         })
         .await
@@ -285,20 +280,6 @@ impl Job {
     }
 }
 
-/// Whether the path still names the file that was opened there.
-fn check_place(path: &Path, identity: FileIdentity) -> StoreResult<()> {
-    if FileIdentity::at(path).is_ok_and(|there| there == identity) {
-        return Ok(());
-    }
-    let path = path.display();
-    Err(StoreError::Unavailable(
-        format!(
-            "the file {path} was removed, or another was put in its place, while it was open; put it back, or stop what has it open"
-        )
-        .into(),
-    ))
-}
-
 fn stopped() -> StoreError {
     StoreError::Unavailable("the file is closed, or the work on it ended by a panic".into())
 }
@@ -323,6 +304,8 @@ pub(crate) struct Session {
     zone: LegacyZone,
     busy_timeout: Duration,
     pub(crate) allowance: Allowance,
+    /// Where the file was when it was opened.
+    place: Option<(PathBuf, FileIdentity)>,
 }
 
 impl Session {
@@ -349,11 +332,13 @@ impl Session {
         synth_document::add_functions(&connection).map_err(store_error)?;
         let allowance = Allowance::endless();
         allowance.bound(&connection)?;
+        let identity = FileIdentity::at(path).map_err(|error| StoreError::Unavailable(error.into()))?;
         Ok(Self {
             connection,
             zone: settings.legacy_zone.clone(),
             busy_timeout: settings.busy_timeout,
             allowance,
+            place: Some((path.to_owned(), identity)),
         })
     }
 
@@ -364,7 +349,24 @@ impl Session {
             zone: LegacyZone::utc(),
             busy_timeout: Duration::ZERO,
             allowance: Allowance::endless(),
+            place: None,
         }
+    }
+
+    /// Whether the path still names the file that was opened there.
+    fn check_place(&self) -> StoreResult<()> {
+        let moved = self
+            .place
+            .as_ref()
+            .filter(|(path, identity)| FileIdentity::at(path).ok() != Some(*identity));
+        let Some((path, _)) = moved else { return Ok(()) };
+        let path = path.display();
+        Err(StoreError::Unavailable(
+            format!(
+                "the file {path} was removed, or another was put in its place, while it was open; put it back, or stop what has it open"
+            )
+            .into(),
+        ))
     }
 
     /// Rolls back what is open, if anything is.

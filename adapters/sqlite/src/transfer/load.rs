@@ -27,7 +27,6 @@ const COMMIT_BYTES: u64 = 16 * 1024 * 1024;
 
 /// What a row says of a column that the file computes: the value it is computed to.
 const SAME: i64 = 1;
-
 /// Nothing.
 const LEFT: i64 = 2;
 

@@ -19,8 +19,6 @@ use cutover_ports::transfer::{
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 
-use crate::identity::FileIdentity;
-
 use super::connection::{Bracket, REHEARSAL, TRANSACTION, bracketed, is_about_a_row};
 use super::load::{Into, SqliteLoader, is_rtree};
 use super::make::{
@@ -28,6 +26,7 @@ use super::make::{
     tighten, wants_wal,
 };
 use super::{catalog, collations, own_tables, remade};
+use crate::identity::FileIdentity;
 
 /// A SQLite file that rows are copied into; made if it is missing.
 #[derive(Debug, Clone)]
