@@ -68,8 +68,8 @@ pub struct Held<'a> {
     pub noted: &'a Noted,
     /// What it notes of copies and verifications.
     pub ledger: &'a [LedgerEntry],
-    /// The rows of the SQLite files; none if there is no file.
-    pub sqlite: Option<&'a Counts>,
+    /// The rows of the SQLite files.
+    pub sqlite: &'a Counts,
 }
 
 /// By table, whether its rows in SQLite are all in PostgreSQL.
@@ -77,7 +77,7 @@ pub type AllCarried = HashMap<&'static str, Carried>;
 
 impl Held<'_> {
     fn rows(&self, table: &str) -> Option<&TableRows> {
-        self.sqlite?.get(table)
+        self.sqlite.get(table)
     }
 
     fn entry(&self, table: &str) -> Option<&LedgerEntry> {

@@ -48,10 +48,7 @@ pub async fn open(config: &Config) -> Result<Databases, CliError> {
         tracing::info!(%file, context, version = outcome.version, "made new tables in the SQLite file");
     }
     let databases = Databases::open(config)?;
-    if let Some(postgres) = &config.postgres {
-        let [here, elsewhere] = [Backend::Postgres, Backend::Sqlite].map(|backend| routed(config, backend));
-        inventory::note_served(&postgres.url, &here, &elsewhere).await?;
-    }
+    inventory::note_served(config).await?;
     Ok(databases)
 }
 
@@ -98,10 +95,7 @@ pub async fn examine(config: &Config, patience: Duration) -> Result<Start, CliEr
         refuse_without_rights(config, Purpose::Serving).await?;
         try_pool(config).await?;
     }
-    if let Some(postgres) = &config.postgres {
-        let [here, elsewhere] = [Backend::Postgres, Backend::Sqlite].map(|backend| routed(config, backend));
-        inventory::refuse_unnoted(&postgres.url, &here, &elsewhere).await?;
-    }
+    inventory::refuse_unnoted(config).await?;
     if !config.accept_empty {
         guard_rows(config, &mut start).await?;
     }
@@ -144,14 +138,15 @@ async fn guard_rows(config: &Config, start: &mut Start) -> Result<(), CliError> 
     if noted.served.is_empty() && !uses_postgres {
         return Ok(());
     }
-    let sqlite = inventory::sqlite_counts(config).await?;
+    let counts = inventory::sqlite_counts(config).await?;
+    let has_file = counts.is_some();
     let ledger = inventory::postgres_ledger(config).await?;
     let held = guard::Held {
         noted: &noted,
         ledger: &ledger,
-        sqlite: sqlite.as_ref(),
+        sqlite: &counts.unwrap_or_default(),
     };
-    if sqlite.is_some() {
+    if has_file {
         tracing::info!(
             "reading the tables in SQLite that were verified, to see whether they have changed since"
         );
@@ -163,14 +158,6 @@ async fn guard_rows(config: &Config, start: &mut Start) -> Result<(), CliError> 
         .await?;
     guard::refuse_uncopied(config, &held, &carried)?;
     guard::refuse_left_behind(config, &noted.served, &carried)
-}
-
-/// The repositories that are routed to a backend.
-fn routed(config: &Config, backend: Backend) -> Vec<&'static str> {
-    let contexts = config.contexts().into_iter();
-    let repositories = contexts.flat_map(|context| context.repositories);
-    let routed = repositories.filter(|repository| repository.backend == backend);
-    routed.map(|repository| repository.name).collect()
 }
 
 /// What a database has of a context's schema.

@@ -85,7 +85,7 @@ pub async fn gather(config: &Config) -> Result<Status, CliError> {
     let held = Held {
         noted: &noted.unwrap_or_default(),
         ledger: &ledger,
-        sqlite: Some(&sqlite),
+        sqlite: &sqlite,
     };
     let carried = held.carried(config, |_| true).await?;
     let table = |name: &'static str| TableStatus {

@@ -7,6 +7,8 @@ use cutover_ports::inventory::{Inventory, SeedRow, ServedTable, TableRows};
 use cutover_ports::transfer::LedgerEntry;
 
 use super::WiringError;
+#[cfg(feature = "postgres")]
+use crate::config::Backend;
 use crate::config::{Config, ContextConfig, Repository, Secret};
 
 /// The rows that the contexts' schemas start with.
@@ -152,9 +154,12 @@ pub async fn noted(
         let Some(repositories) = notes.repositories().await? else {
             return Ok(None);
         };
-        let mut served = Vec::new();
+        let mut noted = Noted {
+            repositories,
+            served: Vec::new(),
+        };
         for repository in contexts.iter().flat_map(|context| &context.repositories) {
-            if !(repositories.iter().any(|noted| noted == repository.name) && is_counted(repository)) {
+            if !(noted.names(repository) && is_counted(repository)) {
                 continue;
             }
             let mut tables = Vec::new();
@@ -163,12 +168,12 @@ pub async fn noted(
                     tables.push((*table, held));
                 }
             }
-            served.push(Served {
+            noted.served.push(Served {
                 repository: repository.name,
                 tables,
             });
         }
-        Ok(Some(Noted { repositories, served }))
+        Ok(Some(noted))
     }
     #[cfg(not(feature = "postgres"))]
     Ok(None)
@@ -201,9 +206,12 @@ pub async fn default_schema(url: &Secret) -> Result<Option<String>, WiringError>
         reason = "this build has nowhere to note it"
     )
 )]
-pub async fn refuse_unnoted(url: &Secret, here: &[&str], elsewhere: &[&str]) -> Result<(), WiringError> {
+pub async fn refuse_unnoted(config: &Config) -> Result<(), WiringError> {
     #[cfg(feature = "postgres")]
-    notes(url).await?.wanting(here, elsewhere).await?;
+    if let Some(postgres) = &config.postgres {
+        let [here, elsewhere] = routed(config);
+        notes(&postgres.url).await?.wanting(&here, &elsewhere).await?;
+    }
     Ok(())
 }
 
@@ -216,13 +224,24 @@ pub async fn refuse_unnoted(url: &Secret, here: &[&str], elsewhere: &[&str]) -> 
         reason = "this build has nowhere to note it"
     )
 )]
-pub async fn note_served(url: &Secret, here: &[&str], elsewhere: &[&str]) -> Result<(), WiringError> {
+pub async fn note_served(config: &Config) -> Result<(), WiringError> {
     #[cfg(feature = "postgres")]
-    {
-        Ok(notes(url).await?.note(here, elsewhere).await?)
+    if let Some(postgres) = &config.postgres {
+        let [here, elsewhere] = routed(config);
+        notes(&postgres.url).await?.note(&here, &elsewhere).await?;
     }
-    #[cfg(not(feature = "postgres"))]
     Ok(())
+}
+
+/// The repositories that are routed to PostgreSQL, and those that are routed to SQLite.
+#[cfg(feature = "postgres")]
+fn routed(config: &Config) -> [Vec<&'static str>; 2] {
+    let contexts = config.contexts();
+    [Backend::Postgres, Backend::Sqlite].map(|backend| {
+        let repositories = contexts.iter().flat_map(|context| &context.repositories);
+        let routed = repositories.filter(|repository| repository.backend == backend);
+        routed.map(|repository| repository.name).collect()
+    })
 }
 
 #[cfg(feature = "postgres")]
