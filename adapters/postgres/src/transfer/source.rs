@@ -41,6 +41,8 @@ pub struct PgSource {
     /// Connections that see the snapshot and have nothing to do.
     idle: Arc<Idle>,
     planted: HashMap<String, HashSet<Vec<u8>>>,
+    /// Whether there is a place for rows in quarantine.
+    has_quarantine: bool,
 }
 
 impl PgSource {
@@ -64,6 +66,7 @@ impl PgSource {
             snapshot: row.get(0),
             idle: Arc::default(),
             planted: planted(&client).await?,
+            has_quarantine: own_tables::exist(&client).await?,
             keeper: Mutex::new(client),
         })
     }
@@ -245,13 +248,13 @@ impl TransferSource for PgSource {
         );
         let decoder = Decoder::new(&scan, forms, self.planted.get(&scan.table.name));
         let (schema, table) = (self.schema.clone(), scan.table.name.clone());
-        let idle = Arc::clone(&self.idle);
+        let (idle, has_quarantine) = (Arc::clone(&self.idle), self.has_quarantine);
         tokio::spawn(async move {
             let outcome = async {
                 let Some(decoder) = read(&client, &sql, decoder, &sender).await? else {
                     return Ok(());
                 };
-                if own_tables::exist(&client).await? {
+                if has_quarantine {
                     quarantined(&client, &schema, &scan, decoder, &sender).await?;
                 }
                 connection::run(&client, UNLOCK).await?;
