@@ -38,6 +38,10 @@ const SLOW_INSERTS: &str = "
     CREATE CONSTRAINT TRIGGER slow_commit AFTER INSERT ON synth_groups DEFERRABLE INITIALLY DEFERRED
         FOR EACH ROW WHEN (NEW.name = 'slow to commit') EXECUTE FUNCTION take_a_while();";
 
+/// Ends the sessions of the pool, as an administrator does.
+const END_SESSIONS: &str = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+    WHERE datname = current_database() AND application_name = 'cutover'";
+
 /// The lab's schema with the slow inserts, and a pool on it.
 struct Bench {
     /// For tests that stop it; the others share one.
@@ -288,10 +292,9 @@ async fn sessions_ended_by_an_administrator_are_replaced() {
     })
     .await;
     bench.lab.synth_groups.insert(&group("there")).await.unwrap();
-    let end = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'cutover'";
     for _ in 0..20 {
         bench.fill_pool().await;
-        bench.execute(end).await;
+        bench.execute(END_SESSIONS).await;
         let reads = (0..8).map(|_| bench.lab.synth_groups.get("grp_000000aa"));
         for read in join_all(reads).await {
             assert_eq!(read.unwrap(), Some(group("there")));
@@ -307,17 +310,16 @@ async fn a_transaction_begins_on_a_fresh_connection() {
         ..Default::default()
     })
     .await;
-    let end = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'cutover'";
     let other = bench.connect().await;
     let relations: Vec<_> = children_of("synth_groups").collect();
     for number in 0..30 {
         bench.fill_pool().await;
-        other.batch_execute(end).await.unwrap();
+        other.batch_execute(END_SESSIONS).await.unwrap();
         bench.database.release(&relations, "grp_000000aa").await.unwrap();
         // One that is given up on its way there leaves nothing open for the next.
         bench.fill_pool().await;
         other
-            .batch_execute(&end.replace("(pid)", "(pid, 10000)"))
+            .batch_execute(&END_SESSIONS.replace("(pid)", "(pid, 10000)"))
             .await
             .unwrap();
         let given_up = bench.database.release(&relations, "grp_000000aa");
@@ -393,14 +395,13 @@ async fn reads_that_go_together_share_a_connection() {
     let bench = Bench::shared(PoolSettings::default()).await;
     let groups = &bench.lab.synth_groups;
     groups.insert(&group("there")).await.unwrap();
-    let end = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'cutover'";
     for _ in 0..3 {
         let reads = ["grp_000000aa", "x", "grp_000000aa", "y"].map(|id| groups.get(id));
         let found = together(try_join_all(reads)).await.unwrap();
         assert_eq!(found, [Some(group("there")), None, Some(group("there")), None]);
         assert_eq!(bench.database.status().size, 1);
         assert_eq!(bench.database.status().in_use, 0);
-        bench.execute(end).await;
+        bench.execute(END_SESSIONS).await;
     }
     // A transaction must not meet a session that has yet to end.
     let ended = "SELECT NOT EXISTS (SELECT FROM pg_stat_activity
