@@ -75,7 +75,7 @@ impl Report {
         self.orphans.is_empty() && self.broken.is_empty() && !self.lacks_a_file()
     }
 
-    /// Whether a repository runs on a file that is gone. Whoever had opened it before goes on writing into nothing.
+    /// Whether a repository runs on a file that is gone. Whoever had opened it before cannot write any more.
     pub fn lacks_a_file(&self) -> bool {
         let mut gone = self.status.databases.iter().filter(|database| !database.exists);
         gone.any(|database| {

@@ -396,7 +396,7 @@ fn promises(html: &mut Html, facts: &Facts) {
         if report.lacks_a_file() {
             let words = state("bad", "gone");
             html.add(format_args!(
-                "<p>{words} A file on which repositories run is not there any more. What the service writes into it is lost with it.</p>\n"
+                "<p>{words} A file on which repositories run is not there any more. What the service is asked to write into it is refused.</p>\n"
             ));
         }
         if !report.orphans.is_empty() {
