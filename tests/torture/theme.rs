@@ -244,6 +244,13 @@ impl Theme {
             .with(1, "verify of a copy with rejects")
             .json();
         assert_eq!(verified["ok"], false, "{verified}");
+        // With what is set apart nothing is.
+        for table in verified["tables"].as_array().unwrap() {
+            assert!(
+                table["equal"] == true || table["with_quarantine"]["equal"] == true,
+                "{table}"
+            );
+        }
         self.unchanged(&before, "copy with quarantine");
         Copied::back(self, &copied, inspection.json()).await
     }

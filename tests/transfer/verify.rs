@@ -565,17 +565,39 @@ async fn planted_rows_are_left_out_and_quarantined_ones_named() {
         ["left out: 1 row planted for foreign keys across databases"]
     );
 
-    let sql = "CREATE TABLE cutover.quarantine (schema_name text, table_name text, position bigint);
-        INSERT INTO cutover.quarantine VALUES ('public', 't', 1), ('other', 't', 1);
+    let sql = "CREATE TABLE cutover.quarantine
+            (schema_name text, table_name text, key text, columns text[], classes text[], values bytea[]);
+        INSERT INTO cutover.quarantine SELECT schema, 't', 'id = 2', '{id,a}', '{text,text}', ARRAY['2', 'y']::bytea[]
+          FROM unnest(ARRAY['public', 'other']) AS schema;
         DELETE FROM t WHERE id = '2'";
     client.batch_execute(sql).await.unwrap();
-    let report = compare(&file(&made.path()).await, &database(&there).await, &options())
-        .await
-        .unwrap();
-    assert_eq!(found(&report)[0].2, [r#"missing id="2" "#]);
+    let verified = async || {
+        let report = compare(&file(&made.path()).await, &database(&there).await, &options())
+            .await
+            .unwrap();
+        assert_eq!(found(&report)[0].2, [r#"missing id="2" "#]);
+        table(&report, "t").clone()
+    };
+    let kept = "1 row in quarantine in the target, which cannot hold what is there as it is";
+    let report = verified().await;
     assert_eq!(
-        table(&report, "t").problems,
-        ["1 row in quarantine in the target, which cannot hold what is there as it is"]
+        report.problems,
+        [format!("{kept}; with that it has every value of the source")]
+    );
+    assert!(report.with_quarantine.unwrap().equal());
+
+    // A value that somebody changed there is found like any other.
+    let sql = "UPDATE cutover.quarantine SET values = ARRAY['2', 'Y']::bytea[]";
+    client.batch_execute(sql).await.unwrap();
+    let report = verified().await;
+    assert_eq!(
+        report.problems,
+        [format!("{kept}; even with that 0 missing, 0 extra, 1 different")]
+    );
+    let with_it = report.with_quarantine.unwrap();
+    assert_eq!(
+        with_it.to_json(true)["different"],
+        json!([{ "key": { "id": "2" }, "columns": ["a"], "values": { "a": { "source": "y", "target": "Y" } } }])
     );
 }
 

@@ -280,19 +280,20 @@ impl Lines {
         for note in &table.notes {
             self.add(format_args!("    {note}"));
         }
-        self.rows(
-            "missing",
-            &table.missing,
-            counts_of(table.counts.missing),
-            show_values,
-        );
-        self.rows("extra", &table.extra, counts_of(table.counts.extra), show_values);
-        self.rows(
-            "different",
-            &table.different,
-            counts_of(table.counts.different),
-            show_values,
-        );
+        self.differences("", table, show_values);
+        if let Some(whole) = &table.with_quarantine {
+            self.differences(" even with the quarantine", whole, show_values);
+        }
+    }
+
+    fn differences(&mut self, when: &str, table: &TableReport, show_values: bool) {
+        for (kind, rows, all) in [
+            ("missing", &table.missing, table.counts.missing),
+            ("extra", &table.extra, table.counts.extra),
+            ("different", &table.different, table.counts.different),
+        ] {
+            self.rows(&format!("{kind}{when}"), rows, counts_of(all), show_values);
+        }
     }
 
     fn rows(&mut self, kind: &str, rows: &[RowReport], all: usize, show_values: bool) {

@@ -10,9 +10,9 @@ use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
 use cutover_domain::time::LegacyZones;
-use cutover_domain::transfer::canonical::{Form, Nulls, Rendering};
+use cutover_domain::transfer::canonical::{Form, Nulls, Rendering, Utf16};
 use cutover_domain::transfer::catalog::{Catalog, Column, Engine, Key, Storage, Table, TreeBound};
-use cutover_domain::transfer::difference::{Columns, Details, Matched, TableReport, describe};
+use cutover_domain::transfer::difference::{Columns, Counts, Details, Matched, TableReport, describe};
 use cutover_domain::transfer::digest::{
     BUCKETS, Collector, Detail, Digest, Entries, Entry, Left, LeftColumn, RowReader, RowShape, Tally,
 };
@@ -166,7 +166,13 @@ impl Run<'_> {
         let mut report = match other {
             Some(other) => {
                 let work = self.progress.begin(Phase::Verify, &table.name, None, 0);
-                Pair::new(self, table, other).verify(&work.into()).await?
+                let work = work.into();
+                let mut report = Pair::new(self, table, other, false).verify(&work).await?;
+                if !report.equal() && self.keeps_apart(other) {
+                    let whole = Pair::new(self, table, other, true).compare(&work).await?;
+                    report.with_quarantine = Some(Box::new(whole));
+                }
+                report
             }
             None => without_target(self.source, table).await?,
         };
@@ -191,6 +197,12 @@ impl Run<'_> {
         Ok(report)
     }
 
+    /// Whether the target, which a copy from SQLite has filled, could not hold some rows.
+    fn keeps_apart(&self, other: &Table) -> bool {
+        let is_forth = self.names.forth && other.columns.iter().any(|column| column.pg_type().is_some());
+        is_forth && self.notes.1.quarantined.contains_key(&other.name)
+    }
+
     /// Whether rows that the source could not hold go the way back with the table's own.
     fn come_home(&self, table: &Table) -> bool {
         let notes = self.notes.0;
@@ -207,6 +219,8 @@ struct Names<'a> {
     columns: HashMap<&'a str, Vec<&'a RenderedColumn>>,
     /// Whether the source is SQLite, and the target what was made.
     forth: bool,
+    /// How the file stores text, if not in UTF-8.
+    encoding: Option<Utf16>,
 }
 
 impl<'a> Names<'a> {
@@ -216,10 +230,12 @@ impl<'a> Names<'a> {
             (Engine::Postgres, Engine::Sqlite) => (false, Some(ours.1)),
             _ => (true, None),
         };
+        let file = if forth { ours.0 } else { theirs.0 };
         let mut names = Self {
             tables: HashMap::new(),
             columns: HashMap::new(),
             forth,
+            encoding: file.encoding().and_then(Utf16::named),
         };
         let Some(notes) = notes else { return names };
         // The name here, and the name there.
@@ -352,9 +368,21 @@ fn tell_lack(report: &mut TableReport, side: &str, rows: u64) {
 
 fn note_quarantine(report: &mut TableReport, side: &str, rows: u64) {
     if rows > 0 {
+        let with_it = report.with_quarantine.as_ref().map(|whole| {
+            if whole.equal() {
+                return "; with that it has every value of the source".to_owned();
+            }
+            let Counts {
+                missing,
+                extra,
+                different,
+            } = whole.counts;
+            format!("; even with that {missing} missing, {extra} extra, {different} different")
+        });
         let text = format!(
-            "{} in quarantine in the {side}, which cannot hold what is there as it is",
-            counted(rows, "row")
+            "{} in quarantine in the {side}, which cannot hold what is there as it is{}",
+            counted(rows, "row"),
+            with_it.unwrap_or_default()
         );
         // A later, whole copy may have left the quarantine behind.
         if report.equal() {
@@ -382,6 +410,8 @@ struct Pair<'a> {
     rounds: bool,
     /// The columns that the target's file computes: a row may leave them to it.
     left: Vec<LeftColumn>,
+    /// Whether what the target keeps in quarantine counts as rows of its table; columns that it computes are left out then.
+    with_quarantine: bool,
 }
 
 /// One table of a pair.
@@ -399,7 +429,7 @@ struct Side<'a> {
 const BY_TYPE: &str = "type";
 
 impl<'a> Pair<'a> {
-    fn new(run: &'a Run<'a>, ours: &'a Table, theirs: &'a Table) -> Self {
+    fn new(run: &'a Run<'a>, ours: &'a Table, theirs: &'a Table, with_quarantine: bool) -> Self {
         let mut pair = Self {
             run,
             source: Side::new(run.source, ours),
@@ -411,6 +441,7 @@ impl<'a> Pair<'a> {
             problems: Vec::new(),
             rounds: false,
             left: Vec::new(),
+            with_quarantine,
         };
         let made = run.names.columns(&ours.name);
         for column in made {
@@ -530,6 +561,9 @@ impl<'a> Pair<'a> {
     }
 
     fn add(&mut self, ours: &'a Column, theirs: &'a Column, (our_form, their_form): (Form, Form)) {
+        if self.with_quarantine && !theirs.writable() {
+            return;
+        }
         self.names.push(ours.name.clone());
         self.source.push(ours, our_form);
         self.target.push(theirs, their_form);
@@ -546,13 +580,20 @@ impl<'a> Pair<'a> {
 
     async fn verify(&self, work: &Arc<dyn Work>) -> TransferResult<TableReport> {
         let begun = Instant::now();
+        let mut report = self.compare(work).await?;
+        self.look_at_lone_columns(&mut report).await?;
+        report.problems.splice(0..0, self.problems.iter().cloned());
+        report.seconds = begun.elapsed().as_secs_f64();
+        Ok(report)
+    }
+
+    /// The rows, and nothing of the columns that only one side has.
+    async fn compare(&self, work: &Arc<dyn Work>) -> TransferResult<TableReport> {
         let mut report = TableReport {
             name: self.source.table.name.clone(),
             target: Some(self.target.table.name.clone()),
-            problems: self.problems.clone(),
             ..TableReport::default()
         };
-        self.look_at_lone_columns(&mut report).await?;
         if self.names.is_empty() {
             report
                 .problems
@@ -604,7 +645,6 @@ impl<'a> Pair<'a> {
                 scans.name_rows(&mut report, &matched, left.named).await?;
             }
         }
-        report.seconds = begun.elapsed().as_secs_f64();
         Ok(report)
     }
 
@@ -717,7 +757,7 @@ struct Scans<'a> {
     our_planted: HashSet<String>,
     their_planted: HashSet<String>,
     /// Whether the source keeps rows apart that the target is to hold.
-    with_quarantine: bool,
+    sends_quarantine: bool,
 }
 
 impl<'a> Scans<'a> {
@@ -745,7 +785,7 @@ impl<'a> Scans<'a> {
             their_parts,
             our_planted: planted(run.notes.0, source.table),
             their_planted: planted(run.notes.1, target.table),
-            with_quarantine: has_quarantine && run.come_home(source.table),
+            sends_quarantine: has_quarantine && run.come_home(source.table),
         })
     }
 
@@ -765,15 +805,28 @@ impl<'a> Scans<'a> {
         let shape = self.shape(source);
         let reader = || RowReader::new(&shape, &self.our_planted, collector()).with_tally(self.tally.clone());
         let read = self.side(source, &self.our_parts, with_place, reader).await?;
-        if !self.with_quarantine {
-            return Ok(read);
+        if self.sends_quarantine {
+            return self
+                .with_quarantine(read, collector(), source, &self.pair.target)
+                .await;
         }
-        // What the source keeps apart are SQLite's values, as the target has them.
-        let target = &self.pair.target;
-        let columns: Vec<String> = target.columns.iter().map(|column| column.name.clone()).collect();
-        let shape = self.shape(target);
-        let reader = RowReader::new(&shape, &HashSet::new(), collector());
-        let apart = source.database.quarantined(&source.table.name, &columns, reader);
+        Ok(read)
+    }
+
+    /// With what one side keeps apart, which are SQLite's values, as the file's side has them.
+    async fn with_quarantine(
+        &self,
+        read: Collector,
+        collector: Collector,
+        keeper: &Side<'_>,
+        file: &Side<'_>,
+    ) -> TransferResult<Collector> {
+        let columns: Vec<String> = file.columns.iter().map(|column| column.name.clone()).collect();
+        let reader = RowReader::new(&self.shape(file), &HashSet::new(), collector);
+        let encoding = self.pair.run.names.encoding;
+        let apart = keeper
+            .database
+            .quarantined(&keeper.table.name, &columns, encoding, reader);
         read.merged(apart.await?.finish()).ok_or_else(mixed_up)
     }
 
@@ -787,7 +840,13 @@ impl<'a> Scans<'a> {
         let shape = self.shape(target);
         let left = (!left.is_empty()).then(|| Arc::new(Mutex::new(left.clone())));
         let reader = || RowReader::new(&shape, &self.their_planted, collector()).with_left(left.clone());
-        self.side(target, &self.their_parts, with_place, reader).await
+        let read = self.side(target, &self.their_parts, with_place, reader).await?;
+        if self.pair.with_quarantine {
+            return self
+                .with_quarantine(read, collector(), target, &self.pair.source)
+                .await;
+        }
+        Ok(read)
     }
 
     fn shape(&self, side: &Side<'_>) -> RowShape {

@@ -187,6 +187,49 @@ pub enum Raw<'a> {
     Mixed(Class, &'a [u8]),
 }
 
+/// How a file that is not in UTF-8 stores text, by the order of bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Utf16 {
+    /// The low byte first.
+    Little,
+    /// The high byte first.
+    Big,
+}
+
+impl Utf16 {
+    /// By SQLite's name of the encoding; none of UTF-8.
+    pub fn named(encoding: &str) -> Option<Self> {
+        match encoding {
+            "UTF-16le" => Some(Self::Little),
+            "UTF-16be" => Some(Self::Big),
+            _ => None,
+        }
+    }
+
+    /// What is stored, as UTF-8 in place of what `text` holds. Half a pair is written in the three bytes that UTF-8 would give it if it
+    /// could, half a unit as a byte, neither of which any valid text has.
+    pub fn read(self, bytes: &[u8], text: &mut Vec<u8>) {
+        text.clear();
+        let (units, half) = bytes.as_chunks::<2>();
+        let units = units.iter().map(|unit| match self {
+            Self::Little => u16::from_le_bytes(*unit),
+            Self::Big => u16::from_be_bytes(*unit),
+        });
+        for letter in char::decode_utf16(units) {
+            match letter {
+                Ok(letter) => text.extend_from_slice(letter.encode_utf8(&mut [0; 4]).as_bytes()),
+                Err(half) => {
+                    let [high, low] = half.unpaired_surrogate().to_be_bytes();
+                    text.extend_from_slice(&[0xed, 0x80 | (high & 0x0f) << 2 | low >> 6, 0x80 | low & 0x3f]);
+                }
+            }
+        }
+        if !half.is_empty() {
+            text.push(0xff);
+        }
+    }
+}
+
 /// The first byte of a canonical value. NULL is nothing but its tag.
 mod tag {
     pub(super) const NULL: u8 = 0;

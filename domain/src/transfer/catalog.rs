@@ -625,6 +625,13 @@ impl OtherKind {
 }
 
 impl Catalog {
+    /// In which encoding the file stores text, or stored it that the rows come from.
+    pub fn encoding(&self) -> Option<&str> {
+        let mut settings = self.origin.iter().flat_map(|origin| &origin.settings);
+        let encoding = settings.find(|(name, _)| name == "encoding");
+        encoding.map(|(_, value)| value.as_str())
+    }
+
     /// The table that `name` means: the one of exactly this name, else the only one that differs by ASCII case.
     pub fn table(&self, name: &str) -> Option<&Table> {
         by_name(&self.tables, name, |table| &table.name)

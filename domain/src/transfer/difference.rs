@@ -33,6 +33,8 @@ pub struct TableReport {
     pub lack: Option<String>,
     /// What is worth knowing and not wrong besides.
     pub notes: Vec<String>,
+    /// The same comparison with the rows that the target keeps in quarantine taken as rows of its table, if it differs without them.
+    pub with_quarantine: Option<Box<TableReport>>,
     /// The digest of the rows, if both sides have the same.
     pub digest: Option<String>,
     /// Seconds it took.
@@ -81,7 +83,7 @@ impl TableReport {
         let rows =
             |rows: &[RowReport]| -> Vec<Value> { rows.iter().map(|row| row.to_json(show_values)).collect() };
         let notes: Vec<&String> = self.lack.iter().chain(&self.notes).collect();
-        json!({
+        let mut report = json!({
             "name": self.name,
             "target": self.target,
             "rows_source": self.rows_source,
@@ -95,7 +97,17 @@ impl TableReport {
             "notes": notes,
             "digest": self.digest,
             "seconds": self.seconds,
-        })
+        });
+        if let Some(whole) = &self.with_quarantine {
+            report["with_quarantine"] = json!({
+                "equal": whole.equal(),
+                "missing": rows(&whole.missing),
+                "extra": rows(&whole.extra),
+                "different": rows(&whole.different),
+                "counts": whole.counts,
+            });
+        }
+        report
     }
 }
 

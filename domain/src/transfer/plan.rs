@@ -199,7 +199,9 @@ impl Wishes {
         if plan.tables.iter().any(|table| table.engine == Engine::Sqlite) && !self.types.is_empty() {
             return Err("types can be chosen only where tables are made in PostgreSQL".to_owned());
         }
-        let utf16 = encoding(source).filter(|encoding| encoding.starts_with("UTF-16"));
+        let utf16 = source
+            .encoding()
+            .filter(|encoding| encoding.starts_with("UTF-16"));
         for wish in &self.types {
             if let (Some(Rendering::Charset(charset)), Some(encoding)) = (&wish.wish.rendering, &utf16) {
                 return Err(format!(
@@ -294,15 +296,10 @@ fn is_made(other: &Other, source: &Catalog, target: &Catalog) -> bool {
 
 /// Whether both store text in the same UTF-16, as the source itself tells or as it was told of where its rows come from.
 fn takes_stored_text(source: &Catalog, target: &Catalog) -> bool {
-    let stored = encoding(source).filter(|encoding| encoding.starts_with("UTF-16"));
-    target.engine == Engine::Sqlite && stored.is_some() && stored == encoding(target)
-}
-
-/// In which encoding a file stores text, or stored it that the rows come from.
-fn encoding(catalog: &Catalog) -> Option<String> {
-    let settings = catalog.origin.iter().flat_map(|origin| origin.settings.clone());
-    let mut encodings = settings.filter(|(name, _)| name == "encoding");
-    encodings.next().map(|(_, value)| value)
+    let stored = source
+        .encoding()
+        .filter(|encoding| encoding.starts_with("UTF-16"));
+    target.engine == Engine::Sqlite && stored.is_some() && stored == target.encoding()
 }
 
 /// The table of `source` that `into` is for: by what it was made for, else by its name.

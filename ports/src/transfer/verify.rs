@@ -3,6 +3,7 @@
 use std::collections::{HashMap, HashSet};
 
 use async_trait::async_trait;
+use cutover_domain::transfer::canonical::Utf16;
 use cutover_domain::transfer::catalog::{Catalog, Table};
 use cutover_domain::transfer::digest::RowReader;
 
@@ -31,11 +32,12 @@ pub trait VerifySide: Send + Sync {
     async fn count_values(&self, table: &str, columns: &[String]) -> TransferResult<Vec<u64>>;
 
     /// Gives every row of a table that a copy has put into quarantine to `reader`, as SQLite's values of these columns of the file that they
-    /// are from, in any order, and hands it back.
+    /// are from, in any order, and hands it back. Text that is none is kept as that file stores it, which is in `encoding` if not in UTF-8.
     async fn quarantined(
         &self,
         _table: &str,
         _columns: &[String],
+        _encoding: Option<Utf16>,
         reader: RowReader,
     ) -> TransferResult<RowReader> {
         Ok(reader)

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
-use cutover_domain::transfer::canonical::Raw;
+use cutover_domain::transfer::canonical::{Raw, Utf16};
 use cutover_domain::transfer::catalog::{Catalog, Storage, Table};
 use cutover_domain::transfer::digest::RowReader;
 use cutover_domain::transfer::name::quoted;
@@ -255,9 +255,10 @@ impl VerifySide for VerifyDatabase {
         &self,
         table: &str,
         columns: &[String],
+        encoding: Option<Utf16>,
         mut reader: RowReader,
     ) -> TransferResult<RowReader> {
-        let sql = "SELECT columns, classes, \"values\" FROM cutover.quarantine WHERE schema_name = $1 AND table_name = $2";
+        let sql = "SELECT columns, classes, \"values\", key FROM cutover.quarantine WHERE schema_name = $1 AND table_name = $2";
         let given: [&(dyn ToSql + Sync); 2] = [&self.schema, &table];
         let lease = self.pool.take().await?;
         let rows = lease
@@ -266,17 +267,26 @@ impl VerifySide for VerifyDatabase {
             .await
             .map_err(|error| transfer_error(&error))?;
         pin_mut!(rows);
+        let mut text = Vec::new();
         while let Some(row) = rows.next().await {
             let row = row.map_err(|error| transfer_error(&error))?;
             let (names, classes): (Vec<&str>, Vec<&str>) = (row.get(0), row.get(1));
             let values: Vec<Option<&[u8]>> = row.get(2);
+            reader.place(format!("in quarantine, {}", row.get::<_, &str>(3)));
             for column in columns {
                 let Some(at) = names.iter().position(|name| name == column) else {
                     reader.unknown_value();
                     continue;
                 };
                 let bytes = values.get(at).copied().flatten().unwrap_or_default();
-                reader.value(classes.get(at).map_or(Raw::Null, |class| stored(class, bytes)));
+                reader.value(match (classes.get(at), encoding) {
+                    (Some(&"utf16"), Some(encoding)) => {
+                        encoding.read(bytes, &mut text);
+                        Raw::Text(&text)
+                    }
+                    (Some(class), _) => stored(class, bytes),
+                    (None, _) => Raw::Null,
+                });
             }
             reader.end_row();
         }

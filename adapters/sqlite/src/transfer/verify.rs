@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use cutover_domain::transfer::canonical::Raw;
+use cutover_domain::transfer::canonical::{Raw, Utf16};
 use cutover_domain::transfer::catalog::{Catalog, Storage, Table};
 use cutover_domain::transfer::digest::RowReader;
 use cutover_domain::transfer::name::quoted;
@@ -123,7 +123,7 @@ impl VerifySide for VerifyFile {
         let scan = scan.clone();
         let table = scan.table.clone();
         self.read(Some(&table), move |connection| {
-            let encoding = Encoding::of(connection, scan.columns.len())?;
+            let encoding = utf16(connection, scan.columns.len())?;
             let with_place = usize::from(scan.place.is_some());
             let names: Vec<String> = scan.columns.iter().map(|column| quoted(&column.name)).collect();
             let mut selected: Vec<String> = scan.place.iter().map(|place| quoted(place)).collect();
@@ -225,50 +225,14 @@ impl VerifySide for VerifyFile {
     }
 }
 
-/// How a file that is not in UTF-8 stores text. SQLite's own conversion makes one letter of half a surrogate pair and whatever follows
-/// it; a copy that relied on it would have lost both, and nobody would see it.
-#[derive(Debug, Clone, Copy)]
-enum Encoding {
-    Utf16Le,
-    Utf16Be,
-}
+/// SQLite's limit for the columns of a query; in UTF-16 the bytes of a text are read in a column of their own.
+const MOST_COLUMNS: usize = 2_000;
 
-impl Encoding {
-    /// SQLite's limit for the columns of a query; the bytes of a text are read in a column of their own.
-    const MOST_COLUMNS: usize = 2_000;
-
-    fn of(connection: &Connection, columns: usize) -> rusqlite::Result<Option<Self>> {
-        let encoding: String = connection.query_row("PRAGMA encoding", [], |row| row.get(0))?;
-        Ok(match encoding.as_str() {
-            _ if 2 * columns + 1 > Self::MOST_COLUMNS => None,
-            "UTF-16le" => Some(Self::Utf16Le),
-            "UTF-16be" => Some(Self::Utf16Be),
-            _ => None,
-        })
-    }
-
-    /// As UTF-8. Half a pair is written in the three bytes that UTF-8 would give it if it could, half a unit as a byte, neither of which any
-    /// valid text has.
-    fn read(self, bytes: &[u8], text: &mut Vec<u8>) {
-        text.clear();
-        let (units, half) = bytes.as_chunks::<2>();
-        let units = units.iter().map(|unit| match self {
-            Self::Utf16Le => u16::from_le_bytes(*unit),
-            Self::Utf16Be => u16::from_be_bytes(*unit),
-        });
-        for letter in char::decode_utf16(units) {
-            match letter {
-                Ok(letter) => text.extend_from_slice(letter.encode_utf8(&mut [0; 4]).as_bytes()),
-                Err(half) => {
-                    let [high, low] = half.unpaired_surrogate().to_be_bytes();
-                    text.extend_from_slice(&[0xed, 0x80 | (high & 0x0f) << 2 | low >> 6, 0x80 | low & 0x3f]);
-                }
-            }
-        }
-        if !half.is_empty() {
-            text.push(0xff);
-        }
-    }
+/// SQLite's own conversion of UTF-16 makes one letter of half a surrogate pair and whatever follows it; a copy that relied on it would have
+/// lost both, and nobody would see it.
+fn utf16(connection: &Connection, columns: usize) -> rusqlite::Result<Option<Utf16>> {
+    let encoding: String = connection.query_row("PRAGMA encoding", [], |row| row.get(0))?;
+    Ok(Utf16::named(&encoding).filter(|_| 2 * columns < MOST_COLUMNS))
 }
 
 /// The table itself: an index may lack entries of a damaged file.
@@ -297,32 +261,4 @@ fn condition(part: Part) -> (String, Vec<i64>) {
 
 fn count(row: &rusqlite::Row<'_>, at: usize) -> rusqlite::Result<u64> {
     Ok(u64::try_from(row.get::<_, i64>(at)?).unwrap_or(0))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn half_a_surrogate_pair_stays_half_a_pair() {
-        let read = |encoding: Encoding, bytes: &[u8]| {
-            let mut text = Vec::new();
-            encoding.read(bytes, &mut text);
-            text
-        };
-        let of = |text: &str| {
-            text.encode_utf16()
-                .flat_map(u16::to_le_bytes)
-                .collect::<Vec<u8>>()
-        };
-        for text in ["", "a", "é€", "\u{1f600}x", "a\0b"] {
-            assert_eq!(read(Encoding::Utf16Le, &of(text)), text.as_bytes());
-        }
-        assert_eq!(
-            read(Encoding::Utf16Be, &[0, b'a', 0xd8, 0x3d, 0xde, 0]),
-            "a\u{1f600}".as_bytes()
-        );
-        assert_eq!(read(Encoding::Utf16Le, &[0x3d, 0xd8, b'a', 0]), b"\xed\xa0\xbda");
-        assert_eq!(read(Encoding::Utf16Be, &[0xde, 0, 0]), b"\xed\xb8\x80\xff");
-    }
 }

@@ -1126,3 +1126,26 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn half_a_surrogate_pair_stays_half_a_pair() {
+    let read = |encoding: Utf16, bytes: &[u8]| {
+        let mut text = b"before".to_vec();
+        encoding.read(bytes, &mut text);
+        text
+    };
+    let of = |text: &str| {
+        text.encode_utf16()
+            .flat_map(u16::to_le_bytes)
+            .collect::<Vec<u8>>()
+    };
+    for text in ["", "a", "é€", "\u{1f600}x", "a\0b"] {
+        assert_eq!(read(Utf16::Little, &of(text)), text.as_bytes());
+    }
+    assert_eq!(
+        read(Utf16::Big, &[0, b'a', 0xd8, 0x3d, 0xde, 0]),
+        "a\u{1f600}".as_bytes()
+    );
+    assert_eq!(read(Utf16::Little, &[0x3d, 0xd8, b'a', 0]), b"\xed\xa0\xbda");
+    assert_eq!(read(Utf16::Big, &[0xde, 0, 0]), b"\xed\xb8\x80\xff");
+}
