@@ -1,5 +1,6 @@
 //! A target that somebody has changed between two copies: no value may be taken for another one.
 
+use cutover_tests::rusqlite::Connection;
 use serde_json::Value;
 
 use crate::theme::Theme;
@@ -145,6 +146,51 @@ async fn an_interrupted_copy_whose_table_is_gone_says_so_and_starts_again() {
             .await
             .with(0, change);
         theme.command("verify", &[]).await.with(0, change);
+    }
+}
+
+/// What a resumed copy would leave among the rows that it goes on to write.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_interrupted_copy_whose_rows_were_changed_says_so_and_starts_again() {
+    let unfinished = "UPDATE cutover.copy_run SET finished_at = NULL";
+    for (change, told) in [
+        ("INSERT INTO t (id) VALUES (9)", "3 rows, and 2 were written"),
+        ("DELETE FROM t WHERE id = 1", "1 rows, and 2 were written"),
+        // As a kill before its first row leaves it.
+        (
+            "UPDATE cutover.copy_part SET written = 0",
+            "2 rows, and 0 were written",
+        ),
+    ] {
+        let theme = Theme::new(NUMBERS);
+        theme.command("copy", &[]).await.with(0, "copy");
+        let sql = format!("{unfinished}; {change}");
+        theme.client().await.batch_execute(&sql).await.unwrap();
+        let refused = theme.command("copy", &[]).await.with(4, change);
+        assert!(refused.stderr.contains(told), "{}", refused.stderr);
+        assert!(refused.stderr.contains("--replace"), "{}", refused.stderr);
+        let replace = ["--replace".to_owned()];
+        theme.command("copy", &replace).await.with(0, change);
+        theme.command("verify", &[]).await.with(0, change);
+        theme.client().await.batch_execute(unfinished).await.unwrap();
+        theme.command("copy", &[]).await.with(0, "nobody has changed it");
+
+        let (copied, file) = theme.brought_back(&[]).await;
+        copied.with(0, "the way back");
+        let url = theme.url().await;
+        let again = async |change: &str, flags: &[&str]| {
+            let back = Connection::open(&file).unwrap();
+            let sql = format!("UPDATE _cutover_copy_run SET finished_at = NULL; {change}");
+            back.execute_batch(&sql).unwrap();
+            let arguments = [&["copy", &url, file.to_str().unwrap()], flags].concat();
+            theme.program(&arguments).await
+        };
+        again("", &[]).await.with(0, "nobody has changed it");
+        let change = change.replace("cutover.copy_part", "_cutover_progress");
+        let refused = again(&change, &[]).await.with(4, &change);
+        assert!(refused.stderr.contains(told), "{}", refused.stderr);
+        again("", &["--replace"]).await.with(0, &change);
+        theme.verified_back(&[]).await.with(0, &change);
     }
 }
 

@@ -435,12 +435,23 @@ impl Job<'_> {
         let Some(run) = unfinished else {
             return session.start(plan, schema, start).await;
         };
-        if run.fingerprint == start.fingerprint && is_whole && !self.options.rehearsal {
+        let is_same = run.fingerprint == start.fingerprint && is_whole && !self.options.rehearsal;
+        let disturbed = if is_same {
+            session.disturbed(plan).await?
+        } else {
+            vec![]
+        };
+        if is_same && disturbed.is_empty() {
             return Ok(());
         }
         session.restore(plan).await?;
         if self.options.replace {
             return session.start(plan, schema, start).await;
+        }
+        if let Some((table, rows, written)) = disturbed.first() {
+            let why =
+                format!("somebody has changed {table} since: it has {rows} rows, and {written} were written");
+            return Err(self.interrupted(run, &why));
         }
         let changed = start
             .tables

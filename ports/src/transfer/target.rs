@@ -48,6 +48,9 @@ pub trait CopySession: Send + Sync {
     /// The run that did not come to its end, if there is one.
     async fn unfinished(&self) -> TransferResult<Option<UnfinishedRun>>;
 
+    /// Of which of the plan's tables the rows are not as many as the unfinished run has written: how many there are, and how many it wrote.
+    async fn disturbed(&self, plan: &Plan) -> TransferResult<Vec<(String, u64, u64)>>;
+
     /// Which of the plan's tables have rows (other than seed rows), and how many, up to [`COUNTED_ROWS`].
     async fn occupied(&self, plan: &Plan, seeds: &[(String, String)]) -> TransferResult<Vec<(String, u64)>>;
 

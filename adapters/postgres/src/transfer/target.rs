@@ -383,6 +383,24 @@ impl CopySession for PgSession {
         own_tables::unfinished(&self.client, &self.schema).await
     }
 
+    async fn disturbed(&self, plan: &Plan) -> TransferResult<Vec<(String, u64, u64)>> {
+        let mut disturbed = Vec::new();
+        for table in &plan.tables {
+            let sql = format!(
+                "SELECT (SELECT count(*) FROM {}), coalesce(sum(written), 0)::bigint FROM cutover.copy_part
+                 WHERE schema_name = $1 AND table_name = $2",
+                self.table(&table.target)
+            );
+            let row = self.client.query_one(&sql, &[&self.schema, &table.target]).await;
+            let row = row.map_err(|error| transfer_error(&error))?;
+            let [rows, written] = [0, 1].map(|at| u64::try_from(row.get::<_, i64>(at)).unwrap_or(0));
+            if rows != written {
+                disturbed.push((table.target.clone(), rows, written));
+            }
+        }
+        Ok(disturbed)
+    }
+
     async fn occupied(&self, plan: &Plan, seeds: &[(String, String)]) -> TransferResult<Vec<(String, u64)>> {
         let mut occupied = Vec::new();
         for table in existing(plan) {

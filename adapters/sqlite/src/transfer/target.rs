@@ -329,6 +329,24 @@ impl CopySession for SqliteSession {
         self.run(|connection| own_tables::unfinished(connection)).await
     }
 
+    async fn disturbed(&self, plan: &Plan) -> TransferResult<Vec<(String, u64, u64)>> {
+        let tables = names(plan, |_| true);
+        self.run(move |connection| {
+            let mut disturbed = Vec::new();
+            for table in tables {
+                let sql = format!("SELECT count(*) FROM {} NOT INDEXED", quoted(&table));
+                let rows: i64 = connection.query_row(&sql, [], |row| row.get(0))?;
+                let rows = u64::try_from(rows).unwrap_or(0);
+                let written = own_tables::progress(connection, &table)?.written;
+                if rows != written {
+                    disturbed.push((table, rows, written));
+                }
+            }
+            Ok(disturbed)
+        })
+        .await
+    }
+
     async fn occupied(&self, plan: &Plan, seeds: &[(String, String)]) -> TransferResult<Vec<(String, u64)>> {
         let tables = plan.tables.iter().filter(|table| !table.created);
         let counts: Vec<(String, String)> = tables
