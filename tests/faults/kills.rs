@@ -509,7 +509,9 @@ async fn two_at_once_do_no_harm_and_a_changed_source_is_refused() {
     let (one, other) = tokio::join!(ended(world.spawn(&arguments)), ended(world.spawn(&arguments)));
     let mut codes = [one.code, other.code];
     codes.sort_unstable();
-    assert_eq!(codes, [Some(0), Some(4)], "{one:?} {other:?}");
+    // The other one finds all done: by a copy of whose end it cannot know yet that anybody was told, or by one that was.
+    let done = [[Some(0), Some(0)], [Some(0), Some(4)]];
+    assert!(done.contains(&codes), "{one:?} {other:?}");
     world.anew("reference").await;
     ended(world.spawn(&world.there("reference", &[])))
         .await

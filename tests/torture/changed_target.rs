@@ -194,6 +194,117 @@ async fn an_interrupted_copy_whose_rows_were_changed_says_so_and_starts_again() 
     }
 }
 
+/// The bits of an integer would be a double there.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_interrupted_copy_whose_columns_were_changed_says_so_and_starts_again() {
+    for (change, told) in [
+        (
+            "ALTER TABLE t ALTER v TYPE double precision",
+            "the column v of t, which it had made as bigint, is double precision by now",
+        ),
+        (
+            "ALTER TABLE t RENAME v TO w",
+            "the column v of t, which it had made, is not there any more",
+        ),
+    ] {
+        let theme = Theme::new(NUMBERS);
+        theme.command("copy", &[]).await.with(0, "copy");
+        // As a kill before the first row leaves it.
+        let unfinished = format!(
+            "UPDATE cutover.copy_run SET finished_at = NULL; TRUNCATE t; {change};
+             UPDATE cutover.copy_part SET position_rows = 0, position_rowid = NULL, written = 0, done = false"
+        );
+        theme.client().await.batch_execute(&unfinished).await.unwrap();
+        let refused = theme.command("copy", &[]).await.with(4, change);
+        assert!(refused.stderr.contains(told), "{}", refused.stderr);
+        assert_eq!(asked(&theme, "SELECT count(*)::text FROM t").await, "0");
+        let replace = ["--replace".to_owned()];
+        theme.command("copy", &replace).await.with(0, change);
+        theme.command("verify", &[]).await.with(0, change);
+    }
+}
+
+/// What differs is the command and not the source.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_interrupted_copy_tells_other_flags_from_another_source() {
+    let file = format!("{NUMBERS}; CREATE TABLE u (a TEXT); INSERT INTO u VALUES ('5')");
+    let theme = Theme::new(file);
+    let unfinished = "UPDATE cutover.copy_run SET finished_at = NULL";
+    let of = |flags: &[&str]| flags.iter().map(|flag| (*flag).to_owned()).collect::<Vec<_>>();
+    theme
+        .command("copy", &of(&["--tables", "t"]))
+        .await
+        .with(0, "copy");
+    theme.client().await.batch_execute(unfinished).await.unwrap();
+    for flags in [
+        &["--tables", "t", "--keep-text"][..],
+        &["--tables", "t", "--type", "t.v=numeric"],
+        &["--tables", "u"],
+    ] {
+        let refused = theme.command("copy", &of(flags)).await.with(4, "other flags");
+        let told = refused.stderr;
+        assert!(
+            told.contains("was asked for something else") && !told.contains("changed"),
+            "{flags:?}: {told}"
+        );
+    }
+    // Nobody would know any more that t is not whole.
+    for flags in [
+        &["--replace", "--tables", "u"][..],
+        &["--replace", "--exclude", "t"],
+    ] {
+        let refused = theme.command("copy", &of(flags)).await.with(4, "another table");
+        assert!(refused.stderr.contains("not whole (t)"), "{}", refused.stderr);
+        assert_eq!(asked(&theme, "SELECT count(*)::text FROM t").await, "2");
+    }
+    theme
+        .command("copy", &of(&["--tables", "t"]))
+        .await
+        .with(0, "the same command");
+    theme
+        .command("copy", &of(&["--replace", "--tables", "u"]))
+        .await
+        .with(0, "t is whole");
+    theme.command("verify", &[]).await.with(0, "both");
+}
+
+/// A kill between the last commit and the report.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_copy_of_whose_end_nobody_was_told_is_told_again() {
+    let theme = Theme::new(NUMBERS);
+    let rejects = "copy of tables with rows";
+    let first = theme.command("copy", &[]).await.with(0, "copy").json();
+    theme.command("copy", &[]).await.with(4, rejects);
+    let untold = "UPDATE cutover.copy_run SET finished_at = 'infinity'";
+    theme.client().await.batch_execute(untold).await.unwrap();
+    let again = theme.command("copy", &[]).await.with(0, "copy again").json();
+    for key in ["name", "rows_read", "rows_written", "bytes"] {
+        assert_eq!(again["tables"][0][key], first["tables"][0][key], "{again}");
+    }
+    theme.command("copy", &[]).await.with(4, rejects);
+    theme.command("verify", &[]).await.with(0, "verify");
+
+    // Any other command finds tables that have rows.
+    theme.client().await.batch_execute(untold).await.unwrap();
+    let types = ["--type", "t.v=numeric"].map(str::to_owned);
+    let refused = theme.command("copy", &types).await.with(4, rejects);
+    assert!(refused.stderr.contains("has rows already"), "{}", refused.stderr);
+    let change = format!("{untold}; DELETE FROM t WHERE id = 1");
+    theme.client().await.batch_execute(&change).await.unwrap();
+    let refused = theme.command("copy", &[]).await.with(4, rejects);
+    assert!(refused.stderr.contains("has rows already"), "{}", refused.stderr);
+
+    let (copied, file) = theme.brought_back(&[]).await;
+    copied.with(0, "the way back");
+    let url = theme.url().await;
+    let arguments = ["copy", &url, file.to_str().unwrap()];
+    theme.program(&arguments).await.with(4, rejects);
+    let untold = "UPDATE _cutover_copy_run SET finished_at = 9223372036854775807";
+    Connection::open(&file).unwrap().execute_batch(untold).unwrap();
+    theme.program(&arguments).await.with(0, "the way back again");
+    theme.program(&arguments).await.with(4, rejects);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn schemas_of_others_are_no_place_for_tables() {
     let theme = Theme::new(NUMBERS);

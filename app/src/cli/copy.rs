@@ -121,6 +121,7 @@ pub(super) async fn run(args: &CopyArgs, config: &Config) -> Result<Exit, CliErr
     };
     let shares = shared_out(places, choice, config, &access(args)).await?;
     let (passed, shares) = go_on(args, shares).await?;
+    let to = shares.first().map(|(places, _)| places.to.clone());
     for (places, scope) in shares {
         copied.push(Copied {
             from: places.from.clone(),
@@ -143,7 +144,7 @@ pub(super) async fn run(args: &CopyArgs, config: &Config) -> Result<Exit, CliErr
     } else {
         Exit::Wrong
     };
-    Output::from_flag(args.json).write(
+    let told = Output::from_flag(args.json).write(
         || match &verified {
             None => passed_over(&passed) + &text(&copied, Some(next_step(args))),
             Some(verified) => passed_over(&passed) + &text(&copied, None) + &verified.text(),
@@ -159,8 +160,20 @@ pub(super) async fn run(args: &CopyArgs, config: &Config) -> Result<Exit, CliErr
             }
             document
         },
-    )?;
-    Ok(exit)
+    );
+    let is_written = copied.iter().any(|one| one.report.written) && !args.dry_run;
+    if let Some(to) = to.filter(|_| is_written) {
+        set_told(args, &to).await;
+    }
+    told.map(|()| exit)
+}
+
+/// Whoever could not be told reads it elsewhere; and a target that is away by now only tells it once more.
+async fn set_told(args: &CopyArgs, to: &DatabaseUrl) {
+    let told = async { wiring::transfer::target(to, &access(args))?.set_told().await };
+    if let Err(error) = told.await {
+        tracing::debug!(%error, "the end of the copy is not noted as told");
+    }
 }
 
 impl CopyArgs {
@@ -190,7 +203,7 @@ fn next_step(args: &CopyArgs) -> &'static str {
 }
 
 /// Of several sources passes those over that an earlier run has copied, and takes the one first at which it was interrupted. If all have been
-/// copied, then a copy is in the way of another, as that of one source is.
+/// copied and nobody was told, the last is told again; else a copy is in the way of another, as that of one source is.
 async fn go_on(
     args: &CopyArgs,
     shares: Vec<(Places, Scope)>,
@@ -202,25 +215,34 @@ async fn go_on(
     };
     let target = wiring::transfer::target(to, &access(args))?;
     let unfinished = target.open(false).await?.unfinished().await?;
+    let is_last = |name: &str| unfinished.as_ref().is_some_and(|run| run.source == name);
+    let mut last = None;
     for share in &shares {
         let (places, scope) = share;
         let source = wiring::transfer::source(&places.from, &access(args)).await?;
         let name = source.describe();
         match copied_before(source.as_ref(), target.as_ref(), scope).await? {
-            Some(quarantined) => passed.push(Passed {
-                source: name,
-                quarantined,
-            }),
-            None if unfinished.as_ref().is_some_and(|run| run.source == name) => {
-                left.insert(0, share.clone());
+            Some(quarantined) => {
+                if is_last(&name) {
+                    last = Some((passed.len(), share.clone()));
+                }
+                passed.push(Passed {
+                    source: name,
+                    quarantined,
+                });
             }
+            None if is_last(&name) => left.insert(0, share.clone()),
             None => left.push(share.clone()),
         }
     }
-    if left.is_empty() {
-        return Ok((vec![], shares));
+    match last {
+        Some((at, share)) if left.is_empty() => {
+            passed.remove(at);
+            Ok((passed, vec![share]))
+        }
+        None if left.is_empty() => Ok((vec![], shares)),
+        _ => Ok((passed, left)),
     }
-    Ok((passed, left))
 }
 
 async fn copy_one(

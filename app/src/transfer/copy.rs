@@ -10,9 +10,9 @@ use cutover_domain::transfer::back;
 use cutover_domain::transfer::catalog::{Catalog, Engine, Generated, Storage, Table};
 use cutover_domain::transfer::outcome::Normalised;
 use cutover_domain::transfer::plan::{NotCarried, Plan, Renamed, Scope, TablePlan, Wishes, plan};
-use cutover_domain::transfer::refusal::refusal;
+use cutover_domain::transfer::refusal::{altered, refusal};
 use cutover_domain::transfer::rows::Fingerprint;
-use cutover_domain::transfer::schema::{Schema, Weakened};
+use cutover_domain::transfer::schema::Weakened;
 use cutover_domain::transfer::survey::{RejectedRow, TableSurvey};
 use cutover_domain::transfer::words::counted;
 use cutover_ports::transfer::{
@@ -160,51 +160,20 @@ async fn attempt(
         target: target.describe(),
     };
     let unfinished = job.unfinished().await?;
-    let catalog = job.source.catalog().await?;
-    let ground = Ground::new(target, &catalog, unfinished.as_ref(), options).await?;
-    let plan = job.plan(&catalog, &ground, unfinished.as_ref()).await?;
-    let question = job.question(&ground);
-    let surveyed = Notify::new();
-    let survey = pin!(survey(
-        &job.source,
-        &catalog,
-        &ground.catalog,
-        plan,
-        &question,
-        &job.progress
-    ));
-    let check = pin!(job.check(&surveyed));
-    let (answer, check) = match select(survey, check).await {
-        Either::Left((answer, check)) => (answer?, Some(check)),
-        Either::Right((checked, survey)) => {
-            checked?;
-            (survey.await?, None)
-        }
+    let mut report = match unfinished {
+        // Whatever this command is instead, it is judged by what is there.
+        Some(run) if run.is_finished => match job.run(target, Some(run)).await {
+            Err(TransferError::Refused(_) | TransferError::Usage(_)) => job.run(target, None).await?,
+            outcome => {
+                let report = outcome?;
+                tracing::warn!(
+                    "an earlier run of the same command has copied all of it, and nobody was told; nothing was written now"
+                );
+                report
+            }
+        },
+        run => job.run(target, run).await?,
     };
-    surveyed.notify_one();
-    let mut report = job.report(&answer);
-    let is_whole = ground.missing.is_empty();
-    let start = job.run_start(&answer, &catalog, ground.dropped);
-    // The check goes on beside a load that can be taken back without a trace.
-    let is_fresh = unfinished.is_none()
-        && start.dropped.is_empty()
-        && answer.plan.tables.iter().all(|table| table.created);
-    let refused = job.refuses(&answer.surveys);
-    let mut check = OptionFuture::from(check);
-    if refused || !is_fresh {
-        (&mut check).await.transpose()?;
-        check = None.into();
-    }
-    if refused {
-        job.session.restore(&answer.plan).await?;
-        report.elapsed = begun.elapsed();
-        return Ok(report);
-    }
-    let unfinished = unfinished.as_ref();
-    job.begin_or_go_on(&answer.plan, &answer.schema, &start, unfinished, is_whole)
-        .await?;
-    let check = check.map(|checked| checked.unwrap_or(Ok(())));
-    job.write(answer, &start, check, &mut report).await?;
     report.elapsed = begun.elapsed();
     Ok(report)
 }
@@ -216,6 +185,8 @@ struct Ground {
     absent: std::collections::HashSet<String>,
     /// Tables that are there, and are made anew if a run begins.
     dropped: Vec<String>,
+    /// Tables that an unfinished run has made, as they are now.
+    begun: Vec<Table>,
     /// Tables that an unfinished run has made without computed columns: it goes on as it began.
     not_computed: Vec<(String, String)>,
     /// Tables that an unfinished run has made and that are not there any more: it cannot go on.
@@ -249,7 +220,9 @@ impl Ground {
             .map(|table| table.name.clone())
             .collect();
         let begun = catalog.tables.iter().filter(|table| of_run(&table.name));
+        let begun: Vec<Table> = begun.cloned().collect();
         let not_computed = begun
+            .iter()
             .filter_map(|made| {
                 let from = source
                     .tables
@@ -271,6 +244,7 @@ impl Ground {
             catalog,
             absent,
             dropped,
+            begun,
             not_computed,
             missing,
         })
@@ -311,6 +285,58 @@ const ASKED_OTHERWISE: &str = "was asked for something else (other tables or typ
 const CHECK_PATIENCE: Duration = Duration::from_secs(2);
 
 impl Job<'_> {
+    /// Copies, or goes on with an unfinished run.
+    async fn run(
+        &self,
+        target: &dyn TransferTarget,
+        unfinished: Option<UnfinishedRun>,
+    ) -> TransferResult<CopyReport> {
+        let unfinished = unfinished.as_ref();
+        let catalog = self.source.catalog().await?;
+        let ground = Ground::new(target, &catalog, unfinished, self.options).await?;
+        let plan = self.plan(&catalog, &ground, unfinished).await?;
+        let question = self.question(&ground);
+        let surveyed = Notify::new();
+        let survey = pin!(survey(
+            &self.source,
+            &catalog,
+            &ground.catalog,
+            plan,
+            &question,
+            &self.progress
+        ));
+        let check = pin!(self.check(&surveyed));
+        let (answer, check) = match select(survey, check).await {
+            Either::Left((answer, check)) => (answer?, Some(check)),
+            Either::Right((checked, survey)) => {
+                checked?;
+                (survey.await?, None)
+            }
+        };
+        surveyed.notify_one();
+        let mut report = self.report(&answer);
+        let start = self.run_start(&answer, &catalog, ground.dropped.clone());
+        // The check goes on beside a load that can be taken back without a trace.
+        let is_fresh = unfinished.is_none()
+            && start.dropped.is_empty()
+            && answer.plan.tables.iter().all(|table| table.created);
+        let refused = self.refuses(&answer.surveys);
+        let mut check = OptionFuture::from(check);
+        if refused || !is_fresh {
+            (&mut check).await.transpose()?;
+            check = None.into();
+        }
+        if refused {
+            self.session.restore(&answer.plan).await?;
+            return Ok(report);
+        }
+        self.begin_or_go_on(&answer, &start, unfinished, &ground).await?;
+        let check = check.map(|checked| checked.unwrap_or(Ok(())));
+        let is_noted = unfinished.is_some_and(|run| run.is_finished);
+        self.write(answer, &start, check, is_noted, &mut report).await?;
+        Ok(report)
+    }
+
     /// Whether the source can be trusted. While it is surveyed both processors of a small machine are busy, and while its rows are loaded
     /// they are not always; but a damaged file may keep a survey for ever.
     async fn check(&self, surveyed: &Notify) -> TransferResult<()> {
@@ -320,9 +346,13 @@ impl Job<'_> {
         self.source.check().await
     }
 
-    /// The run that did not come to its end, if there is one.
+    /// The run that did not come to its end, if there is one; or one that did, of which nobody was told, if this may be the same command.
     async fn unfinished(&self) -> TransferResult<Option<UnfinishedRun>> {
         let unfinished = self.session.unfinished().await?;
+        let may_be_same = |run: &UnfinishedRun| {
+            run.source == self.source.describe() && !self.options.replace && !self.options.rehearsal
+        };
+        let unfinished = unfinished.filter(|run| !run.is_finished || may_be_same(run));
         match &unfinished {
             Some(run) if self.options.rehearsal && !self.options.replace => {
                 Err(TransferError::Refused(format!(
@@ -353,6 +383,7 @@ impl Job<'_> {
             return Err(TransferError::Refused(reason));
         }
         back::make(&mut plan, catalog, &ground.catalog);
+        self.refuse_to_forget(&plan, ground, unfinished)?;
         self.refuse_early(catalog, &plan, unfinished).await?;
         Ok(plan)
     }
@@ -372,6 +403,34 @@ impl Job<'_> {
         self.options.extent != Extent::SchemaOnly
             && self.options.on_reject == OnReject::Fail
             && surveys.iter().any(|survey| survey.rejected > 0)
+    }
+
+    /// A run forgets the one before it: nobody would know any more that other tables of an unfinished one are not whole.
+    fn refuse_to_forget(
+        &self,
+        plan: &Plan,
+        ground: &Ground,
+        unfinished: Option<&UnfinishedRun>,
+    ) -> TransferResult<()> {
+        let Some(run) = unfinished.filter(|run| self.options.replace && !run.is_finished) else {
+            return Ok(());
+        };
+        let is_meant = |table: &String| plan.tables.iter().any(|planned| planned.target == *table);
+        let others = run
+            .tables
+            .keys()
+            .filter(|table| !is_meant(table) && !ground.missing.contains(table));
+        let mut others: Vec<&str> = others.map(String::as_str).collect();
+        others.sort_unstable();
+        if others.is_empty() {
+            return Ok(());
+        }
+        Err(TransferError::Refused(format!(
+            "a copy of {} into {} was interrupted, and other tables than these are not whole ({}): finish it by its own command, copy those              tables along, or drop them first",
+            run.source,
+            self.target,
+            others.join(", ")
+        )))
     }
 
     /// What can be refused before every value is looked at.
@@ -422,42 +481,47 @@ impl Job<'_> {
     }
 
     /// Starts a run, or goes on with the one that did not come to its end if it was about the same source and what it made is still there
-    /// as a whole.
+    /// as it left it.
     async fn begin_or_go_on(
         &self,
-        plan: &Plan,
-        schema: &Schema,
+        answer: &Answer,
         start: &RunStart,
         unfinished: Option<&UnfinishedRun>,
-        is_whole: bool,
+        ground: &Ground,
     ) -> TransferResult<()> {
         let session = &self.session;
+        let plan = &answer.plan;
         let Some(run) = unfinished else {
-            return session.start(plan, schema, start).await;
+            return session.start(plan, &answer.schema, start).await;
         };
-        let is_same = run.fingerprint == start.fingerprint && is_whole && !self.options.rehearsal;
-        let disturbed = if is_same {
-            session.disturbed(plan).await?
+        let is_same =
+            run.fingerprint == start.fingerprint && ground.missing.is_empty() && !self.options.rehearsal;
+        let changed = if is_same {
+            self.changed(plan, ground).await?
         } else {
-            vec![]
+            None
         };
-        if is_same && disturbed.is_empty() {
+        if is_same && changed.is_none() {
             return Ok(());
         }
         session.restore(plan).await?;
         if self.options.replace {
-            return session.start(plan, schema, start).await;
+            return session.start(plan, &answer.schema, start).await;
         }
-        if let Some((table, rows, written)) = disturbed.first() {
-            let why =
-                format!("somebody has changed {table} since: it has {rows} rows, and {written} were written");
+        if let Some(why) = changed {
             return Err(self.interrupted(run, &why));
         }
-        let changed = start
+        let is_changed = |table: &&String| {
+            run.tables
+                .get(*table)
+                .is_some_and(|seen| start.tables.get(*table) != Some(seen))
+        };
+        let mut changed: Vec<&str> = start
             .tables
-            .iter()
-            .filter(|(table, fingerprint)| run.tables.get(*table) != Some(*fingerprint));
-        let mut changed: Vec<&str> = changed.map(|(table, _)| table.as_str()).collect();
+            .keys()
+            .filter(is_changed)
+            .map(String::as_str)
+            .collect();
         changed.sort_unstable();
         let why = if run.source != start.source {
             format!(
@@ -472,12 +536,25 @@ impl Job<'_> {
         Err(self.interrupted(run, &why))
     }
 
-    /// Loads the rows, builds what belongs to the tables and notes in the ledger that it is done, all of which `report` is told.
+    /// What somebody has done to the tables of an unfinished run: then it cannot go on.
+    async fn changed(&self, plan: &Plan, ground: &Ground) -> TransferResult<Option<String>> {
+        if let Some(altered) = altered(plan, &ground.begun) {
+            return Ok(Some(altered));
+        }
+        let disturbed = self.session.disturbed(plan).await?;
+        Ok(disturbed.first().map(|(table, rows, written)| {
+            format!("somebody has changed {table} since: it has {rows} rows, and {written} were written")
+        }))
+    }
+
+    /// Loads the rows, builds what belongs to the tables and notes in the ledger that it is done, unless that `is_noted`; all of which
+    /// `report` is told.
     async fn write(
         &self,
         answer: Answer,
         start: &RunStart,
         check: impl Future<Output = TransferResult<()>>,
+        is_noted: bool,
         report: &mut CopyReport,
     ) -> TransferResult<()> {
         let plan = Arc::new(answer.plan);
@@ -510,7 +587,7 @@ impl Job<'_> {
         }
         report.weakened.extend(written.weakened);
         report.weakened.extend(self.session.restore(&plan).await?);
-        let entries = if loads {
+        let entries = if loads && !is_noted {
             entries(start, &plan, &answer.surveys)
         } else {
             vec![]
@@ -567,17 +644,15 @@ impl Job<'_> {
         for (plan, survey) in named {
             let mut fingerprint = Fingerprint::default();
             fingerprint.add_bytes(&survey.content.to_bytes());
+            fingerprint.add_bytes(&survey.rows.to_le_bytes());
             for column in &plan.columns {
                 fingerprint.add_bytes(column.source.as_bytes());
-                if let Some(rendering) = &column.rendering {
-                    fingerprint.add_bytes(rendering.to_string().as_bytes());
-                }
-                if !column.blanks.is_none() {
-                    fingerprint.add_bytes(column.blanks.to_string().as_bytes());
-                }
             }
-            fingerprint.add_bytes(&survey.rows.to_le_bytes());
-            fingerprint.add_bytes(&survey.rejected.to_le_bytes());
+            // What is made of the rows is no matter of the source, but of the run.
+            for column in &plan.columns {
+                whole.add_bytes(column.note().as_bytes());
+            }
+            whole.add_bytes(&survey.rejected.to_le_bytes());
             whole.add_bytes(plan.target.as_bytes());
             whole.add_bytes(fingerprint.to_string().as_bytes());
             tables.insert(plan.target.clone(), fingerprint.to_string());

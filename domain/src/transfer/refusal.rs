@@ -1,6 +1,6 @@
 //! What a copy refuses once it is planned, because what came of it would be taken for something else.
 
-use super::catalog::{Catalog, Engine, OtherKind, Storage};
+use super::catalog::{Catalog, ColumnKind, Engine, OtherKind, Storage, Table};
 use super::plan::{Plan, Scope, TablePlan};
 
 /// Why a plan is not carried out, in a sentence for a person; none if it can be.
@@ -21,6 +21,36 @@ pub fn refusal(plan: &Plan, source: &Catalog, target: &Catalog, scope: &Scope) -
 pub fn too_wide(plan: &Plan) -> Option<String> {
     let mut made = plan.tables.iter().filter(|table| table.created);
     made.find_map(|table| table.check_width().err())
+}
+
+/// Which column of the tables that an unfinished run has made is no longer what it made: rows that come now would be none of its own.
+pub fn altered(plan: &Plan, begun: &[Table]) -> Option<String> {
+    plan.tables.iter().find_map(|table| {
+        let there = begun.iter().find(|there| there.name == table.target)?;
+        let columns = table
+            .columns
+            .iter()
+            .chain(table.computed.iter().map(|(_, column, _)| column));
+        columns.into_iter().find_map(|column| {
+            let gone = |name: &&String| there.column(name).is_none();
+            let names = std::iter::once(&column.target).chain(&column.class_column);
+            if let Some(name) = names.into_iter().find(gone) {
+                return Some(format!(
+                    "the column {name} of {}, which it had made, is not there any more",
+                    table.target
+                ));
+            }
+            match (&column.kind, &there.column(&column.target)?.kind) {
+                (Some(ColumnKind::Postgres(made)), ColumnKind::Postgres(is)) if made.kind != is.kind => {
+                    Some(format!(
+                        "the column {} of {}, which it had made as {}, is {} by now",
+                        column.target, table.target, made.name, is.name
+                    ))
+                }
+                _ => None,
+            }
+        })
+    })
 }
 
 /// Rows that the source shows under a table's name, and that are none of a table here.

@@ -33,6 +33,10 @@ pub trait TransferTarget: Send + Sync {
     /// What is known about copied tables.
     async fn ledger(&self) -> TransferResult<Vec<LedgerEntry>>;
 
+    /// Notes that whoever gave the command has been told of its end. Until then the same command, given once more because the program was killed
+    /// right before, is told it again.
+    async fn set_told(&self) -> TransferResult<()>;
+
     /// Notes as one that tables have been verified: of each its digest, and that the source had so many rows and this largest rowid. A table
     /// that was never copied here gets an entry as well.
     async fn set_verified(&self, entries: &[LedgerEntry]) -> TransferResult<()>;
@@ -45,7 +49,7 @@ pub const COUNTED_ROWS: u64 = 100_000;
 /// not committed is not there.
 #[async_trait]
 pub trait CopySession: Send + Sync {
-    /// The run that did not come to its end, if there is one.
+    /// The run that did not come to its end, or of whose end nobody was told, if there is one.
     async fn unfinished(&self) -> TransferResult<Option<UnfinishedRun>>;
 
     /// Of which of the plan's tables the rows are not as many as the unfinished run has written: how many there are, and how many it wrote.
@@ -142,7 +146,7 @@ pub fn seed_condition(table: &str, seeds: &[(String, String)]) -> Option<String>
     (!conditions.is_empty()).then(|| conditions.join(" OR "))
 }
 
-/// A run that did not come to its end.
+/// A run that did not come to its end, or of whose end nobody was told.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct UnfinishedRun {
     /// The source, for messages.
@@ -153,6 +157,8 @@ pub struct UnfinishedRun {
     pub tables: HashMap<String, String>,
     /// The tables that it has made.
     pub made: HashSet<String>,
+    /// Whether it came to its end.
+    pub is_finished: bool,
 }
 
 /// A run at its beginning.

@@ -446,12 +446,28 @@ pub(super) fn forget_planted(plan: &Plan) -> String {
     )
 }
 
+/// The statement that notes the end of a run, of which nobody has been told yet: when that was is noted with [`set_told`].
+pub(super) fn finish_run(schema: &str) -> String {
+    format!(
+        "UPDATE cutover.copy_run SET finished_at = 'infinity' WHERE finished_at IS NULL AND schema_name = {}",
+        literal(schema)
+    )
+}
+
+/// The statement that makes a finished run one that no command goes on with.
+pub(super) fn set_told(schema: &str) -> String {
+    format!(
+        "UPDATE cutover.copy_run SET finished_at = now() WHERE finished_at = 'infinity' AND schema_name = {}",
+        literal(schema)
+    )
+}
+
 pub(super) async fn unfinished(client: &Client, schema: &str) -> TransferResult<Option<UnfinishedRun>> {
     if !exist(client).await? {
         return Ok(None);
     }
-    let sql =
-        "SELECT source, fingerprint FROM cutover.copy_run WHERE finished_at IS NULL AND schema_name = $1";
+    let sql = "SELECT source, fingerprint, finished_at IS NOT NULL FROM cutover.copy_run
+               WHERE (finished_at IS NULL OR finished_at = 'infinity') AND schema_name = $1";
     let runs = client
         .query(sql, &[&schema])
         .await
@@ -466,6 +482,7 @@ pub(super) async fn unfinished(client: &Client, schema: &str) -> TransferResult<
     Ok(Some(UnfinishedRun {
         source: run.get(0),
         fingerprint: run.get(1),
+        is_finished: run.get(2),
         made: made.collect(),
         tables: rows
             .iter()

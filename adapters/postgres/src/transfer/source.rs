@@ -82,7 +82,14 @@ impl PgSource {
             connection::PRINTED,
             self.snapshot
         );
-        connection::run(&client, &begin).await?;
+        connection::run(&client, &begin).await.map_err(|error| match error {
+            // It ends with the connection that has taken it.
+            TransferError::Data { .. } => TransferError::Unreachable(
+                "the connection to PostgreSQL that held the snapshot was lost; the same command goes on from where it was"
+                    .to_owned(),
+            ),
+            other => other,
+        })?;
         Ok(Arc::new(client))
     }
 }

@@ -162,6 +162,15 @@ impl TransferTarget for PgTarget {
         ledger::read(&self.connect().await?).await
     }
 
+    async fn set_told(&self) -> TransferResult<()> {
+        let client = self.connect().await?;
+        if !own_tables::exist(&client).await? {
+            return Ok(());
+        }
+        let (schema, _) = self.find_schema(&client).await?;
+        run(&client, &own_tables::set_told(&schema)).await
+    }
+
     async fn set_verified(&self, entries: &[LedgerEntry]) -> TransferResult<()> {
         let mut client = self.connect().await?;
         if let Some(tables) = own_tables::missing(&client).await? {
@@ -555,10 +564,7 @@ impl CopySession for PgSession {
         if own_tables::keep_seeds(&self.client).await? {
             statements.push(own_tables::forget_seeds(&self.schema));
         }
-        statements.push(format!(
-            "UPDATE cutover.copy_run SET finished_at = now() WHERE finished_at IS NULL AND schema_name = {}",
-            cutover_domain::transfer::schema::literal(&self.schema)
-        ));
+        statements.push(own_tables::finish_run(&self.schema));
         self.together(&statements).await?;
         Ok(vec![])
     }

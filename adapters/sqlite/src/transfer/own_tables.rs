@@ -223,14 +223,33 @@ pub(super) fn forget_planted(plan: &Plan) -> String {
     format!("DELETE FROM {PLANTED} WHERE table_name IN ({})", names.join(", "))
 }
 
+/// In place of when a run was finished, as long as nobody has been told.
+const UNTOLD: i64 = i64::MAX;
+
+/// Notes the end of a run, of which nobody has been told yet.
+pub(super) fn finish_run(connection: &Connection) -> rusqlite::Result<()> {
+    let sql = "UPDATE _cutover_copy_run SET finished_at = ?1 WHERE finished_at IS NULL";
+    connection.execute(sql, [UNTOLD]).map(drop)
+}
+
+/// Makes a finished run one that no command goes on with.
+pub(super) fn set_told(connection: &Connection) -> rusqlite::Result<()> {
+    if exists(connection, "_cutover_copy_run")? {
+        let sql = "UPDATE _cutover_copy_run SET finished_at = unixepoch() * 1000000 WHERE finished_at = ?1";
+        connection.execute(sql, [UNTOLD])?;
+    }
+    Ok(())
+}
+
 pub(super) fn unfinished(connection: &Connection) -> rusqlite::Result<Option<UnfinishedRun>> {
     if !exists(connection, "_cutover_copy_run")? {
         return Ok(None);
     }
-    let sql = "SELECT source, fingerprint FROM _cutover_copy_run WHERE finished_at IS NULL";
+    let sql = "SELECT source, fingerprint, finished_at IS NOT NULL FROM _cutover_copy_run
+               WHERE finished_at IS NULL OR finished_at = ?1";
     let mut statement = connection.prepare(sql)?;
-    let mut runs = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
-    let Some((source, fingerprint)) = runs.next().transpose()? else {
+    let mut runs = statement.query_map([UNTOLD], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
+    let Some((source, fingerprint, is_finished)) = runs.next().transpose()? else {
         return Ok(None);
     };
     let mut statement = connection.prepare("SELECT table_name, fingerprint, made FROM _cutover_progress")?;
@@ -239,6 +258,7 @@ pub(super) fn unfinished(connection: &Connection) -> rusqlite::Result<Option<Unf
     Ok(Some(UnfinishedRun {
         source,
         fingerprint,
+        is_finished,
         made: listed
             .iter()
             .filter(|(_, _, made)| *made)

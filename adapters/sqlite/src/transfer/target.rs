@@ -204,6 +204,10 @@ impl TransferTarget for SqliteTarget {
         self.run(own_tables::ledger).await
     }
 
+    async fn set_told(&self) -> TransferResult<()> {
+        self.run(own_tables::set_told).await
+    }
+
     async fn set_verified(&self, entries: &[LedgerEntry]) -> TransferResult<()> {
         let entries = entries.to_vec();
         self.run(move |connection| {
@@ -487,17 +491,14 @@ impl CopySession for SqliteSession {
                 })
                 .await?;
         }
-        let mut statements: Vec<String> = entries.iter().map(own_tables::note_copied).collect();
-        statements.push(
-            "UPDATE _cutover_copy_run SET finished_at = unixepoch() * 1000000 WHERE finished_at IS NULL"
-                .to_owned(),
-        );
+        let statements: Vec<String> = entries.iter().map(own_tables::note_copied).collect();
         let bracket = self.bracket;
         self.run(move |connection| {
             bracketed(connection, bracket, |connection| {
                 own_tables::forget_seeds(connection)?;
                 let mut statements = statements.iter();
-                statements.try_for_each(|statement| connection.execute_batch(statement))
+                statements.try_for_each(|statement| connection.execute_batch(statement))?;
+                own_tables::finish_run(connection)
             })
         })
         .await?;
