@@ -1562,6 +1562,33 @@ async fn rows_that_break_a_unique_index_are_named() {
     assert_eq!(rows(&file, "SELECT quote(count(*)) FROM j"), ["6"]);
 }
 
+/// An error in one row hides none of the others.
+#[tokio::test]
+async fn a_check_that_cannot_be_evaluated_for_every_row() {
+    let check = "CHECK (json_array_length(p) < 3)";
+    let theme = changed(
+        &format!(
+            "CREATE TABLE d (id INTEGER PRIMARY KEY, p JSON, {check}); INSERT INTO d VALUES (1, '[1]');
+             CREATE TABLE w (k TEXT PRIMARY KEY, p JSON, {check}) WITHOUT ROWID; INSERT INTO w VALUES ('a', '[1]');"
+        ),
+        "INSERT INTO d VALUES (2, '[1,2,3,4]'), (3, 'x'), (4, NULL), (5, '[]'); INSERT INTO w VALUES ('b', 'x'), ('c', '[1,2,3]')",
+    )
+    .await;
+    let (report, _) = back(&theme, 1, &["--strict"]).await;
+    let keys: Vec<_> = report["weakened"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|weak| &weak["keys"])
+        .collect();
+    let expected = [
+        serde_json::json!(["rowid 2", "rowid 3"]),
+        serde_json::json!(["k = 'b'", "k = 'c'"]),
+    ];
+    assert_eq!(keys, expected.iter().collect::<Vec<_>>(), "{report}");
+    lists(&report, "weakened", &format!("d.{check}"), "SQLite cannot say");
+}
+
 #[tokio::test]
 async fn orphans_without_a_rowid_are_named_by_their_key() {
     let theme = Theme::new(

@@ -3,13 +3,14 @@
 use std::collections::HashSet;
 
 use cutover_domain::transfer::back;
-use cutover_domain::transfer::catalog::{Column, ForeignKey, Origin, OriginObject, Table};
+use cutover_domain::transfer::catalog::{Column, ForeignKey, Origin, OriginObject, Storage, Table};
 use cutover_domain::transfer::ddl;
 use cutover_domain::transfer::name::quoted;
 use cutover_domain::transfer::plan::TablePlan;
 use cutover_domain::transfer::schema::Weakened;
-use rusqlite::Connection;
 use rusqlite::config::DbConfig;
+use rusqlite::types::Value;
+use rusqlite::{Connection, params_from_iter};
 
 use super::{catalog, collations, named};
 
@@ -129,10 +130,13 @@ pub(super) fn broken_rules(connection: &Connection, tables: &[TablePlan]) -> rus
             (check.name.clone().unwrap_or_else(|| sql.clone()), sql, broken)
         });
         for (constraint, sql, broken) in not_null.chain(checks) {
-            // One that only the application can evaluate is not looked at.
-            let Ok((rows, keys)) = offenders(connection, table, &broken) else {
-                continue;
+            let found = match offenders(connection, table, &broken) {
+                Ok(found) => found,
+                // One that only the application can evaluate is not looked at; one that SQLite can, and not for every row, is.
+                Err(_) if connection.prepare(&selected(table, &broken)).is_err() => continue,
+                Err(_) => offenders_one_by_one(connection, table, &broken)?,
             };
+            let (rows, keys, reason) = found;
             if rows > 0 {
                 weakened.push(Weakened {
                     table: table.name.clone(),
@@ -140,7 +144,7 @@ pub(super) fn broken_rules(connection: &Connection, tables: &[TablePlan]) -> rus
                     sql,
                     rows,
                     keys,
-                    reason: "rows break it, as they are in PostgreSQL".to_owned(),
+                    reason: reason.to_owned(),
                 });
             }
         }
@@ -148,22 +152,62 @@ pub(super) fn broken_rules(connection: &Connection, tables: &[TablePlan]) -> rus
     Ok(weakened)
 }
 
-/// How many rows a condition holds for, and the first ones.
-fn offenders(
-    connection: &Connection,
-    table: &Table,
-    condition: &str,
-) -> rusqlite::Result<(u64, Vec<String>)> {
+/// How many rows a condition holds for, the first ones, and what that means.
+type Offenders = (u64, Vec<String>, &'static str);
+
+/// The rows that a condition holds for, by what names them.
+fn selected(table: &Table, condition: &str) -> String {
+    format!(
+        "SELECT {} FROM {} WHERE {condition}",
+        named::name(table),
+        quoted(&table.name)
+    )
+}
+
+fn offenders(connection: &Connection, table: &Table, condition: &str) -> rusqlite::Result<Offenders> {
     let name = quoted(&table.name);
     let count = format!("SELECT count(*) FROM {name} WHERE {condition}");
     let rows: i64 = connection.query_row(&count, [], |row| row.get(0))?;
     let rows = u64::try_from(rows).unwrap_or(0);
-    let first = format!(
-        "SELECT {} FROM {name} WHERE {condition} LIMIT {}",
-        named::name(table),
-        named::NAMED
-    );
-    Ok((rows, named::names(connection, &first)?))
+    let first = format!("{} LIMIT {}", selected(table, condition), named::NAMED);
+    let keys = named::names(connection, &first)?;
+    Ok((rows, keys, "rows break it, as they are in PostgreSQL"))
+}
+
+/// As [`offenders`], where an error of one row would hide all others. That row is one of them.
+fn offenders_one_by_one(
+    connection: &Connection,
+    table: &Table,
+    condition: &str,
+) -> rusqlite::Result<Offenders> {
+    let key: Vec<String> = match (&table.storage, &table.primary_key) {
+        (Storage::Rowid { alias: Some(alias) }, _) => vec![(*alias).to_owned()],
+        (_, Some(key)) => key.columns.iter().map(|column| quoted(column)).collect(),
+        _ => table.columns.iter().map(|column| quoted(&column.name)).collect(),
+    };
+    let is_row: Vec<String> = key.iter().map(|column| format!("{column} IS ?")).collect();
+    let is_row = is_row.join(" AND ");
+    let name = quoted(&table.name);
+    let mut one = connection.prepare(&format!(
+        "SELECT ({condition}) IS TRUE FROM {name} WHERE {is_row}"
+    ))?;
+    let mut named = connection.prepare(&selected(table, &is_row))?;
+    let mut statement = connection.prepare(&format!("SELECT {} FROM {name}", key.join(", ")))?;
+    let (mut rows, mut names) = (0, Vec::new());
+    let mut all = statement.query([])?;
+    while let Some(row) = all.next()? {
+        let values = (0..key.len()).map(|at| row.get::<_, Value>(at));
+        let values: Vec<Value> = values.collect::<rusqlite::Result<_>>()?;
+        let breaks = one.query_row(params_from_iter(&values), |row| row.get(0));
+        if breaks.unwrap_or(true) {
+            rows += 1;
+            if names.len() < named::NAMED {
+                names.push(named.query_row(params_from_iter(&values), |row| row.get(0))?);
+            }
+        }
+    }
+    let reason = "rows break it, or SQLite cannot say whether they do, as they are in PostgreSQL";
+    Ok((rows, names, reason))
 }
 
 /// Foreign keys to what its origin has and the file has not.
