@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
+use cutover_tests::rusqlite::functions::FunctionFlags;
 use cutover_tests::rusqlite::{Connection, Row};
 
 use crate::theme::{Theme, execute};
@@ -523,5 +524,44 @@ async fn no_tables_at_all() {
     ] {
         let said = ended.with(2, "a file without tables").stderr;
         assert!(said.contains("has no tables"), "{said}");
+    }
+}
+
+/// A table that only its application can read keeps no other from being copied.
+#[tokio::test]
+async fn a_table_with_a_function_of_the_application() {
+    let theme = Theme::made("theme.db", |path| {
+        let writer = Connection::open(path).unwrap();
+        writer
+            .create_scalar_function("slug", 1, FunctionFlags::SQLITE_DETERMINISTIC, |call| {
+                call.get::<String>(0)
+            })
+            .unwrap();
+        let sql = "CREATE TABLE a (id INTEGER PRIMARY KEY, name TEXT, s TEXT AS (slug(name)) VIRTUAL); INSERT INTO a (name) VALUES ('x');
+                   CREATE TABLE b (x INT); INSERT INTO b VALUES (7);";
+        writer.execute_batch(sql).unwrap();
+    });
+    let told = "unknown function: slug() (while reading the table a, which --exclude leaves out)";
+    for ended in [theme.inspect(&[]).await, theme.command("copy", &[]).await] {
+        let ended = ended.with(3, "the whole file");
+        assert!(ended.stderr.contains(told), "{}", ended.stderr);
+    }
+    for flags in [["--exclude", "a"], ["--tables", "b"]] {
+        let flags = flags.map(str::to_owned);
+        let inspected = theme
+            .inspect(&flags)
+            .await
+            .with(0, "inspect of the others")
+            .json();
+        assert_eq!(inspected["damage"], serde_json::Value::Null, "{inspected}");
+        let flags = [&flags[..], &["--replace".to_owned()]].concat();
+        theme.command("copy", &flags).await.with(0, "copy of the others");
+        let row = theme
+            .client()
+            .await
+            .query_one("SELECT x FROM b", &[])
+            .await
+            .unwrap();
+        assert_eq!(row.get::<_, i64>(0), 7);
     }
 }

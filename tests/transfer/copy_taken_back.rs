@@ -48,9 +48,9 @@ impl TransferSource for Troubled {
         self.source.catalog().await
     }
 
-    async fn check(&self) -> TransferResult<()> {
+    async fn check(&self, left_out: &[String]) -> TransferResult<()> {
         if self.trouble != Trouble::Damage {
-            return self.source.check().await;
+            return self.source.check(left_out).await;
         }
         self.loading.notified().await;
         Err(TransferError::Unreachable("the file is corrupt".to_owned()))

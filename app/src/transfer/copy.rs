@@ -305,7 +305,8 @@ impl Job<'_> {
             &question,
             &self.progress
         ));
-        let check = pin!(self.check(&surveyed));
+        let left_out = self.options.scope.left_out(&catalog);
+        let check = pin!(self.check(&left_out, &surveyed));
         let (answer, check) = match select(survey, check).await {
             Either::Left((answer, check)) => (answer?, Some(check)),
             Either::Right((checked, survey)) => {
@@ -339,11 +340,11 @@ impl Job<'_> {
 
     /// Whether the source can be trusted. While it is surveyed both processors of a small machine are busy, and while its rows are loaded
     /// they are not always; but a damaged file may keep a survey for ever.
-    async fn check(&self, surveyed: &Notify) -> TransferResult<()> {
+    async fn check(&self, left_out: &[String], surveyed: &Notify) -> TransferResult<()> {
         tokio::time::timeout(CHECK_PATIENCE, surveyed.notified())
             .await
             .unwrap_or_default();
-        self.source.check().await
+        self.source.check(left_out).await
     }
 
     /// The run that did not come to its end, if there is one; or one that did, of which nobody was told, if this may be the same command.

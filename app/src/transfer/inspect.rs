@@ -137,9 +137,10 @@ pub async fn inspect(
         return Err(TransferError::Refused(reason));
     }
     // As a copy does it, so that the time it takes tells something of the copy's.
+    let left_out = scope.left_out(&catalog);
     let (answer, damage) = tokio::join!(
         survey(source, &catalog, &nothing, plan, question, progress),
-        source.check()
+        source.check(&left_out)
     );
     let answer = answer?;
     let damage = damage.err().map(|error| error.to_string());

@@ -146,6 +146,12 @@ impl Scope {
         (self.tables.is_empty() || among(&self.tables)) && !among(&self.exclude)
     }
 
+    /// The tables of the source that are not meant.
+    pub fn left_out(&self, source: &Catalog) -> Vec<String> {
+        let names = source.tables.iter().map(|table| &table.name);
+        names.filter(|name| !self.includes(name)).cloned().collect()
+    }
+
     /// A mistyped name must not look like a table that was copied.
     fn check(&self, source: &Catalog) -> Result<(), String> {
         let unknown = self.tables.iter().chain(&self.exclude);

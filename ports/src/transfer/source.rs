@@ -16,8 +16,8 @@ pub trait TransferSource: Send + Sync {
     /// The catalog.
     async fn catalog(&self) -> TransferResult<Catalog>;
 
-    /// Whether the database is whole: `Unreachable` names what is not.
-    async fn check(&self) -> TransferResult<()>;
+    /// Whether the database is whole, but for tables that are left out: `Unreachable` names what is not.
+    async fn check(&self, left_out: &[String]) -> TransferResult<()>;
 
     /// Parts of a table that together are the whole, each after the other and each worth a scan of its own; the same ones each time. One
     /// part if the table is small or its rows cannot be told apart by a number.

@@ -215,7 +215,7 @@ impl TransferSource for PgSource {
         Ok(catalog)
     }
 
-    async fn check(&self) -> TransferResult<()> {
+    async fn check(&self, _: &[String]) -> TransferResult<()> {
         Ok(())
     }
 

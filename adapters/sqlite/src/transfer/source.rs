@@ -132,9 +132,9 @@ impl Pool {
 /// The error, and in which table it was met.
 fn within(error: TransferError, table: &str) -> TransferError {
     match error {
-        TransferError::Unreachable(text) => {
-            TransferError::Unreachable(format!("{text} (while reading the table {table})"))
-        }
+        TransferError::Unreachable(text) => TransferError::Unreachable(format!(
+            "{text} (while reading the table {table}, which --exclude leaves out)"
+        )),
         other => other,
     }
 }
@@ -153,17 +153,20 @@ impl TransferSource for SqliteSource {
         self.run(catalog::read).await
     }
 
-    async fn check(&self) -> TransferResult<()> {
-        let damage = self.run_behind(damage).await?;
+    async fn check(&self, left_out: &[String]) -> TransferResult<()> {
+        let left_out = left_out.to_vec();
+        let work = move |connection: &Connection| damage(connection, &left_out);
+        let damage = self.run_behind(work).await?;
         for line in &damage.indexes {
             tracing::warn!(
                 "{}: {line}; rows are read from the tables, where they all are, and the index is made anew in the target",
                 self.describe()
             );
         }
-        match damage.tables.first() {
-            None => Ok(()),
-            Some(first) => Err(TransferError::Unreachable(format!(
+        match (damage.tables.first(), damage.unread) {
+            (None, None) => Ok(()),
+            (None, Some((table, error))) => Err(within(self.file.error(&error), &table)),
+            (Some(first), _) => Err(TransferError::Unreachable(format!(
                 "cannot read {}: the file is corrupt ({first}); restore it from a backup, or recover it with sqlite3's .recover",
                 self.describe()
             ))),
@@ -346,6 +349,8 @@ struct Damage {
     tables: Vec<String>,
     /// Indexes that disagree with their tables. Rows are read from the tables only, so that nothing is lost by it.
     indexes: Vec<String>,
+    /// The first table that cannot be looked through at all, as one with functions of the application in it.
+    unread: Option<(String, rusqlite::Error)>,
 }
 
 const ABOUT_VALUES: [&str; 6] = [
@@ -358,28 +363,44 @@ const ABOUT_VALUES: [&str; 6] = [
 ];
 const ABOUT_INDEXES: [&str; 2] = ["wrong # of entries in index ", "malformed inverted index "];
 
-/// What is wrong with the file. A virtual table's module has a say in the check, and that it cannot open its table (for want of a
-/// tokenizer that only the application has) or finds its index wrong is no damage of what holds the rows: then it is left out.
-fn damage(connection: &Connection) -> rusqlite::Result<Damage> {
+/// What is wrong with the file, but for what is left out of the copy. A virtual table's module has a say in the check, and that it cannot open
+/// its table (for want of a tokenizer that only the application has) or finds its index wrong is no damage of what holds the rows: then it is
+/// left out as well.
+fn damage(connection: &Connection, left_out: &[String]) -> rusqlite::Result<Damage> {
     let whole = check(connection, "PRAGMA quick_check(1000000)");
     if whole.as_ref().is_ok_and(|damage| damage.tables.is_empty()) {
         return whole;
     }
-    let sql = "SELECT name, type = 'virtual' FROM pragma_table_list WHERE schema = 'main' AND type <> 'view'";
-    let listed: Vec<(String, bool)> = connection
+    let sql = "SELECT name, type FROM pragma_table_list WHERE schema = 'main' AND type <> 'view'";
+    let mut listed: Vec<(String, String)> = connection
         .prepare(sql)?
         .query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?
         .collect::<rusqlite::Result<_>>()?;
-    if !listed.iter().any(|(_, is_virtual)| *is_virtual) {
-        return whole;
-    }
+    let before = listed.len();
+    listed.retain(|(name, kind)| {
+        let is_part = |whole: &String| {
+            let rest = name.strip_prefix(whole.as_str());
+            rest.is_some_and(|rest| rest.is_empty() || (kind == "shadow" && rest.starts_with('_')))
+        };
+        kind != "virtual" && !left_out.iter().any(is_part)
+    });
+    let is_partial = listed.len() < before;
     let mut damage = Damage::default();
-    for (name, _) in listed.iter().filter(|(_, is_virtual)| !is_virtual) {
-        let one = check(connection, &format!("PRAGMA quick_check({})", quoted(name)))?;
-        damage.tables.extend(one.tables);
-        damage.indexes.extend(one.indexes);
+    for (name, _) in listed {
+        match check(connection, &format!("PRAGMA quick_check({})", quoted(&name))) {
+            Ok(one) => {
+                damage.tables.extend(one.tables);
+                damage.indexes.extend(one.indexes);
+            }
+            Err(error) => damage.unread = damage.unread.or(Some((name, error))),
+        }
     }
-    Ok(damage)
+    // What no table has is wrong with the file as a whole.
+    if is_partial || damage.unread.is_some() {
+        Ok(damage)
+    } else {
+        whole
+    }
 }
 
 /// What a check tells. It also tells of rows that break a NOT NULL or a type: those are data, and surveyed.
