@@ -45,7 +45,7 @@ pub fn make(plan: &mut Plan, source: &Catalog, target: &Catalog) {
         not_carried, objects, ..
     } = maker;
     plan.not_carried.extend(not_carried);
-    let mut made = Vec::new();
+    let (mut made, mut sequences) = (Vec::new(), Vec::new());
     for (table, text) in plan.tables.iter_mut().zip(texts) {
         let Some(sql) = text else { continue };
         if !is_new(table) {
@@ -57,6 +57,7 @@ pub fn make(plan: &mut Plan, source: &Catalog, target: &Catalog) {
             column.added = false;
         }
         table.definition = Some(sql.clone());
+        sequences.extend(numbers(&table.source).map(|last| (table.target.clone(), last)));
         made.push(OriginObject {
             kind: "table".to_owned(),
             name: table.target.clone(),
@@ -66,7 +67,9 @@ pub fn make(plan: &mut Plan, source: &Catalog, target: &Catalog) {
     }
     made.extend(objects);
     if !made.is_empty() {
-        plan.origin.get_or_insert_default().objects.extend(made);
+        let origin = plan.origin.get_or_insert_default();
+        origin.objects.extend(made);
+        origin.sequences.extend(sequences);
     }
 }
 
@@ -119,11 +122,24 @@ fn text(table: &TablePlan, foreign_keys: &[String]) -> String {
     let primary = from.primary_key.as_ref().filter(|_| is_postgres);
     let primary = primary.or_else(|| from.row_key().filter(|_| !is_postgres));
     let key = |kind, key| key_definition(table, kind, key, is_postgres);
-    parts.extend(primary.and_then(|primary| key("PRIMARY KEY", primary)));
+    let primary = primary.and_then(|primary| key("PRIMARY KEY", primary));
+    parts.extend(match (primary, numbers(from)) {
+        (Some(primary), Some(_)) => primary
+            .strip_suffix(')')
+            .map(|key| format!("{key} AUTOINCREMENT)")),
+        (primary, _) => primary,
+    });
     let uniques = from.uniques.iter().filter(|_| is_postgres);
     parts.extend(uniques.filter_map(|unique| key("UNIQUE", unique)));
     parts.extend(foreign_keys.iter().cloned());
     format!("CREATE TABLE {} ({})", quoted(&table.target), parts.join(", "))
+}
+
+/// The number before the one that SQLite is to give next to a table of PostgreSQL's own, where a sequence did.
+fn numbers(table: &Table) -> Option<i64> {
+    let mut columns = table.columns.iter();
+    let is_given = columns.any(|column| is_rowid(table, column) && column.is_numbered());
+    table.sequence.filter(|_| is_given && table.made_for.is_none())
 }
 
 /// A key as a constraint of a table, if all its columns are there.
@@ -261,17 +277,17 @@ impl Maker<'_> {
                 reason,
             );
         }
-        let is_rowid = is_rowid(table, column);
+        // SQLite gives out a rowid, and goes on where the sequence was.
+        let is_given = is_rowid(table, column) && (table.made_for.is_some() || numbers(table).is_some());
         if let Some(default) = &column.default
             && literal_default(column).is_none()
-            // A rowid is given out by SQLite as well.
-            && !(is_rowid && default.starts_with("nextval("))
+            && !(is_given && column.is_numbered())
         {
             let reason = "no value that SQLite would give in the same form";
             self.leave_out("default", table, name, &format!("DEFAULT {default}"), reason);
         }
-        if column.identity != Identity::No && !is_rowid {
-            let reason = "SQLite gives out numbers to a primary key of one integer only";
+        if column.identity != Identity::No && !is_given {
+            let reason = "SQLite gives out numbers to a primary key of one integer only, and they go up";
             self.leave_out("identity", table, name, "GENERATED AS IDENTITY", reason);
         }
         if let Some(collation) = column

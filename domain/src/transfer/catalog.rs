@@ -84,8 +84,8 @@ pub struct Table {
     pub foreign_keys: Vec<ForeignKey>,
     /// Indexes other than those of the primary key and the UNIQUE constraints.
     pub indexes: Vec<Index>,
-    /// SQLite: the largest key ever given out by AUTOINCREMENT (`sqlite_sequence`). PostgreSQL: the last value of the
-    /// identity's sequence.
+    /// SQLite: the largest key ever given out by AUTOINCREMENT (`sqlite_sequence`). PostgreSQL: the number before the one that the
+    /// sequence of an identity, or of a serial column, gives next.
     pub sequence: Option<i64>,
     /// The statement that made it (SQLite only; empty on PostgreSQL).
     pub sql: String,
@@ -572,6 +572,9 @@ pub struct Other {
     pub name: String,
     /// The statement that made it.
     pub sql: String,
+    /// PostgreSQL: the table that it is left out with.
+    #[serde(skip)]
+    pub table: Option<String>,
     /// Why a virtual table is none with rows, or a table not what it was; of a quarantine how many rows there are, and in PostgreSQL what to
     /// do with them; what is wrong with a sequence.
     pub why: Option<String>,
@@ -584,6 +587,7 @@ impl Other {
             kind: OtherKind::Quarantine,
             name: table,
             sql: String::new(),
+            table: None,
             why: Some(told),
         }
     }
@@ -603,13 +607,29 @@ pub enum OtherKind {
     ForeignTable,
     /// Rows in quarantine: of a table that is not there, or that only PostgreSQL could hold.
     Quarantine,
-    /// What `sqlite_sequence` says of a table and SQLite would not have written there.
+    /// What `sqlite_sequence` says of a table and SQLite would not have written there; a sequence of PostgreSQL that no column owns.
     Sequence,
     /// A table of PostgreSQL that a copy has made in another schema: what was noted of it is not found here.
     Moved,
+    /// A rule of PostgreSQL.
+    Rule,
+    /// Which rows of a table of PostgreSQL who may read and write.
+    Policy,
+    /// A CHECK of the domain that a column has for its type.
+    Check,
+    /// What the numbers in a column of the type `oid` stand for.
+    LargeObjects,
+    /// A table of PostgreSQL that shows the rows of others beside its own.
+    Inheritance,
 }
 
 impl OtherKind {
+    /// Whether it has its name among those of tables.
+    pub fn is_relation(self) -> bool {
+        use OtherKind::{ForeignTable, Quarantine, View, VirtualTable};
+        matches!(self, View | VirtualTable | ForeignTable | Quarantine)
+    }
+
     /// In words.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -620,6 +640,11 @@ impl OtherKind {
             Self::Quarantine => "quarantine",
             Self::Sequence => "sequence",
             Self::Moved => "table",
+            Self::Rule => "rule",
+            Self::Policy => "policy",
+            Self::Check => "check",
+            Self::LargeObjects => "large objects",
+            Self::Inheritance => "inheritance",
         }
     }
 }
@@ -646,10 +671,7 @@ impl Catalog {
             let keys = table.primary_key.iter().chain(&table.uniques);
             names.extend(keys.filter_map(|key| key.name.clone()));
         }
-        let others = self
-            .others
-            .iter()
-            .filter(|other| other.kind != OtherKind::Trigger);
+        let others = self.others.iter().filter(|other| other.kind.is_relation());
         names.extend(others.map(|other| other.name.clone()));
         names.extend(self.taken.iter().cloned());
         names
@@ -778,6 +800,12 @@ impl TreeBound {
 }
 
 impl Column {
+    /// PostgreSQL: whether a sequence of the column's own gives its numbers.
+    pub fn is_numbered(&self) -> bool {
+        let default = self.default.as_deref();
+        self.identity != Identity::No || default.is_some_and(|default| default.starts_with("nextval("))
+    }
+
     /// The PostgreSQL type, if it is a column of PostgreSQL.
     pub fn pg_type(&self) -> Option<&PgType> {
         match &self.kind {

@@ -158,7 +158,9 @@ impl Scope {
         let known = |name: &String| {
             let mut others = source.others.iter();
             source.tables.iter().any(|table| table.name == *name)
-                || others.any(|other| other.name == *name && other.kind != OtherKind::Trigger)
+                || others.any(|other| {
+                    other.name == *name && (other.kind.is_relation() || other.kind == OtherKind::Moved)
+                })
         };
         let mut unknown = unknown.filter(|name| !known(name));
         match unknown.next() {
@@ -246,6 +248,7 @@ pub fn plan(
             .iter()
             .filter(|other| !is_made(other, source, target))
             .filter(|other| other.kind != OtherKind::Moved || scope.includes(&other.name))
+            .filter(|other| other.table.as_ref().is_none_or(|table| scope.includes(table)))
             .map(NotCarried::other)
             .collect(),
         renamed: vec![],

@@ -78,12 +78,7 @@ fn lost_rows(plan: &Plan, source: &Catalog, scope: &Scope) -> Option<String> {
                 "{}, or leave the table out (--exclude {name})",
                 other.why.as_deref().unwrap_or_default()
             )),
-            OtherKind::View
-            | OtherKind::Trigger
-            | OtherKind::VirtualTable
-            | OtherKind::Quarantine
-            | OtherKind::Sequence
-            | OtherKind::Moved => None,
+            _ => None,
         }
     })
 }
@@ -93,8 +88,7 @@ fn in_the_way(table: &TablePlan, target: &Catalog) -> Option<String> {
     let name = &table.source.name;
     let found = if table.created {
         let mut others = target.others.iter();
-        let is_relation = |kind| !matches!(kind, OtherKind::Trigger | OtherKind::Sequence | OtherKind::Moved);
-        let other = others.find(|other| other.name == *name && is_relation(other.kind))?;
+        let other = others.find(|other| other.name == *name && other.kind.is_relation())?;
         other.kind.as_str()
     } else {
         let into = target.tables.iter().find(|into| into.name == table.target)?;

@@ -20,17 +20,17 @@ const TABLES: &str = "
     WHERE relnamespace = $1::text::regnamespace AND relkind IN ('r', 'p') AND NOT relispartition
     ORDER BY relname COLLATE \"C\"";
 
-/// Columns with the base type under any domains.
+/// Columns with the base type under any domains, which may refuse NULL and have a default for the column.
 const COLUMNS: &str = "
     WITH RECURSIVE base AS (
-        SELECT t.oid, t.oid AS base, t.typbasetype AS next, -1 AS modifier FROM pg_type AS t
+        SELECT t.oid, t.oid AS base, t.typbasetype AS next, -1 AS modifier, t.typnotnull AS not_null FROM pg_type AS t
         UNION ALL
-        SELECT b.oid, t.oid, t.typbasetype, CASE WHEN b.modifier = -1 THEN d.typtypmod ELSE b.modifier END
+        SELECT b.oid, t.oid, t.typbasetype, CASE WHEN b.modifier = -1 THEN d.typtypmod ELSE b.modifier END, b.not_null OR t.typnotnull
         FROM base AS b JOIN pg_type AS d ON d.oid = b.base JOIN pg_type AS t ON t.oid = b.next WHERE b.next <> 0
     )
     SELECT a.attrelid, a.attname, format_type(a.atttypid, a.atttypmod), b.base,
            CASE WHEN a.atttypmod = -1 THEN b.modifier ELSE a.atttypmod END,
-           a.attnotnull, pg_get_expr(d.adbin, d.adrelid), a.attgenerated::text, a.attidentity::text,
+           a.attnotnull OR b.not_null, coalesce(pg_get_expr(d.adbin, d.adrelid), pg_get_expr(ty.typdefaultbin, 0)), a.attgenerated::text, a.attidentity::text,
            CASE WHEN a.attcollation <> ty.typcollation THEN co.collname::text END
     FROM pg_attribute AS a
     JOIN pg_class AS c ON c.oid = a.attrelid
@@ -65,25 +65,68 @@ const INDEXES: &str = "
       AND NOT EXISTS (SELECT 1 FROM pg_constraint AS k WHERE k.conindid = i.indexrelid AND k.contype IN ('p', 'u'))
     ORDER BY i.indrelid, c.relname COLLATE \"C\"";
 
+/// The number before the one that a table's sequence gives next, as far as is known without asking the sequence itself: a program that has
+/// this number counts on by one. None of one that counts down. Behind the others the one of the primary key.
 const SEQUENCES: &str = "
-    SELECT d.refobjid, s.last_value FROM pg_depend AS d
+    SELECT d.refobjid, CASE WHEN s.increment_by > 0
+           THEN least(coalesce(s.last_value::numeric + s.increment_by, s.start_value) - 1, 9223372036854775807)::bigint END
+    FROM pg_depend AS d
     JOIN pg_class AS c ON c.oid = d.objid AND c.relkind = 'S'
     JOIN pg_namespace AS n ON n.oid = c.relnamespace
     JOIN pg_sequences AS s ON s.schemaname = n.nspname AND s.sequencename = c.relname
+    LEFT JOIN pg_constraint AS k ON k.conrelid = d.refobjid AND k.contype = 'p'
     WHERE d.classid = 'pg_class'::regclass AND d.refclassid = 'pg_class'::regclass AND d.deptype IN ('a', 'i')
-      AND c.relnamespace = $1::text::regnamespace";
+      AND c.relnamespace = $1::text::regnamespace
+    ORDER BY coalesce(d.refobjsubid = ANY (k.conkey), false)";
 
+/// What is no table: its kind, its name, its SQL, the table that it belongs to, and why it is not carried if that is not plain.
 const OTHERS: &str = "
-    SELECT 'view', c.relname::text, pg_get_viewdef(c.oid) FROM pg_class AS c
-    WHERE c.relnamespace = $1::text::regnamespace AND c.relkind IN ('v', 'm')
+    WITH RECURSIVE domain AS (
+        SELECT t.oid, t.oid AS of FROM pg_type AS t WHERE t.typtype = 'd'
+        UNION ALL
+        SELECT d.oid, t.typbasetype FROM domain AS d JOIN pg_type AS t ON t.oid = d.of WHERE t.typtype = 'd'
+    ), owned AS (
+        SELECT c.oid, c.relname::text AS name, c.relkind AS kind, c.relispartition AS is_part FROM pg_class AS c
+        WHERE c.relnamespace = $1::text::regnamespace
+    ), columns AS (
+        SELECT o.name, a.attname::text AS attname, a.atttypid FROM owned AS o JOIN pg_attribute AS a ON a.attrelid = o.oid
+        WHERE o.kind IN ('r', 'p') AND NOT o.is_part AND a.attnum > 0 AND NOT a.attisdropped
+    )
+    SELECT 'view', o.name, pg_get_viewdef(o.oid), NULL, NULL FROM owned AS o WHERE o.kind IN ('v', 'm')
     UNION ALL
-    SELECT 'trigger', t.tgname::text, pg_get_triggerdef(t.oid) FROM pg_trigger AS t
-    JOIN pg_class AS c ON c.oid = t.tgrelid
-    WHERE c.relnamespace = $1::text::regnamespace AND NOT t.tgisinternal
+    SELECT 'trigger', t.tgname::text, pg_get_triggerdef(t.oid), NULL, NULL FROM pg_trigger AS t
+    JOIN owned AS o ON o.oid = t.tgrelid WHERE NOT t.tgisinternal
     UNION ALL
-    SELECT 'foreign', c.relname::text, '' FROM pg_class AS c
-    WHERE c.relnamespace = $1::text::regnamespace AND c.relkind = 'f' AND NOT c.relispartition
-    ORDER BY 1 DESC, 2";
+    SELECT 'foreign', o.name, '', NULL, NULL FROM owned AS o WHERE o.kind = 'f' AND NOT o.is_part
+    UNION ALL
+    SELECT 'rule', o.name || '.' || r.rulename, pg_get_ruledef(r.oid), o.name, NULL
+    FROM pg_rewrite AS r JOIN owned AS o ON o.oid = r.ev_class WHERE r.rulename <> '_RETURN'
+    UNION ALL
+    SELECT 'policy', o.name || '.' || p.polname,
+           concat('CREATE POLICY ', quote_ident(p.polname), ' ON ', quote_ident(o.name),
+                  ' USING (' || pg_get_expr(p.polqual, p.polrelid) || ')',
+                  ' WITH CHECK (' || pg_get_expr(p.polwithcheck, p.polrelid) || ')'),
+           o.name, 'whoever opens a SQLite file reads and writes all of it'
+    FROM pg_policy AS p JOIN owned AS o ON o.oid = p.polrelid
+    UNION ALL
+    SELECT 'sequence', o.name, 'CREATE SEQUENCE ' || quote_ident(o.name), NULL, 'SQLite has none but those of its keys'
+    FROM owned AS o WHERE o.kind = 'S' AND NOT EXISTS (
+        SELECT 1 FROM pg_depend AS d WHERE d.classid = 'pg_class'::regclass AND d.objid = o.oid AND d.deptype IN ('a', 'i'))
+    UNION ALL
+    SELECT 'check', c.name || '.' || c.attname, pg_get_constraintdef(k.oid), c.name,
+           'a CHECK of the domain ' || format_type(k.contypid, NULL) || ' is an expression of PostgreSQL'
+    FROM columns AS c JOIN domain AS d ON d.oid = c.atttypid JOIN pg_constraint AS k ON k.contypid = d.of AND k.contype = 'c'
+    UNION ALL
+    SELECT 'large objects', c.name || '.' || c.attname, '', c.name,
+           'only their numbers are in the column: keep their contents in one of type bytea (lo_get), or export them (lo_export)'
+    FROM columns AS c WHERE (c.atttypid = 'oid'::regtype OR EXISTS (SELECT 1 FROM domain AS d WHERE d.oid = c.atttypid AND d.of = 'oid'::regtype))
+      AND EXISTS (SELECT 1 FROM pg_largeobject_metadata)
+    UNION ALL
+    SELECT 'inheritance', o.name, '', o.name,
+           'a SELECT from it gives the rows of ' || string_agg(i.inhrelid::regclass::text, ', ' ORDER BY i.inhrelid::regclass::text)
+           || ' as well, which are tables of their own in the file: name them all (UNION ALL)'
+    FROM pg_inherits AS i JOIN owned AS o ON o.oid = i.inhparent AND o.kind = 'r' GROUP BY o.name
+    ORDER BY 1 DESC, 2, 3";
 
 /// Names that nothing above has: of sequences, types (a table makes one of its name), partitions and their indexes. What comes and goes
 /// with a table of rows is left out: its row type, its identity's sequence; and so are types of arrays, which make way.
@@ -371,10 +414,17 @@ fn other(row: &Row) -> Other {
         kind: match row.get::<_, &str>(0) {
             "view" => OtherKind::View,
             "trigger" => OtherKind::Trigger,
+            "rule" => OtherKind::Rule,
+            "policy" => OtherKind::Policy,
+            "sequence" => OtherKind::Sequence,
+            "check" => OtherKind::Check,
+            "large objects" => OtherKind::LargeObjects,
+            "inheritance" => OtherKind::Inheritance,
             _ => OtherKind::ForeignTable,
         },
         name: row.get(1),
         sql: row.get(2),
-        why: None,
+        table: row.get(3),
+        why: row.get(4),
     }
 }

@@ -337,6 +337,7 @@ impl Moved {
             kind: OtherKind::Moved,
             name: table,
             sql,
+            table: None,
             why: Some(format!(
                 "a copy has made it in the schema {from}; here it is a new table, of whose values nothing is noted; {remedy} and copy from there"
             )),

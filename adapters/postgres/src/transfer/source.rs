@@ -6,7 +6,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use bytes::{Buf, BytesMut};
 use cutover_domain::transfer::blanks::Blanks;
-use cutover_domain::transfer::catalog::{Catalog, Identity, Other, PgKind, Storage, Table};
+use cutover_domain::transfer::catalog::{Catalog, Other, PgKind, Storage, Table};
 use cutover_domain::transfer::convert::decode;
 use cutover_domain::transfer::name::quoted;
 use cutover_domain::transfer::outcome::Reject;
@@ -106,11 +106,7 @@ const IN_ORDER: &str =
 
 /// The number before the one that a table's sequence gives next, if it has not given any since somebody set it.
 async fn restarted(client: &Client, schema: &str, table: &Table) -> TransferResult<Option<i64>> {
-    let Some(column) = table
-        .columns
-        .iter()
-        .find(|column| column.identity != Identity::No)
-    else {
+    let Some(column) = table.columns.iter().find(|column| column.is_numbered()) else {
         return Ok(None);
     };
     let of_table = format!("{}.{}", quoted(schema), quoted(&table.name));
@@ -177,18 +173,18 @@ impl TransferSource for PgSource {
         let keeper = self.keeper.lock().await;
         let mut catalog = catalog::read_with_origins(&*keeper).await?;
         catalog.origin = own_tables::origin(&keeper, &self.schema).await?;
-        if let Some(origin) = &mut catalog.origin {
-            let is_known = |table: &&mut Table| {
-                origin
-                    .sequences
-                    .iter()
-                    .any(|(of, _)| Some(of) == table.made_for.as_ref())
-            };
-            for table in catalog.tables.iter_mut().filter(is_known) {
-                if let Some(last) = restarted(&keeper, &self.schema, table).await? {
-                    table.sequence = Some(last);
-                }
+        let known = catalog.origin.iter().flat_map(|origin| &origin.sequences);
+        let known: HashSet<String> = known.map(|(of, _)| of.clone()).collect();
+        let counts = |table: &&mut Table| match &table.made_for {
+            Some(of) => known.contains(of),
+            None => table.sequence.is_some(),
+        };
+        for table in catalog.tables.iter_mut().filter(counts) {
+            if let Some(last) = restarted(&keeper, &self.schema, table).await? {
+                table.sequence = Some(last);
             }
+        }
+        if let Some(origin) = &mut catalog.origin {
             for table in &catalog.tables {
                 // What was given out since then counts as well.
                 let name = table.made_for.as_ref();

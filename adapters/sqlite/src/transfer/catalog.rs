@@ -53,6 +53,7 @@ pub fn read(connection: &Connection) -> rusqlite::Result<Catalog> {
                         kind: OtherKind::VirtualTable,
                         name: listed.name,
                         sql: listed.sql,
+                        table: None,
                         why: Some(why.to_string()),
                     });
                 }
@@ -123,6 +124,7 @@ fn schema_objects(connection: &Connection) -> rusqlite::Result<Vec<Other>> {
             kind,
             name: row.get(1)?,
             sql: row.get(2)?,
+            table: None,
             why: None,
         })
     })
@@ -417,6 +419,7 @@ fn odd_sequences(connection: &Connection) -> rusqlite::Result<Vec<Other>> {
                 kind: OtherKind::Sequence,
                 name,
                 sql: String::new(),
+                table: None,
                 why: Some(why),
             })
         });
@@ -444,6 +447,7 @@ fn low_sequences(connection: &Connection, tables: &[Table]) -> rusqlite::Result<
             kind: OtherKind::Sequence,
             name: table.name.clone(),
             sql: String::new(),
+            table: None,
             why: Some(format!(
                 "sqlite_sequence has {has} for it, below its largest key {largest}: numbers go on from there, as they would have"
             )),
