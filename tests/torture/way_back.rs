@@ -1633,6 +1633,43 @@ async fn numbers_go_on_in_a_file_where_a_sequence_was() {
     }
 }
 
+/// PostgreSQL says that the parents are there: the file must not say that they never were.
+#[tokio::test]
+async fn parents_that_only_the_file_misses() {
+    let theme = changed(
+        "CREATE TABLE p (id INTEGER PRIMARY KEY, d REAL); INSERT INTO p VALUES (1, 0.5), (2, 1.5);
+         CREATE TABLE c (id INTEGER PRIMARY KEY, p INT REFERENCES p (id)); INSERT INTO c VALUES (1, 1), (2, 2), (3, 9);
+         CREATE TABLE d (id INTEGER PRIMARY KEY, p INT REFERENCES p (id)); INSERT INTO d VALUES (1, 1), (2, 2);",
+        "UPDATE p SET d = 'nan' WHERE id = 1;
+         CREATE TABLE np (k numeric PRIMARY KEY); CREATE TABLE nc (id int PRIMARY KEY, k numeric REFERENCES np); INSERT INTO np VALUES (1.00), (2);
+         INSERT INTO nc VALUES (1, 1.0), (2, 2);
+         CREATE TABLE hp (k varchar(9) PRIMARY KEY); CREATE TABLE hc (k char(5) REFERENCES hp); INSERT INTO hp VALUES ('abc'); INSERT INTO hc VALUES ('abc')",
+    )
+    .await;
+    let (report, _) = back(&theme, 1, &["--on-reject", "quarantine"]).await;
+    let keys = |constraint: &str| {
+        let mut entries = report["weakened"].as_array().unwrap().iter();
+        let entry = entries.find(|entry| entry["constraint"] == constraint);
+        entry.unwrap_or_else(|| panic!("{constraint}: {report}"))["keys"].clone()
+    };
+    lists(
+        &report,
+        "weakened",
+        "c.FOREIGN KEY (p)",
+        "as they are in the source: their parents are missing",
+    );
+    for table in ["d.FOREIGN KEY (p)", "nc.nc_k_fkey", "hc.hc_k_fkey"] {
+        lists(
+            &report,
+            "weakened",
+            table,
+            "in PostgreSQL they have their parents",
+        );
+    }
+    assert_eq!(keys("nc_k_fkey"), serde_json::json!(["rowid 1"]));
+    assert_eq!(keys("hc_k_fkey"), serde_json::json!(["rowid 1"]));
+}
+
 /// An error in one row hides none of the others.
 #[tokio::test]
 async fn a_check_that_cannot_be_evaluated_for_every_row() {

@@ -78,6 +78,31 @@ pub fn create_table(table: &TablePlan) -> String {
     text(table, &[])
 }
 
+/// Whether PostgreSQL knows that all rows keep to a foreign key of a table of the file.
+pub fn is_held(tables: &[TablePlan], table: &str, key: &ForeignKey) -> bool {
+    let texts = |names: &[String]| names.iter().map(|name| name.to_ascii_lowercase()).collect();
+    let wanted = pairs(texts(&key.columns), texts(&key.parent_columns));
+    let folded = |names: Vec<&str>| names.into_iter().map(str::to_ascii_lowercase).collect();
+    let is_same = |plan: &TablePlan, of: &ForeignKey| {
+        let parent = tables.iter().find(|parent| parent.source.name == of.parent)?;
+        let columns = folded(target_columns(plan, &of.columns)?);
+        let parents = folded(target_columns(parent, &of.parent_columns)?);
+        Some(parent.target.eq_ignore_ascii_case(&key.parent) && pairs(columns, parents) == wanted)
+    };
+    let plan = tables.iter().find(|plan| plan.target == table);
+    plan.is_some_and(|plan| {
+        let mut keys = plan.source.foreign_keys.iter().filter(|of| of.validated);
+        keys.any(|of| is_same(plan, of) == Some(true))
+    })
+}
+
+/// Which column refers to which, in one order whatever the foreign key's.
+fn pairs(columns: Vec<String>, parents: Vec<String>) -> Vec<(String, String)> {
+    let mut pairs: Vec<_> = columns.into_iter().zip(parents).collect();
+    pairs.sort_unstable();
+    pairs
+}
+
 /// The definition of a column that PostgreSQL has, with what means the same in SQLite. A STRICT table keeps values of several classes in
 /// a column of the type ANY.
 pub fn column_definition(table: &TablePlan, column: &ColumnPlan, is_strict: bool) -> Option<String> {

@@ -481,6 +481,8 @@ pub struct ForeignKey {
     pub on_update: Action,
     /// Whether and when it can be checked late.
     pub deferrable: Deferrable,
+    /// Whether the database knows that all rows keep to it: SQLite never does.
+    pub validated: bool,
 }
 
 /// What happens to children.
@@ -857,6 +859,7 @@ mod tests {
                     on_delete: Action::NoAction,
                     on_update: Action::NoAction,
                     deferrable: Deferrable::No,
+                    validated: false,
                 })
                 .collect(),
             indexes: vec![],

@@ -49,7 +49,7 @@ const CONSTRAINTS: &str = "
            CASE WHEN p.relnamespace <> k.connamespace THEN p.relnamespace::regnamespace::text || '.' ELSE '' END || p.relname::text,
            ARRAY(SELECT a.attname::text FROM unnest(k.confkey) WITH ORDINALITY AS u(num, ord)
                  JOIN pg_attribute AS a ON a.attrelid = k.confrelid AND a.attnum = u.num ORDER BY u.ord),
-           k.confdeltype::text, k.confupdtype::text
+           k.confdeltype::text, k.confupdtype::text, k.convalidated
     FROM pg_constraint AS k LEFT JOIN pg_class AS p ON p.oid = k.confrelid
     WHERE k.connamespace = $1::text::regnamespace AND k.conrelid <> 0 AND k.contype IN ('p', 'u', 'c', 'f') AND k.conparentid = 0
     ORDER BY k.conrelid, k.conname COLLATE \"C\"";
@@ -374,6 +374,7 @@ fn constraint(table: &mut Table, row: &Row) {
                 (true, false) => Deferrable::Immediate,
                 (true, true) => Deferrable::Deferred,
             },
+            validated: row.get(11),
         }),
     }
 }

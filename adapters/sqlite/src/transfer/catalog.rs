@@ -669,6 +669,7 @@ fn foreign_keys(connection: &Connection, table: &str, ddl: &TableDdl) -> rusqlit
                     on_delete: Action::of(&on_delete),
                     on_update: Action::of(&on_update),
                     deferrable: Deferrable::No,
+                    validated: false,
                 },
             ));
         }

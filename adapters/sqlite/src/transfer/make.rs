@@ -403,10 +403,15 @@ fn loose_or(table: &TablePlan, text: String) -> String {
     loose.unwrap_or(text)
 }
 
-/// The rows whose parents are missing, by foreign key.
+/// What is true of rows without a parent that the source holds to their foreign key.
+const LOST_PARENTS: &str = "rows break it, and in PostgreSQL they have their parents: those are rejects, or their keys are equal in PostgreSQL and \
+                            not in SQLite (1.0 and 1.00, capitals, blanks at the end)";
+
+/// The rows whose parents are missing in those tables of a plan, by foreign key.
 pub(super) fn broken_foreign_keys(
     connection: &Connection,
     tables: &[String],
+    plans: &[TablePlan],
 ) -> rusqlite::Result<Vec<Weakened>> {
     let catalog = catalog::read(connection)?;
     let mut weakened: Vec<Weakened> = Vec::new();
@@ -455,6 +460,9 @@ pub(super) fn broken_foreign_keys(
                             "rows break it, as they are in the source: there is no table {}",
                             key.parent
                         ),
+                        None if key.is_some_and(|key| back::is_held(plans, table, key)) => {
+                            LOST_PARENTS.to_owned()
+                        }
                         None => {
                             "rows break it, as they are in the source: their parents are missing".to_owned()
                         }
@@ -488,7 +496,7 @@ mod tests {
                  CREATE TABLE c (k TEXT REFERENCES p (k)); INSERT INTO c VALUES ('a'), ('b');",
             )
             .unwrap();
-        let broken = |table: &str| broken_foreign_keys(&connection, &[table.to_owned()]);
+        let broken = |table: &str| broken_foreign_keys(&connection, &[table.to_owned()], &[]);
         assert_eq!(broken("no_key").unwrap(), []);
         let rows: Vec<u64> = broken("c").unwrap().iter().map(|weak| weak.rows).collect();
         assert_eq!(rows, [1]);

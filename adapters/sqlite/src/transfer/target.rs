@@ -457,7 +457,8 @@ impl CopySession for SqliteSession {
     async fn restore(&self, plan: &Plan) -> TransferResult<Vec<Weakened>> {
         // Those that are still loose compare other values; they are looked at when they have their own text.
         let tables = names(plan, |table| !is_by_definition(table));
-        self.run(move |connection| broken_foreign_keys(connection, &tables))
+        let plans = plan.tables.clone();
+        self.run(move |connection| broken_foreign_keys(connection, &tables, &plans))
             .await
     }
 
@@ -477,7 +478,7 @@ impl CopySession for SqliteSession {
                     bracketed(connection, bracket, |connection| {
                         let mut weakened = tighten(connection, &origin, &tables)?;
                         weakened.extend(complete(connection, &origin, &tables)?);
-                        weakened.extend(broken_foreign_keys(connection, &made)?);
+                        weakened.extend(broken_foreign_keys(connection, &made, &tables)?);
                         weakened.extend(remade::broken_rules(connection, &tables)?);
                         for table in &made {
                             weakened.extend(collations::out_of_order(connection, table)?);
