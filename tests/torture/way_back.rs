@@ -1670,6 +1670,32 @@ async fn parents_that_only_the_file_misses() {
     assert_eq!(keys("hc_k_fkey"), serde_json::json!(["rowid 1"]));
 }
 
+/// Every value is there as it was, and SQLite makes something else of some.
+#[tokio::test]
+async fn types_that_sqlite_orders_in_another_way() {
+    let theme = changed(
+        "CREATE TABLE old (x DECIMAL, y TEXT); INSERT INTO old VALUES (1.5, 'a');",
+        "CREATE TABLE m (a numeric(10,2), whole numeric(10), b numeric, span interval, t text); INSERT INTO m VALUES (9.50, 7, 1.5, '1 mon', 'x'), (10.25, 8, 2, '3 days', 'y')",
+    )
+    .await;
+    let (report, file) = back(&theme, 1, &["--strict"]).await;
+    lists(&report, "weakened", "m.a", "CAST(\"a\" AS REAL)");
+    lists(&report, "weakened", "m.span", "as text");
+    assert_eq!(listed(&report, "weakened").len(), 2, "{report}");
+    assert_eq!(
+        rows(&file, "SELECT a || '' FROM m ORDER BY CAST(a AS REAL)"),
+        ["9.50", "10.25"]
+    );
+    let inspected = theme.inspected_back().await.with(0, "inspect");
+    assert!(
+        inspected
+            .stdout
+            .contains("by its type here; each decimal keeps its digits"),
+        "{}",
+        inspected.stdout
+    );
+}
+
 /// An error in one row hides none of the others.
 #[tokio::test]
 async fn a_check_that_cannot_be_evaluated_for_every_row() {

@@ -254,12 +254,11 @@ fn table_of_file(
                 .and_then(|made_for| made_for.rendering.as_ref())
                 .map_or_else(String::new, ToString::to_string),
             computed: is_computed.then(|| "the file".to_owned()),
-            why: if column.made_for.is_some() {
-                "as it came"
-            } else {
-                "by its type here"
-            }
-            .to_owned(),
+            why: match planned.and_then(|planned| back::compared_otherwise(plan, planned)) {
+                Some(otherwise) => format!("by its type here; {otherwise}"),
+                None if column.made_for.is_some() => "as it came".to_owned(),
+                None => "by its type here".to_owned(),
+            },
         }
     });
     InspectedTable {

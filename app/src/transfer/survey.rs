@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use cutover_domain::time::LegacyZones;
+use cutover_domain::transfer::back;
 use cutover_domain::transfer::catalog::{Catalog, Engine};
 use cutover_domain::transfer::convert::Converter;
 use cutover_domain::transfer::plan::{Plan, TablePlan, Wishes};
@@ -60,7 +61,10 @@ pub async fn survey(
     let schema = if target.engine == Engine::Postgres {
         schema::make(&mut plan, catalog, target, &mut surveys).map_err(TransferError::Refused)?
     } else {
-        Schema::default()
+        Schema {
+            weakened: back::weakened(&plan, &surveys),
+            ..Schema::default()
+        }
     };
     // Values may not fit the types that were chosen: those tables are looked at once more, as they will be loaded.
     let once_more = look.at(&plan, &again).await?;

@@ -9,6 +9,9 @@ use super::catalog::{
 use super::ddl;
 use super::name::{in_quotes, quoted, quoted_list};
 use super::plan::{ColumnPlan, NotCarried, Plan, TablePlan, declaration};
+use super::schema::Weakened;
+use super::survey::TableSurvey;
+use super::value::StorageClass;
 
 /// Gives the tables of a plan that no file knows of their text, and puts their indexes behind the load; adds to the plan's list what has no
 /// equal in SQLite. The same goes for columns that came later to a table of a file, which gets them in its own text.
@@ -78,6 +81,56 @@ pub fn create_table(table: &TablePlan) -> String {
     text(table, &[])
 }
 
+/// What SQLite compares and orders in another way than PostgreSQL, because it has no such type. Decimals that are all numbers in SQLite too are
+/// none of it.
+pub fn weakened(plan: &Plan, surveys: &[TableSurvey]) -> Vec<Weakened> {
+    let of_table = |(table, survey): (&TablePlan, &TableSurvey)| {
+        let columns = table.columns.iter().enumerate().filter_map(|(at, column)| {
+            let kind = of_source(table, column)?.pg_type()?;
+            let is_text = kind.kind == PgKind::Other || survey.classes_of(at).contains(&StorageClass::Text);
+            Some(Weakened {
+                table: table.target.clone(),
+                constraint: column.target.clone(),
+                sql: kind.name.clone(),
+                reason: compared_otherwise(table, column).filter(|_| is_text)?,
+                ..Weakened::default()
+            })
+        });
+        columns.collect::<Vec<_>>()
+    };
+    plan.tables.iter().zip(surveys).flat_map(of_table).collect()
+}
+
+/// How values of a column that is made for a type of PostgreSQL's are compared in SQLite, if not as there. Columns of a file have its own
+/// types.
+pub fn compared_otherwise(table: &TablePlan, column: &ColumnPlan) -> Option<String> {
+    let from = of_source(table, column).filter(|from| from.made_for.is_none())?;
+    let is_made = table.engine == Engine::Sqlite && table.created;
+    let kind = from.pg_type().filter(|_| is_made)?.kind;
+    match kind {
+        // Whole numbers that fit 64 bits.
+        PgKind::Numeric(Some((precision, scale)))
+            if scale <= 0 && i32::from(precision) - i32::from(scale) <= 18 =>
+        {
+            None
+        }
+        PgKind::Numeric(_) => Some(format!(
+            "each decimal keeps its digits as INTEGER, REAL or TEXT, and SQLite puts every TEXT behind all numbers: compare and order by \
+             CAST({} AS REAL)",
+            quoted(&column.target)
+        )),
+        PgKind::Other => {
+            Some("SQLite has no such type, and compares and orders what PostgreSQL prints as text".to_owned())
+        }
+        _ => None,
+    }
+}
+
+fn of_source<'a>(table: &'a TablePlan, column: &ColumnPlan) -> Option<&'a Column> {
+    let mut columns = table.source.columns.iter();
+    columns.find(|from| from.name == column.source)
+}
+
 /// Whether PostgreSQL knows that all rows keep to a foreign key of a table of the file.
 pub fn is_held(tables: &[TablePlan], table: &str, key: &ForeignKey) -> bool {
     let texts = |names: &[String]| names.iter().map(|name| name.to_ascii_lowercase()).collect();
@@ -106,11 +159,7 @@ fn pairs(columns: Vec<String>, parents: Vec<String>) -> Vec<(String, String)> {
 /// The definition of a column that PostgreSQL has, with what means the same in SQLite. A STRICT table keeps values of several classes in
 /// a column of the type ANY.
 pub fn column_definition(table: &TablePlan, column: &ColumnPlan, is_strict: bool) -> Option<String> {
-    let from = table
-        .source
-        .columns
-        .iter()
-        .find(|from| from.name == column.source);
+    let from = of_source(table, column);
     let kind = column.kind.as_ref()?.declared()?;
     let kind = if is_strict && kind == "BLOB" { "ANY" } else { kind };
     let own = declared_before(table, &column.target);
