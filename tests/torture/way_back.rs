@@ -1696,6 +1696,18 @@ async fn types_that_sqlite_orders_in_another_way() {
     );
 }
 
+/// A key is told by what it is in PostgreSQL, where SQLite has no form for it.
+#[tokio::test]
+async fn a_reject_that_is_a_key() {
+    let theme = changed(
+        "CREATE TABLE old (x INT)",
+        "CREATE TABLE k (a date PRIMARY KEY, b int); INSERT INTO k VALUES ('infinity', 1), ('2024-01-31', 2)",
+    )
+    .await;
+    let (report, _) = back(&theme, 1, &["--on-reject", "quarantine"]).await;
+    assert_eq!(report["rejects"][0]["key"], "a = infinity", "{report}");
+}
+
 /// An error in one row hides none of the others.
 #[tokio::test]
 async fn a_check_that_cannot_be_evaluated_for_every_row() {

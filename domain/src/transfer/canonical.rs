@@ -566,13 +566,18 @@ impl Shown {
             tag::TIME => part(number(), 11, 26),
             _ => None,
         };
-        Self::Text(text.unwrap_or_else(|| cut(&describe(raw, form))))
+        Self::Text(text.unwrap_or_else(|| cut(&describe(raw, form.postgres))))
     }
 }
 
+/// A value of PostgreSQL as it was sent, for a message.
+pub(super) fn describe_sent(sent: &[u8], kind: PgKind) -> String {
+    cut(&describe(Raw::Postgres(sent), Some(kind)))
+}
+
 /// What has no shorter form: the value as its own database gives it.
-fn describe(raw: Raw<'_>, form: Form) -> String {
-    match (raw, form.postgres) {
+fn describe(raw: Raw<'_>, kind: Option<PgKind>) -> String {
+    match (raw, kind) {
         (Raw::Null, _) => "NULL".to_owned(),
         (Raw::Integer(n), _) => n.to_string(),
         (Raw::Real(n), _) => format!("{n:?}"),

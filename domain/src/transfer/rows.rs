@@ -1,5 +1,7 @@
 //! Rows on their way from one database to another, many at a time and without an allocation per value.
 
+use super::canonical::describe_sent;
+use super::catalog::PgKind;
 use super::outcome::Reject;
 use super::value::Value;
 
@@ -233,13 +235,16 @@ impl<'a> Row<'a> {
         }
     }
 
-    /// A value for a message; one that its source could not express by what its bytes say, if they are printable.
-    pub fn describe(&self, column: usize) -> String {
-        match self.value(column) {
-            Value::Blob(bytes) if self.batch.refuses(*self, column) && is_printable(bytes) => {
-                Value::Text(bytes).describe()
-            }
-            value => value.describe(),
+    /// A value for a message; one that its source could not express by what its bytes say, if they are printable or of this type of
+    /// PostgreSQL.
+    pub fn describe(&self, column: usize, kind: Option<PgKind>) -> String {
+        match (self.value(column), kind) {
+            (Value::Blob(bytes), kind) if self.batch.refuses(*self, column) => match kind {
+                _ if is_printable(bytes) => Value::Text(bytes).describe(),
+                Some(kind) => describe_sent(bytes, kind),
+                None => Value::Blob(bytes).describe(),
+            },
+            (value, _) => value.describe(),
         }
     }
 

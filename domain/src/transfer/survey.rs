@@ -538,7 +538,9 @@ pub fn key_text(plan: &TablePlan, row: Row<'_>) -> String {
     let text = |places: Vec<usize>| -> Option<String> {
         let parts = places.into_iter().map(|at| {
             let name = &plan.columns.get(at)?.source;
-            (row.value(at) != Value::Null).then(|| format!("{name} = {}", row.describe(at)))
+            let kind = plan.source.columns.iter().find(|column| column.name == *name);
+            let kind = kind.and_then(|column| column.pg_type()).map(|kind| kind.kind);
+            (row.value(at) != Value::Null).then(|| format!("{name} = {}", row.describe(at, kind)))
         });
         Some(parts.collect::<Option<Vec<_>>>()?.join(", "))
     };

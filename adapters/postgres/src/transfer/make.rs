@@ -2,8 +2,9 @@
 
 use std::future::Future;
 
+use cutover_domain::transfer::catalog::{Key, Table};
 use cutover_domain::transfer::name::quoted;
-use cutover_domain::transfer::plan::Plan;
+use cutover_domain::transfer::plan::{Plan, TablePlan};
 use cutover_domain::transfer::schema::{Step, Weakened, Work, literal};
 use cutover_ports::transfer::{TransferError, TransferResult};
 use tokio_postgres::Client;
@@ -232,12 +233,8 @@ impl Place<'_> {
         let table = self.table(table_name);
         let catalog = catalog::read(self.client).await?;
         let found = catalog.table(table_name);
-        let key = plan.tables.iter().find(|plan| plan.target == table_name);
-        let key = found
-            .and_then(|table| table.row_key())
-            .map(|key| key.columns.clone())
-            .or_else(|| Some(vec![key?.columns.first()?.target.clone()]));
-        let key = key.unwrap_or_default();
+        let plan = plan.tables.iter().find(|plan| plan.target == table_name);
+        let name = row_name(found.and_then(Table::row_key), plan);
         let check = found.and_then(|table| {
             table
                 .checks
@@ -268,17 +265,8 @@ impl Place<'_> {
             }
             (None, None) => "false".to_owned(),
         };
-        let parts: Vec<String> = key
-            .iter()
-            .map(|column| format!("c.{}::text", quoted(column)))
-            .collect();
-        let parts = if parts.is_empty() {
-            "''".to_owned()
-        } else {
-            parts.join(", ")
-        };
         let sql = format!(
-            "SELECT concat_ws(', ', {parts}), count(*) OVER () FROM {table} AS c WHERE {condition} ORDER BY 1 LIMIT {NAMED_OFFENDERS}"
+            "SELECT {name}, count(*) OVER () FROM {table} AS c WHERE {condition} ORDER BY 1 LIMIT {NAMED_OFFENDERS}"
         );
         let not_valid = not_valid(table_name, constraint, definition);
         let rows = match self.undone(self.query(&sql, &[])).await {
@@ -360,6 +348,28 @@ fn told(error: TransferError) -> TransferResult<String> {
         TransferError::Failed(text) | TransferError::Refused(text) => Ok(text),
         other @ (TransferError::Unreachable(_) | TransferError::Usage(_)) => Err(other),
     }
+}
+
+/// What names a row `c` of a table, as an expression: the values of its key, or all that it has.
+fn row_name(key: Option<&Key>, plan: Option<&TablePlan>) -> String {
+    let parts: Vec<String> = if let Some(key) = key {
+        let columns = key.columns.iter();
+        columns
+            .map(|column| format!("c.{}::text", quoted(column)))
+            .collect()
+    } else {
+        let columns = plan.iter().flat_map(|plan| &plan.columns);
+        let named = columns.map(|column| {
+            let label = literal(&format!("{} = ", column.target));
+            format!(
+                "{label} || coalesce(left(c.{}::text, 100), 'NULL')",
+                quoted(&column.target)
+            )
+        });
+        named.collect()
+    };
+    // A function takes a hundred arguments; within an array there is room for all columns that a table can have.
+    format!("array_to_string(ARRAY[{}]::text[], ', ')", parts.join(", "))
 }
 
 /// A constraint that rows break, which ones is not known yet.
