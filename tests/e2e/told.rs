@@ -121,6 +121,20 @@ async fn a_copy_of_several_files_goes_on_where_it_was_interrupted() {
     place.run(["verify"]).await.with(0);
 }
 
+/// Neither server is asked.
+#[tokio::test]
+async fn a_copy_from_postgres_to_postgres_is_refused() {
+    let place = Place::new();
+    let servers = ["postgres://me@127.0.0.1:1/one", "postgres://me@127.0.0.1:1/other"];
+    let refused = place.run(["copy", servers[0], servers[1]]).await.with(2);
+    assert!(
+        refused.stderr.contains("both PostgreSQL") && refused.stderr.contains("pg_dump"),
+        "{}",
+        refused.stderr
+    );
+    assert_eq!(refused.stderr.lines().count(), 1, "{}", refused.stderr);
+}
+
 #[tokio::test]
 async fn a_hostile_name_moves_no_cursor() {
     let (place, database) = (Place::new(), TestDatabase::create().await);

@@ -114,6 +114,7 @@ struct Passed {
 pub(super) async fn run(args: &CopyArgs, config: &Config) -> Result<Exit, CliError> {
     let mut copied = Vec::new();
     let places = places(args.source.as_deref(), args.target.as_deref(), config)?;
+    refuse_two_servers(&places)?;
     let choice = Choice {
         tables: &args.tables,
         exclude: &args.exclude,
@@ -243,6 +244,18 @@ async fn go_on(
         None if left.is_empty() => Ok((vec![], shares)),
         _ => Ok((passed, left)),
     }
+}
+
+/// What PostgreSQL keeps beside its tables a copy knows nothing of.
+fn refuse_two_servers(places: &[Places]) -> Result<(), CliError> {
+    let is_server = |url: &DatabaseUrl| matches!(url, DatabaseUrl::Postgres(_));
+    let mut places = places.iter();
+    if places.any(|place| is_server(&place.from) && is_server(&place.to) && place.from != place.to) {
+        let text = "source and target are both PostgreSQL, and copy goes from SQLite to PostgreSQL or back: use pg_dump and pg_restore (cutover \
+                    verify compares the two)";
+        return Err(CliError::new(Exit::Usage, text));
+    }
+    Ok(())
 }
 
 async fn copy_one(
