@@ -160,6 +160,7 @@ mod postgres {
     async fn an_empty_database_wants_a_migration() {
         let database = TestDatabase::create().await;
         let diagnosis = doctor_of(&database.url(), &[]).await;
+        finding(&diagnosis, Severity::Ok, "may make the schema cutover");
         let tables = finding(&diagnosis, Severity::Warning, "27 of 27 are not there: ");
         assert!(
             tables
@@ -261,6 +262,11 @@ mod postgres {
         let diagnosis = doctor_of(&database.url().replace(database.name(), &name), &[]).await;
         finding(&diagnosis, Severity::Problem, "LATIN1");
         finding(&diagnosis, Severity::Problem, "takes no writes");
+        let told = format!("{diagnosis:?}");
+        assert!(
+            !told.contains("the schema cutover"),
+            "there is none, and none can be made: {told}"
+        );
         client
             .batch_execute(&format!("DROP DATABASE {name} WITH (FORCE)"))
             .await

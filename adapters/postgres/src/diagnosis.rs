@@ -359,9 +359,19 @@ fn rights_findings(facts: &Row, tables_are_missing: bool) -> Result<Vec<Finding>
             format!("may not make tables in the schema {schema}: migrations and copies run as the owner"),
         ),
     });
+    let has_own: bool = facts.try_get("has_own")?;
+    // That it is not there, and cannot be made, is what taking no writes comes to.
+    if !has_own && facts.try_get("read_only")? {
+        return Ok(findings);
+    }
     findings.push(if facts.try_get("may_own")? {
-        Finding::ok("rights", "may use the schema cutover")
-    } else if facts.try_get("has_own")? {
+        let what = if has_own {
+            "may use the schema cutover"
+        } else {
+            "may make the schema cutover, as migrations and copies do"
+        };
+        Finding::ok("rights", what)
+    } else if has_own {
         Finding::problem(
             "rights",
             format!("{role} may not use the schema cutover, where migrations and copies keep their notes"),
