@@ -1,7 +1,7 @@
 //! A target that refuses, runs full, goes away, is set up oddly, or is no session of its own: one clear sentence, the right exit code,
 //! and nothing half-done that is not told.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -459,12 +459,12 @@ async fn a_run_that_has_lost_its_lock_doubles_no_row() {
         .await
         .unwrap();
     let to = target(&DatabaseUrl::Postgres(Secret::new(database.url())), &access).unwrap();
-    let (there, absent) = to.catalog(None).await.unwrap();
+    let (there, _) = to.catalog(None).await.unwrap();
     let scope = Scope {
         tables: vec!["u".to_owned()],
         ..Scope::default()
     };
-    let plan = plan(&from.catalog().await.unwrap(), &there, &absent, &scope).unwrap();
+    let plan = plan(&from.catalog().await.unwrap(), &there, &HashSet::new(), &scope).unwrap();
     let table = &plan.tables[0];
     let converter = Converter {
         zone: LegacyZone::utc(),

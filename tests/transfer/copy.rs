@@ -1,6 +1,7 @@
 //! `copy` on files as the original application left them, compared value by value by SQL of the test's own.
 #![expect(clippy::unwrap_used, reason = "a test fails where its preparation fails")]
 
+mod copy_interrupted;
 mod copy_taken_back;
 
 use std::path::{Path, PathBuf};

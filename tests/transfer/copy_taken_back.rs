@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
+use cutover::config::DatabaseUrl;
 use cutover::transfer::copy::{CopyOptions, CopyReport, Extent, OnReject, copy};
 use cutover::transfer::progress::Silent;
 use cutover::wiring;
@@ -21,7 +22,7 @@ use crate::{access, assert_same, count, lab_file, options, postgres, run, sqlite
 
 /// What happens while rows are loaded.
 #[derive(Clone, Copy, PartialEq)]
-enum Trouble {
+pub(super) enum Trouble {
     /// The rows of a table end early.
     Short,
     /// Damage is found when some rows are written and others are not.
@@ -110,20 +111,20 @@ const ROWS: &str = "CREATE TABLE t (id INTEGER PRIMARY KEY, v TEXT);
     WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 5000)
     INSERT INTO t SELECT i, hex(randomblob(40)) FROM n";
 
-fn file(sql: &str) -> TestFile {
+pub(super) fn file(sql: &str) -> TestFile {
     let file = TestFile::empty();
     file.raw().execute_batch(sql).unwrap();
     file
 }
 
-async fn troubled(
-    file: &TestFile,
-    to: &cutover::config::DatabaseUrl,
+pub(super) async fn troubled(
+    from: &DatabaseUrl,
+    to: &DatabaseUrl,
     trouble: Trouble,
     options: &CopyOptions,
 ) -> TransferResult<CopyReport> {
     let source = Troubled {
-        source: wiring::transfer::source(&sqlite(&file.path()), &access()).await?,
+        source: wiring::transfer::source(from, &access()).await?,
         trouble,
         scans: Mutex::default(),
         loading: Arc::default(),
@@ -135,9 +136,10 @@ async fn troubled(
 #[tokio::test(flavor = "multi_thread")]
 async fn a_table_whose_rows_end_early_is_no_copy() {
     let file = file(ROWS);
+    let from = sqlite(&file.path());
     let (database, other) = (TestDatabase::create().await, TestFile::empty());
     for to in [postgres(&database.url()), sqlite(&other.path())] {
-        let outcome = troubled(&file, &to, Trouble::Short, &options(OnReject::Fail)).await;
+        let outcome = troubled(&from, &to, Trouble::Short, &options(OnReject::Fail)).await;
         let Err(TransferError::Failed(text)) = outcome else {
             panic!("{outcome:?}")
         };
@@ -157,6 +159,7 @@ async fn a_table_whose_rows_end_early_is_no_copy() {
 #[tokio::test(flavor = "multi_thread")]
 async fn damage_that_is_found_while_rows_are_loaded_is_told_and_nothing_stays() {
     let file = file(ROWS);
+    let from = sqlite(&file.path());
     for rehearsal in [false, true] {
         let (database, other) = (TestDatabase::create().await, TestFile::empty());
         let options = CopyOptions {
@@ -165,7 +168,7 @@ async fn damage_that_is_found_while_rows_are_loaded_is_told_and_nothing_stays() 
             ..options(OnReject::Fail)
         };
         for to in [postgres(&database.url()), sqlite(&other.path())] {
-            let outcome = troubled(&file, &to, Trouble::Damage, &options).await;
+            let outcome = troubled(&from, &to, Trouble::Damage, &options).await;
             let Err(TransferError::Unreachable(text)) = outcome else {
                 panic!("{outcome:?}")
             };
@@ -322,7 +325,7 @@ async fn seed_rows_are_there_again_in_postgres() {
     // Taken back by a run that goes on with another one, or replaces it.
     for replace in [false, true] {
         options.replace = false;
-        let lost = troubled(&file, &to, Trouble::Lost, &options).await;
+        let lost = troubled(&from, &to, Trouble::Lost, &options).await;
         assert!(matches!(lost, Err(TransferError::Unreachable(_))), "{lost:?}");
         assert_eq!(seed().await, None, "it is in the way of the rows that come");
         options.replace = replace;
@@ -357,7 +360,7 @@ async fn seed_rows_are_there_again_in_a_file() {
     assert_eq!(seed(), before);
     for replace in [false, true] {
         options.replace = false;
-        let lost = troubled(&file, &to, Trouble::Lost, &options).await;
+        let lost = troubled(&from, &to, Trouble::Lost, &options).await;
         assert!(matches!(lost, Err(TransferError::Unreachable(_))), "{lost:?}");
         assert_eq!(seed().len(), 0, "it is in the way of the rows that come");
         options.replace = replace;
@@ -395,7 +398,7 @@ async fn an_unfinished_run_is_gone_on_with_by_what_it_was_asked_for() {
             (Extent::Whole, &[Extent::SchemaOnly, Extent::DataOnly][..]),
             (Extent::DataOnly, &[Extent::SchemaOnly]),
         ] {
-            let lost = troubled(&file, &to, Trouble::Lost, &with(begun)).await;
+            let lost = troubled(&from, &to, Trouble::Lost, &with(begun)).await;
             assert!(matches!(lost, Err(TransferError::Unreachable(_))), "{lost:?}");
             for other in others {
                 let refused = run(&from, &to, &with(*other)).await;

@@ -202,7 +202,7 @@ impl Ground {
         unfinished: Option<&UnfinishedRun>,
         options: &CopyOptions,
     ) -> TransferResult<Self> {
-        let (mut catalog, mut absent) = target.catalog(source.origin.as_ref()).await?;
+        let (mut catalog, to_come) = target.catalog(source.origin.as_ref()).await?;
         let of_run = |name: &String| unfinished.is_some_and(|run| run.made.contains(name));
         let replaced = |made_for: &Option<String>| {
             let made_for = made_for
@@ -231,18 +231,14 @@ impl Ground {
                 computes_nothing(from, made).then(|| (from.name.clone(), "so was seen before".to_owned()))
             })
             .collect();
-        let there =
-            |name: &String| !absent.contains(name) && catalog.tables.iter().any(|table| table.name == *name);
+        let there = |name: &String| catalog.tables.iter().any(|table| table.name == *name);
         let made = unfinished.into_iter().flat_map(|run| &run.made);
         let mut missing: Vec<String> = made.filter(|name| !there(name)).cloned().collect();
         missing.sort_unstable();
-        match catalog.engine {
-            Engine::Postgres => catalog.tables.retain(|table| !dropped.contains(&table.name)),
-            Engine::Sqlite => absent.extend(dropped.iter().cloned()),
-        }
+        catalog.tables.retain(|table| !dropped.contains(&table.name));
         Ok(Self {
+            absent: catalog.foresee(to_come),
             catalog,
-            absent,
             dropped,
             begun,
             not_computed,

@@ -190,7 +190,8 @@ async fn way_back(
         rehearsal: true,
     };
     let report = copy(Arc::clone(source), home, &options, Arc::clone(progress)).await?;
-    let (ground, absent) = home.catalog(catalog.origin.as_ref()).await?;
+    let (mut ground, to_come) = home.catalog(catalog.origin.as_ref()).await?;
+    let absent = ground.foresee(to_come);
     let mut plan = plan(&catalog, &ground, &absent, scope).map_err(TransferError::Usage)?;
     back::make(&mut plan, &catalog, &ground);
     let tables = report.tables.iter().filter_map(|told| {

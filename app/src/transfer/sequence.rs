@@ -14,7 +14,8 @@ pub async fn copied_before(
     scope: &Scope,
 ) -> TransferResult<Option<u64>> {
     let catalog = source.catalog().await?;
-    let (into, absent) = target.catalog(catalog.origin.as_ref()).await?;
+    let (mut into, to_come) = target.catalog(catalog.origin.as_ref()).await?;
+    let absent = into.foresee(to_come);
     let plan = plan(&catalog, &into, &absent, scope).map_err(TransferError::Usage)?;
     let ledger = target.ledger().await?;
     let from = source.describe();

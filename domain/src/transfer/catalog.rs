@@ -3,6 +3,8 @@
 //! Names are kept exactly as the database has them. Nothing is translated: a default, a check or an index expression is
 //! the SQL text of its own database.
 
+use std::collections::HashSet;
+
 use serde::Serialize;
 
 use super::blanks::Blanks;
@@ -662,6 +664,18 @@ impl Catalog {
     /// The table that `name` means: the one of exactly this name, else the only one that differs by ASCII case.
     pub fn table(&self, name: &str) -> Option<&Table> {
         by_name(&self.tables, name, |table| &table.name)
+    }
+
+    /// Adds those of these tables, which are yet to be made, that are not there; their names.
+    pub fn foresee(&mut self, to_come: Vec<Table>) -> HashSet<String> {
+        let mut absent = HashSet::new();
+        for table in to_come {
+            if self.table(&table.name).is_none() {
+                absent.insert(table.name.clone());
+                self.tables.push(table);
+            }
+        }
+        absent
     }
 
     /// The names that tables, indexes, views and whatever shares their names have taken.

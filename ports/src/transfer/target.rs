@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use cutover_domain::transfer::catalog::{Catalog, Origin};
+use cutover_domain::transfer::catalog::{Catalog, Origin, Table};
 use cutover_domain::transfer::convert::Converter;
 use cutover_domain::transfer::plan::{Plan, TablePlan};
 use cutover_domain::transfer::rows::RowBatch;
@@ -20,8 +20,8 @@ pub trait TransferTarget: Send + Sync {
     /// For messages: a path, or a host and a database, never a password.
     fn describe(&self) -> String;
 
-    /// The catalog, and the names of tables in it that are not there yet: those of `origin`, as they will be when it is made.
-    async fn catalog(&self, origin: Option<&Origin>) -> TransferResult<(Catalog, HashSet<String>)>;
+    /// The catalog, and the tables of `origin`, as they will be when they are made here ([`Catalog::foresee`]).
+    async fn catalog(&self, origin: Option<&Origin>) -> TransferResult<(Catalog, Vec<Table>)>;
 
     /// Begins to copy: no other copy can write here until the session is dropped, and what a killed one left running has ended.
     /// `Refused` if another copy is at work. Nothing is written yet. A rehearsal writes nothing that lasts.

@@ -1,11 +1,11 @@
 //! A PostgreSQL database as a target.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use cutover_domain::transfer::catalog::{Catalog, ColumnKind, Engine, Origin};
+use cutover_domain::transfer::catalog::{Catalog, ColumnKind, Engine, Origin, Table};
 use cutover_domain::transfer::convert::Converter;
 use cutover_domain::transfer::name::quoted;
 use cutover_domain::transfer::plan::{ColumnPlan, Plan, TablePlan};
@@ -111,7 +111,7 @@ impl TransferTarget for PgTarget {
         self.server.redacted()
     }
 
-    async fn catalog(&self, _: Option<&Origin>) -> TransferResult<(Catalog, HashSet<String>)> {
+    async fn catalog(&self, _: Option<&Origin>) -> TransferResult<(Catalog, Vec<Table>)> {
         let client = self.connect().await?;
         let catalog = match self.find_schema(&client).await? {
             (_, true) => catalog::read_with_origins(&client).await?,
@@ -124,7 +124,7 @@ impl TransferTarget for PgTarget {
                 origin: None,
             },
         };
-        Ok((catalog, HashSet::new()))
+        Ok((catalog, vec![]))
     }
 
     async fn open(&self, rehearsal: bool) -> TransferResult<Arc<dyn CopySession>> {

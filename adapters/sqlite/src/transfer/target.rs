@@ -1,13 +1,12 @@
 //! A SQLite file as a target.
 
-use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use cutover_domain::transfer::catalog::{Catalog, Origin};
+use cutover_domain::transfer::catalog::{Catalog, Origin, Table};
 use cutover_domain::transfer::convert::Converter;
 use cutover_domain::transfer::name::quoted;
 use cutover_domain::transfer::plan::{Plan, TablePlan};
@@ -143,7 +142,7 @@ impl TransferTarget for SqliteTarget {
         self.name()
     }
 
-    async fn catalog(&self, origin: Option<&Origin>) -> TransferResult<(Catalog, HashSet<String>)> {
+    async fn catalog(&self, origin: Option<&Origin>) -> TransferResult<(Catalog, Vec<Table>)> {
         let origin = origin.cloned();
         let path = self.path.clone();
         // Looking must not leave an empty file behind.
@@ -153,15 +152,8 @@ impl TransferTarget for SqliteTarget {
             if let Some(origin) = &origin {
                 shape_file(connection, &origin.settings, &["encoding"])?;
             }
-            let mut catalog = catalog::read(connection)?;
-            let mut absent = HashSet::new();
-            for table in origin.iter().flat_map(as_it_will_be) {
-                if catalog.table(&table.name).is_none() {
-                    absent.insert(table.name.clone());
-                    catalog.tables.push(table);
-                }
-            }
-            Ok((catalog, absent))
+            let to_come = origin.iter().flat_map(as_it_will_be).collect();
+            Ok((catalog::read(connection)?, to_come))
         })
         .await
     }
