@@ -211,6 +211,32 @@ pub fn refuse_uncopied(config: &Config, held: &Held<'_>, carried: &AllCarried) -
     Err(CliError::new(Exit::Refused, texts.join("\n")))
 }
 
+/// Refuses the start if a repository is routed to PostgreSQL while a copy of `source` into some `tables` there has not come to its end.
+pub fn refuse_half_copied(config: &Config, source: &str, tables: &[String]) -> Result<(), CliError> {
+    let contexts = config.contexts();
+    let repositories = contexts.iter().flat_map(|context| &context.repositories);
+    let on_postgres = repositories.filter(|repository| repository.backend == Backend::Postgres);
+    let served =
+        on_postgres.flat_map(|repository| repository.tables.iter().map(|table| (repository.name, *table)));
+    let half = served.filter(|(_, table)| tables.iter().any(|copied| copied == table));
+    let half: Vec<String> = half
+        .map(|(repository, table)| format!("  - {repository}: the PostgreSQL table {table}"))
+        .collect();
+    if half.is_empty() {
+        return Ok(());
+    }
+    Err(CliError::new(
+        Exit::Refused,
+        format!(
+            "refused to start: repositories are routed to PostgreSQL, and a copy of {source} into their tables there has not come to its end (it \
+             was interrupted, or still runs):\n{}\n\
+             Finish it by its own command and prove it by `cutover verify`, or start with --accept-empty if the rows that may be missing are not \
+             wanted.",
+            half.join("\n")
+        ),
+    ))
+}
+
 /// Refuses the start if a repository is routed to SQLite while PostgreSQL, where it has run, holds rows that are not known to be in the
 /// file, naming each table and the way home.
 pub fn refuse_left_behind(config: &Config, served: &[Served], carried: &AllCarried) -> Result<(), CliError> {

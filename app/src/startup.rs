@@ -124,6 +124,9 @@ async fn guard_rows(config: &Config, start: &mut Start) -> Result<(), CliError> 
         return Ok(());
     };
     let uses_postgres = config.uses(Backend::Postgres);
+    if uses_postgres && let Some((source, tables)) = inventory::unfinished(&postgres.url).await? {
+        guard::refuse_half_copied(config, &source, &tables)?;
+    }
     let on_file = |repository: &Repository| repository.backend == Backend::Sqlite;
     // What stays on PostgreSQL is not counted: that takes a look at every row.
     let noted = inventory::noted(&postgres.url, &config.contexts(), on_file).await?;

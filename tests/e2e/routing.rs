@@ -246,6 +246,39 @@ async fn uncopied_rows_are_not_made_to_vanish_by_a_route() {
     service.stop().await;
 }
 
+/// Also where no file is there any more that could tell of rows.
+#[tokio::test]
+async fn a_half_copied_table_is_not_served() {
+    let (place, database) = (Place::new(), lab_database().await);
+    configure(&place, &database, "default = \"sqlite\"");
+    let service = place.serve(&[]).await;
+    an_experiment(&service).await;
+    service.stop().await;
+    place.run(["copy"]).await.with(0);
+    place.run(["verify"]).await.with(0);
+    let interrupted = "UPDATE cutover.copy_run SET finished_at = NULL; DELETE FROM cutover.copy_table WHERE table_name <> 'experiments'";
+    database.connect().await.batch_execute(interrupted).await.unwrap();
+    std::fs::rename(place.path("lab.db"), place.path("away.db")).unwrap();
+
+    configure(
+        &place,
+        &database,
+        "default = \"sqlite\"\nexperiments = \"postgres\"",
+    );
+    let refused = place.run(["serve"]).await.with(4).stderr;
+    for part in [
+        "a copy of lab.db",
+        "has not come to its end",
+        "  - experiments: the PostgreSQL table experiments",
+        "--accept-empty",
+    ] {
+        assert!(refused.contains(part), "{part} is missing in: {refused}");
+    }
+    // Of others nothing is missing.
+    configure(&place, &database, "default = \"sqlite\"\nsynths = \"postgres\"");
+    place.serve(&[]).await.stop().await;
+}
+
 #[tokio::test]
 async fn what_was_copied_and_verified_may_move() {
     let (place, database) = (Place::new(), lab_database().await);

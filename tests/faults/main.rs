@@ -4,6 +4,7 @@
 //! - [`acceptance`]: the same INSERTs into a random schema and into the one that was made of it.
 //! - [`kills`]: the program and PostgreSQL killed at any moment; the same command until it is done.
 //! - [`target`]: a target that refuses, runs full, goes away or is no real session.
+//! - [`unfinished`]: sources that a copy into them has not filled to its end.
 //! - [`damage`]: files with flipped bytes and schemas with broken SQL.
 //!
 //! Each is bounded for every day, and runs as long as an environment variable says; `docs/testing.md` lists them.
@@ -29,6 +30,7 @@ mod program;
 mod random;
 mod schemas;
 mod target;
+mod unfinished;
 
 /// Runs the program in `directory`.
 async fn run(directory: &Path, arguments: &[&str]) -> program::Ended {

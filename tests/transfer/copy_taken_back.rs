@@ -11,7 +11,9 @@ use cutover::wiring;
 use cutover_domain::transfer::catalog::{Catalog, Table};
 use cutover_domain::transfer::rows::RowBatch;
 use cutover_domain::transfer::survey::Oddities;
-use cutover_ports::transfer::{Batches, Range, Scan, TransferError, TransferResult, TransferSource};
+use cutover_ports::transfer::{
+    Batches, Range, Scan, TransferError, TransferResult, TransferSource, UnfinishedRun,
+};
 use cutover_tests::lab_file::{LabFile, Oddity};
 use cutover_tests::postgres::TestDatabase;
 use cutover_tests::store::{TestFile, lab_database};
@@ -47,6 +49,10 @@ impl TransferSource for Troubled {
 
     async fn catalog(&self) -> TransferResult<Catalog> {
         self.source.catalog().await
+    }
+
+    async fn unfinished(&self) -> TransferResult<Option<UnfinishedRun>> {
+        self.source.unfinished().await
     }
 
     async fn check(&self, left_out: &[String]) -> TransferResult<()> {

@@ -23,6 +23,7 @@ use crate::guard;
 use crate::transfer::copy::{CopyOptions, CopyReport, Extent, OnReject, copy};
 use crate::transfer::progress::{Progress, Silent, Terminal};
 use crate::transfer::sequence::copied_before;
+use crate::transfer::unfinished::Half;
 use crate::wiring::{self, transfer::Access};
 
 /// Copy a database into another one
@@ -273,6 +274,9 @@ async fn copy_one(
     let access = access(args);
     let types = wanted_types(&args.types, args.types_file.as_deref())?;
     let source = wiring::transfer::source(&from, &access).await?;
+    if let Some(half) = Half::of(source.as_ref(), &scope).await? {
+        return Err(half.refusal().into());
+    }
     if args.replace && !args.replace_live && !args.dry_run {
         let catalog = source.catalog().await?;
         let are_copied = |table: &str| scope.includes(table) && catalog.table(table).is_some();

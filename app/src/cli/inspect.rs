@@ -103,7 +103,9 @@ pub(super) async fn run(args: &InspectArgs, config: &Config) -> Result<Exit, Cli
         DatabaseUrl::Sqlite(_) => None,
     };
     let inspection = inspect(&source, home.as_deref(), &scope, &question, &progress).await?;
-    let wrong = inspection.damage.is_some() || inspection.tables.iter().any(|table| table.rejected > 0);
+    let wrong = inspection.damage.is_some()
+        || inspection.unfinished.is_some()
+        || inspection.tables.iter().any(|table| table.rejected > 0);
     Output::from_flag(args.json).write(|| text(&inspection), || document(&inspection, !wrong))?;
     Ok(if wrong { Exit::Wrong } else { Exit::Done })
 }
@@ -131,6 +133,9 @@ fn text(inspection: &Inspection) -> String {
     ));
     if let Some(damage) = &inspection.damage {
         line(format_args!("damaged: {damage}"));
+    }
+    if let Some(half) = &inspection.unfinished {
+        line(format_args!("unfinished: {half}"));
     }
     for table in &inspection.tables {
         let key = if table.key.is_empty() {
@@ -286,6 +291,7 @@ fn document(inspection: &Inspection, ok: bool) -> Value {
         "ok": ok,
         "source": inspection.source,
         "damage": inspection.damage,
+        "unfinished": inspection.unfinished.as_ref().map(ToString::to_string),
         "tables": tables.collect::<Vec<_>>(),
         "not_carried": inspection.not_carried,
         "weakened": inspection.weakened,

@@ -19,6 +19,7 @@ use super::copy::{CopyOptions, Extent, OnReject, TableReport, copy, refuse_nothi
 use super::progress::Progress;
 use super::spread::spread;
 use super::survey::{Answer, Question, SCANS, survey};
+use super::unfinished::Half;
 
 /// A database looked at.
 #[derive(Debug, Clone)]
@@ -29,6 +30,8 @@ pub struct Inspection {
     pub catalog: Catalog,
     /// What is wrong with the file as a whole, if anything is; the tables were read all the same.
     pub damage: Option<String>,
+    /// The copy into it that has not come to its end.
+    pub unfinished: Option<Half>,
     /// Its tables.
     pub tables: Vec<InspectedTable>,
     /// What a copy into an empty PostgreSQL database, or into a new SQLite file, would leave out.
@@ -159,6 +162,7 @@ pub async fn inspect(
         source: source.describe(),
         catalog,
         damage,
+        unfinished: Half::of(source.as_ref(), scope).await?,
         tables,
         not_carried: answer.plan.not_carried,
         weakened: answer.schema.weakened,
@@ -201,6 +205,7 @@ async fn way_back(
     Ok(Inspection {
         source: source.describe(),
         damage: None,
+        unfinished: Half::of(source.as_ref(), scope).await?,
         tables: tables.collect(),
         not_carried: report.not_carried,
         weakened: report.weakened,

@@ -7,5 +7,6 @@ pub mod progress;
 pub mod sequence;
 mod spread;
 pub mod survey;
+pub mod unfinished;
 pub mod verify;
 mod write;

@@ -176,6 +176,15 @@ impl Run<'_> {
             }
             None => without_target(self.source, table).await?,
         };
+        // Of a target that is half done, the differences tell.
+        let unfinished = self.notes.0.unfinished.as_ref();
+        if let Some(run) = unfinished.filter(|run| run.tables.contains_key(&table.name)) {
+            report.problems.push(format!(
+                "a copy of {} into the source has not come to its end (it was interrupted, or still runs), so that rows may be missing there \
+                 as well; finish it by its own command",
+                run.source
+            ));
+        }
         let count =
             |notes: &OwnNotes, table: &Table| notes.quarantined.get(&table.name).copied().unwrap_or(0);
         let ours = count(self.notes.0, table);

@@ -197,6 +197,24 @@ pub async fn default_schema(url: &Secret) -> Result<Option<String>, WiringError>
     Ok(None)
 }
 
+/// The copy into the service's tables on PostgreSQL that has not come to its end: its source, and its tables.
+#[cfg_attr(
+    not(feature = "postgres"),
+    expect(
+        unused_variables,
+        clippy::unused_async,
+        reason = "this build has nothing to ask"
+    )
+)]
+pub async fn unfinished(url: &Secret) -> Result<Option<(String, Vec<String>)>, WiringError> {
+    #[cfg(feature = "postgres")]
+    {
+        Ok(notes(url).await?.unfinished().await?)
+    }
+    #[cfg(not(feature = "postgres"))]
+    Ok(None)
+}
+
 /// Refuses if it is to be noted on PostgreSQL which repositories run there, and cannot be.
 #[cfg_attr(
     not(feature = "postgres"),

@@ -6,6 +6,7 @@ use cutover_domain::transfer::rows::{Row, RowBatch};
 use cutover_domain::transfer::survey::Oddities;
 
 use super::TransferResult;
+use super::target::UnfinishedRun;
 
 /// One snapshot of a database: however often and however long it is read, it is the same.
 #[async_trait]
@@ -15,6 +16,9 @@ pub trait TransferSource: Send + Sync {
 
     /// The catalog.
     async fn catalog(&self) -> TransferResult<Catalog>;
+
+    /// The copy into it that has not come to its end, if there is one: what that was to fill is no whole yet.
+    async fn unfinished(&self) -> TransferResult<Option<UnfinishedRun>>;
 
     /// Whether the database is whole, but for tables that are left out: `Unreachable` names what is not.
     async fn check(&self, left_out: &[String]) -> TransferResult<()>;

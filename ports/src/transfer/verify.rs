@@ -8,6 +8,7 @@ use cutover_domain::transfer::catalog::{Catalog, Table};
 use cutover_domain::transfer::digest::RowReader;
 
 use super::TransferResult;
+use super::target::UnfinishedRun;
 
 /// One snapshot of a database: however often it is read, it is the same. Its queries are its own, and shared with no copy.
 #[async_trait]
@@ -112,6 +113,8 @@ pub struct OwnNotes {
     pub planted: HashMap<String, HashSet<String>>,
     /// Whether copies into this database are noted in it.
     pub ledger: bool,
+    /// The copy into it that has not come to its end.
+    pub unfinished: Option<UnfinishedRun>,
     /// How many rows a copy has put into quarantine.
     pub quarantined: HashMap<String, u64>,
     /// The tables that a copy has made in PostgreSQL, and those of SQLite that they were made for.

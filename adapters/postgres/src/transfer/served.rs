@@ -94,6 +94,19 @@ impl Notes {
         Ok(())
     }
 
+    /// The copy into the connection's default schema that has not come to its end, as far as this role may know: its source, and its tables.
+    pub async fn unfinished(&self) -> TransferResult<Option<(String, Vec<String>)>> {
+        const MAY_ASK: &str = "SELECT coalesce(has_table_privilege(to_regclass('cutover.copy_run'), 'SELECT')
+            AND has_table_privilege(to_regclass('cutover.copy_table'), 'SELECT'), false)";
+        const SQL: &str = "SELECT source, ARRAY(SELECT table_name FROM cutover.copy_table AS t WHERE t.schema_name = run.schema_name)
+            FROM cutover.copy_run AS run WHERE finished_at IS NULL AND schema_name = current_schema()";
+        if !ask(&self.client, MAY_ASK).await?.iter().any(|row| row.get(0)) {
+            return Ok(None);
+        }
+        let runs = ask(&self.client, SQL).await?;
+        Ok(runs.first().map(|run| (run.get(0), run.get(1))))
+    }
+
     /// What is in a table of the connection's default schema; `None` if there is no such table. `seeds` tells rows that its schema
     /// starts with.
     ///

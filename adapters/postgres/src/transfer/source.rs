@@ -14,7 +14,9 @@ use cutover_domain::transfer::rendering::Rendering;
 use cutover_domain::transfer::rows::RowBatch;
 use cutover_domain::transfer::survey::Oddities;
 use cutover_domain::transfer::value::Value;
-use cutover_ports::transfer::{Batches, Range, Scan, TransferError, TransferResult, TransferSource};
+use cutover_ports::transfer::{
+    Batches, Range, Scan, TransferError, TransferResult, TransferSource, UnfinishedRun,
+};
 use futures_util::StreamExt;
 use tokio::sync::{Mutex, mpsc};
 use tokio_postgres::Client;
@@ -209,6 +211,10 @@ impl TransferSource for PgSource {
             others.extend(moved.told(&self.schema));
         }
         Ok(catalog)
+    }
+
+    async fn unfinished(&self) -> TransferResult<Option<UnfinishedRun>> {
+        own_tables::unfinished(&*self.keeper.lock().await, &self.schema).await
     }
 
     async fn check(&self, _: &[String]) -> TransferResult<()> {

@@ -17,9 +17,9 @@ use tokio::task::JoinHandle;
 use tokio_postgres::types::ToSql;
 use tokio_postgres::{Client, Row};
 
-use super::catalog;
 use super::connection::{PRINTED, check_schema, refuse_pooled};
 use super::error::{connect_error, transfer_error};
+use super::{catalog, own_tables};
 use crate::PgServer;
 
 /// One snapshot of a database, seen by several connections: a transaction on each that lasts as long as this value.
@@ -298,8 +298,10 @@ impl VerifySide for VerifyDatabase {
     }
 
     async fn own_notes(&self) -> TransferResult<OwnNotes> {
+        let unfinished = own_tables::unfinished(&self.pool.take().await?.client, &self.schema).await?;
         let mut notes = OwnNotes {
             ledger: self.exists("cutover.ledger").await?,
+            unfinished,
             ..OwnNotes::default()
         };
         if self.exists("cutover.planted_rows").await? {

@@ -11,7 +11,7 @@ use cutover_domain::transfer::name::{quoted, quoted_list};
 use cutover_domain::transfer::rows::RowBatch;
 use cutover_domain::transfer::survey::{Oddities, Offence};
 use cutover_ports::transfer::{
-    Batches, Position, Range, Scan, TransferError, TransferResult, TransferSource,
+    Batches, Position, Range, Scan, TransferError, TransferResult, TransferSource, UnfinishedRun,
 };
 use rusqlite::Connection;
 use rusqlite::types::ValueRef;
@@ -151,6 +151,10 @@ impl TransferSource for SqliteSource {
 
     async fn catalog(&self) -> TransferResult<Catalog> {
         self.run(catalog::read).await
+    }
+
+    async fn unfinished(&self) -> TransferResult<Option<UnfinishedRun>> {
+        self.run(own_tables::unfinished).await
     }
 
     async fn check(&self, left_out: &[String]) -> TransferResult<()> {

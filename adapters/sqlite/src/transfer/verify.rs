@@ -203,6 +203,7 @@ impl VerifySide for VerifyFile {
             let has = |name: &str| own.iter().any(|own| own == name);
             let mut notes = OwnNotes {
                 ledger: has("_cutover_ledger"),
+                unfinished: own_tables::unfinished(connection)?,
                 ..OwnNotes::default()
             };
             if has("_cutover_planted_rows") {
