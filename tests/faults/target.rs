@@ -186,6 +186,54 @@ async fn what_a_role_has_set_for_its_programs_neither_ends_nor_changes_a_copy() 
     ended.with(0, "a schema of its own");
 }
 
+/// Another connection than the one that holds the lock is needed, and one is enough.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_copy_does_with_the_connections_that_it_gets() {
+    let place = Place::new();
+    let server = TestServer::start(TestServerOptions::default()).await;
+    server
+        .execute(
+            "CREATE ROLE few LOGIN CONNECTION LIMIT 2; GRANT ALL ON SCHEMA public TO few; GRANT CREATE ON DATABASE postgres TO few;
+             CREATE ROLE busy LOGIN CONNECTION LIMIT 3; GRANT ALL ON SCHEMA public TO busy; GRANT CREATE ON DATABASE postgres TO busy",
+        )
+        .await;
+    let url = as_role(&server.url(), "few");
+    let ended = place
+        .run(&["copy", "source.db", &url, "--quiet", "--jobs", "4"])
+        .await;
+    ended.with(0, "two connections");
+    let verify = ["verify", "source.db", &url, "--jobs", "1"];
+    place.run(&verify).await.with(0, "verify");
+    server
+        .execute("DROP SCHEMA cutover CASCADE; DROP TABLE u, t")
+        .await;
+    // Somebody takes them away while it runs: what is told is that it had begun.
+    let url = as_role(&server.url(), "busy");
+    server
+        .execute(
+            "CREATE FUNCTION no_more() RETURNS event_trigger LANGUAGE plpgsql SECURITY DEFINER AS
+                 $$ BEGIN ALTER ROLE busy CONNECTION LIMIT 1; END $$;
+             CREATE EVENT TRIGGER no_more ON ddl_command_end WHEN TAG IN ('CREATE TABLE') EXECUTE FUNCTION no_more()",
+        )
+        .await;
+    let ended = place.copy(&url).await;
+    told(
+        &ended,
+        3,
+        &[
+            "too many connections for role",
+            "what is written stays",
+            "the same command goes on",
+        ],
+    );
+    assert!(!ended.stderr.contains("nothing was written"), "{ended:?}");
+    server
+        .execute("DROP EVENT TRIGGER no_more; ALTER ROLE busy CONNECTION LIMIT -1")
+        .await;
+    place.copy(&url).await.with(0, "the same command");
+    place.is_whole(&url).await;
+}
+
 /// What a policy hides from a role would be missing without a word.
 #[tokio::test(flavor = "multi_thread")]
 async fn rows_that_a_role_may_not_see_are_not_left_out() {

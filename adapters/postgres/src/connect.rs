@@ -37,7 +37,9 @@ pub enum ConnectFailure {
     Tls,
     /// The server does not let this user in.
     Login,
-    /// The server answers and refuses for another reason: no such database, no slot free, still starting.
+    /// The server takes no more connections, at all or of this role or database.
+    Full,
+    /// The server answers and refuses for another reason: no such database, still starting.
     Refused,
     /// A pooler is in the way that does not take the parameters of a direct session.
     Pooler,
@@ -268,6 +270,7 @@ impl PgServer {
                         ),
                     );
                 }
+                &SqlState::TOO_MANY_CONNECTIONS => ConnectFailure::Full,
                 _ => ConnectFailure::Refused,
             };
             return (failure, format!("the server says: {}", db.message()));

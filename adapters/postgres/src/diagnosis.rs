@@ -93,7 +93,7 @@ fn unreachable(error: &ConnectError) -> Finding {
         }
         ConnectFailure::Tls => "check sslmode and sslrootcert in the URL against the server's certificate",
         ConnectFailure::Login => "check user and password in the URL, and pg_hba.conf on the server",
-        ConnectFailure::Refused => {
+        ConnectFailure::Full | ConnectFailure::Refused => {
             "do what the server says; the database must exist and have a free connection"
         }
         ConnectFailure::Pooler => "set postgres.prepared_statements = false",

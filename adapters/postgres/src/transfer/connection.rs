@@ -1,15 +1,19 @@
 //! Connections of a transfer: how they are set up, how statements on them are held together, and who has them.
 
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use cutover_domain::transfer::name::quoted;
 use cutover_ports::transfer::{TransferError, TransferResult};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::Instant;
 use tokio_postgres::{Client, SimpleQueryMessage};
 
 use super::error::{connect_error, transfer_error};
 use crate::PgServer;
+use crate::connect::{ConnectError, ConnectFailure, SessionSettings};
 
-const APPLICATION: &str = "cutover copy";
+pub(super) const APPLICATION: &str = "cutover copy";
 
 /// How statements are held together: as a transaction, or within the one transaction of a rehearsal, which is rolled back in the end.
 #[derive(Debug, Clone, Copy)]
@@ -53,13 +57,42 @@ pub(super) fn check_schema(name: &str) -> TransferResult<()> {
 pub(super) const PRINTED: &str = "SET datestyle = 'ISO, YMD'; SET intervalstyle = 'postgres'; SET timezone = 'UTC'; SET bytea_output = 'hex';
     SET extra_float_digits = 1; SET lc_monetary = 'C'";
 
+/// What to do about a further connection that a transfer which has begun cannot have.
+pub(super) const AGAIN: &str =
+    "what is written stays, and when there is one, the same command goes on from where it was";
+
+/// How long a server that takes no more connections is given to end those that were closed just now.
+const FULL_PATIENCE: Duration = Duration::from_secs(1);
+const FULL_POLL: Duration = Duration::from_millis(50);
+
+/// A connection of its own.
+pub(super) async fn open(server: &PgServer, application: &str) -> Result<Client, ConnectError> {
+    let session = SessionSettings {
+        application_name: application.to_owned(),
+        options: String::new(),
+    };
+    let deadline = Instant::now() + FULL_PATIENCE;
+    loop {
+        match server.open(&session).await {
+            Err(error) if error.failure == ConnectFailure::Full && Instant::now() < deadline => {
+                tokio::time::sleep(FULL_POLL).await;
+            }
+            opened => return opened.map(|(client, _driver)| client),
+        }
+    }
+}
+
 /// A connection for a transfer, whose default schema is `schema` if one is given.
 pub(super) async fn connect(server: &PgServer, schema: Option<&str>) -> TransferResult<Client> {
     schema.map_or(Ok(()), check_schema)?;
-    let client = server
-        .connect(APPLICATION)
-        .await
-        .map_err(|error| connect_error(&error))?;
+    let client = open(server, APPLICATION).await;
+    let client = client.map_err(|error| connect_error(&error))?;
+    set_up(&client, schema).await?;
+    Ok(client)
+}
+
+/// Makes a connection one for a transfer.
+pub(super) async fn set_up(client: &Client, schema: Option<&str>) -> TransferResult<()> {
     let path = schema.map_or_else(String::new, |schema| {
         format!("; SET search_path TO {}", quoted(schema))
     });
@@ -67,7 +100,7 @@ pub(super) async fn connect(server: &PgServer, schema: Option<&str>) -> Transfer
     // version knows every limit. Without row security the server says so if it would hide rows. Connections that work side by side must
     // not fail by what they read of each other's notes; a snapshot is asked for where one is needed.
     run(
-        &client,
+        client,
         &format!(
             "SELECT set_config(name, '0', false) FROM pg_settings WHERE name IN
                  ('statement_timeout', 'transaction_timeout', 'idle_in_transaction_session_timeout', 'idle_session_timeout');
@@ -78,15 +111,15 @@ pub(super) async fn connect(server: &PgServer, schema: Option<&str>) -> Transfer
     .await?;
     // A server that notices that nobody waits any more stops what it does, and the next run need not wait for a dead one's index. Not
     // every version and system can.
-    drop(run(&client, "SET client_connection_check_interval = '1s'").await);
-    Ok(client)
+    drop(run(client, "SET client_connection_check_interval = '1s'").await);
+    Ok(())
 }
 
 /// Refuses a pooler that gives a session to others between transactions (PgBouncer in transaction mode): the lock of a run, its
 /// settings and its snapshot would be theirs too.
 pub(super) async fn refuse_pooled(server: &PgServer) -> TransferResult<()> {
     let open = async || {
-        let client = server.connect(APPLICATION).await;
+        let client = open(server, APPLICATION).await;
         client.map_err(|error| connect_error(&error))
     };
     let (one, other) = (open().await?, open().await?);
@@ -141,16 +174,68 @@ impl Idle {
     }
 }
 
+/// How many connections can be at work at a time: as many as are asked for, or fewer where the server takes no more.
+#[derive(Debug)]
+pub(super) struct Slots {
+    free: Arc<Semaphore>,
+    all: Mutex<usize>,
+}
+
+impl Default for Slots {
+    fn default() -> Self {
+        Self {
+            free: Arc::new(Semaphore::new(MOST_WORKERS)),
+            all: Mutex::new(MOST_WORKERS),
+        }
+    }
+}
+
+/// More than anybody asks for.
+const MOST_WORKERS: usize = 1_000;
+
+impl Slots {
+    pub(super) async fn take(&self) -> TransferResult<OwnedSemaphorePermit> {
+        let slot = Arc::clone(&self.free).acquire_owned().await;
+        slot.map_err(|_| TransferError::Failed("the copy has no connections any more".to_owned()))
+    }
+
+    /// The server takes no connection for this slot: from now on there are as many as others have. The only one stays.
+    pub(super) fn give_up(&self, slot: OwnedSemaphorePermit) -> Option<OwnedSemaphorePermit> {
+        let mut all = self.all.lock().unwrap_or_else(PoisonError::into_inner);
+        *all -= self.free.forget_permits(self.free.available_permits());
+        if *all == 1 {
+            return Some(slot);
+        }
+        slot.forget();
+        *all -= 1;
+        None
+    }
+}
+
 /// A connection that loads or builds. Unless it is given back, it is closed: something may be under way on it.
 pub(super) struct Worker {
     client: Arc<Client>,
     home: Option<Arc<Idle>>,
+    _slot: Option<OwnedSemaphorePermit>,
 }
 
 impl Worker {
-    /// `home` is where it goes when it has done its work.
-    pub(super) fn new(client: Arc<Client>, home: Option<Arc<Idle>>) -> Self {
-        Self { client, home }
+    /// One that holds `slot`; `home` is where it goes when it has done its work.
+    pub(super) fn new(client: Arc<Client>, home: Arc<Idle>, slot: OwnedSemaphorePermit) -> Self {
+        Self {
+            client,
+            home: Some(home),
+            _slot: Some(slot),
+        }
+    }
+
+    /// The connection of a session that has no other.
+    pub(super) fn only(client: Arc<Client>) -> Self {
+        Self {
+            client,
+            home: None,
+            _slot: None,
+        }
     }
 
     pub(super) fn client(&self) -> &Client {

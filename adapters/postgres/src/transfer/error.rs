@@ -1,8 +1,9 @@
 //! What PostgreSQL's errors mean for a transfer.
 
-use cutover_ports::StoreError;
 use cutover_ports::transfer::TransferError;
 use tokio_postgres::error::{DbError, SqlState};
+
+use crate::connect::ConnectError;
 
 /// Translates a driver error. Nothing of the row that caused it is repeated: a driver's text may hold values.
 pub(crate) fn transfer_error(error: &tokio_postgres::Error) -> TransferError {
@@ -90,6 +91,6 @@ fn detail(db: &DbError) -> String {
 }
 
 /// A server that could not be connected to.
-pub(crate) fn connect_error(error: &StoreError) -> TransferError {
+pub(crate) fn connect_error(error: &ConnectError) -> TransferError {
     TransferError::Unreachable(format!("cannot connect to PostgreSQL: {error}"))
 }

@@ -8,6 +8,7 @@ use cutover_ports::transfer::{TransferError, TransferResult};
 use postgres_types::Type;
 use tokio_postgres::{Client, Row};
 
+use super::connection;
 use super::error::{connect_error, transfer_error};
 use crate::PgServer;
 
@@ -22,7 +23,7 @@ pub struct Notes {
 impl Notes {
     /// Those of the database that `server` names.
     pub async fn open(server: &PgServer) -> TransferResult<Self> {
-        let client = server.connect("cutover status").await;
+        let client = connection::open(server, "cutover status").await;
         let client = client.map_err(|error| connect_error(&error))?;
         Ok(Self {
             can_be_made: is_there(&client, "cutover.served").await?,

@@ -23,7 +23,7 @@ use tokio_postgres::Client;
 use tokio_postgres::types::ToSql;
 
 use super::connection::{self, Idle};
-use super::error::transfer_error;
+use super::error::{connect_error, transfer_error};
 use super::{catalog, own_tables};
 use crate::PgServer;
 
@@ -78,7 +78,9 @@ impl PgSource {
         if let Some(client) = self.idle.take() {
             return Ok(client);
         }
-        let client = connection::connect(&self.server, Some(&self.schema)).await?;
+        let client = connection::open(&self.server, connection::APPLICATION).await;
+        let client = client.map_err(|error| connect_error(&error).and(connection::AGAIN))?;
+        connection::set_up(&client, Some(&self.schema)).await?;
         let begin = format!(
             "{IN_ORDER}; {}; BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET TRANSACTION SNAPSHOT '{}'; {UNLOCKED}",
             connection::PRINTED,

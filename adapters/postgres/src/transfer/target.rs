@@ -18,12 +18,15 @@ use cutover_ports::transfer::{
 use tokio::sync::OnceCell;
 use tokio_postgres::Client;
 
-use super::connection::{Bracket, Idle, REHEARSAL, TRANSACTION, Worker, connect, refuse_pooled, run};
-use super::error::transfer_error;
+use super::connection::{
+    self, AGAIN, Bracket, Idle, REHEARSAL, Slots, TRANSACTION, Worker, connect, refuse_pooled, run,
+};
+use super::error::{connect_error, transfer_error};
 use super::load::{Into, PgLoader};
 use super::removal::{self, Removal};
 use super::{catalog, ledger, make, own_tables};
 use crate::PgServer;
+use crate::connect::ConnectFailure;
 
 /// One copy at a time: held by its session.
 const RUN_LOCK: i64 = 0x6375_746f_7665_7201;
@@ -35,6 +38,8 @@ const LOCK_POLL: Duration = Duration::from_millis(100);
 /// The bits of `tgtype` for what a trigger watches.
 const ON_INSERT: i16 = 1 << 2;
 const ON_DELETE: i16 = 1 << 3;
+
+const SETTINGS: &str = "SET lock_timeout = '60s'; SET DateStyle = ISO; SET synchronous_commit = on";
 
 /// A commit waits for the disk: until it is there, PostgreSQL does not note with a row that it is committed, and each index that is built
 /// asks about every row again (5 % of a copy). Expressions are not compiled, which takes longer than the checks of a copy save. Large values
@@ -59,11 +64,7 @@ impl PgTarget {
 
     async fn connect(&self) -> TransferResult<Client> {
         let client = connect(&self.server, self.schema.as_deref()).await?;
-        run(
-            &client,
-            "SET lock_timeout = '60s'; SET DateStyle = ISO; SET synchronous_commit = on",
-        )
-        .await?;
+        run(&client, SETTINGS).await?;
         Ok(client)
     }
 
@@ -144,6 +145,7 @@ impl TransferTarget for PgTarget {
         Ok(Arc::new(PgSession {
             target: self.clone(),
             idle: Arc::default(),
+            slots: Slots::default(),
             client: Arc::new(client),
             schema,
             bracket: if rehearsal { REHEARSAL } else { TRANSACTION },
@@ -209,6 +211,7 @@ async fn lock(client: &Client, key: i64) -> TransferResult<()> {
 struct PgSession {
     target: PgTarget,
     idle: Arc<Idle>,
+    slots: Slots,
     /// Holds the lock; runs everything but the loads, and in a rehearsal those too.
     client: Arc<Client>,
     schema: String,
@@ -312,19 +315,38 @@ impl PgSession {
     /// A connection to work beside this one: one that has done its work, or a new one.
     async fn worker(&self) -> TransferResult<Worker> {
         if self.rehearsal {
-            return Ok(Worker::new(Arc::clone(&self.client), None));
+            return Ok(Worker::only(Arc::clone(&self.client)));
         }
-        let home = Some(Arc::clone(&self.idle));
-        if let Some(client) = self.idle.take() {
-            return Ok(Worker::new(client, home));
+        loop {
+            let slot = self.slots.take().await?;
+            if let Some(client) = self.idle.take() {
+                return Ok(Worker::new(client, Arc::clone(&self.idle), slot));
+            }
+            let error = match connection::open(&self.target.server, connection::APPLICATION).await {
+                Ok(client) => {
+                    self.set_up(&client).await?;
+                    return Ok(Worker::new(Arc::new(client), Arc::clone(&self.idle), slot));
+                }
+                Err(error) => error,
+            };
+            let told = connect_error(&error).and(AGAIN);
+            if error.failure != ConnectFailure::Full {
+                return Err(told);
+            }
+            // Then with those that are at work, or have been meanwhile.
+            if let Some(slot) = self.slots.give_up(slot) {
+                let client = self.idle.take().ok_or(told)?;
+                return Ok(Worker::new(client, Arc::clone(&self.idle), slot));
+            }
         }
-        let client = self.target.connect().await?;
-        run(&client, WORKER_SETTINGS).await?;
-        client
-            .query("SELECT pg_advisory_lock_shared($1)", &[&LOAD_LOCK])
-            .await
-            .map_err(|error| transfer_error(&error))?;
-        Ok(Worker::new(Arc::new(client), home))
+    }
+
+    /// Makes a connection one that works beside this one.
+    async fn set_up(&self, client: &Client) -> TransferResult<()> {
+        connection::set_up(client, self.target.schema.as_deref()).await?;
+        run(client, &format!("{SETTINGS}; {WORKER_SETTINGS}")).await?;
+        let lock = client.query("SELECT pg_advisory_lock_shared($1)", &[&LOAD_LOCK]);
+        lock.await.map(drop).map_err(|error| transfer_error(&error))
     }
 
     /// Columns that tables of the target lack.

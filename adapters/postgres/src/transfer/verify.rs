@@ -17,7 +17,7 @@ use tokio::task::JoinHandle;
 use tokio_postgres::types::ToSql;
 use tokio_postgres::{Client, Row};
 
-use super::connection::{PRINTED, check_schema, refuse_pooled};
+use super::connection::{PRINTED, check_schema, open, refuse_pooled};
 use super::error::{connect_error, transfer_error};
 use super::{catalog, own_tables};
 use crate::PgServer;
@@ -50,10 +50,8 @@ impl VerifyDatabase {
         schema.map_or(Ok(()), check_schema)?;
         refuse_pooled(server).await?;
         let begin = async |snapshot: &str| {
-            let client = server
-                .connect("cutover verify")
-                .await
-                .map_err(|error| connect_error(&error))?;
+            let client = open(server, "cutover verify").await;
+            let client = client.map_err(|error| connect_error(&error))?;
             // The catalog is that of the default schema.
             let path = schema.map_or_else(String::new, |schema| {
                 format!("SET LOCAL search_path = {};", quoted(schema))
