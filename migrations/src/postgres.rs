@@ -499,6 +499,11 @@ fn failure(error: &sqlx::Error) -> MigrateError {
         "2BP01" => MigrateError::Refused(format!(
             "{message}, such as a view or a table that is not of this schema; drop it first if it is not needed"
         )),
+        // read_only_sql_transaction.
+        "25006" => MigrateError::Refused(format!(
+            "PostgreSQL takes no writes ({message}): it is a standby, or transactions are read-only (default_transaction_read_only); give the \
+             address of the primary, or turn that off"
+        )),
         "42501" => MigrateError::Refused(format!(
             "{message}; run this as the owner of the tables, or grant the role the right"
         )),

@@ -290,6 +290,24 @@ async fn a_first_start_wants_to_be_noted() {
 }
 
 #[tokio::test]
+async fn a_database_that_takes_no_writes_is_not_migrated() {
+    let place = Place::new();
+    let server = TestServer::start(TestServerOptions::default()).await;
+    server
+        .execute("ALTER DATABASE postgres SET default_transaction_read_only = on")
+        .await;
+    let migrate = ["migrate", "up", "--on", "postgres", "--postgres", &server.url()];
+    says(
+        &place.run(migrate).await.with(4).stderr,
+        &[
+            "PostgreSQL takes no writes",
+            "default_transaction_read_only",
+            "the address of the primary",
+        ],
+    );
+}
+
+#[tokio::test]
 async fn a_directory_that_takes_no_files_is_found() {
     let place = Place::new();
     place.run(["migrate", "up"]).await.with(0);

@@ -234,6 +234,88 @@ async fn a_copy_does_with_the_connections_that_it_gets() {
     place.is_whole(&url).await;
 }
 
+/// What the owner of a database has forbidden by an event trigger is refused, and what is written by then is told.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_an_event_trigger_forbids_is_refused() {
+    let place = Place::new();
+    let server = TestServer::start(TestServerOptions::default()).await;
+    let forbid = |tag: &str| {
+        format!(
+            "DROP EVENT TRIGGER IF EXISTS \"no DDL\"; DROP FUNCTION IF EXISTS forbids;
+             CREATE FUNCTION forbids() RETURNS event_trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'DDL is forbidden here'; END $$;
+             CREATE EVENT TRIGGER \"no DDL\" ON ddl_command_start WHEN TAG IN ('{tag}') EXECUTE FUNCTION forbids()"
+        )
+    };
+    let naming = ["DDL is forbidden here", "ALTER EVENT TRIGGER \"no DDL\" DISABLE"];
+    server.execute(&forbid("CREATE TABLE")).await;
+    let ended = place.copy(&server.url()).await;
+    told(&ended, 4, &naming);
+    told(&ended, 4, &["nothing was written"]);
+    assert_eq!(tables(&server.connect().await).await, 0);
+    server.execute(&forbid("ALTER TABLE")).await;
+    let ended = place.copy(&server.url()).await;
+    told(&ended, 4, &naming);
+    told(&ended, 4, &["the copy is unfinished", "the same command goes on"]);
+    server.execute("DROP EVENT TRIGGER \"no DDL\"").await;
+    let ended = place.copy(&server.url()).await;
+    ended.with(0, "the same command");
+    place
+        .run(&["verify", "source.db", &server.url()])
+        .await
+        .with(0, "verify");
+}
+
+/// No application has its tables in a schema that PostgreSQL or Cutover keeps for itself, however it comes to be the default one.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_default_schema_that_is_none_is_refused_in_both_directions() {
+    let place = Place::new();
+    let server = TestServer::start(TestServerOptions::default()).await;
+    server.execute("CREATE SCHEMA cutover").await;
+    for schema in ["pg_temp", "pg_catalog", "information_schema", "cutover"] {
+        server
+            .execute(&format!("ALTER ROLE postgres SET search_path = {schema}"))
+            .await;
+        let ended = place.copy(&server.url()).await;
+        let name = if schema == "pg_temp" {
+            "the schema \"pg_temp_"
+        } else {
+            schema
+        };
+        told(&ended, 2, &[name, "give another one (--schema)"]);
+        for arguments in [
+            &["copy", &server.url(), "back.db", "--quiet", "--json"][..],
+            &["verify", "source.db", &server.url(), "--json", "--quiet"],
+        ] {
+            told(
+                &place.run(arguments).await,
+                2,
+                &[name, "give another one (--schema)"],
+            );
+        }
+        let made = "SELECT count(*) FROM pg_class WHERE relname = 't'";
+        let made: i64 = server.connect().await.query_one(made, &[]).await.unwrap().get(0);
+        assert_eq!(made, 0, "{schema}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_name_that_sqlite_keeps_for_itself_does_not_come_back() {
+    let place = Place::new();
+    let database = TestDatabase::create().await;
+    let (url, client) = (database.url(), database.connect().await);
+    let named = "CREATE TABLE \"SQLite_foo\" (id int PRIMARY KEY); CREATE TABLE other (id int PRIMARY KEY)";
+    client.batch_execute(named).await.unwrap();
+    for arguments in [
+        &["copy", &url, "back.db", "--quiet", "--json"][..],
+        &["inspect", &url, "--quiet", "--json"],
+    ] {
+        let ended = place.run(arguments).await;
+        told(&ended, 4, &["SQLite_foo", "rename it", "--exclude SQLite_foo"]);
+        let without = [arguments, &["--exclude", "SQLite_foo"]].concat();
+        place.run(&without).await.with(0, "without it");
+    }
+}
+
 /// What a policy hides from a role would be missing without a word.
 #[tokio::test(flavor = "multi_thread")]
 async fn rows_that_a_role_may_not_see_are_not_left_out() {

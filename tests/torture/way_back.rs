@@ -904,7 +904,10 @@ async fn what_could_not_be_made_leaves_no_file() {
     let sql = "CREATE TABLE sqlite_own (id int); INSERT INTO sqlite_own VALUES (1)";
     theme.client().await.batch_execute(sql).await.unwrap();
     let (refused, path) = theme.brought_back(&[]).await;
-    says(&refused.with(1, "a name that SQLite keeps"), &["sqlite_own"]);
+    says(
+        &refused.with(4, "a name that SQLite keeps"),
+        &["sqlite_own", "rename it"],
+    );
     assert!(!path.exists());
 }
 

@@ -583,15 +583,16 @@ impl Job<'_> {
             }
         }
         report.weakened.extend(written.weakened);
-        report.weakened.extend(self.session.restore(&plan).await?);
+        let left = |error| writer.left(error);
+        let restored = self.session.restore(&plan).await.map_err(left)?;
+        report.weakened.extend(restored);
         let entries = if loads && !is_noted {
             entries(start, &plan, &answer.surveys)
         } else {
             vec![]
         };
-        report
-            .weakened
-            .extend(self.session.finish(&plan, &entries).await?);
+        let finished = self.session.finish(&plan, &entries).await.map_err(left)?;
+        report.weakened.extend(finished);
         report.written = true;
         Ok(())
     }

@@ -79,11 +79,21 @@ impl Writer<'_> {
         let outcome = tokio::try_join!(writing, analysis, proven);
         match outcome {
             Ok((written, (), ())) => Ok(written),
-            Err(Failure { error, undo: false }) => Err(error),
+            Err(Failure { error, undo: false }) => Err(self.left(error)),
             Err(Failure { error, undo: true }) => Err(match self.session.undo(self.plan).await {
                 Ok(()) => error.and("what had been written was taken back"),
                 Err(undo) => not_taken_back(error, &undo),
             }),
+        }
+    }
+
+    /// The error of a writer whose work stays, and that is no mistake of the moment: those say that the copy goes on.
+    pub(super) fn left(&self, error: TransferError) -> TransferError {
+        match error {
+            TransferError::Refused(_) | TransferError::Failed(_) if !self.rehearsal => error.and(
+                "what is written stays, and the copy is unfinished: when that is mended, the same command goes on from where it was",
+            ),
+            other => other,
         }
     }
 

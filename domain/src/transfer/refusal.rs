@@ -109,6 +109,9 @@ pub const OWN_TABLES: [&str; 5] = [
     "_cutover_planted_rows",
 ];
 
+/// No name in a SQLite file begins so but SQLite's own.
+const KEPT_PREFIX: &str = "sqlite_";
+
 fn no_table_of_a_file(table: &TablePlan) -> Option<String> {
     if OWN_TABLES
         .iter()
@@ -117,6 +120,13 @@ fn no_table_of_a_file(table: &TablePlan) -> Option<String> {
         return Some(format!(
             "the table {} has the name of one that Cutover keeps in a file for itself; rename it, or leave it out (--exclude)",
             table.source.name
+        ));
+    }
+    let starts = table.target.get(..KEPT_PREFIX.len());
+    if table.created && starts.is_some_and(|starts| starts.eq_ignore_ascii_case(KEPT_PREFIX)) {
+        return Some(format!(
+            "the table {} begins with {KEPT_PREFIX}, which SQLite keeps for itself; rename it, or leave it out (--exclude {})",
+            table.source.name, table.source.name
         ));
     }
     table.columns.is_empty().then(|| {

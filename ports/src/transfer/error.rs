@@ -52,8 +52,7 @@ impl TransferError {
     /// What reads a table has stopped without telling of its end, which is no end.
     pub fn cut_short(table: &str) -> Self {
         Self::Failed(format!(
-            "the table {table} was not read to its end, because what read it has stopped; this is a mistake of Cutover. The same command \
-             goes on from where it was"
+            "the table {table} was not read to its end, because what read it has stopped; this is a mistake of Cutover"
         ))
     }
 

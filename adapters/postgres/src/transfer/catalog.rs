@@ -13,6 +13,7 @@ use cutover_ports::transfer::{TransferError, TransferResult};
 use tokio_postgres::types::Oid;
 use tokio_postgres::{GenericClient, Row};
 
+use super::connection::check_schema;
 use super::error::transfer_error;
 
 const TABLES: &str = "
@@ -231,14 +232,16 @@ fn leave_out_classes(table: &mut Table, classes: &HashSet<String>) {
     }
 }
 
-/// The default schema of a connection.
+/// The default schema of a connection, which may be none that an application's tables are in.
 pub(super) async fn default_schema(client: &impl GenericClient) -> TransferResult<String> {
     let row = client
         .query_one("SELECT current_schema()::text", &[])
         .await
         .map_err(|e| transfer_error(&e))?;
     let schema: Option<String> = row.get(0);
-    schema.ok_or_else(|| no_schema(None))
+    let schema = schema.ok_or_else(|| no_schema(None))?;
+    check_schema(&schema)?;
+    Ok(schema)
 }
 
 /// There is none to read: not the one that was named, or no default one.

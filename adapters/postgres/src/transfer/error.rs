@@ -70,6 +70,11 @@ pub(crate) fn transfer_error(error: &tokio_postgres::Error) -> TransferError {
                 message: db.message().to_owned() + &constraint.unwrap_or_default(),
             }
         }
+        // Somebody's own function; which one, only the place tells.
+        SqlState::RAISE_EXCEPTION => {
+            let place = place.map(|place| format!(" ({place})"));
+            TransferError::Failed(format!("PostgreSQL: {}{}", db.message(), place.unwrap_or_default()))
+        }
         _ => TransferError::Failed(format!("PostgreSQL: {}{}", db.message(), detail(db))),
     }
 }

@@ -370,6 +370,22 @@ impl PgSession {
         statements
     }
 
+    /// What came of statements: where an event trigger of the database has raised the error, it is refused by its name.
+    async fn explained<T>(&self, outcome: TransferResult<T>) -> TransferResult<T> {
+        const SQL: &str = "SELECT quote_ident(t.evtname) FROM pg_event_trigger AS t JOIN pg_proc AS p ON p.oid = t.evtfoid
+            WHERE t.evtenabled IN ('O', 'A') AND position(quote_ident(p.proname) || '(' IN $1) > 0 ORDER BY 1 LIMIT 1";
+        let Err(TransferError::Failed(text)) = &outcome else {
+            return outcome;
+        };
+        let Ok(Some(row)) = self.client.query_opt(SQL, &[text]).await else {
+            return outcome;
+        };
+        let trigger: String = row.get(0);
+        Err(TransferError::Refused(format!(
+            "the event trigger {trigger} of the database forbids it: {text}; disable it for the copy (ALTER EVENT TRIGGER {trigger} DISABLE)"
+        )))
+    }
+
     /// The first table that cannot be made for what it is to compute: not even where nothing else is in its way.
     async fn uncomputed(&self, plan: &Plan, schema: &Schema) -> Option<TransferError> {
         for table in plan.tables.iter().filter(|table| !table.computed.is_empty()) {
@@ -493,7 +509,8 @@ impl CopySession for PgSession {
         }
         statements.extend(own_tables::note_made(&self.schema, plan, run.origin.as_ref()));
         statements.extend(own_tables::start_run(&self.schema, plan, run));
-        match removal.together(&self.client, self.bracket, &statements).await {
+        let made = removal.together(&self.client, self.bracket, &statements).await;
+        match self.explained(made).await {
             Err(error @ TransferError::Failed(_)) => {
                 Err(self.uncomputed(plan, schema).await.unwrap_or(error))
             }
@@ -538,7 +555,7 @@ impl CopySession for PgSession {
             bracket: self.bracket,
             schema: &self.schema,
         };
-        let weakened = place.make(step, plan).await?;
+        let weakened = self.explained(place.make(step, plan).await).await?;
         worker.give_back();
         Ok(weakened)
     }
@@ -550,7 +567,7 @@ impl CopySession for PgSession {
             self.table(table),
             quoted(constraint)
         );
-        self.together(&[note, drop]).await
+        self.explained(self.together(&[note, drop]).await).await
     }
 
     async fn restore(&self, plan: &Plan) -> TransferResult<Vec<Weakened>> {
@@ -564,7 +581,7 @@ impl CopySession for PgSession {
         };
         let mut weakened = Vec::new();
         for dropped in own_tables::dropped(&self.client, &self.schema).await? {
-            weakened.extend(place.put_back(&dropped, plan).await?);
+            weakened.extend(self.explained(place.put_back(&dropped, plan).await).await?);
         }
         Ok(weakened)
     }
