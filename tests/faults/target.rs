@@ -148,7 +148,7 @@ async fn what_a_role_has_set_for_its_programs_neither_ends_nor_changes_a_copy() 
     server
         .execute(
             "CREATE ROLE odd LOGIN; GRANT ALL ON SCHEMA public TO odd; GRANT CREATE ON DATABASE postgres TO odd;
-             ALTER ROLE odd SET statement_timeout = '30ms'; ALTER ROLE odd SET idle_in_transaction_session_timeout = '30ms';
+             ALTER ROLE odd SET statement_timeout = '1ms'; ALTER ROLE odd SET idle_in_transaction_session_timeout = '30ms';
              ALTER ROLE odd SET lock_timeout = '1ms'; ALTER ROLE odd SET standard_conforming_strings = off;
              ALTER ROLE odd SET escape_string_warning = on; ALTER ROLE odd SET bytea_output = escape; ALTER ROLE odd SET extra_float_digits = -15;
              ALTER ROLE odd SET client_encoding = 'LATIN1'; ALTER ROLE odd SET DateStyle = 'German, DMY'; ALTER ROLE odd SET TimeZone = 'Asia/Kolkata';

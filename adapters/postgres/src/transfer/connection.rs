@@ -65,21 +65,33 @@ pub(super) const AGAIN: &str =
 const FULL_PATIENCE: Duration = Duration::from_secs(1);
 const FULL_POLL: Duration = Duration::from_millis(50);
 
+/// What a person has set for their programs must not end the first statements, which lift it, either. No version takes a setting that it does
+/// not know.
+const UNLIMITED: &str =
+    "-c statement_timeout=0 -c idle_in_transaction_session_timeout=0 -c idle_session_timeout=0";
+
 /// A connection of its own.
 pub(super) async fn open(server: &PgServer, application: &str) -> Result<Client, ConnectError> {
-    let session = SessionSettings {
+    let mut session = SessionSettings {
         application_name: application.to_owned(),
-        options: String::new(),
+        options: UNLIMITED.to_owned(),
     };
     let deadline = Instant::now() + FULL_PATIENCE;
     loop {
-        match server.open(&session).await {
+        // A large future, which all who wait for a transfer would hold.
+        match Box::pin(server.open(&session)).await {
+            // Perhaps for the settings: poolers take none.
+            Err(error) if is_refused(&error) && !session.options.is_empty() => session.options.clear(),
             Err(error) if error.failure == ConnectFailure::Full && Instant::now() < deadline => {
                 tokio::time::sleep(FULL_POLL).await;
             }
             opened => return opened.map(|(client, _driver)| client),
         }
     }
+}
+
+fn is_refused(error: &ConnectError) -> bool {
+    matches!(error.failure, ConnectFailure::Pooler | ConnectFailure::Refused)
 }
 
 /// A connection for a transfer, whose default schema is `schema` if one is given.
