@@ -330,8 +330,30 @@ async fn rows_that_a_role_may_not_see_are_not_left_out() {
         .await;
     let url = as_role(&server.url(), "half_blind");
     let ended = place.run(&["copy", &url, "back.db", "--quiet", "--json"]).await;
-    told(&ended, 4, &["row-level security", "table \"t\""]);
+    told(
+        &ended,
+        4,
+        &["row-level security", "table \"t\"", "run this as the owner"],
+    );
     place.is_whole(&server.url()).await;
+    // Its owner is one of those from whom they are hidden.
+    server
+        .execute("GRANT CREATE ON SCHEMA public TO half_blind; ALTER TABLE t OWNER TO half_blind; ALTER TABLE t FORCE ROW LEVEL SECURITY")
+        .await;
+    let naming = [
+        "table \"t\"",
+        "a superuser",
+        "BYPASSRLS",
+        "NO FORCE ROW LEVEL SECURITY",
+    ];
+    for arguments in [
+        &["copy", &url, "new.db", "--quiet", "--json"][..],
+        &["verify", &url, "source.db", "--quiet", "--json"],
+    ] {
+        let ended = place.run(arguments).await;
+        told(&ended, 4, &naming);
+        assert!(!ended.stderr.contains("as the owner of the tables"), "{ended:?}");
+    }
 }
 
 /// A trigger of the target may do with rows what it likes, and the server would still say that they were written.

@@ -30,6 +30,18 @@ pub(crate) fn transfer_error(error: &tokio_postgres::Error) -> TransferError {
                 message: db.message().to_owned(),
             }
         }
+        // The hint is the server's for the owner of a table whose policies are for its owner, too.
+        SqlState::INSUFFICIENT_PRIVILEGE
+            if db
+                .hint()
+                .is_some_and(|hint| hint.contains("FORCE ROW LEVEL SECURITY")) =>
+        {
+            TransferError::Refused(format!(
+                "PostgreSQL refused: {}, which is forced on the owner as well; run this as a superuser or as a role with BYPASSRLS, or lift it for \
+                 the copy (ALTER TABLE … NO FORCE ROW LEVEL SECURITY)",
+                db.message()
+            ))
+        }
         SqlState::INSUFFICIENT_PRIVILEGE => TransferError::Refused(format!(
             "PostgreSQL refused: {}; run this as the owner of the tables, or grant the role the right",
             db.message()
