@@ -1,5 +1,6 @@
 //! Foreign keys whose two tables live in different databases while routing is hybrid.
 
+use std::any::Any;
 use std::fmt;
 use std::sync::Arc;
 
@@ -18,12 +19,35 @@ pub struct Reference {
     pub key: String,
 }
 
+/// What nobody else may do to some keys while it lives; it may hold nothing. Keep it until the write is done.
+#[must_use = "what is held is let go at once if nobody keeps it"]
+#[derive(Default)]
+pub struct Held(Option<Box<dyn Any + Send>>);
+
+impl fmt::Debug for Held {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Held").field(&self.0.is_some()).finish()
+    }
+}
+
+impl Held {
+    /// Held until `lock` is dropped.
+    pub fn by(lock: impl Any + Send) -> Self {
+        Self(Some(Box::new(lock)))
+    }
+}
+
 /// Keeps the promises of foreign keys that no database can see whole. An adapter asks it before it writes a row that
 /// refers to another repository's table, and around the delete of a row that others refer to. A database in which
 /// every repository lives needs none: its own constraints do it all.
 #[cfg_attr(feature = "mock", mockall::automock)]
 #[async_trait]
 pub trait ForeignKeys: Send + Sync {
+    /// Holds the parents in `written` that live in the other database, so that nobody deletes them, and those in `deleted` that rows
+    /// of the other database may refer to, so that nobody writes such a row. Asked before the questions below, and kept until what
+    /// they are asked for is written: else their answers are old by then.
+    async fn hold(&self, written: &[Reference], deleted: &[Reference]) -> StoreResult<Held>;
+
     /// Makes sure that each parent that lives in the other database exists there (`Missing(parent)` if not), and
     /// that this database's own constraint will find it.
     async fn before_write(&self, references: &[Reference]) -> StoreResult<()>;
@@ -58,27 +82,32 @@ impl KeysAcross {
         self.0.is_some()
     }
 
-    /// See [`ForeignKeys::before_write`]; each reference is a table and a key.
-    pub async fn before_write(&self, references: &[(&'static str, &str)]) -> StoreResult<()> {
-        let Some(keys) = &self.0 else {
-            return Ok(());
-        };
-        let references: Vec<Reference> = references
-            .iter()
-            .map(|&(parent, key)| Reference {
-                parent,
-                key: key.to_owned(),
-            })
-            .collect();
-        keys.before_write(&references).await
+    /// See [`ForeignKeys::before_write`]; each reference is a table and a key. What it gives is kept until the row is written.
+    pub async fn before_write(&self, references: &[(&'static str, &str)]) -> StoreResult<Held> {
+        self.before_replace(references, None).await
     }
 
-    /// See [`ForeignKeys::before_delete`].
-    pub async fn before_delete(&self, parent: &'static str, key: &str) -> StoreResult<()> {
-        match &self.0 {
-            Some(keys) => keys.before_delete(parent, key).await,
-            None => Ok(()),
+    /// As [`KeysAcross::before_write`], and [`ForeignKeys::before_delete`] for the row, a table and a key, that the write replaces.
+    pub async fn before_replace(
+        &self,
+        references: &[(&'static str, &str)],
+        replaced: Option<(&'static str, &str)>,
+    ) -> StoreResult<Held> {
+        let Some(keys) = &self.0 else {
+            return Ok(Held::default());
+        };
+        let reference = |&(parent, key): &(&'static str, &str)| Reference {
+            parent,
+            key: key.to_owned(),
+        };
+        let written: Vec<Reference> = references.iter().map(reference).collect();
+        let deleted: Vec<Reference> = replaced.iter().map(reference).collect();
+        let held = keys.hold(&written, &deleted).await?;
+        keys.before_write(&written).await?;
+        for Reference { parent, key } in &deleted {
+            keys.before_delete(parent, key).await?;
         }
+        Ok(held)
     }
 
     /// See [`ForeignKeys::after_delete`]. Whatever fails here fails behind a delete that is done, so that none can say that nothing
@@ -101,13 +130,33 @@ impl KeysAcross {
         key: &str,
         delete: impl Future<Output = StoreResult<u64>> + Send,
     ) -> StoreResult<bool> {
-        self.before_delete(parent, key).await?;
+        let _held = self.before_replace(&[], Some((parent, key))).await?;
         let deleted = delete.await? > 0;
         if deleted {
             self.after_delete(parent, key).await?;
         }
         Ok(deleted)
     }
+}
+
+/// A key to lock, for [`KeyLocks`].
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct KeyLock {
+    /// The key's table.
+    pub table: &'static str,
+    /// The key.
+    pub key: String,
+    /// Whether nobody else may hold it at the same time; else all may who do not ask for that.
+    pub exclusive: bool,
+}
+
+/// Locks that every instance of the service sees.
+#[cfg_attr(feature = "mock", mockall::automock)]
+#[async_trait]
+pub trait KeyLocks: Send + Sync {
+    /// Waits for all of `locks`, in the order of their keys, so that no two callers wait for each other; `Unavailable` if that takes
+    /// too long.
+    async fn lock(&self, locks: &[KeyLock]) -> StoreResult<Held>;
 }
 
 /// A row as it lies in one database: column names and values, instants and documents as their text.

@@ -20,6 +20,8 @@ pub mod writer;
 
 pub use cutover_domain as domain;
 pub use error::{StoreError, StoreResult};
-pub use foreign_keys::{ForeignKeys, KeysAcross, PortableRow, Reference, ReferredRows};
+pub use foreign_keys::{
+    ForeignKeys, Held, KeyLock, KeyLocks, KeysAcross, PortableRow, Reference, ReferredRows,
+};
 pub use page::{Page, PageRequest};
 pub use together::together;

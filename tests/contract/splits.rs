@@ -1,13 +1,24 @@
 //! The whole suite over routings that split the repositories between the two databases.
 
 use std::pin::Pin;
+use std::sync::Arc;
 
 use cutover::config::{Backend, ContextRouting as _, LabRouting, MarketRouting};
+use cutover::wiring::Databases;
+use cutover_domain::lab::analysis_run::AnalysisRun;
+use cutover_domain::lab::exploration::ScenarioNode;
 use cutover_domain::relations;
 use cutover_domain::stored::StoredValue;
+use cutover_migrations::Context;
 use cutover_ports::ReferredRows;
+use cutover_ports::lab::{LabRepositories, Replacement};
 use cutover_tests::store::{self, TestStore};
 use futures_util::FutureExt as _;
+use futures_util::future::{join, join_all};
+
+use crate::lab::analysis_run::stored_run;
+use crate::lab::exploration::{exploration, node};
+use crate::lab::{assert_conflict, assert_missing};
 
 /// A case's name, and the case.
 pub(crate) type Case = (
@@ -251,4 +262,105 @@ async fn a_copy_that_stays_in_the_file_is_still_known_as_one() {
     let noted = "SELECT table_name || ' ' || key FROM _cutover_planted_rows";
     let noted: String = raw.query_row(noted, [], |row| row.get(0)).unwrap();
     assert_eq!(noted, "feature_scorecards card");
+}
+
+/// Searches apart from the runs that they start from.
+fn searches_on(searches: Backend) -> LabRouting {
+    LabRouting {
+        explorations: searches,
+        ..LabRouting::all(other(searches))
+    }
+}
+
+/// The lab of one more instance of the service on the databases of `store`.
+fn another_instance(store: &TestStore, routing: &LabRouting) -> LabRepositories {
+    let file = store::open(&store.file().unwrap().path());
+    let databases = Databases {
+        files: [(Context::LAB.name, file)].into(),
+        postgres: Some(store::pool(store.database().unwrap())),
+    };
+    databases.lab_repositories(routing).unwrap()
+}
+
+/// In each round one instance deletes or replaces a run while searches are started from it by two.
+async fn race(searches: Backend) {
+    const ROUNDS: u32 = 20;
+    const STARTS: u32 = 6;
+    let routing = searches_on(searches);
+    let store = TestStore::routed(&routing).await;
+    let instances = [store.lab.clone(), another_instance(&store, &routing)];
+    for round in 0..ROUNDS {
+        let run = stored_run(&store, round).await;
+        let starts = (0..STARTS).map(|start| {
+            let number = round * STARTS + start;
+            let id = format!("expl_{number:08x}");
+            let root = ScenarioNode {
+                id: format!("node_{number:08x}"),
+                exploration_id: id.clone(),
+                ..node(0, None, 0)
+            };
+            let searches = Arc::clone(&instances[number as usize % 2].explorations);
+            async move { searches.start(&exploration(&id, round, 0), &root).await }
+        });
+        let runs = &instances[1].analysis_runs;
+        let successor = AnalysisRun {
+            id: format!("ana_next{round:04x}"),
+            ..run.clone()
+        };
+        let removal = async {
+            if round % 2 == 0 {
+                runs.delete(&run.id).await
+            } else {
+                let replaced = runs.replace(&successor).await;
+                replaced.map(|outcome| outcome == Replacement::Stored)
+            }
+        };
+        let (started, removed) = join(join_all(starts), removal).await;
+        let is_there = runs.get(&run.id).await.unwrap().is_some();
+        assert_eq!(is_there, removed.is_err(), "round {round}: {removed:?}");
+        match removed {
+            Ok(removed) => assert!(removed, "round {round}"),
+            Err(error) => assert_conflict(Err::<(), _>(error), "explorations.baseline_analysis_id"),
+        }
+        for outcome in started {
+            if is_there {
+                outcome.unwrap();
+            } else {
+                assert_missing(outcome, "analysis_runs");
+            }
+        }
+        let left = instances[0].explorations.list_by_experiment(&run.experiment_id);
+        let expected = if is_there { STARTS as usize } else { 0 };
+        assert_eq!(left.await.unwrap().len(), expected, "round {round}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_run_in_the_file_does_not_vanish_under_a_search_on_postgres() {
+    race(Backend::Postgres).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_run_on_postgres_does_not_vanish_under_a_search_in_the_file() {
+    race(Backend::Sqlite).await;
+}
+
+/// Locks take connections of their own: many writes at once do not wait for connections that the others hold.
+#[tokio::test]
+async fn more_writes_at_once_than_connections_all_succeed() {
+    let store = TestStore::routed(&searches_on(Backend::Postgres)).await;
+    stored_run(&store, 1).await;
+    let starts = (0..32).map(|number| {
+        let id = format!("expl_{number:08x}");
+        let root = ScenarioNode {
+            id: format!("node_{number:08x}"),
+            exploration_id: id.clone(),
+            ..node(0, None, 0)
+        };
+        let searches = &store.lab.explorations;
+        async move { searches.start(&exploration(&id, 1, 0), &root).await }
+    });
+    for outcome in join_all(starts).await {
+        outcome.unwrap();
+    }
 }

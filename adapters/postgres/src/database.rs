@@ -187,6 +187,11 @@ impl Database {
         })
     }
 
+    /// The same server, through a pool of its own as large as this one.
+    pub fn apart(&self) -> StoreResult<Self> {
+        Self::new(&self.shared.pool.manager().server, &self.shared.settings)
+    }
+
     /// How the pool is used at this moment.
     pub fn status(&self) -> PoolStatus {
         let status = self.shared.pool.status();
@@ -242,6 +247,15 @@ impl Database {
         }
         lease.in_transaction = true;
         Ok(Transaction { lease })
+    }
+
+    /// As [`Database::begin`], where nothing waits longer for a lock than a caller waits for a connection.
+    pub(crate) async fn begin_impatient(&self, operation: &'static str) -> StoreResult<Transaction> {
+        let transaction = self.begin(operation).await?;
+        let patience = self.shared.settings.wait_timeout.as_millis().max(1);
+        let limit = format!("SET LOCAL lock_timeout = {patience}");
+        transaction.batch(&limit, Effect::None).await?;
+        Ok(transaction)
     }
 
     /// Whether the server runs a statement now. That all connections of the pool are busy says nothing of that: then one is made for it.

@@ -6,11 +6,12 @@ use cutover_domain::relations::{OnDelete, Relation};
 use cutover_domain::stored::StoredValue;
 use cutover_domain::time::{LegacyZone, Timestamp};
 use cutover_ports::error::BoxError;
-use cutover_ports::{PortableRow, ReferredRows, StoreError, StoreResult};
+use cutover_ports::{Held, KeyLock, KeyLocks, PortableRow, ReferredRows, StoreError, StoreResult};
 use postgres_types::{ToSql, Type};
+use tokio::runtime::Handle;
 
 use crate::Database;
-use crate::database::Lease;
+use crate::database::{Lease, Transaction};
 use crate::row::Row;
 use crate::types::{Bind, PgJson, PgTime};
 
@@ -56,6 +57,45 @@ impl ReferredRows for Database {
         let transaction = self.begin("foreign_keys.release").await?;
         let work = release(&transaction, relations, first, key).await;
         transaction.finish(work).await
+    }
+}
+
+#[async_trait]
+impl KeyLocks for Database {
+    async fn lock(&self, locks: &[KeyLock]) -> StoreResult<Held> {
+        // Locks of a transaction, for behind a pooler the next statement of a session may run in another one.
+        const SQL: &str =
+            "SELECT CASE WHEN exclusive THEN pg_advisory_xact_lock(hashtextextended(name, 0))::text
+                ELSE pg_advisory_xact_lock_shared(hashtextextended(name, 0))::text END
+            FROM unnest($1, $2) AS wanted (name, exclusive)";
+        let name = |lock: &KeyLock| format!("foreign_keys:{}:{}", lock.table, lock.key);
+        let names: Vec<String> = locks.iter().map(name).collect();
+        let exclusive: Vec<bool> = locks.iter().map(|lock| lock.exclusive).collect();
+        let transaction = self.begin_impatient("foreign_keys.lock").await?;
+        let binds: [Bind<'_>; 2] = [(&names, Type::TEXT_ARRAY), (&exclusive, Type::BOOL_ARRAY)];
+        match transaction.query(SQL, &binds).await {
+            Ok(_) => Ok(Held::by(Locks(Some(transaction)))),
+            Err(error) => transaction.finish(Err(error)).await,
+        }
+    }
+}
+
+/// Locks of a transaction that nothing else happens in.
+struct Locks(Option<Transaction>);
+
+impl Drop for Locks {
+    fn drop(&mut self) {
+        let Some(transaction) = self.0.take() else {
+            return;
+        };
+        // Without a runtime the connection is closed, which ends the transaction too.
+        if let Ok(runtime) = Handle::try_current() {
+            runtime.spawn(async move {
+                if let Err(error) = transaction.finish(Ok(())).await {
+                    tracing::debug!(%error, "locks were let go by closing their connection");
+                }
+            });
+        }
     }
 }
 

@@ -6,12 +6,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use cutover_migrations::Context;
-#[cfg(all(feature = "sqlite", feature = "postgres"))]
-use cutover_ports::ReferredRows;
 use cutover_ports::lab::LabRepositories;
 use cutover_ports::market::MarketRepositories;
 use cutover_ports::transfer::TransferError;
 use cutover_ports::writer::WriterRepositories;
+#[cfg(all(feature = "sqlite", feature = "postgres"))]
+use cutover_ports::{KeyLocks, ReferredRows};
 use cutover_ports::{StoreError, StoreResult};
 
 #[cfg(all(feature = "sqlite", feature = "postgres"))]
@@ -174,7 +174,7 @@ impl Databases {
             #[cfg(feature = "postgres")]
             postgres: cutover_postgres::lab::repositories,
         };
-        let sides = self.sides(&Context::LAB, &routing.repositories(), &adapters);
+        let sides = self.sides(&Context::LAB, &routing.repositories(), &adapters)?;
         lab_routed(routing, &sides)
     }
 
@@ -186,7 +186,7 @@ impl Databases {
             #[cfg(feature = "postgres")]
             postgres: cutover_postgres::writer::repositories,
         };
-        let sides = self.sides(&Context::WRITER, &routing.repositories(), &adapters);
+        let sides = self.sides(&Context::WRITER, &routing.repositories(), &adapters)?;
         writer_routed(*routing, &sides)
     }
 
@@ -198,14 +198,19 @@ impl Databases {
             #[cfg(feature = "postgres")]
             postgres: cutover_postgres::market::repositories,
         };
-        let sides = self.sides(&Context::MARKET, &routing.repositories(), &adapters);
+        let sides = self.sides(&Context::MARKET, &routing.repositories(), &adapters)?;
         market_routed(*routing, &sides)
     }
 
     /// A context's repositories on each database that is open.
-    fn sides<R>(&self, context: &Context, repositories: &[Repository], adapters: &Adapters<R>) -> Sides<R> {
-        let databases = self.of_context(context, repositories);
-        Sides {
+    fn sides<R>(
+        &self,
+        context: &Context,
+        repositories: &[Repository],
+        adapters: &Adapters<R>,
+    ) -> Result<Sides<R>, WiringError> {
+        let databases = self.of_context(context, repositories)?;
+        Ok(Sides {
             #[cfg(feature = "sqlite")]
             sqlite: databases.sqlite.as_ref().map(adapters.sqlite),
             #[cfg(not(feature = "sqlite"))]
@@ -214,16 +219,24 @@ impl Databases {
             postgres: databases.postgres.as_ref().map(adapters.postgres),
             #[cfg(not(feature = "postgres"))]
             postgres: None,
-        }
+        })
     }
 
     /// The two databases of a context. If its `repositories` stand on both, each of the two asks the other
     /// about foreign keys.
     #[cfg_attr(
         not(all(feature = "sqlite", feature = "postgres")),
-        expect(unused_variables, reason = "one database needs no routing")
+        expect(
+            unused_variables,
+            clippy::unnecessary_wraps,
+            reason = "one database needs no routing"
+        )
     )]
-    fn of_context(&self, context: &Context, repositories: &[Repository]) -> ContextDatabases {
+    fn of_context(
+        &self,
+        context: &Context,
+        repositories: &[Repository],
+    ) -> Result<ContextDatabases, WiringError> {
         let databases = ContextDatabases {
             #[cfg(feature = "sqlite")]
             sqlite: self.files.get(context.name).cloned(),
@@ -242,20 +255,29 @@ impl Databases {
                     .any(|repository| repository.backend == backend)
             };
             if uses(Backend::Sqlite) && uses(Backend::Postgres) {
+                // In a pool that they share with the writes, locks could take every connection that the writes wait for.
+                let locks: Arc<dyn KeyLocks> = Arc::new(postgres.apart().map_err(unusable)?);
                 let keys = |here, own: Arc<dyn ReferredRows>, other: Arc<dyn ReferredRows>| {
-                    Arc::new(AcrossDatabases::new(here, repositories.to_vec(), own, other))
+                    let repositories = repositories.to_vec();
+                    Arc::new(AcrossDatabases::new(
+                        here,
+                        repositories,
+                        own,
+                        other,
+                        Arc::clone(&locks),
+                    ))
                 };
                 let rows: (Arc<dyn ReferredRows>, Arc<dyn ReferredRows>) =
                     (Arc::new(sqlite.clone()), Arc::new(postgres.clone()));
                 let on_sqlite = keys(Backend::Sqlite, Arc::clone(&rows.0), Arc::clone(&rows.1));
                 let on_postgres = keys(Backend::Postgres, rows.1, rows.0);
-                return ContextDatabases {
+                return Ok(ContextDatabases {
                     sqlite: Some(sqlite.clone().with_foreign_keys(on_sqlite)),
                     postgres: Some(postgres.clone().with_foreign_keys(on_postgres)),
-                };
+                });
             }
         }
-        databases
+        Ok(databases)
     }
 }
 
@@ -360,10 +382,15 @@ pub(super) fn open_postgres(config: &Config) -> Result<cutover_postgres::Databas
         WiringError::Configuration("no PostgreSQL is configured: set postgres.url or DATABASE_URL".to_owned())
     })?;
     let server = pg_server(settings.url.expose())?;
-    cutover_postgres::Database::new(&server, &pool_settings(settings)).map_err(|source| WiringError::Store {
+    cutover_postgres::Database::new(&server, &pool_settings(settings)).map_err(unusable)
+}
+
+#[cfg(feature = "postgres")]
+fn unusable(source: StoreError) -> WiringError {
+    WiringError::Store {
         database: "PostgreSQL".to_owned(),
         source,
-    })
+    }
 }
 
 /// Asks PostgreSQL once as the service's pool will: a pooler may refuse to it what it grants to a session that nothing is set in.
@@ -377,10 +404,7 @@ pub async fn try_pool(config: &Config) -> Result<(), WiringError> {
         let database = open_postgres(config)?;
         let answer = database.ping().await;
         database.close();
-        answer.map_err(|source| WiringError::Store {
-            database: "PostgreSQL".to_owned(),
-            source,
-        })?;
+        answer.map_err(unusable)?;
     }
     Ok(())
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use cutover_domain::relations::{self, OnDelete, RELATIONS, Relation};
 use cutover_domain::stored::StoredValue;
-use cutover_ports::{ForeignKeys, Reference, ReferredRows, StoreError, StoreResult};
+use cutover_ports::{ForeignKeys, Held, KeyLock, KeyLocks, Reference, ReferredRows, StoreError, StoreResult};
 
 use crate::config::{Backend, Repository};
 
@@ -15,21 +15,25 @@ pub(super) struct AcrossDatabases {
     repositories: Vec<Repository>,
     own: Arc<dyn ReferredRows>,
     other: Arc<dyn ReferredRows>,
+    locks: Arc<dyn KeyLocks>,
 }
 
 impl AcrossDatabases {
     /// For those of a context's `repositories` that run on `here`, whose rows are `own`; the others' rows are `other`.
+    /// Both sides, in every instance of the service, use the same `locks`.
     pub(super) fn new(
         here: Backend,
         repositories: Vec<Repository>,
         own: Arc<dyn ReferredRows>,
         other: Arc<dyn ReferredRows>,
+        locks: Arc<dyn KeyLocks>,
     ) -> Self {
         Self {
             here,
             repositories,
             own,
             other,
+            locks,
         }
     }
 
@@ -81,6 +85,25 @@ impl AcrossDatabases {
 
 #[async_trait]
 impl ForeignKeys for AcrossDatabases {
+    async fn hold(&self, written: &[Reference], deleted: &[Reference]) -> StoreResult<Held> {
+        let lock = |reference: &Reference, exclusive| KeyLock {
+            table: reference.parent,
+            key: reference.key.clone(),
+            exclusive,
+        };
+        let written = written.iter().filter(|row| !self.lives_here(row.parent));
+        let deleted = deleted
+            .iter()
+            .filter(|row| !self.remote_children(row.parent).is_empty());
+        let mut locks: Vec<_> = written.map(|row| lock(row, false)).collect();
+        locks.extend(deleted.map(|row| lock(row, true)));
+        if locks.is_empty() {
+            return Ok(Held::default());
+        }
+        locks.sort_unstable();
+        self.locks.lock(&locks).await
+    }
+
     async fn before_write(&self, references: &[Reference]) -> StoreResult<()> {
         for Reference { parent, key } in references {
             if self.lives_here(parent) {
@@ -126,12 +149,18 @@ impl ForeignKeys for AcrossDatabases {
 #[cfg(test)]
 mod tests {
     use cutover_ports::KeysAcross;
-    use cutover_ports::foreign_keys::MockReferredRows;
+    use cutover_ports::foreign_keys::{MockKeyLocks, MockReferredRows};
 
     use super::*;
     use crate::config::{ContextRouting as _, LabRouting};
 
     fn on_sqlite(own: MockReferredRows, other: MockReferredRows) -> AcrossDatabases {
+        let mut locks = MockKeyLocks::new();
+        locks.expect_lock().returning(|_| Ok(Held::default()));
+        locked_by(locks, own, other)
+    }
+
+    fn locked_by(locks: MockKeyLocks, own: MockReferredRows, other: MockReferredRows) -> AcrossDatabases {
         let routing = LabRouting::from_fn(|name| match name {
             "experiments" | "synth_groups" | "scorecards" => Backend::Sqlite,
             _ => Backend::Postgres,
@@ -141,6 +170,7 @@ mod tests {
             routing.repositories(),
             Arc::new(own),
             Arc::new(other),
+            Arc::new(locks),
         )
     }
 
@@ -155,6 +185,35 @@ mod tests {
     async fn a_parent_in_the_same_database_is_left_to_it() {
         let links = on_sqlite(MockReferredRows::new(), MockReferredRows::new());
         links.before_write(&[reference("experiments")]).await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn what_no_key_across_databases_is_about_is_not_locked() {
+        let mut locks = MockKeyLocks::new();
+        locks.expect_lock().never();
+        let links = locked_by(locks, MockReferredRows::new(), MockReferredRows::new());
+        let (written, deleted) = (reference("experiments"), reference("chart_insights"));
+        drop(links.hold(&[written], &[deleted]).await.unwrap());
+    }
+
+    #[tokio::test]
+    async fn the_keys_of_a_write_and_a_delete_are_locked_at_once_and_in_order() {
+        let mut locks = MockKeyLocks::new();
+        locks.expect_lock().times(1).returning(|locks| {
+            let told = locks.iter().map(|lock| (lock.table, lock.exclusive));
+            assert_eq!(
+                told.collect::<Vec<_>>(),
+                [
+                    ("analysis_runs", false),
+                    ("experiments", true),
+                    ("transcripts", false)
+                ]
+            );
+            Ok(Held::default())
+        });
+        let links = locked_by(locks, MockReferredRows::new(), MockReferredRows::new());
+        let written = [reference("transcripts"), reference("analysis_runs")];
+        drop(links.hold(&written, &[reference("experiments")]).await.unwrap());
     }
 
     #[tokio::test]

@@ -48,7 +48,7 @@ pub(super) fn run(id: &str, experiment_id: &str, status: AnalysisStatus) -> Anal
 }
 
 /// Stores an experiment, and a completed run of it, both with this number.
-pub(super) async fn stored_run(store: &TestStore, number: u32) -> AnalysisRun {
+pub(crate) async fn stored_run(store: &TestStore, number: u32) -> AnalysisRun {
     let run = run(
         &format!("ana_{number:08x}"),
         &format!("exp_{number:08x}"),

@@ -38,7 +38,7 @@ fn json(text: &str) -> Json {
     Json::parse(text).unwrap()
 }
 
-fn exploration(id: &str, number: u32, seconds: i64) -> Exploration {
+pub(crate) fn exploration(id: &str, number: u32, seconds: i64) -> Exploration {
     Exploration {
         id: id.to_owned(),
         experiment_id: format!("exp_{number:08x}"),
@@ -55,7 +55,7 @@ fn exploration(id: &str, number: u32, seconds: i64) -> Exploration {
     }
 }
 
-fn node(number: u32, parent: Option<u32>, depth: i64) -> ScenarioNode {
+pub(crate) fn node(number: u32, parent: Option<u32>, depth: i64) -> ScenarioNode {
     ScenarioNode {
         id: format!("node_{number:08x}"),
         exploration_id: EXPLORATION.to_owned(),

@@ -26,7 +26,7 @@ fn at(seconds: i64) -> Timestamp {
 }
 
 /// The write was refused because of this key.
-fn assert_conflict<T: std::fmt::Debug>(outcome: StoreResult<T>, key: &str) {
+pub(crate) fn assert_conflict<T: std::fmt::Debug>(outcome: StoreResult<T>, key: &str) {
     let error = outcome.unwrap_err();
     assert!(
         matches!(&error, StoreError::Conflict(found) if found == key),
@@ -35,7 +35,7 @@ fn assert_conflict<T: std::fmt::Debug>(outcome: StoreResult<T>, key: &str) {
 }
 
 /// The write was refused because a row of this table does not exist.
-fn assert_missing<T: std::fmt::Debug>(outcome: StoreResult<T>, table: &str) {
+pub(crate) fn assert_missing<T: std::fmt::Debug>(outcome: StoreResult<T>, table: &str) {
     let error = outcome.unwrap_err();
     assert!(
         matches!(&error, StoreError::Missing(found) if found == table),

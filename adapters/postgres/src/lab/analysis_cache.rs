@@ -62,7 +62,7 @@ impl AnalysisCacheRepository for PgAnalysisCacheRepository {
             .collect::<StoreResult<Vec<_>>>()?;
         let parents: BTreeSet<&str> = analyses.iter().copied().collect();
         let parents: Vec<_> = parents.into_iter().map(|id| ("analysis_runs", id)).collect();
-        self.db.keys.before_write(&parents).await?;
+        let _held = self.db.keys.before_write(&parents).await?;
         let lease = self.db.lease("analysis_cache.save").await?;
         lease
             .execute(

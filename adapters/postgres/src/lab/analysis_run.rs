@@ -118,7 +118,8 @@ impl AnalysisRunRepository for PgAnalysisRunRepository {
             "INSERT INTO analysis_runs (id, experiment_id, scenario_id, config, status, started_at,
                 completed_at, total_synths, aggregated_outcomes, execution_time_seconds)
             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)";
-        self.db
+        let _held = self
+            .db
             .keys
             .before_write(&[("experiments", &run.experiment_id)])
             .await?;
@@ -126,22 +127,18 @@ impl AnalysisRunRepository for PgAnalysisRunRepository {
     }
 
     async fn replace(&self, run: &AnalysisRun) -> StoreResult<Replacement> {
-        self.db
-            .keys
-            .before_write(&[("experiments", &run.experiment_id)])
-            .await?;
         if !self.db.keys.any() {
             return self.replace_here(run).await;
         }
         let old = self.find_by_experiment(&run.experiment_id).await?;
-        if let Some(old) = &old {
-            self.db.keys.before_delete(TABLE, &old.id).await?;
+        let parent = ("experiments", run.experiment_id.as_str());
+        let replaced = old.as_ref().map(|old| (TABLE, old.id.as_str()));
+        let _held = self.db.keys.before_replace(&[parent], replaced).await?;
+        let outcome = self.replace_here(run).await?;
+        if let (Some((table, id)), Replacement::Stored) = (replaced, outcome) {
+            self.db.keys.after_delete(table, id).await?;
         }
-        let replaced = self.replace_here(run).await?;
-        if let (Some(old), Replacement::Stored) = (old, replaced) {
-            self.db.keys.after_delete(TABLE, &old.id).await?;
-        }
-        Ok(replaced)
+        Ok(outcome)
     }
 
     async fn get(&self, id: &str) -> StoreResult<Option<AnalysisRun>> {

@@ -98,7 +98,8 @@ fn summary_from_row(row: &Row) -> StoreResult<DocumentSummary> {
 #[async_trait]
 impl ExperimentDocumentRepository for PgExperimentDocumentRepository {
     async fn save(&self, document: &ExperimentDocument) -> StoreResult<()> {
-        self.db
+        let _held = self
+            .db
             .keys
             .before_write(&[("experiments", &document.experiment_id)])
             .await?;
@@ -125,7 +126,8 @@ impl ExperimentDocumentRepository for PgExperimentDocumentRepository {
             WHERE old.status <> 'generating'
             RETURNING id, experiment_id, document_type, markdown_content, metadata, generated_at, model,
                 status, error_message";
-        self.db
+        let _held = self
+            .db
             .keys
             .before_write(&[("experiments", &pending.experiment_id)])
             .await?;

@@ -302,7 +302,8 @@ async fn advance(lease: &Lease, step: &ExplorationStep) -> StoreResult<()> {
 #[async_trait]
 impl ExplorationRepository for PgExplorationRepository {
     async fn start(&self, exploration: &Exploration, root: &ScenarioNode) -> StoreResult<()> {
-        self.db
+        let _held = self
+            .db
             .keys
             .before_write(&[
                 ("experiments", &exploration.experiment_id),

@@ -143,12 +143,8 @@ impl RegionAnalysisRepository for PgRegionAnalysisRepository {
         for region in regions {
             arrays.push(region)?;
         }
-        if !regions.is_empty() {
-            self.db
-                .keys
-                .before_write(&[("simulation_runs", simulation_id)])
-                .await?;
-        }
+        let parent = (!regions.is_empty()).then_some(("simulation_runs", simulation_id));
+        let _held = self.db.keys.before_write(parent.as_slice()).await?;
         let transaction = self.db.begin("region_analyses.replace_for_simulation").await?;
         let work = replace(&transaction, simulation_id, &arrays).await;
         transaction.finish(work).await

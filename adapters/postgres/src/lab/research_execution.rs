@@ -128,12 +128,8 @@ impl ResearchExecutionRepository for PgResearchExecutionRepository {
                 synth_count, successful_count, failed_count, model, max_turns, started_at, completed_at,
                 additional_context)
             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)";
-        if let Some(experiment_id) = &execution.experiment_id {
-            self.db
-                .keys
-                .before_write(&[("experiments", experiment_id)])
-                .await?;
-        }
+        let parent = execution.experiment_id.as_deref().map(|id| ("experiments", id));
+        let _held = self.db.keys.before_write(parent.as_slice()).await?;
         let status = pg_enum("research_executions.status", &execution.status)?;
         let synth_count = known("research_executions.synth_count", &execution.synth_count)?;
         let successful_count = opt_known(

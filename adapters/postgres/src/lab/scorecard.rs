@@ -46,9 +46,8 @@ impl ScorecardRepository for PgScorecardRepository {
             VALUES ($1, $2, $3, $4, $5)";
         let created_at = pg_time("feature_scorecards.created_at", &scorecard.created_at)?;
         let updated_at = opt_pg_time("feature_scorecards.updated_at", scorecard.updated_at.as_ref())?;
-        if let Some(experiment) = &scorecard.experiment_id {
-            self.db.keys.before_write(&[("experiments", experiment)]).await?;
-        }
+        let parent = scorecard.experiment_id.as_deref().map(|id| ("experiments", id));
+        let _held = self.db.keys.before_write(parent.as_slice()).await?;
         let lease = self.db.lease("scorecards.insert").await?;
         lease
             .execute(

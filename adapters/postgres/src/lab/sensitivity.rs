@@ -50,7 +50,8 @@ impl SensitivityRepository for PgSensitivityRepository {
         let analyzed_at = pg_time("sensitivity_results.analyzed_at", &result.analyzed_at)?;
         let created_at = pg_time("sensitivity_results.created_at", &result.created_at)?;
         let baseline_success = known("sensitivity_results.baseline_success", &result.baseline_success)?;
-        self.db
+        let _held = self
+            .db
             .keys
             .before_write(&[("simulation_runs", &result.simulation_id)])
             .await?;

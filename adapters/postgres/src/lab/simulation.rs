@@ -96,7 +96,8 @@ impl SimulationRepository for PgSimulationRepository {
             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)";
         let progress = Progress::of(run)?;
         let started_at = pg_time("simulation_runs.started_at", &run.started_at)?;
-        self.db
+        let _held = self
+            .db
             .keys
             .before_write(&[("feature_scorecards", &run.scorecard_id)])
             .await?;

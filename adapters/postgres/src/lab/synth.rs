@@ -109,9 +109,8 @@ impl SynthRepository for PgSynthRepository {
                 descricao = excluded.descricao, link_photo = excluded.link_photo,
                 avatar_path = excluded.avatar_path, version = excluded.version, data = excluded.data";
         let Synth { summary, data } = synth;
-        if let Some(group) = summary.synth_group_id.as_deref() {
-            self.db.keys.before_write(&[("synth_groups", group)]).await?;
-        }
+        let parent = summary.synth_group_id.as_deref().map(|id| ("synth_groups", id));
+        let _held = self.db.keys.before_write(parent.as_slice()).await?;
         let created_at = pg_time("synths.created_at", &summary.created_at)?;
         let lease = self.db.lease("synths.save").await?;
         lease

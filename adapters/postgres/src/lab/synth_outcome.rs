@@ -44,7 +44,7 @@ impl PgSynthOutcomeRepository {
         }
         let analyses: BTreeSet<&str> = arrays.analysis_id.iter().copied().collect();
         let parents: Vec<_> = analyses.into_iter().map(|id| ("analysis_runs", id)).collect();
-        self.db.keys.before_write(&parents).await?;
+        let _held = self.db.keys.before_write(&parents).await?;
         let lease = self.db.lease(operation).await?;
         lease
             .execute(

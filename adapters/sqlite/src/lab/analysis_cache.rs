@@ -44,7 +44,7 @@ impl AnalysisCacheRepository for SqliteAnalysisCacheRepository {
                 computed_at = excluded.computed_at";
         let analyses: BTreeSet<&str> = entries.iter().map(|entry| entry.analysis_id.as_str()).collect();
         let parents: Vec<_> = analyses.into_iter().map(|id| ("analysis_runs", id)).collect();
-        self.db.keys.before_write(&parents).await?;
+        let _held = self.db.keys.before_write(&parents).await?;
         let entries = entries.to_vec();
         self.db
             .atomic("analysis_cache.save", move |session| {

@@ -72,7 +72,8 @@ fn insert(session: &Session, run: &AnalysisRun) -> StoreResult<()> {
 #[async_trait]
 impl AnalysisRunRepository for SqliteAnalysisRunRepository {
     async fn insert(&self, run: &AnalysisRun) -> StoreResult<()> {
-        self.db
+        let _held = self
+            .db
             .keys
             .before_write(&[("experiments", &run.experiment_id)])
             .await?;
@@ -85,18 +86,14 @@ impl AnalysisRunRepository for SqliteAnalysisRunRepository {
     async fn replace(&self, run: &AnalysisRun) -> StoreResult<Replacement> {
         const OLD: &str = "SELECT id, status FROM analysis_runs WHERE experiment_id = ?1";
         const DELETE: &str = "DELETE FROM analysis_runs WHERE id = ?1";
-        self.db
-            .keys
-            .before_write(&[("experiments", &run.experiment_id)])
-            .await?;
         let routed_apart = if self.db.keys.any() {
             self.find_by_experiment(&run.experiment_id).await?
         } else {
             None
         };
-        if let Some(old) = &routed_apart {
-            self.db.keys.before_delete(TABLE, &old.id).await?;
-        }
+        let parent = ("experiments", run.experiment_id.as_str());
+        let old = routed_apart.as_ref().map(|old| (TABLE, old.id.as_str()));
+        let _held = self.db.keys.before_replace(&[parent], old).await?;
         let run = run.clone();
         let replaced = self
             .db
@@ -115,8 +112,8 @@ impl AnalysisRunRepository for SqliteAnalysisRunRepository {
                 Ok(Replacement::Stored)
             })
             .await?;
-        if let (Some(old), Replacement::Stored) = (routed_apart, replaced) {
-            self.db.keys.after_delete(TABLE, &old.id).await?;
+        if let (Some((table, id)), Replacement::Stored) = (old, replaced) {
+            self.db.keys.after_delete(table, id).await?;
         }
         Ok(replaced)
     }

@@ -63,7 +63,8 @@ impl ExperimentDocumentRepository for SqliteExperimentDocumentRepository {
         const SQL: &str = "INSERT OR REPLACE INTO experiment_documents (id, experiment_id, document_type,
                 markdown_content, metadata, generated_at, model, status, error_message)
             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)";
-        self.db
+        let _held = self
+            .db
             .keys
             .before_write(&[("experiments", &document.experiment_id)])
             .await?;
@@ -97,7 +98,8 @@ impl ExperimentDocumentRepository for SqliteExperimentDocumentRepository {
             WHERE status <> 'generating'
             RETURNING id, experiment_id, document_type, markdown_content, metadata, generated_at, model,
                 status, error_message";
-        self.db
+        let _held = self
+            .db
             .keys
             .before_write(&[("experiments", &pending.experiment_id)])
             .await?;

@@ -183,7 +183,8 @@ fn insert_node(session: &Session, node: &ScenarioNode) -> StoreResult<()> {
 #[async_trait]
 impl ExplorationRepository for SqliteExplorationRepository {
     async fn start(&self, exploration: &Exploration, root: &ScenarioNode) -> StoreResult<()> {
-        self.db
+        let _held = self
+            .db
             .keys
             .before_write(&[
                 ("experiments", &exploration.experiment_id),

@@ -43,7 +43,8 @@ impl InterviewGuideRepository for SqliteInterviewGuideRepository {
         const SQL: &str = "INSERT INTO interview_guide (experiment_id, context_definition, questions,
                 context_examples, created_at, updated_at)
             VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
-        self.db
+        let _held = self
+            .db
             .keys
             .before_write(&[("experiments", &guide.experiment_id)])
             .await?;

@@ -50,12 +50,8 @@ impl RegionAnalysisRepository for SqliteRegionAnalysisRepository {
         const INSERT: &str = "INSERT INTO region_analyses (id, simulation_id, rules, rule_text, synth_count,
                 synth_percentage, did_not_try_rate, failed_rate, success_rate, failure_delta)
             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)";
-        if !regions.is_empty() {
-            self.db
-                .keys
-                .before_write(&[("simulation_runs", simulation_id)])
-                .await?;
-        }
+        let parent = (!regions.is_empty()).then_some(("simulation_runs", simulation_id));
+        let _held = self.db.keys.before_write(parent.as_slice()).await?;
         let (simulation_id, regions) = (simulation_id.to_owned(), regions.to_vec());
         self.db
             .atomic("region_analyses.replace_for_simulation", move |session| {

@@ -129,12 +129,8 @@ fn order_terms(order: ExecutionOrder) -> &'static str {
 #[async_trait]
 impl ResearchExecutionRepository for SqliteResearchExecutionRepository {
     async fn insert(&self, execution: &ResearchExecution) -> StoreResult<()> {
-        if let Some(experiment_id) = &execution.experiment_id {
-            self.db
-                .keys
-                .before_write(&[("experiments", experiment_id)])
-                .await?;
-        }
+        let parent = execution.experiment_id.as_deref().map(|id| ("experiments", id));
+        let _held = self.db.keys.before_write(parent.as_slice()).await?;
         let execution = execution.clone();
         self.db
             .write("research_executions.insert", move |session| {

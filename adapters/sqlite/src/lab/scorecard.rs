@@ -43,9 +43,8 @@ impl ScorecardRepository for SqliteScorecardRepository {
     async fn insert(&self, scorecard: &FeatureScorecard) -> StoreResult<()> {
         const SQL: &str = "INSERT INTO feature_scorecards (id, experiment_id, data, created_at, updated_at)
             VALUES (?1, ?2, ?3, ?4, ?5)";
-        if let Some(experiment) = &scorecard.experiment_id {
-            self.db.keys.before_write(&[("experiments", experiment)]).await?;
-        }
+        let parent = scorecard.experiment_id.as_deref().map(|id| ("experiments", id));
+        let _held = self.db.keys.before_write(parent.as_slice()).await?;
         let new = scorecard.clone();
         self.db
             .write("scorecards.insert", move |session| {

@@ -44,7 +44,8 @@ impl SensitivityRepository for SqliteSensitivityRepository {
         const SQL: &str = "INSERT INTO sensitivity_results (id, simulation_id, analyzed_at, deltas_used,
                 baseline_success, most_sensitive_dimension, dimensions, created_at)
             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)";
-        self.db
+        let _held = self
+            .db
             .keys
             .before_write(&[("simulation_runs", &result.simulation_id)])
             .await?;

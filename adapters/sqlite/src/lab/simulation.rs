@@ -70,7 +70,8 @@ impl SimulationRepository for SqliteSimulationRepository {
             "INSERT INTO simulation_runs (id, scorecard_id, scenario_id, config, status, started_at,
                 completed_at, total_synths, aggregated_outcomes, execution_time_seconds)
             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)";
-        self.db
+        let _held = self
+            .db
             .keys
             .before_write(&[("feature_scorecards", &run.scorecard_id)])
             .await?;

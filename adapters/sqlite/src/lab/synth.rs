@@ -107,9 +107,8 @@ impl SynthRepository for SqliteSynthRepository {
                 descricao = excluded.descricao, link_photo = excluded.link_photo,
                 avatar_path = excluded.avatar_path, version = excluded.version, data = excluded.data";
         let group = synth.summary.synth_group_id.as_deref();
-        if let Some(group) = group {
-            self.db.keys.before_write(&[("synth_groups", group)]).await?;
-        }
+        let parent = group.map(|id| ("synth_groups", id));
+        let _held = self.db.keys.before_write(parent.as_slice()).await?;
         let Synth { summary, data } = synth.clone();
         self.db
             .write("synths.save", move |session| {

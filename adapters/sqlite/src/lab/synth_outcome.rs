@@ -38,7 +38,7 @@ impl SqliteSynthOutcomeRepository {
             .map(|outcome| outcome.analysis_id.as_str())
             .collect();
         let parents: Vec<_> = analyses.into_iter().map(|id| ("analysis_runs", id)).collect();
-        self.db.keys.before_write(&parents).await?;
+        let _held = self.db.keys.before_write(&parents).await?;
         let outcomes = outcomes.to_vec();
         self.db
             .atomic(operation, move |session| {
