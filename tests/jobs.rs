@@ -370,6 +370,28 @@ async fn without_making_up_it_is_noted_as_missed(store: TestStore) {
     );
 }
 
+async fn a_dead_run_that_is_too_old_to_make_up_for_has_failed(store: TestStore) {
+    // A Friday, and the Monday after it.
+    let world = World::new(store, "2025-08-15T15:00:00");
+    let start = JobStart {
+        job: Job::CaptureClose,
+        scheduled_at: at("2025-08-15T15:00:00"),
+        trigger: Trigger::Cron,
+        target_day: day("2025-08-15"),
+        started_at: at("2025-08-15T15:00:00"),
+        instance: "dead".to_owned(),
+    };
+    let runs = &world.store.market.job_runs;
+    assert_eq!(runs.claim(&start, Timestamp::EPOCH).await.unwrap(), Claim::Won);
+    world.set(at("2025-08-18T07:00:00"));
+    world.instance("heir").tick().await;
+    let run = world.run_of(Job::CaptureClose).await;
+    assert_eq!(run.scheduled_at, start.scheduled_at.into());
+    assert_eq!(run.outcome, Some(Outcome::Error.into()));
+    assert_eq!(run.ended_at, Some(at("2025-08-18T07:00:00").into()));
+    assert_eq!(run.error.as_deref(), Some("the instance that ran it is gone"));
+}
+
 async fn a_dead_instances_run_is_taken_over(store: TestStore) {
     let world = World::new(store, "2025-08-12T12:00:00");
     let start = JobStart {
@@ -579,6 +601,7 @@ on_both_databases!(
     holidays_have_no_runs_and_half_days_no_afternoon,
     what_passed_meanwhile_is_made_up_for_by_the_policy,
     without_making_up_it_is_noted_as_missed,
+    a_dead_run_that_is_too_old_to_make_up_for_has_failed,
     a_dead_instances_run_is_taken_over,
     every_outcome_is_noted,
     a_current_price_does_not_stand_in_for_a_past_one,

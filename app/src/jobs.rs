@@ -248,16 +248,13 @@ impl Scheduler {
     ) -> StoreResult<()> {
         let runs = (self.repositories)().job_runs;
         let window = earlier(now, self.settings.catch_up_window);
-        for abandoned in runs.abandoned(job, window, self.dead_before(now)).await? {
-            match self.settings.catch_up {
-                CatchUp::None => {
-                    let gone = "the instance that ran it is gone";
-                    self.note(job, abandoned, Trigger::CatchUp, Outcome::Error, Some(gone), now)
-                        .await?;
-                }
-                CatchUp::Latest | CatchUp::All => {
-                    self.run_at(job, abandoned, Trigger::CatchUp, now).await?;
-                }
+        for abandoned in runs.abandoned(job, self.dead_before(now)).await? {
+            if self.settings.catch_up == CatchUp::None || abandoned < window {
+                let gone = "the instance that ran it is gone";
+                self.note(job, abandoned, Trigger::CatchUp, Outcome::Error, Some(gone), now)
+                    .await?;
+            } else {
+                self.run_at(job, abandoned, Trigger::CatchUp, now).await?;
             }
         }
         let since = match since {

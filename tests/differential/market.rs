@@ -292,10 +292,7 @@ async fn jobs(pair: &mut Pair) {
             both!(pair, job_runs.finish(&start, &end));
         }
         5 => both!(pair, job_runs.latest_scheduled(job)),
-        6 => {
-            let since = random.time();
-            both!(pair, job_runs.abandoned(job, since, before));
-        }
+        6 => both!(pair, job_runs.abandoned(job, before)),
         _ => {
             let (job, limit) = (random.opt(|_| job), random.below(4));
             both!(pair, job_runs.list(job, limit), runs);

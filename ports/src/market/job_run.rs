@@ -31,13 +31,8 @@ pub trait JobRunRepository: Send + Sync {
     /// is none.
     async fn latest_scheduled(&self, job: Job) -> StoreResult<Option<Timestamp>>;
 
-    /// The instants, not before `since`, whose run has not ended and began before `dead_before`; oldest first.
-    async fn abandoned(
-        &self,
-        job: Job,
-        since: Timestamp,
-        dead_before: Timestamp,
-    ) -> StoreResult<Vec<Timestamp>>;
+    /// The instants whose run has not ended and began before `dead_before`; oldest first.
+    async fn abandoned(&self, job: Job, dead_before: Timestamp) -> StoreResult<Vec<Timestamp>>;
 
     /// At most `limit` runs, of one job or of all, the latest instant first; of one instant the latest written first.
     async fn list(&self, job: Option<Job>, limit: u32) -> StoreResult<Vec<JobRun>>;

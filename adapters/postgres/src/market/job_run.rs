@@ -116,21 +116,15 @@ impl JobRunRepository for PgJobRunRepository {
         Ok(latest.map(|time| time.0))
     }
 
-    async fn abandoned(
-        &self,
-        job: Job,
-        since: Timestamp,
-        dead_before: Timestamp,
-    ) -> StoreResult<Vec<Timestamp>> {
+    async fn abandoned(&self, job: Job, dead_before: Timestamp) -> StoreResult<Vec<Timestamp>> {
         const SQL: &str = "SELECT scheduled_at FROM job_runs
-            WHERE job = $1 AND scheduled_at >= $2 AND ended_at IS NULL AND started_at < $3 ORDER BY scheduled_at";
+            WHERE job = $1 AND ended_at IS NULL AND started_at < $2 ORDER BY scheduled_at";
         let lease = self.db.lease("job_runs.abandoned").await?;
         let rows = lease
             .query(
                 SQL,
                 &[
                     (&job.as_str(), Type::TEXT),
-                    (&PgTime(since), Type::TIMESTAMPTZ),
                     (&PgTime(dead_before), Type::TIMESTAMPTZ),
                 ],
             )

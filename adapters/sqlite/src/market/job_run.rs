@@ -121,21 +121,12 @@ impl JobRunRepository for SqliteJobRunRepository {
             .await
     }
 
-    async fn abandoned(
-        &self,
-        job: Job,
-        since: Timestamp,
-        dead_before: Timestamp,
-    ) -> StoreResult<Vec<Timestamp>> {
+    async fn abandoned(&self, job: Job, dead_before: Timestamp) -> StoreResult<Vec<Timestamp>> {
         const SQL: &str = "SELECT scheduled_at FROM job_runs
-            WHERE job = ?1 AND scheduled_at >= ?2 AND ended_at IS NULL AND started_at < ?3 ORDER BY scheduled_at";
+            WHERE job = ?1 AND ended_at IS NULL AND started_at < ?2 ORDER BY scheduled_at";
         self.db
             .read("job_runs.abandoned", move |session| {
-                let found = session.query(
-                    SQL,
-                    params![job.as_str(), since.to_iso(), dead_before.to_iso()],
-                    known_time,
-                )?;
+                let found = session.query(SQL, params![job.as_str(), dead_before.to_iso()], known_time)?;
                 Ok(found.into_iter().flatten().collect())
             })
             .await
