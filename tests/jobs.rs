@@ -37,6 +37,21 @@ struct Prices {
     /// What is said instead; none for no price.
     instead: Mutex<BTreeMap<(String, &'static str), Option<Quote>>>,
     is_down: Mutex<bool>,
+    /// How long each answer takes, on this clock.
+    delay: Mutex<Option<(Arc<VirtualClock>, Duration)>>,
+}
+
+impl Prices {
+    fn take_time(&self) {
+        if let Some((clock, delay)) = &*self.delay.lock().unwrap() {
+            let mut now = clock.0.lock().unwrap();
+            *now = later(*now, *delay);
+        }
+    }
+}
+
+fn later(instant: Timestamp, by: Duration) -> Timestamp {
+    Timestamp::from_micros(instant.as_micros() + i64::try_from(by.as_micros()).unwrap()).unwrap()
 }
 
 fn price(day: Day, checkpoint: Checkpoint) -> f64 {
@@ -53,6 +68,7 @@ impl PriceSource for Prices {
         day: Day,
     ) -> Result<Option<Quote>, PriceError> {
         assert_eq!(symbol, "SPY");
+        self.take_time();
         if *self.is_down.lock().unwrap() {
             return Err(PriceError::Unreachable("down".to_owned()));
         }
@@ -67,6 +83,7 @@ impl PriceSource for Prices {
     }
 
     async fn bars(&self, _: &str, from: Day, to: Day) -> Result<Vec<DailyBar>, PriceError> {
+        self.take_time();
         let days = (from.epoch_days()..=to.epoch_days()).map(|days| Day::from_epoch_days(days).unwrap());
         let open = days.filter(|day| Calendar::default().session(*day) != Session::Closed);
         Ok(open
@@ -146,8 +163,7 @@ impl World {
             if self.clock.now() >= until {
                 return;
             }
-            let next = self.clock.now().as_micros() + 1_800_000_000;
-            self.set(Timestamp::from_micros(next).unwrap());
+            self.set(later(self.clock.now(), Duration::from_mins(30)));
         }
     }
 
@@ -355,17 +371,76 @@ async fn without_making_up_it_is_noted_as_missed(store: TestStore) {
     world.go_on("2025-08-12T12:00:00", &[&before]).await;
     world.set(at("2025-08-13T12:20:00"));
     world.instance("after").tick().await;
-    let noon: Vec<String> = world
-        .runs()
-        .await
-        .into_iter()
-        .filter(|line| line.starts_with("capture_noon"))
-        .collect();
+    let mut runs = world.runs().await;
+    runs.retain(|line| line.starts_with("capture_noon") || line.starts_with("ai_predict_0800"));
     assert_eq!(
-        noon,
+        runs,
         [
+            // A start after eight makes the day's prediction, whatever the policy.
+            "ai_predict_0800 2025-08-12T13:00:00Z ok warm_up",
             "capture_noon 2025-08-12T17:00:00Z ok cron",
+            "ai_predict_0800 2025-08-13T13:00:00Z ok warm_up",
             "capture_noon 2025-08-13T17:00:00Z missed cron",
+        ]
+    );
+}
+
+/// Starts ten seconds before noon, when the service of prices takes so long that the warm-up is still going on at noon.
+async fn an_instant_that_passes_while_others_run_is_on_time(store: TestStore) {
+    let mut store = Some(store);
+    for (policy, delay) in [
+        (CatchUp::None, Duration::from_secs(40)),
+        // Longer than a run may be late.
+        (CatchUp::None, Duration::from_secs(200)),
+        (CatchUp::Latest, Duration::from_secs(200)),
+    ] {
+        let store = match store.take() {
+            Some(store) => store,
+            None => TestStore::sqlite().await,
+        };
+        let mut world = World::new(store, "2025-08-12T11:59:50");
+        world.settings.catch_up = policy;
+        *world.prices.delay.lock().unwrap() = Some((Arc::clone(&world.clock), delay));
+        let one = world.instance("one");
+        let pause = one.tick().await;
+        assert!(world.clock.now() > at("2025-08-12T12:00:00"), "noon has passed");
+        assert!(pause < Duration::from_secs(1), "it was due meanwhile: {pause:?}");
+        world.set(later(world.clock.now(), pause));
+        let pause = one.tick().await;
+        assert_eq!(pause, Duration::from_secs(30), "nothing is due now");
+        assert_eq!(
+            world.runs().await,
+            [
+                "ai_predict_0800 2025-08-12T13:00:00Z ok warm_up",
+                "capture_noon 2025-08-12T17:00:00Z ok cron",
+            ],
+            "{policy:?}, {delay:?}"
+        );
+    }
+}
+
+async fn a_clock_that_is_set_back_loses_no_instants(store: TestStore) {
+    let world = World::new(store, "2025-08-11T07:30:00");
+    let before = world.instance("before");
+    world.go_on("2025-08-11T16:00:00", &[&before]).await;
+    // It starts at half past twelve of Tuesday, and believes that it is Friday.
+    world.set(at("2025-08-15T16:00:00"));
+    let after = world.instance("after");
+    after.tick().await;
+    world.set(at("2025-08-12T12:30:00"));
+    world.go_on("2025-08-12T16:00:00", &[&after]).await;
+    let mut tuesday = world.runs().await;
+    tuesday.retain(|line| line.contains(" 2025-08-12T"));
+    assert_eq!(
+        tuesday,
+        [
+            "daily_cleanup 2025-08-12T05:00:00Z ok catch_up",
+            "ai_predict_0800 2025-08-12T13:00:00Z ok warm_up",
+            "capture_premarket 2025-08-12T13:00:00Z ok catch_up",
+            "capture_open 2025-08-12T13:30:00Z ok catch_up",
+            "capture_noon 2025-08-12T17:00:00Z ok catch_up",
+            "capture_2pm 2025-08-12T19:00:00Z ok cron",
+            "capture_close 2025-08-12T20:00:00Z ok cron",
         ]
     );
 }
@@ -601,6 +676,8 @@ on_both_databases!(
     holidays_have_no_runs_and_half_days_no_afternoon,
     what_passed_meanwhile_is_made_up_for_by_the_policy,
     without_making_up_it_is_noted_as_missed,
+    an_instant_that_passes_while_others_run_is_on_time,
+    a_clock_that_is_set_back_loses_no_instants,
     a_dead_run_that_is_too_old_to_make_up_for_has_failed,
     a_dead_instances_run_is_taken_over,
     every_outcome_is_noted,

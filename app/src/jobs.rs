@@ -90,8 +90,7 @@ pub struct Scheduler {
     settings: JobSettings,
     instance: String,
     is_running: AtomicBool,
-    /// Up to when the instants of each job are dealt with.
-    dealt_with: Mutex<HashMap<Job, Timestamp>>,
+    seen: Mutex<Seen>,
     /// Held while a job runs here: one run of it after the other.
     turns: HashMap<Job, Mutex<()>>,
 }
@@ -102,6 +101,33 @@ impl std::fmt::Debug for Scheduler {
             .field("instance", &self.instance)
             .field("settings", &self.settings)
             .finish_non_exhaustive()
+    }
+}
+
+/// What an instance has seen since it started.
+#[derive(Default)]
+struct Seen {
+    /// Up to when the instants of each job are dealt with.
+    dealt_with: HashMap<Job, Timestamp>,
+    /// When it began to look around the last time, and when that was done: runs take their time.
+    last_look: Option<(Timestamp, Timestamp)>,
+}
+
+impl Seen {
+    /// How far the clock was set back since the last look.
+    fn set_back(&self, now: Timestamp) -> Option<Duration> {
+        let (_, ended) = self.last_look?;
+        let back = Duration::from_micros(u64::try_from(ended.as_micros() - now.as_micros()).ok()?);
+        (back > GRACE).then_some(back)
+    }
+
+    /// Since when an instant that is due now is on time. What came while others ran is: the instance was there.
+    fn on_time_since(&self, now: Timestamp) -> Timestamp {
+        let latest = earlier(now, GRACE);
+        match self.last_look {
+            Some((began, ended)) if ended >= latest => began.min(latest),
+            _ => latest,
+        }
     }
 }
 
@@ -130,7 +156,7 @@ impl Scheduler {
             settings,
             instance,
             is_running: AtomicBool::new(false),
-            dealt_with: Mutex::default(),
+            seen: Mutex::default(),
             turns: Job::ALL.iter().map(|job| (*job, Mutex::default())).collect(),
         }
     }
@@ -152,36 +178,54 @@ impl Scheduler {
         }
         self.is_running.store(true, Ordering::Relaxed);
         while !stop.is_cancelled() {
-            self.tick().await;
+            let pause = self.tick().await;
             tokio::select! {
-                () = tokio::time::sleep(self.pause()) => {}
+                () = tokio::time::sleep(pause) => {}
                 () = stop.cancelled() => {}
             }
         }
         self.is_running.store(false, Ordering::Relaxed);
     }
 
-    fn pause(&self) -> Duration {
-        let now = self.clock.now();
+    /// How long nothing is due, if what was due at `looked` is dealt with.
+    fn pause(&self, looked: Timestamp) -> Duration {
         let next = Job::ALL
             .iter()
-            .filter_map(|job| self.rules.timetable.next_after(*job, now))
+            .filter_map(|job| self.rules.timetable.next_after(*job, looked))
             .min();
+        let now = self.clock.now();
         let micros = next.map_or(i64::MAX, |next| next.as_micros() - now.as_micros());
         Duration::from_micros(micros.max(1_000).unsigned_abs()).min(LOOK_AROUND)
     }
 
-    /// Does everything that is due now. What a store's outage prevents is due again the next time.
-    pub async fn tick(&self) {
-        let mut dealt_with = self.dealt_with.lock().await;
+    /// Does everything that is due now, and tells how long nothing is. What a store's outage prevents is due again the next time.
+    pub async fn tick(&self) -> Duration {
+        let mut seen = self.seen.lock().await;
         let now = self.clock.now();
+        if let Some(back) = seen.set_back(now) {
+            let seconds = back.as_secs();
+            tracing::warn!(seconds, %now, "the clock was set back; jobs go on from the present time");
+            *seen = Seen::default();
+        }
+        let on_time_since = seen.on_time_since(now);
+        self.look_around(&mut seen.dealt_with, now, on_time_since).await;
+        seen.last_look = Some((now, self.clock.now()));
+        self.pause(now)
+    }
+
+    async fn look_around(
+        &self,
+        dealt_with: &mut HashMap<Job, Timestamp>,
+        now: Timestamp,
+        on_time_since: Timestamp,
+    ) {
         if dealt_with.is_empty()
             && let Err(error) = self.warm_up(now).await
         {
             tracing::warn!(%error, "the warm-up could not look at today");
         }
         let known = if dealt_with.len() < Job::ALL.len() {
-            match self.last_known().await {
+            match self.last_known(now).await {
                 Ok(known) => known,
                 Err(error) => {
                     tracing::warn!(%error, "the runs of the jobs cannot be read now");
@@ -197,7 +241,7 @@ impl Scheduler {
             .collect();
         let jobs = since
             .into_iter()
-            .map(async |(job, since)| (job, self.deal_with(job, since, known, now).await));
+            .map(async |(job, since)| (job, self.deal_with(job, since, known, (on_time_since, now)).await));
         for (job, outcome) in join_all(jobs).await {
             match outcome {
                 Ok(()) => {
@@ -211,9 +255,9 @@ impl Scheduler {
     }
 
     /// The latest instant of any job that somebody dealt with: since then, jobs that never ran could have.
-    async fn last_known(&self) -> StoreResult<Option<Timestamp>> {
+    async fn last_known(&self, now: Timestamp) -> StoreResult<Option<Timestamp>> {
         let runs = (self.repositories)().job_runs;
-        let latest = join_all(Job::ALL.iter().map(|job| runs.latest_scheduled(*job))).await;
+        let latest = join_all(Job::ALL.iter().map(|job| runs.latest_scheduled(*job, now))).await;
         let latest: Vec<Option<Timestamp>> = latest.into_iter().collect::<StoreResult<_>>()?;
         Ok(latest.into_iter().flatten().max())
     }
@@ -238,13 +282,14 @@ impl Scheduler {
         self.run_at(Job::AiPredict, due, Trigger::WarmUp, now).await
     }
 
-    /// Deals with the instants of a job after `since`, or after the last one that anybody dealt with.
+    /// Deals with the instants of a job after `since`, or after the last one that anybody dealt with, until now; the second of the two
+    /// times, and the first one says since when they are on time.
     async fn deal_with(
         &self,
         job: Job,
         since: Option<Timestamp>,
         known: Option<Timestamp>,
-        now: Timestamp,
+        (on_time_since, now): (Timestamp, Timestamp),
     ) -> StoreResult<()> {
         let runs = (self.repositories)().job_runs;
         let window = earlier(now, self.settings.catch_up_window);
@@ -261,13 +306,13 @@ impl Scheduler {
             Some(since) => since,
             // Nobody ever ran any: there is nothing to make up for.
             None => runs
-                .latest_scheduled(job)
+                .latest_scheduled(job, now)
                 .await?
                 .or(known)
                 .unwrap_or_else(|| earlier(now, GRACE)),
         };
         let due = self.rules.timetable.due_between(job, since.max(window), now);
-        for due in plan(&due, self.settings.catch_up, now) {
+        for due in plan(&due, self.settings.catch_up, on_time_since) {
             match due {
                 Due::Run(instant, trigger) => self.run_at(job, instant, trigger, now).await?,
                 Due::Missed(instant) => {
@@ -307,7 +352,8 @@ impl Scheduler {
         if runs.claim(&start, self.dead_before(now)).await? == Claim::Taken {
             return Ok(());
         }
-        let fallback = if trigger == Trigger::Cron {
+        // What is said to be the price of now is not that of a while ago.
+        let fallback = if trigger == Trigger::Cron && instant >= earlier(now, GRACE) {
             Fallback::Accepted
         } else {
             Fallback::Refused
@@ -412,11 +458,11 @@ impl Scheduler {
 }
 
 /// What is to be done about due instants, oldest first.
-fn plan(due: &[Timestamp], policy: CatchUp, now: Timestamp) -> Vec<Due> {
+fn plan(due: &[Timestamp], policy: CatchUp, on_time_since: Timestamp) -> Vec<Due> {
     let last = due.last().copied();
     due.iter()
         .map(|&instant| {
-            let is_on_time = later(instant, GRACE) >= now;
+            let is_on_time = instant >= on_time_since;
             let is_run = is_on_time
                 || match policy {
                     CatchUp::None => false,
@@ -453,20 +499,20 @@ mod tests {
     #[test]
     fn what_is_late_is_run_or_missed_by_the_policy() {
         let due = [at(0), at(86_400), at(172_800)];
-        let now = at(172_830);
+        let since = at(172_770);
         let on_time = Due::Run(at(172_800), Trigger::Cron);
         for policy in [CatchUp::None, CatchUp::Latest] {
             assert_eq!(
-                plan(&due, policy, now),
+                plan(&due, policy, since),
                 [Due::Missed(at(0)), Due::Missed(at(86_400)), on_time]
             );
         }
         let catch_up = |seconds| Due::Run(at(seconds), Trigger::CatchUp);
         assert_eq!(
-            plan(&due, CatchUp::All, now),
+            plan(&due, CatchUp::All, since),
             [catch_up(0), catch_up(86_400), on_time]
         );
-        let late = at(180_000);
+        let late = at(179_940);
         assert_eq!(
             plan(&due[1..], CatchUp::Latest, late),
             [Due::Missed(at(86_400)), catch_up(172_800)]

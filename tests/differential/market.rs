@@ -291,7 +291,7 @@ async fn jobs(pair: &mut Pair) {
             let end = end(random);
             both!(pair, job_runs.finish(&start, &end));
         }
-        5 => both!(pair, job_runs.latest_scheduled(job)),
+        5 => both!(pair, job_runs.latest_scheduled(job, before)),
         6 => both!(pair, job_runs.abandoned(job, before)),
         _ => {
             let (job, limit) = (random.opt(|_| job), random.below(4));

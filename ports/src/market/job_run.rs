@@ -27,9 +27,9 @@ pub trait JobRunRepository: Send + Sync {
     /// Notes how a run ended; `false` if it is not this instance's, or has ended already.
     async fn finish(&self, start: &JobStart, end: &JobEnd) -> StoreResult<bool>;
 
-    /// The latest instant of a job that was taken because it was due; runs by hand and of a warm-up do not count. `None` if there
-    /// is none.
-    async fn latest_scheduled(&self, job: Job) -> StoreResult<Option<Timestamp>>;
+    /// The latest instant of a job, not after `until`, that was taken because it was due; runs by hand and of a warm-up do not
+    /// count. `None` if there is none.
+    async fn latest_scheduled(&self, job: Job, until: Timestamp) -> StoreResult<Option<Timestamp>>;
 
     /// The instants whose run has not ended and began before `dead_before`; oldest first.
     async fn abandoned(&self, job: Job, dead_before: Timestamp) -> StoreResult<Vec<Timestamp>>;

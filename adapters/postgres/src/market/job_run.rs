@@ -108,10 +108,15 @@ impl JobRunRepository for PgJobRunRepository {
         Ok(changed == 1)
     }
 
-    async fn latest_scheduled(&self, job: Job) -> StoreResult<Option<Timestamp>> {
-        const SQL: &str = "SELECT max(scheduled_at) FROM job_runs WHERE job = $1 AND triggered_by NOT IN ('manual', 'warm_up')";
+    async fn latest_scheduled(&self, job: Job, until: Timestamp) -> StoreResult<Option<Timestamp>> {
+        const SQL: &str = "SELECT max(scheduled_at) FROM job_runs
+            WHERE job = $1 AND scheduled_at <= $2 AND triggered_by NOT IN ('manual', 'warm_up')";
         let lease = self.db.lease("job_runs.latest_scheduled").await?;
-        let row = lease.query_one(SQL, &[(&job.as_str(), Type::TEXT)]).await?;
+        let binds = [
+            (&job.as_str() as _, Type::TEXT),
+            (&PgTime(until) as _, Type::TIMESTAMPTZ),
+        ];
+        let row = lease.query_one(SQL, &binds).await?;
         let latest: Option<PgTime> = Columns::new(TABLE, &row).get()?;
         Ok(latest.map(|time| time.0))
     }

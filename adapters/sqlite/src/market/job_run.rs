@@ -112,11 +112,13 @@ impl JobRunRepository for SqliteJobRunRepository {
             .await
     }
 
-    async fn latest_scheduled(&self, job: Job) -> StoreResult<Option<Timestamp>> {
-        const SQL: &str = "SELECT max(scheduled_at) FROM job_runs WHERE job = ?1 AND triggered_by NOT IN ('manual', 'warm_up')";
+    async fn latest_scheduled(&self, job: Job, until: Timestamp) -> StoreResult<Option<Timestamp>> {
+        const SQL: &str = "SELECT max(scheduled_at) FROM job_runs
+            WHERE job = ?1 AND scheduled_at <= ?2 AND triggered_by NOT IN ('manual', 'warm_up')";
         self.db
             .read("job_runs.latest_scheduled", move |session| {
-                Ok(session.query_opt(SQL, [job.as_str()], known_time)?.flatten())
+                let row = params![job.as_str(), until.to_iso()];
+                Ok(session.query_opt(SQL, row, known_time)?.flatten())
             })
             .await
     }
