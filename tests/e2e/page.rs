@@ -43,6 +43,7 @@ impl Browser {
                 "--disable-dev-shm-usage",
                 "--hide-scrollbars",
                 "--force-color-profile=srgb",
+                "--enable-logging=stderr",
             ])
             .arg(format!("--user-data-dir={}", self.profile.path().display()))
             .args(arguments)
@@ -57,11 +58,11 @@ impl Browser {
                 program.display()
             )
         });
-        assert!(
-            output.status.success(),
-            "{}",
-            String::from_utf8_lossy(&output.stderr)
-        );
+        let log = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{log}");
+        // What the browser refuses, and what fails in a script, it tells its console.
+        let console: Vec<&str> = log.lines().filter(|line| line.contains(":CONSOLE:")).collect();
+        assert_eq!(console, [""; 0]);
         String::from_utf8(output.stdout).unwrap()
     }
 
@@ -163,7 +164,6 @@ async fn a_browser_shows_how_things_stand() {
         .find(|row| row.contains("<code>experiments</code>"))
         .unwrap();
     assert!(row.contains("PostgreSQL") && row.contains("ago"), "{row}");
-    // Nothing was refused by the browser or failed: it would have told its log.
     for (name, size) in [("phone", (390, 3600)), ("desktop", (1280, 1900))] {
         for (scheme, dark) in [("light", false), ("dark", true)] {
             browser
@@ -178,7 +178,7 @@ async fn a_browser_shows_how_things_stand() {
 }
 
 #[tokio::test]
-async fn it_updates_itself_and_says_when_the_service_is_gone() {
+async fn it_updates_itself() {
     let place = Place::new();
     let service = place.serve(&[]).await;
     let (browser, url) = (Browser::new(), url(&service));
