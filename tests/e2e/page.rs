@@ -7,8 +7,11 @@ use std::time::Duration;
 
 use cutover_tests::postgres::{TcpOptions, TestServer, TestServerOptions};
 use cutover_tests::store::lab_database;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpListener;
 use tokio::process::Command;
 
+use crate::http::Answer;
 use crate::program::{Place, Service};
 use crate::world;
 
@@ -175,6 +178,51 @@ async fn a_browser_shows_how_things_stand() {
         .map(|name| std::fs::read(pictures().join(format!("{name}.png"))).unwrap());
     assert!(light != dark, "both schemes look alike");
     service.stop().await;
+}
+
+/// Answers one request with `page`, as the service did, and none after it.
+async fn serve_once(listener: TcpListener, page: Answer) {
+    let text = page.text();
+    let policy = page
+        .headers
+        .lines()
+        .find(|line| line.starts_with("content-security-policy: "));
+    let answer = format!(
+        "HTTP/1.1 200 OK\r\ncontent-type: text/html; charset=utf-8\r\n{}\r\ncontent-length: {}\r\nconnection: close\r\n\r\n{text}",
+        policy.unwrap(),
+        text.len()
+    );
+    loop {
+        let (mut stream, _) = listener.accept().await.unwrap();
+        // A browser opens connections that it may need, too.
+        let mut request = [0; 4096];
+        if stream.read(&mut request).await.is_ok_and(|length| length > 0) {
+            stream.write_all(answer.as_bytes()).await.unwrap();
+            stream.shutdown().await.unwrap();
+            return;
+        }
+    }
+}
+
+#[tokio::test]
+async fn it_says_so_everywhere_when_the_service_is_gone() {
+    let place = Place::new();
+    let service = place.serve(&[]).await;
+    let page = service.get("/").await.with(200);
+    service.stop().await;
+    assert!(page.text().contains("<title>Cutover: ready</title>"));
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}/", listener.local_addr().unwrap());
+    let serving = tokio::spawn(serve_once(listener, page));
+    let page = Browser::new().dom(&url, 8_000, &[]).await;
+    serving.await.unwrap();
+    assert!(page.contains("<title>Cutover: does not answer</title>"), "{page}");
+    let first_tile = page.split("<li>").nth(1).unwrap();
+    assert!(
+        first_tile.contains("<span class=\"state bad\">does not answer</span>"),
+        "{first_tile}"
+    );
+    assert!(page.contains("what is shown is old"), "{page}");
 }
 
 #[tokio::test]

@@ -17,6 +17,10 @@ async function update() {
     document.title = page.title;
     say("Updates itself every 5 seconds.");
   } catch {
+    document.title = "Cutover: does not answer";
+    const state = document.querySelector(".tiles .state");
+    state.className = "state bad";
+    state.textContent = "does not answer";
     say("The service does not answer; what is shown is old. Trying again.");
   }
 }
