@@ -8,8 +8,10 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use cutover::config::Backend;
 use cutover::jobs::{CatchUp, JobSettings, Scheduler};
 use cutover::usecase::market::MarketRules;
+use cutover::wiring::{Databases, SystemClock, job_clock};
 use cutover_domain::market::Checkpoint;
 use cutover_domain::market::ai_prediction::one_per_checkpoint;
 use cutover_domain::market::calendar::{Calendar, Session};
@@ -20,7 +22,7 @@ use cutover_domain::stored::TextEnum as _;
 use cutover_domain::time::{LegacyZone, Timestamp};
 use cutover_ports::clock::Clock;
 use cutover_ports::market::{Claim, PriceError, PriceSource, Quote};
-use cutover_tests::store::TestStore;
+use cutover_tests::store::{TestStore, lab_database, pool};
 
 /// A clock that somebody sets.
 struct VirtualClock(Mutex<Timestamp>);
@@ -650,6 +652,34 @@ async fn the_cleanup_keeps_what_it_is_told_to(store: TestStore) {
         ),
         (1.into(), 5.into(), 4.into())
     );
+}
+
+/// An instance whose own clock is wrong would take over what still runs, or use up the runs of days to come.
+#[tokio::test]
+async fn jobs_go_by_the_clock_of_the_server_that_their_runs_are_noted_on() {
+    const AN_HOUR_AHEAD: &str = "CREATE FUNCTION clock_timestamp() RETURNS timestamptz LANGUAGE sql
+            AS $f$ SELECT pg_catalog.clock_timestamp() + interval '1 hour' $f$;
+        DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET search_path = public, pg_catalog', current_database()); END $$";
+    let database = lab_database().await;
+    database
+        .connect()
+        .await
+        .batch_execute(AN_HOUR_AHEAD)
+        .await
+        .unwrap();
+    let databases = Databases {
+        files: BTreeMap::new(),
+        postgres: Some(pool(&database)),
+    };
+    for (backend, ahead) in [(Backend::Postgres, 3_600), (Backend::Sqlite, 0)] {
+        let clock = job_clock(&databases, backend).await;
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        let skew = clock.now().as_micros() - SystemClock.now().as_micros();
+        assert!(
+            (skew - ahead * 1_000_000).abs() < 2_000_000,
+            "{backend}: {skew} µs ahead"
+        );
+    }
 }
 
 macro_rules! on_both_databases {

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
+use cutover_domain::time::Timestamp;
 use cutover_ports::together::shared;
 use cutover_ports::watch::Watch;
 use cutover_ports::{ForeignKeys, KeysAcross, Page, PageRequest, StoreError, StoreResult};
@@ -24,7 +25,7 @@ use crate::connect::{ConnectError, PgServer, SessionSettings};
 use crate::error::{Effect, has_yielded, is_lost_connection, is_lost_statement, store_error, unavailable};
 use crate::row::{Columns, Row};
 use crate::session::Session;
-use crate::types::Bind;
+use crate::types::{Bind, PgTime};
 
 /// How a pool behaves. Making a new connection is bounded by the server's own
 /// [`connect_timeout`](PgServer::connect_timeout).
@@ -268,6 +269,13 @@ impl Database {
         let session = self.shared.pool.manager().create().await?;
         let answer = session.batch_execute(SQL).await;
         answer.map_err(|error| store_error(error, Effect::None))
+    }
+
+    /// What time it is by the server's clock.
+    pub async fn server_time(&self) -> StoreResult<Timestamp> {
+        let lease = self.lease("server_time").await?;
+        let row = lease.query_one("SELECT clock_timestamp()", &[]).await?;
+        Ok(Columns::new("clock_timestamp", &row).get::<PgTime>()?.0)
     }
 
     /// Closes the pool: waiting and later callers fail.

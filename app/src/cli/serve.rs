@@ -19,7 +19,7 @@ use crate::readiness::Readiness;
 use crate::startup;
 use crate::usecase::market::MarketRules;
 use crate::verification::Verification;
-use crate::wiring::{RandomIds, Routing, SystemClock, price_source};
+use crate::wiring::{Databases, RandomIds, Routing, SystemClock, job_clock, price_source};
 
 /// Serve the repositories over HTTP until SIGTERM or SIGINT.
 #[derive(Debug, Clone, Args)]
@@ -55,7 +55,7 @@ pub(super) async fn run(config: &Config) -> Result<Exit, CliError> {
     } = logging::start_service(config)?;
     let databases = startup::open(config).await?;
     let routing = Arc::new(Routing::new(databases.repositories(config)?));
-    let market = market_service(config, &routing).await?;
+    let market = market_service(config, &routing, &databases).await?;
     let scheduler = market.scheduler.clone();
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let shared = Arc::new(config.clone());
@@ -148,7 +148,11 @@ pub(super) async fn run(config: &Config) -> Result<Exit, CliError> {
 
 /// What the market's interface needs besides its repositories. Without the table of runs there are no jobs: a file of the
 /// original application is served as it is.
-async fn market_service(config: &Config, routing: &Arc<Routing>) -> Result<MarketService, CliError> {
+async fn market_service(
+    config: &Config,
+    routing: &Arc<Routing>,
+    databases: &Databases,
+) -> Result<MarketService, CliError> {
     let market = &config.market;
     let prices = price_source(market)?;
     let rules = Arc::new(MarketRules {
@@ -162,7 +166,7 @@ async fn market_service(config: &Config, routing: &Arc<Routing>) -> Result<Marke
             Some(Arc::new(Scheduler::new(
                 Arc::new(move || routing.market()),
                 Arc::clone(&prices),
-                Arc::new(SystemClock),
+                job_clock(databases, market.routing.job_runs).await,
                 Arc::clone(&rules),
                 market.jobs.clone(),
                 format!("{}-{}", std::process::id(), RandomIds.hex(8)),

@@ -10,6 +10,8 @@ mod migrations;
 mod pools;
 mod prices;
 mod routing;
+#[cfg(feature = "postgres")]
+mod server_clock;
 mod system;
 pub mod transfer;
 
@@ -22,4 +24,4 @@ pub use migrations::postgres_target;
 pub use pools::Pool;
 pub use prices::price_source;
 pub use routing::Routing;
-pub use system::{RandomIds, SystemClock};
+pub use system::{RandomIds, SystemClock, job_clock};
