@@ -14,7 +14,7 @@ use cutover_domain::lab::synth_group::SynthGroup;
 use cutover_domain::stored::StoredValue;
 use cutover_domain::time::Timestamp;
 use cutover_migrations::{Context, Down, MigrateError, Rows, Target};
-use cutover_ports::{PageRequest, ReferredRows, StoreError};
+use cutover_ports::{KeyLock, KeyLocks, PageRequest, ReferredRows, StoreError};
 use cutover_postgres::{Database, PgServer, PoolSettings};
 use cutover_tests::bouncer::Bouncer;
 use cutover_tests::postgres::{TestServer, TestServerOptions};
@@ -96,6 +96,44 @@ async fn twenty_tasks_over_three_sessions() {
     assert_eq!(count("SELECT count(*) FROM cutover.planted_rows").await, 300);
     let sessions = "SELECT count(*) FROM pg_stat_activity WHERE datname = 'postgres' AND backend_type = 'client backend'";
     assert!(count(sessions).await <= 3 + 1, "the sessions were shared");
+}
+
+/// Whoever comes from elsewhere sees the locks, waits for them for a bounded time, and has them once they are let go.
+#[tokio::test(flavor = "multi_thread")]
+async fn keys_are_locked_through_the_pooler_and_past_it() {
+    let server = server().await;
+    let bouncer = Bouncer::start(&server, "transaction", 6).await;
+    let settings = PoolSettings {
+        size: 4,
+        wait_timeout: Duration::from_millis(300),
+        ..Default::default()
+    };
+    let direct = Database::new(&PgServer::parse(&server.url()).unwrap(), &settings).unwrap();
+    let pooled = database(&bouncer, &settings);
+    let key = |key: &str, exclusive| KeyLock {
+        table: "experiments",
+        key: key.to_owned(),
+        exclusive,
+    };
+    let (shared, alone) = ([key("a", false), key("b", false)], [key("b", true)]);
+    for (one, other) in [(&direct, &pooled), (&pooled, &direct)] {
+        let together = (
+            one.lock(&shared).await.unwrap(),
+            other.lock(&shared).await.unwrap(),
+        );
+        let refused = one.lock(&alone).await;
+        assert!(matches!(refused, Err(StoreError::Unavailable(_))), "{refused:?}");
+        one.lock(&[key("c", true)]).await.map(drop).unwrap();
+        drop(together);
+        let held = other.lock(&alone).await.unwrap();
+        let refused = one.lock(&shared).await;
+        assert!(matches!(refused, Err(StoreError::Unavailable(_))), "{refused:?}");
+        // A caller that goes away while it waits holds nothing.
+        let waiting = tokio::time::timeout(Duration::from_millis(100), one.lock(&alone)).await;
+        assert!(waiting.is_err(), "{waiting:?}");
+        drop(held);
+        one.lock(&alone).await.map(drop).unwrap();
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
