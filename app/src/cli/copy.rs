@@ -216,7 +216,7 @@ async fn go_on(
         return Ok((passed, shares));
     };
     let target = wiring::transfer::target(to, &access(args))?;
-    let unfinished = target.open(false).await?.unfinished().await?;
+    let unfinished = target.open(false).await?.open_run().await?;
     let is_last = |name: &str| unfinished.as_ref().is_some_and(|run| run.source == name);
     let mut last = None;
     for share in &shares {

@@ -345,7 +345,7 @@ impl Job<'_> {
 
     /// The run that did not come to its end, if there is one; or one that did, of which nobody was told, if this may be the same command.
     async fn unfinished(&self) -> TransferResult<Option<UnfinishedRun>> {
-        let unfinished = self.session.unfinished().await?;
+        let unfinished = self.session.open_run().await?;
         let may_be_same = |run: &UnfinishedRun| {
             run.source == self.source.describe() && !self.options.replace && !self.options.rehearsal
         };

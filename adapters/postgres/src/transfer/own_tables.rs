@@ -463,7 +463,14 @@ pub(super) fn set_told(schema: &str) -> String {
     )
 }
 
+/// The run that did not come to its end, if there is one.
 pub(super) async fn unfinished(client: &Client, schema: &str) -> TransferResult<Option<UnfinishedRun>> {
+    let run = open_run(client, schema).await?;
+    Ok(run.filter(|run| !run.is_finished))
+}
+
+/// The run that did not come to its end, or of whose end nobody was told.
+pub(super) async fn open_run(client: &Client, schema: &str) -> TransferResult<Option<UnfinishedRun>> {
     if !exist(client).await? {
         return Ok(None);
     }

@@ -426,8 +426,8 @@ fn existing(plan: &Plan) -> Vec<&TablePlan> {
 
 #[async_trait]
 impl CopySession for PgSession {
-    async fn unfinished(&self) -> TransferResult<Option<UnfinishedRun>> {
-        own_tables::unfinished(&self.client, &self.schema).await
+    async fn open_run(&self) -> TransferResult<Option<UnfinishedRun>> {
+        own_tables::open_run(&self.client, &self.schema).await
     }
 
     async fn disturbed(&self, plan: &Plan) -> TransferResult<Vec<(String, u64, u64)>> {

@@ -241,7 +241,13 @@ pub(super) fn set_told(connection: &Connection) -> rusqlite::Result<()> {
     Ok(())
 }
 
+/// The run that did not come to its end, if there is one.
 pub(super) fn unfinished(connection: &Connection) -> rusqlite::Result<Option<UnfinishedRun>> {
+    Ok(open_run(connection)?.filter(|run| !run.is_finished))
+}
+
+/// The run that did not come to its end, or of whose end nobody was told.
+pub(super) fn open_run(connection: &Connection) -> rusqlite::Result<Option<UnfinishedRun>> {
     if !exists(connection, "_cutover_copy_run")? {
         return Ok(None);
     }

@@ -321,8 +321,8 @@ impl SqliteSession {
 
 #[async_trait]
 impl CopySession for SqliteSession {
-    async fn unfinished(&self) -> TransferResult<Option<UnfinishedRun>> {
-        self.run(|connection| own_tables::unfinished(connection)).await
+    async fn open_run(&self) -> TransferResult<Option<UnfinishedRun>> {
+        self.run(|connection| own_tables::open_run(connection)).await
     }
 
     async fn disturbed(&self, plan: &Plan) -> TransferResult<Vec<(String, u64, u64)>> {
