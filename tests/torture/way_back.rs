@@ -392,7 +392,7 @@ async fn a_column_that_was_renamed_or_dropped() {
             ["id", "m", "qty"]
         );
         // What stands on it is not made of something else, and is told.
-        lists(&report, "weakened", "t.i: not made", "n");
+        lists(&report, "weakened", "t.i: made as PostgreSQL has it", "qty");
         lists(&report, "weakened", "v.v: not made", "did not come");
         let others = "SELECT name FROM sqlite_schema WHERE type IN ('index', 'view') AND name NOT LIKE 'sqlite%' ORDER BY 1";
         assert_eq!(rows(&file, others), ["i", "j", "w"]);

@@ -32,15 +32,13 @@ pub fn altered(plan: &Plan, begun: &[Table]) -> Option<String> {
             .iter()
             .chain(table.computed.iter().map(|(_, column, _)| column));
         columns.into_iter().find_map(|column| {
-            let gone = |name: &&String| there.column(name).is_none();
-            let names = std::iter::once(&column.target).chain(&column.class_column);
-            if let Some(name) = names.into_iter().find(gone) {
+            let Some(found) = there.column(&column.target) else {
                 return Some(format!(
-                    "the column {name} of {}, which it had made, is not there any more",
-                    table.target
+                    "the column {} of {}, which it had made, is not there any more",
+                    column.target, table.target
                 ));
-            }
-            match (&column.kind, &there.column(&column.target)?.kind) {
+            };
+            match (&column.kind, &found.kind) {
                 (Some(ColumnKind::Postgres(made)), ColumnKind::Postgres(is)) if made.kind != is.kind => {
                     Some(format!(
                         "the column {} of {}, which it had made as {}, is {} by now",

@@ -236,6 +236,15 @@ pub(super) fn complete(
         }
     }
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_DQS_DDL, true)?;
+    for index in &mut weakened {
+        let sql = "SELECT sql FROM sqlite_schema WHERE type = 'index' AND name = ?1";
+        let made: Option<String> = connection
+            .query_row(sql, [&index.constraint], |row| row.get(0))
+            .optional()?;
+        if let Some(made) = made {
+            index.reason = format!("made as PostgreSQL has it: {made}");
+        }
+    }
     enter(connection, &unmade)?;
     weakened.extend(remade::dangling(connection, origin, tables)?);
     count_on(connection, origin, &planned)?;
