@@ -618,6 +618,24 @@ async fn the_day_is_predicted_by_a_start_after_eight(store: TestStore) {
     );
 }
 
+/// The file of the original has no runs: a restart on the first day finds nothing but the warm-up.
+async fn what_passed_since_the_first_start_is_made_up_for(store: TestStore) {
+    let mut world = World::new(store, "2025-08-12T10:17:00");
+    world.settings.catch_up = CatchUp::None;
+    world.instance("first").tick().await;
+    world.set(at("2025-08-12T14:30:00"));
+    world.instance("second").tick().await;
+    assert_eq!(
+        world.runs().await,
+        [
+            "ai_predict_0800 2025-08-12T13:00:00Z ok warm_up",
+            // Not those before anybody was there.
+            "capture_noon 2025-08-12T17:00:00Z missed cron",
+            "capture_2pm 2025-08-12T19:00:00Z missed cron",
+        ]
+    );
+}
+
 async fn the_cleanup_keeps_what_it_is_told_to(store: TestStore) {
     let mut world = World::new(store, "2025-08-12T00:00:00");
     let one = world.instance("one");
@@ -713,5 +731,6 @@ on_both_databases!(
     every_outcome_is_noted,
     a_current_price_does_not_stand_in_for_a_past_one,
     the_day_is_predicted_by_a_start_after_eight,
+    what_passed_since_the_first_start_is_made_up_for,
     the_cleanup_keeps_what_it_is_told_to,
 );

@@ -254,12 +254,19 @@ impl Scheduler {
         }
     }
 
-    /// The latest instant of any job that somebody dealt with: since then, jobs that never ran could have.
+    /// When somebody last dealt with any job, because its instant was due or otherwise: since then, jobs that never ran could have.
     async fn last_known(&self, now: Timestamp) -> StoreResult<Option<Timestamp>> {
         let runs = (self.repositories)().job_runs;
         let latest = join_all(Job::ALL.iter().map(|job| runs.latest_scheduled(*job, now))).await;
         let latest: Vec<Option<Timestamp>> = latest.into_iter().collect::<StoreResult<_>>()?;
-        Ok(latest.into_iter().flatten().max())
+        // On its first day a service may have done no more than to warm up.
+        let last = runs.list(None, 1).await?;
+        let begun = last.first().and_then(|run| run.started_at.known().copied());
+        Ok(latest
+            .into_iter()
+            .flatten()
+            .chain(begun.filter(|begun| *begun <= now))
+            .max())
     }
 
     /// What the original does when it starts: on a trading day after eight, the day's prediction is made if it is missing.

@@ -72,9 +72,10 @@ pub struct TableStatus {
 
 /// Asks both databases; neither is changed.
 pub async fn gather(config: &Config) -> Result<Status, CliError> {
-    let databases = database_statuses(config).await?;
+    let mut databases = database_statuses(config).await?;
     startup::refuse_without_rights(config, Purpose::Looking).await?;
     let contexts = config.contexts();
+    tell_half_copied(config, &mut databases).await?;
     let sqlite = inventory::sqlite_counts(config).await?.unwrap_or_default();
     let postgres = inventory::postgres_counts(config).await?.unwrap_or_default();
     let ledger = inventory::postgres_ledger(config).await?;
@@ -108,6 +109,31 @@ pub async fn gather(config: &Config) -> Result<Status, CliError> {
         databases,
         repositories,
     })
+}
+
+/// Tells of the copy into PostgreSQL's tables that has not come to its end.
+async fn tell_half_copied(config: &Config, databases: &mut [DatabaseStatus]) -> Result<(), CliError> {
+    let Some(postgres) = &config.postgres else {
+        return Ok(());
+    };
+    let Some((source, copied)) = inventory::unfinished(&postgres.url).await? else {
+        return Ok(());
+    };
+    for context in config.contexts() {
+        let repositories = context.repositories.iter();
+        let mut tables = repositories.flat_map(|repository| repository.tables.iter());
+        let mut databases = databases.iter_mut();
+        let database =
+            databases.find(|one| one.context == context.schema.name && one.backend == Backend::Postgres);
+        if let Some(database) = database
+            && tables.any(|table| copied.iter().any(|one| one == table))
+        {
+            database.remarks.push(format!(
+                "a copy of {source} into its tables has not come to its end (it was interrupted, or still runs); finish it by its own command"
+            ));
+        }
+    }
+    Ok(())
 }
 
 async fn database_statuses(config: &Config) -> Result<Vec<DatabaseStatus>, CliError> {

@@ -265,6 +265,11 @@ async fn a_half_copied_table_is_not_served() {
         &database,
         "default = \"sqlite\"\nexperiments = \"postgres\"",
     );
+    let told = place.run(["status"]).await.with(0).stdout;
+    assert!(
+        told.contains("a copy of lab.db into its tables has not come to its end"),
+        "{told}"
+    );
     let refused = place.run(["serve"]).await.with(4).stderr;
     for part in [
         "a copy of lab.db",

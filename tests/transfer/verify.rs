@@ -599,6 +599,15 @@ async fn planted_rows_are_left_out_and_quarantined_ones_named() {
         with_it.to_json(true)["different"],
         json!([{ "key": { "id": "2" }, "columns": ["a"], "values": { "a": { "source": "y", "target": "Y" } } }])
     );
+
+    // Nor is it whole without a column that the target lacks.
+    let sql = "UPDATE cutover.quarantine SET values = ARRAY['2', 'y']::bytea[]";
+    client.batch_execute(sql).await.unwrap();
+    assert!(verified().await.with_quarantine.unwrap().equal());
+    made.raw()
+        .execute_batch("ALTER TABLE t ADD b TEXT DEFAULT 'z'")
+        .unwrap();
+    assert!(!verified().await.with_quarantine.unwrap().equal());
 }
 
 #[tokio::test]

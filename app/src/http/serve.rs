@@ -2,6 +2,7 @@
 
 use std::convert::Infallible;
 use std::io;
+use std::panic::resume_unwind;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -62,7 +63,8 @@ pub async fn serve(
                 () = stopping.cancelled() => Leave::Stop,
             }
         };
-        let conversation = converse(stream, router.clone(), config.idle_timeout, leave);
+        let writes = connections.clone();
+        let conversation = converse(stream, router.clone(), writes, config.idle_timeout, leave);
         connections.spawn(async move {
             conversation.await;
             drop(place);
@@ -143,15 +145,22 @@ fn is_of_one_client(error: &io::Error) -> bool {
 }
 
 /// Answers what one client asks, until it leaves, is still for longer than `idle`, or `leave` resolves: then it is answered what
-/// it has asked already, in a crowd only as long as it is not too slow for that.
-async fn converse(stream: TcpStream, router: Router, idle: Duration, leave: impl Future<Output = Leave>) {
+/// it has asked already, in a crowd only as long as it is not too slow for that. What it has begun to change is done to its end among the
+/// `writes`, whether it waits for that or not.
+async fn converse(
+    stream: TcpStream,
+    router: Router,
+    writes: TaskTracker,
+    idle: Duration,
+    leave: impl Future<Output = Leave>,
+) {
     // An answer goes out when it is complete, not when the client has acknowledged the one before.
     if let Err(error) = stream.set_nodelay(true) {
         tracing::debug!(%error, "a connection delays what is sent");
     }
     let client = Arc::new(Client::default());
     let stream = TokioIo::new(Line::new(idle, stream, Arc::clone(&client)));
-    let service = service_fn(|request| answer(router.clone(), Arc::clone(&client), request));
+    let service = service_fn(|request| answer(router.clone(), &writes, Arc::clone(&client), request));
     let mut connection = pin!(
         http1::Builder::new()
             .timer(TokioTimer::new())
@@ -182,15 +191,75 @@ fn broke_off(ended: hyper::Result<()>) {
 /// Answers a request of this client.
 async fn answer(
     mut router: Router,
+    writes: &TaskTracker,
     client: Arc<Client>,
     request: Request<Incoming>,
 ) -> Result<Response<Piecewise<Body>>, Infallible> {
     let request = with_plain_path(request).map(|body| Piecewise::of_request(body, Arc::clone(&client)));
-    let response = router.call(request).await?;
+    let only_reads = request.method().is_safe();
+    let answer = router.call(request);
+    let response = if only_reads {
+        answer.await?
+    } else {
+        // A client that goes away must not leave one of two databases changed and the other one not.
+        let answer = writes.spawn(answer);
+        answer
+            .await
+            .unwrap_or_else(|error| resume_unwind(error.into_panic()))?
+    };
     if client.left_unread() {
         // Where nobody has read the body to its end the connection is closed, unless the rest has come already. Only when the server has
         // looked for that does its answer say so.
         yield_now().await;
     }
     Ok(response.map(|body| Piecewise::of_answer(body, client)))
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::routing::{get, post};
+    use tokio::io::AsyncWriteExt as _;
+
+    use super::*;
+
+    /// Of a write into two databases the second half must come.
+    #[tokio::test]
+    async fn what_a_client_that_goes_away_has_begun_is_done_to_its_end() {
+        let (begun, done) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
+        let handler = {
+            let (begun, done) = (Arc::clone(&begun), Arc::clone(&done));
+            || async move {
+                begun.notify_one();
+                sleep(Duration::from_millis(300)).await;
+                done.notify_one();
+            }
+        };
+        let router = Router::new()
+            .route("/write", post(handler.clone()))
+            .route("/read", get(handler));
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let config = ServerConfig {
+            listen: address,
+            connections_max: 2,
+            idle_timeout: Duration::from_secs(5),
+            request_timeout: Duration::from_secs(5),
+            shutdown_timeout: Duration::ZERO,
+            body_limit: 0,
+        };
+        let serving =
+            tokio::spawn(async move { serve(listener, router, std::future::pending(), &config).await });
+        let goes_away = async |request: &str| {
+            let mut stream = TcpStream::connect(address).await.unwrap();
+            let request = format!("{request} HTTP/1.1\r\nhost: x\r\ncontent-length: 0\r\n\r\n");
+            stream.write_all(request.as_bytes()).await.unwrap();
+            begun.notified().await;
+            drop(stream);
+            timeout(Duration::from_secs(2), done.notified()).await.is_ok()
+        };
+        assert!(goes_away("POST /write").await);
+        // Nobody needs what was to be read.
+        assert!(!goes_away("GET /read").await);
+        serving.abort();
+    }
 }

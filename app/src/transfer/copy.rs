@@ -423,7 +423,8 @@ impl Job<'_> {
             return Ok(());
         }
         Err(TransferError::Refused(format!(
-            "a copy of {} into {} was interrupted, and other tables than these are not whole ({}): finish it by its own command, copy those              tables along, or drop them first",
+            "a copy of {} into {} was interrupted, and other tables than these are not whole ({}): finish it by its own command, copy those \
+             tables along, or drop them first",
             run.source,
             self.target,
             others.join(", ")

@@ -169,14 +169,24 @@ impl Run<'_> {
                 let work = work.into();
                 let mut report = Pair::new(self, table, other, false).verify(&work).await?;
                 if !report.equal() && self.keeps_apart(other) {
-                    let whole = Pair::new(self, table, other, true).compare(&work).await?;
+                    let mut whole = Pair::new(self, table, other, true).compare(&work).await?;
+                    // A column that one side lacks is lacking in the quarantine as well.
+                    whole.problems.extend(report.problems.iter().cloned());
                     report.with_quarantine = Some(Box::new(whole));
                 }
                 report
             }
             None => without_target(self.source, table).await?,
         };
-        // Of a target that is half done, the differences tell.
+        // Of a target that is half done, the differences tell; if there are none, it is not at its end all the same.
+        let half = self.notes.1.unfinished.as_ref();
+        let half = half.filter(|run| other.is_some_and(|other| run.tables.contains_key(&other.name)));
+        if let Some(run) = half {
+            report.notes.push(format!(
+                "a copy of {} into the target has not come to its end (it was interrupted, or still runs); finish it by its own command",
+                run.source
+            ));
+        }
         let unfinished = self.notes.0.unfinished.as_ref();
         if let Some(run) = unfinished.filter(|run| run.tables.contains_key(&table.name)) {
             report.problems.push(format!(

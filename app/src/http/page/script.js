@@ -1,8 +1,8 @@
-// The page is whole without this. With it, the main part is asked for anew while somebody looks.
+// The page is whole without this. With it, the main part is asked for anew; the title is there for tabs that nobody looks at.
 const line = document.getElementById("live");
 async function update() {
   // What somebody selects is not taken away.
-  if (document.hidden || document.getSelection().type === "Range") return;
+  if (document.getSelection().type === "Range") return;
   try {
     const answer = await fetch("/", { cache: "no-store", signal: AbortSignal.timeout(8000) });
     // This page has the style already, and its policy refuses the new one's, which has another nonce.
