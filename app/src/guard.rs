@@ -11,6 +11,7 @@ use cutover_ports::transfer::LedgerEntry;
 use crate::config::{Backend, Config, ContextConfig, DatabaseUrl, Repository};
 use crate::exit::{CliError, Exit};
 use crate::transfer::content;
+use crate::transfer::unfinished::not_at_its_end;
 use crate::wiring::inventory::{self, Counts, Noted, Served};
 use crate::wiring::transfer::{self, Access, verify_side};
 
@@ -228,10 +229,10 @@ pub fn refuse_half_copied(config: &Config, source: &str, tables: &[String]) -> R
     Err(CliError::new(
         Exit::Refused,
         format!(
-            "refused to start: repositories are routed to PostgreSQL, and a copy of {source} into their tables there has not come to its end (it \
-             was interrupted, or still runs):\n{}\n\
+            "refused to start: repositories are routed to PostgreSQL, and {}:\n{}\n\
              Finish it by its own command and prove it by `cutover verify`, or start with --accept-empty if the rows that may be missing are not \
              wanted.",
+            not_at_its_end(source, "their tables there"),
             half.join("\n")
         ),
     ))
@@ -330,9 +331,7 @@ pub async fn refuse_replacing(
         return Ok(());
     }
     let is_copied = |repository: &Repository| repositories.contains(&repository.name);
-    let noted = inventory::noted(url, &contexts, is_copied)
-        .await?
-        .unwrap_or_default();
+    let noted = inventory::noted(url, &contexts, is_copied).await?;
     let tables = noted.served.iter().flat_map(|served| &served.tables);
     let changed: Vec<String> = tables
         .filter(|(table, held)| are_copied(table) && !held.is_unchanged())

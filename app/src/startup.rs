@@ -124,20 +124,19 @@ async fn guard_rows(config: &Config, start: &mut Start) -> Result<(), CliError> 
         return Ok(());
     };
     let uses_postgres = config.uses(Backend::Postgres);
-    if uses_postgres && let Some((source, tables)) = inventory::unfinished(&postgres.url).await? {
-        guard::refuse_half_copied(config, &source, &tables)?;
-    }
     let on_file = |repository: &Repository| repository.backend == Backend::Sqlite;
     // What stays on PostgreSQL is not counted: that takes a look at every row.
     let noted = inventory::noted(&postgres.url, &config.contexts(), on_file).await?;
-    if noted.is_none() && uses_postgres {
+    if let Some((source, tables)) = noted.unfinished.as_ref().filter(|_| uses_postgres) {
+        guard::refuse_half_copied(config, source, tables)?;
+    }
+    if !noted.is_possible && uses_postgres {
         start.remarks.push(Remark {
             text: "PostgreSQL cannot note which repositories run there, so nothing would stop a way back from leaving rows behind"
                 .to_owned(),
             advice: "run `cutover migrate up --on postgres` as the owner".to_owned(),
         });
     }
-    let noted = noted.unwrap_or_default();
     if noted.served.is_empty() && !uses_postgres {
         return Ok(());
     }

@@ -8,11 +8,15 @@ use cutover_ports::inventory::TableRows;
 use cutover_ports::transfer::LedgerEntry;
 use serde_json::{Value, json};
 
-use crate::config::{Backend, Config};
+use crate::config::{Backend, Config, ContextConfig};
 use crate::exit::CliError;
 use crate::guard::{Carried, Held};
 use crate::startup;
-use crate::wiring::{MigrationTargets, inventory};
+use crate::transfer::unfinished::not_at_its_end;
+use crate::wiring::{
+    MigrationTargets,
+    inventory::{self, Noted},
+};
 
 /// How things stand.
 #[derive(Debug)]
@@ -75,16 +79,18 @@ pub async fn gather(config: &Config) -> Result<Status, CliError> {
     let mut databases = database_statuses(config).await?;
     startup::refuse_without_rights(config, Purpose::Looking).await?;
     let contexts = config.contexts();
-    tell_half_copied(config, &mut databases).await?;
     let sqlite = inventory::sqlite_counts(config).await?.unwrap_or_default();
     let postgres = inventory::postgres_counts(config).await?.unwrap_or_default();
     let ledger = inventory::postgres_ledger(config).await?;
     let noted = match &config.postgres {
         Some(postgres) => inventory::noted(&postgres.url, &contexts, |_| false).await?,
-        None => None,
+        None => Noted::default(),
     };
+    if let Some((source, tables)) = &noted.unfinished {
+        tell_half_copied(&contexts, source, tables, &mut databases);
+    }
     let held = Held {
-        noted: &noted.unwrap_or_default(),
+        noted: &noted,
         ledger: &ledger,
         sqlite: &sqlite,
     };
@@ -112,14 +118,13 @@ pub async fn gather(config: &Config) -> Result<Status, CliError> {
 }
 
 /// Tells of the copy into PostgreSQL's tables that has not come to its end.
-async fn tell_half_copied(config: &Config, databases: &mut [DatabaseStatus]) -> Result<(), CliError> {
-    let Some(postgres) = &config.postgres else {
-        return Ok(());
-    };
-    let Some((source, copied)) = inventory::unfinished(&postgres.url).await? else {
-        return Ok(());
-    };
-    for context in config.contexts() {
+fn tell_half_copied(
+    contexts: &[ContextConfig],
+    source: &str,
+    copied: &[String],
+    databases: &mut [DatabaseStatus],
+) {
+    for context in contexts {
         let repositories = context.repositories.iter();
         let mut tables = repositories.flat_map(|repository| repository.tables.iter());
         let mut databases = databases.iter_mut();
@@ -128,12 +133,12 @@ async fn tell_half_copied(config: &Config, databases: &mut [DatabaseStatus]) -> 
         if let Some(database) = database
             && tables.any(|table| copied.iter().any(|one| one == table))
         {
-            database.remarks.push(format!(
-                "a copy of {source} into its tables has not come to its end (it was interrupted, or still runs); finish it by its own command"
-            ));
+            let told = not_at_its_end(source, "its tables");
+            database
+                .remarks
+                .push(format!("{told}; finish it by its own command"));
         }
     }
-    Ok(())
 }
 
 async fn database_statuses(config: &Config) -> Result<Vec<DatabaseStatus>, CliError> {

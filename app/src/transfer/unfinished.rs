@@ -9,6 +9,11 @@ use cutover_ports::transfer::{TransferError, TransferResult, TransferSource, Unf
 /// So many tables are named.
 const NAMED: usize = 5;
 
+/// The beginning of what is said of a copy that has not come to its end; `into` is the database, or what of it is meant.
+pub(crate) fn not_at_its_end(source: &str, into: &str) -> String {
+    format!("a copy of {source} into {into} has not come to its end (it was interrupted, or still runs)")
+}
+
 /// What a source holds of a copy into it that has not come to its end.
 #[derive(Debug, Clone)]
 pub struct Half {
@@ -50,8 +55,9 @@ impl fmt::Display for Half {
         };
         write!(
             f,
-            "a copy of {from} into {into} has not come to its end (it was interrupted, or still runs), so that rows of {named}{others} may be \
-             missing there; finish it by its own command, leave these tables out (--exclude), or drop them"
+            "{}, so that rows of {named}{others} may be missing there; finish it by its own command, leave these tables out (--exclude), or drop \
+             them",
+            not_at_its_end(from, into)
         )
     }
 }

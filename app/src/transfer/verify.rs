@@ -28,6 +28,7 @@ use tokio::sync::Semaphore;
 
 use super::content;
 use super::progress::{Phase, Progress, Work};
+use super::unfinished::not_at_its_end;
 
 /// So many rows of a side are held at once while differing buckets are looked at: 40 bytes each, and as much again while they grow.
 const ROWS_AT_ONCE: u64 = 750_000;
@@ -178,21 +179,18 @@ impl Run<'_> {
             }
             None => without_target(self.source, table).await?,
         };
+        let half = |notes: &OwnNotes, table: Option<&Table>, side: &str| {
+            let run = notes.unfinished.as_ref()?;
+            let is_meant = table.is_some_and(|table| run.tables.contains_key(&table.name));
+            is_meant.then(|| not_at_its_end(&run.source, side))
+        };
         // Of a target that is half done, the differences tell; if there are none, it is not at its end all the same.
-        let half = self.notes.1.unfinished.as_ref();
-        let half = half.filter(|run| other.is_some_and(|other| run.tables.contains_key(&other.name)));
-        if let Some(run) = half {
-            report.notes.push(format!(
-                "a copy of {} into the target has not come to its end (it was interrupted, or still runs); finish it by its own command",
-                run.source
-            ));
+        if let Some(told) = half(self.notes.1, other, "the target") {
+            report.notes.push(format!("{told}; finish it by its own command"));
         }
-        let unfinished = self.notes.0.unfinished.as_ref();
-        if let Some(run) = unfinished.filter(|run| run.tables.contains_key(&table.name)) {
+        if let Some(told) = half(self.notes.0, Some(table), "the source") {
             report.problems.push(format!(
-                "a copy of {} into the source has not come to its end (it was interrupted, or still runs), so that rows may be missing there \
-                 as well; finish it by its own command",
-                run.source
+                "{told}, so that rows may be missing there as well; finish it by its own command"
             ));
         }
         let count =

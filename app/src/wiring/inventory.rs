@@ -108,11 +108,15 @@ pub async fn postgres_ledger(config: &Config) -> Result<Vec<LedgerEntry>, Wiring
     Ok(Vec::new())
 }
 
-/// What a PostgreSQL database notes of the repositories that have run on it.
+/// What a PostgreSQL database notes of the repositories that have run on it, and of copies into their tables.
 #[derive(Debug, Clone, Default)]
 pub struct Noted {
+    /// Whether it takes notes of repositories.
+    pub is_possible: bool,
     /// Their names.
     pub repositories: Vec<String>,
+    /// The copy that has not come to its end: its source, and its tables.
+    pub unfinished: Option<(String, Vec<String>)>,
     /// Of those that were asked for, what each table holds there.
     pub served: Vec<Served>,
 }
@@ -133,8 +137,7 @@ pub struct Served {
     pub tables: Vec<(&'static str, ServedTable)>,
 }
 
-/// Which repositories are noted to have run on a PostgreSQL database, and what it holds of those that `is_counted`; `None` if it takes no
-/// such notes yet.
+/// Which repositories are noted to have run on a PostgreSQL database, and what it holds of those that `is_counted`.
 #[cfg_attr(
     not(feature = "postgres"),
     expect(
@@ -147,15 +150,15 @@ pub async fn noted(
     url: &Secret,
     contexts: &[ContextConfig],
     is_counted: impl Fn(&Repository) -> bool,
-) -> Result<Option<Noted>, WiringError> {
+) -> Result<Noted, WiringError> {
     #[cfg(feature = "postgres")]
     {
         let notes = notes(url).await?;
-        let Some(repositories) = notes.repositories().await? else {
-            return Ok(None);
-        };
+        let repositories = notes.repositories().await?;
         let mut noted = Noted {
-            repositories,
+            is_possible: repositories.is_some(),
+            repositories: repositories.unwrap_or_default(),
+            unfinished: notes.unfinished().await?,
             served: Vec::new(),
         };
         for repository in contexts.iter().flat_map(|context| &context.repositories) {
@@ -173,10 +176,10 @@ pub async fn noted(
                 tables,
             });
         }
-        Ok(Some(noted))
+        Ok(noted)
     }
     #[cfg(not(feature = "postgres"))]
-    Ok(None)
+    Ok(Noted::default())
 }
 
 /// The schema of a PostgreSQL database that the service's tables are in.
@@ -192,24 +195,6 @@ pub async fn default_schema(url: &Secret) -> Result<Option<String>, WiringError>
     #[cfg(feature = "postgres")]
     {
         Ok(notes(url).await?.schema().await?)
-    }
-    #[cfg(not(feature = "postgres"))]
-    Ok(None)
-}
-
-/// The copy into the service's tables on PostgreSQL that has not come to its end: its source, and its tables.
-#[cfg_attr(
-    not(feature = "postgres"),
-    expect(
-        unused_variables,
-        clippy::unused_async,
-        reason = "this build has nothing to ask"
-    )
-)]
-pub async fn unfinished(url: &Secret) -> Result<Option<(String, Vec<String>)>, WiringError> {
-    #[cfg(feature = "postgres")]
-    {
-        Ok(notes(url).await?.unfinished().await?)
     }
     #[cfg(not(feature = "postgres"))]
     Ok(None)

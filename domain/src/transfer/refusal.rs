@@ -27,11 +27,8 @@ pub fn too_wide(plan: &Plan) -> Option<String> {
 pub fn altered(plan: &Plan, begun: &[Table]) -> Option<String> {
     plan.tables.iter().find_map(|table| {
         let there = begun.iter().find(|there| there.name == table.target)?;
-        let columns = table
-            .columns
-            .iter()
-            .chain(table.computed.iter().map(|(_, column, _)| column));
-        columns.into_iter().find_map(|column| {
+        let computed = table.computed.iter().map(|(_, column, _)| column);
+        table.columns.iter().chain(computed).find_map(|column| {
             let Some(found) = there.column(&column.target) else {
                 return Some(format!(
                     "the column {} of {}, which it had made, is not there any more",
