@@ -47,7 +47,7 @@ pub struct PoolSettings {
 impl Default for PoolSettings {
     fn default() -> Self {
         Self {
-            size: 16,
+            size: 8,
             wait_timeout: Duration::from_secs(5),
             recycle_timeout: Duration::from_secs(2),
             statement_timeout: Duration::from_secs(30),

@@ -392,7 +392,7 @@ impl Config {
 }
 
 fn postgres_from(settings: &mut Settings, url: Option<Secret>) -> Option<PostgresConfig> {
-    let pool_size = count(settings, "postgres.pool_size", 1..=1_000, 16);
+    let pool_size = count(settings, "postgres.pool_size", 1..=1_000, 8);
     let wait_timeout = milliseconds(settings, "postgres.wait_timeout_ms", 5_000);
     let statement_timeout = milliseconds(settings, "postgres.statement_timeout_ms", 30_000);
     let prepared_statements = settings.flag("postgres.prepared_statements", true);

@@ -2,11 +2,9 @@
 
 use std::sync::Arc;
 
-use axum::body::Body;
-use axum::extract::{OriginalUri, State};
+use axum::extract::OriginalUri;
 use axum::http::uri::PathAndQuery;
 use axum::http::{HeaderValue, Method, Request, StatusCode, Uri, header};
-use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 use utoipa::openapi::{OpenApi, PathItem};
@@ -107,19 +105,6 @@ impl Paths {
     }
 }
 
-/// Answers for paths with nothing between two slashes, which is no parameter's value to the originals, as if no route were theirs.
-pub(super) async fn without_empty_parts(
-    State(paths): State<Paths>,
-    uri: OriginalUri,
-    request: Request<Body>,
-    next: Next,
-) -> Response {
-    if uri.path().contains("//") {
-        return paths.lead_on(uri).await;
-    }
-    next.run(request).await
-}
-
 /// Whether a path is one that `known` stands for, which has names in braces for its parameters.
 fn fits(known: &str, path: &str) -> bool {
     let mut parts = path.split('/');
@@ -143,6 +128,8 @@ pub(super) struct Words(Arc<[Word]>);
 #[derive(Debug)]
 struct Word {
     path: String,
+    /// How many bytes of it stand before its first parameter.
+    plain: usize,
     methods: Vec<Method>,
     others: Vec<(String, Vec<Method>)>,
 }
@@ -161,6 +148,7 @@ impl Words {
             let others: Vec<_> = operations.iter().filter(stands_for).cloned().collect();
             (!others.is_empty()).then(|| Word {
                 path: path.clone(),
+                plain: path.find('{').unwrap_or(path.len()),
                 methods: methods.clone(),
                 others,
             })
@@ -172,9 +160,16 @@ impl Words {
     }
 
     /// The request with its path in a spelling that only the path with the parameter fits, if it is meant for that one: the word with
-    /// its first letter escaped, which is the same text for whoever reads the parameter.
+    /// its first letter escaped, which is the same text for whoever reads the parameter. One with nothing between two slashes, which is no
+    /// parameter's value to the originals, gets a path that no route fits.
     pub(super) fn lead<B>(&self, mut request: Request<B>) -> Request<B> {
-        if let Some(uri) = self.led(request.method(), request.uri()) {
+        if let Some(uri) = astray(request.uri()) {
+            if request.extensions().get::<OriginalUri>().is_none() {
+                let original = OriginalUri(request.uri().clone());
+                request.extensions_mut().insert(original);
+            }
+            *request.uri_mut() = uri;
+        } else if let Some(uri) = self.led(request.method(), request.uri()) {
             *request.uri_mut() = uri;
         }
         request
@@ -186,7 +181,8 @@ impl Words {
         } else {
             method
         };
-        let fitting = |word: &&Word| fits(&word.path, uri.path());
+        let path = uri.path();
+        let fitting = |word: &&Word| path.starts_with(&word.path[..word.plain]) && fits(&word.path, path);
         // Nearly every request ends here, and few paths have to be looked at for it.
         let mut lacking = self.0.iter().filter(|word| !word.methods.contains(method));
         lacking.find(fitting)?;
@@ -210,6 +206,18 @@ impl Words {
         parts.path_and_query = Some(PathAndQuery::try_from(path).ok()?);
         Uri::from_parts(parts).ok()
     }
+}
+
+/// Of a path with nothing between two slashes, what leads to its context and no further.
+fn astray(uri: &Uri) -> Option<Uri> {
+    let path = uri.path();
+    if !path.contains("//") {
+        return None;
+    }
+    let (context, _) = path.strip_prefix('/')?.split_once('/')?;
+    let mut parts = uri.clone().into_parts();
+    parts.path_and_query = Some(PathAndQuery::try_from(format!("/{context}//")).ok()?);
+    Uri::from_parts(parts).ok()
 }
 
 /// The methods of a path in a description.
@@ -268,6 +276,23 @@ mod tests {
             assert_eq!(uri.to_string(), spelled, "{path}");
         }
         assert_eq!(plain(&"/lab/a+b:c?x=%20".parse().unwrap()), None);
+    }
+
+    #[test]
+    fn nothing_between_two_slashes_leads_nowhere_but_the_original_is_known() {
+        for (path, led) in [
+            ("/lab/synths//x?a=//", Some("/lab//")),
+            ("/lab//", Some("/lab//")),
+            ("//lab/x", Some("///")),
+            ("/lab/synths/x?a=//", None),
+        ] {
+            let request = Request::builder().uri(path).body(()).unwrap();
+            let request = Words(Arc::new([])).lead(request);
+            assert_eq!(request.uri(), led.unwrap_or(path), "{path}");
+            let original = request.extensions().get::<OriginalUri>();
+            let original = original.map(|OriginalUri(uri)| uri.to_string());
+            assert_eq!(original.as_deref(), led.map(|_| path));
+        }
     }
 
     #[test]

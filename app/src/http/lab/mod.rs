@@ -15,7 +15,6 @@ mod synth_groups;
 mod synths;
 
 use axum::extract::OriginalUri;
-use axum::middleware::from_fn_with_state;
 use axum::routing::{MethodRouter, get};
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -25,7 +24,7 @@ use utoipa_axum::routes;
 use super::App;
 use super::error::unknown_method;
 use super::json::Json;
-use super::paths::{Paths, without_empty_parts};
+use super::paths::Paths;
 
 /// Every route beneath `/lab`.
 pub(super) fn router() -> OpenApiRouter<App> {
@@ -44,11 +43,9 @@ pub(super) fn router() -> OpenApiRouter<App> {
         .merge(elsewhere::router())
         .split_for_parts();
     let paths = Paths::new("lab", document.paths.paths.keys());
-    let led = paths.clone();
     let routes = routes
-        .fallback(move |uri: OriginalUri| led.lead_on(uri))
-        .method_not_allowed_fallback(unknown_method)
-        .layer(from_fn_with_state(paths, without_empty_parts));
+        .fallback(move |uri: OriginalUri| paths.lead_on(uri))
+        .method_not_allowed_fallback(unknown_method);
     let mut router = OpenApiRouter::from(routes);
     *router.get_openapi_mut() = document;
     router

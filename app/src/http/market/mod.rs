@@ -14,7 +14,6 @@ mod unserved;
 use std::sync::Arc;
 
 use axum::extract::State;
-use axum::middleware::from_fn_with_state;
 use axum::response::Redirect;
 use axum::routing::get;
 use cutover_ports::StoreResult;
@@ -26,7 +25,6 @@ use utoipa_axum::routes;
 
 use super::App;
 use super::error::{unknown_method, unknown_path};
-use super::paths::{Paths, without_empty_parts};
 use crate::http::json::Json;
 use crate::jobs::Scheduler;
 use crate::usecase::market::{Market, MarketRules};
@@ -80,9 +78,7 @@ pub(super) fn router() -> OpenApiRouter<App> {
             get(async || Redirect::temporary("/openapi.json")),
         )
         .fallback(unknown_path)
-        .method_not_allowed_fallback(unknown_method)
-        // A slash too many leads nowhere in this original.
-        .layer(from_fn_with_state(Paths::new("market", []), without_empty_parts));
+        .method_not_allowed_fallback(unknown_method);
     let mut router = OpenApiRouter::from(routes);
     *router.get_openapi_mut() = document;
     router

@@ -16,7 +16,6 @@ use std::time::Duration;
 
 use axum::extract::OriginalUri;
 use axum::http::StatusCode;
-use axum::middleware::from_fn_with_state;
 use axum::response::Redirect;
 use axum::routing::{MethodRouter, get};
 use cutover_ports::StoreError;
@@ -28,7 +27,7 @@ use utoipa_axum::routes;
 use self::uploads::Uploads;
 use super::App;
 use super::error::{HttpError, not_now, unknown_method};
-use super::paths::{Paths, without_empty_parts};
+use super::paths::Paths;
 use crate::http::json::Json;
 use crate::usecase::UseCaseError;
 
@@ -70,7 +69,6 @@ pub(super) fn router() -> OpenApiRouter<App> {
         .merge(model::router())
         .split_for_parts();
     let paths = Paths::new("writer", document.paths.paths.keys());
-    let led = paths.clone();
     let routes = routes
         // Described with everything else.
         .route("/docs", get(async || Redirect::temporary("/docs")))
@@ -79,9 +77,8 @@ pub(super) fn router() -> OpenApiRouter<App> {
             "/openapi.json",
             get(async || Redirect::temporary("/openapi.json")),
         )
-        .fallback(move |uri: OriginalUri| led.lead_on(uri))
-        .method_not_allowed_fallback(unknown_method)
-        .layer(from_fn_with_state(paths, without_empty_parts));
+        .fallback(move |uri: OriginalUri| paths.lead_on(uri))
+        .method_not_allowed_fallback(unknown_method);
     let mut router = OpenApiRouter::from(routes);
     *router.get_openapi_mut() = document;
     router

@@ -1,5 +1,7 @@
 //! An experiment's analysis, its outcomes, and what was written about it. All of it outlives the experiment's deletion.
 
+use std::sync::Arc;
+
 use cutover_domain::lab::analysis_cache::{CacheEntry, EXECUTIVE_SUMMARY_KEY, INSIGHT_PREFIX, insight_key};
 use cutover_domain::lab::analysis_run::AnalysisRun;
 use cutover_domain::lab::synth_outcome::SynthOutcome;
@@ -12,7 +14,7 @@ use crate::usecase::UseCaseError;
 /// What can be done with analyses.
 #[derive(Clone)]
 pub struct Analyses {
-    lab: LabRepositories,
+    lab: Arc<LabRepositories>,
 }
 
 impl std::fmt::Debug for Analyses {
@@ -34,7 +36,7 @@ pub struct Insights {
 
 impl Analyses {
     /// On these repositories.
-    pub fn new(lab: LabRepositories) -> Self {
+    pub fn new(lab: Arc<LabRepositories>) -> Self {
         Self { lab }
     }
 

@@ -24,7 +24,7 @@ const INTERVIEWS_MAX: u32 = 100;
 /// What can be done with experiments.
 #[derive(Clone)]
 pub struct Experiments {
-    lab: LabRepositories,
+    lab: Arc<LabRepositories>,
     clock: Arc<dyn Clock>,
     ids: Arc<dyn Ids>,
 }
@@ -103,7 +103,7 @@ impl From<ExperimentError> for UseCaseError {
 
 impl Experiments {
     /// On these repositories.
-    pub fn new(lab: LabRepositories, clock: Arc<dyn Clock>, ids: Arc<dyn Ids>) -> Self {
+    pub fn new(lab: Arc<LabRepositories>, clock: Arc<dyn Clock>, ids: Arc<dyn Ids>) -> Self {
         Self { lab, clock, ids }
     }
 
@@ -299,7 +299,7 @@ mod tests {
         clock.expect_now().return_const(Timestamp::EPOCH);
         let mut ids = MockIds::new();
         ids.expect_hex().returning(|count| "a".repeat(count));
-        Experiments::new(lab, Arc::new(clock), Arc::new(ids))
+        Experiments::new(Arc::new(lab), Arc::new(clock), Arc::new(ids))
     }
 
     fn experiment(id: &str) -> Experiment {

@@ -22,7 +22,7 @@ use crate::usecase::UseCaseError;
 /// What can be done with explorations.
 #[derive(Clone)]
 pub struct Explorations {
-    lab: LabRepositories,
+    lab: Arc<LabRepositories>,
     clock: Arc<dyn Clock>,
     ids: Arc<dyn Ids>,
 }
@@ -57,7 +57,7 @@ pub struct Tree {
 
 impl Explorations {
     /// On these repositories.
-    pub fn new(lab: LabRepositories, clock: Arc<dyn Clock>, ids: Arc<dyn Ids>) -> Self {
+    pub fn new(lab: Arc<LabRepositories>, clock: Arc<dyn Clock>, ids: Arc<dyn Ids>) -> Self {
         Self { lab, clock, ids }
     }
 

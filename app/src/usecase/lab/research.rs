@@ -1,6 +1,7 @@
 //! Rounds of interviews, what was said in them, and the PR/FAQs that old files keep beside them.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use cutover_domain::lab::experiment_document::DocumentType;
 use cutover_domain::lab::prfaq::{Prfaq, PrfaqOrder, PrfaqSummary};
@@ -19,7 +20,7 @@ const REPLAYED_MAX: u32 = 50;
 /// What can be done with rounds of interviews.
 #[derive(Clone)]
 pub struct Research {
-    lab: LabRepositories,
+    lab: Arc<LabRepositories>,
 }
 
 impl std::fmt::Debug for Research {
@@ -50,7 +51,7 @@ pub struct OnTopic<T> {
 
 impl Research {
     /// On these repositories.
-    pub fn new(lab: LabRepositories) -> Self {
+    pub fn new(lab: Arc<LabRepositories>) -> Self {
         Self { lab }
     }
 
