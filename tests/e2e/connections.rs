@@ -235,7 +235,7 @@ async fn slow_clients_keep_nobody_out() {
     let (place, service) = serve("connections_max = 6").await;
     let mut slow = Vec::new();
     let body = "POST /lab/synth-groups HTTP/1.1\r\nhost: x\r\ncontent-length: 100\r\n\r\n{";
-    for begin in [UPLOAD, UPLOAD, UPLOAD, body, body, "GET /healthz HTT"] {
+    for begin in [UPLOAD, UPLOAD, UPLOAD, body, body, "GET /healthz?"] {
         let mut stream = connect(&service).await;
         stream.write_all(begin.as_bytes()).await.unwrap();
         slow.push(stream);
