@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use sqlx::migrate::{Migrate, Migration};
-use sqlx::postgres::{PgConnectOptions, PgConnection, PgRow, PgSslMode};
+use sqlx::postgres::{PgConnectOptions, PgConnection, PgDatabaseError, PgRow, PgSslMode};
 use sqlx::{AssertSqlSafe, ConnectOptions, Executor, Postgres, Row as _, TypeInfo, ValueRef};
 
 use crate::connection::{Connection, Row, Value};
@@ -28,9 +28,11 @@ impl PostgresDatabase {
     pub(crate) async fn open(target: &PostgresTarget) -> Result<Self> {
         let mut database = Self::connect(target).await?;
         database.refuse_pooled(target).await?;
+        // Without row security the server says so if it would hide rows, which going down would lose.
         database
             .batch(
-                "SET client_min_messages = warning; SET TimeZone = 'UTC'; SET default_transaction_isolation = 'read committed'",
+                "SET client_min_messages = warning; SET TimeZone = 'UTC'; SET default_transaction_isolation = 'read committed';
+                 SET row_security = off",
             )
             .await?;
         // So that the server ends the work, and gives up the locks, of a program that was killed.
@@ -465,6 +467,13 @@ fn reason(error: &sqlx::Error) -> String {
     }
 }
 
+/// Whether a policy would hide rows. The message is in the server's language; its routine is not.
+fn hides_rows(error: &sqlx::Error) -> bool {
+    let database = error.as_database_error();
+    let postgres = database.and_then(|error| error.try_downcast_ref::<PgDatabaseError>());
+    postgres.and_then(PgDatabaseError::routine) == Some("check_enable_rls")
+}
+
 fn failure(error: &sqlx::Error) -> MigrateError {
     let message = reason(error);
     let code = match error {
@@ -503,6 +512,10 @@ fn failure(error: &sqlx::Error) -> MigrateError {
         "25006" => MigrateError::Refused(format!(
             "PostgreSQL takes no writes ({message}): it is a standby, or transactions are read-only (default_transaction_read_only); give the \
              address of the primary, or turn that off"
+        )),
+        // What a policy hides, no grant shows.
+        "42501" if hides_rows(error) => MigrateError::Refused(format!(
+            "{message}, which would hide rows from this role; run this as a superuser or as a role with BYPASSRLS"
         )),
         "42501" => MigrateError::Refused(format!(
             "{message}; run this as the owner of the tables, or grant the role the right"

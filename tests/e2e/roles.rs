@@ -229,6 +229,34 @@ async fn status_without_a_right_is_refused_with_the_grant() {
     place.run(["status", "--postgres", &service]).await.with(0);
 }
 
+/// What a policy hides is neither counted as if there were nothing, nor left behind on a way back, nor lost on the way down.
+#[tokio::test]
+async fn rows_that_a_policy_hides_are_not_taken_for_none() {
+    let place = Place::new();
+    let (server, owner, service) = as_in_the_guide(&place).await;
+    let start = ["--postgres", &service, "--repository", "default=postgres"];
+    let running = place.serve(&start).await;
+    let experiment = json!({"name": "n", "hypothesis": "h"});
+    running.post("/lab/experiments", &experiment).await.with(201);
+    let hide = "ALTER TABLE experiments ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY";
+    server.execute(hide).await;
+    running.get("/lab/experiments/list").await.with(500);
+    running.stop().await;
+    let active = "row-level security is active for cutover_service on experiments";
+    let back = ["serve", "--listen", "127.0.0.1:0", "--postgres", &service];
+    let refused = place
+        .run(back.iter().chain(&["--repository", "default=sqlite"]))
+        .await
+        .with(4);
+    let shown = place.run(["status", "--postgres", &service]).await.with(4);
+    for ended in [refused, shown] {
+        says(&ended.stderr, &[active, "ALTER ROLE cutover_service BYPASSRLS"]);
+    }
+    let down = ["migrate", "down", "--on", "postgres", "--to", "0", "--context", "lab"];
+    let down = place.run(down.iter().chain(&["--postgres", &owner])).await.with(4);
+    says(&down.stderr, &["row-level security", "\"experiments\"", "BYPASSRLS"]);
+}
+
 #[tokio::test]
 async fn a_column_that_somebody_renamed_is_found() {
     let place = Place::new();

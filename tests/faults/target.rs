@@ -329,12 +329,17 @@ async fn rows_that_a_role_may_not_see_are_not_left_out() {
         )
         .await;
     let url = as_role(&server.url(), "half_blind");
-    let ended = place.run(&["copy", &url, "back.db", "--quiet", "--json"]).await;
-    told(
-        &ended,
-        4,
-        &["row-level security", "table \"t\"", "run this as the owner"],
-    );
+    for arguments in [
+        &["copy", &url, "back.db", "--quiet", "--json"][..],
+        &["inspect", &url, "--quiet", "--json"],
+        &["verify", "source.db", &url, "--quiet", "--json"],
+        &["verify", &url, "source.db", "--quiet", "--json"],
+    ] {
+        let ended = place.run(arguments).await;
+        let naming = ["row-level security", "table \"t\"", "as the owner of the table", "BYPASSRLS"];
+        told(&ended, 4, &naming);
+        assert!(!ended.stderr.contains("grant the role"), "{ended:?}");
+    }
     place.is_whole(&server.url()).await;
     // Its owner is one of those from whom they are hidden.
     server

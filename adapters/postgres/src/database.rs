@@ -57,11 +57,11 @@ impl Default for PoolSettings {
 }
 
 impl PoolSettings {
-    /// What each session of the pool is started with.
+    /// What each session of the pool is started with. Without row security the server says so if it would hide rows.
     pub(crate) fn session(&self) -> SessionSettings {
         let options = if self.prepared_statements {
             format!(
-                "-c statement_timeout={} -c idle_in_transaction_session_timeout={} -c default_transaction_isolation=read\\ committed",
+                "-c statement_timeout={} -c idle_in_transaction_session_timeout={} -c default_transaction_isolation=read\\ committed -c row_security=off",
                 self.statement_timeout.as_millis(),
                 (self.statement_timeout + IDLE_IN_TRANSACTION).as_millis()
             )

@@ -421,7 +421,7 @@ async fn tables_finding(
         )
         SELECT name, id IS NOT NULL,
         ARRAY(SELECT one FROM unnest(rights) AS one WHERE (one = 'SELECT' OR $2) AND NOT has_table_privilege(id, one)),
-        $2 AND coalesce(row_security_active(id), false),
+        coalesce(row_security_active(id), false),
         ARRAY(SELECT s.oid::regclass::text FROM pg_depend AS d JOIN pg_class AS s ON s.oid = d.objid
             WHERE $2 AND d.classid = 'pg_class'::regclass AND d.refclassid = 'pg_class'::regclass AND d.deptype = 'a'
             AND d.refobjid = id
@@ -470,7 +470,7 @@ impl TableRights {
             Finding::problem(
                 "tables",
                 format!(
-                    "row-level security is active for {role} on {}, and hides rows from the service",
+                    "row-level security is active for {role} on {}, and hides rows",
                     hidden.join(", ")
                 ),
                 format!("ALTER ROLE {role} BYPASSRLS, or ALTER TABLE … DISABLE ROW LEVEL SECURITY"),

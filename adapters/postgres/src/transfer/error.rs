@@ -42,6 +42,14 @@ pub(crate) fn transfer_error(error: &tokio_postgres::Error) -> TransferError {
                 db.message()
             ))
         }
+        // What a policy hides, no grant shows. The message is in the server's language; its routine is not.
+        SqlState::INSUFFICIENT_PRIVILEGE if db.routine() == Some("check_enable_rls") => {
+            TransferError::Refused(format!(
+                "PostgreSQL refused: {}, which would hide rows from this role; run this as the owner of the table, as a superuser or as a role \
+                 with BYPASSRLS",
+                db.message()
+            ))
+        }
         SqlState::INSUFFICIENT_PRIVILEGE => TransferError::Refused(format!(
             "PostgreSQL refused: {}; run this as the owner of the tables, or grant the role the right",
             db.message()

@@ -118,6 +118,7 @@ impl Notes {
         if !is_there(&self.client, &name).await? {
             return Ok(None);
         }
+        refuse_hidden(&self.client, table).await?;
         let entry = if self.has_ledger {
             format!(
                 "SELECT rows, xmin AS written FROM cutover.ledger WHERE schema_name = current_schema() AND table_name = {}",
@@ -149,6 +150,22 @@ async fn is_there(client: &Client, table: &str) -> TransferResult<bool> {
     let sql = format!("SELECT to_regclass({}) IS NOT NULL", literal(table));
     let rows = ask(client, &sql).await?;
     Ok(rows.first().is_some_and(|row| row.get(0)))
+}
+
+/// Refuses a table of which a policy hides rows. Asked, and not left to the setting `row_security`: the session may be a pooler's.
+async fn refuse_hidden(client: &Client, table: &str) -> TransferResult<()> {
+    let sql = format!(
+        "SELECT quote_ident(current_user) WHERE row_security_active(to_regclass({}))",
+        literal(&quoted(table))
+    );
+    let hidden = ask(client, &sql).await?;
+    hidden.first().map_or(Ok(()), |row| {
+        let role: &str = row.get(0);
+        Err(TransferError::Refused(format!(
+            "row-level security is active for {role} on {table}, and hides rows, so that nobody knows whether a way back would leave some \
+             behind; ALTER ROLE {role} BYPASSRLS, or ALTER TABLE … DISABLE ROW LEVEL SECURITY"
+        )))
+    })
 }
 
 async fn ask(client: &Client, sql: &str) -> TransferResult<Vec<Row>> {
