@@ -24,12 +24,17 @@ use cutover_ports::clock::Clock;
 use cutover_ports::market::{Claim, PriceError, PriceSource, Quote};
 use cutover_tests::store::{TestStore, lab_database, pool};
 
-/// A clock that somebody sets.
-struct VirtualClock(Mutex<Timestamp>);
+/// A clock that somebody sets, and by how many microseconds a wrong one was mended.
+struct VirtualClock(Mutex<Timestamp>, Mutex<i64>);
 
 impl Clock for VirtualClock {
     fn now(&self) -> Timestamp {
         *self.0.lock().unwrap()
+    }
+
+    fn steady(&self) -> Duration {
+        let micros = self.now().as_micros() - *self.1.lock().unwrap();
+        Duration::from_micros(u64::try_from(micros).unwrap())
     }
 }
 
@@ -125,7 +130,7 @@ impl World {
     fn new(store: TestStore, now: &str) -> Self {
         Self {
             store,
-            clock: Arc::new(VirtualClock(Mutex::new(at(now)))),
+            clock: Arc::new(VirtualClock(Mutex::new(at(now)), Mutex::default())),
             prices: Arc::new(Prices::default()),
             settings: JobSettings::default(),
             retention_days: None,
@@ -153,8 +158,15 @@ impl World {
         )
     }
 
+    /// Time passes until `now`.
     fn set(&self, now: Timestamp) {
         *self.clock.0.lock().unwrap() = now;
+    }
+
+    /// Somebody sets the clock; no time passes.
+    fn jump(&self, now: Timestamp) {
+        *self.clock.1.lock().unwrap() += now.as_micros() - self.clock.now().as_micros();
+        self.set(now);
     }
 
     /// Goes on in steps of half an hour; all instances look around at each, the first and the last included.
@@ -509,6 +521,37 @@ async fn a_dead_instances_run_is_taken_over(store: TestStore) {
     );
 }
 
+/// Its instance is at work while the clock jumps, back and forth.
+async fn a_clock_that_is_set_makes_no_run_look_dead(store: TestStore) {
+    let world = World::new(store, "2025-08-12T12:00:00");
+    let start = JobStart {
+        job: Job::CaptureNoon,
+        scheduled_at: at("2025-08-12T12:00:00"),
+        trigger: Trigger::Cron,
+        target_day: day("2025-08-12"),
+        started_at: at("2025-08-12T12:00:00"),
+        instance: "at work".to_owned(),
+    };
+    let runs = &world.store.market.job_runs;
+    assert_eq!(runs.claim(&start, Timestamp::EPOCH).await.unwrap(), Claim::Won);
+    let other = world.instance("other");
+    other.tick().await;
+    for moment in ["2025-08-12T13:00:10", "2025-08-12T11:00:20", "2025-08-12T12:10:30"] {
+        world.jump(at(moment));
+        other.tick().await;
+        let run = world.run_of(Job::CaptureNoon).await;
+        assert_eq!((run.instance.as_str(), run.outcome), ("at work", None), "{moment}");
+    }
+    // By the steady clock, too, it is silent for too long.
+    world.set(at("2025-08-12T12:17:00"));
+    other.tick().await;
+    let run = world.run_of(Job::CaptureNoon).await;
+    assert_eq!(
+        (run.instance.as_str(), run.outcome),
+        ("other", Some(Outcome::Ok.into()))
+    );
+}
+
 async fn every_outcome_is_noted(store: TestStore) {
     let world = World::new(store, "2025-08-12T07:30:00");
     let say = |checkpoint: Checkpoint, quote: Option<(f64, bool)>| {
@@ -645,7 +688,7 @@ async fn the_cleanup_keeps_what_it_is_told_to(store: TestStore) {
     for (now, kept) in [("2025-09-10T23:30:00", true), ("2025-09-11T23:30:00", false)] {
         let world = World {
             store: world.store.clone(),
-            clock: Arc::new(VirtualClock(Mutex::new(at(now)))),
+            clock: Arc::new(VirtualClock(Mutex::new(at(now)), Mutex::default())),
             prices: Arc::clone(&world.prices),
             settings: world.settings.clone(),
             retention_days: world.retention_days,
@@ -728,6 +771,7 @@ on_both_databases!(
     a_clock_that_is_set_back_loses_no_instants,
     a_dead_run_that_is_too_old_to_make_up_for_has_failed,
     a_dead_instances_run_is_taken_over,
+    a_clock_that_is_set_makes_no_run_look_dead,
     every_outcome_is_noted,
     a_current_price_does_not_stand_in_for_a_past_one,
     the_day_is_predicted_by_a_start_after_eight,

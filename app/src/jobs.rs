@@ -91,6 +91,8 @@ pub struct Scheduler {
     instance: String,
     is_running: AtomicBool,
     seen: Mutex<Seen>,
+    /// Until when, on the steady clock, no run is taken for dead.
+    distrusted_until: Mutex<Duration>,
     /// Held while a job runs here: one run of it after the other.
     turns: HashMap<Job, Mutex<()>>,
 }
@@ -111,6 +113,8 @@ struct Seen {
     dealt_with: HashMap<Job, Timestamp>,
     /// When it began to look around the last time, and when that was done: runs take their time.
     last_look: Option<(Timestamp, Timestamp)>,
+    /// By how many microseconds the clock was ahead of the steady one.
+    ahead: Option<i64>,
 }
 
 impl Seen {
@@ -157,6 +161,7 @@ impl Scheduler {
             instance,
             is_running: AtomicBool::new(false),
             seen: Mutex::default(),
+            distrusted_until: Mutex::default(),
             turns: Job::ALL.iter().map(|job| (*job, Mutex::default())).collect(),
         }
     }
@@ -202,15 +207,29 @@ impl Scheduler {
     pub async fn tick(&self) -> Duration {
         let mut seen = self.seen.lock().await;
         let now = self.clock.now();
+        self.watch_clock(&mut seen, now).await;
         if let Some(back) = seen.set_back(now) {
             let seconds = back.as_secs();
             tracing::warn!(seconds, %now, "the clock was set back; jobs go on from the present time");
-            *seen = Seen::default();
+            *seen = Seen {
+                ahead: seen.ahead,
+                ..Seen::default()
+            };
         }
         let on_time_since = seen.on_time_since(now);
         self.look_around(&mut seen.dealt_with, now, on_time_since).await;
         seen.last_look = Some((now, self.clock.now()));
         self.pause(now)
+    }
+
+    /// A clock that is set makes a run that is under way look old. For as long as one may be silent, none is taken for dead then.
+    async fn watch_clock(&self, seen: &mut Seen, now: Timestamp) {
+        let steady = self.clock.steady();
+        let ahead = earlier(now, steady).as_micros();
+        let was = seen.ahead.replace(ahead).unwrap_or(ahead);
+        if Duration::from_micros(was.abs_diff(ahead)) > GRACE {
+            *self.distrusted_until.lock().await = steady + self.silence();
+        }
     }
 
     async fn look_around(
@@ -300,7 +319,7 @@ impl Scheduler {
     ) -> StoreResult<()> {
         let runs = (self.repositories)().job_runs;
         let window = earlier(now, self.settings.catch_up_window);
-        for abandoned in runs.abandoned(job, self.dead_before(now)).await? {
+        for abandoned in runs.abandoned(job, self.dead_before(now).await).await? {
             if self.settings.catch_up == CatchUp::None || abandoned < window {
                 let gone = "the instance that ran it is gone";
                 self.note(job, abandoned, Trigger::CatchUp, Outcome::Error, Some(gone), now)
@@ -356,7 +375,7 @@ impl Scheduler {
     ) -> StoreResult<()> {
         let start = self.start(job, instant, trigger);
         let runs = (self.repositories)().job_runs;
-        if runs.claim(&start, self.dead_before(now)).await? == Claim::Taken {
+        if runs.claim(&start, self.dead_before(now).await).await? == Claim::Taken {
             return Ok(());
         }
         // What is said to be the price of now is not that of a while ago.
@@ -380,7 +399,7 @@ impl Scheduler {
     ) -> StoreResult<()> {
         let start = self.start(job, instant, trigger);
         let runs = (self.repositories)().job_runs;
-        if runs.claim(&start, self.dead_before(now)).await? == Claim::Taken {
+        if runs.claim(&start, self.dead_before(now).await).await? == Claim::Taken {
             return Ok(());
         }
         let end = JobEnd {
@@ -459,8 +478,16 @@ impl Scheduler {
     }
 
     /// A run that began before this and has not ended never will.
-    fn dead_before(&self, now: Timestamp) -> Timestamp {
-        earlier(now, self.settings.timeout + DEAD_AFTER_TIMEOUT)
+    async fn dead_before(&self, now: Timestamp) -> Timestamp {
+        if self.clock.steady() < *self.distrusted_until.lock().await {
+            return Timestamp::EPOCH;
+        }
+        earlier(now, self.silence())
+    }
+
+    /// How long a run may be silent before it is taken for dead.
+    fn silence(&self) -> Duration {
+        self.settings.timeout + DEAD_AFTER_TIMEOUT
     }
 }
 

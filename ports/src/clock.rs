@@ -1,5 +1,8 @@
 //! Time and identity: made outside the stores, so that two stores agree and tests decide.
 
+use std::sync::LazyLock;
+use std::time::{Duration, Instant};
+
 use cutover_domain::time::Timestamp;
 
 /// Where the current time comes from.
@@ -7,6 +10,12 @@ use cutover_domain::time::Timestamp;
 pub trait Clock: Send + Sync {
     /// Now.
     fn now(&self) -> Timestamp;
+
+    /// How long it is since some moment, by a clock that nobody sets.
+    fn steady(&self) -> Duration {
+        static BEGUN: LazyLock<Instant> = LazyLock::new(Instant::now);
+        BEGUN.elapsed()
+    }
 }
 
 /// Where new identifiers come from.
