@@ -378,6 +378,44 @@ async fn what_passed_meanwhile_is_made_up_for_by_the_policy(store: TestStore) {
     world.assert_complete("2025-08-13").await;
 }
 
+/// Away for more than a year; each job tells of that by one note.
+async fn what_is_too_old_to_make_up_for_is_noted_as_missed(store: TestStore) {
+    let world = World::new(store, "2024-08-12T11:30:00");
+    let before = world.instance("before");
+    world.go_on("2024-08-12T12:00:00", &[&before]).await;
+    world.set(at("2025-08-14T07:00:00"));
+    let after = world.instance("after");
+    after.tick().await;
+    after.tick().await;
+    let runs = world.store.market.job_runs.list(Some(Job::CaptureNoon), 10).await;
+    let told: Vec<_> = runs
+        .unwrap()
+        .into_iter()
+        .map(|run| {
+            let instant = run.scheduled_at.known().unwrap().to_json_text();
+            (instant, *run.outcome.unwrap().known().unwrap(), run.error)
+        })
+        .collect();
+    let missed =
+        "250 instants from 2024-08-13T17:00:00Z to 2025-08-12T17:00:00Z, longer ago than jobs_catch_up_hours";
+    assert_eq!(
+        told,
+        [
+            ("2025-08-13T17:00:00Z".to_owned(), Outcome::Ok, None),
+            (
+                "2025-08-12T17:00:00Z".to_owned(),
+                Outcome::Missed,
+                Some(missed.to_owned())
+            ),
+            ("2024-08-12T17:00:00Z".to_owned(), Outcome::Ok, None),
+        ]
+    );
+    // Those of Tuesday after seven, of each job one; the others' first instants are of the day itself.
+    let noted = world.runs().await;
+    let noted = noted.iter().filter(|line| line.contains(" missed ")).count();
+    assert_eq!(noted, Job::ALL.len());
+}
+
 async fn without_making_up_it_is_noted_as_missed(store: TestStore) {
     let mut world = World::new(store, "2025-08-12T11:30:00");
     world.settings.catch_up = CatchUp::None;
@@ -536,11 +574,19 @@ async fn a_clock_that_is_set_makes_no_run_look_dead(store: TestStore) {
     assert_eq!(runs.claim(&start, Timestamp::EPOCH).await.unwrap(), Claim::Won);
     let other = world.instance("other");
     other.tick().await;
-    for moment in ["2025-08-12T13:00:10", "2025-08-12T11:00:20", "2025-08-12T12:10:30"] {
+    for moment in [
+        "2025-08-12T13:00:10",
+        "2025-08-12T11:00:20",
+        "2025-08-12T12:10:30",
+    ] {
         world.jump(at(moment));
         other.tick().await;
         let run = world.run_of(Job::CaptureNoon).await;
-        assert_eq!((run.instance.as_str(), run.outcome), ("at work", None), "{moment}");
+        assert_eq!(
+            (run.instance.as_str(), run.outcome),
+            ("at work", None),
+            "{moment}"
+        );
     }
     // By the steady clock, too, it is silent for too long.
     world.set(at("2025-08-12T12:17:00"));
@@ -766,6 +812,7 @@ on_both_databases!(
     the_clocks_go_back,
     holidays_have_no_runs_and_half_days_no_afternoon,
     what_passed_meanwhile_is_made_up_for_by_the_policy,
+    what_is_too_old_to_make_up_for_is_noted_as_missed,
     without_making_up_it_is_noted_as_missed,
     an_instant_that_passes_while_others_run_is_on_time,
     a_clock_that_is_set_back_loses_no_instants,

@@ -337,6 +337,7 @@ impl Scheduler {
                 .or(known)
                 .unwrap_or_else(|| earlier(now, GRACE)),
         };
+        self.note_forgone(job, since, (window, now)).await?;
         let due = self.rules.timetable.due_between(job, since.max(window), now);
         for due in plan(&due, self.settings.catch_up, on_time_since) {
             match due {
@@ -348,6 +349,26 @@ impl Scheduler {
             }
         }
         Ok(())
+    }
+
+    /// Notes the instants after `since` that are too old to be made up for, all by one note for the last of them: a year away would be
+    /// hundreds.
+    async fn note_forgone(
+        &self,
+        job: Job,
+        since: Timestamp,
+        (window, now): (Timestamp, Timestamp),
+    ) -> StoreResult<()> {
+        let forgone = self.rules.timetable.due_between(job, since, window);
+        let (Some(first), Some(last)) = (forgone.first(), forgone.last()) else {
+            return Ok(());
+        };
+        let told = (first != last).then(|| {
+            let (count, first, last) = (forgone.len(), first.to_json_text(), last.to_json_text());
+            format!("{count} instants from {first} to {last}, longer ago than jobs_catch_up_hours")
+        });
+        self.note(job, *last, Trigger::Cron, Outcome::Missed, told.as_deref(), now)
+            .await
     }
 
     /// Runs a job by hand, for today.

@@ -252,9 +252,24 @@ async fn rows_that_a_policy_hides_are_not_taken_for_none() {
     for ended in [refused, shown] {
         says(&ended.stderr, &[active, "ALTER ROLE cutover_service BYPASSRLS"]);
     }
-    let down = ["migrate", "down", "--on", "postgres", "--to", "0", "--context", "lab"];
-    let down = place.run(down.iter().chain(&["--postgres", &owner])).await.with(4);
-    says(&down.stderr, &["row-level security", "\"experiments\"", "BYPASSRLS"]);
+    let down = [
+        "migrate",
+        "down",
+        "--on",
+        "postgres",
+        "--to",
+        "0",
+        "--context",
+        "lab",
+    ];
+    let down = place
+        .run(down.iter().chain(&["--postgres", &owner]))
+        .await
+        .with(4);
+    says(
+        &down.stderr,
+        &["row-level security", "\"experiments\"", "BYPASSRLS"],
+    );
 }
 
 #[tokio::test]

@@ -336,7 +336,12 @@ async fn rows_that_a_role_may_not_see_are_not_left_out() {
         &["verify", &url, "source.db", "--quiet", "--json"],
     ] {
         let ended = place.run(arguments).await;
-        let naming = ["row-level security", "table \"t\"", "as the owner of the table", "BYPASSRLS"];
+        let naming = [
+            "row-level security",
+            "table \"t\"",
+            "as the owner of the table",
+            "BYPASSRLS",
+        ];
         told(&ended, 4, &naming);
         assert!(!ended.stderr.contains("grant the role"), "{ended:?}");
     }
