@@ -371,29 +371,41 @@ async fn orphans_of(
     let mut after: Option<String> = None;
     loop {
         go_on(closed)?;
-        let References { keys: found, next } = children
-            .references(relation, after, KEYS)
-            .await
-            .map_err(|error| error.to_string())?;
-        let keys: Vec<String> = found.iter().map(|(key, _)| key.clone()).collect();
-        let missing = if keys.is_empty() {
-            Vec::new()
-        } else {
-            parents
-                .missing(relation, &keys)
-                .await
-                .map_err(|error| error.to_string())?
-        };
-        let gone: HashSet<&String> = missing.iter().collect();
-        let of_missing = found.iter().filter(|(key, _)| gone.contains(key));
-        rows += of_missing.map(|(_, rows)| rows).sum::<u64>();
-        named.extend(missing);
+        let refer = async |limit| children.references(relation, after.clone(), limit).await;
+        let References { keys, next } = refer(KEYS).await.map_err(|error| error.to_string())?;
+        let mut orphans = without_parent(relation, parents, keys).await?;
+        if !orphans.is_empty() {
+            // The two databases are not read at one moment: a parent may have gone in between, and its children with it. So both are asked
+            // once more; there may be keys now that were not there before.
+            let suspects: HashSet<String> = orphans.into_iter().map(|(key, _)| key).collect();
+            let mut again = refer(2 * KEYS).await.map_err(|error| error.to_string())?.keys;
+            again.retain(|(key, _)| suspects.contains(key));
+            orphans = without_parent(relation, parents, again).await?;
+        }
+        rows += orphans.iter().map(|(_, rows)| rows).sum::<u64>();
+        named.extend(orphans.into_iter().map(|(key, _)| key));
         named.truncate(NAMED);
         if next.is_none() {
             return Ok((rows, named));
         }
         after = next;
     }
+}
+
+/// Those of the keys, each with the number of its rows, that no parent has.
+async fn without_parent(
+    relation: &'static Relation,
+    parents: &dyn Integrity,
+    mut found: Vec<(String, u64)>,
+) -> Result<Vec<(String, u64)>, String> {
+    if found.is_empty() {
+        return Ok(found);
+    }
+    let keys: Vec<String> = found.iter().map(|(key, _)| key.clone()).collect();
+    let missing = parents.missing(relation, &keys).await;
+    let missing: HashSet<String> = missing.map_err(|error| error.to_string())?.into_iter().collect();
+    found.retain(|(key, _)| missing.contains(key));
+    Ok(found)
 }
 
 async fn find_broken(
@@ -445,7 +457,7 @@ mod tests {
         let mut children = MockIntegrity::new();
         children
             .expect_references()
-            .withf(|_, after, limit| after.is_none() && *limit == KEYS)
+            .withf(|_, after, limit| after.is_none() && *limit >= KEYS)
             .returning(|_, _, _| Ok(page(vec![("a".to_owned(), 2), ("b".to_owned(), 3)], Some("62"))));
         children
             .expect_references()
@@ -466,6 +478,28 @@ mod tests {
         let (rows, missing) = orphans_of(relation, &children, &parents, &closed).await.unwrap();
         assert_eq!(rows, 3 + 90);
         assert_eq!(missing, ["b", "c0", "c1", "c2", "c3"]);
+    }
+
+    /// `gone` is deleted with its children between the looks, `late` is stored after the first, and `orphan` has none.
+    #[tokio::test]
+    async fn what_changes_between_two_looks_is_no_orphan() {
+        let (mut children, mut parents) = (MockIntegrity::new(), MockIntegrity::new());
+        let looks = [&["gone", "late", "orphan"][..], &["late", "orphan"]];
+        let mut looks = looks.into_iter();
+        children.expect_references().times(2).returning(move |_, _, _| {
+            let keys = looks.next().unwrap().iter();
+            Ok(page(keys.map(|key| ((*key).to_owned(), 2)).collect(), None))
+        });
+        let mut is_late = true;
+        parents.expect_missing().times(2).returning(move |_, keys| {
+            let is_stored = !std::mem::take(&mut is_late);
+            let mut missing = keys.to_vec();
+            missing.retain(|key| key != "late" || !is_stored);
+            Ok(missing)
+        });
+        let closed = AtomicBool::new(false);
+        let found = orphans_of(&RELATIONS[0], &children, &parents, &closed).await;
+        assert_eq!(found, Ok((2, vec!["orphan".to_owned()])));
     }
 
     #[tokio::test]
