@@ -179,7 +179,7 @@ pub trait ReferredRows: Send + Sync {
     async fn exists(&self, table: &'static str, key_column: &'static str, key: &str) -> StoreResult<bool>;
 
     /// Stores a copy of a row whose truth is elsewhere, unless the row is there, and notes in the same transaction that
-    /// it was planted.
+    /// it was planted. `Conflict` if another row has a value that must be unique, and `Invalid` if this database cannot hold it.
     async fn plant(
         &self,
         table: &'static str,

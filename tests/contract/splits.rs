@@ -5,19 +5,21 @@ use std::sync::Arc;
 
 use cutover::config::{Backend, ContextRouting as _, LabRouting, MarketRouting};
 use cutover::wiring::Databases;
-use cutover_domain::lab::analysis_run::AnalysisRun;
+use cutover_domain::lab::analysis_run::{AnalysisRun, AnalysisStatus};
 use cutover_domain::lab::exploration::ScenarioNode;
 use cutover_domain::relations;
 use cutover_domain::stored::StoredValue;
 use cutover_migrations::Context;
-use cutover_ports::ReferredRows;
 use cutover_ports::lab::{LabRepositories, Replacement};
+use cutover_ports::{ReferredRows, StoreError};
 use cutover_tests::store::{self, TestStore};
 use futures_util::FutureExt as _;
 use futures_util::future::{join, join_all};
 
-use crate::lab::analysis_run::stored_run;
+use crate::lab::analysis_run::{run, stored_run};
+use crate::lab::experiment::experiment;
 use crate::lab::exploration::{exploration, node};
+use crate::lab::synth_outcome::outcome;
 use crate::lab::{assert_conflict, assert_missing};
 
 /// A case's name, and the case.
@@ -262,6 +264,108 @@ async fn a_copy_that_stays_in_the_file_is_still_known_as_one() {
     let noted = "SELECT table_name || ' ' || key FROM _cutover_planted_rows";
     let noted: String = raw.query_row(noted, [], |row| row.get(0)).unwrap();
     assert_eq!(noted, "feature_scorecards card");
+}
+
+/// A row of an old file that PostgreSQL cannot hold keeps out what would refer to it there, and is named.
+#[tokio::test]
+async fn a_parent_that_postgres_cannot_hold_is_named() {
+    let routing = LabRouting {
+        experiments: Backend::Sqlite,
+        ..LabRouting::all(Backend::Postgres)
+    };
+    let store = TestStore::routed(&routing).await;
+    let experiment = experiment("exp_00000001", 1);
+    store.lab.experiments.insert(&experiment).await.unwrap();
+    let file = store.file().unwrap().raw();
+    // An old file's tables know no checks.
+    file.execute_batch("PRAGMA ignore_check_constraints = on")
+        .unwrap();
+    for (name, reason) in [
+        (
+            "replace(hex(zeroblob(101)), '00', 'é')",
+            "experiments: CHECK ((char_length(name) <= 100))",
+        ),
+        (
+            "'a' || char(0)",
+            "experiments.name: it holds the character U+0000",
+        ),
+        (
+            "x'ff00'",
+            "experiments.name: it is bytes, or text that is not UTF-8, and the column's type is text",
+        ),
+    ] {
+        file.execute(&format!("UPDATE experiments SET name = {name}"), [])
+            .unwrap();
+        let refused = store
+            .lab
+            .analysis_runs
+            .insert(&run("ana_00000001", &experiment.id, AnalysisStatus::Pending))
+            .await
+            .unwrap_err();
+        let StoreError::Invalid { what, reason: told } = refused else {
+            panic!("{refused:?}");
+        };
+        assert_eq!(what, "experiments exp_00000001");
+        let expected = format!(
+            "what refers to this row of SQLite cannot be written in PostgreSQL, which cannot hold a copy of it ({reason}); mend the row in \
+             SQLite first"
+        );
+        assert_eq!(told, expected);
+    }
+}
+
+/// Another program deletes a run, whose copy lies where its outcomes are, and makes one for the same experiment.
+async fn made_anew(runs: Backend) {
+    let routing = LabRouting {
+        analysis_runs: runs,
+        experiments: runs,
+        ..LabRouting::all(other(runs))
+    };
+    let store = TestStore::routed(&routing).await;
+    let old = stored_run(&store, 1).await;
+    let of_old = outcome(&old.id, "syn_1", 0.5);
+    let outcomes = &store.lab.synth_outcomes;
+    outcomes.insert(std::slice::from_ref(&of_old)).await.unwrap();
+    let anew = "UPDATE analysis_runs SET id = 'ana_anew'";
+    match runs {
+        Backend::Sqlite => store.file().unwrap().raw().execute_batch(anew).unwrap(),
+        Backend::Postgres => {
+            let client = store.database().unwrap().connect().await;
+            client.batch_execute(anew).await.unwrap();
+        }
+    }
+    let of_new = outcome("ana_anew", "syn_1", 0.25);
+    outcomes.insert(std::slice::from_ref(&of_new)).await.unwrap();
+    assert_eq!(outcomes.find("ana_anew", "syn_1").await.unwrap(), Some(of_new));
+    // What the delete promised to those of the old one.
+    assert_eq!(outcomes.find(&old.id, "syn_1").await.unwrap(), None);
+    let late = outcomes.insert(&[outcome(&old.id, "syn_2", 0.5)]).await;
+    assert_missing(late, "analysis_runs");
+    // There is one copy, and it is known as one.
+    let noted = match runs {
+        Backend::Sqlite => {
+            let client = store.database().unwrap().connect().await;
+            let sql = "SELECT string_agg(id, ' ') FROM analysis_runs JOIN cutover.planted_rows ON key = id";
+            client.query_one(sql, &[]).await.unwrap().get::<_, String>(0)
+        }
+        Backend::Postgres => {
+            let raw = store.file().unwrap().raw();
+            let sql =
+                "SELECT group_concat(id, ' ') FROM analysis_runs JOIN _cutover_planted_rows ON key = id";
+            raw.query_row(sql, [], |row| row.get(0)).unwrap()
+        }
+    };
+    assert_eq!(noted, "ana_anew");
+}
+
+#[tokio::test]
+async fn a_run_made_anew_in_the_file_takes_the_place_of_its_copy_on_postgres() {
+    made_anew(Backend::Sqlite).await;
+}
+
+#[tokio::test]
+async fn a_run_made_anew_on_postgres_takes_the_place_of_its_copy_in_the_file() {
+    made_anew(Backend::Postgres).await;
 }
 
 /// Searches apart from the runs that they start from.

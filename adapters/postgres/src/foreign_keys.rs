@@ -5,6 +5,7 @@ use cutover_domain::json::Json;
 use cutover_domain::relations::{OnDelete, Relation};
 use cutover_domain::stored::StoredValue;
 use cutover_domain::time::{LegacyZone, Timestamp};
+use cutover_domain::transfer::name::quoted;
 use cutover_ports::error::BoxError;
 use cutover_ports::{Held, KeyLock, KeyLocks, PortableRow, ReferredRows, StoreError, StoreResult};
 use postgres_types::{ToSql, Type};
@@ -12,7 +13,7 @@ use tokio::runtime::Handle;
 
 use crate::Database;
 use crate::database::{Lease, Transaction};
-use crate::row::Row;
+use crate::row::{Columns, Row};
 use crate::types::{Bind, PgJson, PgTime};
 
 #[async_trait]
@@ -116,25 +117,58 @@ async fn plant(lease: &Lease, table: &'static str, key: &str, row: &PortableRow)
         let Some(ty) = oid.and_then(Type::from_oid) else {
             continue;
         };
-        columns.push(format!("\"{}\"", column.replace('"', "\"\"")));
+        columns.push(column.clone());
         let value =
             typed(value, &ty).map_err(|reason| StoreError::invalid(format!("{table}.{column}"), reason))?;
         values.push((value, ty));
     }
+    let names: Vec<String> = columns.iter().map(|name| quoted(name)).collect();
     let marks: Vec<String> = (1..=columns.len()).map(|n| format!("${n}")).collect();
     let sql = format!(
-        "INSERT INTO {table} ({}) VALUES ({}) ON CONFLICT DO NOTHING",
-        columns.join(", "),
+        "INSERT INTO {table} ({}) VALUES ({})",
+        names.join(", "),
         marks.join(", ")
     );
     let binds: Vec<(&(dyn ToSql + Sync), Type)> = values
         .iter()
         .map(|(value, ty)| (value.as_ref() as &(dyn ToSql + Sync), ty.clone()))
         .collect();
+    refuse_broken_checks(lease, table, &columns, &binds).await?;
     lease.query_dynamic(&sql, &binds).await?;
     lease
         .execute(NOTE, &[(&table, Type::TEXT), (&key, Type::TEXT)])
         .await?;
+    Ok(())
+}
+
+/// Refuses values that break a check of their table, and says which: of an INSERT the name alone would be known.
+async fn refuse_broken_checks(
+    lease: &Lease,
+    table: &str,
+    columns: &[String],
+    binds: &[(&(dyn ToSql + Sync), Type)],
+) -> StoreResult<()> {
+    // What is said of a column that the row does not have is said of its default.
+    const CHECKS: &str = "SELECT pg_get_constraintdef(oid), pg_get_expr(conbin, conrelid) FROM pg_constraint
+        WHERE contype = 'c' AND conrelid = $1::text::regclass AND ARRAY(SELECT attname::text FROM pg_attribute
+            WHERE attrelid = conrelid AND attnum = ANY (conkey)) <@ $2
+        ORDER BY conname";
+    let checks = lease
+        .query(CHECKS, &[(&table, Type::TEXT), (&columns, Type::TEXT_ARRAY)])
+        .await?;
+    let named = columns
+        .iter()
+        .zip(1..)
+        .map(|(column, n)| format!("${n} AS {}", quoted(column)));
+    let held = named.collect::<Vec<_>>().join(", ");
+    for check in &checks {
+        let mut check = Columns::new("pg_constraint", check);
+        let (definition, condition) = (check.text()?, check.text()?);
+        let sql = format!("SELECT 1 FROM (SELECT {held}) AS held WHERE NOT ({condition})");
+        if !lease.query_dynamic(&sql, binds).await?.is_empty() {
+            return Err(StoreError::invalid(table, definition));
+        }
+    }
     Ok(())
 }
 
@@ -215,7 +249,7 @@ fn portable(row: &Row, index: usize, ty: &Type) -> Result<StoredValue, BoxError>
     Ok(value.unwrap_or(StoredValue::Null))
 }
 
-/// A value for a column of type `ty`, or why it has none.
+/// A value for a column of type `ty`, or why it has none. The value is not repeated.
 fn typed(value: &StoredValue, ty: &Type) -> Result<Box<dyn ToSql + Sync + Send>, String> {
     Ok(match (value, ty) {
         (StoredValue::Null, _) => Box::new(Null),
@@ -230,8 +264,20 @@ fn typed(value: &StoredValue, ty: &Type) -> Result<Box<dyn ToSql + Sync + Send>,
         (StoredValue::Text(text), &Type::JSON | &Type::JSONB) => Box::new(PgJson(
             Json::parse(text.as_str()).map_err(|error| error.to_string())?,
         )),
+        (StoredValue::Text(text), &Type::TEXT | &Type::VARCHAR) if text.contains('\0') => {
+            return Err("it holds the character U+0000".to_owned());
+        }
         (StoredValue::Text(text), &Type::TEXT | &Type::VARCHAR) => Box::new(text.clone()),
-        (other, ty) => return Err(format!("{other:?} is not a value of the type {ty}")),
+        (other, ty) => {
+            let what = match other {
+                StoredValue::Null => "NULL",
+                StoredValue::Integer(_) => "an integer",
+                StoredValue::Real(_) => "a real number",
+                StoredValue::Text(_) => "text",
+                StoredValue::Blob(_) => "bytes, or text that is not UTF-8",
+            };
+            return Err(format!("it is {what}, and the column's type is {ty}"));
+        }
     })
 }
 

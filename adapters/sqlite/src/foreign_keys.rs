@@ -37,7 +37,7 @@ impl ReferredRows for Database {
     async fn plant(
         &self,
         table: &'static str,
-        _: &'static str,
+        key_column: &'static str,
         key: &str,
         row: &PortableRow,
     ) -> StoreResult<()> {
@@ -46,6 +46,10 @@ impl ReferredRows for Database {
         const NOTE: &str = "INSERT OR IGNORE INTO _cutover_planted_rows (table_name, key) VALUES (?1, ?2)";
         let (key, row) = (key.to_owned(), row.clone());
         self.atomic("foreign_keys.plant", move |session| {
+            let there = format!("SELECT 1 FROM {table} WHERE {key_column} = ?1");
+            if session.query_opt(&there, [&key], |_| Ok(()))?.is_some() {
+                return Ok(());
+            }
             // A file may lack a column that the other side has: the copy does without it.
             let mut columns = Vec::new();
             let mut values: Vec<Value> = Vec::new();
@@ -56,14 +60,10 @@ impl ReferredRows for Database {
                 }
             }
             let marks = vec!["?"; columns.len()].join(", ");
-            let sql = format!(
-                "INSERT INTO {table} ({}) VALUES ({marks}) ON CONFLICT DO NOTHING",
-                columns.join(", ")
-            );
-            if session.execute(&sql, rusqlite::params_from_iter(values))? > 0 {
-                session.execute(LEDGER, [])?;
-                session.execute(NOTE, [table, key.as_str()])?;
-            }
+            let sql = format!("INSERT INTO {table} ({}) VALUES ({marks})", columns.join(", "));
+            session.execute(&sql, rusqlite::params_from_iter(values))?;
+            session.execute(LEDGER, [])?;
+            session.execute(NOTE, [table, key.as_str()])?;
             Ok(())
         })
         .await

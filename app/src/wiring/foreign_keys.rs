@@ -5,7 +5,9 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use cutover_domain::relations::{self, OnDelete, RELATIONS, Relation};
 use cutover_domain::stored::StoredValue;
-use cutover_ports::{ForeignKeys, Held, KeyLock, KeyLocks, Reference, ReferredRows, StoreError, StoreResult};
+use cutover_ports::{
+    ForeignKeys, Held, KeyLock, KeyLocks, PortableRow, Reference, ReferredRows, StoreError, StoreResult,
+};
 
 use crate::config::{Backend, Repository};
 
@@ -70,9 +72,90 @@ impl AcrossDatabases {
             planted.push((table, column, key, row));
         }
         for (table, column, key, row) in planted.iter().rev() {
-            self.own.plant(table, column, key, row).await?;
+            self.plant_row(table, column, key, row)
+                .await
+                .map_err(|error| match error {
+                    StoreError::Invalid { what, reason } => {
+                        self.unfit(table, key, &format!("{what}: {reason}"))
+                    }
+                    other => other,
+                })?;
         }
         Ok(())
+    }
+
+    /// Copies one row, in the place of a copy that is in its way.
+    async fn plant_row(
+        &self,
+        table: &'static str,
+        key_column: &'static str,
+        key: &str,
+        row: &PortableRow,
+    ) -> StoreResult<()> {
+        let unique = match self.own.plant(table, key_column, key, row).await {
+            Err(StoreError::Conflict(unique)) => unique,
+            done => return done,
+        };
+        // Somebody else was quicker.
+        if self.own.exists(table, key_column, key).await? {
+            return Ok(());
+        }
+        self.clear(table, key_column, row, &unique).await?;
+        match self.own.plant(table, key_column, key, row).await {
+            Err(StoreError::Conflict(unique)) => {
+                let reason = format!("{unique}: a copy of another row has that value, and cannot go");
+                Err(self.unfit(table, key, &reason))
+            }
+            done => done,
+        }
+    }
+
+    /// Where another program has deleted a row and made it anew, a copy of the old one keeps the new one out. What deleting it
+    /// promises is done here, and takes it away.
+    async fn clear(
+        &self,
+        table: &'static str,
+        key_column: &'static str,
+        row: &PortableRow,
+        unique: &str,
+    ) -> StoreResult<()> {
+        let text = |row: &PortableRow, column: &str| {
+            row.iter().find_map(|(name, value)| match value {
+                StoredValue::Text(text) if name == column => Some(text.clone()),
+                _ => None,
+            })
+        };
+        let relation = RELATIONS
+            .iter()
+            .find(|r| r.child == table && format!("{table}.{}", r.column) == unique);
+        let Some((relation, value)) = relation.and_then(|r| Some((r, text(row, r.column)?))) else {
+            return Ok(());
+        };
+        let old = self.own.row(table, relation.column, &value).await?;
+        let Some(old) = old.and_then(|old| text(&old, key_column)) else {
+            return Ok(());
+        };
+        if self.other.exists(table, key_column, &old).await? {
+            return Ok(());
+        }
+        let children = relations::children_of(table).filter(|child| self.lives_here(child.child));
+        let children: Vec<&'static Relation> = children.collect();
+        self.own.release(&children, &old).await
+    }
+
+    /// A row of the other database of which this one cannot hold the copy that its keys need.
+    fn unfit(&self, table: &str, key: &str, reason: &str) -> StoreError {
+        let (here, there) = match self.here {
+            Backend::Sqlite => ("SQLite", "PostgreSQL"),
+            Backend::Postgres => ("PostgreSQL", "SQLite"),
+        };
+        StoreError::invalid(
+            format!("{table} {key}"),
+            format!(
+                "what refers to this row of {there} cannot be written in {here}, which cannot hold a copy of it ({reason}); mend the row \
+                 in {there} first"
+            ),
+        )
     }
 
     /// The relations to `parent` whose rows live in the other database.

@@ -32,7 +32,7 @@ contract!(
 );
 
 /// A run that others can refer to.
-pub(super) fn run(id: &str, experiment_id: &str, status: AnalysisStatus) -> AnalysisRun {
+pub(crate) fn run(id: &str, experiment_id: &str, status: AnalysisStatus) -> AnalysisRun {
     AnalysisRun {
         id: id.to_owned(),
         experiment_id: experiment_id.to_owned(),

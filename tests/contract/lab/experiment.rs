@@ -23,7 +23,7 @@ contract!(
 );
 
 /// An experiment that others can refer to.
-pub(super) fn experiment(id: &str, seconds: i64) -> Experiment {
+pub(crate) fn experiment(id: &str, seconds: i64) -> Experiment {
     Experiment {
         id: id.to_owned(),
         name: "Botão de compra 😀".to_owned(),

@@ -29,7 +29,7 @@ contract!(
 );
 
 /// An outcome as the analysis writes it.
-pub(super) fn outcome(analysis_id: &str, synth_id: &str, success_rate: f64) -> SynthOutcome {
+pub(crate) fn outcome(analysis_id: &str, synth_id: &str, success_rate: f64) -> SynthOutcome {
     let rates = Rates {
         did_not_try_rate: 1.0 - success_rate,
         failed_rate: 0.0,
