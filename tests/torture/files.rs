@@ -259,11 +259,18 @@ async fn names_that_look_like_urls() {
 
 /// A page in the middle of a table: where it begins, and its size.
 fn page_of(path: &Path, table: &str) -> (usize, usize) {
+    page_of_kind(path, table, "leaf", 4)
+}
+
+/// Where a page of a table or an index is, leaf or internal, so many behind the first.
+fn page_of_kind(path: &Path, tree: &str, kind: &str, number: i64) -> (usize, usize) {
     let connection = Connection::open(path).unwrap();
-    let sql = "SELECT (pageno - 1) * pgsize, pgsize FROM dbstat WHERE name = ?1 AND pagetype = 'leaf' ORDER BY pageno LIMIT 1 OFFSET 4";
-    let number = |row: &Row<'_>, at: usize| row.get(at).map(|number: i64| usize::try_from(number).unwrap());
+    let sql = "SELECT (pageno - 1) * pgsize, pgsize FROM dbstat WHERE name = ?1 AND pagetype = ?2 ORDER BY pageno LIMIT 1 OFFSET ?3";
+    let place = |row: &Row<'_>, at: usize| row.get(at).map(|number: i64| usize::try_from(number).unwrap());
     connection
-        .query_row(sql, [table], |row| Ok((number(row, 0)?, number(row, 1)?)))
+        .query_row(sql, (tree, kind, number), |row| {
+            Ok((place(row, 0)?, place(row, 1)?))
+        })
         .unwrap()
 }
 
@@ -293,7 +300,7 @@ async fn garbage_in_a_page_of_a_table() {
 async fn garbage_that_only_the_check_of_the_file_meets() {
     let mut good = Vec::new();
     let theme = Theme::made("corrupt.db", |path| {
-        execute(path, &format!("{ROWS} CREATE INDEX by_v ON t (v);"));
+        execute(path, ROWS);
         good = fs::read(path).unwrap();
         // What the damaged file had must not come back with the good one.
         execute(
@@ -301,16 +308,81 @@ async fn garbage_that_only_the_check_of_the_file_meets() {
             "PRAGMA user_version = 77; CREATE TABLE gone (z); CREATE VIEW seen AS SELECT 1;
              CREATE TRIGGER pruned AFTER INSERT ON t BEGIN DELETE FROM t WHERE id < new.id; END;",
         );
-        overwrite(path, page_of(path, "by_v"));
+        // Two tables in the same pages.
+        execute(
+            path,
+            "PRAGMA writable_schema = ON;
+             UPDATE sqlite_schema SET rootpage = (SELECT rootpage FROM sqlite_schema WHERE name = 't') WHERE name = 'gone';",
+        );
     });
     let ended = theme.command("copy", &[]).await.with(3, "copy of a damaged file");
-    for words in ["corrupt", "index by_v", "what had been written was taken back"] {
+    for words in ["corrupt", "2nd reference", "what had been written was taken back"] {
         assert!(ended.stderr.contains(words), "{ended:?}");
     }
     theme.untouched().await;
     // Nothing is left that the next copy would have to go on with.
     fs::write(&theme.file, good).unwrap();
     theme.equal().await.lists_nothing();
+}
+
+/// The rows are in the tables, and the index is made anew.
+#[tokio::test]
+async fn garbage_in_pages_of_indexes() {
+    let schema = "CREATE TABLE t (id INTEGER PRIMARY KEY, v TEXT UNIQUE, w TEXT); CREATE INDEX by_w ON t (w);
+        CREATE TABLE child (id INTEGER PRIMARY KEY, v TEXT REFERENCES t (v)); CREATE INDEX by_parent ON child (v);
+        CREATE TABLE keyed (k TEXT PRIMARY KEY, v TEXT) WITHOUT ROWID; CREATE INDEX keyed_by_v ON keyed (v);
+        WITH RECURSIVE i(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM i WHERE n < 2000)
+        INSERT INTO t SELECT n, 'value ' || n || hex(zeroblob(40)), n || hex(zeroblob(40)) FROM i;
+        INSERT INTO child SELECT id, v FROM t; UPDATE child SET v = 'nobody' WHERE id = 7; INSERT INTO keyed SELECT v, w FROM t;";
+    let indexes = ["sqlite_autoindex_t_1", "by_w", "by_parent", "keyed_by_v"];
+    for kind in ["leaf", "internal"] {
+        let theme = Theme::made("corrupt.db", |path| {
+            execute(path, schema);
+            for index in indexes {
+                overwrite(path, page_of_kind(path, index, kind, 0));
+            }
+        });
+        let inspected = theme.inspect(&[]).await.with(0, "inspect").json();
+        let said = theme.command("copy", &[]).await.with(0, "copy").stderr;
+        for index in indexes {
+            assert!(said.contains(index), "{index} is told of: {said}");
+        }
+        theme.command("verify", &[]).await.with(0, "verify");
+        let made = "SELECT count(*) FROM pg_index WHERE indisvalid AND indrelid IN ('t'::regclass, 'child'::regclass, 'keyed'::regclass)";
+        let row = theme.client().await.query_one(made, &[]).await.unwrap();
+        assert_eq!(row.get::<_, i64>(0), 7);
+        let tables = inspected["tables"].as_array().unwrap();
+        let child = tables.iter().find(|table| table["name"] == "child").unwrap();
+        assert_eq!(
+            child["orphans"],
+            serde_json::json!([{"about": "(v) REFERENCES t", "rows": 1, "first": ["rowid 7"]}])
+        );
+    }
+}
+
+/// What such an index would have told apart is told as of any other.
+#[tokio::test]
+async fn equal_rows_under_a_damaged_unique_index() {
+    let theme = Theme::made("corrupt.db", |path| {
+        execute(path, &format!("{ROWS} CREATE UNIQUE INDEX by_v ON t (v);"));
+        overwrite(path, page_of(path, "by_v"));
+        execute(
+            path,
+            "PRAGMA writable_schema = ON; CREATE TABLE hidden AS SELECT * FROM sqlite_schema WHERE name = 'by_v';
+             DELETE FROM sqlite_schema WHERE name = 'by_v';",
+        );
+        execute(
+            path,
+            "UPDATE t SET v = (SELECT v FROM t WHERE id = 1) WHERE id = 2000;",
+        );
+        execute(
+            path,
+            "PRAGMA writable_schema = ON; INSERT INTO sqlite_schema SELECT * FROM hidden; DROP TABLE hidden;",
+        );
+    });
+    let copied = theme.command("copy", &[]).await.with(0, "copy").json();
+    let weakened = copied["weakened"].to_string();
+    assert!(weakened.contains("by_v"), "{weakened}");
 }
 
 #[tokio::test]
@@ -320,6 +392,12 @@ async fn garbage_in_any_page() {
     execute(&path, &format!("PRAGMA page_size = 4096; {ROWS} CREATE INDEX by_v ON t (v); CREATE TABLE keyed (k TEXT PRIMARY KEY) WITHOUT ROWID;
         INSERT INTO keyed SELECT v FROM t; CREATE TABLE long (b BLOB); INSERT INTO long VALUES (randomblob(20000));"));
     let pages = fs::read(&path).unwrap().len() / 4096;
+    let good = Connection::open(&path).unwrap();
+    let is_indexed = |page: usize| {
+        let sql = "SELECT count(*) FROM dbstat WHERE name = 'by_v' AND pageno = ?1 + 1";
+        good.query_row(sql, [i64::try_from(page).unwrap()], |row| row.get::<_, bool>(0))
+            .unwrap()
+    };
     // The first page is the header's, which is another theme; of the others one in thirteen, all kinds among them.
     for page in (1..pages).step_by(13).chain([pages - 1]) {
         let theme = Theme::made("corrupt.db", |corrupt| {
@@ -328,12 +406,11 @@ async fn garbage_in_any_page() {
         });
         let before = theme.files();
         let ended = theme.command("copy", &[]).await;
-        // What is in a page of a blob, nobody can know.
+        // What is in a page of a blob, nobody can know; and an index is made anew.
         let in_blob = page + 4 >= pages - 1 && ended.code == Some(0);
-        assert!(
-            in_blob || ended.code == Some(3) && ended.stderr.contains("corrupt"),
-            "page {page}: {ended:?}"
-        );
+        let in_index = is_indexed(page) && ended.code == Some(0) && ended.stderr.contains("index by_v");
+        let is_refused = !is_indexed(page) && ended.code == Some(3) && ended.stderr.contains("corrupt");
+        assert!(in_blob || in_index || is_refused, "page {page}: {ended:?}");
         if ended.code == Some(3) {
             theme.untouched().await;
         }

@@ -487,6 +487,13 @@ pub struct ForeignKey {
     pub validated: bool,
 }
 
+impl ForeignKey {
+    /// The key in short, for people.
+    pub fn title(&self) -> String {
+        format!("({}) REFERENCES {}", self.columns.join(", "), self.parent)
+    }
+}
+
 /// What happens to children.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]

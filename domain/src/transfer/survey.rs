@@ -75,6 +75,8 @@ pub struct RejectedRow {
 pub struct Oddities {
     /// Rows whose parents are missing, by foreign key.
     pub orphans: Vec<Offence>,
+    /// Foreign keys of which nobody knows, because their parents are left out and not read.
+    pub not_looked_at: Vec<String>,
     /// Rows whose keys differ by the case of letters only.
     pub alike: Vec<Offence>,
 }

@@ -10,7 +10,7 @@ use cutover_domain::transfer::ddl::{self, TableDdl};
 use cutover_domain::transfer::name::{quoted, quoted_list};
 use cutover_domain::transfer::words::counted;
 use rusqlite::types::ValueRef;
-use rusqlite::{Connection, Row};
+use rusqlite::{Connection, ErrorCode, Row};
 
 use super::own_tables;
 
@@ -440,8 +440,12 @@ fn low_sequences(connection: &Connection, tables: &[Table]) -> rusqlite::Result<
         let has = table
             .sequence
             .map_or_else(|| "nothing".to_owned(), |last| last.to_string());
-        let sql = format!("SELECT max({rowid}) FROM {}", quoted(&table.name));
-        let largest: Option<i64> = connection.query_row(&sql, [], |row| row.get(0))?;
+        let sql = format!("SELECT max({rowid}) FROM {} NOT INDEXED", quoted(&table.name));
+        let largest = match connection.query_row(&sql, [], |row| row.get::<_, Option<i64>>(0)) {
+            // Whoever reads its rows is told; the table may be left out.
+            Err(error) if error.sqlite_error_code() == Some(ErrorCode::DatabaseCorrupt) => continue,
+            outcome => outcome?,
+        };
         let largest = largest.filter(|largest| Some(*largest) > table.sequence);
         low.extend(largest.map(|largest| Other {
             kind: OtherKind::Sequence,

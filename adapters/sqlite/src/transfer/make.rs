@@ -454,7 +454,7 @@ pub(super) fn broken_foreign_keys(
             if known.is_none() {
                 let rowid: Option<i64> = row.get(0)?;
                 let keys = match key.filter(|_| rowid.is_none()) {
-                    Some(key) => named::orphans(connection, found, key),
+                    Some(key) => named::orphans(connection, found, key)?.1,
                     None => vec![],
                 };
                 let parent = key.filter(|key| catalog.table(&key.parent).is_none());

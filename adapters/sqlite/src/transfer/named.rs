@@ -5,6 +5,8 @@ use cutover_domain::transfer::ddl;
 use cutover_domain::transfer::name::quoted;
 use rusqlite::Connection;
 
+use super::open::unindexed;
+
 /// How many offenders of a rule are named.
 pub(super) const NAMED: usize = 10;
 
@@ -27,35 +29,64 @@ pub(super) fn name(table: &Table) -> String {
     }
 }
 
-/// The first rows that a foreign key does not find a parent of, where SQLite does not tell which ones they are: it knows no rowids of such
-/// tables.
-pub(super) fn orphans(connection: &Connection, table: &Table, key: &ForeignKey) -> Vec<String> {
-    let is_given = key
-        .columns
-        .iter()
-        .map(|column| format!("child.{} IS NOT NULL", quoted(column)));
-    let is_given = is_given.collect::<Vec<_>>().join(" AND ");
-    let pairs = key.columns.iter().zip(&key.parent_columns);
+/// How many rows a foreign key does not find a parent of, and the first of them. SQLite's own check looks for parents in an index, which may be
+/// damaged, and knows no rowids of some tables.
+pub(super) fn orphans(
+    connection: &Connection,
+    table: &Table,
+    key: &ForeignKey,
+) -> rusqlite::Result<(u64, Vec<String>)> {
+    let columns = key.columns.iter().map(|column| quoted(column));
+    let is_given: Vec<String> = columns
+        .clone()
+        .map(|column| format!("child.{column} IS NOT NULL"))
+        .collect();
+    let is_given = is_given.join(" AND ");
+    let parents = key.parent_columns.iter().enumerate();
+    let kept: Vec<String> = parents
+        .map(|(at, parent)| format!("parent.{} AS p{at}", quoted(parent)))
+        .collect();
     // With the affinity and the collation of the parent, as SQLite looks for it.
-    let is_same =
-        pairs.map(|(child, parent)| format!("parent.{} = +child.{}", quoted(parent), quoted(child)));
-    let is_same = is_same.collect::<Vec<_>>().join(" AND ");
-    let no_parent = format!(
-        "NOT EXISTS (SELECT 1 FROM {} AS parent WHERE {is_same})",
-        quoted(&key.parent)
+    let is_same: Vec<String> = columns
+        .enumerate()
+        .map(|(at, column)| format!("parents.p{at} = +child.{column}"))
+        .collect();
+    let parent = quoted(&key.parent);
+    let child = format!(
+        "SELECT {} FROM {} AS child {}",
+        name(table),
+        quoted(&table.name),
+        unindexed(connection, &table.name)?
     );
-    let first = |condition: &str| {
-        let name = name(table);
-        let sql = format!(
-            "SELECT {name} FROM {} AS child WHERE {condition} LIMIT {NAMED}",
-            quoted(&table.name)
-        );
-        names(connection, &sql)
-    };
-    // Without the parent's table, or its key, none has one.
-    first(&format!("{is_given} AND {no_parent}"))
-        .or_else(|_| first(&is_given))
-        .unwrap_or_default()
+    // DISTINCT keeps the parents apart, for SQLite to make an index of its own over them.
+    let without = format!(
+        "{child} LEFT JOIN (SELECT DISTINCT {} FROM {parent} AS parent {}) AS parents ON {}
+         WHERE parents.p0 IS NULL AND {is_given}",
+        kept.join(", "),
+        unindexed(connection, &key.parent)?,
+        is_same.join(" AND ")
+    );
+    if connection.prepare(&without).is_ok() {
+        return counted(connection, &without);
+    }
+    // Without the parent's table none has one; without its key SQLite cannot tell.
+    let is_there = connection.prepare(&format!("SELECT 1 FROM {parent}")).is_ok();
+    counted(connection, &format!("{child} WHERE {is_given} AND {}", !is_there))
+}
+
+/// How many names a query finds, and the first of them.
+fn counted(connection: &Connection, sql: &str) -> rusqlite::Result<(u64, Vec<String>)> {
+    let mut statement = connection.prepare(sql)?;
+    let mut rows = statement.query([])?;
+    let (mut count, mut first) = (0, Vec::new());
+    while let Some(row) = rows.next()? {
+        count += 1;
+        if first.len() < NAMED {
+            let name = row.get_ref(0)?.as_bytes().unwrap_or_default();
+            first.push(String::from_utf8_lossy(name).into_owned());
+        }
+    }
+    Ok((count, first))
 }
 
 /// How many rows share their values in a unique index, and the first of them.

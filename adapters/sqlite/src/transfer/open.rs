@@ -7,9 +7,10 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use cutover_domain::transfer::name::quoted;
 use cutover_ports::transfer::{TransferError, TransferResult};
 use rusqlite::config::DbConfig;
-use rusqlite::{Connection, ErrorCode, OpenFlags, ffi};
+use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension as _, ffi};
 use tempfile::TempDir;
 
 use super::collations;
@@ -431,6 +432,18 @@ impl SourceFile {
     fn unreachable(&self, what: &str) -> TransferError {
         TransferError::Unreachable(format!("cannot read {}: {what}", self.path.display()))
     }
+}
+
+/// How a table is selected from without any index of it: one may be damaged, or lack rows. Where a key holds the rows SQLite does not heed
+/// NOT INDEXED, and may take another index for the whole table.
+pub(super) fn unindexed(connection: &Connection, table: &str) -> rusqlite::Result<String> {
+    let sql = "SELECT i.name FROM pragma_table_list AS t JOIN pragma_index_list(t.name, 'main') AS i
+               WHERE t.schema = 'main' AND t.name = ?1 COLLATE NOCASE AND t.wr AND i.origin = 'pk'";
+    let key: Option<String> = connection.query_row(sql, [table], |row| row.get(0)).optional()?;
+    Ok(key.map_or_else(
+        || "NOT INDEXED".to_owned(),
+        |key| format!("INDEXED BY {}", quoted(&key)),
+    ))
 }
 
 /// Whether the files that reading in WAL mode needs cannot be made.

@@ -17,7 +17,7 @@ use rusqlite::Connection;
 use rusqlite::types::ValueRef;
 use tokio::sync::{mpsc, oneshot};
 
-use super::open::{Reader, SourceFile};
+use super::open::{Reader, SourceFile, unindexed};
 use super::{catalog, collations, named, own_tables};
 
 /// Batches read ahead: enough to keep reader and writer busy, few enough to stay small.
@@ -161,7 +161,12 @@ impl TransferSource for SqliteSource {
         let left_out = left_out.to_vec();
         let work = move |connection: &Connection| damage(connection, &left_out);
         let damage = self.run_behind(work).await?;
+        let mut told = HashSet::new();
         for line in &damage.indexes {
+            // Of each index once, however many of its pages are damaged.
+            if !told.insert(line.split(": ").next()) {
+                continue;
+            }
             tracing::warn!(
                 "{}: {line}; rows are read from the tables, where they all are, and the index is made anew in the target",
                 self.describe()
@@ -207,6 +212,7 @@ impl TransferSource for SqliteSource {
             Ok(Oddities {
                 orphans: orphans(connection, &table)?,
                 alike: alike_keys(connection, &table)?,
+                ..Oddities::default()
             })
         })
         .await
@@ -238,43 +244,17 @@ impl TransferSource for SqliteSource {
     }
 }
 
-/// Rows whose parents are missing. A foreign key that SQLite itself cannot check (no such parent, no such key) has none.
+/// Rows whose parents are missing.
 fn orphans(connection: &Connection, table: &Table) -> rusqlite::Result<Vec<Offence>> {
-    let mut orphans: Vec<Offence> = Vec::new();
-    if table.foreign_keys.is_empty() {
-        return Ok(orphans);
-    }
-    let mut statement = connection.prepare("SELECT rowid, parent, fkid FROM pragma_foreign_key_check(?1)")?;
-    let Ok(mut rows) = statement.query([&table.name]) else {
-        return Ok(orphans);
-    };
-    // An error in between is one of the schema (a parent without a key), which the schema's maker tells.
-    while let Ok(Some(row)) = rows.next() {
-        let number = usize::try_from(row.get::<_, i64>(2)?).unwrap_or(usize::MAX - 1);
-        // Numbered from the last written to the first.
-        let key = table.foreign_keys.len().checked_sub(number + 1);
-        let key = key.and_then(|at| table.foreign_keys.get(at));
-        let columns = key.map(|key| key.columns.join(", ")).unwrap_or_default();
-        let about = format!("({columns}) REFERENCES {}", row.get::<_, String>(1)?);
-        let known = orphans.iter().position(|orphan| orphan.about == about);
-        let at = known.unwrap_or(orphans.len());
-        if known.is_none() {
-            let first = match (key, row.get_ref(0)?) {
-                (Some(key), ValueRef::Null) => named::orphans(connection, table, key),
-                _ => vec![],
-            };
+    let mut orphans = Vec::new();
+    for key in &table.foreign_keys {
+        let (rows, first) = named::orphans(connection, table, key)?;
+        if rows > 0 {
             orphans.push(Offence {
-                about,
-                rows: 0,
+                about: key.title(),
+                rows,
                 first,
             });
-        }
-        if let Some(orphan) = orphans.get_mut(at) {
-            orphan.rows += 1;
-            let rowid: Option<i64> = row.get(0)?;
-            if orphan.first.len() < named::NAMED {
-                orphan.first.extend(rowid.map(|rowid| format!("rowid {rowid}")));
-            }
         }
     }
     Ok(orphans)
@@ -288,8 +268,9 @@ fn alike_keys(connection: &Connection, table: &Table) -> rusqlite::Result<Vec<Of
             continue;
         };
         let (name, column) = (quoted(&table.name), quoted(column));
+        let how = unindexed(connection, &table.name)?;
         let sql = format!(
-            "SELECT lower({column}), count(*) FROM main.{name} NOT INDEXED WHERE typeof({column}) = 'text'
+            "SELECT lower({column}), count(*) FROM main.{name} {how} WHERE typeof({column}) = 'text'
              GROUP BY 1 HAVING count(*) > 1 ORDER BY 1"
         );
         let mut statement = connection.prepare(&sql)?;
@@ -351,7 +332,7 @@ impl Batches for SqliteBatches {
 struct Damage {
     /// What makes reading unsafe.
     tables: Vec<String>,
-    /// Indexes that disagree with their tables. Rows are read from the tables only, so that nothing is lost by it.
+    /// Indexes that cannot be read, or disagree with their tables. Rows are read from the tables only, so that nothing is lost by it.
     indexes: Vec<String>,
     /// The first table that cannot be looked through at all, as one with functions of the application in it.
     unread: Option<(String, rusqlite::Error)>,
@@ -369,7 +350,8 @@ const ABOUT_INDEXES: [&str; 2] = ["wrong # of entries in index ", "malformed inv
 
 /// What is wrong with the file, but for what is left out of the copy. A virtual table's module has a say in the check, and that it cannot open
 /// its table (for want of a tokenizer that only the application has) or finds its index wrong is no damage of what holds the rows: then it is
-/// left out as well.
+/// left out as well. A page of an index is missed by the file as a whole, which then knows no use of the pages below it; what the tables say of
+/// themselves counts.
 fn damage(connection: &Connection, left_out: &[String]) -> rusqlite::Result<Damage> {
     let whole = check(connection, "PRAGMA quick_check(1000000)");
     if whole.as_ref().is_ok_and(|damage| damage.tables.is_empty()) {
@@ -399,8 +381,12 @@ fn damage(connection: &Connection, left_out: &[String]) -> rusqlite::Result<Dama
             Err(error) => damage.unread = damage.unread.or(Some((name, error))),
         }
     }
+    let is_of_indexes = whole.as_ref().is_ok_and(|whole| {
+        let mut lines = whole.tables.iter();
+        !whole.indexes.is_empty() && lines.all(|line| line.ends_with(": never used"))
+    });
     // What no table has is wrong with the file as a whole.
-    if is_partial || damage.unread.is_some() {
+    if is_partial || is_of_indexes || damage.unread.is_some() {
         Ok(damage)
     } else {
         whole
@@ -426,14 +412,14 @@ fn check(connection: &Connection, pragma: &str) -> rusqlite::Result<Damage> {
             if begins(&ABOUT_VALUES) || is_of_foreign_order(connection, line)? {
                 continue;
             }
-            if begins(&ABOUT_INDEXES) {
-                damage.indexes.push(line.to_owned());
+            let (line, is_index) = named_tree(connection, line)?;
+            if is_index || begins(&ABOUT_INDEXES) {
+                damage.indexes.push(line);
             } else if damage.tables.len() < 10 {
-                damage.tables.push(line.to_owned());
+                damage.tables.push(line);
             }
         }
     }
-    name_trees(connection, &mut damage.tables)?;
     Ok(damage)
 }
 
@@ -445,22 +431,20 @@ fn is_of_foreign_order(connection: &Connection, line: &str) -> rusqlite::Result<
     }
 }
 
-/// `Tree 5 page 9: …` speaks of the table or index whose root is page 5.
-fn name_trees(connection: &Connection, lines: &mut [String]) -> rusqlite::Result<()> {
-    let sql = "SELECT type, name FROM sqlite_schema WHERE rootpage = ?1";
-    let mut statement = connection.prepare(sql)?;
-    for line in lines {
-        let root = line
-            .strip_prefix("Tree ")
-            .and_then(|rest| rest.split(' ').next()?.parse::<i64>().ok());
-        let Some(root) = root else { continue };
-        let mut named = statement.query([root])?;
-        if let Some(row) = named.next()? {
-            let (kind, name): (String, String) = (row.get(0)?, row.get(1)?);
-            *line = format!("{kind} {name}: {line}");
-        }
-    }
-    Ok(())
+/// `Tree 5 page 9: …` speaks of the table or index whose root is page 5: the line with its name, and whether it is an index. What holds the rows
+/// of a table without rowids is a table.
+fn named_tree(connection: &Connection, line: &str) -> rusqlite::Result<(String, bool)> {
+    let root = line
+        .strip_prefix("Tree ")
+        .and_then(|rest| rest.split(' ').next()?.parse::<i64>().ok());
+    let mut statement =
+        connection.prepare_cached("SELECT type, name FROM sqlite_schema WHERE rootpage = ?1")?;
+    let mut named = statement.query([root])?;
+    let Some(row) = named.next()? else {
+        return Ok((line.to_owned(), false));
+    };
+    let (kind, name): (String, String) = (row.get(0)?, row.get(1)?);
+    Ok((format!("{kind} {name}: {line}"), kind == "index"))
 }
 
 /// In which bytes the file keeps its text.
@@ -524,9 +508,10 @@ fn decoded(stored: &[u8], unit: fn([u8; 2]) -> u16) -> Option<String> {
     text.ok().filter(|_| rest.is_empty())
 }
 
-/// The statement of a scan, and whether the rowid stands behind what is selected of the columns. `key` is a column whose text is looked at.
+/// The statement of a scan, and whether the rowid stands behind what is selected of the columns. `how` keeps it off indexes; `key` is a column whose text is looked at.
 fn statement(
     table: &Table,
+    how: &str,
     columns: &[String],
     encoding: Encoding,
     key: Option<&str>,
@@ -535,7 +520,6 @@ fn statement(
 ) -> (String, bool) {
     let list = encoding.selected(columns, key);
     let name = quoted(&table.name);
-    // NOT INDEXED: an index may lack rows that the table has.
     match &table.storage {
         Storage::Rowid { alias: Some(alias) } => {
             // Numbers of our own, not text of somebody else's.
@@ -548,14 +532,14 @@ fn statement(
                 format!("WHERE {} ", ends.join(" AND "))
             };
             (
-                format!("SELECT {list}, {alias} FROM {name} NOT INDEXED {ends}ORDER BY {alias}"),
+                format!("SELECT {list}, {alias} FROM {name} {how} {ends}ORDER BY {alias}"),
                 true,
             )
         }
         // As they lie, by the key of a table without rowids. SQLite sorts nothing here: it takes the whole numbers of a generated REAL
         // column out of its sorter as integers.
         Storage::Rowid { alias: None } | Storage::Clustered | Storage::Partitioned => {
-            (format!("SELECT {list} FROM {name} NOT INDEXED"), false)
+            (format!("SELECT {list} FROM {name} {how}"), false)
         }
     }
 }
@@ -569,7 +553,16 @@ fn read(
     let planted = planted(connection, &scan.table)?;
     let encoding = Encoding::of(connection)?;
     let key = planted.as_ref().map(|planted| planted.column.as_str());
-    let (sql, named) = statement(&scan.table, &scan.columns, encoding, key, scan.after, scan.up_to);
+    let how = unindexed(connection, &scan.table.name)?;
+    let (sql, named) = statement(
+        &scan.table,
+        &how,
+        &scan.columns,
+        encoding,
+        key,
+        scan.after,
+        scan.up_to,
+    );
     let mut statement = connection.prepare(&sql)?;
     let seek = scan.after.rowid.filter(|_| named);
     let mut rows = statement.query([])?;

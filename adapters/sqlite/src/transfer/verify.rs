@@ -15,7 +15,7 @@ use rusqlite::Connection;
 use rusqlite::types::ValueRef;
 use tokio::sync::Semaphore;
 
-use super::open::{Reader, SourceFile};
+use super::open::{Reader, SourceFile, unindexed};
 use super::{catalog, own_tables};
 
 /// One snapshot of a file, seen by several connections: a read transaction on each that lasts as long as this value.
@@ -102,11 +102,12 @@ impl VerifySide for VerifyFile {
             return Ok(vec![Part::Whole]);
         };
         let alias = *alias;
-        let bounds = format!(
-            "SELECT (SELECT min({alias}) FROM {0}), (SELECT max({alias}) FROM {0})",
-            from(&table.name)
-        );
+        let name = table.name.clone();
         self.read(Some(&table.name), move |connection| {
+            let bounds = format!(
+                "SELECT (SELECT min({alias}) FROM {0}), (SELECT max({alias}) FROM {0})",
+                from(connection, &name)?
+            );
             let (first, last): (Option<i64>, Option<i64>) =
                 connection.query_row(&bounds, [], |row| Ok((row.get(0)?, row.get(1)?)))?;
             let (Some(first), Some(last)) = (first, last) else {
@@ -136,7 +137,7 @@ impl VerifySide for VerifyFile {
             let sql = format!(
                 "SELECT {} FROM {}{condition}",
                 selected.join(", "),
-                from(&scan.table)
+                from(connection, &scan.table)?
             );
             let mut statement = connection.prepare(&sql)?;
             let mut rows = statement.query(rusqlite::params_from_iter(bounds))?;
@@ -168,8 +169,9 @@ impl VerifySide for VerifyFile {
     }
 
     async fn count_rows(&self, table: &str) -> TransferResult<u64> {
-        let sql = format!("SELECT count(*) FROM {}", from(table));
+        let name = table.to_owned();
         self.read(Some(table), move |connection| {
+            let sql = format!("SELECT count(*) FROM {}", from(connection, &name)?);
             connection.query_row(&sql, [], |row| count(row, 0))
         })
         .await
@@ -180,8 +182,9 @@ impl VerifySide for VerifyFile {
             .iter()
             .map(|name| format!("count({})", quoted(name)))
             .collect();
-        let sql = format!("SELECT {} FROM {}", counts.join(", "), from(table));
+        let name = table.to_owned();
         self.read(Some(table), move |connection| {
+            let sql = format!("SELECT {} FROM {}", counts.join(", "), from(connection, &name)?);
             connection.query_row(&sql, [], |row| {
                 (0..counts.len()).map(|at| count(row, at)).collect()
             })
@@ -190,8 +193,9 @@ impl VerifySide for VerifyFile {
     }
 
     async fn largest_rowid(&self, table: &str, rowid: &str) -> TransferResult<Option<i64>> {
-        let sql = format!("SELECT max({}) FROM {}", quoted(rowid), from(table));
+        let (name, rowid) = (table.to_owned(), quoted(rowid));
         self.read(Some(table), move |connection| {
+            let sql = format!("SELECT max({rowid}) FROM {}", from(connection, &name)?);
             connection.query_row(&sql, [], |row| row.get(0))
         })
         .await
@@ -236,9 +240,13 @@ fn utf16(connection: &Connection, columns: usize) -> rusqlite::Result<Option<Utf
     Ok(Utf16::named(&encoding).filter(|_| 2 * columns < MOST_COLUMNS))
 }
 
-/// The table itself: an index may lack entries of a damaged file.
-fn from(table: &str) -> String {
-    format!("main.{} NOT INDEXED", quoted(table))
+/// The table itself, and no index of it.
+fn from(connection: &Connection, table: &str) -> rusqlite::Result<String> {
+    Ok(format!(
+        "main.{} {}",
+        quoted(table),
+        unindexed(connection, table)?
+    ))
 }
 
 /// Which rows of a table are a part of it.
