@@ -385,6 +385,38 @@ async fn equal_rows_under_a_damaged_unique_index() {
     assert!(weakened.contains("by_v"), "{weakened}");
 }
 
+/// What is left out is not read, neither for its own sake nor for that of the tables that refer to it.
+#[tokio::test]
+async fn garbage_in_a_table_that_is_left_out() {
+    let theme = Theme::made("corrupt.db", |path| {
+        execute(
+            path,
+            "CREATE TABLE parent (id INTEGER PRIMARY KEY AUTOINCREMENT, v TEXT);
+             CREATE TABLE child (id INTEGER PRIMARY KEY, parent INTEGER REFERENCES parent (id));
+             WITH RECURSIVE i(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM i WHERE n < 2000)
+             INSERT INTO parent (v) SELECT 'value ' || n || hex(zeroblob(40)) FROM i; INSERT INTO child SELECT id, id FROM parent;",
+        );
+        for leaf in [0, 4] {
+            overwrite(path, page_of_kind(path, "parent", "leaf", leaf));
+        }
+        overwrite(path, page_of_kind(path, "parent", "internal", 0));
+    });
+    let whole = theme.command("copy", &[]).await.with(3, "copy of all");
+    assert!(whole.stderr.contains("parent"), "{whole:?}");
+    let flags = ["--exclude", "parent"].map(str::to_owned);
+    let inspected = theme.inspect(&flags).await.with(0, "inspect of the child").json();
+    let child = &inspected["tables"][0];
+    assert_eq!(
+        child["foreign_keys_not_looked_at"],
+        serde_json::json!(["(parent) REFERENCES parent"])
+    );
+    assert_eq!(child["orphans"], serde_json::json!([]));
+    theme.command("copy", &flags).await.with(0, "copy of the child");
+    let sql = "SELECT count(*) FROM child";
+    let row = theme.client().await.query_one(sql, &[]).await.unwrap();
+    assert_eq!(row.get::<_, i64>(0), 2000);
+}
+
 #[tokio::test]
 async fn garbage_in_any_page() {
     let made = tempfile::tempdir().unwrap();

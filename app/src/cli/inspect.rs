@@ -161,6 +161,11 @@ fn text(inspection: &Inspection) -> String {
                 orphan.first.join(", ")
             ));
         }
+        for key in &table.oddities.not_looked_at {
+            line(format_args!(
+                "  rows without a parent, {key}: not looked for, as the parent is left out"
+            ));
+        }
         for alike in &table.oddities.alike {
             line(format_args!(
                 "  {} whose {} differs by the case of letters only: {}",
@@ -284,6 +289,7 @@ fn document(inspection: &Inspection, ok: bool) -> Value {
             "rejected": table.rejected,
             "rejects": table.rejects,
             "orphans": table.oddities.orphans,
+            "foreign_keys_not_looked_at": table.oddities.not_looked_at,
             "alike_keys": table.oddities.alike,
         })
     });

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use cutover_domain::transfer::back;
-use cutover_domain::transfer::catalog::{Catalog, Column, ColumnKind, Engine};
+use cutover_domain::transfer::catalog::{Catalog, Column, ColumnKind, Engine, ForeignKey};
 use cutover_domain::transfer::ddl;
 use cutover_domain::transfer::evidence::Evidence;
 use cutover_domain::transfer::plan::{ColumnPlan, NotCarried, Renamed, Scope, TablePlan, plan};
@@ -149,9 +149,21 @@ pub async fn inspect(
     let damage = damage.err().map(|error| error.to_string());
     let estimate = estimate(&answer, begun.elapsed());
     let planned = answer.plan.tables.iter().map(|plan| plan.source.clone());
-    let oddities = spread(SCANS, planned, |table| {
+    let oddities = spread(SCANS, planned, |mut table| {
         let source = Arc::clone(source);
-        async move { source.oddities(&table).await }
+        let is_unread = |key: &mut ForeignKey| {
+            let mut names = left_out.iter();
+            names.any(|name| name.eq_ignore_ascii_case(&key.parent))
+        };
+        let unread = table.foreign_keys.extract_if(.., is_unread);
+        let not_looked_at = unread.map(|key| key.title()).collect();
+        async move {
+            let oddities = source.oddities(&table).await?;
+            Ok(Oddities {
+                not_looked_at,
+                ..oddities
+            })
+        }
     })
     .await?;
     let planned = answer.plan.tables.iter().zip(&answer.surveys);
