@@ -114,6 +114,22 @@ const OTHERS: &str = "
     FROM owned AS o WHERE o.kind = 'S' AND NOT EXISTS (
         SELECT 1 FROM pg_depend AS d WHERE d.classid = 'pg_class'::regclass AND d.objid = o.oid AND d.deptype IN ('a', 'i'))
     UNION ALL
+    SELECT 'sequence', o.name || '.' || a.attname, odd.options, o.name,
+           'SQLite counts on by one from the largest key that it has given, without another end than that of its integers'
+    FROM pg_sequence AS s
+    JOIN pg_depend AS d ON d.objid = s.seqrelid AND d.classid = 'pg_class'::regclass AND d.refclassid = 'pg_class'::regclass
+         AND d.deptype IN ('a', 'i')
+    JOIN owned AS o ON o.oid = d.refobjid AND o.kind IN ('r', 'p') AND NOT o.is_part
+    JOIN pg_attribute AS a ON a.attrelid = d.refobjid AND a.attnum = d.refobjsubid
+    CROSS JOIN LATERAL (SELECT CASE s.seqtypid WHEN 'int2'::regtype THEN 32767 WHEN 'int4'::regtype THEN 2147483647
+                               ELSE 9223372036854775807 END AS most) AS type
+    CROSS JOIN LATERAL (SELECT concat_ws(' ',
+        CASE WHEN s.seqincrement <> 1 THEN 'INCREMENT BY ' || s.seqincrement END,
+        CASE WHEN s.seqmin <> CASE WHEN s.seqincrement > 0 THEN 1 ELSE -type.most - 1 END THEN 'MINVALUE ' || s.seqmin END,
+        CASE WHEN s.seqmax <> CASE WHEN s.seqincrement > 0 THEN type.most ELSE -1 END THEN 'MAXVALUE ' || s.seqmax END,
+        CASE WHEN s.seqcycle THEN 'CYCLE' END) AS options) AS odd
+    WHERE odd.options <> ''
+    UNION ALL
     SELECT 'check', c.name || '.' || c.attname, pg_get_constraintdef(k.oid), c.name,
            'a CHECK of the domain ' || format_type(k.contypid, NULL) || ' is an expression of PostgreSQL'
     FROM columns AS c JOIN domain AS d ON d.oid = c.atttypid JOIN pg_constraint AS k ON k.contypid = d.of AND k.contype = 'c'
