@@ -5,6 +5,9 @@ use tokio_postgres::error::{DbError, SqlState};
 
 use crate::connect::ConnectError;
 
+/// What to do when PostgreSQL is there again: a copy is continued, and whatever only reads begins anew.
+pub(super) const ONCE_MORE: &str = "run the same command again, a copy goes on from where it was";
+
 /// Translates a driver error. Nothing of the row that caused it is repeated: a driver's text may hold values.
 pub(crate) fn transfer_error(error: &tokio_postgres::Error) -> TransferError {
     let Some(db) = error.as_db_error() else {
@@ -12,7 +15,7 @@ pub(crate) fn transfer_error(error: &tokio_postgres::Error) -> TransferError {
             .map(|cause| format!(": {cause}"))
             .unwrap_or_default();
         return TransferError::Unreachable(format!(
-            "the connection to PostgreSQL was lost ({error}{cause}); the same command goes on from where it was"
+            "the connection to PostgreSQL was lost ({error}{cause}); {ONCE_MORE}"
         ));
     };
     // Not every error names its table, but one within a COPY says of which it is.
@@ -66,7 +69,7 @@ pub(crate) fn transfer_error(error: &tokio_postgres::Error) -> TransferError {
         ),
         SqlState::ADMIN_SHUTDOWN | SqlState::CRASH_SHUTDOWN | SqlState::CANNOT_CONNECT_NOW => {
             TransferError::Unreachable(format!(
-                "PostgreSQL went away ({}); the same command goes on from where it was",
+                "PostgreSQL went away ({}); {ONCE_MORE}",
                 db.message()
             ))
         }
@@ -102,7 +105,7 @@ pub(crate) fn transfer_error(error: &tokio_postgres::Error) -> TransferError {
 fn unable(db: &DbError) -> TransferError {
     let hint = db.hint().map(|hint| format!(" ({})", hint.trim_end_matches('.')));
     TransferError::Unreachable(format!(
-        "PostgreSQL cannot go on: {}{}{}; when it can, the same command goes on from where it was",
+        "PostgreSQL cannot go on: {}{}{}; when it can, {ONCE_MORE}",
         db.message(),
         detail(db),
         hint.unwrap_or_default()
@@ -118,4 +121,21 @@ fn detail(db: &DbError) -> String {
 /// A server that could not be connected to.
 pub(crate) fn connect_error(error: &ConnectError) -> TransferError {
     TransferError::Unreachable(format!("cannot connect to PostgreSQL: {error}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_lost_connection_promises_no_more_than_a_copy_keeps() {
+        let lost = transfer_error(&tokio_postgres::Error::__private_api_timeout());
+        let TransferError::Unreachable(text) = lost else {
+            panic!("{lost:?}");
+        };
+        assert!(
+            text.ends_with("run the same command again, a copy goes on from where it was"),
+            "{text}"
+        );
+    }
 }

@@ -23,7 +23,7 @@ use tokio_postgres::Client;
 use tokio_postgres::types::ToSql;
 
 use super::connection::{self, Idle};
-use super::error::{connect_error, transfer_error};
+use super::error::{ONCE_MORE, connect_error, transfer_error};
 use super::{catalog, own_tables};
 use crate::PgServer;
 
@@ -79,21 +79,22 @@ impl PgSource {
             return Ok(client);
         }
         let client = connection::open(&self.server, connection::APPLICATION).await;
-        let client = client.map_err(|error| connect_error(&error).and(connection::AGAIN))?;
+        let client = client.map_err(|error| connect_error(&error).and(ONCE_MORE))?;
         connection::set_up(&client, Some(&self.schema)).await?;
         let begin = format!(
             "{IN_ORDER}; {}; BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET TRANSACTION SNAPSHOT '{}'; {UNLOCKED}",
             connection::PRINTED,
             self.snapshot
         );
-        connection::run(&client, &begin).await.map_err(|error| match error {
-            // It ends with the connection that has taken it.
-            TransferError::Data { .. } => TransferError::Unreachable(
-                "the connection to PostgreSQL that held the snapshot was lost; the same command goes on from where it was"
-                    .to_owned(),
-            ),
-            other => other,
-        })?;
+        connection::run(&client, &begin)
+            .await
+            .map_err(|error| match error {
+                // It ends with the connection that has taken it.
+                TransferError::Data { .. } => TransferError::Unreachable(format!(
+                    "the connection to PostgreSQL that held the snapshot was lost; {ONCE_MORE}"
+                )),
+                other => other,
+            })?;
         Ok(Arc::new(client))
     }
 }
