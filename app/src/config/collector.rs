@@ -1,5 +1,7 @@
 //! Where an OpenTelemetry collector listens.
 
+use hyper::http::uri::Authority;
+
 /// Where a collector listens.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Collector {
@@ -18,9 +20,11 @@ impl Collector {
         if host.is_empty() || rest.contains(odd) {
             return None;
         }
-        let has_port = host
-            .rsplit_once(':')
-            .is_some_and(|(_, port)| port.parse::<u16>().is_ok());
+        let place: Authority = host.parse().ok()?;
+        let has_port = place.port_u16().is_some();
+        if place.host().is_empty() || !(has_port || place.host() == host) {
+            return None;
+        }
         let authority = if has_port {
             host.to_owned()
         } else {
@@ -66,6 +70,9 @@ mod tests {
             "http://",
             "http://a b",
             "http://u:p@h",
+            "http://h:port",
+            "http://h:65536",
+            "http://:4318",
             "h:4318",
             "http://h\r\nx: y",
         ] {

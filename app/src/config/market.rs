@@ -12,7 +12,7 @@ use jiff::tz::TimeZone;
 use super::prices::PriceConfig;
 use super::routing::{Backend, MarketRouting, routing_from};
 use super::settings::Settings;
-use super::{legacy_zone, milliseconds, sqlite_file};
+use super::{legacy_zone, milliseconds, no_zone, sqlite_file};
 use crate::jobs::{CatchUp, JobSettings};
 
 /// The context SPY-tracker.
@@ -64,7 +64,13 @@ pub(super) fn market_from(settings: &mut Settings, sqlite_path: &Path, backend: 
         enabled: settings.flag("market.enabled", true),
         sqlite_path: sqlite_file(settings, "market.sqlite_path").unwrap_or_else(|| sqlite_path.to_owned()),
         app_name: text(settings, "market.app_name", "SPY TA Tracker"),
-        frontend_origin: text(settings, "market.frontend_origin", "*"),
+        frontend_origin: settings
+            .parsed(
+                "market.frontend_origin",
+                "\"*\" or an origin such as \"https://spy.example\", without a path",
+                origin,
+            )
+            .unwrap_or_else(|| "*".to_owned()),
         symbol: text(settings, "market.symbol", "SPY"),
         timetable: timetable(settings),
         prices,
@@ -78,27 +84,31 @@ pub(super) fn market_from(settings: &mut Settings, sqlite_path: &Path, backend: 
 }
 
 fn timetable(settings: &mut Settings) -> Timetable {
-    let name = settings
-        .text("market.timezone")
-        .unwrap_or_else(|| "America/Chicago".to_owned());
-    let zone = TimeZone::get(&name).unwrap_or_else(|_| {
-        settings.mistake(format!("market.timezone: {name:?} is not a time zone"));
-        TimeZone::UTC
+    let zone = |name: &str| TimeZone::get(name).map_err(|_| no_zone(name));
+    let named = settings.checked("market.timezone", zone);
+    let zone = named.or_else(|| zone("America/Chicago").ok());
+    let closed = settings.checked("market.closed_days", |text| {
+        let days = text.split(',').map(str::trim).filter(|day| !day.is_empty());
+        days.map(closed_day).collect::<Result<Vec<_>, _>>()
     });
-    let mut closed = Vec::new();
-    for text in settings.text("market.closed_days").unwrap_or_default().split(',') {
-        match (text.trim(), Day::parse(text.trim())) {
-            ("", _) => {}
-            (_, Ok(day)) => closed.push(day),
-            (text, Err(_)) => settings.mistake(format!(
-                "market.closed_days: {text:?} is not a day such as 2025-01-09; separate days by commas"
-            )),
-        }
-    }
     Timetable {
-        zone,
-        calendar: Calendar::with_closed(closed),
+        zone: zone.unwrap_or(TimeZone::UTC),
+        calendar: Calendar::with_closed(closed.unwrap_or_default()),
     }
+}
+
+fn closed_day(text: &str) -> Result<Day, String> {
+    Day::parse(text)
+        .map_err(|_| format!("has {text:?}, which is not a day such as 2025-01-09; separate days by commas"))
+}
+
+/// An origin as browsers send it, so that it can be equal to theirs; or `*`.
+fn origin(text: &str) -> Option<String> {
+    let is_origin = text.split_once("://").is_some_and(|(scheme, host)| {
+        let is_name = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_graphic());
+        is_name(scheme) && is_name(host) && !host.contains(['/', '?', '#', '@', ','])
+    });
+    (text == "*" || is_origin).then(|| text.to_owned())
 }
 
 fn jobs(settings: &mut Settings, has_work: bool) -> JobSettings {

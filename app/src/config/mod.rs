@@ -16,6 +16,9 @@ use std::time::Duration;
 use cutover_domain::time::{LegacyZone, LegacyZones};
 use cutover_migrations::Context;
 use toml::Value;
+use tracing_subscriber::EnvFilter;
+
+use crate::wiring::check_postgres_url;
 
 pub use collector::Collector;
 pub use database_url::DatabaseUrl;
@@ -238,24 +241,22 @@ impl Config {
             filter: log_filter(settings),
             json: settings.flag("log.json", false),
         };
-        let url = settings.parsed(
-            "database_url",
-            "a postgres:// or sqlite:/// URL",
-            DatabaseUrl::parse,
-        );
+        let url = settings.checked("database_url", |text| {
+            usable(DatabaseUrl::parse(text).ok_or("must be a postgres:// or sqlite:/// URL")?)
+        });
         let (postgres_url, sqlite_url) = match url {
             Some(DatabaseUrl::Postgres(url)) => (Some(url), None),
             Some(DatabaseUrl::Sqlite(path)) => (None, Some(path)),
             None => (None, None),
         };
-        let own_url = settings.parsed(
-            "postgres.url",
-            "a postgres:// URL",
-            |text| match DatabaseUrl::parse(text)? {
-                DatabaseUrl::Postgres(url) => Some(url),
-                DatabaseUrl::Sqlite(_) => None,
-            },
-        );
+        let own_url = settings.checked("postgres.url", |text| match DatabaseUrl::parse(text) {
+            Some(url @ DatabaseUrl::Postgres(_)) => usable(url),
+            _ => Err("must be a postgres:// URL".to_owned()),
+        });
+        let own_url = match own_url {
+            Some(DatabaseUrl::Postgres(url)) => Some(url),
+            _ => None,
+        };
         let file_named = settings.is_set("sqlite.path")
             || SQLITE_PATHS.iter().any(|key| settings.is_set(key))
             || sqlite_url.is_some();
@@ -391,6 +392,14 @@ impl Config {
     }
 }
 
+/// A URL whose every part can be used: one of PostgreSQL is read as whoever connects by it will.
+fn usable(url: DatabaseUrl) -> Result<DatabaseUrl, String> {
+    if let DatabaseUrl::Postgres(url) = &url {
+        check_postgres_url(url.expose()).map_err(|reason| format!("cannot be used: {reason}"))?;
+    }
+    Ok(url)
+}
+
 fn postgres_from(settings: &mut Settings, url: Option<Secret>) -> Option<PostgresConfig> {
     let pool_size = count(settings, "postgres.pool_size", 1..=1_000, 8);
     let wait_timeout = milliseconds(settings, "postgres.wait_timeout_ms", 5_000);
@@ -454,12 +463,15 @@ fn writer_from(settings: &mut Settings, sqlite_path: &Path, backend: Backend) ->
 
 /// The zone that a context's times without one are meant in: its name, and the zone.
 fn legacy_zone(settings: &mut Settings, key: &str) -> (String, LegacyZone) {
-    let name = settings.text(key).unwrap_or_else(|| "UTC".to_owned());
-    let zone = LegacyZone::named(&name).unwrap_or_else(|_| {
-        settings.mistake(format!("{key}: {name:?} is not a time zone this machine knows"));
-        LegacyZone::utc()
+    let named = settings.checked(key, |name| {
+        let zone = LegacyZone::named(name).map_err(|_| no_zone(name))?;
+        Ok((name.to_owned(), zone))
     });
-    (name, zone)
+    named.unwrap_or_else(|| ("UTC".to_owned(), LegacyZone::utc()))
+}
+
+fn no_zone(name: &str) -> String {
+    format!("is {name:?}, which is not a time zone this machine knows")
 }
 
 /// The path of a SQLite file.
@@ -499,10 +511,11 @@ fn log_filter(settings: &mut Settings) -> String {
             || directive.starts_with("cutover")
             || directive.contains(['=', '['])
     };
+    let is_filter = |text: &str| text.split(',').all(is_directive) && EnvFilter::try_new(text).is_ok();
     let filter = settings.parsed(
         "log.filter",
         "error, warn, info, debug, trace or off, or a filter such as \"info,cutover=debug\"",
-        |text| text.split(',').all(is_directive).then(|| text.to_owned()),
+        |text| is_filter(text).then(|| text.to_owned()),
     );
     filter.unwrap_or_else(|| "info".to_owned())
 }
@@ -549,7 +562,7 @@ mod tests {
     fn flags_win_over_the_environment() {
         let environment = [
             ("CUTOVER_REPOSITORIES_SYNTHS", "sqlite"),
-            ("DATABASE_URL", "postgres://h/d"),
+            ("DATABASE_URL", "postgres://u@h/d"),
         ];
         let config = load(
             &environment,
@@ -571,7 +584,10 @@ mod tests {
     #[cfg(feature = "sqlite")]
     fn a_file_beside_a_postgres_url_stays_in_charge() {
         let both = load(
-            &[("DATABASE_URL", "postgres://h/d"), ("SYNTHLAB_DB_PATH", "lab.db")],
+            &[
+                ("DATABASE_URL", "postgres://u@h/d"),
+                ("SYNTHLAB_DB_PATH", "lab.db"),
+            ],
             &[],
         )
         .unwrap();
@@ -600,6 +616,45 @@ mod tests {
             assert!(mistakes.contains(part), "{part} is missing in: {mistakes}");
         }
         assert!(!mistakes.contains("hunter2"));
+    }
+
+    #[test]
+    fn a_value_that_cannot_be_used_is_a_mistake_with_its_key_and_its_place() {
+        let wrong = [
+            ("postgres.url", "postgres://u:hunter2@h:port/d", "port"),
+            ("postgres.url", "postgres://u:hunter2@h/d?colour=red", "colour"),
+            ("database_url", "postgres://u:hunter2@h:99999/d", "port"),
+            ("log.filter", "cutover=loud", "error, warn"),
+            ("market.timezone", "Mars/Olympus", "Mars/Olympus"),
+            ("market.timezone", "", "time zone"),
+            ("market.closed_days", "2025-01-09, tomorrow", "tomorrow"),
+            ("market.symbol", "", "not blank"),
+            ("market.app_name", " ", "not blank"),
+            ("market.frontend_origin", "", "origin"),
+            ("market.frontend_origin", "https://spy.example/", "without a path"),
+            ("writer.uploads", "", "not blank"),
+            ("lab.avatars", "", "not blank"),
+            ("traces.service_name", "", "not blank"),
+            ("traces.endpoint", "http://h:port", "http://"),
+            ("sqlite.path", "\0", "NUL"),
+            ("lab.sqlite_path", "a\0.db", "NUL"),
+            ("market.prices", "a\0.json", "NUL"),
+        ];
+        for (key, value, part) in wrong {
+            let mistakes = load(&[], &[(key, value)]).unwrap_err();
+            let told = mistakes
+                .lines()
+                .find(|line| line.contains(&format!("{key} (from a flag)")));
+            assert!(
+                told.is_some_and(|line| line.contains(part)),
+                "{key} {value:?}: {mistakes}"
+            );
+            assert!(!mistakes.contains("hunter2"), "{mistakes}");
+        }
+        let keys: BTreeMap<&str, &str> = wrong.into_iter().map(|(key, value, _)| (key, value)).collect();
+        let all: Vec<(&str, &str)> = keys.into_iter().collect();
+        let mistakes = load(&[], &all).unwrap_err();
+        assert_eq!(mistakes.matches("(from a flag)").count(), all.len(), "{mistakes}");
     }
 
     #[test]

@@ -97,36 +97,59 @@ impl Settings {
         self.values.contains_key(key)
     }
 
-    fn take<T>(&mut self, key: &str, expected: &str, read: impl FnOnce(&Value) -> Option<T>) -> Option<T> {
+    /// Takes a setting; what `read` says of a wrong one follows its key and its place.
+    fn take<T>(&mut self, key: &str, read: impl FnOnce(&Value) -> Result<T, String>) -> Option<T> {
         self.known.push(key.to_owned());
         let Setting { value, origin } = self.values.remove(key)?;
-        let read = read(&value);
-        if read.is_none() {
-            self.mistakes
-                .push(format!("{key} (from {origin}) must be {expected}"));
-        }
-        read
+        let read = match &value {
+            // No path, no name and no URL can have one, and some of those who take them would stop reading there.
+            Value::String(text) if text.contains('\0') => Err("must not have a NUL in it".to_owned()),
+            value => read(value),
+        };
+        read.map_err(|reason| self.mistakes.push(format!("{key} (from {origin}) {reason}")))
+            .ok()
     }
 
-    /// Text.
+    /// Text for people and for paths: one line, and not blank.
     pub(super) fn text(&mut self, key: &str) -> Option<String> {
-        self.take(key, "text in quotes", |value| value.as_str().map(str::to_owned))
+        let is_told = |text: &str| !text.trim().is_empty() && !text.contains(char::is_control);
+        self.parsed(key, "a line of text in quotes that is not blank", |text| {
+            is_told(text).then(|| text.to_owned())
+        })
     }
 
-    /// Text that must not be empty and that `read` understands; `expected` describes it.
+    /// Text that `read` understands; its error says what is wrong with it, behind the key.
+    pub(super) fn checked<T>(
+        &mut self,
+        key: &str,
+        read: impl FnOnce(&str) -> Result<T, String>,
+    ) -> Option<T> {
+        self.take(key, |value| {
+            read(
+                value
+                    .as_str()
+                    .ok_or_else(|| "must be text in quotes".to_owned())?,
+            )
+        })
+    }
+
+    /// Text that `read` understands; `expected` describes it. The text is not shown: it may hold a password.
     pub(super) fn parsed<T>(
         &mut self,
         key: &str,
         expected: &str,
         read: impl FnOnce(&str) -> Option<T>,
     ) -> Option<T> {
-        self.take(key, expected, |value| value.as_str().and_then(read))
+        self.take(key, |value| {
+            value.as_str().and_then(read).ok_or_else(|| must_be(expected))
+        })
     }
 
     /// `true` or `false`.
     pub(super) fn flag(&mut self, key: &str, default: bool) -> bool {
         let read = |value: &Value| value.as_bool().or_else(|| bool::from_str(value.as_str()?).ok());
-        self.take(key, "true or false", read).unwrap_or(default)
+        self.take(key, |value| read(value).ok_or_else(|| must_be("true or false")))
+            .unwrap_or(default)
     }
 
     /// A whole number in `range`.
@@ -136,7 +159,8 @@ impl Settings {
             let number = value.as_integer().or_else(|| value.as_str()?.parse().ok())?;
             u32::try_from(number).ok().filter(|number| range.contains(number))
         };
-        self.take(key, &expected, read).unwrap_or(default)
+        self.take(key, |value| read(value).ok_or_else(|| must_be(&expected)))
+            .unwrap_or(default)
     }
 
     /// Every mistake, those of settings that nobody knows included.
@@ -155,6 +179,10 @@ impl Settings {
             Err(ConfigError(self.mistakes))
         }
     }
+}
+
+fn must_be(expected: &str) -> String {
+    format!("must be {expected}")
 }
 
 /// How many single-character changes turn `a` into `b`.

@@ -415,6 +415,17 @@ pub(super) fn pg_server(url: &str) -> Result<cutover_postgres::PgServer, WiringE
     cutover_postgres::PgServer::parse(url).map_err(|error| WiringError::Configuration(error.to_string()))
 }
 
+/// What is wrong with the URL of a PostgreSQL database, without repeating it.
+#[cfg_attr(
+    not(feature = "postgres"),
+    expect(unused_variables, reason = "this build connects by none")
+)]
+pub fn check_postgres_url(url: &str) -> Result<(), String> {
+    #[cfg(feature = "postgres")]
+    cutover_postgres::PgServer::parse(url).map_err(|cutover_postgres::connect::UrlError(reason)| reason)?;
+    Ok(())
+}
+
 /// The pool that a configuration asks for.
 #[cfg(feature = "postgres")]
 pub(super) fn pool_settings(config: &crate::config::PostgresConfig) -> cutover_postgres::PoolSettings {

@@ -15,7 +15,7 @@ mod server_clock;
 mod system;
 pub mod transfer;
 
-pub use databases::{Databases, Repositories, WiringError, try_pool};
+pub use databases::{Databases, Repositories, WiringError, check_postgres_url, try_pool};
 pub use diagnosis::{Diagnosis, diagnose, missing_rights};
 pub use integrity::{Examiners, rules};
 pub use migrations::MigrationTargets;
