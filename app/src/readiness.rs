@@ -1,4 +1,4 @@
-//! Whether the service can do its work: every configured database answers, and where repositories run its schema is the newest.
+//! Whether the service can do its work: every configured database answers and takes writes, and where repositories run its schema is the newest.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -103,10 +103,13 @@ impl Schemas {
 }
 
 impl DatabaseState {
-    /// `ok`, `unavailable` or `behind`.
+    /// `ok`, `unavailable`, `unwritable` or `behind`.
     pub fn status(&self) -> &'static str {
-        if self.problem.is_some() {
-            "unavailable"
+        if let Some(problem) = &self.problem {
+            match problem.category {
+                category @ "unwritable" => category,
+                _ => "unavailable",
+            }
         } else if self.schemas.iter().all(|schema| schema.fits) {
             "ok"
         } else {

@@ -37,6 +37,10 @@ pub enum StoreError {
     /// The store cannot be reached or is busy. Nothing was written; trying again is safe.
     #[error("the store is unavailable, nothing was written: {0}")]
     Unavailable(#[source] BoxError),
+    /// The store takes no writes, and trying again does not help before somebody has mended that. Nothing was written; the words say why, and
+    /// no place or statement.
+    #[error("the database takes no writes: {0}")]
+    Unwritable(&'static str),
     /// The store is of an older version, which cannot keep all of it. Nothing was written; the words name what is missing and the command
     /// that adds it, and no place or statement.
     #[error("{0}")]
@@ -53,6 +57,12 @@ pub enum StoreError {
 }
 
 impl StoreError {
+    /// The `Unwritable` of a server that only reads.
+    pub const READ_ONLY: Self = Self::Unwritable("it is a standby, or its transactions are read-only");
+
+    /// The `Unwritable` of a full disk.
+    pub const NO_ROOM: Self = Self::Unwritable("there is no room left on its disk");
+
     /// A `Conflict` on `table.column`.
     pub fn conflict(key: impl Into<String>) -> Self {
         Self::Conflict(key.into())
@@ -85,6 +95,7 @@ impl StoreError {
             Self::Invalid { .. } => "invalid",
             Self::Corrupt { .. } => "corrupt",
             Self::Unavailable(_) => "unavailable",
+            Self::Unwritable(_) => "unwritable",
             Self::Outdated(_) => "outdated",
             Self::Indeterminate(_) => "indeterminate",
             Self::Moved(_) => "moved",

@@ -10,7 +10,7 @@ use futures_util::future::join_all;
 use serde_json::json;
 use tokio::net::TcpListener;
 
-use crate::program::Place;
+use crate::program::{PATIENCE, Place};
 use crate::service::wait_until;
 use crate::world;
 
@@ -187,6 +187,60 @@ async fn migrations_the_start_and_readiness_follow_the_url_as_the_pool_does() {
     for client in [client, standby.connect().await] {
         assert_eq!(world::postgres_rows(&client, elsewhere).await, ["0"]);
     }
+}
+
+#[tokio::test]
+async fn a_database_that_takes_no_writes_says_so_until_it_takes_them_again() {
+    let server = TestServer::start(TestServerOptions::default()).await;
+    let place = Place::new();
+    let service = place.serve_on_postgres(&server.url()).await;
+    let group = json!({"id": "grp_0000000a", "name": "n"});
+    let refused = async |reason: &str| {
+        let answer = service.post("/lab/synth-groups", &group).await.with(503).json();
+        let message = format!("The database takes no writes: {reason}");
+        assert_eq!(
+            answer,
+            json!({"error": {"code": "DATABASE_ERROR", "message": message}})
+        );
+        service.get("/lab/synth-groups/list").await.with(200);
+    };
+
+    server
+        .execute("ALTER SYSTEM SET default_transaction_read_only = on")
+        .await;
+    server.execute("SELECT pg_reload_conf()").await;
+    let deadline = Instant::now() + PATIENCE;
+    while service.get("/readyz").await.status == 200 {
+        assert!(Instant::now() < deadline, "it stays ready");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    let state = service.get("/readyz").await.with(503).json();
+    let of_postgres = &state["databases"]["postgres"];
+    assert_eq!(of_postgres["status"], "unwritable", "{state}");
+    assert_eq!(of_postgres["category"], "unwritable", "{state}");
+    let page = service.get("/").await.with(200).text();
+    assert!(page.contains("takes no writes"), "{page}");
+    refused("it is a standby, or its transactions are read-only").await;
+
+    server
+        .execute("ALTER SYSTEM RESET default_transaction_read_only")
+        .await;
+    server.execute("SELECT pg_reload_conf()").await;
+    while service.get("/readyz").await.status != 200 {
+        assert!(Instant::now() < deadline, "it does not get ready again");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    server
+        .execute(
+            "CREATE FUNCTION full_disk() RETURNS trigger LANGUAGE plpgsql AS
+                $$BEGIN RAISE EXCEPTION 'could not extend file' USING ERRCODE = 'disk_full'; END$$;
+             CREATE TRIGGER full_disk BEFORE INSERT ON synth_groups EXECUTE FUNCTION full_disk()",
+        )
+        .await;
+    refused("there is no room left on its disk").await;
+    server.execute("DROP TRIGGER full_disk ON synth_groups").await;
+    service.post("/lab/synth-groups", &group).await.with(201);
+    service.stop().await;
 }
 
 /// What became of one write.

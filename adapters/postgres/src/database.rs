@@ -16,7 +16,7 @@ use futures_util::TryStreamExt;
 use postgres_types::Type;
 use tokio::sync::OnceCell;
 use tokio::time::timeout;
-use tokio_postgres::RowStream;
+use tokio_postgres::{RowStream, SimpleQueryMessage};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
 use crate::combined::{Encoded, Read};
@@ -259,16 +259,24 @@ impl Database {
         Ok(transaction)
     }
 
-    /// Whether the server runs a statement now. That all connections of the pool are busy says nothing of that: then one is made for it.
-    pub async fn ping(&self) -> StoreResult<()> {
-        const SQL: &str = "SELECT 1";
+    /// Whether a session that the server grants now may do what the URL wants of it: write, unless that asks for one that only reads. That all
+    /// connections of the pool are busy says nothing of that: then one is made for it.
+    pub async fn ping(&self) -> StoreResult<bool> {
+        const SQL: &str = "SELECT pg_is_in_recovery() OR current_setting('transaction_read_only') = 'on'";
+        let manager = self.shared.pool.manager();
         let pool = self.status();
-        if pool.waiting == 0 && pool.in_use < pool.size_max {
-            return self.lease("ping").await?.batch(SQL, Effect::None).await;
-        }
-        let session = self.shared.pool.manager().create().await?;
-        let answer = session.batch_execute(SQL).await;
-        answer.map_err(|error| store_error(error, Effect::None))
+        let only_reads: bool = if pool.waiting == 0 && pool.in_use < pool.size_max {
+            let row = self.lease("ping").await?.query_one(SQL, &[]).await?;
+            Columns::new("ping", &row).get()?
+        } else {
+            let session = manager.create().await?;
+            let answer = session.simple_query(SQL).await;
+            let answer = answer.map_err(|error| store_error(error, Effect::None))?;
+            answer
+                .iter()
+                .any(|message| matches!(message, SimpleQueryMessage::Row(row) if row.get(0) == Some("t")))
+        };
+        Ok(!only_reads || manager.server.writable() == Some(false))
     }
 
     /// What time it is by the server's clock.

@@ -126,10 +126,10 @@ fn from_state(db: &DbError, effect: Effect) -> Option<StoreError> {
         | SqlState::T_R_SERIALIZATION_FAILURE
         | SqlState::T_R_DEADLOCK_DETECTED
         | SqlState::LOCK_NOT_AVAILABLE
-        | SqlState::OBJECT_IN_USE
-        // A standby, or a server that has just become one.
-        | SqlState::READ_ONLY_SQL_TRANSACTION => StoreError::Unavailable(db.clone().into()),
-        // No slot, no memory, no disk.
+        | SqlState::OBJECT_IN_USE => StoreError::Unavailable(db.clone().into()),
+        SqlState::READ_ONLY_SQL_TRANSACTION => StoreError::READ_ONLY,
+        SqlState::DISK_FULL => StoreError::NO_ROOM,
+        // No slot, no memory.
         _ if code.code().starts_with("53") => StoreError::Unavailable(db.clone().into()),
         _ if code.code().starts_with("22") => StoreError::invalid("value", db.message()),
         _ => return None,

@@ -20,9 +20,8 @@ pub(crate) fn store_error(error: rusqlite::Error) -> StoreError {
         (ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked, _) => {
             StoreError::Unavailable("the file is locked by another writer".into())
         }
-        (ErrorCode::CannotOpen | ErrorCode::SystemIoFailure | ErrorCode::DiskFull, _) => {
-            StoreError::Unavailable(error.into())
-        }
+        (ErrorCode::DiskFull, _) => StoreError::NO_ROOM,
+        (ErrorCode::CannotOpen | ErrorCode::SystemIoFailure, _) => StoreError::Unavailable(error.into()),
         (
             _,
             ffi::SQLITE_CONSTRAINT_UNIQUE | ffi::SQLITE_CONSTRAINT_PRIMARYKEY | ffi::SQLITE_CONSTRAINT_ROWID,

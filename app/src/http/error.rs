@@ -189,6 +189,7 @@ fn store(error: &StoreError) -> Response {
             Detail::Text(format!("{what}: {reason}")),
         ),
         StoreError::Unavailable(_)
+        | StoreError::Unwritable(_)
         | StoreError::Outdated(_)
         | StoreError::Indeterminate(_)
         | StoreError::Moved(_) => {
@@ -213,6 +214,7 @@ pub(super) fn not_now(error: &StoreError) -> String {
         StoreError::Indeterminate(_) => {
             "The database did not say whether this was done: look before trying again".to_owned()
         }
+        StoreError::Unwritable(reason) => format!("The database takes no writes: {reason}"),
         StoreError::Outdated(_) => error.to_string(),
         _ => "The database is not available, try again".to_owned(),
     }
@@ -364,9 +366,11 @@ mod tests {
         let old = || StoreError::Outdated("without t.c; run `cutover migrate up` first".to_owned());
         let unknown = "The database did not say whether this was done: look before trying again";
         let again = "The database is not available, try again";
+        let full = "The database takes no writes: there is no room left on its disk";
         for (error, text) in [
             (lost as fn() -> StoreError, unknown),
             (away as fn() -> StoreError, again),
+            ((|| StoreError::NO_ROOM) as fn() -> StoreError, full),
             (
                 old as fn() -> StoreError,
                 "without t.c; run `cutover migrate up` first",

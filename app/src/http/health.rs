@@ -13,10 +13,10 @@ pub(super) async fn healthz() -> Json<Value> {
     Json(json!({ "status": "ok" }))
 }
 
-/// Whether every configured database answers in time, with a schema that can be served.
+/// Whether every configured database answers in time and takes writes, with a schema that can be served.
 #[utoipa::path(
     get, path = "/readyz", tag = "Health",
-    responses((status = 200, body = Value), (status = 503, body = Value, description = "A database does not answer, or its schema is old."))
+    responses((status = 200, body = Value), (status = 503, body = Value, description = "A database does not answer, takes no writes, or its schema is old."))
 )]
 pub(super) async fn readyz(State(app): State<App>) -> (StatusCode, Json<Value>) {
     let ready = app.observed.readiness.check().await;

@@ -91,7 +91,7 @@ impl Databases {
         Ok(databases)
     }
 
-    /// Whether each kind of database answers within `patience`: for the SQLite files, whether all of them do.
+    /// Whether each kind of database answers within `patience`, and takes writes: for the SQLite files, whether all of them do.
     pub async fn ping(&self, patience: Duration) -> Vec<(Backend, StoreResult<()>)> {
         let mut answers = Vec::new();
         let late = || Err(StoreError::Unavailable("no answer in time".into()));
@@ -106,8 +106,12 @@ impl Databases {
         }
         #[cfg(feature = "postgres")]
         if let Some(db) = &self.postgres {
-            let answer = tokio::time::timeout(patience, db.ping()).await;
-            answers.push((Backend::Postgres, answer.unwrap_or_else(|_| late())));
+            let answer = match tokio::time::timeout(patience, db.ping()).await {
+                Ok(Ok(false)) => Err(StoreError::READ_ONLY),
+                Ok(answer) => answer.map(drop),
+                Err(_) => late(),
+            };
+            answers.push((Backend::Postgres, answer));
         }
         answers
     }
@@ -404,6 +408,7 @@ pub async fn try_pool(config: &Config) -> Result<(), WiringError> {
         let database = open_postgres(config)?;
         let answer = database.ping().await;
         database.close();
+        // What only reads can be served all the same, until it takes writes.
         answer.map_err(unusable)?;
     }
     Ok(())

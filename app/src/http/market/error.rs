@@ -159,6 +159,7 @@ fn store(error: &StoreError) -> MarketHttpError {
             "Create it first",
         ),
         StoreError::Unavailable(_)
+        | StoreError::Unwritable(_)
         | StoreError::Outdated(_)
         | StoreError::Indeterminate(_)
         | StoreError::Moved(_) => {

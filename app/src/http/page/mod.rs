@@ -279,6 +279,7 @@ fn database_tile(html: &mut Html, facts: &Facts, database: &DatabaseState) {
     let (class, words) = match database.status() {
         "ok" => ("good", "answers"),
         "behind" => ("bad", "schema not at its newest version"),
+        "unwritable" => ("bad", "takes no writes"),
         _ => ("bad", "does not answer"),
     };
     html.add(format_args!(

@@ -129,6 +129,7 @@ pub(super) fn refuse(error: UseCaseError) -> HttpError {
         }
         UseCaseError::Store(error) => match error {
             StoreError::Unavailable(_)
+            | StoreError::Unwritable(_)
             | StoreError::Outdated(_)
             | StoreError::Indeterminate(_)
             | StoreError::Moved(_) => {
