@@ -1,6 +1,7 @@
 //! The guard of routing: a mistyped route must never make data seem to vanish.
 
 use std::collections::HashMap;
+use std::path::Path;
 use std::time::Instant;
 
 use cutover_domain::transfer::digest::Content;
@@ -212,16 +213,28 @@ pub fn refuse_uncopied(config: &Config, held: &Held<'_>, carried: &AllCarried) -
     Err(CliError::new(Exit::Refused, texts.join("\n")))
 }
 
-/// Refuses the start if a repository is routed to PostgreSQL while a copy of `source` into some `tables` there has not come to its end.
-pub fn refuse_half_copied(config: &Config, source: &str, tables: &[String]) -> Result<(), CliError> {
-    let contexts = config.contexts();
-    let repositories = contexts.iter().flat_map(|context| &context.repositories);
-    let on_postgres = repositories.filter(|repository| repository.backend == Backend::Postgres);
-    let served =
-        on_postgres.flat_map(|repository| repository.tables.iter().map(|table| (repository.name, *table)));
+/// Refuses the start if a repository of `contexts` is routed to their SQLite `file`, or without one to PostgreSQL, while a copy of `source` into
+/// some `tables` there has not come to its end.
+pub fn refuse_half_copied<'c>(
+    contexts: impl Iterator<Item = &'c ContextConfig>,
+    file: Option<&Path>,
+    source: &str,
+    tables: &[String],
+) -> Result<(), CliError> {
+    let (backend, database, into) = match file {
+        Some(file) => (
+            Backend::Sqlite,
+            "SQLite",
+            format!("their tables in {}", file.display()),
+        ),
+        None => (Backend::Postgres, "PostgreSQL", "their tables there".to_owned()),
+    };
+    let repositories = contexts.flat_map(|context| &context.repositories);
+    let there = repositories.filter(|repository| repository.backend == backend);
+    let served = there.flat_map(|repository| repository.tables.iter().map(|table| (repository.name, *table)));
     let half = served.filter(|(_, table)| tables.iter().any(|copied| copied == table));
     let half: Vec<String> = half
-        .map(|(repository, table)| format!("  - {repository}: the PostgreSQL table {table}"))
+        .map(|(repository, table)| format!("  - {repository}: the {database} table {table}"))
         .collect();
     if half.is_empty() {
         return Ok(());
@@ -229,10 +242,10 @@ pub fn refuse_half_copied(config: &Config, source: &str, tables: &[String]) -> R
     Err(CliError::new(
         Exit::Refused,
         format!(
-            "refused to start: repositories are routed to PostgreSQL, and {}:\n{}\n\
+            "refused to start: repositories are routed to {database}, and {}:\n{}\n\
              Finish it by its own command and prove it by `cutover verify`, or start with --accept-empty if the rows that may be missing are not \
              wanted.",
-            not_at_its_end(source, "their tables there"),
+            not_at_its_end(source, &into),
             half.join("\n")
         ),
     ))

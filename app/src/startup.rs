@@ -97,6 +97,10 @@ pub async fn examine(config: &Config, patience: Duration) -> Result<Start, CliEr
     }
     inventory::refuse_unnoted(config).await?;
     if !config.accept_empty {
+        for (file, source, tables) in inventory::half_copied_files(config).await? {
+            let in_file = contexts.iter().filter(|context| context.sqlite_path == file);
+            guard::refuse_half_copied(in_file, Some(&file), &source, &tables)?;
+        }
         guard_rows(config, &mut start).await?;
     }
     Ok(start)
@@ -128,7 +132,7 @@ async fn guard_rows(config: &Config, start: &mut Start) -> Result<(), CliError> 
     // What stays on PostgreSQL is not counted: that takes a look at every row.
     let noted = inventory::noted(&postgres.url, &config.contexts(), on_file).await?;
     if let Some((source, tables)) = noted.unfinished.as_ref().filter(|_| uses_postgres) {
-        guard::refuse_half_copied(config, source, tables)?;
+        guard::refuse_half_copied(config.contexts().iter(), None, source, tables)?;
     }
     if !noted.is_possible && uses_postgres {
         start.remarks.push(Remark {

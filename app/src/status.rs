@@ -87,7 +87,11 @@ pub async fn gather(config: &Config) -> Result<Status, CliError> {
         None => Noted::default(),
     };
     if let Some((source, tables)) = &noted.unfinished {
-        tell_half_copied(&contexts, source, tables, &mut databases);
+        tell_half_copied(contexts.iter(), Backend::Postgres, source, tables, &mut databases);
+    }
+    for (file, source, tables) in inventory::half_copied_files(config).await? {
+        let in_file = contexts.iter().filter(|context| context.sqlite_path == file);
+        tell_half_copied(in_file, Backend::Sqlite, &source, &tables, &mut databases);
     }
     let held = Held {
         noted: &noted,
@@ -117,9 +121,10 @@ pub async fn gather(config: &Config) -> Result<Status, CliError> {
     })
 }
 
-/// Tells of the copy into PostgreSQL's tables that has not come to its end.
-fn tell_half_copied(
-    contexts: &[ContextConfig],
+/// Tells of the copy into the contexts' tables there that has not come to its end.
+fn tell_half_copied<'c>(
+    contexts: impl Iterator<Item = &'c ContextConfig>,
+    backend: Backend,
     source: &str,
     copied: &[String],
     databases: &mut [DatabaseStatus],
@@ -128,8 +133,7 @@ fn tell_half_copied(
         let repositories = context.repositories.iter();
         let mut tables = repositories.flat_map(|repository| repository.tables.iter());
         let mut databases = databases.iter_mut();
-        let database =
-            databases.find(|one| one.context == context.schema.name && one.backend == Backend::Postgres);
+        let database = databases.find(|one| one.context == context.schema.name && one.backend == backend);
         if let Some(database) = database
             && tables.any(|table| copied.iter().any(|one| one == table))
         {

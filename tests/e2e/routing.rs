@@ -1,6 +1,7 @@
 //! Repositories on different databases: what the configuration says, what the guard refuses, what crosses.
 
 use cutover_tests::postgres::TestDatabase;
+use cutover_tests::rusqlite::Connection;
 use cutover_tests::store::lab_database;
 use serde_json::{Value, json};
 
@@ -281,6 +282,40 @@ async fn a_half_copied_table_is_not_served() {
     }
     // Of others nothing is missing.
     configure(&place, &database, "default = \"sqlite\"\nsynths = \"postgres\"");
+    place.serve(&[]).await.stop().await;
+}
+
+#[tokio::test]
+async fn a_half_copied_file_is_not_served() {
+    let place = Place::new();
+    let execute = |place: &Place, sql: &str| {
+        let connection = Connection::open(place.path("cutover.db")).unwrap();
+        connection.execute_batch(sql).unwrap();
+    };
+    place.serve(&[]).await.stop().await;
+    execute(
+        &place,
+        "CREATE TABLE _cutover_copy_run (source TEXT NOT NULL, fingerprint TEXT NOT NULL, started_at INTEGER NOT NULL, finished_at INTEGER);
+         CREATE TABLE _cutover_progress (table_name TEXT PRIMARY KEY, fingerprint TEXT NOT NULL, made INTEGER NOT NULL);
+         INSERT INTO _cutover_copy_run VALUES ('postgres://u@h/d', 'f', 1, NULL);
+         INSERT INTO _cutover_progress VALUES ('experiments', 'f', 0)",
+    );
+    for command in ["serve", "doctor", "status"] {
+        let code = match command {
+            "serve" => 4,
+            "doctor" => 1,
+            _ => 0,
+        };
+        let ended = place.run([command]).await.with(code);
+        let told = ended.stdout + &ended.stderr;
+        for part in ["a copy of postgres://u@h/d", "has not come to its end"] {
+            assert!(told.contains(part), "{command}: {part} is missing in: {told}");
+        }
+        let refusal = told.contains("  - experiments: the SQLite table experiments");
+        assert_eq!(refusal, command != "status", "{command}: {told}");
+    }
+    place.serve(&["--accept-empty"]).await.stop().await;
+    execute(&place, "UPDATE _cutover_copy_run SET finished_at = 2");
     place.serve(&[]).await.stop().await;
 }
 

@@ -1,6 +1,7 @@
 //! What the configured databases hold, asked without changing them.
 
 use std::collections::HashMap;
+use std::path::PathBuf;
 
 use cutover_domain::lab::synth_group::DEFAULT_GROUP_ID;
 use cutover_ports::inventory::{Inventory, SeedRow, ServedTable, TableRows};
@@ -61,6 +62,32 @@ pub async fn sqlite_counts(config: &Config) -> Result<Option<Counts>, WiringErro
     }
     #[cfg(not(feature = "sqlite"))]
     Ok(None)
+}
+
+/// The copies into the contexts' SQLite files that have not come to their ends: the file, the source and the tables of each. The files are
+/// opened strictly to read.
+#[cfg_attr(
+    not(feature = "sqlite"),
+    expect(
+        unused_variables,
+        unused_mut,
+        clippy::unused_async,
+        reason = "this build has nothing to ask"
+    )
+)]
+pub async fn half_copied_files(config: &Config) -> Result<Vec<(PathBuf, String, Vec<String>)>, WiringError> {
+    let mut half_copied = Vec::new();
+    #[cfg(feature = "sqlite")]
+    for path in config.sqlite_files() {
+        if std::fs::metadata(&path).map_or(true, |file| file.len() == 0) {
+            continue;
+        }
+        let file = cutover_sqlite::transfer::open::SourceFile::new(&path, config.sqlite.busy_timeout)?;
+        if let Some(run) = file.unfinished().await? {
+            half_copied.push((path, run.source, run.tables.into_keys().collect()));
+        }
+    }
+    Ok(half_copied)
 }
 
 /// Every context's rows in the configured PostgreSQL database; `None` if none is configured.
