@@ -285,6 +285,12 @@ async fn a_copy_of_whose_end_nobody_was_told_is_told_again() {
     for key in ["name", "rows_read", "rows_written", "bytes"] {
         assert_eq!(again["tables"][0][key], first["tables"][0][key], "{again}");
     }
+    let by_another = |told: &Value| told["by_another_run"].as_bool();
+    assert_eq!(
+        (by_another(&first), by_another(&again)),
+        (None, Some(true)),
+        "{again}"
+    );
     theme.command("copy", &[]).await.with(4, rejects);
     theme.command("verify", &[]).await.with(0, "verify");
 
@@ -305,7 +311,9 @@ async fn a_copy_of_whose_end_nobody_was_told_is_told_again() {
     theme.program(&arguments).await.with(4, rejects);
     let untold = "UPDATE _cutover_copy_run SET finished_at = 9223372036854775807";
     Connection::open(&file).unwrap().execute_batch(untold).unwrap();
-    theme.program(&arguments).await.with(0, "the way back again");
+    let again = theme.program(&arguments).await.with(0, "the way back again");
+    let by_another = "another run of the same command has copied all of it";
+    assert!(again.stdout.contains(by_another), "{}", again.stdout);
     theme.program(&arguments).await.with(4, rejects);
 }
 

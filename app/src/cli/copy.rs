@@ -20,7 +20,7 @@ use super::verify::{Verified, VerifyArgs};
 use crate::config::{Config, DatabaseUrl};
 use crate::exit::{CliError, Exit};
 use crate::guard;
-use crate::transfer::copy::{CopyOptions, CopyReport, Extent, OnReject, copy};
+use crate::transfer::copy::{Author, CopyOptions, CopyReport, Extent, OnReject, copy};
 use crate::transfer::progress::{Progress, Silent, Terminal};
 use crate::transfer::sequence::copied_before;
 use crate::transfer::unfinished::Half;
@@ -388,6 +388,9 @@ fn document(copied: &[Copied], exit: Exit) -> Value {
     if reports().any(|report| report.rehearsal) {
         document["dry_run"] = json!(true);
     }
+    if reports().any(|report| report.author == Author::Another) {
+        document["by_another_run"] = json!(true);
+    }
     let rejects: Vec<_> = reports().flat_map(|report| &report.rejects).collect();
     if !rejects.is_empty() {
         document["rejects"] = json!(rejects);
@@ -424,7 +427,7 @@ fn passed_over(passed: &[Passed]) -> String {
 fn text(copied: &[Copied], next: Option<&str>) -> String {
     let mut text = String::new();
     let mut line = |what: std::fmt::Arguments<'_>| writeln!(text, "{what}").unwrap_or_default();
-    for section in [tables, renamed, weakened, not_carried, rejects] {
+    for section in [whose, tables, renamed, weakened, not_carried, rejects] {
         for one in copied {
             section(&one.report, &mut line);
         }
@@ -434,6 +437,15 @@ fn text(copied: &[Copied], next: Option<&str>) -> String {
 }
 
 type Line<'t> = dyn FnMut(std::fmt::Arguments<'_>) + 't;
+
+/// Who has done it, if that was not this run.
+fn whose(report: &CopyReport, line: &mut Line<'_>) {
+    if report.author == Author::Another {
+        line(format_args!(
+            "another run of the same command has copied all of it, before this one or while it waited; nothing was written now"
+        ));
+    }
+}
 
 fn tables(report: &CopyReport, line: &mut Line<'_>) {
     for table in &report.tables {

@@ -70,6 +70,15 @@ pub struct CopyOptions {
     pub rehearsal: bool,
 }
 
+/// Whose work a copy is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Author {
+    /// That of this run, and of those that it went on from.
+    ThisRun,
+    /// All of it that of another run of the same command: one that was killed before it could tell, or that this one waited for.
+    Another,
+}
+
 /// What a copy did.
 #[derive(Debug, Clone)]
 pub struct CopyReport {
@@ -89,6 +98,8 @@ pub struct CopyReport {
     pub loading: bool,
     /// Whether it was taken back, as asked for.
     pub rehearsal: bool,
+    /// Who has written it.
+    pub author: Author,
     /// The time it took.
     pub elapsed: Duration,
 }
@@ -164,13 +175,10 @@ async fn attempt(
         // Whatever this command is instead, it is judged by what is there.
         Some(run) if run.is_finished => match job.run(target, Some(run)).await {
             Err(TransferError::Refused(_) | TransferError::Usage(_)) => job.run(target, None).await?,
-            outcome => {
-                let report = outcome?;
-                tracing::warn!(
-                    "an earlier run of the same command has copied all of it, and nobody was told; nothing was written now"
-                );
-                report
-            }
+            outcome => CopyReport {
+                author: Author::Another,
+                ..outcome?
+            },
         },
         run => job.run(target, run).await?,
     };
@@ -621,6 +629,7 @@ impl Job<'_> {
             written: false,
             loading: self.options.extent != Extent::SchemaOnly,
             rehearsal: self.options.rehearsal,
+            author: Author::ThisRun,
             elapsed: Duration::ZERO,
         }
     }
