@@ -820,7 +820,10 @@ async fn a_file_that_is_no_whole_database_is_named() {
         path
     };
     let mut corrupt = bytes.clone();
-    corrupt[4096 * 3..4096 * 4].fill(0xab);
+    let sql = "SELECT rootpage FROM sqlite_schema WHERE name = 'experiments'";
+    let page: u32 = whole.raw().query_row(sql, [], |row| row.get(0)).unwrap();
+    let end = 4096 * page as usize;
+    corrupt[end - 4096..end].fill(0xab);
     let locked = write("locked.db", &bytes);
     let holder = rusqlite::Connection::open(&locked).unwrap();
     holder
