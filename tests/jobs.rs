@@ -137,6 +137,21 @@ impl World {
         }
     }
 
+    /// The run of a job that `instance` has begun at its instant.
+    async fn claim(&self, job: Job, instant: &str, instance: &str) -> JobStart {
+        let start = JobStart {
+            job,
+            scheduled_at: at(instant),
+            trigger: Trigger::Cron,
+            target_day: day(&instant[..10]),
+            started_at: at(instant),
+            instance: instance.to_owned(),
+        };
+        let claim = self.store.market.job_runs.claim(&start, Timestamp::EPOCH).await;
+        assert_eq!(claim.unwrap(), Claim::Won);
+        start
+    }
+
     fn instance(&self, name: &str) -> Scheduler {
         let market = self.store.market.clone();
         let timetable = Timetable {
@@ -500,16 +515,9 @@ async fn a_clock_that_is_set_back_loses_no_instants(store: TestStore) {
 async fn a_dead_run_that_is_too_old_to_make_up_for_has_failed(store: TestStore) {
     // A Friday, and the Monday after it.
     let world = World::new(store, "2025-08-15T15:00:00");
-    let start = JobStart {
-        job: Job::CaptureClose,
-        scheduled_at: at("2025-08-15T15:00:00"),
-        trigger: Trigger::Cron,
-        target_day: day("2025-08-15"),
-        started_at: at("2025-08-15T15:00:00"),
-        instance: "dead".to_owned(),
-    };
-    let runs = &world.store.market.job_runs;
-    assert_eq!(runs.claim(&start, Timestamp::EPOCH).await.unwrap(), Claim::Won);
+    let start = world
+        .claim(Job::CaptureClose, "2025-08-15T15:00:00", "dead")
+        .await;
     world.set(at("2025-08-18T07:00:00"));
     world.instance("heir").tick().await;
     let run = world.run_of(Job::CaptureClose).await;
@@ -521,16 +529,7 @@ async fn a_dead_run_that_is_too_old_to_make_up_for_has_failed(store: TestStore) 
 
 async fn a_dead_instances_run_is_taken_over(store: TestStore) {
     let world = World::new(store, "2025-08-12T12:00:00");
-    let start = JobStart {
-        job: Job::CaptureNoon,
-        scheduled_at: at("2025-08-12T12:00:00"),
-        trigger: Trigger::Cron,
-        target_day: day("2025-08-12"),
-        started_at: at("2025-08-12T12:00:00"),
-        instance: "dead".to_owned(),
-    };
-    let runs = &world.store.market.job_runs;
-    assert_eq!(runs.claim(&start, Timestamp::EPOCH).await.unwrap(), Claim::Won);
+    world.claim(Job::CaptureNoon, "2025-08-12T12:00:00", "dead").await;
     let heir = world.instance("heir");
     heir.tick().await;
     assert_eq!(
@@ -562,16 +561,9 @@ async fn a_dead_instances_run_is_taken_over(store: TestStore) {
 /// Its instance is at work while the clock jumps, back and forth.
 async fn a_clock_that_is_set_makes_no_run_look_dead(store: TestStore) {
     let world = World::new(store, "2025-08-12T12:00:00");
-    let start = JobStart {
-        job: Job::CaptureNoon,
-        scheduled_at: at("2025-08-12T12:00:00"),
-        trigger: Trigger::Cron,
-        target_day: day("2025-08-12"),
-        started_at: at("2025-08-12T12:00:00"),
-        instance: "at work".to_owned(),
-    };
-    let runs = &world.store.market.job_runs;
-    assert_eq!(runs.claim(&start, Timestamp::EPOCH).await.unwrap(), Claim::Won);
+    world
+        .claim(Job::CaptureNoon, "2025-08-12T12:00:00", "at work")
+        .await;
     let other = world.instance("other");
     other.tick().await;
     for moment in [

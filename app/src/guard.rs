@@ -1,7 +1,6 @@
 //! The guard of routing: a mistyped route must never make data seem to vanish.
 
 use std::collections::HashMap;
-use std::path::Path;
 use std::time::Instant;
 
 use cutover_domain::transfer::digest::Content;
@@ -13,7 +12,7 @@ use crate::config::{Backend, Config, ContextConfig, DatabaseUrl, Repository};
 use crate::exit::{CliError, Exit};
 use crate::transfer::content;
 use crate::transfer::unfinished::not_at_its_end;
-use crate::wiring::inventory::{self, Counts, Noted, Served};
+use crate::wiring::inventory::{self, Counts, HalfCopied, Noted, Served};
 use crate::wiring::transfer::{self, Access, verify_side};
 
 /// Whether a table's rows in SQLite are all in PostgreSQL, as far as is known.
@@ -213,26 +212,18 @@ pub fn refuse_uncopied(config: &Config, held: &Held<'_>, carried: &AllCarried) -
     Err(CliError::new(Exit::Refused, texts.join("\n")))
 }
 
-/// Refuses the start if a repository of `contexts` is routed to their SQLite `file`, or without one to PostgreSQL, while a copy of `source` into
-/// some `tables` there has not come to its end.
-pub fn refuse_half_copied<'c>(
-    contexts: impl Iterator<Item = &'c ContextConfig>,
-    file: Option<&Path>,
-    source: &str,
-    tables: &[String],
-) -> Result<(), CliError> {
-    let (backend, database, into) = match file {
-        Some(file) => (
-            Backend::Sqlite,
-            "SQLite",
-            format!("their tables in {}", file.display()),
-        ),
-        None => (Backend::Postgres, "PostgreSQL", "their tables there".to_owned()),
+/// Refuses the start if a repository is routed to where a copy into its tables has not come to its end.
+pub fn refuse_half_copied(contexts: &[ContextConfig], copied: &HalfCopied) -> Result<(), CliError> {
+    let (database, into) = match &copied.file {
+        Some(file) => ("SQLite", format!("their tables in {}", file.display())),
+        None => ("PostgreSQL", "their tables there".to_owned()),
     };
-    let repositories = contexts.flat_map(|context| &context.repositories);
-    let there = repositories.filter(|repository| repository.backend == backend);
+    let repositories = copied
+        .contexts(contexts)
+        .flat_map(|context| &context.repositories);
+    let there = repositories.filter(|repository| repository.backend == copied.backend());
     let served = there.flat_map(|repository| repository.tables.iter().map(|table| (repository.name, *table)));
-    let half = served.filter(|(_, table)| tables.iter().any(|copied| copied == table));
+    let half = served.filter(|(_, table)| copied.has(table));
     let half: Vec<String> = half
         .map(|(repository, table)| format!("  - {repository}: the {database} table {table}"))
         .collect();
@@ -245,7 +236,7 @@ pub fn refuse_half_copied<'c>(
             "refused to start: repositories are routed to {database}, and {}:\n{}\n\
              Finish it by its own command and prove it by `cutover verify`, or start with --accept-empty if the rows that may be missing are not \
              wanted.",
-            not_at_its_end(source, &into),
+            not_at_its_end(&copied.source, &into),
             half.join("\n")
         ),
     ))

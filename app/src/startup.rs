@@ -97,9 +97,8 @@ pub async fn examine(config: &Config, patience: Duration) -> Result<Start, CliEr
     }
     inventory::refuse_unnoted(config).await?;
     if !config.accept_empty {
-        for (file, source, tables) in inventory::half_copied_files(config).await? {
-            let in_file = contexts.iter().filter(|context| context.sqlite_path == file);
-            guard::refuse_half_copied(in_file, Some(&file), &source, &tables)?;
+        for half in inventory::half_copied_files(config).await? {
+            guard::refuse_half_copied(&contexts, &half)?;
         }
         guard_rows(config, &mut start).await?;
     }
@@ -131,8 +130,8 @@ async fn guard_rows(config: &Config, start: &mut Start) -> Result<(), CliError> 
     let on_file = |repository: &Repository| repository.backend == Backend::Sqlite;
     // What stays on PostgreSQL is not counted: that takes a look at every row.
     let noted = inventory::noted(&postgres.url, &config.contexts(), on_file).await?;
-    if let Some((source, tables)) = noted.unfinished.as_ref().filter(|_| uses_postgres) {
-        guard::refuse_half_copied(config.contexts().iter(), None, source, tables)?;
+    if let Some(half) = &noted.unfinished {
+        guard::refuse_half_copied(&config.contexts(), half)?;
     }
     if !noted.is_possible && uses_postgres {
         start.remarks.push(Remark {

@@ -15,7 +15,7 @@ use crate::startup;
 use crate::transfer::unfinished::not_at_its_end;
 use crate::wiring::{
     MigrationTargets,
-    inventory::{self, Noted},
+    inventory::{self, HalfCopied, Noted},
 };
 
 /// How things stand.
@@ -86,12 +86,9 @@ pub async fn gather(config: &Config) -> Result<Status, CliError> {
         Some(postgres) => inventory::noted(&postgres.url, &contexts, |_| false).await?,
         None => Noted::default(),
     };
-    if let Some((source, tables)) = &noted.unfinished {
-        tell_half_copied(contexts.iter(), Backend::Postgres, source, tables, &mut databases);
-    }
-    for (file, source, tables) in inventory::half_copied_files(config).await? {
-        let in_file = contexts.iter().filter(|context| context.sqlite_path == file);
-        tell_half_copied(in_file, Backend::Sqlite, &source, &tables, &mut databases);
+    let in_files = inventory::half_copied_files(config).await?;
+    for half in noted.unfinished.iter().chain(&in_files) {
+        tell_half_copied(&contexts, half, &mut databases);
     }
     let held = Held {
         noted: &noted,
@@ -122,22 +119,17 @@ pub async fn gather(config: &Config) -> Result<Status, CliError> {
 }
 
 /// Tells of the copy into the contexts' tables there that has not come to its end.
-fn tell_half_copied<'c>(
-    contexts: impl Iterator<Item = &'c ContextConfig>,
-    backend: Backend,
-    source: &str,
-    copied: &[String],
-    databases: &mut [DatabaseStatus],
-) {
-    for context in contexts {
+fn tell_half_copied(contexts: &[ContextConfig], half: &HalfCopied, databases: &mut [DatabaseStatus]) {
+    for context in half.contexts(contexts) {
         let repositories = context.repositories.iter();
         let mut tables = repositories.flat_map(|repository| repository.tables.iter());
         let mut databases = databases.iter_mut();
-        let database = databases.find(|one| one.context == context.schema.name && one.backend == backend);
-        if let Some(database) = database
-            && tables.any(|table| copied.iter().any(|one| one == table))
+        let is_meant =
+            |one: &&mut DatabaseStatus| one.context == context.schema.name && one.backend == half.backend();
+        if let Some(database) = databases.find(is_meant)
+            && tables.any(|table| half.has(table))
         {
-            let told = not_at_its_end(source, "its tables");
+            let told = not_at_its_end(&half.source, "its tables");
             database
                 .remarks
                 .push(format!("{told}; finish it by its own command"));

@@ -16,7 +16,7 @@ use futures_util::TryStreamExt;
 use postgres_types::Type;
 use tokio::sync::OnceCell;
 use tokio::time::timeout;
-use tokio_postgres::{RowStream, SimpleQueryMessage};
+use tokio_postgres::RowStream;
 use tokio_postgres_rustls::MakeRustlsConnect;
 
 use crate::combined::{Encoded, Read};
@@ -270,11 +270,9 @@ impl Database {
             Columns::new("ping", &row).get()?
         } else {
             let session = manager.create().await?;
-            let answer = session.simple_query(SQL).await;
+            let answer = session.query_typed(SQL, &[]).await;
             let answer = answer.map_err(|error| store_error(error, Effect::None))?;
-            answer
-                .iter()
-                .any(|message| matches!(message, SimpleQueryMessage::Row(row) if row.get(0) == Some("t")))
+            answer.iter().any(|row| row.get(0))
         };
         Ok(!only_reads || manager.server.writable() == Some(false))
     }

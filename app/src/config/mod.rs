@@ -241,8 +241,10 @@ impl Config {
             filter: log_filter(settings),
             json: settings.flag("log.json", false),
         };
-        let url = settings.checked("database_url", |text| {
-            usable(DatabaseUrl::parse(text).ok_or("must be a postgres:// or sqlite:/// URL")?)
+        let url = settings.checked("database_url", |text| match DatabaseUrl::parse(text) {
+            Some(DatabaseUrl::Postgres(url)) => usable(url).map(DatabaseUrl::Postgres),
+            Some(file) => Ok(file),
+            None => Err("must be a postgres:// or sqlite:/// URL".to_owned()),
         });
         let (postgres_url, sqlite_url) = match url {
             Some(DatabaseUrl::Postgres(url)) => (Some(url), None),
@@ -250,13 +252,9 @@ impl Config {
             None => (None, None),
         };
         let own_url = settings.checked("postgres.url", |text| match DatabaseUrl::parse(text) {
-            Some(url @ DatabaseUrl::Postgres(_)) => usable(url),
+            Some(DatabaseUrl::Postgres(url)) => usable(url),
             _ => Err("must be a postgres:// URL".to_owned()),
         });
-        let own_url = match own_url {
-            Some(DatabaseUrl::Postgres(url)) => Some(url),
-            _ => None,
-        };
         let file_named = settings.is_set("sqlite.path")
             || SQLITE_PATHS.iter().any(|key| settings.is_set(key))
             || sqlite_url.is_some();
@@ -392,11 +390,9 @@ impl Config {
     }
 }
 
-/// A URL whose every part can be used: one of PostgreSQL is read as whoever connects by it will.
-fn usable(url: DatabaseUrl) -> Result<DatabaseUrl, String> {
-    if let DatabaseUrl::Postgres(url) = &url {
-        check_postgres_url(url.expose()).map_err(|reason| format!("cannot be used: {reason}"))?;
-    }
+/// A URL of PostgreSQL whose every part can be used: it is read as whoever connects by it will.
+fn usable(url: Secret) -> Result<Secret, String> {
+    check_postgres_url(url.expose()).map_err(|reason| format!("cannot be used: {reason}"))?;
     Ok(url)
 }
 

@@ -56,8 +56,13 @@ fn plain(uri: &Uri) -> Option<Uri> {
         Some(query) => format!("{spelled}?{query}"),
         None => spelled,
     };
+    with_path(uri, spelled)
+}
+
+/// The URI with this path and query in the place of its own.
+fn with_path(uri: &Uri, path_and_query: String) -> Option<Uri> {
     let mut parts = uri.clone().into_parts();
-    parts.path_and_query = Some(PathAndQuery::try_from(spelled).ok()?);
+    parts.path_and_query = Some(PathAndQuery::try_from(path_and_query).ok()?);
     Uri::from_parts(parts).ok()
 }
 
@@ -202,9 +207,7 @@ impl Words {
         if let Some(query) = uri.query() {
             path = format!("{path}?{query}");
         }
-        let mut parts = uri.clone().into_parts();
-        parts.path_and_query = Some(PathAndQuery::try_from(path).ok()?);
-        Uri::from_parts(parts).ok()
+        with_path(uri, path)
     }
 }
 
@@ -215,9 +218,7 @@ fn astray(uri: &Uri) -> Option<Uri> {
         return None;
     }
     let (context, _) = path.strip_prefix('/')?.split_once('/')?;
-    let mut parts = uri.clone().into_parts();
-    parts.path_and_query = Some(PathAndQuery::try_from(format!("/{context}//")).ok()?);
-    Uri::from_parts(parts).ok()
+    with_path(uri, format!("/{context}//"))
 }
 
 /// The methods of a path in a description.

@@ -8,9 +8,7 @@ use cutover_ports::inventory::{Inventory, SeedRow, ServedTable, TableRows};
 use cutover_ports::transfer::LedgerEntry;
 
 use super::WiringError;
-#[cfg(feature = "postgres")]
-use crate::config::Backend;
-use crate::config::{Config, ContextConfig, Repository, Secret};
+use crate::config::{Backend, Config, ContextConfig, Repository, Secret};
 
 /// The rows that the contexts' schemas start with.
 const SEEDS: &[SeedRow] = &[SeedRow {
@@ -64,8 +62,39 @@ pub async fn sqlite_counts(config: &Config) -> Result<Option<Counts>, WiringErro
     Ok(None)
 }
 
-/// The copies into the contexts' SQLite files that have not come to their ends: the file, the source and the tables of each. The files are
-/// opened strictly to read.
+/// A copy into tables of the service that has not come to its end.
+#[derive(Debug, Clone)]
+pub struct HalfCopied {
+    /// The SQLite file that they are in; none if they are on PostgreSQL.
+    pub file: Option<PathBuf>,
+    /// Where their rows come from.
+    pub source: String,
+    /// Their names.
+    pub tables: Vec<String>,
+}
+
+impl HalfCopied {
+    /// The backend that they are on.
+    pub fn backend(&self) -> Backend {
+        match self.file {
+            Some(_) => Backend::Sqlite,
+            None => Backend::Postgres,
+        }
+    }
+
+    /// Those of the contexts that have their tables there.
+    pub fn contexts<'c>(&self, all: &'c [ContextConfig]) -> impl Iterator<Item = &'c ContextConfig> {
+        all.iter()
+            .filter(|context| self.file.as_ref().is_none_or(|file| context.sqlite_path == *file))
+    }
+
+    /// Whether it is into this table, if the table is there.
+    pub fn has(&self, table: &str) -> bool {
+        self.tables.iter().any(|copied| copied == table)
+    }
+}
+
+/// The copies into the contexts' SQLite files that have not come to their ends. The files are opened strictly to read.
 #[cfg_attr(
     not(feature = "sqlite"),
     expect(
@@ -75,16 +104,23 @@ pub async fn sqlite_counts(config: &Config) -> Result<Option<Counts>, WiringErro
         reason = "this build has nothing to ask"
     )
 )]
-pub async fn half_copied_files(config: &Config) -> Result<Vec<(PathBuf, String, Vec<String>)>, WiringError> {
+pub async fn half_copied_files(config: &Config) -> Result<Vec<HalfCopied>, WiringError> {
+    #[cfg(feature = "sqlite")]
+    use cutover_ports::transfer::TransferSource as _;
+
     let mut half_copied = Vec::new();
     #[cfg(feature = "sqlite")]
     for path in config.sqlite_files() {
         if std::fs::metadata(&path).map_or(true, |file| file.len() == 0) {
             continue;
         }
-        let file = cutover_sqlite::transfer::open::SourceFile::new(&path, config.sqlite.busy_timeout)?;
+        let file = cutover_sqlite::transfer::SqliteSource::open(&path, config.sqlite.busy_timeout, 1)?;
         if let Some(run) = file.unfinished().await? {
-            half_copied.push((path, run.source, run.tables.into_keys().collect()));
+            half_copied.push(HalfCopied {
+                file: Some(path),
+                source: run.source,
+                tables: run.tables.into_keys().collect(),
+            });
         }
     }
     Ok(half_copied)
@@ -142,8 +178,8 @@ pub struct Noted {
     pub is_possible: bool,
     /// Their names.
     pub repositories: Vec<String>,
-    /// The copy that has not come to its end: its source, and its tables.
-    pub unfinished: Option<(String, Vec<String>)>,
+    /// The copy that has not come to its end.
+    pub unfinished: Option<HalfCopied>,
     /// Of those that were asked for, what each table holds there.
     pub served: Vec<Served>,
 }
@@ -182,10 +218,15 @@ pub async fn noted(
     {
         let notes = notes(url).await?;
         let repositories = notes.repositories().await?;
+        let unfinished = notes.unfinished().await?.map(|(source, tables)| HalfCopied {
+            file: None,
+            source,
+            tables,
+        });
         let mut noted = Noted {
             is_possible: repositories.is_some(),
             repositories: repositories.unwrap_or_default(),
-            unfinished: notes.unfinished().await?,
+            unfinished,
             served: Vec::new(),
         };
         for repository in contexts.iter().flat_map(|context| &context.repositories) {

@@ -5,13 +5,10 @@ use cutover_domain::transfer::plan::{Plan, TablePlan};
 use cutover_domain::transfer::rows::{Row, RowBatch};
 use cutover_domain::transfer::survey::RejectedRow;
 use cutover_domain::transfer::value::Value;
-use cutover_ports::transfer::{
-    LedgerEntry, Position, RunStart, TableProgress, TransferError, TransferResult, UnfinishedRun,
-};
+use cutover_ports::transfer::{LedgerEntry, Position, RunStart, TableProgress, UnfinishedRun};
 use rusqlite::{Connection, params};
 
 use super::bound::Bound;
-use super::open::SourceFile;
 
 /// Values are never part of these. Instants are microseconds since 1970.
 pub(super) const TABLES: &str = "
@@ -247,19 +244,6 @@ pub(super) fn set_told(connection: &Connection) -> rusqlite::Result<()> {
 /// The run that did not come to its end, if there is one.
 pub(super) fn unfinished(connection: &Connection) -> rusqlite::Result<Option<UnfinishedRun>> {
     Ok(open_run(connection)?.filter(|run| !run.is_finished))
-}
-
-impl SourceFile {
-    /// The copy into it that did not come to its end, if there is one.
-    pub async fn unfinished(&self) -> TransferResult<Option<UnfinishedRun>> {
-        let file = self.clone();
-        let asking = tokio::task::spawn_blocking(move || {
-            unfinished(&*file.connect()?).map_err(|error| file.error(&error))
-        });
-        asking
-            .await
-            .map_err(|error| TransferError::Failed(error.to_string()))?
-    }
 }
 
 /// The run that did not come to its end, or of whose end nobody was told.

@@ -11,7 +11,7 @@ use cutover_domain::transfer::name::{quoted, quoted_list};
 use cutover_domain::transfer::rows::RowBatch;
 use cutover_domain::transfer::survey::{Oddities, Offence};
 use cutover_ports::transfer::{
-    Batches, Position, Range, Scan, TransferError, TransferResult, TransferSource, UnfinishedRun,
+    Batches, Range, Scan, TransferError, TransferResult, TransferSource, UnfinishedRun,
 };
 use rusqlite::Connection;
 use rusqlite::types::ValueRef;
@@ -508,23 +508,16 @@ fn decoded(stored: &[u8], unit: fn([u8; 2]) -> u16) -> Option<String> {
     text.ok().filter(|_| rest.is_empty())
 }
 
-/// The statement of a scan, and whether the rowid stands behind what is selected of the columns. `how` keeps it off indexes; `key` is a column whose text is looked at.
-fn statement(
-    table: &Table,
-    how: &str,
-    columns: &[String],
-    encoding: Encoding,
-    key: Option<&str>,
-    after: Position,
-    up_to: Option<i64>,
-) -> (String, bool) {
-    let list = encoding.selected(columns, key);
-    let name = quoted(&table.name);
-    match &table.storage {
+/// The statement of a scan, and whether the rowid stands behind what is selected of the columns. `how` keeps it off indexes; `key` is a
+/// column whose text is looked at.
+fn statement(scan: &Scan, how: &str, encoding: Encoding, key: Option<&str>) -> (String, bool) {
+    let list = encoding.selected(&scan.columns, key);
+    let name = quoted(&scan.table.name);
+    match &scan.table.storage {
         Storage::Rowid { alias: Some(alias) } => {
             // Numbers of our own, not text of somebody else's.
-            let from = after.rowid.map(|after| format!("{alias} > {after}"));
-            let to = up_to.map(|up_to| format!("{alias} <= {up_to}"));
+            let from = scan.after.rowid.map(|after| format!("{alias} > {after}"));
+            let to = scan.up_to.map(|up_to| format!("{alias} <= {up_to}"));
             let ends: Vec<String> = from.into_iter().chain(to).collect();
             let ends = if ends.is_empty() {
                 String::new()
@@ -554,15 +547,7 @@ fn read(
     let encoding = Encoding::of(connection)?;
     let key = planted.as_ref().map(|planted| planted.column.as_str());
     let how = unindexed(connection, &scan.table.name)?;
-    let (sql, named) = statement(
-        &scan.table,
-        &how,
-        &scan.columns,
-        encoding,
-        key,
-        scan.after,
-        scan.up_to,
-    );
+    let (sql, named) = statement(scan, &how, encoding, key);
     let mut statement = connection.prepare(&sql)?;
     let seek = scan.after.rowid.filter(|_| named);
     let mut rows = statement.query([])?;
