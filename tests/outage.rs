@@ -104,7 +104,8 @@ impl Bench {
 
     /// Has every connection of the pool open, so that an outage finds them there.
     async fn fill_pool(&self) {
-        let reads = (0..self.database.status().size_max).map(|_| self.lab.synth_groups.get("x"));
+        let page = PageRequest { limit: 1, offset: 0 };
+        let reads = (0..self.database.status().size_max).map(|_| self.lab.synth_groups.list(page));
         for read in join_all(reads).await {
             read.unwrap();
         }
@@ -485,6 +486,89 @@ async fn reads_that_go_together_are_one_statement() {
     assert_eq!((page.unwrap().0, count.unwrap()), (9, 9));
     assert!(format!("{:?}", all.unwrap_err()).contains("synth_groups"));
     assert!(format!("{:?}", none.unwrap_err()).contains("synth_groups"));
+}
+
+/// Each gets what it asked for, however many there are, whoever of them goes away, and whatever one of them cannot have.
+#[tokio::test(flavor = "multi_thread")]
+async fn lookups_of_many_requests_are_one_statement() {
+    let bench = Bench::shared(PoolSettings::default()).await;
+    bench
+        .execute(
+            "INSERT INTO synth_groups (id, name, created_at)
+                SELECT 'grp_' || n, 'name ' || n, '2026-01-01Z' FROM generate_series(0, 19) AS n;
+            INSERT INTO experiments (id, name, hypothesis, created_at)
+                SELECT 'exp_' || n, 'name ' || n, '', '2026-01-01Z' FROM generate_series(0, 19) AS n",
+        )
+        .await;
+    let requests = (0..2_000_u32).map(|n| {
+        let (groups, experiments) = (
+            Arc::clone(&bench.lab.synth_groups),
+            Arc::clone(&bench.lab.experiments),
+        );
+        tokio::spawn(async move {
+            let name = |n: u32| (n < 20).then(|| format!("name {n}"));
+            let (group, experiment) = (n % 23, n % 29);
+            let (group_id, experiment_id) = (format!("grp_{group}"), format!("exp_{experiment}"));
+            match n % 40 {
+                // PostgreSQL has no such text.
+                0 => assert!(groups.get("\0").await.is_err()),
+                1 => drop(timeout(Duration::from_micros(n.into()), groups.get(&group_id)).await),
+                2..20 => {
+                    let found = groups.get(&group_id).await.unwrap();
+                    assert_eq!(found.map(|group| group.name), name(group));
+                }
+                _ => {
+                    let (found, one, none, other) = together(join4(
+                        groups.get(&group_id),
+                        experiments.get(&experiment_id),
+                        groups.get("x"),
+                        experiments.get(&experiment_id),
+                    ))
+                    .await;
+                    assert_eq!(found.unwrap().map(|group| group.name), name(group));
+                    let one = one.unwrap();
+                    assert_eq!(one.as_ref().map(|one| one.name.clone()), name(experiment));
+                    assert_eq!((none.unwrap(), other.unwrap()), (None, one));
+                }
+            }
+        })
+    });
+    let requests: Vec<_> = requests.collect();
+    let watch = bench.connect().await;
+    let seen = "SELECT EXISTS (SELECT FROM pg_stat_activity
+        WHERE datname = current_database() AND query LIKE 'SELECT 0, part FROM %UNION ALL SELECT 4, part FROM %')";
+    let mut is_seen = false;
+    while !is_seen && !requests.iter().all(tokio::task::JoinHandle::is_finished) {
+        is_seen = watch.query_one(seen, &[]).await.unwrap().get(0);
+    }
+    for request in requests {
+        request.await.unwrap();
+    }
+    assert!(is_seen, "no request has its lookups sent with another's");
+}
+
+/// Where the rows of one table cannot be had, others can.
+#[tokio::test(flavor = "multi_thread")]
+async fn slow_lookups_do_not_hold_up_others() {
+    let bench = Bench::shared(PoolSettings::default()).await;
+    let mut other = bench.connect().await;
+    let lock = other.transaction().await.unwrap();
+    lock.batch_execute("LOCK TABLE experiments").await.unwrap();
+    let slow = (0..4).map(|_| {
+        let experiments = Arc::clone(&bench.lab.experiments);
+        tokio::spawn(async move { experiments.get("x").await })
+    });
+    let slow: Vec<_> = slow.collect();
+    sleep(Duration::from_millis(100)).await;
+    let reads = (0..20).map(|_| bench.lab.synth_groups.get("x"));
+    let begun = Instant::now();
+    assert_eq!(try_join_all(reads).await.unwrap(), vec![None; 20]);
+    assert!(begun.elapsed() < Duration::from_secs(5), "{:?}", begun.elapsed());
+    assert!(slow.iter().all(|read| !read.is_finished()));
+    lock.commit().await.unwrap();
+    for read in slow {
+        assert_eq!(read.await.unwrap().unwrap(), None);
+    }
 }
 
 /// Where transactions are serializable by default, the server may undo one for what others have read.

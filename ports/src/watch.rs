@@ -3,6 +3,7 @@
 
 use std::cell::RefCell;
 use std::collections::HashMap;
+use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
 use metrics::Histogram;
@@ -24,7 +25,7 @@ pub struct Watch {
     backend: &'static str,
     operation: &'static str,
     asked: Instant,
-    started: Option<Instant>,
+    started: OnceLock<Instant>,
     span: tracing::Span,
 }
 
@@ -43,19 +44,24 @@ impl Watch {
             backend,
             operation,
             asked: Instant::now(),
-            started: None,
+            started: OnceLock::new(),
             span,
         }
     }
 
     /// A connection is there: one of `pool`, or one that another method had from it.
-    pub fn start(&mut self, pool: Option<&'static str>) {
+    pub fn start(&self, pool: Option<&'static str>) {
         let now = Instant::now();
         if let Some(pool) = pool {
             let waited = || metrics::histogram!(WAIT_SECONDS, "backend" => self.backend, "pool" => pool);
             record(self.backend, pool, waited, now - self.asked);
         }
-        self.started = Some(now);
+        self.share(now);
+    }
+
+    /// What this call wants was sent by another, over that one's connection.
+    pub fn share(&self, sent: Instant) {
+        self.started.get_or_init(|| sent);
     }
 
     /// A statement is run once more.
@@ -88,7 +94,7 @@ impl Watch {
 
 impl Drop for Watch {
     fn drop(&mut self) {
-        let Some(started) = self.started else { return };
+        let Some(started) = self.started.get() else { return };
         let taken = || {
             let (repository, method) = parts(self.operation);
             metrics::histogram!(

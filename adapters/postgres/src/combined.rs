@@ -15,11 +15,13 @@ use crate::types::Bind;
 pub(crate) struct Read {
     pub(crate) sql: &'static str,
     pub(crate) binds: Vec<(Encoded, Type)>,
+    /// Whether it finds few rows by a key.
+    pub(crate) is_lookup: bool,
 }
 
 impl Read {
     /// None if a value has no form in its type, which the statement says better by itself.
-    pub(crate) fn new(sql: &'static str, binds: &[Bind<'_>]) -> Option<Self> {
+    pub(crate) fn new(sql: &'static str, binds: &[Bind<'_>], is_lookup: bool) -> Option<Self> {
         let encoded = |(value, ty): &Bind<'_>| {
             let mut bytes = BytesMut::new();
             let is_null = matches!(value.to_sql_checked(ty, &mut bytes).ok()?, IsNull::Yes);
@@ -28,7 +30,14 @@ impl Read {
         Some(Self {
             sql,
             binds: binds.iter().map(encoded).collect::<Option<_>>()?,
+            is_lookup,
         })
+    }
+
+    /// Whether they differ by nothing but their values.
+    pub(crate) fn is_like(&self, other: &Self) -> bool {
+        let types = self.binds.iter().map(|(_, ty)| ty);
+        std::ptr::eq(self.sql, other.sql) && types.eq(other.binds.iter().map(|(_, ty)| ty))
     }
 }
 

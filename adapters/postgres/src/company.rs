@@ -7,6 +7,7 @@ use std::task::{Poll, Waker};
 use cutover_ports::StoreResult;
 use cutover_ports::together;
 
+use crate::batch::Outcome;
 use crate::combined::Read;
 use crate::database::{Loan, Shared};
 use crate::row::Row;
@@ -41,27 +42,16 @@ struct Seat {
     /// Until it is sent.
     read: Option<Read>,
     /// Once there is one.
-    outcome: Option<Outcome>,
+    outcome: Option<Outcome<Vec<Row>>>,
     /// Whether it knows that there is something to do for it.
     is_told: bool,
-}
-
-/// What became of a read.
-#[derive(Debug)]
-pub(crate) enum Outcome {
-    /// Its rows.
-    Rows(Vec<Row>),
-    /// The server did not answer all of them in time.
-    Unavailable(String),
-    /// They cannot go together, or went wrong together: each has to run by itself.
-    Alone,
 }
 
 /// What one who asked has to do.
 #[derive(Debug)]
 pub(crate) enum Turn<'a> {
     /// Go on with this.
-    Take(Outcome),
+    Take(Outcome<Vec<Row>>),
     /// Send these, one's own before the others'.
     Lead(Lead<'a>),
 }
@@ -234,16 +224,24 @@ pub(crate) struct Lead<'a> {
 }
 
 impl Lead<'_> {
-    /// Hands every other one its outcome, and the leader its own.
-    pub(crate) fn end(mut self, outcomes: impl IntoIterator<Item = Outcome>) -> Outcome {
-        let mut outcomes = outcomes.into_iter();
+    /// Hands every other one what became of its read, and the leader what became of its own.
+    pub(crate) fn end(mut self, outcome: Outcome<Vec<Vec<Row>>>) -> Outcome<Vec<Row>> {
+        let (rows, sent) = match outcome {
+            Outcome::Rows(rows, sent) => (rows, sent),
+            Outcome::Unavailable(reason) => {
+                self.hand_out(std::iter::repeat_with(|| Outcome::Unavailable(reason.clone())));
+                return Outcome::Unavailable(reason);
+            }
+            Outcome::Alone => return Outcome::Alone,
+        };
+        let mut outcomes = rows.into_iter().map(|rows| Outcome::Rows(rows, sent));
         let own = outcomes.next().unwrap_or(Outcome::Alone);
         self.hand_out(outcomes);
         own
     }
 
     /// To all but the leader, who has the first seat.
-    fn hand_out(&mut self, mut outcomes: impl Iterator<Item = Outcome>) {
+    fn hand_out(&mut self, mut outcomes: impl Iterator<Item = Outcome<Vec<Row>>>) {
         let mut standing = self.company.standing();
         for number in self.seats.drain(..).skip(1) {
             let outcome = outcomes.next().unwrap_or(Outcome::Alone);

@@ -1,10 +1,11 @@
 //! The pool, and the one place where statements run: prepared and cached (or not, for poolers), timed, translated.
 
 use std::fmt;
+use std::ops::Deref;
 use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use cutover_domain::time::Timestamp;
 use cutover_ports::together::shared;
@@ -19,8 +20,9 @@ use tokio::time::timeout;
 use tokio_postgres::RowStream;
 use tokio_postgres_rustls::MakeRustlsConnect;
 
+use crate::batch::{self, Batch, Batches, Outcome};
 use crate::combined::{Encoded, Read};
-use crate::company::{Company, Lead, Outcome, Turn};
+use crate::company::{self, Company};
 use crate::connect::{ConnectError, PgServer, SessionSettings};
 use crate::error::{Effect, has_yielded, is_lost_connection, is_lost_statement, store_error, unavailable};
 use crate::row::{Columns, Row};
@@ -152,6 +154,7 @@ pub struct Database {
 pub(crate) struct Shared {
     pool: Pool,
     settings: PoolSettings,
+    batches: Arc<Batches>,
 }
 
 impl fmt::Debug for Database {
@@ -181,6 +184,7 @@ impl Database {
         let shared = Shared {
             pool,
             settings: settings.clone(),
+            batches: Arc::default(),
         };
         Ok(Self {
             shared: Arc::new(shared),
@@ -211,31 +215,41 @@ impl Database {
         self
     }
 
-    /// A connection for statements that commit one by one. `operation` is `repository.method`, for traces.
+    /// For statements that commit one by one. `operation` is `repository.method`, for traces.
     pub(crate) async fn lease(&self, operation: &'static str) -> StoreResult<Lease> {
-        let owner = Arc::as_ptr(&self.shared).addr();
-        let Some(company) = shared(owner, Company::default) else {
-            return self.own(operation).await;
-        };
-        let watch = Watch::begin("postgres", operation);
-        let loan = company.loan(&self.shared).await;
-        let mut lease = Lease::begin(operation, watch, loan)?;
-        if self.shared.settings.prepared_statements {
-            lease.company = Some(company);
+        let lease = self.lazy(operation);
+        if lease.company.is_none() {
+            lease.client().await?;
         }
         Ok(lease)
     }
 
-    /// A connection that nobody shares.
-    async fn own(&self, operation: &'static str) -> StoreResult<Lease> {
-        let watch = Watch::begin("postgres", operation);
-        let loan = self.shared.loan().await;
-        Lease::begin(operation, watch, loan.map(|loan| (loan, true)))
+    /// For a statement that finds few rows by a key: those of several requests may be sent together.
+    pub(crate) fn look_up(&self, operation: &'static str) -> Lease {
+        let mut lease = self.lazy(operation);
+        lease.is_lookup = true;
+        lease
+    }
+
+    /// Without a connection until one is needed.
+    fn lazy(&self, operation: &'static str) -> Lease {
+        let owner = Arc::as_ptr(&self.shared).addr();
+        Lease {
+            operation,
+            watch: Watch::begin("postgres", operation),
+            shared: Arc::clone(&self.shared),
+            loan: OnceCell::new(),
+            company: shared(owner, Company::default),
+            is_lookup: false,
+            in_transaction: false,
+            effect: Effect::Commits,
+        }
     }
 
     /// A connection with a transaction open on it; end it with [`Transaction::finish`].
     pub(crate) async fn begin(&self, operation: &'static str) -> StoreResult<Transaction> {
-        let mut lease = self.own(operation).await?;
+        let mut lease = self.lazy(operation);
+        lease.company = None;
         lease.effect = Effect::None;
         let settings = &self.shared.settings;
         if settings.prepared_statements {
@@ -335,13 +349,40 @@ pub(crate) struct Loan {
     spoilt: AtomicBool,
 }
 
+impl Loan {
+    fn connection(&self) -> StoreResult<Connection<'_>> {
+        let session = self.replacement.get().or(self.client.as_deref());
+        let session = session.ok_or_else(|| StoreError::Backend("the connection was given back".into()))?;
+        Ok(Connection { loan: self, session })
+    }
+}
+
+/// The session of a loan that a statement runs on.
+#[derive(Clone, Copy)]
+struct Connection<'a> {
+    loan: &'a Loan,
+    session: &'a Session,
+}
+
+impl Deref for Connection<'_> {
+    type Target = Session;
+
+    fn deref(&self) -> &Session {
+        self.session
+    }
+}
+
 /// The use of a connection by one method: its own, or one that the reads of an answer share.
 pub(crate) struct Lease {
     operation: &'static str,
     watch: Watch,
-    loan: Arc<Loan>,
-    /// Whose reads may be sent together.
+    shared: Arc<Shared>,
+    /// Once a statement needs one.
+    loan: OnceCell<Arc<Loan>>,
+    /// Those who share a connection, and whose reads may be sent together.
     company: Option<Arc<Company>>,
+    /// Whether it finds few rows by a key.
+    is_lookup: bool,
     in_transaction: bool,
     /// Of statements that write.
     effect: Effect,
@@ -382,24 +423,6 @@ impl Failure {
 }
 
 impl Lease {
-    /// Begins with what came of asking for a connection, and whether it was asked of the pool.
-    fn begin(
-        operation: &'static str,
-        mut watch: Watch,
-        loan: StoreResult<(Arc<Loan>, bool)>,
-    ) -> StoreResult<Self> {
-        let (loan, is_from_pool) = loan.inspect_err(|error| watch.failed(error))?;
-        watch.start(is_from_pool.then_some("connections"));
-        Ok(Self {
-            operation,
-            watch,
-            loan,
-            company: None,
-            in_transaction: false,
-            effect: Effect::Commits,
-        })
-    }
-
     /// All rows.
     pub(crate) async fn query(&self, sql: &'static str, binds: &[Bind<'_>]) -> StoreResult<Vec<Row>> {
         self.run(sql, binds, Effect::None).await.map(|(rows, _)| rows)
@@ -459,10 +482,13 @@ impl Lease {
         other: (&'static str, &[Bind<'_>]),
     ) -> Option<StoreResult<(Vec<Row>, Vec<Row>)>> {
         let is_by_itself = self.company.is_none() && !self.in_transaction;
-        if !is_by_itself || !self.loan.shared.settings.prepared_statements {
+        if !is_by_itself || !self.shared.settings.prepared_statements {
             return None;
         }
-        let reads = [Read::new(one.0, one.1)?, Read::new(other.0, other.1)?];
+        let reads = [
+            Read::new(one.0, one.1, false)?,
+            Read::new(other.0, other.1, false)?,
+        ];
         match self.run_together(&reads).await {
             Ok(rows) => {
                 let [one, other] = <[_; 2]>::try_from(rows).ok()?;
@@ -482,7 +508,7 @@ impl Lease {
 
     /// Rows of a statement made of the domain's names: not prepared, for there are many of its kind.
     pub(crate) async fn query_dynamic(&self, sql: &str, binds: &[Bind<'_>]) -> StoreResult<Vec<Row>> {
-        let mut client = self.client()?;
+        let mut client = self.client().await?;
         let mut yielded = 0;
         loop {
             match self.run_unprepared(client, sql, binds, self.effect).await {
@@ -499,25 +525,24 @@ impl Lease {
         binds: &[Bind<'_>],
         effect: Effect,
     ) -> StoreResult<(Vec<Row>, u64)> {
-        if let (Some(company), Effect::None) = (&self.company, effect)
-            && let Some(read) = Read::new(sql, binds)
-        {
-            let outcome = match company.ask(read).await {
-                Turn::Take(outcome) => outcome,
-                Turn::Lead(lead) if lead.reads.len() == 1 => Outcome::Alone,
-                Turn::Lead(lead) => Box::pin(self.lead(lead)).await,
-            };
-            match outcome {
-                Outcome::Rows(rows) => return Ok((rows, 0)),
-                Outcome::Unavailable(reason) => {
-                    let error = unavailable(reason);
-                    self.watch.failed(&error);
-                    return Err(error);
-                }
-                Outcome::Alone => {}
+        // A place among the batches is kept until the statement has run.
+        let (outcome, _place) = match self.shareable(sql, binds, effect) {
+            Some(read) => self.ask(read).await,
+            None => (Outcome::Alone, None),
+        };
+        match outcome {
+            Outcome::Rows(rows, sent) => {
+                self.watch.share(sent);
+                return Ok((rows, 0));
             }
+            Outcome::Unavailable(reason) => {
+                let error = unavailable(reason);
+                self.watch.failed(&error);
+                return Err(error);
+            }
+            Outcome::Alone => {}
         }
-        let mut client = self.client()?;
+        let mut client = self.client().await?;
         let mut yielded = 0;
         loop {
             match self.run_on(client, sql, binds, effect).await {
@@ -527,19 +552,65 @@ impl Lease {
         }
     }
 
-    /// Sends the reads of a company as one statement.
-    async fn lead(&self, lead: Lead<'_>) -> Outcome {
-        match self.run_together(&lead.reads).await {
-            Ok(rows) => lead.end(rows.into_iter().map(Outcome::Rows)),
-            Err(failure) => {
-                let all = failure.of_all().map(|reason| vec![reason; lead.reads.len()]);
-                lead.end(all.into_iter().flatten().map(Outcome::Unavailable))
-            }
+    /// A statement in the form in which it can be sent with others, if it may.
+    fn shareable(&self, sql: &'static str, binds: &[Bind<'_>], effect: Effect) -> Option<Read> {
+        let with_others = self.is_lookup || self.company.is_some();
+        if effect == Effect::None && with_others && self.shared.settings.prepared_statements {
+            Read::new(sql, binds, self.is_lookup)
+        } else {
+            None
+        }
+    }
+
+    /// Has a read sent with others. If it is to run alone, it keeps its place among the batches until it has.
+    async fn ask(&self, read: Read) -> (Outcome<Vec<Row>>, Option<Batch>) {
+        let Some(company) = &self.company else {
+            let (outcome, place) = Box::pin(self.join(vec![read])).await;
+            return (outcome.map(|rows| rows.into_iter().flatten().collect()), place);
+        };
+        let mut lead = match company.ask(read).await {
+            company::Turn::Take(outcome) => return (outcome, None),
+            company::Turn::Lead(lead) => lead,
+        };
+        let (outcome, place) = if lead.reads.iter().all(|read| read.is_lookup) {
+            Box::pin(self.join(std::mem::take(&mut lead.reads))).await
+        } else if lead.reads.len() > 1 {
+            (Box::pin(self.send(&lead.reads)).await, None)
+        } else {
+            (Outcome::Alone, None)
+        };
+        (lead.end(outcome), place)
+    }
+
+    /// Has lookups sent with those of other requests.
+    async fn join(&self, reads: Vec<Read>) -> (Outcome<Vec<Vec<Row>>>, Option<Batch>) {
+        let mut batch = match self.shared.batches.join(reads).await {
+            batch::Turn::Take(outcome) => return (outcome, None),
+            batch::Turn::Lead(batch) => batch,
+        };
+        // Who comes while the connection is waited for goes with it.
+        if let Err(error) = self.loan().await {
+            return (Outcome::of(&error), None);
+        }
+        let reads = batch.board();
+        if reads.len() == 1 {
+            return (Outcome::Alone, Some(batch));
+        }
+        let outcome = self.send(reads).await;
+        (batch.end(outcome), None)
+    }
+
+    /// Sends reads as one statement.
+    async fn send(&self, reads: &[Read]) -> Outcome<Vec<Vec<Row>>> {
+        let sent = Instant::now();
+        match self.run_together(reads).await {
+            Ok(rows) => Outcome::Rows(rows, sent),
+            Err(failure) => failure.of_all().map_or(Outcome::Alone, Outcome::Unavailable),
         }
     }
 
     async fn run_together(&self, reads: &[Read]) -> Result<Vec<Vec<Row>>, Failure> {
-        let client = self.client().map_err(Failure::of)?;
+        let client = self.loan().await.map_err(Failure::of)?;
         let combined = match client.combined(reads) {
             Some(known) => known,
             None => self.bounded(client, Effect::None, client.combine(reads)).await?,
@@ -557,13 +628,13 @@ impl Lease {
 
     async fn run_on(
         &self,
-        client: &Session,
+        client: Connection<'_>,
         sql: &'static str,
         binds: &[Bind<'_>],
         effect: Effect,
     ) -> Result<(Vec<Row>, u64), Failure> {
         // What is boxed here is large and rarely needed, and the future of every method would carry its size.
-        if !self.loan.shared.settings.prepared_statements {
+        if !self.shared.settings.prepared_statements {
             return Box::pin(self.run_unprepared(client, sql, binds, effect)).await;
         }
         let statement = match client.prepared(sql, binds.iter().map(|(_, ty)| ty)) {
@@ -583,7 +654,7 @@ impl Lease {
 
     async fn run_unprepared(
         &self,
-        client: &Session,
+        client: Connection<'_>,
         sql: &str,
         binds: &[Bind<'_>],
         effect: Effect,
@@ -593,7 +664,7 @@ impl Lease {
     }
 
     async fn batch(&self, sql: &str, effect: Effect) -> StoreResult<()> {
-        let mut client = self.client()?;
+        let mut client = self.client().await?;
         let mut yielded = 0;
         loop {
             match self.bounded(client, effect, client.batch_execute(sql)).await {
@@ -607,15 +678,15 @@ impl Lease {
     /// connection, once per lease; else the error.
     async fn again<'a>(
         &'a self,
-        client: &'a Session,
+        client: Connection<'a>,
         failure: Failure,
         yielded: &mut usize,
-    ) -> StoreResult<&'a Session> {
-        let is_replacement = self
-            .loan
+    ) -> StoreResult<Connection<'a>> {
+        let loan = client.loan;
+        let is_replacement = loan
             .replacement
             .get()
-            .is_some_and(|fresh| std::ptr::eq(fresh, client));
+            .is_some_and(|fresh| std::ptr::eq(fresh, client.session));
         let may_repeat = match failure.repeat {
             Repeat::Never => false,
             Repeat::Here => *yielded < YIELDS,
@@ -633,13 +704,13 @@ impl Lease {
         }
         // Statements of one lease may run side by side; they share the replacement. It is not asked of the pool, where
         // everyone might wait for a replacement while holding the last dead connections.
-        let manager = self.loan.shared.pool.manager();
-        let fresh = self.loan.replacement.get_or_try_init(|| manager.create()).await;
+        let manager = self.shared.pool.manager();
+        let fresh = loan.replacement.get_or_try_init(|| manager.create()).await;
         match fresh {
-            Ok(fresh) => {
+            Ok(session) => {
                 // What spoilt the other one is no fault of this one, which goes to the pool in its place.
-                self.loan.spoilt.store(false, Ordering::Relaxed);
-                Ok(fresh)
+                loan.spoilt.store(false, Ordering::Relaxed);
+                Ok(Connection { loan, session })
             }
             Err(error) => {
                 let error = error.into();
@@ -649,18 +720,28 @@ impl Lease {
         }
     }
 
-    fn client(&self) -> StoreResult<&Session> {
-        self.loan
-            .replacement
-            .get()
-            .or(self.loan.client.as_deref())
-            .ok_or_else(|| StoreError::Backend("the connection was given back".into()))
+    /// The connection, from the pool if there is none yet.
+    async fn client(&self) -> StoreResult<Connection<'_>> {
+        self.loan().await.inspect_err(|error| self.watch.failed(error))
+    }
+
+    /// As [`Lease::client`], with nobody told that there is none.
+    async fn loan(&self) -> StoreResult<Connection<'_>> {
+        let fetch = || async {
+            let (loan, is_from_pool) = match &self.company {
+                Some(company) => company.loan(&self.shared).await?,
+                None => (self.shared.loan().await?, true),
+            };
+            self.watch.start(is_from_pool.then_some("connections"));
+            StoreResult::Ok(loan)
+        };
+        self.loan.get_or_try_init(fetch).await?.connection()
     }
 
     /// Waits for `statement`, but not for ever.
     async fn bounded<T>(
         &self,
-        client: &Session,
+        client: Connection<'_>,
         effect: Effect,
         statement: impl Future<Output = Result<T, tokio_postgres::Error>>,
     ) -> Result<T, Failure> {
@@ -671,13 +752,13 @@ impl Lease {
                 repeat: Repeat::Elsewhere,
             });
         }
-        let settings = &self.loan.shared.settings;
+        let settings = &self.shared.settings;
         let limit = if settings.prepared_statements {
             settings.statement_timeout + GRACE
         } else {
             settings.statement_timeout
         };
-        self.loan.running.fetch_add(1, Ordering::Relaxed);
+        client.loan.running.fetch_add(1, Ordering::Relaxed);
         let Ok(result) = timeout(limit, statement).await else {
             // The count stays: the connection is closed when the lease ends.
             let late = format!("{}: no answer within {limit:?}", self.operation).into();
@@ -687,16 +768,16 @@ impl Lease {
             };
             return Err(Failure::of(error));
         };
-        self.loan.running.fetch_sub(1, Ordering::Relaxed);
-        result.map_err(|error| self.failure(error, effect))
+        client.loan.running.fetch_sub(1, Ordering::Relaxed);
+        result.map_err(|error| self.failure(client.loan, error, effect))
     }
 
-    fn failure(&self, error: tokio_postgres::Error, effect: Effect) -> Failure {
+    fn failure(&self, loan: &Loan, error: tokio_postgres::Error, effect: Effect) -> Failure {
         tracing::debug!(operation = self.operation, %error, "statement failed");
         let not_run = is_lost_statement(&error);
         let lost = is_lost_connection(&error);
         if not_run || lost || self.in_transaction {
-            self.loan.spoilt.store(true, Ordering::Relaxed);
+            loan.spoilt.store(true, Ordering::Relaxed);
         }
         let repeat = if not_run || (lost && effect == Effect::None) {
             Repeat::Elsewhere
@@ -726,8 +807,8 @@ async fn collect(
 
 impl Drop for Lease {
     fn drop(&mut self) {
-        if self.in_transaction {
-            self.loan.spoilt.store(true, Ordering::Relaxed);
+        if let (true, Some(loan)) = (self.in_transaction, self.loan.get()) {
+            loan.spoilt.store(true, Ordering::Relaxed);
         }
     }
 }
@@ -770,7 +851,7 @@ pub(crate) struct Transaction {
     lease: Lease,
 }
 
-impl std::ops::Deref for Transaction {
+impl Deref for Transaction {
     type Target = Lease;
 
     fn deref(&self) -> &Lease {
@@ -781,7 +862,11 @@ impl std::ops::Deref for Transaction {
 impl Transaction {
     /// Commits if the work succeeded, rolls back if it failed, and hands its result on.
     pub(crate) async fn finish<T>(mut self, work: StoreResult<T>) -> StoreResult<T> {
-        let spoilt = self.lease.loan.spoilt.load(Ordering::Relaxed);
+        let spoilt = self
+            .lease
+            .loan
+            .get()
+            .is_some_and(|loan| loan.spoilt.load(Ordering::Relaxed));
         let ended = match &work {
             // After a failed statement the server answers COMMIT by rolling back, and calls that a success.
             Ok(_) if spoilt => Err(StoreError::Backend(
@@ -797,7 +882,9 @@ impl Transaction {
         // After a rollback the session is as good as new, unless it is dead, which recycling notices.
         if ended.is_ok() {
             self.lease.in_transaction = false;
-            self.lease.loan.spoilt.store(false, Ordering::Relaxed);
+            if let Some(loan) = self.lease.loan.get() {
+                loan.spoilt.store(false, Ordering::Relaxed);
+            }
         }
         match (work, ended) {
             (Ok(value), Ok(())) => Ok(value),

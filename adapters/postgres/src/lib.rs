@@ -1,6 +1,7 @@
 //! Cutover's ports on PostgreSQL: deadpool and tokio-postgres, statements prepared and cached, one round trip per
 //! method where SQL can do it.
 
+mod batch;
 mod combined;
 mod company;
 pub mod connect;

@@ -244,7 +244,7 @@ fn job<T: Send + 'static>(
     work: impl FnOnce(&Session) -> StoreResult<T> + Send + 'static,
 ) -> (Job, oneshot::Receiver<StoreResult<T>>) {
     let (answer, result) = oneshot::channel();
-    let mut watch = Watch::begin("sqlite", operation);
+    let watch = Watch::begin("sqlite", operation);
     let work = move |session: &Session| {
         // What a caller has given up before it was begun is not done, for nobody would learn of it.
         if answer.is_closed() {

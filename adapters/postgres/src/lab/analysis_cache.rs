@@ -82,7 +82,7 @@ impl AnalysisCacheRepository for PgAnalysisCacheRepository {
     async fn get(&self, analysis_id: &str, cache_key: &str) -> StoreResult<Option<CacheEntry>> {
         const SQL: &str = "SELECT analysis_id, cache_key, data, params, computed_at
             FROM analysis_cache WHERE analysis_id = $1 AND cache_key = $2";
-        let lease = self.db.lease("analysis_cache.get").await?;
+        let lease = self.db.look_up("analysis_cache.get");
         let row = lease
             .query_opt(SQL, &[(&analysis_id, Type::TEXT), (&cache_key, Type::TEXT)])
             .await?;

@@ -145,7 +145,7 @@ impl AnalysisRunRepository for PgAnalysisRunRepository {
         const SQL: &str = "SELECT id, experiment_id, scenario_id, config, status, started_at, completed_at,
                 total_synths, aggregated_outcomes, execution_time_seconds
             FROM analysis_runs WHERE id = $1";
-        let lease = self.db.lease("analysis_runs.get").await?;
+        let lease = self.db.look_up("analysis_runs.get");
         let row = lease.query_opt(SQL, &[(&id, Type::TEXT)]).await?;
         row.as_ref().map(run_from_row).transpose()
     }
@@ -154,7 +154,7 @@ impl AnalysisRunRepository for PgAnalysisRunRepository {
         const SQL: &str = "SELECT id, experiment_id, scenario_id, config, status, started_at, completed_at,
                 total_synths, aggregated_outcomes, execution_time_seconds
             FROM analysis_runs WHERE experiment_id = $1";
-        let lease = self.db.lease("analysis_runs.find_by_experiment").await?;
+        let lease = self.db.look_up("analysis_runs.find_by_experiment");
         let row = lease.query_opt(SQL, &[(&experiment_id, Type::TEXT)]).await?;
         row.as_ref().map(run_from_row).transpose()
     }

@@ -73,7 +73,7 @@ impl ChartInsightRepository for PgChartInsightRepository {
     async fn get(&self, simulation_id: &str, insight_type: &str) -> StoreResult<Option<SimulationInsight>> {
         const SQL: &str = "SELECT id, simulation_id, insight_type, response_json, created_at, updated_at
             FROM chart_insights WHERE simulation_id = $1 AND insight_type = $2";
-        let lease = self.db.lease("chart_insights.get").await?;
+        let lease = self.db.look_up("chart_insights.get");
         let key = [
             (&simulation_id as _, Type::TEXT),
             (&insight_type as _, Type::TEXT),

@@ -89,7 +89,7 @@ impl ExperimentRepository for PgExperimentRepository {
         const SQL: &str =
             "SELECT id, name, hypothesis, description, scorecard_data, status, created_at, updated_at
             FROM experiments WHERE id = $1 AND status = 'active'";
-        let lease = self.db.lease("experiments.get").await?;
+        let lease = self.db.look_up("experiments.get");
         let row = lease.query_opt(SQL, &[(&id, Type::TEXT)]).await?;
         row.as_ref().map(experiment_from_row).transpose()
     }
@@ -98,7 +98,7 @@ impl ExperimentRepository for PgExperimentRepository {
         const SQL: &str =
             "SELECT id, name, hypothesis, description, scorecard_data, status, created_at, updated_at
             FROM experiments WHERE id = $1";
-        let lease = self.db.lease("experiments.find").await?;
+        let lease = self.db.look_up("experiments.find");
         let row = lease.query_opt(SQL, &[(&id, Type::TEXT)]).await?;
         row.as_ref().map(experiment_from_row).transpose()
     }

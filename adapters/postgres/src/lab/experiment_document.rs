@@ -152,7 +152,7 @@ impl ExperimentDocumentRepository for PgExperimentDocumentRepository {
             "SELECT id, experiment_id, document_type, markdown_content, metadata, generated_at, model,
                 status, error_message
             FROM experiment_documents WHERE id = $1";
-        let lease = self.db.lease("experiment_documents.get").await?;
+        let lease = self.db.look_up("experiment_documents.get");
         let row = lease.query_opt(SQL, &[(&id, Type::TEXT)]).await?;
         row.as_ref().map(document_from_row).transpose()
     }
@@ -166,7 +166,7 @@ impl ExperimentDocumentRepository for PgExperimentDocumentRepository {
             "SELECT id, experiment_id, document_type, markdown_content, metadata, generated_at, model,
                 status, error_message
             FROM experiment_documents WHERE experiment_id = $1 AND document_type = $2";
-        let lease = self.db.lease("experiment_documents.find").await?;
+        let lease = self.db.look_up("experiment_documents.find");
         let row = lease
             .query_opt(
                 SQL,

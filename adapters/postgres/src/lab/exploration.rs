@@ -326,7 +326,7 @@ impl ExplorationRepository for PgExplorationRepository {
             "SELECT id, experiment_id, baseline_analysis_id, goal, config, status, current_depth,
                 total_nodes, total_llm_calls, best_success_rate, started_at, completed_at
             FROM explorations WHERE id = $1";
-        let lease = self.db.lease("explorations.get").await?;
+        let lease = self.db.look_up("explorations.get");
         let row = lease.query_opt(SQL, &[(&id, Type::TEXT)]).await?;
         row.as_ref().map(exploration_from_row).transpose()
     }

@@ -75,14 +75,14 @@ impl InterviewGuideRepository for PgInterviewGuideRepository {
         const SQL: &str =
             "SELECT experiment_id, context_definition, questions, context_examples, created_at, updated_at
             FROM interview_guide WHERE experiment_id = $1";
-        let lease = self.db.lease("interview_guides.get").await?;
+        let lease = self.db.look_up("interview_guides.get");
         let row = lease.query_opt(SQL, &[(&experiment_id, Type::TEXT)]).await?;
         row.as_ref().map(guide_from_row).transpose()
     }
 
     async fn exists(&self, experiment_id: &str) -> StoreResult<bool> {
         const SQL: &str = "SELECT 1 FROM interview_guide WHERE experiment_id = $1";
-        let lease = self.db.lease("interview_guides.exists").await?;
+        let lease = self.db.look_up("interview_guides.exists");
         let row = lease.query_opt(SQL, &[(&experiment_id, Type::TEXT)]).await?;
         Ok(row.is_some())
     }

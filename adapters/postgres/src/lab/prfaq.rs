@@ -178,7 +178,7 @@ impl PrfaqRepository for PgPrfaqRepository {
             "SELECT exec_id, generated_at, model, validation_status, confidence_score, headline,
                 one_liner, faq_count, status, started_at, markdown_content, json_content, error_message
             FROM prfaq_metadata WHERE exec_id = $1";
-        let lease = self.db.lease("prfaqs.get").await?;
+        let lease = self.db.look_up("prfaqs.get");
         let row = lease.query_opt(SQL, &[(&exec_id, Type::TEXT)]).await?;
         row.as_ref().map(prfaq_from_row).transpose()
     }

@@ -174,7 +174,7 @@ impl ResearchExecutionRepository for PgResearchExecutionRepository {
             "SELECT exec_id, experiment_id, topic_name, status, synth_count, successful_count, failed_count,
                 model, max_turns, started_at, completed_at, additional_context
             FROM research_executions WHERE exec_id = $1";
-        let lease = self.db.lease("research_executions.get").await?;
+        let lease = self.db.look_up("research_executions.get");
         let row = lease.query_opt(SQL, &[(&exec_id, Type::TEXT)]).await?;
         row.as_ref().map(execution_from_row).transpose()
     }
@@ -199,7 +199,7 @@ impl ResearchExecutionRepository for PgResearchExecutionRepository {
             FROM research_executions WHERE experiment_id = $1
             ORDER BY started_at DESC, exec_id LIMIT $2";
         let limit = i64::from(limit);
-        let lease = self.db.lease("research_executions.newest_by_experiment").await?;
+        let lease = self.db.look_up("research_executions.newest_by_experiment");
         let rows = lease
             .query(SQL, &[(&experiment_id, Type::TEXT), (&limit, Type::INT8)])
             .await?;

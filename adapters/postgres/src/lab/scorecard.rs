@@ -67,7 +67,7 @@ impl ScorecardRepository for PgScorecardRepository {
     async fn get(&self, id: &str) -> StoreResult<Option<FeatureScorecard>> {
         const SQL: &str = "SELECT id, experiment_id, data, created_at, updated_at
             FROM feature_scorecards WHERE id = $1";
-        let lease = self.db.lease("scorecards.get").await?;
+        let lease = self.db.look_up("scorecards.get");
         let row = lease.query_opt(SQL, &[(&id, Type::TEXT)]).await?;
         row.as_ref().map(scorecard_from_row).transpose()
     }

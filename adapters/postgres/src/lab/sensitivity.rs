@@ -78,7 +78,7 @@ impl SensitivityRepository for PgSensitivityRepository {
         const SQL: &str = "SELECT id, simulation_id, analyzed_at, deltas_used, baseline_success,
                 most_sensitive_dimension, dimensions, created_at
             FROM sensitivity_results WHERE id = $1";
-        let lease = self.db.lease("sensitivity_results.get").await?;
+        let lease = self.db.look_up("sensitivity_results.get");
         let row = lease.query_opt(SQL, &[(&id, Type::TEXT)]).await?;
         row.as_ref().map(result_from_row).transpose()
     }

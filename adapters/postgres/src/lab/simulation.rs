@@ -126,7 +126,7 @@ impl SimulationRepository for PgSimulationRepository {
         const SQL: &str = "SELECT id, scorecard_id, scenario_id, config, status, started_at, completed_at,
                 total_synths, aggregated_outcomes, execution_time_seconds
             FROM simulation_runs WHERE id = $1";
-        let lease = self.db.lease("simulations.get").await?;
+        let lease = self.db.look_up("simulations.get");
         let row = lease.query_opt(SQL, &[(&id, Type::TEXT)]).await?;
         row.as_ref().map(run_from_row).transpose()
     }

@@ -136,7 +136,7 @@ impl SynthRepository for PgSynthRepository {
         const SQL: &str =
             "SELECT id, synth_group_id, nome, descricao, link_photo, avatar_path, created_at, version, data
             FROM synths WHERE id = $1";
-        let lease = self.db.lease("synths.get").await?;
+        let lease = self.db.look_up("synths.get");
         let row = lease.query_opt(SQL, &[(&id, Type::TEXT)]).await?;
         row.as_ref().map(synth_from_row).transpose()
     }

@@ -79,7 +79,7 @@ impl SynthGroupRepository for PgSynthGroupRepository {
 
     async fn get(&self, id: &str) -> StoreResult<Option<SynthGroup>> {
         const SQL: &str = "SELECT id, name, description, created_at FROM synth_groups WHERE id = $1";
-        let lease = self.db.lease("synth_groups.get").await?;
+        let lease = self.db.look_up("synth_groups.get");
         lease
             .query_opt(SQL, &[(&id, Type::TEXT)])
             .await?

@@ -149,7 +149,7 @@ impl SynthOutcomeRepository for PgSynthOutcomeRepository {
         const SQL: &str = "SELECT id, analysis_id, synth_id, did_not_try_rate, failed_rate, success_rate,
                 synth_attributes
             FROM synth_outcomes WHERE id = $1";
-        let lease = self.db.lease("synth_outcomes.get").await?;
+        let lease = self.db.look_up("synth_outcomes.get");
         let row = lease.query_opt(SQL, &[(&id, Type::TEXT)]).await?;
         row.as_ref().map(outcome_from_row).transpose()
     }
@@ -158,7 +158,7 @@ impl SynthOutcomeRepository for PgSynthOutcomeRepository {
         const SQL: &str = "SELECT id, analysis_id, synth_id, did_not_try_rate, failed_rate, success_rate,
                 synth_attributes
             FROM synth_outcomes WHERE analysis_id = $1 AND synth_id = $2";
-        let lease = self.db.lease("synth_outcomes.find").await?;
+        let lease = self.db.look_up("synth_outcomes.find");
         let row = lease
             .query_opt(SQL, &[(&analysis_id, Type::TEXT), (&synth_id, Type::TEXT)])
             .await?;

@@ -78,7 +78,7 @@ impl BaselineModelRepository for PgBaselineModelRepository {
     async fn get(&self, name: &str) -> StoreResult<Option<BaselineModel>> {
         const SQL: &str = "SELECT id, name, description, parameters, is_active, created_at, updated_at
             FROM baseline_models WHERE name = $1";
-        let lease = self.db.lease("baseline_models.get").await?;
+        let lease = self.db.look_up("baseline_models.get");
         let row = lease.query_opt(SQL, &[(&name, Type::TEXT)]).await?;
         row.as_ref().map(model_from_row).transpose()
     }

@@ -229,7 +229,7 @@ async fn append(transaction: &Transaction, day: Day, logs: &[PriceLog], now: Tim
 impl DailyPredictionRepository for PgDailyPredictionRepository {
     async fn get(&self, day: Day) -> StoreResult<Option<DailyPrediction>> {
         const SQL: &str = days_sql!("WHERE date = $1");
-        let lease = self.db.lease("daily_predictions.get").await?;
+        let lease = self.db.look_up("daily_predictions.get");
         let row = lease.query_opt(SQL, &[(&PgDay(day), Type::DATE)]).await?;
         row.as_ref().map(day_from_row).transpose()
     }

@@ -68,7 +68,7 @@ impl FileRepository for PgFileRepository {
     async fn get(&self, id: &str) -> StoreResult<Option<FileMetadata>> {
         const SQL: &str =
             "SELECT id, filename, content_type, size, created_at FROM file_metadata WHERE id = $1";
-        let lease = self.db.lease("files.get").await?;
+        let lease = self.db.look_up("files.get");
         let row = lease.query_opt(SQL, &[(&id, Type::TEXT)]).await?;
         row.as_ref().map(file_from_row).transpose()
     }
