@@ -5,7 +5,6 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use cutover_ports::StoreError;
 use tokio::sync::oneshot;
 use tokio::time::timeout;
 
@@ -30,22 +29,19 @@ pub(crate) enum Outcome<T> {
     Alone,
 }
 
-impl<T> Outcome<T> {
-    /// What becomes of all of them after `error`.
-    pub(crate) fn of(error: &StoreError) -> Self {
-        match error {
-            StoreError::Unavailable(reason) => Self::Unavailable(reason.to_string()),
-            _ => Self::Alone,
+impl Outcome<Vec<Vec<Row>>> {
+    /// What became of those whose rows `cut` takes from those that nobody has taken yet, if they are there.
+    pub(crate) fn share<T>(&mut self, cut: impl FnOnce(&mut Vec<Vec<Row>>) -> Option<T>) -> Outcome<T> {
+        match self {
+            Self::Rows(rows, sent) => cut(rows).map_or(Outcome::Alone, |rows| Outcome::Rows(rows, *sent)),
+            Self::Unavailable(reason) => Outcome::Unavailable(reason.clone()),
+            Self::Alone => Outcome::Alone,
         }
     }
 
-    /// With its rows in another form.
-    pub(crate) fn map<U>(self, form: impl FnOnce(T) -> U) -> Outcome<U> {
-        match self {
-            Self::Rows(rows, sent) => Outcome::Rows(form(rows), sent),
-            Self::Unavailable(reason) => Outcome::Unavailable(reason),
-            Self::Alone => Outcome::Alone,
-        }
+    /// What became of the first of them that nobody has taken yet.
+    pub(crate) fn next(&mut self) -> Outcome<Vec<Row>> {
+        self.share(|rows| (!rows.is_empty()).then(|| rows.remove(0)))
     }
 }
 
@@ -150,55 +146,40 @@ impl Batch {
         let batches = Arc::clone(&self.batches);
         let mut standing = batches.standing();
         standing.waiting.retain(|party| !party.tell.is_closed());
-        let alike = |party: &Party, reads: &[Read]| {
-            party.reads.len() == reads.len()
-                && reads
-                    .iter()
-                    .zip(&party.reads)
-                    .all(|(one, other)| one.is_like(other))
-        };
         let there = standing
             .waiting
             .iter()
-            .filter(|party| alike(party, &self.reads))
+            .filter(|party| self.is_like(party))
             .count();
         let requests = 1 << (there + 1).min(TOGETHER).ilog2();
-        let mut at = 0;
-        while self.others.len() + 1 < requests && at < standing.waiting.len() {
-            if !alike(&standing.waiting[at], &self.reads[..self.own]) {
-                at += 1;
-            } else if let Some(party) = standing.waiting.remove(at) {
+        for party in std::mem::take(&mut standing.waiting) {
+            if self.others.len() + 1 < requests && self.is_like(&party) {
                 self.reads.extend(party.reads);
                 self.others.push(party.tell);
+            } else {
+                standing.waiting.push_back(party);
             }
         }
         &self.reads
     }
 
+    /// Whether a request wants the same, of other keys.
+    fn is_like(&self, party: &Party) -> bool {
+        let mut pairs = self.reads.iter().zip(&party.reads);
+        party.reads.len() == self.own && pairs.all(|(one, other)| one.is_like(other))
+    }
+
     /// Hands every other one what became of all, and the leader its own.
-    pub(crate) fn end(mut self, outcome: Outcome<Vec<Vec<Row>>>) -> Outcome<Vec<Vec<Row>>> {
-        let mut rows = match outcome {
-            Outcome::Rows(rows, sent) => (rows.into_iter(), sent),
-            Outcome::Unavailable(reason) => {
-                for other in self.others.drain(..) {
-                    tell(other, Outcome::Unavailable(reason.clone()));
-                }
-                return Outcome::Unavailable(reason);
-            }
-            Outcome::Alone => return Outcome::Alone,
-        };
-        let mut next = || Outcome::Rows(rows.0.by_ref().take(self.own).collect(), rows.1);
+    pub(crate) fn end(mut self, mut outcome: Outcome<Vec<Vec<Row>>>) -> Outcome<Vec<Vec<Row>>> {
+        let count = self.own;
+        let mut next = || outcome.share(|rows| (count <= rows.len()).then(|| rows.drain(..count).collect()));
         let own = next();
         for other in self.others.drain(..) {
-            tell(other, next());
+            // Who has gone wants no rows.
+            other.send(Turn::Take(next())).unwrap_or_default();
         }
         own
     }
-}
-
-fn tell(other: oneshot::Sender<Turn>, outcome: Outcome<Vec<Vec<Row>>>) {
-    // Who has gone wants no rows.
-    other.send(Turn::Take(outcome)).unwrap_or_default();
 }
 
 impl Drop for Batch {

@@ -26,7 +26,7 @@ struct Standing {
     /// Who waits for that one, and how many they are.
     waiting: Vec<Waker>,
     unserved: usize,
-    /// Those with a connection who wait for their rows, in the order in which they asked.
+    /// Those who wait for their rows, in the order in which they asked.
     seats: Vec<Seat>,
     /// How many have asked.
     asked: usize,
@@ -136,7 +136,7 @@ impl Company {
         .await
     }
 
-    /// Asks for the rows of `read` on the connection that all have.
+    /// Asks for the rows of `read`.
     pub(crate) async fn ask(&self, read: Read) -> Turn<'_> {
         let mut read = Some(read);
         let mut seated: Option<Seated<'_>> = None;
@@ -225,26 +225,17 @@ pub(crate) struct Lead<'a> {
 
 impl Lead<'_> {
     /// Hands every other one what became of its read, and the leader what became of its own.
-    pub(crate) fn end(mut self, outcome: Outcome<Vec<Vec<Row>>>) -> Outcome<Vec<Row>> {
-        let (rows, sent) = match outcome {
-            Outcome::Rows(rows, sent) => (rows, sent),
-            Outcome::Unavailable(reason) => {
-                self.hand_out(std::iter::repeat_with(|| Outcome::Unavailable(reason.clone())));
-                return Outcome::Unavailable(reason);
-            }
-            Outcome::Alone => return Outcome::Alone,
-        };
-        let mut outcomes = rows.into_iter().map(|rows| Outcome::Rows(rows, sent));
-        let own = outcomes.next().unwrap_or(Outcome::Alone);
-        self.hand_out(outcomes);
+    pub(crate) fn end(mut self, mut outcome: Outcome<Vec<Vec<Row>>>) -> Outcome<Vec<Row>> {
+        let own = outcome.next();
+        self.hand_out(|| outcome.next());
         own
     }
 
     /// To all but the leader, who has the first seat.
-    fn hand_out(&mut self, mut outcomes: impl Iterator<Item = Outcome<Vec<Row>>>) {
+    fn hand_out(&mut self, mut next: impl FnMut() -> Outcome<Vec<Row>>) {
         let mut standing = self.company.standing();
         for number in self.seats.drain(..).skip(1) {
-            let outcome = outcomes.next().unwrap_or(Outcome::Alone);
+            let outcome = next();
             if let Some(seat) = standing.seat(number) {
                 seat.outcome = Some(outcome);
                 seat.is_told = false;
@@ -255,6 +246,6 @@ impl Lead<'_> {
 
 impl Drop for Lead<'_> {
     fn drop(&mut self) {
-        self.hand_out(std::iter::empty());
+        self.hand_out(|| Outcome::Alone);
     }
 }

@@ -217,7 +217,7 @@ impl Database {
 
     /// For statements that commit one by one. `operation` is `repository.method`, for traces.
     pub(crate) async fn lease(&self, operation: &'static str) -> StoreResult<Lease> {
-        let lease = self.lazy(operation);
+        let lease = self.lazy(operation, self.company());
         if lease.company.is_none() {
             lease.client().await?;
         }
@@ -226,20 +226,24 @@ impl Database {
 
     /// For a statement that finds few rows by a key: those of several requests may be sent together.
     pub(crate) fn look_up(&self, operation: &'static str) -> Lease {
-        let mut lease = self.lazy(operation);
+        let mut lease = self.lazy(operation, self.company());
         lease.is_lookup = true;
         lease
     }
 
+    /// The reads that go together now, if some do.
+    fn company(&self) -> Option<Arc<Company>> {
+        shared(Arc::as_ptr(&self.shared).addr(), Company::default)
+    }
+
     /// Without a connection until one is needed.
-    fn lazy(&self, operation: &'static str) -> Lease {
-        let owner = Arc::as_ptr(&self.shared).addr();
+    fn lazy(&self, operation: &'static str, company: Option<Arc<Company>>) -> Lease {
         Lease {
             operation,
             watch: Watch::begin("postgres", operation),
             shared: Arc::clone(&self.shared),
             loan: OnceCell::new(),
-            company: shared(owner, Company::default),
+            company,
             is_lookup: false,
             in_transaction: false,
             effect: Effect::Commits,
@@ -248,8 +252,7 @@ impl Database {
 
     /// A connection with a transaction open on it; end it with [`Transaction::finish`].
     pub(crate) async fn begin(&self, operation: &'static str) -> StoreResult<Transaction> {
-        let mut lease = self.lazy(operation);
-        lease.company = None;
+        let mut lease = self.lazy(operation, None);
         lease.effect = Effect::None;
         let settings = &self.shared.settings;
         if settings.prepared_statements {
@@ -420,6 +423,11 @@ impl Failure {
             _ => None,
         }
     }
+
+    /// What becomes of all that failed together.
+    fn outcome<T>(&self) -> Outcome<T> {
+        self.of_all().map_or(Outcome::Alone, Outcome::Unavailable)
+    }
 }
 
 impl Lease {
@@ -565,8 +573,8 @@ impl Lease {
     /// Has a read sent with others. If it is to run alone, it keeps its place among the batches until it has.
     async fn ask(&self, read: Read) -> (Outcome<Vec<Row>>, Option<Batch>) {
         let Some(company) = &self.company else {
-            let (outcome, place) = Box::pin(self.join(vec![read])).await;
-            return (outcome.map(|rows| rows.into_iter().flatten().collect()), place);
+            let (mut outcome, place) = Box::pin(self.join(vec![read])).await;
+            return (outcome.next(), place);
         };
         let mut lead = match company.ask(read).await {
             company::Turn::Take(outcome) => return (outcome, None),
@@ -590,7 +598,7 @@ impl Lease {
         };
         // Who comes while the connection is waited for goes with it.
         if let Err(error) = self.loan().await {
-            return (Outcome::of(&error), None);
+            return (Failure::of(error).outcome(), None);
         }
         let reads = batch.board();
         if reads.len() == 1 {
@@ -605,7 +613,7 @@ impl Lease {
         let sent = Instant::now();
         match self.run_together(reads).await {
             Ok(rows) => Outcome::Rows(rows, sent),
-            Err(failure) => failure.of_all().map_or(Outcome::Alone, Outcome::Unavailable),
+            Err(failure) => failure.outcome(),
         }
     }
 
