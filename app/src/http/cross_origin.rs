@@ -1,23 +1,22 @@
 //! Pages of other origins, answered as the originals' framework does it for applications that let them ask with credentials.
 
-use axum::extract::{Request, State};
+use axum::extract::Request;
 use axum::http::header::{
     ACCESS_CONTROL_ALLOW_CREDENTIALS, ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS,
     ACCESS_CONTROL_ALLOW_ORIGIN, ACCESS_CONTROL_MAX_AGE, ACCESS_CONTROL_REQUEST_HEADERS,
     ACCESS_CONTROL_REQUEST_METHOD, COOKIE, ORIGIN, VARY,
 };
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode};
-use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
 /// Which origins' pages may read the answers of each context.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub(super) struct Origins {
     market: Allowed,
 }
 
 /// Which origins' pages may read answers.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, PartialEq, Eq)]
 enum Allowed {
     /// All.
     Any,
@@ -61,11 +60,15 @@ impl Allowed {
 }
 
 /// Tells browsers whose pages may read the answer, mistakes and refusals included, and answers what they ask before they send a request.
-pub(super) async fn cross_origin(State(origins): State<Origins>, request: Request, next: Next) -> Response {
+pub(super) async fn cross_origin<F: Future<Output = Response>>(
+    origins: &Origins,
+    request: Request,
+    next: impl FnOnce(Request) -> F,
+) -> Response {
     let headers = request.headers();
     let asked = headers.get(ORIGIN).cloned();
     let (Some(origin), Some(allowed)) = (asked, origins.of(request.uri().path())) else {
-        return next.run(request).await;
+        return next(request).await;
     };
     if request.method() == Method::OPTIONS
         && let Some(method) = headers.get(ACCESS_CONTROL_REQUEST_METHOD)
@@ -78,7 +81,7 @@ pub(super) async fn cross_origin(State(origins): State<Origins>, request: Reques
         );
     }
     let has_cookie = headers.contains_key(COOKIE);
-    let mut answer = next.run(request).await;
+    let mut answer = next(request).await;
     let headers = answer.headers_mut();
     headers.insert(ACCESS_CONTROL_ALLOW_CREDENTIALS, TRUE);
     if *allowed == Allowed::Any && !has_cookie {

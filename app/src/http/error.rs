@@ -8,7 +8,6 @@ use super::market::MarketHttpError;
 use super::request::{as_asked, value_as_asked};
 use axum::extract::Request;
 use axum::http::StatusCode;
-use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use cutover_ports::StoreError;
 use futures_util::FutureExt as _;
@@ -278,9 +277,12 @@ impl Envelope {
 }
 
 /// Answers in place of a handler that panics.
-pub(super) async fn catch_panics(request: Request, next: Next) -> Response {
+pub(super) async fn catch_panics<F: Future<Output = Response>>(
+    request: Request,
+    next: impl FnOnce(Request) -> F,
+) -> Response {
     let envelope = Envelope::of(request.uri().path());
-    let answer = AssertUnwindSafe(next.run(request)).catch_unwind().await;
+    let answer = AssertUnwindSafe(next(request)).catch_unwind().await;
     answer.unwrap_or_else(|panic| envelope.panicked(&*panic))
 }
 
@@ -400,7 +402,9 @@ mod tests {
         let fail = || async { "a number".parse::<u8>().unwrap().to_string() };
         let router = axum::Router::new()
             .route("/writer/x", axum::routing::get(fail))
-            .layer(axum::middleware::from_fn(catch_panics));
+            .layer(axum::middleware::from_fn(
+                |request, next: axum::middleware::Next| catch_panics(request, |request| next.run(request)),
+            ));
         let request = Request::get("/writer/x").body(axum::body::Body::empty()).unwrap();
         let response = router.oneshot(request).await.unwrap();
         assert_eq!(response.status(), StatusCode::INTERNAL_SERVER_ERROR);

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use axum::body::{Body, Bytes, HttpBody as _, to_bytes};
-use axum::extract::{MatchedPath, Request, State};
+use axum::extract::{MatchedPath, Request};
 use axum::http::header::{CONTENT_LENGTH, HOST, TRANSFER_ENCODING};
 use axum::http::{HeaderValue, Method, StatusCode, Version, request, response};
 use axum::middleware::Next;
@@ -239,7 +239,7 @@ fn keep(bytes: Bytes, place: OwnedSemaphorePermit) -> Bytes {
 
 /// Lets a request in once there is room for its body, and its answer out once there is room for that. How long it waits is part of the time
 /// that a request may take.
-pub(super) async fn admit(State(room): State<Room>, mut request: Request, next: Next) -> Response {
+pub(super) async fn admit(room: &Room, mut request: Request, next: Next) -> Response {
     let envelope = Envelope::of(request.uri().path());
     if let Some((status, text)) = odd(&request) {
         return envelope.refuse(HttpError::Detail(status, text.to_owned()));
@@ -314,19 +314,27 @@ fn is_streamed(request: &Request) -> bool {
 
 /// Gives a request up that takes longer than `limit`, the time for its body included. A body that goes to the disk as it comes may take
 /// longer, as long as enough of it comes in that time.
-pub(super) async fn in_time(State(limit): State<Duration>, request: Request, next: Next) -> Response {
+pub(super) async fn in_time<F: Future<Output = Response>>(
+    limit: Duration,
+    request: Request,
+    next: impl FnOnce(Request) -> F,
+) -> Response {
     let envelope = Envelope::of(request.uri().path());
     let late = format!("The request was given up after {} ms", limit.as_millis());
     let answer = if is_streamed(&request) {
         while_it_comes(limit, request, next).await
     } else {
-        timeout(limit, next.run(request)).await.map_err(|_| late)
+        timeout(limit, next(request)).await.map_err(|_| late)
     };
     answer.unwrap_or_else(|late| envelope.timed_out(late))
 }
 
 /// The answer, unless too little of the body comes in any `limit`, or the answer does not once all of it came; then why there is none.
-async fn while_it_comes(limit: Duration, request: Request, next: Next) -> Result<Response, String> {
+async fn while_it_comes<F: Future<Output = Response>>(
+    limit: Duration,
+    request: Request,
+    next: impl FnOnce(Request) -> F,
+) -> Result<Response, String> {
     let (came, mut coming) = watch::channel(0);
     let request = request.map(|body| {
         let noted = body.into_data_stream().inspect(move |piece| {
@@ -336,7 +344,7 @@ async fn while_it_comes(limit: Duration, request: Request, next: Next) -> Result
         Body::from_stream(noted)
     });
     let (millis, least) = (limit.as_millis(), at_pace(limit));
-    let mut answer = pin!(next.run(request));
+    let mut answer = pin!(next(request));
     loop {
         let enough = *coming.borrow_and_update() + least;
         let more = async { coming.wait_for(|came| *came >= enough).await.is_ok() };

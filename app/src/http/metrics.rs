@@ -4,7 +4,6 @@ use std::time::{Duration, Instant};
 
 use axum::extract::{MatchedPath, Request, State};
 use axum::http::{HeaderValue, Method, header};
-use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use metrics::gauge;
 use tokio::time::timeout;
@@ -69,7 +68,10 @@ impl Drop for InFlight {
 }
 
 /// Measures a request, and tells its span what became of it.
-pub(super) async fn measure(request: Request, next: Next) -> Response {
+pub(super) async fn measure<F: Future<Output = Response>>(
+    request: Request,
+    next: impl FnOnce(Request) -> F,
+) -> Response {
     let begun = Instant::now();
     let in_flight = InFlight::new();
     let method = method_name(request.method());
@@ -78,7 +80,7 @@ pub(super) async fn measure(request: Request, next: Next) -> Response {
     let route = route.as_ref().map_or("none", MatchedPath::as_str);
     let span = Span::current();
     span.record("route", route);
-    let response = next.run(request).await;
+    let response = next(request).await;
     span.record("status", response.status().as_u16());
     request_answered(method, route, response.status().as_u16(), begun.elapsed());
     drop(in_flight);

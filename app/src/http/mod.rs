@@ -26,14 +26,16 @@ mod writer;
 use std::ops::Deref;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Router;
-use axum::extract::{DefaultBodyLimit, Request};
-use axum::middleware::{from_fn, from_fn_with_state};
+use axum::extract::{DefaultBodyLimit, Request, State};
+use axum::middleware::{Next, from_fn_with_state};
+use axum::response::Response;
 use cutover_domain::time::Timestamp;
 use cutover_ports::clock::{Clock, Ids};
-use tower::Layer as _;
 use tower::util::MapRequestLayer;
+use tower::{Layer as _, ServiceBuilder};
 use tower_http::request_id::{MakeRequestUuid, PropagateRequestIdLayer, SetRequestIdLayer};
 use tower_http::trace::{DefaultOnFailure, TraceLayer};
 use tracing::field::Empty;
@@ -160,35 +162,56 @@ fn described(contexts: &[&str], ops: &OpsConfig) -> OpenApiRouter<App> {
 pub fn router(app: App) -> Router {
     let config = app.observed.config.server.clone();
     let described = described(&app.contexts, &app.observed.config.ops);
-    let origins = Origins::new(&app.market.frontend_origin);
-    let room = Room::new(Most {
-        connections: config.connections_max,
-        body: config.body_limit,
-        upload: app.upload_limit,
-    });
+    let bounds = Bounds {
+        origins: Origins::new(&app.market.frontend_origin),
+        timeout: config.request_timeout,
+        room: Room::new(Most {
+            connections: config.connections_max,
+            body: config.body_limit,
+            upload: app.upload_limit,
+        }),
+    };
     let words = Words::of(described.get_openapi());
     let routes = openapi::describe(described)
         .fallback(error::unknown_path)
         .method_not_allowed_fallback(error::unknown_method)
         .with_state(app)
-        .layer(DefaultBodyLimit::max(config.body_limit))
-        .layer(from_fn_with_state(room, admit))
-        .layer(from_fn_with_state(config.request_timeout, in_time))
-        .layer(from_fn(catch_panics))
-        .layer(from_fn_with_state(origins, cross_origin))
-        .layer(from_fn(metrics::measure))
-        .layer(PropagateRequestIdLayer::x_request_id())
         .layer(
-            TraceLayer::new_for_http()
-                .make_span_with(request_span)
-                // An outage is no error of this service, and what failed has said more about it before.
-                .on_failure(DefaultOnFailure::new().level(Level::WARN)),
-        )
-        .layer(SetRequestIdLayer::x_request_id(MakeRequestUuid))
-        .layer(MapRequestLayer::new(without_unusable_id));
+            // As one layer: each more is made anew for every request, with all that is beneath it.
+            ServiceBuilder::new()
+                .layer(MapRequestLayer::new(without_unusable_id))
+                .layer(SetRequestIdLayer::x_request_id(MakeRequestUuid))
+                .layer(
+                    TraceLayer::new_for_http()
+                        .make_span_with(request_span)
+                        // An outage is no error of this service, and what failed has said more about it before.
+                        .on_failure(DefaultOnFailure::new().level(Level::WARN)),
+                )
+                .layer(PropagateRequestIdLayer::x_request_id())
+                .layer(from_fn_with_state(Arc::new(bounds), within_bounds))
+                .layer(DefaultBodyLimit::max(config.body_limit)),
+        );
     // A layer of the routes would come after the choice of one.
     let led = MapRequestLayer::new(move |request: Request| words.lead(request));
     Router::new().fallback_service(led.layer(routes))
+}
+
+/// What bounds every request.
+#[derive(Debug)]
+struct Bounds {
+    origins: Origins,
+    timeout: Duration,
+    room: Room,
+}
+
+/// Answers a request within its bounds, whatever becomes of it.
+async fn within_bounds(State(bounds): State<Arc<Bounds>>, request: Request, next: Next) -> Response {
+    let bounds = &*bounds;
+    let admitted = |request| admit(&bounds.room, request, next);
+    let timed = |request| in_time(bounds.timeout, request, admitted);
+    let caught = |request| catch_panics(request, timed);
+    let shared = |request| cross_origin(&bounds.origins, request, caught);
+    metrics::measure(request, shared).await
 }
 
 /// The name of the header with a request's id.
