@@ -7,11 +7,11 @@ use axum::http::header::CONTENT_TYPE;
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
-use serde_json::Serializer;
 use serde_json::ser::{CompactFormatter, Formatter};
 
-/// A value that is answered as JSON. As the framework's own, but written into a plain vector: its buffer begins with 128 bytes, and
-/// each of the small pieces that a page of rows consists of is checked on its way into it.
+use super::json_writer::JsonWriter;
+
+/// A value that is answered as JSON.
 #[derive(Debug)]
 pub(super) struct Json<T>(pub(super) T);
 
@@ -21,8 +21,7 @@ const BYTES_AT_FIRST: usize = 1_024;
 impl<T: Serialize> IntoResponse for Json<T> {
     fn into_response(self) -> Response {
         let mut bytes = Vec::with_capacity(BYTES_AT_FIRST);
-        let mut serializer = Serializer::with_formatter(&mut bytes, AsTheOriginals);
-        if let Err(error) = self.0.serialize(&mut serializer) {
+        if let Err(error) = self.0.serialize(JsonWriter(&mut bytes)) {
             tracing::error!(%error, "an answer cannot be written as JSON");
             return StatusCode::INTERNAL_SERVER_ERROR.into_response();
         }
@@ -32,7 +31,7 @@ impl<T: Serialize> IntoResponse for Json<T> {
 }
 
 /// Writes numbers as the originals do: those with a fraction or an exponent in the spelling of Python's floats.
-struct AsTheOriginals;
+pub(super) struct AsTheOriginals;
 
 impl Formatter for AsTheOriginals {
     fn write_f64<W: ?Sized + io::Write>(&mut self, writer: &mut W, number: f64) -> io::Result<()> {
@@ -76,8 +75,7 @@ mod tests {
 
     fn written(value: impl Serialize) -> String {
         let mut bytes = Vec::new();
-        let mut serializer = Serializer::with_formatter(&mut bytes, AsTheOriginals);
-        value.serialize(&mut serializer).unwrap();
+        value.serialize(JsonWriter(&mut bytes)).unwrap();
         String::from_utf8(bytes).unwrap()
     }
 

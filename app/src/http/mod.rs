@@ -9,6 +9,7 @@ mod integrity;
 mod job_status;
 mod json;
 mod json_mistake;
+mod json_writer;
 mod lab;
 mod limits;
 mod market;
