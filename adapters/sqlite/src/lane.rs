@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread;
 
 /// How the connections of a lane are used, for metrics.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -131,6 +132,7 @@ impl<J, C> Queue<J, C> {
     /// Waits for a job, and for a connection to do it on; `done` is the one that the last was done on. None when there will be no
     /// more, and then the connections that are there are closed.
     pub(crate) fn next(&self, done: Option<C>) -> Option<(J, C)> {
+        let mut has_yielded = false;
         let mut state = self.state();
         state.free.extend(done);
         loop {
@@ -145,6 +147,14 @@ impl<J, C> Queue<J, C> {
             } else if let Some(connection) = state.free.pop() {
                 let job = state.jobs.pop_front()?;
                 return Some((job, connection));
+            }
+            if !has_yielded {
+                // Under load whoever has the next job is about to run, and to be woken costs both more than to look again.
+                has_yielded = true;
+                drop(state);
+                thread::yield_now();
+                state = self.state();
+                continue;
             }
             state.idle += 1;
             state = self.wake.wait(state).unwrap_or_else(PoisonError::into_inner);
