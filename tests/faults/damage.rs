@@ -187,7 +187,7 @@ async fn looked_at_and_copied(seed: u64) -> Vec<String> {
             wrong.push(format!("seed {seed}: verify {verified:?}"));
         }
         let back = run(here, &["copy", &url, "back.db", "--quiet", "--json"]).await;
-        // A table with generated columns is loaded with its types, whose affinity a text may have escaped by a schema that was rewritten.
+        // What a generated column compares is loaded with its type, whose affinity a text may have escaped by a schema that was rewritten.
         let refused = back.code == Some(1) && back.stdout.contains("would give back in another form");
         if back.code != Some(0) && !refused {
             wrong.push(format!("seed {seed}: back {back:?}"));

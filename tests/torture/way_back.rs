@@ -818,6 +818,44 @@ async fn a_column_that_came_later_changes_no_other() {
     );
 }
 
+/// A generated column keeps no other from coming back as it is.
+#[tokio::test]
+async fn values_that_their_column_would_change_beside_one_that_is_computed() {
+    let mut before = Vec::new();
+    let read = "SELECT quote(c), quote(d), quote(stored), quote(virtual), quote(empty) FROM t ORDER BY id";
+    let theme = Theme::made("theme.db", |path| {
+        let file = Connection::open(path).unwrap();
+        file.execute_batch(
+            "CREATE TABLE t (id INTEGER PRIMARY KEY, c , d, stored INT AS (d + 1) STORED UNIQUE, virtual TEXT AS (c || d), empty AS (c IS NULL) STORED);
+             INSERT INTO t (c, d) VALUES (1.0, 1), ('5', 2), (x'35', 3), (5, '4'), (NULL, NULL);
+             CREATE TABLE u (id INTEGER PRIMARY KEY, c INTEGER DEFAULT 1, empty AS (c IS NULL) STORED);
+             INSERT INTO u (c) VALUES (1.5);
+             CREATE TABLE w (id INTEGER PRIMARY KEY, c INT, five AS (c = '5') STORED); INSERT INTO w (c) VALUES (5), (6);
+             PRAGMA writable_schema = ON; UPDATE sqlite_schema SET sql = replace(sql, 'c ,', 'c INT,');",
+        )
+        .unwrap();
+        before = rows(&file, read);
+    });
+    theme.command("copy", &[]).await.with(0, "copy");
+    let client = theme.client().await;
+    client
+        .batch_execute("INSERT INTO u DEFAULT VALUES")
+        .await
+        .unwrap();
+    let (_, file) = back(&theme, 0, &["--verify"]).await;
+    assert_eq!(rows(&file, read), before);
+    assert_eq!(
+        rows(&file, "SELECT quote(c), quote(empty) FROM u ORDER BY id"),
+        ["1.5|0", "1.0|0"]
+    );
+    assert_eq!(
+        rows(&file, "SELECT quote(c), quote(five) FROM w ORDER BY id"),
+        ["5|1", "6|0"]
+    );
+    assert_eq!(rows(&file, "SELECT quote(rowid) FROM t WHERE stored = 5"), ["4"]);
+    assert_eq!(rows(&file, "PRAGMA quick_check(u)"), ["ok"]);
+}
+
 #[tokio::test]
 async fn a_decimal_that_came_to_a_strict_table() {
     let theme = changed(

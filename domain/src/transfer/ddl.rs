@@ -4,6 +4,8 @@
 //! The text has been accepted by SQLite, so it is read for what is looked for and nothing is validated. Text that cannot be
 //! followed (a schema damaged on purpose) yields less, never a panic.
 
+use std::collections::HashSet;
+
 use super::catalog::{Check, Deferrable};
 use super::translate::token::{Token, tokens};
 
@@ -133,7 +135,8 @@ pub fn collations(sql: &str) -> Vec<String> {
 /// that only the application has), and a table of this form gives them back all the same. Its indexes are the same, so that SQLite can read it
 /// under the original text. None for what is no table of rows.
 ///
-/// The type of a key that is the rowid stays, and so do the types of a table with generated columns: their expressions work on them.
+/// The type of a key that is the rowid stays. So do those of generated columns, whose values are made by them, and of the columns that their
+/// expressions compare; a STRICT table with a generated column stays STRICT with all of them.
 pub fn loosened(sql: &str) -> Option<String> {
     if !is_one_create(sql) || module(sql).is_some() {
         return None;
@@ -142,7 +145,15 @@ pub fn loosened(sql: &str) -> Option<String> {
     let open = tokens.iter().position(|token| token.is("("))?;
     let close = matching(&tokens, open);
     tokens.get(close)?;
-    let keeps_types = !parse(sql).generated.is_empty();
+    let pieces = pieces(&tokens, open + 1, close);
+    let columns = pieces.iter().map(|(from, to)| &tokens[*from..*to]);
+    let columns = columns.filter(|piece| !is_table_constraint(piece));
+    let mut computed = columns.flat_map(column_rules).filter(Rule::computes).peekable();
+    let is_strict_and_computes = computed.peek().is_some() && is_strict(sql);
+    let compared: HashSet<String> = computed
+        .filter(Rule::compares)
+        .flat_map(|rule| rule.names().collect::<Vec<_>>())
+        .collect();
     let key = primary_key(&tokens);
     let mut loose = String::with_capacity(sql.len());
     let mut copied = 0;
@@ -151,10 +162,14 @@ pub fn loosened(sql: &str) -> Option<String> {
         loose.push_str(with);
         copied = to;
     };
-    for (from, to) in pieces(&tokens, open + 1, close) {
+    for (from, to) in pieces {
         let piece = &tokens[from..to];
         let mut at = 0;
         if !is_table_constraint(piece) {
+            let name = piece.first().map(|name| name.name().to_ascii_lowercase());
+            let keeps_type = is_strict_and_computes
+                || name.is_some_and(|name| compared.contains(&name))
+                || column_rules(piece).iter().any(Rule::computes);
             let end = 1 + piece
                 .iter()
                 .skip(1)
@@ -169,7 +184,7 @@ pub fn loosened(sql: &str) -> Option<String> {
                     .is_some_and(|name| key.contains(&name.name().to_ascii_lowercase()));
             let is_rowid = is_key && matches!(kind, [one] if one.is("INTEGER"));
             if let (Some(first), Some(last)) = (kind.first(), kind.last())
-                && !keeps_types
+                && !keeps_type
                 && !is_rowid
             {
                 replace(first.start, last.end(), "");
@@ -191,7 +206,7 @@ pub fn loosened(sql: &str) -> Option<String> {
             }
         }
     }
-    if !keeps_types {
+    if !is_strict_and_computes {
         let options = tokens.get(close + 1..).unwrap_or_default();
         if let (Some(first), true) = (options.first(), options.iter().any(|token| token.is("STRICT"))) {
             let clustered = options.iter().any(|token| token.is("WITHOUT"));
@@ -230,8 +245,7 @@ pub fn without(sql: &str, gone: &[String], has_values: impl Fn(&str) -> bool) ->
     let mut names: Vec<String> = gone.to_vec();
     let computed_from = |piece: &[Token<'_>], names: &[String]| {
         let mut rules = column_rules(piece).into_iter();
-        !is_table_constraint(piece)
-            && rules.any(|rule| rule.kind == "generated column" && rule.mentions(names))
+        !is_table_constraint(piece) && rules.any(|rule| rule.computes() && rule.mentions(names))
     };
     // What is computed from a column that is computed.
     loop {
@@ -295,7 +309,7 @@ impl Remainder {
     fn lose(&mut self, sql: &str, piece: &[Token<'_>], rules: &[Rule<'_>]) {
         for rule in rules {
             let text = text_of(sql, piece, rule.from, rule.to);
-            if let (true, Some(column)) = (rule.kind == "generated column", piece.first()) {
+            if let (true, Some(column)) = (rule.computes(), piece.first()) {
                 self.plain.push((column.name(), text));
             } else {
                 self.rules.push((rule.kind, rule.name.clone(), text));
@@ -373,10 +387,33 @@ impl Rule<'_> {
         if !matches!(self.kind, "check" | "generated column") {
             return first_names(self.about).iter().any(|name| is_among(name, names));
         }
-        self.about.iter().enumerate().any(|(at, token)| {
+        self.names().any(|name| is_among(&name, names))
+    }
+
+    /// What may be names of columns in an expression, in small letters.
+    fn names(&self) -> impl Iterator<Item = String> {
+        let names = self.about.iter().enumerate().filter(|(at, token)| {
             let is_called = self.about.get(at + 1).is_some_and(|next| next.is("("));
-            let is_name = token.is_quoted_name() || (token.is_word() && !is_called);
-            is_name && is_among(&token.name(), names)
+            token.is_quoted_name() || (token.is_word() && !is_called)
+        });
+        names.map(|(_, token)| token.name().to_ascii_lowercase())
+    }
+
+    /// Whether it is what a generated column is computed by.
+    fn computes(&self) -> bool {
+        self.kind == "generated column"
+    }
+
+    /// Whether an expression may compare something, which is what the types of columns make a difference for. Whether something is NULL
+    /// is no comparison.
+    fn compares(&self) -> bool {
+        self.about.iter().enumerate().any(|(at, token)| {
+            let next = |by: usize, word: &str| self.about.get(at + by).is_some_and(|next| next.is(word));
+            let asks_for_null = next(1, "NULL") || (next(1, "NOT") && next(2, "NULL"));
+            token.text.starts_with(['=', '<', '>', '!'])
+                || ["IN", "BETWEEN"].iter().any(|word| token.is(word))
+                || (token.is("IS") && !asks_for_null)
+                || (token.is("CASE") && !next(1, "WHEN"))
         })
     }
 }
@@ -889,6 +926,12 @@ mod tests {
         assert_eq!(
             loose("CREATE TABLE t(a INT NOT NULL, b AS (a = '5')) STRICT"),
             "CREATE TABLE t(a INT NULL, b AS (a = '5')) STRICT"
+        );
+        assert_eq!(
+            loose(
+                "CREATE TABLE t(a INT, \"B\" REAL, c TEXT, d INT, e INT, f INT AS (b IN (a, 1)) STORED, g REAL AS (c || d), h TEXT AS (e IS NOT NULL))"
+            ),
+            "CREATE TABLE t(a INT, \"B\" REAL, c , d , e , f INT AS (b IN (a, 1)) STORED, g REAL AS (c || d), h TEXT AS (e IS NOT NULL))"
         );
         assert!(alike("CREATE TABLE t(a) /* b */ ", "CREATE  TABLE t(a)") && !alike("'a b'", "'a  b'"));
         assert_eq!(loosened("CREATE VIRTUAL TABLE f USING fts5(a)"), None);
