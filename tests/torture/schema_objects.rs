@@ -811,3 +811,50 @@ async fn what_is_not_carried_names_its_table() {
         assert!(!entry["table"].as_str().unwrap().is_empty(), "{entry}");
     }
 }
+
+/// SQLite takes any bytes for the text that makes something.
+#[tokio::test]
+async fn what_is_made_by_a_text_that_is_not_utf_8() {
+    let spoiled = |kind: &'static str| {
+        Theme::made("latin.db", move |path| {
+            let sql = format!(
+                "CREATE TABLE t (id INTEGER PRIMARY KEY, a TEXT); INSERT INTO t (a) VALUES ('größer');
+                 CREATE VIEW v AS SELECT a FROM t; CREATE INDEX i ON t (a);
+                 CREATE TRIGGER g AFTER INSERT ON t BEGIN SELECT 1; END;
+                 PRAGMA writable_schema = ON;
+                 UPDATE sqlite_schema SET sql = sql || CAST(x'202f2a20f6202a2f' AS TEXT) WHERE type = '{kind}';"
+            );
+            execute(path, &sql);
+        })
+    };
+    for (kind, name) in [("table", "t"), ("index", "i")] {
+        let theme = spoiled(kind);
+        let words = format!("the text that makes the {kind} \"{name}\" is not UTF-8 from its byte ");
+        for ended in [theme.inspect(&[]).await, theme.command("copy", &[]).await] {
+            let ended = ended.with(3, kind);
+            assert!(ended.stderr.contains(&words), "{ended:?}");
+        }
+        theme.untouched().await;
+    }
+    for (kind, name) in [("view", "v"), ("trigger", "g")] {
+        let theme = spoiled(kind);
+        let copied = theme.command("copy", &[]).await.with(0, kind).json();
+        let not_carried = copied["not_carried"].as_array().unwrap();
+        let told = not_carried.iter().find(|told| told["name"] == name).unwrap();
+        let reason = "its text is not UTF-8, so that it is not made on the way back either";
+        assert_eq!((&told["kind"], &told["reason"]), (&kind.into(), &reason.into()));
+        theme.command("verify", &[]).await.with(0, "verify");
+        theme.brought_back(&[]).await.0.with(0, "the way back");
+        let file = theme.opened_back();
+        let objects = file
+            .query_row(
+                "SELECT group_concat(name ORDER BY name) FROM sqlite_schema WHERE name NOT LIKE '%cutover%'",
+                [],
+                |row| row.get::<_, String>(0),
+            )
+            .unwrap();
+        assert_eq!(objects, if kind == "view" { "g,i,t" } else { "i,t,v" });
+        let a: String = file.query_row("SELECT a FROM t", [], |row| row.get(0)).unwrap();
+        assert_eq!(a, "größer");
+    }
+}

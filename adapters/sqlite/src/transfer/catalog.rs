@@ -19,6 +19,7 @@ pub(super) const ANALYZED: &str = "analyzed";
 
 /// Reads the catalog of the file's main schema.
 pub fn read(connection: &Connection) -> rusqlite::Result<Catalog> {
+    check_texts(connection)?;
     let mut tables = Vec::new();
     let mut others = schema_objects(connection)?;
     for (name, rows) in own_tables::quarantined(connection)? {
@@ -87,6 +88,32 @@ pub fn read(connection: &Connection) -> rusqlite::Result<Catalog> {
     Ok(catalog)
 }
 
+/// SQLite takes any bytes for a text. Those of a table or an index must be UTF-8, as what they say is kept; an error otherwise.
+fn check_texts(connection: &Connection) -> rusqlite::Result<()> {
+    let sql =
+        "SELECT type, name, sql FROM sqlite_schema WHERE type IN ('table', 'index') AND sql IS NOT NULL";
+    let mut statement = connection.prepare(sql)?;
+    let mut rows = statement.query([])?;
+    while let Some(row) = rows.next()? {
+        if let Err(error) = std::str::from_utf8(row.get_ref(2)?.as_bytes().unwrap_or_default()) {
+            let told = format!(
+                "the text that makes the {} {} is not UTF-8 from its byte {} on; make it anew with a text in UTF-8 (sqlite3's .schema shows it)",
+                lossy_text(row, 0)?,
+                quoted(&lossy_text(row, 1)?),
+                error.valid_up_to() + 1,
+            );
+            return Err(rusqlite::Error::UserFunctionError(told.into()));
+        }
+    }
+    Ok(())
+}
+
+/// A text, with a replacement character for what is not UTF-8.
+fn lossy_text(row: &Row<'_>, column: usize) -> rusqlite::Result<String> {
+    let bytes = row.get_ref(column)?.as_bytes().unwrap_or_default();
+    Ok(String::from_utf8_lossy(bytes).into_owned())
+}
+
 struct Listed {
     name: String,
     kind: String,
@@ -102,7 +129,8 @@ fn listed_tables(connection: &Connection) -> rusqlite::Result<Vec<Listed>> {
                 WHERE l.schema = 'main' AND l.name NOT LIKE 'sqlite\_%' ESCAPE '\' ORDER BY l.name";
     collect(connection, sql, [], |row| {
         Ok(Listed {
-            name: row.get(0)?,
+            // Views are among them, which may be called anything.
+            name: lossy_text(row, 0)?,
             kind: row.get(1)?,
             clustered: row.get(2)?,
             strict: row.get(3)?,
@@ -120,12 +148,14 @@ fn schema_objects(connection: &Connection) -> rusqlite::Result<Vec<Other>> {
         } else {
             OtherKind::Trigger
         };
+        let is_text = std::str::from_utf8(row.get_ref(2)?.as_bytes().unwrap_or_default()).is_ok();
         Ok(Other {
             kind,
-            name: row.get(1)?,
-            sql: row.get(2)?,
+            name: lossy_text(row, 1)?,
+            sql: lossy_text(row, 2)?,
             table: None,
-            why: None,
+            why: (!is_text)
+                .then(|| "its text is not UTF-8, so that it is not made on the way back either".to_owned()),
         })
     })
 }
@@ -144,17 +174,22 @@ fn origin(
                 FROM sqlite_schema AS s
                 WHERE s.sql IS NOT NULL AND s.name NOT LIKE 'sqlite\_%' ESCAPE '\'
                 ORDER BY s.rowid";
-    let objects: Vec<(OriginObject, bool)> = collect(connection, sql, [], |row| {
+    let objects: Vec<Option<(OriginObject, bool)>> = collect(connection, sql, [], |row| {
+        // Views and triggers may consist of anything.
+        if std::str::from_utf8(row.get_ref(3)?.as_bytes().unwrap_or_default()).is_err() {
+            return Ok(None);
+        }
         let object = OriginObject {
             kind: row.get(0)?,
             name: row.get(1)?,
             table: row.get(2)?,
             sql: row.get(3)?,
         };
-        Ok((object, row.get(4)?))
+        Ok(Some((object, row.get(4)?)))
     })?;
     let objects = objects
         .into_iter()
+        .flatten()
         .filter(|(object, is_shadow)| !is_shadow || opened.contains(&object.table))
         .filter(|(object, _)| !own.contains(&object.table))
         .map(|(object, _)| object)
