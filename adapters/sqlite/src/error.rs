@@ -21,6 +21,9 @@ pub(crate) fn store_error(error: rusqlite::Error) -> StoreError {
             StoreError::Unavailable("the file is locked by another writer".into())
         }
         (ErrorCode::DiskFull, _) => StoreError::NO_ROOM,
+        (ErrorCode::ReadOnly, _) => {
+            StoreError::Unwritable("the file, or the folder that it lies in, is read-only")
+        }
         (ErrorCode::CannotOpen | ErrorCode::SystemIoFailure, _) => StoreError::Unavailable(error.into()),
         (
             _,
@@ -72,4 +75,25 @@ pub(crate) fn is_unnamed_foreign_key(error: &StoreError) -> bool {
 /// The children that may forbid a delete from `parent`, as a conflict's key.
 pub(crate) fn restricting_children(parent: &str) -> impl Iterator<Item = &'static relations::Relation> {
     relations::children_of(parent).filter(|relation| relation.on_delete == relations::OnDelete::Refuse)
+}
+
+#[cfg(test)]
+mod tests {
+    use rusqlite::Connection;
+
+    use super::*;
+
+    #[test]
+    fn a_file_that_takes_no_writes_is_told_as_such() {
+        let connection = Connection::open_in_memory().unwrap();
+        connection
+            .execute_batch("CREATE TABLE t (a); PRAGMA query_only = ON")
+            .unwrap();
+        let refused = connection.execute("INSERT INTO t VALUES (1)", []).unwrap_err();
+        let told = store_error(refused).to_string();
+        assert_eq!(
+            told,
+            "the database takes no writes: the file, or the folder that it lies in, is read-only"
+        );
+    }
 }
