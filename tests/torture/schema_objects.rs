@@ -819,22 +819,55 @@ async fn what_is_made_by_a_text_that_is_not_utf_8() {
         Theme::made("latin.db", move |path| {
             let sql = format!(
                 "CREATE TABLE t (id INTEGER PRIMARY KEY, a TEXT); INSERT INTO t (a) VALUES ('größer');
-                 CREATE VIEW v AS SELECT a FROM t; CREATE INDEX i ON t (a);
+                 CREATE VIEW v AS SELECT a FROM t; CREATE INDEX i ON t (a); CREATE TABLE other (n INT); INSERT INTO other VALUES (7);
                  CREATE TRIGGER g AFTER INSERT ON t BEGIN SELECT 1; END;
                  PRAGMA writable_schema = ON;
-                 UPDATE sqlite_schema SET sql = sql || CAST(x'202f2a20f6202a2f' AS TEXT) WHERE type = '{kind}';"
+                 UPDATE sqlite_schema SET sql = sql || CAST(x'202f2a20f6202a2f' AS TEXT) WHERE type = '{kind}' AND name <> 'other';"
             );
             execute(path, &sql);
         })
     };
     for (kind, name) in [("table", "t"), ("index", "i")] {
         let theme = spoiled(kind);
-        let words = format!("the text that makes the {kind} \"{name}\" is not UTF-8 from its byte ");
-        for ended in [theme.inspect(&[]).await, theme.command("copy", &[]).await] {
+        let words = [
+            format!("the text that makes the {kind} {name} is not UTF-8 from its byte "),
+            "--exclude t".to_owned(),
+        ];
+        let ended = [
+            theme.inspect(&[]).await,
+            theme.command("copy", &[]).await,
+            theme.command("verify", &[]).await,
+        ];
+        for ended in ended {
             let ended = ended.with(3, kind);
-            assert!(ended.stderr.contains(&words), "{ended:?}");
+            assert!(
+                words.iter().all(|words| ended.stderr.contains(words)),
+                "{ended:?}"
+            );
         }
         theme.untouched().await;
+        let flags = ["--exclude", "t"].map(str::to_owned);
+        let copied = theme
+            .command("copy", &flags)
+            .await
+            .with(0, "copy of the other")
+            .json();
+        let mut not_carried = copied["not_carried"].as_array().unwrap().iter();
+        assert!(
+            not_carried.any(|told| told["kind"] == "table" && told["name"] == "t"),
+            "{copied}"
+        );
+        theme
+            .command("verify", &flags)
+            .await
+            .with(0, "verify of the other");
+        theme.command("verify", &[]).await.with(3, "verify of both");
+        theme.brought_back(&[]).await.0.with(0, "the way back");
+        let file = theme.opened_back();
+        let n: i64 = file
+            .query_row("SELECT n FROM other", [], |row| row.get(0))
+            .unwrap();
+        assert_eq!(n, 7);
     }
     for (kind, name) in [("view", "v"), ("trigger", "g")] {
         let theme = spoiled(kind);
@@ -853,7 +886,14 @@ async fn what_is_made_by_a_text_that_is_not_utf_8() {
                 |row| row.get::<_, String>(0),
             )
             .unwrap();
-        assert_eq!(objects, if kind == "view" { "g,i,t" } else { "i,t,v" });
+        assert_eq!(
+            objects,
+            if kind == "view" {
+                "g,i,other,t"
+            } else {
+                "i,other,t,v"
+            }
+        );
         let a: String = file.query_row("SELECT a FROM t", [], |row| row.get(0)).unwrap();
         assert_eq!(a, "größer");
     }

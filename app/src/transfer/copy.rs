@@ -10,7 +10,7 @@ use cutover_domain::transfer::back;
 use cutover_domain::transfer::catalog::{Catalog, Engine, Generated, Storage, Table};
 use cutover_domain::transfer::outcome::Normalised;
 use cutover_domain::transfer::plan::{NotCarried, Plan, Renamed, Scope, TablePlan, Wishes, plan};
-use cutover_domain::transfer::refusal::{altered, refusal};
+use cutover_domain::transfer::refusal::{altered, refusal, unreadable};
 use cutover_domain::transfer::rows::Fingerprint;
 use cutover_domain::transfer::schema::Weakened;
 use cutover_domain::transfer::survey::{RejectedRow, TableSurvey};
@@ -383,6 +383,7 @@ impl Job<'_> {
             return Err(self.interrupted(run, &why));
         }
         let scope = &self.options.scope;
+        refuse_unreadable(&self.source.describe(), catalog, |table| scope.includes(table))?;
         let mut plan = plan(catalog, &ground.catalog, &ground.absent, scope).map_err(TransferError::Usage)?;
         if let Some(reason) = refusal(&plan, catalog, &ground.catalog, scope) {
             return Err(TransferError::Refused(reason));
@@ -702,6 +703,20 @@ pub(super) fn refuse_nothing(
             " but those that were left out"
         }
     )))
+}
+
+/// A table that is wanted, and of which nobody can say what it is.
+pub(super) fn refuse_unreadable(
+    place: &str,
+    catalog: &Catalog,
+    wants: impl Fn(&str) -> bool,
+) -> TransferResult<()> {
+    match unreadable(catalog, wants) {
+        Some(reason) => Err(TransferError::Unreachable(format!(
+            "cannot read {place}: {reason}"
+        ))),
+        None => Ok(()),
+    }
 }
 
 fn table_report(plan: &TablePlan, survey: &TableSurvey) -> TableReport {

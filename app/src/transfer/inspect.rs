@@ -15,7 +15,7 @@ use cutover_domain::transfer::survey::{Oddities, RejectedRow, TableSurvey};
 use cutover_domain::transfer::value::StorageClass;
 use cutover_ports::transfer::{TransferError, TransferResult, TransferSource, TransferTarget};
 
-use super::copy::{CopyOptions, Extent, OnReject, TableReport, copy, refuse_nothing};
+use super::copy::{CopyOptions, Extent, OnReject, TableReport, copy, refuse_nothing, refuse_unreadable};
 use super::progress::Progress;
 use super::spread::spread;
 use super::survey::{Answer, Question, SCANS, survey};
@@ -134,6 +134,7 @@ pub async fn inspect(
         origin: None,
     };
     let begun = Instant::now();
+    refuse_unreadable(&source.describe(), &catalog, |table| scope.includes(table))?;
     let plan = plan(&catalog, &nothing, &HashSet::new(), scope).map_err(TransferError::Usage)?;
     refuse_nothing(source.as_ref(), &catalog, &plan)?;
     if let Some(reason) = too_wide(&plan) {

@@ -27,6 +27,7 @@ use serde_json::{Value, json};
 use tokio::sync::Semaphore;
 
 use super::content;
+use super::copy::refuse_unreadable;
 use super::progress::{Phase, Progress, Work};
 use super::unfinished::not_at_its_end;
 
@@ -95,6 +96,9 @@ pub async fn verify(
     let (ours, theirs) = tokio::try_join!(source.catalog(), target.catalog())?;
     let (our_notes, their_notes) = tokio::try_join!(source.own_notes(), target.own_notes())?;
     check_names(options, &ours, &theirs)?;
+    for (side, catalog) in [(source, &ours), (target, &theirs)] {
+        refuse_unreadable(&side.describe(), catalog, |table| options.wants(table))?;
+    }
     let names = Names::new((&ours, &our_notes), (&theirs, &their_notes));
     let run = Run {
         source,

@@ -614,6 +614,8 @@ pub enum OtherKind {
     Trigger,
     /// A virtual table of SQLite.
     VirtualTable,
+    /// A table of SQLite of which nobody can say what it is.
+    Unreadable,
     /// A foreign table of PostgreSQL, whose rows are elsewhere.
     ForeignTable,
     /// Rows in quarantine: of a table that is not there, or that only PostgreSQL could hold.
@@ -637,8 +639,8 @@ pub enum OtherKind {
 impl OtherKind {
     /// Whether it has its name among those of tables.
     pub fn is_relation(self) -> bool {
-        use OtherKind::{ForeignTable, Quarantine, View, VirtualTable};
-        matches!(self, View | VirtualTable | ForeignTable | Quarantine)
+        use OtherKind::{ForeignTable, Quarantine, Unreadable, View, VirtualTable};
+        matches!(self, View | VirtualTable | Unreadable | ForeignTable | Quarantine)
     }
 
     /// In words.
@@ -650,7 +652,7 @@ impl OtherKind {
             Self::ForeignTable => "foreign table",
             Self::Quarantine => "quarantine",
             Self::Sequence => "sequence",
-            Self::Moved => "table",
+            Self::Unreadable | Self::Moved => "table",
             Self::Rule => "rule",
             Self::Policy => "policy",
             Self::Check => "check",

@@ -17,6 +17,17 @@ pub fn refusal(plan: &Plan, source: &Catalog, target: &Catalog, scope: &Scope) -
     })
 }
 
+/// A table of which nobody can say what it is, among those that are wanted.
+pub fn unreadable(source: &Catalog, wants: impl Fn(&str) -> bool) -> Option<String> {
+    let mut others = source.others.iter();
+    let other = others.find(|other| other.kind == OtherKind::Unreadable && wants(&other.name))?;
+    Some(format!(
+        "{}, or leave the table out (--exclude {})",
+        other.why.as_deref().unwrap_or_default(),
+        other.name
+    ))
+}
+
 /// A table that cannot be made because it has too many columns, whatever their types.
 pub fn too_wide(plan: &Plan) -> Option<String> {
     let mut made = plan.tables.iter().filter(|table| table.created);

@@ -19,8 +19,9 @@ pub(super) const ANALYZED: &str = "analyzed";
 
 /// Reads the catalog of the file's main schema.
 pub fn read(connection: &Connection) -> rusqlite::Result<Catalog> {
-    check_texts(connection)?;
     let mut tables = Vec::new();
+    let unreadable = unreadable_tables(connection)?;
+    let is_unreadable = |name: &str| unreadable.iter().any(|table| table.name == name);
     let mut others = schema_objects(connection)?;
     for (name, rows) in own_tables::quarantined(connection)? {
         let rows = counted(rows, "row");
@@ -37,7 +38,7 @@ pub fn read(connection: &Connection) -> rusqlite::Result<Catalog> {
     let mut indexing = Vec::new();
     for listed in listed {
         match listed.kind.as_str() {
-            "table" if !own.contains(&listed.name) => {
+            "table" if !own.contains(&listed.name) && !is_unreadable(&listed.name) => {
                 tables.push(table(connection, listed, &sequences)?);
             }
             "virtual" => match virtual_table(connection, &listed) {
@@ -75,6 +76,7 @@ pub fn read(connection: &Connection) -> rusqlite::Result<Catalog> {
         tables.push(table(connection, shadow, &sequences)?);
     }
     tables.sort_by(|one, other| one.name.cmp(&other.name));
+    others.extend(unreadable);
     others.extend(low_sequences(connection, &tables)?);
     let mut catalog = Catalog {
         engine: Engine::Sqlite,
@@ -88,24 +90,31 @@ pub fn read(connection: &Connection) -> rusqlite::Result<Catalog> {
     Ok(catalog)
 }
 
-/// SQLite takes any bytes for a text. Those of a table or an index must be UTF-8, as what they say is kept; an error otherwise.
-fn check_texts(connection: &Connection) -> rusqlite::Result<()> {
-    let sql =
-        "SELECT type, name, sql FROM sqlite_schema WHERE type IN ('table', 'index') AND sql IS NOT NULL";
-    let mut statement = connection.prepare(sql)?;
-    let mut rows = statement.query([])?;
-    while let Some(row) = rows.next()? {
-        if let Err(error) = std::str::from_utf8(row.get_ref(2)?.as_bytes().unwrap_or_default()) {
-            let told = format!(
+/// The tables that are made by a text, or have an index that is, which is not UTF-8: SQLite takes any bytes, but what they say has to be kept.
+fn unreadable_tables(connection: &Connection) -> rusqlite::Result<Vec<Other>> {
+    let sql = "SELECT type, name, tbl_name, sql FROM sqlite_schema
+               WHERE type IN ('table', 'index') AND sql IS NOT NULL ORDER BY type DESC, name";
+    let found = collect(connection, sql, [], |row| {
+        let Err(error) = std::str::from_utf8(row.get_ref(3)?.as_bytes().unwrap_or_default()) else {
+            return Ok(None);
+        };
+        Ok(Some(Other {
+            kind: OtherKind::Unreadable,
+            name: lossy_text(row, 2)?,
+            sql: lossy_text(row, 3)?,
+            table: None,
+            why: Some(format!(
                 "the text that makes the {} {} is not UTF-8 from its byte {} on; make it anew with a text in UTF-8 (sqlite3's .schema shows it)",
                 lossy_text(row, 0)?,
-                quoted(&lossy_text(row, 1)?),
+                lossy_text(row, 1)?,
                 error.valid_up_to() + 1,
-            );
-            return Err(rusqlite::Error::UserFunctionError(told.into()));
-        }
-    }
-    Ok(())
+            )),
+        }))
+    })?;
+    let mut others: Vec<Other> = found.into_iter().flatten().collect();
+    let mut seen = HashSet::new();
+    others.retain(|other| seen.insert(other.name.clone()));
+    Ok(others)
 }
 
 /// A text, with a replacement character for what is not UTF-8.
@@ -129,12 +138,12 @@ fn listed_tables(connection: &Connection) -> rusqlite::Result<Vec<Listed>> {
                 WHERE l.schema = 'main' AND l.name NOT LIKE 'sqlite\_%' ESCAPE '\' ORDER BY l.name";
     collect(connection, sql, [], |row| {
         Ok(Listed {
-            // Views are among them, which may be called anything.
+            // Views and unreadable tables are among them, which may be called anything.
             name: lossy_text(row, 0)?,
             kind: row.get(1)?,
             clustered: row.get(2)?,
             strict: row.get(3)?,
-            sql: row.get(4)?,
+            sql: lossy_text(row, 4)?,
         })
     })
 }
@@ -175,7 +184,7 @@ fn origin(
                 WHERE s.sql IS NOT NULL AND s.name NOT LIKE 'sqlite\_%' ESCAPE '\'
                 ORDER BY s.rowid";
     let objects: Vec<Option<(OriginObject, bool)>> = collect(connection, sql, [], |row| {
-        // Views and triggers may consist of anything.
+        // What cannot be read is not made again.
         if std::str::from_utf8(row.get_ref(3)?.as_bytes().unwrap_or_default()).is_err() {
             return Ok(None);
         }
