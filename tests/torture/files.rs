@@ -581,7 +581,70 @@ async fn a_schema_that_cannot_be_parsed() {
              PRAGMA writable_schema = ON; UPDATE sqlite_schema SET sql = 'CREATE TABLE bad_one (a,, b' WHERE name = 'bad_one';",
         );
     });
-    theme.refused(&["bad_one"]).await;
+    let ended = theme.command("copy", &[]).await.with(3, "copy of both");
+    assert!(
+        ended.stderr.contains("the text that makes the table bad_one"),
+        "{ended:?}"
+    );
+    theme.refused(&["bad_one", "--exclude bad_one"]).await;
+}
+
+/// What is not understood takes nothing else along, if it is left out by name.
+#[tokio::test]
+async fn a_schema_that_cannot_be_parsed_but_for_what_is_left_out() {
+    for (what, spoiled) in [
+        (
+            "table",
+            "UPDATE sqlite_schema SET sql = 'CREATE TABLE bad (a,, b' WHERE name = 'bad'",
+        ),
+        (
+            "index",
+            "UPDATE sqlite_schema SET sql = 'CREATE INDEX by_a ON bad (nowhere)' WHERE name = 'by_a'",
+        ),
+        (
+            "view",
+            "UPDATE sqlite_schema SET sql = 'CREATE VIEW v AS SELEC' WHERE name = 'v'",
+        ),
+    ] {
+        let theme = Theme::made("malformed.db", |path| {
+            let sql = format!(
+                "CREATE TABLE good (x UNIQUE); INSERT INTO good VALUES (1), ('zwei'); CREATE TABLE bad (a, b); INSERT INTO bad VALUES (1, 2);
+                 CREATE INDEX by_a ON bad (a); CREATE VIEW v AS SELECT x FROM good; CREATE TABLE last (y REFERENCES good (x)); INSERT INTO last VALUES (1);
+                 PRAGMA writable_schema = ON; {spoiled};"
+            );
+            execute(path, &sql);
+        });
+        let left_out = ["--exclude", "bad"].map(str::to_owned);
+        let flags: &[String] = if what == "view" { &[] } else { &left_out };
+        if what != "view" {
+            theme.command("copy", &[]).await.with(3, what);
+            theme.command("verify", &[]).await.with(3, what);
+        }
+        let inspected = theme.inspect(flags).await.with(0, what).json();
+        let names = |key: &str| -> Vec<String> {
+            let all = inspected[key].as_array().unwrap().iter();
+            all.map(|one| one["name"].as_str().unwrap().to_owned()).collect()
+        };
+        assert!(
+            names("not_carried").contains(&(if what == "view" { "v" } else { "bad" }).to_owned()),
+            "{inspected}"
+        );
+        theme.command("copy", flags).await.with(0, what);
+        theme.command("verify", flags).await.with(0, what);
+        let client = theme.client().await;
+        let row = client
+            .query_one(
+                "SELECT string_agg(x::text, ' ' ORDER BY x::text), (SELECT string_agg(y::text, ' ') FROM last) FROM good",
+                &[],
+            )
+            .await
+            .unwrap();
+        assert_eq!(
+            (row.get::<_, &str>(0), row.get::<_, &str>(1)),
+            ("1 zwei", "1"),
+            "{what}"
+        );
+    }
 }
 
 #[tokio::test]

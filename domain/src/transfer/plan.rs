@@ -148,7 +148,12 @@ impl Scope {
 
     /// The tables of the source that are not meant.
     pub fn left_out(&self, source: &Catalog) -> Vec<String> {
+        let others = source
+            .others
+            .iter()
+            .filter(|other| other.kind == OtherKind::Unreadable);
         let names = source.tables.iter().map(|table| &table.name);
+        let names = names.chain(others.map(|other| &other.name));
         names.filter(|name| !self.includes(name)).cloned().collect()
     }
 

@@ -90,25 +90,32 @@ pub fn read(connection: &Connection) -> rusqlite::Result<Catalog> {
     Ok(catalog)
 }
 
-/// The tables that are made by a text, or have an index that is, which is not UTF-8: SQLite takes any bytes, but what they say has to be kept.
+/// The tables that are made by a text, or have an index that is, which SQLite does not understand (its schema is loaded without them then),
+/// or which is not UTF-8: SQLite takes any bytes, but what they say has to be kept.
 fn unreadable_tables(connection: &Connection) -> rusqlite::Result<Vec<Other>> {
-    let sql = "SELECT type, name, tbl_name, sql FROM sqlite_schema
-               WHERE type IN ('table', 'index') AND sql IS NOT NULL ORDER BY type DESC, name";
+    let sql = "SELECT s.type, s.name, s.tbl_name, s.sql,
+                   CASE s.type WHEN 'table' THEN EXISTS (
+                       SELECT 1 FROM pragma_table_list(s.name) AS l WHERE l.schema = 'main')
+                   ELSE EXISTS (
+                       SELECT 1 FROM pragma_index_list(s.tbl_name, 'main') AS l WHERE l.name = s.name COLLATE NOCASE) END
+               FROM sqlite_schema AS s WHERE s.type IN ('table', 'index') AND s.sql IS NOT NULL ORDER BY s.type DESC, s.name";
     let found = collect(connection, sql, [], |row| {
-        let Err(error) = std::str::from_utf8(row.get_ref(3)?.as_bytes().unwrap_or_default()) else {
-            return Ok(None);
+        let text = std::str::from_utf8(row.get_ref(3)?.as_bytes().unwrap_or_default());
+        let reason = match text {
+            Err(error) => format!(
+                "is not UTF-8 from its byte {} on; make it anew with a text in UTF-8 (sqlite3's .schema shows it)",
+                error.valid_up_to() + 1
+            ),
+            Ok(_) if row.get(4)? => return Ok(None),
+            Ok(_) => "is none that SQLite understands; restore the file from a backup, or recover it with sqlite3's .recover".to_owned(),
         };
+        let (kind, name) = (lossy_text(row, 0)?, lossy_text(row, 1)?);
         Ok(Some(Other {
             kind: OtherKind::Unreadable,
             name: lossy_text(row, 2)?,
             sql: lossy_text(row, 3)?,
             table: None,
-            why: Some(format!(
-                "the text that makes the {} {} is not UTF-8 from its byte {} on; make it anew with a text in UTF-8 (sqlite3's .schema shows it)",
-                lossy_text(row, 0)?,
-                lossy_text(row, 1)?,
-                error.valid_up_to() + 1,
-            )),
+            why: Some(format!("the text that makes the {kind} {name} {reason}")),
         }))
     })?;
     let mut others: Vec<Other> = found.into_iter().flatten().collect();

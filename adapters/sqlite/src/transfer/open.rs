@@ -375,8 +375,17 @@ impl SourceFile {
         // CHECK constraints are read as text and judged by the target; running them makes quick_check slow and noisy.
         connection.execute_batch(
             "PRAGMA query_only = ON; PRAGMA cell_size_check = ON; PRAGMA ignore_check_constraints = ON;
-             PRAGMA temp_store = MEMORY; SELECT count(*) FROM sqlite_schema;",
+             PRAGMA temp_store = MEMORY;",
         )?;
+        let look = "SELECT count(*) FROM sqlite_schema";
+        if let Err(error) = connection.execute_batch(look) {
+            if !is_malformed(&error) {
+                return Err(error);
+            }
+            // So that what else there is can be read. Nothing can be written all the same.
+            connection.set_db_config(DbConfig::SQLITE_DBCONFIG_WRITABLE_SCHEMA, true)?;
+            connection.execute_batch(look)?;
+        }
         collations::stand_in_for_all(&connection)?;
         Ok(connection)
     }
@@ -444,6 +453,12 @@ pub(super) fn unindexed(connection: &Connection, table: &str) -> rusqlite::Resul
         || "NOT INDEXED".to_owned(),
         |key| format!("INDEXED BY {}", quoted(&key)),
     ))
+}
+
+/// Whether the schema has a text that SQLite does not understand.
+fn is_malformed(error: &rusqlite::Error) -> bool {
+    error.sqlite_error_code() == Some(ErrorCode::DatabaseCorrupt)
+        && error.to_string().starts_with("malformed database schema")
 }
 
 /// Whether the files that reading in WAL mode needs cannot be made.

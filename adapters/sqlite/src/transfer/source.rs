@@ -362,7 +362,9 @@ fn damage(connection: &Connection, left_out: &[String]) -> rusqlite::Result<Dama
         .prepare(sql)?
         .query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?
         .collect::<rusqlite::Result<_>>()?;
-    let before = listed.len();
+    // Nobody can say anything of what is left out because nobody can read it.
+    let is_listed = |name: &String| listed.iter().any(|(listed, _)| listed == name);
+    let (before, is_whole) = (listed.len(), left_out.iter().all(is_listed));
     listed.retain(|(name, kind)| {
         let is_part = |whole: &String| {
             let rest = name.strip_prefix(whole.as_str());
@@ -370,7 +372,7 @@ fn damage(connection: &Connection, left_out: &[String]) -> rusqlite::Result<Dama
         };
         kind != "virtual" && !left_out.iter().any(is_part)
     });
-    let is_partial = listed.len() < before;
+    let is_partial = !is_whole || listed.len() < before;
     let mut damage = Damage::default();
     for (name, _) in listed {
         match check(connection, &format!("PRAGMA quick_check({})", quoted(&name))) {
