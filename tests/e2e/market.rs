@@ -493,6 +493,58 @@ async fn predictions_are_held_against_what_the_day_says_now() {
 }
 
 #[tokio::test]
+async fn predictions_are_answered_where_they_cannot_be_told_the_prices() {
+    let (place, database) = (Place::new(), TestDatabase::create().await);
+    place.write("cutover.toml", QUIET);
+    let url = database.url();
+    place
+        .run(["migrate", "up", "--postgres", &url, "--on", "postgres"])
+        .await
+        .with(0);
+    let client = database.connect().await;
+    let carried = "ALTER TABLE ai_predictions DROP CONSTRAINT chk_confidence_range;
+        INSERT INTO ai_predictions (date, checkpoint, predicted_price, confidence) VALUES
+            ('2025-06-02', 'open', 600, 70), ('2025-06-02', 'noon', 601, 0.7);
+        ALTER TABLE ai_predictions ADD CONSTRAINT chk_confidence_range
+            CHECK (confidence >= 0 AND confidence <= 1) NOT VALID;
+        INSERT INTO daily_predictions (date, open, noon) VALUES ('2025-06-02', 601, 603)";
+    client.batch_execute(carried).await.unwrap();
+    let told = async || {
+        let sql = "SELECT checkpoint FROM ai_predictions WHERE actual_price IS NOT NULL";
+        let rows = client.query(sql, &[]).await.unwrap();
+        rows.iter().map(|row| row.get(0)).collect::<Vec<String>>()
+    };
+    let only = ["--postgres", &url];
+    let service = place.serve(&only).await;
+    let path = "/market/ai/predictions/2025-06-02";
+    let answer = service.get(path).await.with(200).json();
+    let errors = |answer: &Value| {
+        let error = |place: usize| answer["predictions"][place]["prediction_error"].clone();
+        (error(0), error(1))
+    };
+    assert_eq!(errors(&answer), (json!(1.0), json!(2.0)));
+    // The one that breaks a check of its table keeps the other from nothing.
+    assert_eq!(told().await, ["noon"]);
+    service.stop().await;
+
+    let name = database.name();
+    let read_only = format!(
+        "UPDATE ai_predictions SET actual_price = NULL WHERE checkpoint = 'noon';
+        ALTER DATABASE {name} SET default_transaction_read_only = on"
+    );
+    client.batch_execute(&read_only).await.unwrap();
+    let service = place.serve(&only).await;
+    let answer = service.get(path).await.with(200).json();
+    assert_eq!(errors(&answer), (json!(1.0), json!(2.0)));
+    assert_eq!(told().await, <[&str; 0]>::default());
+    let log = service.stop().await;
+    let said = log
+        .matches("a prediction could not be told its real price")
+        .count();
+    assert_eq!(said, 1, "{log}");
+}
+
+#[tokio::test]
 async fn a_refresh_tells_what_it_filled_in() {
     on_both(async |service| {
         let day = json!({"date": "2025-08-15", "open": 600});

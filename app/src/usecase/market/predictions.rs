@@ -64,16 +64,32 @@ impl Market {
             )));
         }
         let row = self.repositories.daily_predictions.get(day).await?;
-        let known = row.as_ref().map(actuals).unwrap_or_default();
-        let is_news = |row: &AiPrediction| {
-            let checkpoint = row.fields.checkpoint.known();
-            row.fields.actual_price.is_none() && checkpoint.is_some_and(|of| known.get(*of).is_some())
-        };
-        if predictions.iter().any(is_news) {
-            let repository = &self.repositories.ai_predictions;
-            repository.set_actuals(day, &known, false, self.now()).await?;
+        if let Some(row) = &row {
+            self.tell_actuals(day, &predictions, row).await;
         }
         Ok(DayPredictions { predictions, row })
+    }
+
+    /// Tells the predictions that do not know it what their price became, one by one, as an old row that breaks a rule may not be
+    /// changed. Who reads them has the price from the day's row, so that one is not told is nobody's trouble here.
+    async fn tell_actuals(&self, day: Day, predictions: &[AiPrediction], row: &DailyPrediction) {
+        let untold = predictions
+            .iter()
+            .filter(|prediction| prediction.fields.actual_price.is_none());
+        for checkpoint in untold.filter_map(|prediction| prediction.fields.checkpoint.known()) {
+            let Some(price) = row.fields.price(*checkpoint) else {
+                continue;
+            };
+            let mut prices = DayPrices::default();
+            prices.set(*checkpoint, Some(price));
+            let repository = &self.repositories.ai_predictions;
+            if let Err(error) = repository.set_actuals(day, &prices, false, self.now()).await {
+                tracing::warn!(%day, ?checkpoint, %error, "a prediction could not be told its real price");
+                if !matches!(error, StoreError::Invalid { .. }) {
+                    return;
+                }
+            }
+        }
     }
 
     /// Makes the day's band of its stored predictions and locks it.
@@ -147,15 +163,6 @@ impl Market {
         let deleted = self.repositories.ai_predictions.remove_duplicates().await?;
         Ok((found, deleted))
     }
-}
-
-/// What a day's row knows of the real prices.
-fn actuals(row: &DailyPrediction) -> DayPrices {
-    let mut prices = DayPrices::default();
-    for checkpoint in Checkpoint::PREDICTED {
-        prices.set(checkpoint, row.fields.price(checkpoint));
-    }
-    prices
 }
 
 /// The band from the lowest to the highest predicted price.
