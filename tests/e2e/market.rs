@@ -545,6 +545,73 @@ async fn predictions_are_answered_where_they_cannot_be_told_the_prices() {
 }
 
 #[tokio::test]
+async fn a_day_that_breaks_a_rule_can_be_changed_in_a_file() {
+    let place = Place::new();
+    place.write("cutover.toml", &format!("{QUIET}prices = 'prices.json'\n"));
+    let noon = r#"{"prices": [{"date": "2025-01-02", "checkpoint": "noon", "price": 545.0}]}"#;
+    place.write("prices.json", noon);
+    spy_file(&place.path("spy.db"));
+    let broken = r#"UPDATE daily_predictions SET "predHigh" = 500 WHERE id = 1"#;
+    world::file(&place.path("spy.db")).execute_batch(broken).unwrap();
+    let service = place.serve(&["--sqlite", "spy.db"]).await;
+    let price = |checkpoint: &str, price: f64| json!({"date": "2025-01-02", "checkpoint": checkpoint, "price": price});
+    service
+        .post("/market/log/close", &price("close", 540.0))
+        .await
+        .with(200);
+    service
+        .post("/market/capture/2025-01-02", &price("open", 541.0))
+        .await
+        .with(200);
+    for path in ["admin/refresh-actuals-intraday", "recompute"] {
+        let path = format!("/market/{path}/2025-01-02");
+        service.ask("POST", &path, None).await.with(200);
+    }
+    let day = service.get("/market/day/2025-01-02").await.with(200).json();
+    assert_eq!(
+        (&day["predLow"], &day["predHigh"], &day["open"], &day["noon"]),
+        (&json!(600.0), &json!(500.0), &json!(541.0), &json!(545.0))
+    );
+    assert_eq!(
+        (&day["absErrorToClose"], &day["rangeHit"]),
+        (&json!(10.0), &json!(false))
+    );
+    // Another band that is upside down is none.
+    let worse = json!({"predLow": 600, "predHigh": 510});
+    service
+        .post("/market/prediction/2025-01-02", &worse)
+        .await
+        .with(400);
+    service.stop().await;
+
+    let database = TestDatabase::create().await;
+    let url = database.url();
+    place
+        .run(["migrate", "up", "--postgres", &url, "--on", "postgres"])
+        .await
+        .with(0);
+    place.run(["copy", "spy.db", &url]).await.with(0);
+    let service = place.serve(&["--postgres", &url]).await;
+    let text = "predLow must not be above predHigh";
+    let refused = service
+        .post("/market/log/close", &price("close", 550.0))
+        .await
+        .with(400)
+        .json();
+    assert_eq!(
+        refused,
+        json!({"error": {"message": text, "type": "ValidationException",
+            "details": {"rule": "daily_predictions: chk_prediction_range"}}, "detail": text})
+    );
+    let mended = json!({"predLow": 500, "predHigh": 600, "close": 550});
+    service
+        .post("/market/prediction/2025-01-02", &mended)
+        .await
+        .with(200);
+    service.stop().await;
+}
+
+#[tokio::test]
 async fn a_refresh_tells_what_it_filled_in() {
     on_both(async |service| {
         let day = json!({"date": "2025-08-15", "open": 600});

@@ -258,20 +258,29 @@ impl DayFields {
 
     /// The rule that the row breaks, if it does. Old files hold rows that do; nothing new may.
     pub fn check(&self) -> Result<(), BrokenRule> {
+        self.check_since(&Self::default())
+    }
+
+    /// The rule that the row breaks by what it holds other than `before`, if it does. What it broke already is left to whoever mends it.
+    fn check_since(&self, before: &Self) -> Result<(), BrokenRule> {
         let prices = [
-            &self.pred_low,
-            &self.pred_high,
-            &self.open,
-            &self.noon,
-            &self.two_pm,
-            &self.close,
+            (&self.pred_low, &before.pred_low),
+            (&self.pred_high, &before.pred_high),
+            (&self.open, &before.open),
+            (&self.noon, &before.noon),
+            (&self.two_pm, &before.two_pm),
+            (&self.close, &before.close),
         ];
         let positive = |value: &Option<Stored<f64>>| number(value.as_ref()).is_none_or(|price| price > 0.0);
-        if !prices.into_iter().all(positive) {
+        if !prices
+            .into_iter()
+            .all(|(price, before)| price == before || positive(price))
+        {
             return Err(POSITIVE_PRICES);
         }
+        let is_band_new = (&self.pred_low, &self.pred_high) != (&before.pred_low, &before.pred_high);
         match (self.low(), self.high()) {
-            (Some(low), Some(high)) if low > high => Err(PREDICTION_RANGE),
+            (Some(low), Some(high)) if is_band_new && low > high => Err(PREDICTION_RANGE),
             _ => Ok(()),
         }
     }
@@ -338,7 +347,10 @@ impl DayChange {
             fields.range_hit.get_or_insert(false.into());
             fields.locked.get_or_insert(false.into());
         }
-        fields.check()?;
+        match row {
+            None => fields.check()?,
+            Some(row) => fields.check_since(&row.fields)?,
+        }
         if logs.iter().any(|log| log.price.is_nan() || log.price <= 0.0) {
             return Err(POSITIVE_PRICE);
         }
@@ -510,5 +522,33 @@ mod tests {
             ..DayFields::default()
         };
         assert!(replace(premarket).is_ok());
+    }
+
+    #[test]
+    fn a_change_answers_for_what_it_changes() {
+        let broken = row(DayFields {
+            open: Some((-1.0).into()),
+            ..band(600.0, 500.0)
+        });
+        let result = |change: DayChange| change.apply(Some(&broken), now()).map(drop);
+        assert_eq!(result(DayChange::Record(log(Checkpoint::Close, 550.0))), Ok(()));
+        assert_eq!(result(DayChange::Capture(log(Checkpoint::Noon, 550.0))), Ok(()));
+        assert_eq!(result(DayChange::Recompute), Ok(()));
+        let noted = DayFields {
+            notes: Some("upside down".to_owned()),
+            ..broken.fields.clone()
+        };
+        assert_eq!(result(DayChange::Replace(Box::new(noted.clone()))), Ok(()));
+        assert_eq!(noted.check(), Err(POSITIVE_PRICES));
+        // Another value that breaks the rule is no better, and one end of a band is a change of the band.
+        let open = DayChange::Record(log(Checkpoint::Open, -2.0));
+        assert_eq!(result(open), Err(POSITIVE_PRICES));
+        let raised = DayFields {
+            pred_high: Some(550.0.into()),
+            ..broken.fields.clone()
+        };
+        let replace = DayChange::Replace(Box::new(raised));
+        assert_eq!(result(replace), Err(PREDICTION_RANGE));
+        assert_eq!(result(DayChange::Band { low: 1.0, high: 2.0 }), Ok(()));
     }
 }

@@ -56,8 +56,9 @@ pub trait DailyPredictionRepository: Send + Sync {
     async fn get(&self, day: Day) -> StoreResult<Option<DailyPrediction>>;
 
     /// Applies a change to the day, and logs what it logs, all or nothing. Changes of one day happen one after the other,
-    /// however many make them: each sees what the one before left. A row that would break a rule is `Invalid`, by the
-    /// name of the rule. A new row's `created_at` is `now`, to the second at least.
+    /// however many make them: each sees what the one before left. A row that would break a rule by what the change sets is
+    /// `Invalid`, by the name of the rule; where the table checks whole rows, so is one that breaks it by what the change
+    /// leaves alone. A new row's `created_at` is `now`, to the second at least.
     async fn change(&self, day: Day, change: &DayChange, now: Timestamp) -> StoreResult<DayOutcome>;
 
     /// `limit` rows from the `offset`th on, the latest day first, all of one day by number.

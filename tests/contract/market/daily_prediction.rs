@@ -437,9 +437,33 @@ mod old_files {
             all[0].created_at,
             Some(Stored::Other(StoredValue::Text("then".to_owned())))
         );
-        // It cannot be changed into something that breaks a rule, but be mended.
-        let refused = days.change(day("2025-08-11"), &DayChange::Recompute, at(0)).await;
-        assert_invalid(refused, "daily_predictions: chk_positive_prices");
+        // It can be changed, but not into something else that breaks a rule; and be mended.
+        let logged = change(
+            &store,
+            "2025-08-11",
+            DayChange::Record(log(Checkpoint::Close, 607.0)),
+            0,
+        )
+        .await;
+        assert_eq!(logged.after.fields.range_hit, Some(false.into()));
+        assert_eq!(logged.after.fields.abs_error_to_close, Some(2.0.into()));
+        assert_eq!(
+            (
+                logged.after.fields.low(),
+                logged.after.fields.price(Checkpoint::Open)
+            ),
+            (Some(610.0), Some(-1.0))
+        );
+        for (refused, rule) in [
+            (
+                DayChange::Record(log(Checkpoint::Open, -2.0)),
+                "chk_positive_prices",
+            ),
+            (replace(band(611.0, 600.0)), "chk_prediction_range"),
+        ] {
+            let refused = days.change(day("2025-08-11"), &refused, at(0)).await;
+            assert_invalid(refused, &format!("daily_predictions: {rule}"));
+        }
         let mended = change(&store, "2025-08-11", replace(band(1.0, 2.0)), 0).await;
         assert_eq!(mended.after.fields, band(1.0, 2.0));
     }
@@ -464,5 +488,37 @@ mod old_files {
             .unwrap();
         let text = "2025-08-11 16:00:05".to_owned();
         assert_eq!(texts, (text.clone(), text.clone(), text));
+    }
+}
+
+#[cfg(feature = "postgres")]
+mod carried_rows {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_row_that_breaks_a_check_changes_only_together_with_what_breaks_it() {
+        let store = TestStore::postgres().await;
+        let client = store.database().unwrap().connect().await;
+        let carried = "ALTER TABLE daily_predictions DROP CONSTRAINT chk_prediction_range;
+            INSERT INTO daily_predictions (date, \"predLow\", \"predHigh\") VALUES ('2025-08-11', 600, 500);
+            ALTER TABLE daily_predictions ADD CONSTRAINT chk_prediction_range CHECK (\"predLow\" <= \"predHigh\") NOT VALID";
+        client.batch_execute(carried).await.unwrap();
+        let days = &store.market.daily_predictions;
+        let close = DayChange::Record(log(Checkpoint::Close, 550.0));
+        let refused = days.change(day("2025-08-11"), &close, at(0)).await;
+        assert_invalid(refused, "daily_predictions: chk_prediction_range");
+        assert_eq!(days.count_logs_since(day("2025-01-01")).await.unwrap(), 0);
+        change(&store, "2025-08-11", DayChange::Recompute, 0).await;
+        let mended = change(
+            &store,
+            "2025-08-11",
+            DayChange::Band {
+                low: 500.0,
+                high: 600.0,
+            },
+            0,
+        )
+        .await;
+        assert_eq!(mended.after.fields.high(), Some(600.0));
     }
 }

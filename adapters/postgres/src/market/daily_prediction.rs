@@ -111,7 +111,11 @@ async fn apply(
     };
     let after = match &before {
         Some(row) if row.fields == *fields => row.clone(),
-        row => write(transaction, day, row.as_ref(), &fields, now, updated_at.as_ref()).await?,
+        row => {
+            // The table's checks are asked about the whole row, also where the change leaves alone what breaks one.
+            fields.check().map_err(|rule| broken(TABLE, rule))?;
+            write(transaction, day, row.as_ref(), &fields, now, updated_at.as_ref()).await?
+        }
     };
     if !logs.is_empty() {
         append(transaction, day, &logs, now).await?;

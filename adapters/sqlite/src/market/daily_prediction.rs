@@ -8,6 +8,7 @@ use cutover_domain::stored::{Stored, TextEnum as _};
 use cutover_domain::time::Timestamp;
 use cutover_ports::market::{DailyPredictionRepository, DayOutcome, DayStored, Swept, TimeForm};
 use cutover_ports::{StoreError, StoreResult};
+use rusqlite::types::Value;
 use rusqlite::{ToSql, params};
 
 use super::{Table, broken, opt_naive, opt_sql_bool};
@@ -146,22 +147,50 @@ fn write(
             \"rangeHit\", \"absErrorToClose\", source, locked, updated_at, created_at)
         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21)
         RETURNING ", day_columns!());
-    const UPDATE: &str = concat!("UPDATE daily_predictions SET \"preMarket\" = ?2, \"predLow\" = ?3, \"predHigh\" = ?4, bias = ?5,
-            \"volCtx\" = ?6, \"dayType\" = ?7, \"keyLevels\" = ?8, notes = ?9, open = ?10, noon = ?11, \"twoPM\" = ?12,
-            close = ?13, \"realizedLow\" = ?14, \"realizedHigh\" = ?15, \"rangeHit\" = ?16, \"absErrorToClose\" = ?17,
-            source = ?18, locked = ?19, updated_at = ?20
-        WHERE id = ?1
-        RETURNING ", day_columns!());
+    let date = day.to_string();
+    let created_at = now.to_naive(session.zone());
+    let updated_at = opt_naive(session, updated_at);
+    let given = values(fields);
+    let mut binds: Vec<&dyn ToSql> = Vec::with_capacity(21);
+    let stored = if let Some(row) = row {
+        // Only what changes: a check is asked about the columns that are set, and an old row may break it.
+        let old = values(&row.fields);
+        binds.extend([&row.id as &dyn ToSql, &updated_at]);
+        let mut set = vec!["updated_at = ?2".to_owned()];
+        for ((column, value), old) in DAYS.columns[2..].iter().zip(&given).zip(&old) {
+            if value != old {
+                binds.push(value);
+                set.push(format!("\"{column}\" = ?{}", binds.len()));
+            }
+        }
+        let sql = format!(
+            "UPDATE daily_predictions SET {} WHERE id = ?1 RETURNING {}",
+            set.join(", "),
+            day_columns!()
+        );
+        session.query_opt(&sql, binds.as_slice(), day_from_row)?
+    } else {
+        binds.push(&date);
+        binds.extend(given.iter().map(|value| value as &dyn ToSql));
+        binds.extend([&updated_at as &dyn ToSql, &created_at]);
+        session.query_opt(INSERT, binds.as_slice(), day_from_row)?
+    };
+    stored.ok_or_else(|| StoreError::missing("daily_predictions"))
+}
+
+/// What the columns of the fields hold, in the order of `DAYS`.
+fn values(fields: &DayFields) -> [Value; 18] {
     let number = |value: &Option<Stored<f64>>| opt_sql_number(value.as_ref());
-    let values = params![
+    let text = |value: &Option<String>| value.clone().into();
+    [
         number(&fields.pre_market),
         number(&fields.pred_low),
         number(&fields.pred_high),
-        fields.bias,
-        fields.vol_ctx,
-        fields.day_type,
-        fields.key_levels,
-        fields.notes,
+        text(&fields.bias),
+        text(&fields.vol_ctx),
+        text(&fields.day_type),
+        text(&fields.key_levels),
+        text(&fields.notes),
         number(&fields.open),
         number(&fields.noon),
         number(&fields.two_pm),
@@ -170,26 +199,9 @@ fn write(
         number(&fields.realized_high),
         opt_sql_bool(fields.range_hit.as_ref()),
         number(&fields.abs_error_to_close),
-        fields.source,
+        text(&fields.source),
         opt_sql_bool(fields.locked.as_ref()),
-        opt_naive(session, updated_at),
-    ];
-    let date = day.to_string();
-    let created_at = now.to_naive(session.zone());
-    let mut all: Vec<&dyn ToSql> = Vec::with_capacity(21);
-    let sql = if let Some(row) = row {
-        all.push(&row.id);
-        all.extend_from_slice(values);
-        UPDATE
-    } else {
-        all.push(&date);
-        all.extend_from_slice(values);
-        all.push(&created_at);
-        INSERT
-    };
-    session
-        .query_opt(sql, all.as_slice(), day_from_row)?
-        .ok_or_else(|| StoreError::missing("daily_predictions"))
+    ]
 }
 
 fn append(session: &Session, day: Day, log: PriceLog, now: Timestamp) -> StoreResult<()> {
