@@ -412,6 +412,33 @@ async fn what_is_computed_of_huge_prices_may_be_null_and_is_described_so() {
 }
 
 #[tokio::test]
+async fn captures_are_looked_at_up_to_the_ends_of_the_calendar() {
+    on_both(async |service| {
+        let day = json!({"date": "2025-08-15", "open": 600});
+        service.post("/market/prediction", &day).await.with(200);
+        let mut all = Vec::new();
+        for (days, start, analyzed) in [
+            ("100000000", "0001-01-01", 1),
+            ("9223372036854775807", "0001-01-01", 1),
+            ("-100000000", "9999-12-31", 0),
+            ("-9223372036854775808", "9999-12-31", 0),
+        ] {
+            let path = format!("/market/admin/price-capture-status?days={days}");
+            let status = service.get(&path).await.with(200).json();
+            let period = &status["analysis_period"];
+            assert_eq!(
+                (&period["start_date"], &period["days_analyzed"]),
+                (&json!(start), &json!(analyzed)),
+                "{status}"
+            );
+            all.push(status.to_string());
+        }
+        all
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn the_tests_of_the_original_pass() {
     on_both(async |service| {
         let mut all = Vec::new();

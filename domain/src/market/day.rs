@@ -17,6 +17,10 @@ pub struct Day(civil::Date);
 pub struct DayError(pub String);
 
 impl Day {
+    /// The first day.
+    pub const MIN: Self = Self(civil::Date::constant(1, 1, 1));
+    /// The last day.
+    pub const MAX: Self = Self(civil::Date::constant(9999, 12, 31));
     const EPOCH: civil::Date = civil::Date::constant(1970, 1, 1);
 
     /// The day of that year, month and day of the month.

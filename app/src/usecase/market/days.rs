@@ -113,14 +113,12 @@ impl Market {
     }
 
     /// How completely the prices of the last `days` days were captured. A number below zero looks ahead, without a limit,
-    /// as the original does.
+    /// as the original does. Beyond the calendar it is the calendar's end on that side.
     pub async fn capture_status(&self, days: i64) -> Result<CaptureStatus, MarketError> {
         let to = self.today();
-        let first = Day::from_epoch_days(FIRST_DAY).unwrap_or(to);
-        let from = days
-            .checked_neg()
-            .and_then(|days| to.plus_days(days))
-            .unwrap_or(first);
+        let end = if days < 0 { Day::MAX } else { Day::MIN };
+        let from = days.checked_neg().and_then(|days| to.plus_days(days));
+        let from = from.unwrap_or(end);
         let limit = u32::try_from(days).unwrap_or(u32::MAX);
         let repository = &self.repositories.daily_predictions;
         Ok(CaptureStatus {
@@ -141,9 +139,6 @@ impl Market {
         })
     }
 }
-
-/// 0001-01-01.
-const FIRST_DAY: i64 = -719_162;
 
 fn no_row(day: Day, hint: &'static str) -> MarketError {
     MarketError::NotFound {
