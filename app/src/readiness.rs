@@ -1,4 +1,5 @@
-//! Whether the service can do its work: every configured database answers and takes writes, and where repositories run its schema is the newest.
+//! Whether the service can do its work: PostgreSQL, if it is configured, and the SQLite files that repositories run on answer and take
+//! writes, and where repositories run the schema is the newest.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -41,11 +42,11 @@ impl std::fmt::Debug for Readiness {
 /// Whether the service is ready, database by database.
 #[derive(Debug, Clone)]
 pub struct Ready {
-    /// Every kind of database that is configured.
+    /// Every kind of database that is asked.
     pub databases: Vec<DatabaseState>,
 }
 
-/// A kind of database that is configured.
+/// A kind of database that is asked.
 #[derive(Debug, Clone)]
 pub struct DatabaseState {
     /// Which.
@@ -175,7 +176,7 @@ impl Readiness {
                 backend,
                 found: Err(Problem::unavailable("the schema cannot be looked at in time")),
             };
-            configured(&self.config).map(late).collect()
+            asked(&self.config).map(late).collect()
         });
         let databases = schemas.into_iter().map(|Schemas { backend, found }| {
             let answer = answers.iter().find(|(answered, _)| *answered == backend);
@@ -202,7 +203,7 @@ impl Readiness {
         let mut known = self.known.lock().await;
         let recent = known.at.is_some_and(|at| at.elapsed() < SCHEMA_KEPT);
         if !(recent && known.schemas.iter().all(Schemas::fit)) {
-            let looking = configured(&self.config).map(|backend| look(&self.config, backend));
+            let looking = asked(&self.config).map(|backend| look(&self.config, backend));
             known.schemas = futures_util::future::join_all(looking).await;
             known.at = Some(Instant::now());
         }
@@ -210,14 +211,14 @@ impl Readiness {
     }
 }
 
-/// The kinds of databases that are configured.
-fn configured(config: &Config) -> impl Iterator<Item = Backend> {
+/// The kinds of databases that are asked. A file that nothing runs on is left out: it keeps no service from its work, and may be gone.
+fn asked(config: &Config) -> impl Iterator<Item = Backend> {
     let postgres = config.postgres.is_some();
     let sqlite = config.uses(Backend::Sqlite);
     let backends = [(Backend::Sqlite, sqlite), (Backend::Postgres, postgres)];
     backends
         .into_iter()
-        .filter_map(|(backend, configured)| configured.then_some(backend))
+        .filter_map(|(backend, asked)| asked.then_some(backend))
 }
 
 async fn look(config: &Config, backend: Backend) -> Schemas {

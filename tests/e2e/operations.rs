@@ -382,10 +382,13 @@ async fn readiness_tells_of_each_database_and_of_a_schema_that_is_behind() {
     let (place, database) = (Place::new(), lab_database().await);
     let url = database.url();
     place.run(["migrate", "up", "--postgres", &url]).await.with(0);
+    place.run(["migrate", "up", "--on", "sqlite"]).await.with(0);
     let arguments = ["--postgres", &url, "--repository", "default=postgres"];
     let service = place.serve(&arguments).await;
     let ready = service.get("/readyz").await.with(200).json();
     assert_eq!(ready["status"], "ready");
+    // The file that nothing runs on is not asked.
+    assert_eq!(ready["databases"]["sqlite"], Value::Null, "{ready}");
     assert_eq!(
         ready["databases"]["postgres"]["schemas"]["lab"],
         json!({"version": 2, "head": 2})

@@ -13,7 +13,7 @@ pub(super) async fn healthz() -> Json<Value> {
     Json(json!({ "status": "ok" }))
 }
 
-/// Whether every configured database answers in time and takes writes, with a schema that can be served.
+/// Whether PostgreSQL, if it is configured, and the SQLite files in use answer in time and take writes, with schemas that can be served.
 #[utoipa::path(
     get, path = "/readyz", tag = "Health",
     responses((status = 200, body = Value), (status = 503, body = Value, description = "A database does not answer, takes no writes, or its schema is old."))
