@@ -15,8 +15,8 @@ use super::json_writer::JsonWriter;
 #[derive(Debug)]
 pub(super) struct Json<T>(pub(super) T);
 
-/// About what a short answer takes.
-const BYTES_AT_FIRST: usize = 1_024;
+/// What a page takes, usually: one that grows while it is written is copied several times.
+const BYTES_AT_FIRST: usize = 16 * 1024;
 
 impl<T: Serialize> IntoResponse for Json<T> {
     fn into_response(self) -> Response {

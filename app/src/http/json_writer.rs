@@ -49,13 +49,17 @@ fn their_serializer(out: &mut Vec<u8>) -> serde_json::Serializer<&mut Vec<u8>, A
 
 /// Whether a text stands in JSON as it is, but for the quotation marks around it.
 fn is_plain(text: &str) -> bool {
-    let (words, rest) = text.as_bytes().as_chunks();
-    let mut last = [b' '; 8];
-    last[..rest.len()].copy_from_slice(rest);
-    let found = words
-        .iter()
-        .fold(escaped_bytes(last), |found, word| found | escaped_bytes(*word));
-    found == 0
+    let bytes = text.as_bytes();
+    let (words, rest) = bytes.as_chunks();
+    let found = words.iter().fold(0, |found, word| found | escaped_bytes(*word));
+    let last = match bytes.last_chunk() {
+        // Some of them were looked at already, which takes less than to look at the rest alone.
+        Some(last) => escaped_bytes(*last),
+        None => rest.iter().fold(0, |found, byte| {
+            found | escaped_bytes([*byte, b' ', b' ', b' ', b' ', b' ', b' ', b' '])
+        }),
+    };
+    found | last == 0
 }
 
 /// Not 0 if one of these bytes is a control character, a quotation mark or a backslash.
@@ -259,8 +263,16 @@ impl Begun<'_> {
             SerializeStruct::serialize_field(&mut whole, name, value)?;
             return SerializeStruct::end(whole);
         }
-        self.element(name)?;
-        self.out.push(b':');
+        // Names of fields are ours.
+        debug_assert!(is_plain(name), "{name}");
+        self.out.reserve(name.len() + 4);
+        if self.is_filled {
+            self.out.push(b',');
+        }
+        self.is_filled = true;
+        self.out.push(b'"');
+        self.out.extend_from_slice(name.as_bytes());
+        self.out.extend_from_slice(b"\":");
         value.serialize(JsonWriter(self.out))
     }
 
