@@ -185,8 +185,8 @@ fn origin(
     own: &[String],
 ) -> rusqlite::Result<Origin> {
     let sql = r"SELECT s.type, s.name, s.tbl_name, s.sql, EXISTS (
-                    SELECT 1 FROM pragma_table_list AS l
-                    WHERE l.schema = 'main' AND l.type = 'shadow' AND l.name = s.tbl_name)
+                    SELECT 1 FROM pragma_table_list(s.tbl_name) AS l
+                    WHERE l.schema = 'main' AND l.type = 'shadow')
                 FROM sqlite_schema AS s
                 WHERE s.sql IS NOT NULL AND s.name NOT LIKE 'sqlite\_%' ESCAPE '\'
                 ORDER BY s.rowid";

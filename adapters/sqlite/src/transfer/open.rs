@@ -446,8 +446,8 @@ impl SourceFile {
 /// How a table is selected from without any index of it: one may be damaged, or lack rows. Where a key holds the rows SQLite does not heed
 /// NOT INDEXED, and may take another index for the whole table.
 pub(super) fn unindexed(connection: &Connection, table: &str) -> rusqlite::Result<String> {
-    let sql = "SELECT i.name FROM pragma_table_list AS t JOIN pragma_index_list(t.name, 'main') AS i
-               WHERE t.schema = 'main' AND t.name = ?1 COLLATE NOCASE AND t.wr AND i.origin = 'pk'";
+    let sql = "SELECT i.name FROM pragma_table_list(?1) AS t JOIN pragma_index_list(t.name, 'main') AS i
+               WHERE t.schema = 'main' AND t.wr AND i.origin = 'pk'";
     let key: Option<String> = connection.query_row(sql, [table], |row| row.get(0)).optional()?;
     Ok(key.map_or_else(
         || "NOT INDEXED".to_owned(),
