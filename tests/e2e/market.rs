@@ -245,17 +245,24 @@ async fn on_both_with(rows: &str, test: impl AsyncFn(&Service) -> Vec<String>) {
     world::file(&place.path("spy.db")).execute_batch(rows).unwrap();
     let on_sqlite = test(&service).await;
     service.stop().await;
+    let database = migrated(&place).await;
+    let url = database.url();
+    database.connect().await.batch_execute(rows).await.unwrap();
+    let service = place.serve(&["--postgres", &url]).await;
+    let on_postgres = test(&service).await;
+    service.stop().await;
+    assert_eq!(on_sqlite, on_postgres);
+}
+
+/// A database with the newest schemas, made by the program.
+async fn migrated(place: &Place) -> TestDatabase {
     let database = TestDatabase::create().await;
     let url = database.url();
     place
         .run(["migrate", "up", "--postgres", &url, "--on", "postgres"])
         .await
         .with(0);
-    database.connect().await.batch_execute(rows).await.unwrap();
-    let service = place.serve(&["--postgres", &url]).await;
-    let on_postgres = test(&service).await;
-    service.stop().await;
-    assert_eq!(on_sqlite, on_postgres);
+    database
 }
 
 const PRICES: &str = r#"{"bars": [
@@ -521,13 +528,10 @@ async fn predictions_are_held_against_what_the_day_says_now() {
 
 #[tokio::test]
 async fn predictions_are_answered_where_they_cannot_be_told_the_prices() {
-    let (place, database) = (Place::new(), TestDatabase::create().await);
+    let place = Place::new();
     place.write("cutover.toml", QUIET);
+    let database = migrated(&place).await;
     let url = database.url();
-    place
-        .run(["migrate", "up", "--postgres", &url, "--on", "postgres"])
-        .await
-        .with(0);
     let client = database.connect().await;
     let carried = "ALTER TABLE ai_predictions DROP CONSTRAINT chk_confidence_range;
         INSERT INTO ai_predictions (date, checkpoint, predicted_price, confidence) VALUES
@@ -611,12 +615,8 @@ async fn a_day_that_breaks_a_rule_can_be_changed_in_a_file() {
         .with(400);
     service.stop().await;
 
-    let database = TestDatabase::create().await;
+    let database = migrated(&place).await;
     let url = database.url();
-    place
-        .run(["migrate", "up", "--postgres", &url, "--on", "postgres"])
-        .await
-        .with(0);
     place.run(["copy", "spy.db", &url]).await.with(0);
     let service = place.serve(&["--postgres", &url]).await;
     let text = "predLow must not be above predHigh";

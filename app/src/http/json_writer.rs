@@ -25,6 +25,14 @@ impl<'a> JsonWriter<'a> {
         value.serialize(&mut their_serializer(self.0))
     }
 
+    /// A text without anything to escape.
+    fn quote(self, text: &str) {
+        self.0.reserve(text.len() + 2);
+        self.0.push(b'"');
+        self.0.extend_from_slice(text.as_bytes());
+        self.0.push(b'"');
+    }
+
     fn begin(self, begin: u8, end: &'static [u8]) -> Begun<'a> {
         self.0.push(begin);
         Begun {
@@ -135,10 +143,7 @@ impl<'a> Serializer for JsonWriter<'a> {
         if !is_plain(value) {
             return self.theirs(value);
         }
-        self.0.reserve(value.len() + 2);
-        self.0.push(b'"');
-        self.0.extend_from_slice(value.as_bytes());
-        self.0.push(b'"');
+        self.quote(value);
         Ok(())
     }
 
@@ -248,11 +253,15 @@ pub(super) struct Begun<'a> {
 }
 
 impl Begun<'_> {
-    fn element<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), Error> {
+    fn separate(&mut self) {
         if self.is_filled {
             self.out.push(b',');
         }
         self.is_filled = true;
+    }
+
+    fn element<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), Error> {
+        self.separate();
         value.serialize(JsonWriter(self.out))
     }
 
@@ -265,14 +274,9 @@ impl Begun<'_> {
         }
         // Names of fields are ours.
         debug_assert!(is_plain(name), "{name}");
-        self.out.reserve(name.len() + 4);
-        if self.is_filled {
-            self.out.push(b',');
-        }
-        self.is_filled = true;
-        self.out.push(b'"');
-        self.out.extend_from_slice(name.as_bytes());
-        self.out.extend_from_slice(b"\":");
+        self.separate();
+        JsonWriter(self.out).quote(name);
+        self.out.push(b':');
         value.serialize(JsonWriter(self.out))
     }
 

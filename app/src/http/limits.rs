@@ -46,14 +46,14 @@ pub(super) struct Most {
 }
 
 /// The room for requests.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub(super) struct Room {
-    bodies: Arc<Semaphore>,
+    bodies: Semaphore,
     answers: Answers,
     /// The turns of each route: where a database holds one up, the others go on.
-    turns: Arc<Mutex<HashMap<String, Arc<Semaphore>>>>,
+    turns: Mutex<HashMap<String, Arc<Semaphore>>>,
     /// One for each upload that there may be: half of the connections, so that others get in however long uploads take.
-    uploads: Arc<Semaphore>,
+    uploads: Semaphore,
     most: Most,
 }
 
@@ -61,13 +61,13 @@ impl Room {
     /// Room for several of the largest bodies.
     pub(super) fn new(most: Most) -> Self {
         Self {
-            bodies: Arc::new(Semaphore::new(BYTES_MAX.max(most.body).div_ceil(UNIT))),
+            bodies: Semaphore::new(BYTES_MAX.max(most.body).div_ceil(UNIT)),
             answers: Answers {
                 room: Arc::new(Semaphore::new(BYTES_MAX / UNIT)),
                 turns: Arc::new(Semaphore::new(PIECES_AT_ONCE)),
             },
-            turns: Arc::default(),
-            uploads: Arc::new(Semaphore::new(most.connections.div_ceil(2))),
+            turns: Mutex::default(),
+            uploads: Semaphore::new(most.connections.div_ceil(2)),
             most,
         }
     }
@@ -249,7 +249,7 @@ pub(super) async fn admit(room: &Room, mut request: Request, next: Next) -> Resp
     if has_path && room.is_too_large(&request) {
         return envelope.refuse(unread(StatusCode::PAYLOAD_TOO_LARGE));
     }
-    let upload = is_streamed(&request).then(|| Arc::clone(&room.uploads).try_acquire_owned());
+    let upload = is_streamed(&request).then(|| room.uploads.try_acquire());
     if let Some(Err(_)) = upload {
         return envelope.refuse(HttpError::Detail(
             StatusCode::SERVICE_UNAVAILABLE,

@@ -148,12 +148,16 @@ pub fn loosened(sql: &str) -> Option<String> {
     let pieces = pieces(&tokens, open + 1, close);
     let columns = pieces.iter().map(|(from, to)| &tokens[*from..*to]);
     let columns = columns.filter(|piece| !is_table_constraint(piece));
-    let mut computed = columns.flat_map(column_rules).filter(Rule::computes).peekable();
-    let is_strict_and_computes = computed.peek().is_some() && is_strict(sql);
-    let compared: HashSet<String> = computed
-        .filter(Rule::compares)
-        .flat_map(|rule| rule.names().collect::<Vec<_>>())
-        .collect();
+    let mut typed = HashSet::new();
+    for piece in columns {
+        for rule in column_rules(piece).iter().filter(|rule| rule.computes()) {
+            typed.extend(piece.first().map(|name| name.name().to_ascii_lowercase()));
+            if rule.compares() {
+                typed.extend(rule.names());
+            }
+        }
+    }
+    let stays_strict = !typed.is_empty() && is_strict(sql);
     let key = primary_key(&tokens);
     let mut loose = String::with_capacity(sql.len());
     let mut copied = 0;
@@ -166,10 +170,8 @@ pub fn loosened(sql: &str) -> Option<String> {
         let piece = &tokens[from..to];
         let mut at = 0;
         if !is_table_constraint(piece) {
-            let name = piece.first().map(|name| name.name().to_ascii_lowercase());
-            let keeps_type = is_strict_and_computes
-                || name.is_some_and(|name| compared.contains(&name))
-                || column_rules(piece).iter().any(Rule::computes);
+            let name = piece.first().map(Token::name).unwrap_or_default();
+            let name = name.to_ascii_lowercase();
             let end = 1 + piece
                 .iter()
                 .skip(1)
@@ -178,13 +180,11 @@ pub fn loosened(sql: &str) -> Option<String> {
             let kind = piece
                 .get(1..end)
                 .unwrap_or_else(|| piece.get(1..).unwrap_or_default());
-            let is_key = piece.iter().any(|token| token.is("PRIMARY"))
-                || piece
-                    .first()
-                    .is_some_and(|name| key.contains(&name.name().to_ascii_lowercase()));
+            let is_key = piece.iter().any(|token| token.is("PRIMARY")) || key.contains(&name);
             let is_rowid = is_key && matches!(kind, [one] if one.is("INTEGER"));
             if let (Some(first), Some(last)) = (kind.first(), kind.last())
-                && !keeps_type
+                && !stays_strict
+                && !typed.contains(&name)
                 && !is_rowid
             {
                 replace(first.start, last.end(), "");
@@ -206,7 +206,7 @@ pub fn loosened(sql: &str) -> Option<String> {
             }
         }
     }
-    if !is_strict_and_computes {
+    if !stays_strict {
         let options = tokens.get(close + 1..).unwrap_or_default();
         if let (Some(first), true) = (options.first(), options.iter().any(|token| token.is("STRICT"))) {
             let clustered = options.iter().any(|token| token.is("WITHOUT"));

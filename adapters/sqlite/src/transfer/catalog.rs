@@ -1,6 +1,7 @@
 //! The catalog of a SQLite file.
 
 use std::collections::{HashMap, HashSet};
+use std::str::{self, Utf8Error};
 
 use cutover_domain::transfer::catalog::{
     Action, Affinity, Catalog, Column, ColumnKind, Deferrable, Engine, ForeignKey, Generated, Identity,
@@ -100,8 +101,7 @@ fn unreadable_tables(connection: &Connection) -> rusqlite::Result<Vec<Other>> {
                        SELECT 1 FROM pragma_index_list(s.tbl_name, 'main') AS l WHERE l.name = s.name COLLATE NOCASE) END
                FROM sqlite_schema AS s WHERE s.type IN ('table', 'index') AND s.sql IS NOT NULL ORDER BY s.type DESC, s.name";
     let found = collect(connection, sql, [], |row| {
-        let text = std::str::from_utf8(row.get_ref(3)?.as_bytes().unwrap_or_default());
-        let reason = match text {
+        let reason = match text(row, 3)? {
             Err(error) => format!(
                 "is not UTF-8 from its byte {} on; make it anew with a text in UTF-8 (sqlite3's .schema shows it)",
                 error.valid_up_to() + 1
@@ -124,8 +124,15 @@ fn unreadable_tables(connection: &Connection) -> rusqlite::Result<Vec<Other>> {
     Ok(others)
 }
 
+/// A text, if it is UTF-8.
+fn text<'r>(row: &'r Row<'_>, column: usize) -> rusqlite::Result<Result<&'r str, Utf8Error>> {
+    Ok(str::from_utf8(
+        row.get_ref(column)?.as_bytes().unwrap_or_default(),
+    ))
+}
+
 /// A text, with a replacement character for what is not UTF-8.
-fn lossy_text(row: &Row<'_>, column: usize) -> rusqlite::Result<String> {
+pub(super) fn lossy_text(row: &Row<'_>, column: usize) -> rusqlite::Result<String> {
     let bytes = row.get_ref(column)?.as_bytes().unwrap_or_default();
     Ok(String::from_utf8_lossy(bytes).into_owned())
 }
@@ -164,7 +171,7 @@ fn schema_objects(connection: &Connection) -> rusqlite::Result<Vec<Other>> {
         } else {
             OtherKind::Trigger
         };
-        let is_text = std::str::from_utf8(row.get_ref(2)?.as_bytes().unwrap_or_default()).is_ok();
+        let is_text = text(row, 2)?.is_ok();
         Ok(Other {
             kind,
             name: lossy_text(row, 1)?,
@@ -192,7 +199,7 @@ fn origin(
                 ORDER BY s.rowid";
     let objects: Vec<Option<(OriginObject, bool)>> = collect(connection, sql, [], |row| {
         // What cannot be read is not made again.
-        if std::str::from_utf8(row.get_ref(3)?.as_bytes().unwrap_or_default()).is_err() {
+        if text(row, 3)?.is_err() {
             return Ok(None);
         }
         let object = OriginObject {

@@ -6,14 +6,13 @@ use cutover_domain::transfer::name::quoted;
 use cutover_domain::transfer::schema::Weakened;
 use rusqlite::Connection;
 
+use super::catalog::lossy_text;
+
 /// Lets something stand in for the collations that the file's schema names. It comes before anything else that is asked of the connection:
 /// SQLite remembers which indexes it had no collation for.
 pub(super) fn stand_in_for_all(connection: &Connection) -> rusqlite::Result<()> {
     let mut statement = connection.prepare("SELECT sql FROM sqlite_schema WHERE sql LIKE '%collate%'")?;
-    let texts = statement.query_map([], |row| {
-        let sql = row.get_ref(0)?.as_bytes().unwrap_or_default();
-        Ok(String::from_utf8_lossy(sql).into_owned())
-    })?;
+    let texts = statement.query_map([], |row| lossy_text(row, 0))?;
     // No statement may be under way when a collation is made.
     let texts: Vec<String> = texts.collect::<Result<_, _>>()?;
     texts.iter().try_for_each(|sql| stand_in(connection, sql))

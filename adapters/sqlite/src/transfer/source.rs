@@ -408,7 +408,7 @@ fn check(connection: &Connection, pragma: &str) -> rusqlite::Result<Damage> {
             Err(_) if !damage.tables.is_empty() => break,
             Err(error) => return Err(error),
         };
-        let text = String::from_utf8_lossy(row.get_ref(0)?.as_bytes().unwrap_or_default()).into_owned();
+        let text = catalog::lossy_text(row, 0)?;
         for line in text.lines() {
             let begins = |starts: &[&str]| starts.iter().any(|start| line.starts_with(start));
             if begins(&ABOUT_VALUES) || is_of_foreign_order(connection, line)? {
