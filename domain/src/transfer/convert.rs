@@ -580,7 +580,13 @@ pub(super) fn decimal_text(raw: &[u8]) -> Option<String> {
         0x4000 => true,
         _ => return None,
     };
-    let (groups, _) = groups.as_chunks::<2>();
+    let (groups, rest) = groups.as_chunks::<2>();
+    let whole = rest.is_empty() && usize::from(word(0)?.cast_unsigned()) == groups.len();
+    let four_digits = |group: &[u8; 2]| (0..10_000).contains(&i16::from_be_bytes(*group));
+    // Zero has neither groups nor a sign.
+    if !whole || !groups.iter().all(four_digits) || negative && groups.is_empty() {
+        return None;
+    }
     let group = |power: i32| -> i16 {
         let at = usize::try_from(i32::from(weight) - power);
         at.ok()

@@ -633,6 +633,35 @@ fn mixed_values_keep_their_class() {
     }
 }
 
+/// PostgreSQL sends none of these; whatever does is not believed.
+#[test]
+fn bytes_that_are_no_decimal_are_refused() {
+    let decimal = |count: u16, sign: u16, groups: &[u16]| -> Vec<u8> {
+        let words = [count, 0, sign, 0].into_iter().chain(groups.iter().copied());
+        words.flat_map(u16::to_be_bytes).collect()
+    };
+    for rendering in ["decimal", "decimal-number", "numeric(10,2) from numbers"] {
+        let rendering: Rendering = rendering.parse().unwrap();
+        assert_eq!(
+            decoded(&rendering, &decimal(1, 0x4000, &[12])),
+            Ok(Back::Integer(-12))
+        );
+        for raw in [
+            // Fewer groups, and more, than it says.
+            decimal(3470, 0x4000, &[]),
+            decimal(2, 0, &[12]),
+            decimal(0, 0, &[12]),
+            [decimal(1, 0, &[12]), vec![0]].concat(),
+            // Five digits in a group, a sign in one, a zero with a sign.
+            decimal(1, 0, &[10_000]),
+            decimal(1, 0, &[0xffff]),
+            decimal(0, 0x4000, &[]),
+        ] {
+            assert_eq!(decoded(&rendering, &raw), Err(()), "{rendering} {raw:?}");
+        }
+    }
+}
+
 #[test]
 fn uuids_are_small_and_dashed() {
     accepts("uuid", text("0d6e4079-e367-4e11-a42f-97a46cf9b9c0"));
@@ -719,7 +748,10 @@ proptest! {
             for value in [Value::Integer(number), Value::Integer(near), Value::Text(&bytes), Value::Text(text.as_bytes())] {
                 let _refused = check(rendering, value);
             }
-            for raw in [&number.to_be_bytes()[..], &(near * 1_000).to_be_bytes(), text.as_bytes(), &[truth]] {
+            let [mut whole, mut fraction] = [vec![], vec![]];
+            put_decimal(&(near % 100_000_000).to_string(), None, &mut whole).unwrap();
+            put_decimal(&format!("{}.0{}", near % 100_000_000, truth + 1), None, &mut fraction).unwrap();
+            for raw in [&number.to_be_bytes()[..], &(near * 1_000).to_be_bytes(), text.as_bytes(), &[truth], &whole[4..], &fraction[4..]] {
                 // PostgreSQL has no text with a NUL.
                 if rendering.pg_type().kind == PgKind::Text && raw.contains(&0) {
                     continue;
