@@ -529,7 +529,10 @@ async fn predictions_are_held_against_what_the_day_says_now() {
 #[tokio::test]
 async fn predictions_are_answered_where_they_cannot_be_told_the_prices() {
     let place = Place::new();
-    place.write("cutover.toml", QUIET);
+    place.write("cutover.toml", &format!("{QUIET}prices = 'prices.json'\n"));
+    let prices = r#"{"prices": [{"date": "2025-06-02", "checkpoint": "open", "price": 602.0},
+        {"date": "2025-06-02", "checkpoint": "noon", "price": 604.0}]}"#;
+    place.write("prices.json", prices);
     let database = migrated(&place).await;
     let url = database.url();
     let client = database.connect().await;
@@ -556,6 +559,12 @@ async fn predictions_are_answered_where_they_cannot_be_told_the_prices() {
     assert_eq!(errors(&answer), (json!(1.0), json!(2.0)));
     // The one that breaks a check of its table keeps the other from nothing.
     assert_eq!(told().await, ["noon"]);
+    let refresh = "/market/admin/refresh-actuals-intraday/2025-06-02?force=true";
+    let filled = service.ask("POST", refresh, None).await.with(200).json();
+    assert_eq!(filled["filled"]["noon"], json!(604.0));
+    let answer = service.get(path).await.with(200).json();
+    assert_eq!(errors(&answer), (json!(2.0), json!(3.0)));
+    assert_eq!(told().await, ["noon"]);
     service.stop().await;
 
     let name = database.name();
@@ -566,11 +575,11 @@ async fn predictions_are_answered_where_they_cannot_be_told_the_prices() {
     client.batch_execute(&read_only).await.unwrap();
     let service = place.serve(&only).await;
     let answer = service.get(path).await.with(200).json();
-    assert_eq!(errors(&answer), (json!(1.0), json!(2.0)));
+    assert_eq!(errors(&answer), (json!(2.0), json!(3.0)));
     assert_eq!(told().await, <[&str; 0]>::default());
     let log = service.stop().await;
     let said = log
-        .matches("a prediction could not be told its real price")
+        .matches("the predictions could not be told their real prices")
         .count();
     assert_eq!(said, 1, "{log}");
 }

@@ -65,31 +65,39 @@ impl Market {
         }
         let row = self.repositories.daily_predictions.get(day).await?;
         if let Some(row) = &row {
-            self.tell_actuals(day, &predictions, row).await;
+            // Who reads them has the prices from the day's row, so that they cannot be told is nobody's trouble here.
+            if let Err(error) = self.tell_actuals(day, &untold(&predictions, row), false).await {
+                tracing::warn!(%day, %error, "the predictions could not be told their real prices");
+            }
         }
         Ok(DayPredictions { predictions, row })
     }
 
-    /// Tells the predictions that do not know it what their price became, one by one, as an old row that breaks a rule may not be
-    /// changed. Who reads them has the price from the day's row, so that one is not told is nobody's trouble here.
-    async fn tell_actuals(&self, day: Day, predictions: &[AiPrediction], row: &DailyPrediction) {
-        let untold = predictions
-            .iter()
-            .filter(|prediction| prediction.fields.actual_price.is_none());
-        for checkpoint in untold.filter_map(|prediction| prediction.fields.checkpoint.known()) {
-            let Some(price) = row.fields.price(*checkpoint) else {
+    /// Tells a day's predictions what their prices became, those that do not know it or all. An old row that breaks a rule may not be
+    /// changed: it stays as it is, and the others of its checkpoint with it.
+    pub(super) async fn tell_actuals(
+        &self,
+        day: Day,
+        prices: &DayPrices,
+        force: bool,
+    ) -> Result<(), StoreError> {
+        for checkpoint in Checkpoint::PREDICTED {
+            let mut price = DayPrices::default();
+            price.set(checkpoint, prices.get(checkpoint));
+            if price.is_empty() {
                 continue;
-            };
-            let mut prices = DayPrices::default();
-            prices.set(*checkpoint, Some(price));
+            }
             let repository = &self.repositories.ai_predictions;
-            if let Err(error) = repository.set_actuals(day, &prices, false, self.now()).await {
-                tracing::warn!(%day, ?checkpoint, %error, "a prediction could not be told its real price");
-                if !matches!(error, StoreError::Invalid { .. }) {
-                    return;
+            match repository.set_actuals(day, &price, force, self.now()).await {
+                Err(error @ StoreError::Invalid { .. }) => {
+                    tracing::warn!(%day, ?checkpoint, %error, "predictions could not be told their real price");
+                }
+                told => {
+                    told?;
                 }
             }
         }
+        Ok(())
     }
 
     /// Makes the day's band of its stored predictions and locks it.
@@ -163,6 +171,19 @@ impl Market {
         let deleted = self.repositories.ai_predictions.remove_duplicates().await?;
         Ok((found, deleted))
     }
+}
+
+/// What the day's row knows of the prices that predictions have not been told.
+fn untold(predictions: &[AiPrediction], row: &DailyPrediction) -> DayPrices {
+    let mut prices = DayPrices::default();
+    let rows = predictions.iter().map(|prediction| &prediction.fields);
+    for checkpoint in rows
+        .filter(|row| row.actual_price.is_none())
+        .filter_map(|row| row.checkpoint.known())
+    {
+        prices.set(*checkpoint, row.fields.price(*checkpoint));
+    }
+    prices
 }
 
 /// The band from the lowest to the highest predicted price.

@@ -61,8 +61,7 @@ impl Market {
             }
             DayOutcome::Missing | DayOutcome::Locked => DayPrices::default(),
         };
-        let predictions = &self.repositories.ai_predictions;
-        predictions.set_actuals(day, &prices, force, self.now()).await?;
+        self.tell_actuals(day, &prices, force).await?;
         Ok(filled)
     }
 
