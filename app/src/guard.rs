@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::time::Instant;
 
 use cutover_domain::transfer::digest::Content;
-use cutover_domain::transfer::words::counted;
+use cutover_domain::transfer::words::{counted, grouped};
 use cutover_ports::inventory::{ServedTable, TableRows};
 use cutover_ports::transfer::LedgerEntry;
 
@@ -12,7 +12,7 @@ use crate::config::{Backend, Config, ContextConfig, DatabaseUrl, Repository};
 use crate::exit::{CliError, Exit};
 use crate::transfer::content;
 use crate::transfer::unfinished::not_at_its_end;
-use crate::wiring::inventory::{self, Counts, HalfCopied, Noted, Served};
+use crate::wiring::inventory::{self, Counts, HalfCopied, Noted};
 use crate::wiring::transfer::{self, Access, verify_side};
 
 /// Whether a table's rows in SQLite are all in PostgreSQL, as far as is known.
@@ -212,6 +212,38 @@ pub fn refuse_uncopied(config: &Config, held: &Held<'_>, carried: &AllCarried) -
     Err(CliError::new(Exit::Refused, texts.join("\n")))
 }
 
+/// Refuses the start if a repository is routed to PostgreSQL for the first time since it was copied there, and rows that were found equal
+/// are not there any more.
+pub fn refuse_emptied(config: &Config, held: &Held<'_>) -> Result<(), CliError> {
+    let contexts = config.contexts();
+    let repositories = contexts.iter().flat_map(|context| &context.repositories);
+    let mut problems = Vec::new();
+    for Repository { name, .. } in repositories.filter(|repository| repository.backend == Backend::Postgres) {
+        for (table, there) in held.noted.tables(name) {
+            let verified = held.entry(table).filter(|entry| entry.verified_at.is_some());
+            if let Some(entry) = verified.filter(|entry| entry.rows > there.rows) {
+                problems.push(format!(
+                    "  - {name}: the PostgreSQL table {table} holds {}, and {} when it was found equal",
+                    counted(there.rows, "row"),
+                    grouped(entry.rows)
+                ));
+            }
+        }
+    }
+    if problems.is_empty() {
+        return Ok(());
+    }
+    Err(CliError::new(
+        Exit::Refused,
+        format!(
+            "refused to start: repositories are routed to PostgreSQL, and rows that were copied there are gone:\n{}\n\
+             Copy these tables again (`cutover copy`; with --replace, which deletes what they have left) and prove them by `cutover verify`, or \
+             start with --accept-empty if those rows are not wanted.",
+            problems.join("\n")
+        ),
+    ))
+}
+
 /// Refuses the start if a repository is routed to where a copy into its tables has not come to its end.
 pub fn refuse_half_copied(contexts: &[ContextConfig], copied: &HalfCopied) -> Result<(), CliError> {
     let (database, into) = match &copied.file {
@@ -244,16 +276,17 @@ pub fn refuse_half_copied(contexts: &[ContextConfig], copied: &HalfCopied) -> Re
 
 /// Refuses the start if a repository is routed to SQLite while PostgreSQL, where it has run, holds rows that are not known to be in the
 /// file, naming each table and the way home.
-pub fn refuse_left_behind(config: &Config, served: &[Served], carried: &AllCarried) -> Result<(), CliError> {
+pub fn refuse_left_behind(config: &Config, noted: &Noted, carried: &AllCarried) -> Result<(), CliError> {
     let mut problems = Vec::new();
-    for context in config.contexts() {
+    let (contexts, mut files) = (config.contexts(), Vec::new());
+    for context in &contexts {
         let file = context.sqlite_path.display();
         let in_file = |repository: &&Repository| repository.backend == Backend::Sqlite;
         for Repository { name, .. } in context.repositories.iter().filter(in_file) {
-            let tables = served.iter().filter(|served| served.repository == *name);
-            for (table, held) in tables.flat_map(|served| &served.tables) {
+            for (table, held) in noted.tables(name) {
                 let carried = carried.get(table).copied().unwrap_or(Carried::Nothing);
                 if let Some(why) = not_home(*held, carried) {
+                    files.push(&context.sqlite_path);
                     problems.push(format!(
                         "  - {name}: the PostgreSQL table {table} holds {} ({why} {file})",
                         counted(held.rows, "row")
@@ -265,13 +298,29 @@ pub fn refuse_left_behind(config: &Config, served: &[Served], carried: &AllCarri
     if problems.is_empty() {
         return Ok(());
     }
+    let of_files = contexts
+        .iter()
+        .filter(|context| files.contains(&&context.sqlite_path));
+    let stayed = of_files
+        .flat_map(|context| &context.repositories)
+        .find(|repository| !noted.names(repository));
+    let way_home = match stayed {
+        None => {
+            "Carry them home first (`cutover copy postgres://… home.db`, the runbook's step 5), put the file in its place and prove it by \
+             `cutover verify`"
+                .to_owned()
+        }
+        // PostgreSQL's rows of it are old: a file made of them would lose what was written since.
+        Some(Repository { name, .. }) => format!(
+            "Others have never left the file ({name} is one), so put no other file in its place: carry the moved repositories' tables home \
+             into it, and these only, as the runbook's step 6 does, and prove them by `cutover verify --tables …`"
+        ),
+    };
     Err(CliError::new(
         Exit::Refused,
         format!(
             "refused to start: repositories are routed to SQLite that have run on PostgreSQL, and their rows there are not known to be \
-             in the file:\n{}\n\
-             Carry them home first (`cutover copy postgres://… home.db`, the runbook's step 5), put the file in its place and prove \
-             it by `cutover verify`, or start with --accept-empty if those rows are not wanted.",
+             in the file:\n{}\n{way_home}, or start with --accept-empty if those rows are not wanted.",
             problems.join("\n")
         ),
     ))
@@ -334,8 +383,8 @@ pub async fn refuse_replacing(
     if repositories.is_empty() {
         return Ok(());
     }
-    let is_copied = |repository: &Repository| repositories.contains(&repository.name);
-    let noted = inventory::noted(url, &contexts, is_copied).await?;
+    let is_replaced = |repository: &Repository, is_noted| is_noted && repositories.contains(&repository.name);
+    let noted = inventory::noted(url, &contexts, is_replaced).await?;
     let tables = noted.served.iter().flat_map(|served| &served.tables);
     let changed: Vec<String> = tables
         .filter(|(table, held)| are_copied(table) && !held.is_unchanged())

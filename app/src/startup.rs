@@ -8,6 +8,8 @@ use cutover_ports::diagnosis::Purpose;
 use crate::config::{Backend, Config, ContextConfig, Repository};
 use crate::exit::{CliError, Exit};
 use crate::guard;
+#[cfg(all(feature = "sqlite", feature = "postgres"))]
+use crate::wiring::told;
 use crate::wiring::{Databases, MigrationTargets, WiringError, inventory, missing_rights, try_pool};
 
 impl From<WiringError> for CliError {
@@ -84,6 +86,8 @@ pub async fn examine(config: &Config, patience: Duration) -> Result<Start, CliEr
                 {
                     return Err(outdated(&target, &context.schema, &status));
                 }
+                #[cfg(all(feature = "sqlite", feature = "postgres"))]
+                refuse_missing(&target, &context.schema).await?;
             } else {
                 // Nothing of it runs there yet; that it cannot be reached is told now all the same, and not on the day of the switch.
                 cutover_migrations::status(&target, &context.schema).await?;
@@ -103,6 +107,24 @@ pub async fn examine(config: &Config, patience: Duration) -> Result<Start, CliEr
         guard_rows(config, &mut start).await?;
     }
     Ok(start)
+}
+
+/// Refuses if something of a schema is gone that its history says is there.
+#[cfg(all(feature = "sqlite", feature = "postgres"))]
+async fn refuse_missing(target: &Target, context: &Context) -> Result<(), CliError> {
+    let missing = cutover_migrations::missing(target, context).await?;
+    if missing.is_empty() {
+        return Ok(());
+    }
+    Err(CliError::new(
+        Exit::Refused,
+        format!(
+            "the {}'s schema in {target} cannot be served: it is at its newest version, but not all of it is there: {}; put back what \
+             somebody has changed, see `cutover migrate check --on postgres` as the owner",
+            context.name,
+            told(&missing)
+        ),
+    ))
 }
 
 /// Refuses if the role lacks a right.
@@ -128,8 +150,9 @@ async fn guard_rows(config: &Config, start: &mut Start) -> Result<(), CliError> 
     };
     let uses_postgres = config.uses(Backend::Postgres);
     let on_file = |repository: &Repository| repository.backend == Backend::Sqlite;
-    // What stays on PostgreSQL is not counted: that takes a look at every row.
-    let noted = inventory::noted(&postgres.url, &config.contexts(), on_file).await?;
+    // What comes and what goes is counted. What stays on PostgreSQL is not: that takes a look at every row.
+    let moves = |repository: &Repository, is_noted: bool| on_file(repository) == is_noted;
+    let noted = inventory::noted(&postgres.url, &config.contexts(), moves).await?;
     if let Some(half) = &noted.unfinished {
         guard::refuse_half_copied(&config.contexts(), half)?;
     }
@@ -162,7 +185,8 @@ async fn guard_rows(config: &Config, start: &mut Start) -> Result<(), CliError> 
         })
         .await?;
     guard::refuse_uncopied(config, &held, &carried)?;
-    guard::refuse_left_behind(config, &noted.served, &carried)
+    guard::refuse_emptied(config, &held)?;
+    guard::refuse_left_behind(config, &noted, &carried)
 }
 
 /// What a database has of a context's schema.
@@ -192,18 +216,25 @@ async fn examine_files(
         };
         match look(&target, &context.schema, deadline, &mut start.remarks).await? {
             Found::Schema => ours.push(path),
-            Found::Nothing(status) => wanting.push((context, target, status)),
+            Found::Nothing(_) => wanting.push((context, target)),
         }
     }
-    if let Some((context, target, status)) = wanting
+    let somebodys = wanting
         .iter()
-        .find(|(context, ..)| !ours.contains(&&context.sqlite_path))
-    {
-        return Err(outdated(target, &context.schema, status));
+        .find(|(context, _)| !ours.contains(&&context.sqlite_path));
+    if let Some((context, target)) = somebodys {
+        return Err(CliError::new(
+            Exit::Refused,
+            format!(
+                "{target} holds something else and nothing of the {}'s: is that the file you mean? A start makes tables only in a file that is \
+                 not there or is empty; `cutover migrate up --on sqlite` makes them beside what is there",
+                context.schema.name
+            ),
+        ));
     }
     let wanting = wanting
         .into_iter()
-        .map(|(context, target, _)| (context.clone(), target));
+        .map(|(context, target)| (context.clone(), target));
     start.wanting.extend(wanting);
     Ok(())
 }

@@ -83,7 +83,7 @@ pub async fn gather(config: &Config) -> Result<Status, CliError> {
     let postgres = inventory::postgres_counts(config).await?.unwrap_or_default();
     let ledger = inventory::postgres_ledger(config).await?;
     let noted = match &config.postgres {
-        Some(postgres) => inventory::noted(&postgres.url, &contexts, |_| false).await?,
+        Some(postgres) => inventory::noted(&postgres.url, &contexts, |_, _| false).await?,
         None => Noted::default(),
     };
     let in_files = inventory::half_copied_files(config).await?;

@@ -111,10 +111,10 @@ pub async fn check(target: &Target, context: &Context) -> Result<Drift> {
     }
 }
 
-/// Columns of the newest schema that its tables on PostgreSQL lack. They have the same names on SQLite, which tells them here: so any role can
-/// ask, while [`check`] makes tables to compare with. A table that is not there lacks none.
+/// Tables of the newest schema that are not on PostgreSQL, and columns that those there lack. They have the same names on SQLite, which tells
+/// them here: so any role can ask, while [`check`] makes tables to compare with.
 #[cfg(all(feature = "sqlite", feature = "postgres"))]
-pub async fn missing_columns(target: &Target, context: &Context) -> Result<Vec<Difference>> {
+pub async fn missing(target: &Target, context: &Context) -> Result<Vec<Difference>> {
     let Target::Postgres(target) = target else {
         return Ok(Vec::new());
     };
@@ -124,6 +124,11 @@ pub async fn missing_columns(target: &Target, context: &Context) -> Result<Vec<D
     let mut missing = Vec::new();
     for (name, table) in sqlite::head(context).await?.tables {
         let Some(found) = live.tables.get(&name) else {
+            missing.push(Difference {
+                table: name,
+                object: None,
+                what: "the table is missing".to_owned(),
+            });
             continue;
         };
         let columns = table.columns.into_keys();

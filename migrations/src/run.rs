@@ -3,7 +3,7 @@
 use std::fmt;
 use std::time::Instant;
 
-use crate::connection::Connection;
+use crate::connection::{Connection, Value};
 use crate::context::{Context, Version};
 use crate::error::{MigrateError, Result};
 use crate::history::{self, Direction, History, Tables};
@@ -218,6 +218,7 @@ pub(crate) async fn down<C: Connection>(
             nothing_is_lost(connection, context, &live, &before, &after).await?;
         }
         settle(connection, &tables, &history).await?;
+        forget_copies(connection, &before, &after).await?;
         for version in undone {
             steps.push(step(connection, context, &tables, version, Direction::Down).await?);
         }
@@ -295,6 +296,26 @@ async fn nothing_is_lost<C: Connection>(
         "going down would lose the rows of {}; copy them away first, or say --discard-data",
         held.join(", ")
     )))
+}
+
+/// Forgets what was copied into tables that will be gone: nobody may take the empty ones that are made later for those that were found equal.
+async fn forget_copies<C: Connection>(connection: &mut C, before: &Schema, after: &Schema) -> Result<()> {
+    let (ledger, here) = match C::DIALECT {
+        Dialect::Sqlite => ("_cutover_ledger", ""),
+        Dialect::Postgres => ("cutover.ledger", " AND schema_name = current_schema()"),
+    };
+    if !connection.table_exists(ledger).await? {
+        return Ok(());
+    }
+    for name in before
+        .tables
+        .keys()
+        .filter(|name| !after.tables.contains_key(*name))
+    {
+        let sql = format!("DELETE FROM {ledger} WHERE table_name = $1{here}");
+        connection.execute(&sql, &[Value::Text(name.clone())]).await?;
+    }
+    Ok(())
 }
 
 /// Refuses if a table that stays has a foreign key to one that goes: PostgreSQL would too, SQLite would leave a table that

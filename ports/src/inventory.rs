@@ -31,18 +31,7 @@ impl TableRows {
     }
 }
 
-/// A row that a new schema starts with.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct SeedRow {
-    /// Its table.
-    pub table: &'static str,
-    /// The table's key column.
-    pub key_column: &'static str,
-    /// Its key.
-    pub key: &'static str,
-}
-
-/// A table of a repository that the service has run on PostgreSQL: what a way back must not lose.
+/// A table of a repository on PostgreSQL: what a way back must not lose.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct ServedTable {
     /// Its rows, but for planted copies.
@@ -69,11 +58,11 @@ impl ServedTable {
 #[cfg_attr(feature = "mock", mockall::automock)]
 #[async_trait]
 pub trait Inventory: Send + Sync {
-    /// The rows of each of `tables` that exists; the others are absent from the answer. Names are the program's own.
+    /// The rows of each of `tables` that exists; the others are absent from the answer. With each comes the condition that tells rows that
+    /// a new schema starts with. Names and conditions are the program's own.
     async fn count(
         &self,
-        tables: &[&'static str],
-        seeds: &'static [SeedRow],
+        tables: &[(&'static str, &'static str)],
     ) -> StoreResult<HashMap<&'static str, TableRows>>;
 }
 

@@ -130,6 +130,23 @@ async fn a_wrong_password_and_a_missing_database_are_told_as_such() {
 }
 
 #[tokio::test]
+async fn a_file_that_holds_something_else_is_not_taken_for_ours() {
+    let place = Place::new();
+    let theirs = "CREATE TABLE invoices (id INTEGER PRIMARY KEY)";
+    crate::world::file(&place.path("theirs.db"))
+        .execute_batch(theirs)
+        .unwrap();
+    let refused = place.run(["serve", "--sqlite", "theirs.db"]).await.with(4);
+    assert!(
+        refused
+            .stderr
+            .contains("the SQLite file theirs.db holds something else and nothing of the lab's: is that the file you mean?"),
+        "{}",
+        refused.stderr
+    );
+}
+
+#[tokio::test]
 async fn a_schema_that_is_not_there_is_refused_with_the_command_that_makes_it() {
     let database = cutover_tests::postgres::TestDatabase::create().await;
     let place = Place::new();

@@ -293,9 +293,18 @@ async fn a_column_that_somebody_renamed_is_found() {
         let examined = doctor(&place, url).await.with(1);
         says(
             &examined.stdout,
-            &["problem     schema: the lab's tables lack columns: experiments.hypothesis"],
+            &["problem     schema: parts of the lab's schema are missing: experiments.hypothesis"],
         );
     }
+    server.execute("ALTER TABLE synths RENAME TO synx").await;
+    let refused = refused_start(&place, &service).await;
+    says(
+        &refused.stderr,
+        &[
+            "cannot be served",
+            "experiments.hypothesis (the column is missing), synths (the table is missing)",
+        ],
+    );
 }
 
 /// What is written once such a database takes writes would be missed by the guards of the way back.

@@ -167,6 +167,97 @@ async fn what_was_written_on_postgresql_is_not_left_behind() {
     service.stop().await;
 }
 
+/// Rows that were found equal on PostgreSQL, and are gone before anything has run there.
+#[tokio::test]
+async fn tables_that_were_emptied_are_not_taken_for_those_that_were_copied() {
+    let (place, database) = (Place::new(), lab_database().await);
+    configure(&place, &database, ONE_FILE, ON_FILES);
+    let service = place.serve(&[]).await;
+    an_experiment(&service, "first").await;
+    service.stop().await;
+    let carry = async || {
+        place.run(["copy"]).await.with(0);
+        place.run(["verify"]).await.with(0);
+    };
+    carry().await;
+    configure(&place, &database, ONE_FILE, ON_SERVER);
+    let client = database.connect().await;
+    client
+        .batch_execute("TRUNCATE experiments CASCADE")
+        .await
+        .unwrap();
+    let refused = place.run(["serve"]).await.with(4);
+    says(
+        &refused.stderr,
+        &[
+            "experiments: the PostgreSQL table experiments holds 0 rows, and 1 when it was found equal",
+            "cutover copy",
+            "--accept-empty",
+        ],
+    );
+    // Going down forgets what had been copied, so that nobody passes it over.
+    let down = [
+        "migrate",
+        "down",
+        "--on",
+        "postgres",
+        "--to",
+        "0",
+        "--discard-data",
+        "--context",
+        "lab",
+    ];
+    place.run(down).await.with(0);
+    place
+        .run(["migrate", "up", "--on", "postgres", "--context", "lab"])
+        .await
+        .with(0);
+    let status = place.run(["status", "--json"]).await.with(0).stdout;
+    assert!(status.contains("not copied"), "{status}");
+    assert!(!status.contains("\"verified\""), "{status}");
+    says(
+        &place.run(["serve"]).await.with(4).stderr,
+        &["experiments in app.db holds 1 row (not copied)"],
+    );
+    carry().await;
+    let service = place.serve(&[]).await;
+    assert_eq!(experiments(&service).await, ["first"]);
+    // What the service deletes there is gone for good, and no reason.
+    let listed = service.get("/lab/experiments/list").await.with(200).json();
+    let id = listed["data"][0]["id"].as_str().unwrap().to_owned();
+    service
+        .ask("DELETE", &format!("/lab/experiments/{id}"), None)
+        .await
+        .with(204);
+    service.stop().await;
+    client.batch_execute("DELETE FROM experiments").await.unwrap();
+    place.serve(&[]).await.stop().await;
+}
+
+/// A change of the group that every schema starts with is somebody's, on both sides.
+#[tokio::test]
+async fn a_default_group_that_was_changed_is_a_row_as_any_other() {
+    let (place, database) = (Place::new(), lab_database().await);
+    configure(&place, &database, ONE_FILE, ON_FILES);
+    place.serve(&[]).await.stop().await;
+    let rename = "UPDATE synth_groups SET description = 'Standard'";
+    world::file(&place.path("app.db")).execute_batch(rename).unwrap();
+    configure(&place, &database, ONE_FILE, ON_SERVER);
+    let refused = place.run(["serve"]).await.with(4);
+    says(
+        &refused.stderr,
+        &["the SQLite table synth_groups in app.db holds 1 row (not copied)"],
+    );
+    place.run(["copy"]).await.with(0);
+    place.run(["verify"]).await.with(0);
+    place.serve(&[]).await.stop().await;
+    configure(&place, &database, ONE_FILE, ON_FILES);
+    let service = place.serve(&[]).await;
+    let groups = service.get("/lab/synth-groups/list").await.with(200).json();
+    assert_eq!(groups["data"][0]["description"], "Standard", "{groups}");
+    service.stop().await;
+}
+
 #[tokio::test]
 async fn a_copy_does_not_delete_what_the_service_runs_on() {
     let (place, database) = (Place::new(), lab_database().await);
@@ -239,6 +330,17 @@ async fn the_last_switch_takes_what_moved_before() {
     place.run(["copy", "--replace"]).await.with(4);
     configure(&place, &database, ONE_FILE, ON_FILES);
     place.run(["copy", "--replace"]).await.with(4);
+    // Another file in its place would lose the group.
+    let refused = place.run(["serve"]).await.with(4).stderr;
+    says(
+        &refused,
+        &[
+            "Others have never left the file",
+            "put no other file in its place",
+            "step 6",
+        ],
+    );
+    assert!(!refused.contains("home.db"), "{refused}");
     let home = "ATTACH 'home.db' AS home; BEGIN IMMEDIATE; DELETE FROM experiments;
         INSERT INTO experiments SELECT * FROM home.experiments; COMMIT";
     let home = home.replace("home.db", &place.path("home.db").display().to_string());

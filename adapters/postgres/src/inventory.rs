@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use async_trait::async_trait;
 use cutover_ports::StoreResult;
-use cutover_ports::inventory::{Inventory, SeedRow, TableRows};
+use cutover_ports::inventory::{Inventory, TableRows};
 use postgres_types::Type;
 
 use crate::Database;
@@ -15,14 +15,13 @@ use crate::row::Columns;
 impl Inventory for Database {
     async fn count(
         &self,
-        tables: &[&'static str],
-        seeds: &'static [SeedRow],
+        tables: &[(&'static str, &'static str)],
     ) -> StoreResult<HashMap<&'static str, TableRows>> {
         const EXISTS: &str = "SELECT to_regclass($1) IS NOT NULL";
         let lease = self.lease("inventory.count").await?;
         let has_ledger = exists(&lease, EXISTS, "cutover.planted_rows").await?;
         let mut counts = HashMap::new();
-        for table in tables {
+        for (table, seeds) in tables {
             if exists(&lease, EXISTS, table).await? {
                 counts.insert(*table, count(&lease, table, seeds, has_ledger).await?);
             }
@@ -36,7 +35,7 @@ async fn exists(lease: &Lease, sql: &'static str, table: &str) -> StoreResult<bo
     Columns::new("pg_class", &row).get()
 }
 
-async fn count(lease: &Lease, table: &str, seeds: &[SeedRow], has_ledger: bool) -> StoreResult<TableRows> {
+async fn count(lease: &Lease, table: &str, seeds: &str, has_ledger: bool) -> StoreResult<TableRows> {
     const PLANTED: &str = "SELECT count(*) FROM cutover.planted_rows WHERE table_name = $1";
     let one = async |sql: &str, bind: Option<&str>| -> StoreResult<u64> {
         let rows = match bind {
@@ -47,19 +46,12 @@ async fn count(lease: &Lease, table: &str, seeds: &[SeedRow], has_ledger: bool) 
             .map_or(Ok(0), |row| Columns::new("count", row).count())
     };
     let rows = one(&format!("SELECT count(*) FROM {table}"), None).await?;
-    let mut seeded = 0;
+    let seeded = one(&format!("SELECT count(*) FROM {table} WHERE {seeds}"), None).await?;
     let planted = if has_ledger {
         one(PLANTED, Some(table)).await?
     } else {
         0
     };
-    for seed in seeds.iter().filter(|seed| seed.table == table) {
-        seeded += one(
-            &format!("SELECT count(*) FROM {table} WHERE {} = $1", seed.key_column),
-            Some(seed.key),
-        )
-        .await?;
-    }
     Ok(TableRows {
         rows,
         planted,

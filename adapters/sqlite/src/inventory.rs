@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use async_trait::async_trait;
-use cutover_ports::inventory::{Inventory, SeedRow, TableRows};
+use cutover_ports::inventory::{Inventory, TableRows};
 
 use cutover_ports::{StoreError, StoreResult};
 
@@ -15,14 +15,11 @@ use crate::transfer::open::SourceFile;
 impl Inventory for Database {
     async fn count(
         &self,
-        tables: &[&'static str],
-        seeds: &'static [SeedRow],
+        tables: &[(&'static str, &'static str)],
     ) -> StoreResult<HashMap<&'static str, TableRows>> {
         let tables = tables.to_vec();
-        self.read("inventory.count", move |session| {
-            count_all(session, &tables, seeds)
-        })
-        .await
+        self.read("inventory.count", move |session| count_all(session, &tables))
+            .await
     }
 }
 
@@ -31,15 +28,14 @@ impl Inventory for Database {
 impl Inventory for SourceFile {
     async fn count(
         &self,
-        tables: &[&'static str],
-        seeds: &'static [SeedRow],
+        tables: &[(&'static str, &'static str)],
     ) -> StoreResult<HashMap<&'static str, TableRows>> {
         let (file, tables) = (self.clone(), tables.to_vec());
         let counting = tokio::task::spawn_blocking(move || {
             let reader = file
                 .connect()
                 .map_err(|error| StoreError::Unavailable(error.into()))?;
-            count_all(&Session::on(reader.into_connection()), &tables, seeds)
+            count_all(&Session::on(reader.into_connection()), &tables)
         });
         counting
             .await
@@ -49,11 +45,10 @@ impl Inventory for SourceFile {
 
 fn count_all(
     session: &Session,
-    tables: &[&'static str],
-    seeds: &[SeedRow],
+    tables: &[(&'static str, &'static str)],
 ) -> StoreResult<HashMap<&'static str, TableRows>> {
     let mut counts = HashMap::new();
-    for table in tables {
+    for (table, seeds) in tables {
         if session.has_table(table)? {
             counts.insert(*table, count(session, table, seeds)?);
         }
@@ -61,7 +56,7 @@ fn count_all(
     Ok(counts)
 }
 
-fn count(session: &Session, table: &str, seeds: &[SeedRow]) -> StoreResult<TableRows> {
+fn count(session: &Session, table: &str, seeds: &str) -> StoreResult<TableRows> {
     const PLANTED: &str = "SELECT count(*) FROM _cutover_planted_rows WHERE table_name = ?1";
     let sql = format!("SELECT count(*), max(rowid) FROM {table}");
     let read = session.query_opt(&sql, [], |columns| Ok((columns.count()?, columns.opt_integer()?)))?;
@@ -73,13 +68,10 @@ fn count(session: &Session, table: &str, seeds: &[SeedRow]) -> StoreResult<Table
     } else {
         0
     };
-    let mut seeded = 0;
-    for seed in seeds.iter().filter(|seed| seed.table == table) {
-        let sql = format!("SELECT count(*) FROM {table} WHERE {} = ?1", seed.key_column);
-        seeded += session
-            .query_opt(&sql, [seed.key], |columns| columns.count())?
-            .unwrap_or(0);
-    }
+    let sql = format!("SELECT count(*) FROM {table} WHERE {seeds}");
+    let seeded = session
+        .query_opt(&sql, [], |columns| columns.count())?
+        .unwrap_or(0);
     let max_rowid = max_rowid.and_then(|rowid| rowid.known().copied());
     Ok(TableRows {
         rows,

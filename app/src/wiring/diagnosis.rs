@@ -134,10 +134,10 @@ async fn schema_findings(config: &Config, postgres: &crate::config::PostgresConf
             continue;
         }
         #[cfg(feature = "sqlite")]
-        if let Ok(missing) = cutover_migrations::missing_columns(&target, schema).await
+        if let Ok(missing) = cutover_migrations::missing(&target, schema).await
             && !missing.is_empty()
         {
-            let text = format!("the {name}'s tables lack columns: {}", told(&missing));
+            let text = format!("parts of the {name}'s schema are missing: {}", told(&missing));
             findings.push(Finding::problem("schema", text, advice));
             continue;
         }
@@ -165,7 +165,7 @@ async fn schema_findings(config: &Config, postgres: &crate::config::PostgresConf
 
 /// The first differences in words.
 #[cfg(feature = "postgres")]
-fn told(differences: &[cutover_migrations::Difference]) -> String {
+pub fn told(differences: &[cutover_migrations::Difference]) -> String {
     const TOLD: usize = 5;
     let first = differences.iter().take(TOLD).map(|difference| {
         let object = difference.object.as_ref().map(|object| format!(".{object}"));

@@ -3,19 +3,11 @@
 use std::collections::HashMap;
 use std::path::PathBuf;
 
-use cutover_domain::lab::synth_group::DEFAULT_GROUP_ID;
-use cutover_ports::inventory::{Inventory, SeedRow, ServedTable, TableRows};
+use cutover_ports::inventory::{Inventory, ServedTable, TableRows};
 use cutover_ports::transfer::LedgerEntry;
 
 use super::WiringError;
 use crate::config::{Backend, Config, ContextConfig, Repository, Secret};
-
-/// The rows that the contexts' schemas start with.
-const SEEDS: &[SeedRow] = &[SeedRow {
-    table: "synth_groups",
-    key_column: "id",
-    key: DEFAULT_GROUP_ID,
-}];
 
 /// Rows by table.
 pub type Counts = HashMap<&'static str, TableRows>;
@@ -26,9 +18,10 @@ async fn count(
     contexts: &[ContextConfig],
     database: String,
 ) -> Result<Counts, WiringError> {
-    let tables: Vec<&'static str> = contexts.iter().flat_map(ContextConfig::tables).collect();
+    let tables = contexts.iter().flat_map(ContextConfig::tables);
+    let tables: Vec<_> = tables.map(|table| (table, seeds_of(table))).collect();
     inventory
-        .count(&tables, SEEDS)
+        .count(&tables)
         .await
         .map_err(|source| WiringError::Store { database, source })
 }
@@ -180,7 +173,7 @@ pub struct Noted {
     pub repositories: Vec<String>,
     /// The copy that has not come to its end.
     pub unfinished: Option<HalfCopied>,
-    /// Of those that were asked for, what each table holds there.
+    /// Of the repositories that were asked for, what each table holds there.
     pub served: Vec<Served>,
 }
 
@@ -189,9 +182,18 @@ impl Noted {
     pub fn names(&self, repository: &Repository) -> bool {
         self.repositories.iter().any(|noted| noted == repository.name)
     }
+
+    /// The tables of a repository, if it was asked for.
+    pub fn tables(&self, repository: &str) -> impl Iterator<Item = &(&'static str, ServedTable)> {
+        let served = self
+            .served
+            .iter()
+            .filter(move |served| served.repository == repository);
+        served.flat_map(|served| &served.tables)
+    }
 }
 
-/// The tables of a repository that has run on PostgreSQL, and what each holds there.
+/// The tables of a repository on PostgreSQL, and what each holds there.
 #[derive(Debug, Clone)]
 pub struct Served {
     /// Its name.
@@ -200,7 +202,8 @@ pub struct Served {
     pub tables: Vec<(&'static str, ServedTable)>,
 }
 
-/// Which repositories are noted to have run on a PostgreSQL database, and what it holds of those that `is_counted`.
+/// Which repositories are noted to have run on a PostgreSQL database, and what it holds of those that are to be counted, as is asked
+/// about each and whether it is noted.
 #[cfg_attr(
     not(feature = "postgres"),
     expect(
@@ -212,7 +215,7 @@ pub struct Served {
 pub async fn noted(
     url: &Secret,
     contexts: &[ContextConfig],
-    is_counted: impl Fn(&Repository) -> bool,
+    is_counted: impl Fn(&Repository, bool) -> bool,
 ) -> Result<Noted, WiringError> {
     #[cfg(feature = "postgres")]
     {
@@ -230,7 +233,7 @@ pub async fn noted(
             served: Vec::new(),
         };
         for repository in contexts.iter().flat_map(|context| &context.repositories) {
-            if !(noted.names(repository) && is_counted(repository)) {
+            if !is_counted(repository, noted.names(repository)) {
                 continue;
             }
             let mut tables = Vec::new();
@@ -322,7 +325,6 @@ async fn notes(url: &Secret) -> Result<cutover_postgres::transfer::served::Notes
 }
 
 /// The condition that tells the rows that a table's schema starts with.
-#[cfg(feature = "postgres")]
 fn seeds_of(table: &str) -> &'static str {
     let mut seeds = cutover_migrations::Context::ALL
         .iter()
