@@ -407,6 +407,7 @@ impl Both {
             self.refused += 1;
             return;
         };
+        let made = made.sql;
         // A lone number in ORDER BY is the place of a column.
         let dense = |expression: &str, nulls: &str| {
             format!("SELECT k, dense_rank() OVER (ORDER BY {expression}{nulls}) FROM tab ORDER BY k")

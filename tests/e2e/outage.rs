@@ -133,7 +133,7 @@ async fn a_wrong_password_and_a_missing_database_are_told_as_such() {
 async fn a_file_that_holds_something_else_is_not_taken_for_ours() {
     let place = Place::new();
     let theirs = "CREATE TABLE invoices (id INTEGER PRIMARY KEY)";
-    crate::world::file(&place.path("theirs.db"))
+    world::file(&place.path("theirs.db"))
         .execute_batch(theirs)
         .unwrap();
     let refused = place.run(["serve", "--sqlite", "theirs.db"]).await.with(4);

@@ -226,3 +226,33 @@ async fn null_is_what_a_column_without_a_default_gets() {
         .await;
     copied.comes_back().await;
 }
+
+/// A default may be a number that the column's values do not show: what comes back of it is told.
+#[tokio::test]
+async fn a_default_that_is_another_number_than_the_values() {
+    let theme = Theme::new(
+        "CREATE TABLE t (id INTEGER PRIMARY KEY, touch NOT NULL DEFAULT 0, price REAL DEFAULT 0, both DEFAULT 0, nought DEFAULT -0.0);
+         INSERT INTO t VALUES (1, 0.25, 0.5, 1, 1), (2, 1.5, 2.5, 0.5, 2.5);",
+    );
+    let copied = theme.equal().await;
+    assert!(copied.is_listed(&[
+        "t",
+        "touch",
+        "DEFAULT 0",
+        "is an INTEGER there, and comes back as a REAL"
+    ]));
+    assert!(copied.is_listed(&["t.nought", "has no form for -0.0"]));
+    assert!(!copied.is_listed(&["price", "DEFAULT"]) && !copied.is_listed(&["both", "DEFAULT"]));
+    let insert = "INSERT INTO t (id) VALUES (3)";
+    copied.client().batch_execute(insert).await.unwrap();
+    let back: String = copied
+        .again()
+        .await
+        .query_row(
+            "SELECT typeof(touch) || typeof(price) || typeof(both) || typeof(nought) FROM t WHERE id = 3",
+            [],
+            |row| row.get(0),
+        )
+        .unwrap();
+    assert_eq!(back, "realrealintegernull");
+}

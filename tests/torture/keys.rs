@@ -301,6 +301,38 @@ async fn tables_and_indexes_named_like_sequences() {
         .await;
 }
 
+/// A UNIQUE over an expression holds as one over a column does, were its values too large for an index.
+#[tokio::test]
+async fn a_unique_expression_of_values_too_wide_for_an_index() {
+    let theme = Theme::new(
+        "CREATE TABLE t (id INTEGER PRIMARY KEY, u TEXT, n INTEGER); CREATE UNIQUE INDEX low ON t (lower(u));
+         CREATE UNIQUE INDEX both ON t (trim(u), n % 2); CREATE INDEX cut ON t (substr(u, 2)); CREATE INDEX chars ON t (length(u));
+         INSERT INTO t (u, n) VALUES (hex(randomblob(3000)), 1), ('B', 2);",
+    );
+    let copied = theme.equal().await;
+    let uncertain = copied.inspection["uncertain"].as_array().unwrap();
+    let uncertain: Vec<_> = uncertain
+        .iter()
+        .map(|entry| entry["constraint"].as_str().unwrap())
+        .collect();
+    assert_eq!(uncertain, ["both", "cut", "low"]);
+    for name in ["low", "both"] {
+        assert!(
+            copied.is_listed(&[name, "made a unique index over hashes of the values"]),
+            "{name}"
+        );
+    }
+    assert!(copied.is_listed(&["cut", "not made"]) && !copied.is_listed(&["chars"]));
+    copied
+        .behaves(&[
+            "INSERT INTO t (u, n) SELECT lower(u), 3 FROM t WHERE id = 1",
+            "INSERT INTO t (u, n) VALUES ('b', 4)",
+            "INSERT INTO t (u, n) VALUES (' B ', 6)",
+            "INSERT INTO t (u, n) VALUES ('b ', 3) RETURNING id",
+        ])
+        .await;
+}
+
 /// Which values compression makes small enough for an index only the server can say: it is told beforehand that some may not be.
 #[tokio::test]
 async fn keys_of_values_too_wide_for_an_index() {

@@ -18,8 +18,9 @@ use super::name::{quoted, quoted_list};
 use super::naming::Names;
 use super::plan::{ColumnPlan, NotCarried, Plan, Renamed, TablePlan};
 use super::rendering::Rendering;
+use super::rows::RowBatch;
 use super::survey::TableSurvey;
-use super::translate::{self, ExprColumn};
+use super::translate::{self, Constant, ExprColumn};
 use super::value::Value;
 
 /// An index of PostgreSQL has no more columns.
@@ -416,6 +417,32 @@ fn respelt(default: &str, plan: &ColumnPlan) -> bool {
             .is_err()
 }
 
+/// In what a number that a default gives in a column of doubles differs on the way back; an error if it does not come back at all.
+fn double_default(default: &str, column: &Column, plan: &ColumnPlan) -> Result<Option<&'static str>, String> {
+    let (ColumnKind::Sqlite { affinity, .. }, Some(rendering @ (Rendering::Real | Rendering::Number))) =
+        (&column.kind, &plan.rendering)
+    else {
+        return Ok(None);
+    };
+    let given = translate::default_constant(default, *affinity);
+    let number = match given {
+        Some(Constant::Integer(number)) => number as f64,
+        Some(Constant::Real(number)) => number,
+        Some(Constant::Text(_)) | None => return Ok(None),
+    };
+    let mut batch = RowBatch::new(1, 0);
+    rendering.decode(Some(&number.to_be_bytes()), None, &mut batch);
+    if !batch.refused().is_empty() {
+        return Err(format!(
+            "a row that has it would not come back: the column has no form for {number:?}"
+        ));
+    }
+    let comes_back_real = batch.rows().any(|row| matches!(row.value(0), Value::Real(_)));
+    let is_integer = matches!(given, Some(Constant::Integer(_)));
+    Ok((is_integer && comes_back_real)
+        .then_some("what it gives is an INTEGER there, and comes back as a REAL, as the column's values are"))
+}
+
 /// The text that a default gives, if that becomes NULL.
 fn blank_default(default: &str, plan: &ColumnPlan) -> Option<Blank> {
     let text = translate::default_example(default).filter(|_| translate::is_string(default))?;
@@ -539,11 +566,12 @@ impl Maker<'_> {
         table: &TablePlan,
         survey: &TableSurvey,
         name: &str,
-        (unique, parts): (bool, &[IndexPart]),
+        (unique, parts, expressions): (bool, &[IndexPart], &[ExprColumn]),
         original: &str,
     ) {
-        let longest = |part: &IndexPart| {
-            let at = table.place_of(part.column.as_ref()?)?;
+        let longest = |column: &String| {
+            let mut columns = table.columns.iter();
+            let at = columns.position(|plan| plan.source.eq_ignore_ascii_case(column))?;
             let kind = table.columns.get(at)?.kind.as_ref().and_then(kind_of)?;
             let is_long = matches!(
                 kind,
@@ -552,9 +580,20 @@ impl Maker<'_> {
             let evidence = survey.evidence(at).filter(|_| is_long)?;
             Some(evidence.longest_text().max(evidence.longest_blob()))
         };
-        let longest: Vec<usize> = parts.iter().filter_map(longest).collect();
+        // An expression's values are taken to be as long as those that they are made of.
+        let columns = parts
+            .iter()
+            .flat_map(|part| match (&part.column, &part.expression) {
+                (Some(column), _) => vec![column.clone()],
+                (None, Some(expression)) => match translate::index_part(expression, None, expressions) {
+                    Ok(made) if made.may_be_long => translate::names(expression),
+                    Ok(_) | Err(_) => vec![],
+                },
+                (None, None) => vec![],
+            });
+        let longest: Vec<usize> = columns.filter_map(|column| longest(&column)).collect();
         let bytes: usize = longest.iter().sum();
-        if bytes + 4 * longest.len() + 8 * (parts.len() - longest.len()) <= INDEX_ROW_MAX {
+        if bytes + 4 * longest.len() + 8 * parts.len().saturating_sub(longest.len()) <= INDEX_ROW_MAX {
             return;
         }
         let together = if longest.len() > 1 { " together" } else { "" };
@@ -676,6 +715,7 @@ impl Maker<'_> {
         if translate::is_null(default) && (is_asked || plan.class_column.is_some()) {
             return None;
         }
+        let in_doubles = double_default(default, column, plan);
         let into = table.expression_column(plan, false);
         let translated = match into {
             _ if plan.class_column.is_some() => mixed_default(default, column, plan)
@@ -691,14 +731,17 @@ impl Maker<'_> {
             {
                 Ok(value)
             }
-            Some(into) => translate::default(default, &into).map_err(|reason| reason.0),
+            Some(into) => in_doubles
+                .clone()
+                .and_then(|_| translate::default(default, &into).map_err(|reason| reason.0)),
             None => Err("its column's type does not tell what its values are".to_owned()),
         };
         match translated {
             Ok(translated) => {
-                if respelt(default, plan) {
-                    let reason =
-                        "what it gives has the spelling of the column's values on the way back, not its own";
+                let respelt = respelt(default, plan).then_some(
+                    "what it gives has the spelling of the column's values on the way back, not its own",
+                );
+                if let Some(reason) = respelt.or(in_doubles.ok().flatten()) {
                     self.weaken(table, &column.name, &what(), reason);
                 }
                 Some(translated)
@@ -822,7 +865,7 @@ impl Maker<'_> {
                     continue;
                 }
             };
-            self.doubt(table, survey, &name, (true, &parts), &original);
+            self.doubt(table, survey, &name, (true, &parts, expressions), &original);
             let usable = !is_primary || primary.is_some();
             let sqlites = |name: &Option<String>| name.as_deref().is_none_or(ddl::is_own_collation);
             if plain && key.collations.iter().all(sqlites) {
@@ -879,7 +922,13 @@ impl Maker<'_> {
                 return;
             }
         };
-        self.doubt(table, survey, &name, (index.unique, &index.parts), &index.sql);
+        self.doubt(
+            table,
+            survey,
+            &name,
+            (index.unique, &index.parts, expressions),
+            &index.sql,
+        );
         if plain && index.unique && condition.is_none() {
             let columns: Vec<String> = index
                 .parts
@@ -1313,9 +1362,14 @@ fn index_part(table: &TablePlan, part: &IndexPart, expressions: &[ExprColumn]) -
         let Some(expression) = &part.expression else {
             return Err("it is over the rowid, which is no column".to_owned());
         };
-        let sql = translate::index_part(expression, part.collation.as_deref(), expressions)
-            .map_err(|reason| reason.0)?;
-        return Ok(made(sql.clone(), sql, false));
+        let expression = translate::index_part(expression, part.collation.as_deref(), expressions);
+        let expression = expression.map_err(|reason| reason.0)?;
+        let hashed = if expression.may_be_long {
+            md5(&expression.sql)
+        } else {
+            expression.sql.clone()
+        };
+        return Ok(made(expression.sql, hashed, false));
     };
     let computed = || {
         let mut computed = table.computed.iter().map(|(_, column, _)| column);
@@ -1359,9 +1413,13 @@ const LOWER: &str = "abcdefghijklmnopqrstuvwxyz";
 /// What stands for a value that may be too large for an index.
 fn hash(sql: &str, kind: Option<PgKind>) -> String {
     match kind {
-        Some(PgKind::Text | PgKind::Varchar(_) | PgKind::Char(_) | PgKind::Bytea) => format!("(md5({sql}))"),
+        Some(PgKind::Text | PgKind::Varchar(_) | PgKind::Char(_) | PgKind::Bytea) => md5(sql),
         _ => sql.to_owned(),
     }
+}
+
+fn md5(sql: &str) -> String {
+    format!("(md5({sql}))")
 }
 
 fn target_names(table: &TablePlan, columns: &[String]) -> HashSet<String> {

@@ -67,13 +67,22 @@ pub fn value(sql: &str, columns: &[ExprColumn], into: &ExprColumn) -> Result<Str
     Ok(assign::assigned(translator.typed(&tree::parse(sql)?)?, into)?.sql)
 }
 
-/// An expression that an index is made of, in parentheses, under the collation that the index tells of it (none: BINARY). It is
+/// What an index is made of that is no column.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct IndexedExpression {
+    /// In parentheses.
+    pub sql: String,
+    /// Whether its values are texts or blobs, which may be too large for an index.
+    pub may_be_long: bool,
+}
+
+/// An expression that an index is made of, under the collation that the index tells of it (none: BINARY). It is
 /// immutable, and equal where SQLite's is.
 pub fn index_part(
     sql: &str,
     collation: Option<&str>,
     columns: &[ExprColumn],
-) -> Result<String, Untranslatable> {
+) -> Result<IndexedExpression, Untranslatable> {
     let translator = Translator {
         columns,
         place: Place::Row,
@@ -90,7 +99,10 @@ pub fn index_part(
             typed.class.words()
         )));
     }
-    Ok(format!("({})", typed::index_key(&typed)))
+    Ok(IndexedExpression {
+        sql: format!("({})", typed::index_key(&typed)),
+        may_be_long: matches!(typed.class, typed::Class::Text | typed::Class::Blob),
+    })
 }
 
 /// A default, as `pragma table_xinfo` tells it: the same value, in the type of the column `into`.
