@@ -344,8 +344,13 @@ async fn garbage_in_pages_of_indexes() {
         });
         let inspected = theme.inspect(&[]).await.with(0, "inspect").json();
         let said = theme.command("copy", &[]).await.with(0, "copy").stderr;
+        let quietly = theme
+            .program(&["inspect", "-q", theme.file.to_str().unwrap()])
+            .await;
+        let quietly = quietly.with(0, "inspect without progress").stderr;
         for index in indexes {
             assert!(said.contains(index), "{index} is told of: {said}");
+            assert!(quietly.contains(index), "{index} is told of: {quietly}");
         }
         theme.command("verify", &[]).await.with(0, "verify");
         let made = "SELECT count(*) FROM pg_index WHERE indisvalid AND indrelid IN ('t'::regclass, 'child'::regclass, 'keyed'::regclass)";

@@ -223,17 +223,23 @@ async fn rows_that_are_loaded_anew_are_counted_once() {
     assert!(ended.stderr.contains("copy c: 3 of 3 rows"), "{}", ended.stderr);
 }
 
-/// A row without a key is told by all that it has.
+/// A row without a key is told by all that it has, and one with a key by that alone: other values may be nobody's business.
 #[tokio::test]
 async fn rows_without_a_key_that_have_no_parent() {
     let theme = Theme::new(
         "CREATE TABLE p (id INTEGER PRIMARY KEY); CREATE TABLE c (p INT REFERENCES p, \"it's\" TEXT);
-         INSERT INTO c VALUES (7, 'a'), (7, NULL);",
+         INSERT INTO c VALUES (7, 'a'), (7, NULL);
+         CREATE TABLE users (name TEXT PRIMARY KEY COLLATE NOCASE, password TEXT, p INT REFERENCES p); INSERT INTO users VALUES ('Bob', 'hunter2', 9);",
     );
     let report = theme.command("copy", &[]).await.with(0, "copy").json();
     assert_eq!(
-        report["weakened"][0]["keys"],
+        report["weakened"][2]["keys"],
         serde_json::json!(["p = 7, it's = NULL", "p = 7, it's = a"]),
+        "{report}"
+    );
+    assert_eq!(
+        report["weakened"][3]["keys"],
+        serde_json::json!(["name = Bob"]),
         "{report}"
     );
 }

@@ -52,7 +52,7 @@ pub(super) struct InspectArgs {
     /// Print one JSON document
     #[arg(long)]
     pub(super) json: bool,
-    /// No progress
+    /// No progress; warnings are told
     #[arg(long, short)]
     pub(super) quiet: bool,
     /// How long to wait for a locked file, in milliseconds

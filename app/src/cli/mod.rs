@@ -95,8 +95,8 @@ async fn dispatch(cli: Cli, environment: &BTreeMap<String, String>) -> Result<Ex
         logging::start(&config.log)?;
         Ok(config)
     };
-    // Nothing but errors, then, whatever else is wanted to be logged.
-    let quietly = |quiet: bool| quiet.then(|| ("log.filter", "error".to_owned(), "--quiet"));
+    // Nothing beneath that, then, whatever else is wanted to be logged.
+    let quietly = |quiet: bool, level: &str| quiet.then(|| ("log.filter", level.to_owned(), "--quiet"));
     match cli.command {
         // The service is watched in more ways than a command.
         Command::Serve(args) => serve::run(&cli.config.load(environment, &args.settings())?).await,
@@ -105,10 +105,12 @@ async fn dispatch(cli: Cli, environment: &BTreeMap<String, String>) -> Result<Ex
             let config = configure(&[])?;
             migrate::run(&args, &config).await
         }
-        Command::Inspect(args) => inspect::run(&args, &configure(quietly(args.quiet).as_slice())?).await,
-        Command::Copy(args) => copy::run(&args, &configure(quietly(args.quiet).as_slice())?).await,
+        Command::Inspect(args) => {
+            inspect::run(&args, &configure(quietly(args.quiet, "warn").as_slice())?).await
+        }
+        Command::Copy(args) => copy::run(&args, &configure(quietly(args.quiet, "error").as_slice())?).await,
         Command::Verify(args) => {
-            let config = configure(quietly(args.quiet).as_slice())?;
+            let config = configure(quietly(args.quiet, "error").as_slice())?;
             verify::run(args, &config).await
         }
         Command::Doctor(args) => doctor::run(&args, &configure(&[])?).await,

@@ -207,7 +207,7 @@ struct Maker<'a> {
 
 impl TablePlan {
     /// The plan of a column of the source, by a name that may differ by case; it may be one that the target computes.
-    fn column_of(&self, name: &str) -> Option<&ColumnPlan> {
+    pub fn column_of(&self, name: &str) -> Option<&ColumnPlan> {
         let name = &self.source.column(name)?.name;
         let computed = self.computed.iter().map(|(_, plan, _)| plan);
         self.columns

@@ -234,7 +234,6 @@ impl Place<'_> {
         let catalog = catalog::read(self.client).await?;
         let found = catalog.table(table_name);
         let plan = plan.tables.iter().find(|plan| plan.target == table_name);
-        let name = row_name(found.and_then(Table::row_key), plan);
         let check = found.and_then(|table| {
             table
                 .checks
@@ -247,6 +246,7 @@ impl Place<'_> {
                 .iter()
                 .find(|key| key.name.as_deref() == Some(constraint))
         });
+        let name = row_name(found.and_then(Table::row_key), plan);
         let condition = match (check, foreign) {
             (Some(check), _) => format!("NOT ({})", check.expression),
             (None, Some(foreign)) => {
@@ -350,7 +350,7 @@ fn told(error: TransferError) -> TransferResult<String> {
     }
 }
 
-/// What names a row `c` of a table, as an expression: the values of its key, or all that it has.
+/// What names a row `c` of a table, as an expression: the values of its key, or of what is its key in the source, or all that it has.
 fn row_name(key: Option<&Key>, plan: Option<&TablePlan>) -> String {
     let parts: Vec<String> = if let Some(key) = key {
         let columns = key.columns.iter();
@@ -358,12 +358,22 @@ fn row_name(key: Option<&Key>, plan: Option<&TablePlan>) -> String {
             .map(|column| format!("c.{}::text", quoted(column)))
             .collect()
     } else {
-        let columns = plan.iter().flat_map(|plan| &plan.columns);
-        let named = columns.map(|column| {
-            let label = literal(&format!("{} = ", column.target));
+        let in_source = plan.and_then(|plan| Some((plan, plan.source.primary_key.as_ref()?)));
+        let columns: Vec<&str> = match in_source {
+            Some((plan, key)) => {
+                let columns = key.columns.iter().filter_map(|name| plan.column_of(name));
+                columns.map(|column| column.target.as_str()).collect()
+            }
+            None => {
+                let columns = plan.iter().flat_map(|plan| &plan.columns);
+                columns.map(|column| column.target.as_str()).collect()
+            }
+        };
+        let named = columns.into_iter().map(|column| {
+            let label = literal(&format!("{column} = "));
             format!(
                 "{label} || coalesce(left(c.{}::text, 100), 'NULL')",
-                quoted(&column.target)
+                quoted(column)
             )
         });
         named.collect()
