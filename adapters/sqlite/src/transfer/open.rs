@@ -259,6 +259,9 @@ impl SourceFile {
                 source.read_a_copy("-journal")?;
             } else if wal > 0 && no_side_files(&error) {
                 source.read_a_copy("-wal")?;
+            } else if error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy) {
+                // It was waited for.
+                return Err(source.error(&error));
             }
         }
         Ok(source)
@@ -497,6 +500,23 @@ fn immutable_uri(path: &Path) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// It is waited for once, and not by each connection anew.
+    #[test]
+    fn a_file_that_is_held_is_refused_at_once_after_the_wait() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("held.db");
+        let holder = Connection::open(&path).unwrap();
+        holder
+            .execute_batch(
+                "PRAGMA journal_mode = WAL; CREATE TABLE t (a); PRAGMA locking_mode = EXCLUSIVE; BEGIN EXCLUSIVE; INSERT INTO t VALUES (1)",
+            )
+            .unwrap();
+        let error = SourceFile::new(&path, Duration::from_millis(20))
+            .map(|_| ())
+            .unwrap_err();
+        assert!(error.to_string().contains("locked by another program"), "{error}");
+    }
 
     #[test]
     fn a_dead_writers_change_is_undone_in_a_copy() {
