@@ -440,6 +440,46 @@ async fn each_context_goes_home_to_its_own_file() {
     service.stop().await;
 }
 
+/// A file that is carried home in two turns is one that both applications are served from, as one that came in one turn is.
+#[tokio::test]
+async fn two_contexts_come_home_into_one_file_one_after_the_other() {
+    let (place, database) = (Place::new(), lab_database().await);
+    configure(&place, &database, ONE_FILE, ON_FILES);
+    let conversations = "/writer/api/conversations";
+    let service = place.serve(&[]).await;
+    service
+        .post(conversations, &json!({"title": "first"}))
+        .await
+        .with(201);
+    let day = json!({"date": "2024-01-02", "preMarket": 1, "open": 2});
+    service.post("/market/prediction", &day).await.with(200);
+    service.stop().await;
+    place.run(["copy"]).await.with(0);
+    let url = database.url();
+    for context in ["writer", "market"] {
+        for command in ["copy", "verify"] {
+            place
+                .run([command, &url, "two.db", "--context", context])
+                .await
+                .with(0);
+        }
+    }
+    let versions = ["writer", "market"].map(|context| {
+        let sql = format!("SELECT max(version) FROM _cutover_migrations_{context}");
+        world::sqlite_value(&place.path("two.db"), &sql)
+    });
+    assert_eq!(versions, ["2", "3"]);
+    configure(&place, &database, "[sqlite]\npath = \"two.db\"", ON_FILES);
+    place.run(["migrate", "up", "--on", "sqlite"]).await.with(0);
+    place.run(["migrate", "check", "--on", "sqlite"]).await.with(0);
+    let service = place.serve(&[]).await;
+    let listed = service.get(conversations).await.with(200).json();
+    assert_eq!(listed.as_array().unwrap().len(), 1, "{listed}");
+    let day = service.get("/market/day/2024-01-02").await.with(200).json();
+    assert_eq!(day["open"], 2.0, "{day}");
+    service.stop().await;
+}
+
 /// A restored backup is compared with the running database: that says nothing about the file.
 #[tokio::test]
 async fn comparing_two_servers_databases_notes_nothing() {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use cutover_domain::transfer::plan::Scope;
-use cutover_migrations::{Context, Dialect};
+use cutover_migrations::{Context, Dialect, MigrateError};
 use cutover_ports::transfer::{TransferError, TransferResult, TransferSource, TransferTarget, VerifySide};
 
 use crate::config::{Backend, Config, ContextConfig, DatabaseUrl};
@@ -164,8 +164,8 @@ pub fn is_own_trigger(sql: &str) -> bool {
         .any(|context| context.says(sql, Dialect::Sqlite))
 }
 
-/// Makes the schemas of the contexts that the source holds, if their tables are wanted, in a SQLite file that is missing or has no
-/// tables, so that what is written there is a file of the original applications again.
+/// Makes the schemas of the contexts that the source holds, if their tables are wanted, in a SQLite file that is missing or has none of
+/// their tables, so that what is written there is a file of the original applications again, with its history of migrations.
 pub async fn prepare(
     from: &DatabaseUrl,
     to: &DatabaseUrl,
@@ -175,11 +175,7 @@ pub async fn prepare(
     let (DatabaseUrl::Postgres(_), DatabaseUrl::Sqlite(path)) = (from, to) else {
         return Ok(());
     };
-    let fresh = std::fs::metadata(path).map_or(true, |metadata| metadata.len() == 0);
     let catalog = source.catalog().await?;
-    if !fresh {
-        return Ok(());
-    }
     let target = cutover_migrations::Target::Sqlite { path: path.clone() };
     for (context, tables) in CONTEXT_TABLES {
         if !tables
@@ -188,11 +184,20 @@ pub async fn prepare(
         {
             continue;
         }
-        cutover_migrations::up(&target, context, None)
-            .await
-            .map_err(|error| {
-                TransferError::Failed(format!("cannot make the schema in {}: {error}", path.display()))
-            })?;
+        let made = async {
+            let status = cutover_migrations::status(&target, context).await?;
+            if status.current == 0 && status.unadopted.is_none() {
+                cutover_migrations::up(&target, context, None).await?;
+            }
+            Ok::<_, MigrateError>(())
+        };
+        made.await.map_err(|error| {
+            let text = format!("cannot make the schema in {}: {error}", path.display());
+            match error {
+                MigrateError::Unreachable(_) => TransferError::Unreachable(text),
+                _ => TransferError::Failed(text),
+            }
+        })?;
     }
     Ok(())
 }
