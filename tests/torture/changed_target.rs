@@ -1,5 +1,7 @@
 //! A target that somebody has changed between two copies: no value may be taken for another one.
 
+use std::time::Duration;
+
 use cutover_tests::rusqlite::Connection;
 use serde_json::Value;
 
@@ -315,6 +317,50 @@ async fn a_copy_of_whose_end_nobody_was_told_is_told_again() {
     let by_another = "another run of the same command has copied all of it";
     assert!(again.stdout.contains(by_another), "{}", again.stdout);
     theme.program(&arguments).await.with(4, rejects);
+}
+
+/// What ended while a command waited is what it was to do; what ended before it began is in its way.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_copy_that_waited_for_an_equal_one_says_that_it_is_done() {
+    const RUN_LOCK: i64 = 0x6375_746f_7665_7201;
+    const WAITS: &str =
+        "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()
+        AND query LIKE '%pg_try_advisory_lock%'";
+    let theme = Theme::new(NUMBERS);
+    theme.command("copy", &[]).await.with(0, "copy");
+    let client = theme.client().await;
+    for (meanwhile, code) in [
+        ("UPDATE cutover.copy_run SET finished_at = now()", 0),
+        ("SELECT 1", 4),
+        (
+            "UPDATE cutover.copy_run SET finished_at = now(); INSERT INTO t (id) VALUES (3)",
+            4,
+        ),
+    ] {
+        client
+            .execute("SELECT pg_advisory_lock($1)", &[&RUN_LOCK])
+            .await
+            .unwrap();
+        let other = async {
+            while client.query_one(WAITS, &[]).await.unwrap().get::<_, i64>(0) == 0 {
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+            client.batch_execute(meanwhile).await.unwrap();
+            client
+                .execute("SELECT pg_advisory_unlock($1)", &[&RUN_LOCK])
+                .await
+                .unwrap();
+        };
+        let (ended, ()) = tokio::join!(theme.command("copy", &[]), other);
+        let ended = ended.with(code, meanwhile);
+        if code == 0 {
+            let told = ended.json();
+            assert_eq!(told["by_another_run"], true, "{told}");
+            assert_eq!(told["tables"][0]["rows_written"], 2, "{told}");
+        } else {
+            assert!(ended.stderr.contains("has rows already"), "{}", ended.stderr);
+        }
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

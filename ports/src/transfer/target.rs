@@ -49,7 +49,7 @@ pub const COUNTED_ROWS: u64 = 100_000;
 /// not committed is not there.
 #[async_trait]
 pub trait CopySession: Send + Sync {
-    /// The run that did not come to its end, or of whose end nobody was told, if there is one.
+    /// The run that did not come to its end, or of whose end nobody had been told when this copy began, if there is one.
     async fn open_run(&self) -> TransferResult<Option<UnfinishedRun>>;
 
     /// Of which of the plan's tables the rows are not as many as the unfinished run has written: how many there are, and how many it wrote.

@@ -1,6 +1,7 @@
 //! Cutover's own tables of a copy, in the schema `cutover`. Every row says to which schema of the target it belongs.
 
 use std::collections::{HashMap, HashSet};
+use std::time::SystemTime;
 
 use cutover_domain::transfer::catalog::{Origin, OriginObject, Other, OtherKind};
 use cutover_domain::transfer::name::quoted;
@@ -465,19 +466,22 @@ pub(super) fn set_told(schema: &str) -> String {
 
 /// The run that did not come to its end, if there is one.
 pub(super) async fn unfinished(client: &Client, schema: &str) -> TransferResult<Option<UnfinishedRun>> {
-    let run = open_run(client, schema).await?;
-    Ok(run.filter(|run| !run.is_finished))
+    open_run(client, schema, None).await
 }
 
-/// The run that did not come to its end, or of whose end nobody was told.
-pub(super) async fn open_run(client: &Client, schema: &str) -> TransferResult<Option<UnfinishedRun>> {
+/// The run that did not come to its end, or of whose end nobody had been told at a time, if one is given.
+pub(super) async fn open_run(
+    client: &Client,
+    schema: &str,
+    untold_at: Option<SystemTime>,
+) -> TransferResult<Option<UnfinishedRun>> {
     if !exist(client).await? {
         return Ok(None);
     }
     let sql = "SELECT source, fingerprint, finished_at IS NOT NULL FROM cutover.copy_run
-               WHERE (finished_at IS NULL OR finished_at = 'infinity') AND schema_name = $1";
+               WHERE (finished_at IS NULL OR finished_at >= $2) AND schema_name = $1";
     let runs = client
-        .query(sql, &[&schema])
+        .query(sql, &[&schema, &untold_at])
         .await
         .map_err(|error| transfer_error(&error))?;
     let Some(run) = runs.first() else { return Ok(None) };

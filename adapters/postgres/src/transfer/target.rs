@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use async_trait::async_trait;
 use cutover_domain::transfer::catalog::{Catalog, ColumnKind, Engine, Origin, Table};
@@ -132,6 +132,11 @@ impl TransferTarget for PgTarget {
         refuse_pooled(&self.server).await?;
         let client = self.connect().await?;
         self.refuse_unfit(&client).await?;
+        let begun = client
+            .query_one("SELECT clock_timestamp()", &[])
+            .await
+            .map_err(|error| transfer_error(&error))?
+            .get(0);
         lock(&client, RUN_LOCK).await?;
         lock(&client, LOAD_LOCK).await?;
         client
@@ -147,6 +152,7 @@ impl TransferTarget for PgTarget {
             idle: Arc::default(),
             slots: Slots::default(),
             client: Arc::new(client),
+            begun,
             schema,
             bracket: if rehearsal { REHEARSAL } else { TRANSACTION },
             rehearsal,
@@ -214,6 +220,8 @@ struct PgSession {
     slots: Slots,
     /// Holds the lock; runs everything but the loads, and in a rehearsal those too.
     client: Arc<Client>,
+    /// When it began to wait for the lock, by the server's clock.
+    begun: SystemTime,
     schema: String,
     bracket: Bracket,
     rehearsal: bool,
@@ -427,7 +435,7 @@ fn existing(plan: &Plan) -> Vec<&TablePlan> {
 #[async_trait]
 impl CopySession for PgSession {
     async fn open_run(&self) -> TransferResult<Option<UnfinishedRun>> {
-        own_tables::open_run(&self.client, &self.schema).await
+        own_tables::open_run(&self.client, &self.schema, Some(self.begun)).await
     }
 
     async fn disturbed(&self, plan: &Plan) -> TransferResult<Vec<(String, u64, u64)>> {
