@@ -269,7 +269,7 @@ impl PostgresDatabase {
         Err(MigrateError::Refused(format!(
             "the database {} has tables of the schema {name} without a history of migrations: {}; nothing of this schema was \
              changed. Copy the database to a file (`cutover copy postgres://… file.db`), take that over (`cutover migrate up \
-             --sqlite file.db --context {name}`), and copy it into an empty database that `cutover migrate up` has prepared \
+             --on sqlite --sqlite file.db --context {name}`), and copy it into an empty database that `cutover migrate up` has prepared \
              (`cutover copy file.db postgres://…`)",
             target.database,
             tables.join(", ")

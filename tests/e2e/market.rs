@@ -808,7 +808,7 @@ async fn a_database_without_a_history_is_refused_with_what_to_do_and_that_works(
     for part in [
         "without a history of migrations: ai_predictions, daily_predictions, price_logs;",
         "nothing of this schema was changed",
-        "`cutover migrate up --sqlite file.db --context market`",
+        "`cutover migrate up --on sqlite --sqlite file.db --context market`",
     ] {
         assert!(refused.stderr.contains(part), "{part}: {refused:?}");
     }
@@ -817,8 +817,15 @@ async fn a_database_without_a_history_is_refused_with_what_to_do_and_that_works(
     assert_eq!(world::postgres_rows(&client, own).await, ["0"]);
 
     place.run(["copy", &old.url(), "file.db"]).await.with(0);
+    // As it is printed, and where the database is the configured one.
+    let (_, advice) = refused.stderr.split_once("`cutover migrate up").unwrap();
+    let (advice, _) = advice.split_once('`').unwrap();
+    let taken_over: Vec<&str> = ["migrate", "up"]
+        .into_iter()
+        .chain(advice.split_whitespace())
+        .collect();
     place
-        .run(["migrate", "up", "--sqlite", "file.db", "--context", "market"])
+        .run_in(taken_over, &[("DATABASE_URL", &old.url())])
         .await
         .with(0);
     let new = TestDatabase::create().await;
