@@ -76,10 +76,11 @@ pub struct TableStatus {
 
 /// Asks both databases; neither is changed.
 pub async fn gather(config: &Config) -> Result<Status, CliError> {
+    // First, because they wait for a locked file no longer than is configured.
+    let sqlite = inventory::sqlite_counts(config).await?.unwrap_or_default();
     let mut databases = database_statuses(config).await?;
     startup::refuse_without_rights(config, Purpose::Looking).await?;
     let contexts = config.contexts();
-    let sqlite = inventory::sqlite_counts(config).await?.unwrap_or_default();
     let postgres = inventory::postgres_counts(config).await?.unwrap_or_default();
     let ledger = inventory::postgres_ledger(config).await?;
     let noted = match &config.postgres {

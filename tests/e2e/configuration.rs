@@ -1,5 +1,9 @@
 //! Configuration as people get it wrong.
 
+use std::time::{Duration, Instant};
+
+use cutover_tests::rusqlite::Connection;
+
 use crate::program::Place;
 
 #[tokio::test]
@@ -202,4 +206,29 @@ async fn what_names_no_database_is_refused_and_no_password_is_told() {
         assert!(!ended.stderr.contains("hunter"), "{}", ended.stderr);
     }
     assert_eq!(place.files(), [""; 0], "nothing is made by mistake");
+}
+
+#[tokio::test]
+async fn a_locked_file_is_waited_for_as_long_as_is_configured() {
+    let place = Place::new();
+    let holder = Connection::open(place.path("l.db")).unwrap();
+    holder
+        .execute_batch("CREATE TABLE t (id INTEGER PRIMARY KEY); BEGIN EXCLUSIVE")
+        .unwrap();
+    let environment = [
+        ("CUTOVER_SQLITE_BUSY_TIMEOUT_MS", "300"),
+        ("CUTOVER_SQLITE_PATH", "l.db"),
+    ];
+    for (command, waited) in [
+        (&["inspect"][..], "waited 0.3 s"),
+        (&["copy", "l.db", "other.db"], "waited 0.3 s"),
+        (&["verify", "l.db", "l.db"], "waited 0.3 s"),
+        (&["status"], "waited 0.3 s"),
+        (&["inspect", "--busy-timeout", "100"], "waited 0.1 s"),
+    ] {
+        let begun = Instant::now();
+        let ended = place.run_in(command, &environment).await.with(3);
+        assert!(ended.stderr.contains(waited), "{command:?}: {}", ended.stderr);
+        assert!(begun.elapsed() < Duration::from_secs(4), "{command:?}");
+    }
 }

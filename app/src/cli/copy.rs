@@ -15,7 +15,7 @@ use cutover_migrations::Context;
 use serde_json::{Map, Value, json};
 
 use super::Output;
-use super::places::{Choice, Places, places, shared_out};
+use super::places::{Choice, Places, busy_timeout, places, shared_out};
 use super::verify::{Verified, VerifyArgs};
 use crate::config::{Config, DatabaseUrl};
 use crate::exit::{CliError, Exit};
@@ -94,9 +94,9 @@ pub(super) struct CopyArgs {
     /// End with 1 if something of the schema was not carried, or only in a weaker form
     #[arg(long)]
     strict: bool,
-    /// How many milliseconds to wait for a lock on a SQLite file
-    #[arg(long, value_name = "MS", default_value_t = 5_000)]
-    busy_timeout: u64,
+    /// How many milliseconds to wait for a lock on a SQLite file [default: sqlite.busy_timeout_ms]
+    #[arg(long, value_name = "MS")]
+    busy_timeout: Option<u64>,
 }
 
 /// The copy of one source.
@@ -121,8 +121,8 @@ pub(super) async fn run(args: &CopyArgs, config: &Config) -> Result<Exit, CliErr
         exclude: &args.exclude,
         context: args.context,
     };
-    let shares = shared_out(places, choice, config, &access(args)).await?;
-    let (passed, shares) = go_on(args, shares).await?;
+    let shares = shared_out(places, choice, config, &access(args, config)).await?;
+    let (passed, shares) = go_on(args, shares, config).await?;
     let to = shares.first().map(|(places, _)| places.to.clone());
     for (places, scope) in shares {
         copied.push(Copied {
@@ -165,14 +165,18 @@ pub(super) async fn run(args: &CopyArgs, config: &Config) -> Result<Exit, CliErr
     );
     let is_written = copied.iter().any(|one| one.report.written) && !args.dry_run;
     if let Some(to) = to.filter(|_| is_written) {
-        set_told(args, &to).await;
+        set_told(args, &to, config).await;
     }
     told.map(|()| exit)
 }
 
 /// Whoever could not be told reads it elsewhere; and a target that is away by now only tells it once more.
-async fn set_told(args: &CopyArgs, to: &DatabaseUrl) {
-    let told = async { wiring::transfer::target(to, &access(args))?.set_told().await };
+async fn set_told(args: &CopyArgs, to: &DatabaseUrl, config: &Config) {
+    let told = async {
+        wiring::transfer::target(to, &access(args, config))?
+            .set_told()
+            .await
+    };
     if let Err(error) = told.await {
         tracing::debug!(%error, "the end of the copy is not noted as told");
     }
@@ -209,19 +213,21 @@ fn next_step(args: &CopyArgs) -> &'static str {
 async fn go_on(
     args: &CopyArgs,
     shares: Vec<(Places, Scope)>,
+    config: &Config,
 ) -> Result<(Vec<Passed>, Vec<(Places, Scope)>), CliError> {
     let (mut passed, mut left) = (Vec::new(), Vec::new());
     let several = shares.first().filter(|_| shares.len() > 1);
     let Some((Places { to, .. }, _)) = several.filter(|_| !args.replace && !args.dry_run) else {
         return Ok((passed, shares));
     };
-    let target = wiring::transfer::target(to, &access(args))?;
+    let access = access(args, config);
+    let target = wiring::transfer::target(to, &access)?;
     let unfinished = target.open(false).await?.open_run().await?;
     let is_last = |name: &str| unfinished.as_ref().is_some_and(|run| run.source == name);
     let mut last = None;
     for share in &shares {
         let (places, scope) = share;
-        let source = wiring::transfer::source(&places.from, &access(args)).await?;
+        let source = wiring::transfer::source(&places.from, &access).await?;
         let name = source.describe();
         match copied_before(source.as_ref(), target.as_ref(), scope).await? {
             Some(quarantined) => {
@@ -271,7 +277,7 @@ async fn copy_one(
             "source and target are the same database",
         ));
     }
-    let access = access(args);
+    let access = access(args, config);
     let types = wanted_types(&args.types, args.types_file.as_deref())?;
     let source = wiring::transfer::source(&from, &access).await?;
     if let Some(half) = Half::of(source.as_ref(), &scope).await? {
@@ -317,9 +323,9 @@ async fn copy_one(
 }
 
 /// How the two databases are opened.
-fn access(args: &CopyArgs) -> Access {
+fn access(args: &CopyArgs, config: &Config) -> Access {
     Access {
-        busy_timeout: Duration::from_millis(args.busy_timeout),
+        busy_timeout: busy_timeout(args.busy_timeout, config),
         schema: args.schema.clone(),
         jobs: if args.dry_run { 1 } else { usize::from(args.jobs) },
     }

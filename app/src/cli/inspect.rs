@@ -14,7 +14,7 @@ use serde_json::{Map, Value, json};
 
 use super::copy::wanted_types;
 use super::output::Output;
-use super::places::{configured_files, database};
+use super::places::{busy_timeout, configured_files, database};
 use crate::config::{Config, DatabaseUrl};
 use crate::exit::{CliError, Exit};
 use crate::printable::one_line;
@@ -55,9 +55,9 @@ pub(super) struct InspectArgs {
     /// No progress; warnings are told
     #[arg(long, short)]
     pub(super) quiet: bool,
-    /// How long to wait for a locked file, in milliseconds
-    #[arg(long, value_name = "MS", default_value_t = 5_000)]
-    busy_timeout: u64,
+    /// How many milliseconds to wait for a lock on a SQLite file [default: sqlite.busy_timeout_ms]
+    #[arg(long, value_name = "MS")]
+    busy_timeout: Option<u64>,
 }
 
 /// Looks and prints.
@@ -76,7 +76,7 @@ pub(super) async fn run(args: &InspectArgs, config: &Config) -> Result<Exit, Cli
         }
     };
     let access = Access {
-        busy_timeout: Duration::from_millis(args.busy_timeout),
+        busy_timeout: busy_timeout(args.busy_timeout, config),
         schema: args.schema.clone(),
         jobs: 1,
     };

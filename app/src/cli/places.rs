@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use cutover_domain::transfer::plan::Scope;
 use cutover_migrations::Context;
@@ -128,6 +129,11 @@ pub(super) fn places(
     }
     let files = configured_files(config).into_iter().map(DatabaseUrl::Sqlite);
     Ok(files.map(place).collect())
+}
+
+/// How long a locked file is waited for: as a flag says, in milliseconds, else as is configured.
+pub(super) fn busy_timeout(flag: Option<u64>, config: &Config) -> Duration {
+    flag.map_or(config.sqlite.busy_timeout, Duration::from_millis)
 }
 
 /// The database that an argument names.

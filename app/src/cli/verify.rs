@@ -3,7 +3,6 @@
 use std::collections::HashSet;
 use std::fmt::Write as _;
 use std::sync::Arc;
-use std::time::Duration;
 
 use clap::Args;
 use cutover_domain::transfer::canonical::Shown;
@@ -14,7 +13,7 @@ use cutover_migrations::Context;
 use cutover_ports::transfer::TransferError;
 
 use super::Output;
-use super::places::{Choice, Places, places, shared_out};
+use super::places::{Choice, Places, busy_timeout, places, shared_out};
 use crate::config::{Config, ContextConfig, DatabaseUrl};
 use crate::exit::{CliError, Exit};
 use crate::printable::one_line;
@@ -60,9 +59,9 @@ pub(super) struct VerifyArgs {
     /// No progress on standard error
     #[arg(long)]
     pub(super) quiet: bool,
-    /// How many milliseconds to wait for a lock on a SQLite file
-    #[arg(long, value_name = "MS", default_value_t = 5_000)]
-    pub(super) busy_timeout: u64,
+    /// How many milliseconds to wait for a lock on a SQLite file [default: sqlite.busy_timeout_ms]
+    #[arg(long, value_name = "MS")]
+    pub(super) busy_timeout: Option<u64>,
 }
 
 /// What a comparison has found.
@@ -79,7 +78,7 @@ impl Verified {
         let mut headings = Vec::new();
         let mut only_in_target = Vec::new();
         let places = places(args.source.as_deref(), args.target.as_deref(), config)?;
-        for (places, scope) in shared_out(places, args.choice(), config, &args.access()).await? {
+        for (places, scope) in shared_out(places, args.choice(), config, &args.access(config)).await? {
             let (heading, one) = verify_one(args, places, scope, config).await?;
             headings.push(heading);
             report.tables.extend(one.tables);
@@ -124,10 +123,8 @@ pub(super) async fn run(args: VerifyArgs, config: &Config) -> Result<Exit, CliEr
 
 /// Compares the configured databases for the running service: the report, without values.
 pub(super) async fn verify_configured(config: &Config) -> Result<serde_json::Value, CliError> {
-    let busy_timeout = config.sqlite.busy_timeout.as_millis();
     let args = VerifyArgs {
         quiet: true,
-        busy_timeout: u64::try_from(busy_timeout).unwrap_or(u64::MAX),
         ..VerifyArgs::default()
     };
     Ok(Verified::of(&args, config).await?.document())
@@ -142,9 +139,9 @@ impl VerifyArgs {
         }
     }
 
-    fn access(&self) -> Access {
+    fn access(&self, config: &Config) -> Access {
         Access {
-            busy_timeout: Duration::from_millis(self.busy_timeout),
+            busy_timeout: busy_timeout(self.busy_timeout, config),
             schema: self.schema.clone(),
             jobs: usize::from(self.jobs),
         }
@@ -158,7 +155,7 @@ async fn verify_one(
     Scope { tables, exclude }: Scope,
     config: &Config,
 ) -> Result<(String, VerifyReport), CliError> {
-    let access = args.access();
+    let access = args.access(config);
     let (ours, theirs) = tokio::try_join!(verify_side(&from, &access), verify_side(&to, &access))?;
     let options = VerifyOptions {
         tables,
