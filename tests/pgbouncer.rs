@@ -10,11 +10,16 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use cutover::wiring::SystemClock;
 use cutover_domain::lab::synth_group::SynthGroup;
 use cutover_domain::stored::StoredValue;
 use cutover_domain::time::Timestamp;
 use cutover_migrations::{Context, Down, MigrateError, Rows, Target};
+use cutover_ports::diagnosis::Severity;
+use cutover_ports::transfer::TransferError;
 use cutover_ports::{KeyLock, KeyLocks, PageRequest, ReferredRows, StoreError};
+use cutover_postgres::diagnosis::{Expectation, diagnose};
+use cutover_postgres::transfer::verify::VerifyDatabase;
 use cutover_postgres::{Database, PgServer, PoolSettings};
 use cutover_tests::bouncer::Bouncer;
 use cutover_tests::postgres::{TestServer, TestServerOptions};
@@ -201,6 +206,43 @@ async fn with_prepared_statements_on_the_refusal_says_what_to_do() {
             .contains("set postgres.prepared_statements = false"),
         "{error}"
     );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_pooler_that_refuses_settings_is_found_once_and_nothing_but_that() {
+    let server = server().await;
+    for mode in ["transaction", "session"] {
+        let bouncer = Bouncer::start(&server, mode, 3).await;
+        let expectation = Expectation {
+            pool: &PoolSettings::default(),
+            tables: &[],
+        };
+        let through = PgServer::parse(&bouncer.url()).unwrap();
+        let findings = diagnose(&through, &expectation, &SystemClock).await;
+        let problems = findings
+            .iter()
+            .filter(|finding| finding.severity >= Severity::Problem);
+        let problems: Vec<&str> = problems.map(|finding| finding.text.as_str()).collect();
+        assert_eq!(
+            problems,
+            [
+                "a pooler such as PgBouncer stands before the server and refuses the settings of a direct session, but prepared statements are on"
+            ]
+        );
+    }
+}
+
+/// What is read, too, needs one session from the first table to the last.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_comparison_through_a_shared_session_is_refused_as_what_it_is() {
+    let server = server().await;
+    let bouncer = Bouncer::start(&server, "transaction", 3).await;
+    let through = PgServer::parse(&bouncer.url()).unwrap();
+    let error = VerifyDatabase::open(&through, None, 1).await.err().unwrap();
+    assert!(matches!(error, TransferError::Refused(_)), "{error:?}");
+    let text = error.to_string();
+    assert!(text.contains("no lock and no snapshot holds"), "{text}");
+    assert!(!text.contains("copy"), "{text}");
 }
 
 /// The lock of a migration would stay behind in a session of the pooler's, and nobody could migrate any more.

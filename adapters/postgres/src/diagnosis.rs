@@ -43,12 +43,13 @@ pub async fn missing_rights(
 /// Examines the database that `server` names.
 pub async fn diagnose(server: &PgServer, expectation: &Expectation<'_>, clock: &dyn Clock) -> Vec<Finding> {
     let mut findings = Vec::new();
-    let session = expectation.pool.session();
-    let client = match server.open(&session).await {
+    let mut pool = expectation.pool.clone();
+    let client = match server.open(&pool.session()).await {
         Ok((client, _driver)) => client,
-        // A pooler is reachable, only not in this way; what is behind it can be looked at all the same.
+        // A pooler is reachable, only not in this way; what is behind it can be looked at all the same, as it is with what is advised.
         Err(error) if error.failure == ConnectFailure::Pooler => {
             findings.push(unprepared("refuses the settings of a direct session"));
+            pool.prepared_statements = false;
             match server.open(&SessionSettings::default()).await {
                 Ok((client, _driver)) => client,
                 Err(error) => return with(findings, unreachable(&error)),
@@ -57,8 +58,17 @@ pub async fn diagnose(server: &PgServer, expectation: &Expectation<'_>, clock: &
         Err(error) => return with(findings, unreachable(&error)),
     };
     findings.push(Finding::ok("connection", format!("{server} answers")));
-    let limit = expectation.pool.statement_timeout;
-    match timeout(limit, examine(&client, server, expectation, clock, &mut findings)).await {
+    let limit = pool.statement_timeout;
+    let expectation = Expectation {
+        pool: &pool,
+        ..*expectation
+    };
+    match timeout(
+        limit,
+        examine(&client, server, &expectation, clock, &mut findings),
+    )
+    .await
+    {
         Ok(Ok(())) => findings,
         Ok(Err(error)) => {
             let reason = error

@@ -143,7 +143,7 @@ pub(super) async fn refuse_pooled(server: &PgServer) -> TransferResult<()> {
         return Ok(());
     }
     Err(TransferError::Refused(format!(
-        "{} is a pooler that shares sessions between transactions (PgBouncer with pool_mode = transaction), through which no copy is safe; \
+        "{} is a pooler that shares sessions between transactions (PgBouncer with pool_mode = transaction), through which no lock and no snapshot holds; \
          give the address of PostgreSQL itself, or of a pool with pool_mode = session",
         server.redacted()
     )))
