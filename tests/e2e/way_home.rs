@@ -464,11 +464,33 @@ async fn two_contexts_come_home_into_one_file_one_after_the_other() {
                 .with(0);
         }
     }
-    let versions = ["writer", "market"].map(|context| {
-        let sql = format!("SELECT max(version) FROM _cutover_migrations_{context}");
-        world::sqlite_value(&place.path("two.db"), &sql)
-    });
-    assert_eq!(versions, ["2", "3"]);
+    let both = ["--context", "writer", "--context", "market"];
+    for command in ["copy", "verify"] {
+        place
+            .run([&[command, &url, "one-turn.db"][..], &both].concat())
+            .await
+            .with(0);
+    }
+    for file in ["two.db", "one-turn.db"] {
+        let versions = ["writer", "market"].map(|context| {
+            let sql = format!("SELECT max(version) FROM _cutover_migrations_{context}");
+            world::sqlite_value(&place.path(file), &sql)
+        });
+        assert_eq!(versions, ["2", "3"], "{file}");
+        let lab = "SELECT count(*) FROM sqlite_schema WHERE name = 'experiments'";
+        assert_eq!(world::sqlite_value(&place.path(file), lab), "0", "{file}");
+    }
+    let absent = [
+        "verify",
+        "two.db",
+        &url,
+        "--context",
+        "writer",
+        "--context",
+        "lab",
+    ];
+    let absent = place.run(absent).await.with(2);
+    says(&absent.stderr, &["there is no table of the lab in", "two.db"]);
     configure(&place, &database, "[sqlite]\npath = \"two.db\"", ON_FILES);
     place.run(["migrate", "up", "--on", "sqlite"]).await.with(0);
     place.run(["migrate", "check", "--on", "sqlite"]).await.with(0);

@@ -51,9 +51,9 @@ pub(super) struct CopyArgs {
     /// Not these tables
     #[arg(long, value_name = "NAMES", value_delimiter = ',')]
     exclude: Vec<String>,
-    /// The tables of this application only
-    #[arg(long, value_name = "NAME", value_parser = super::migrate::context, conflicts_with = "tables")]
-    context: Option<Context>,
+    /// The tables of this application only; may be given several times
+    #[arg(long = "context", value_name = "NAME", value_parser = super::migrate::context, conflicts_with = "tables")]
+    contexts: Vec<Context>,
     /// The schema of the PostgreSQL database; made if it is missing [default: the connection's]
     #[arg(long, value_name = "NAME")]
     schema: Option<String>,
@@ -119,7 +119,7 @@ pub(super) async fn run(args: &CopyArgs, config: &Config) -> Result<Exit, CliErr
     let choice = Choice {
         tables: &args.tables,
         exclude: &args.exclude,
-        context: args.context,
+        contexts: &args.contexts,
     };
     let shares = shared_out(places, choice, config, &access(args, config)).await?;
     let (passed, shares) = go_on(args, shares, config).await?;
@@ -190,7 +190,7 @@ impl CopyArgs {
             target: self.target.clone(),
             tables: self.tables.clone(),
             exclude: self.exclude.clone(),
-            context: self.context,
+            contexts: self.contexts.clone(),
             schema: self.schema.clone(),
             jobs: self.jobs,
             quiet: self.quiet,

@@ -27,8 +27,8 @@ pub(super) struct Choice<'a> {
     pub(super) tables: &'a [String],
     /// Not these.
     pub(super) exclude: &'a [String],
-    /// Those of this application only.
-    pub(super) context: Option<Context>,
+    /// Those of these applications only.
+    pub(super) contexts: &'a [Context],
 }
 
 /// Shares out the chosen tables: of several sources each is asked for those that it has.
@@ -41,18 +41,23 @@ pub(super) async fn shared_out(
     let Choice {
         tables,
         exclude,
-        context,
+        contexts,
     } = choice;
-    let of_context = context.map(|context| tables_of(context, config)).transpose()?;
+    let of_contexts = contexts.iter().map(|context| tables_of(*context, config));
+    let of_contexts: Vec<Vec<String>> = of_contexts.collect::<Result<_, _>>()?;
     let is_all = tables.is_empty() && exclude.is_empty();
-    if of_context.is_none() && (places.len() == 1 || is_all) {
+    if contexts.is_empty() && (places.len() == 1 || is_all) {
         let scope = Scope {
             tables: tables.to_vec(),
             exclude: exclude.to_vec(),
         };
         return Ok(places.into_iter().map(|places| (places, scope.clone())).collect());
     }
-    let wanted = of_context.as_deref().unwrap_or(tables);
+    let wanted = if contexts.is_empty() {
+        tables.to_vec()
+    } else {
+        of_contexts.concat()
+    };
     let mut shares = Vec::new();
     let (mut sources, mut found) = (Vec::new(), BTreeSet::new());
     for places in places {
@@ -78,7 +83,9 @@ pub(super) async fn shared_out(
             ),
         ));
     }
-    if let Some(context) = context.filter(|_| shares.is_empty()) {
+    let is_there = |tables: &[String]| tables.iter().any(|name| found.contains(name));
+    let mut each = contexts.iter().zip(&of_contexts);
+    if let Some((context, _)) = each.find(|(_, tables)| !is_there(tables)) {
         let text = format!("there is no table of the {} in {sources}", context.name);
         return Err(CliError::new(Exit::Usage, text));
     }

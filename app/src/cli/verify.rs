@@ -44,9 +44,9 @@ pub(super) struct VerifyArgs {
     /// Leave these tables out
     #[arg(long, value_name = "NAME,…", value_delimiter = ',')]
     pub(super) exclude: Vec<String>,
-    /// The tables of this application only
-    #[arg(long, value_name = "NAME", value_parser = super::migrate::context, conflicts_with = "tables")]
-    pub(super) context: Option<Context>,
+    /// The tables of this application only; may be given several times
+    #[arg(long = "context", value_name = "NAME", value_parser = super::migrate::context, conflicts_with = "tables")]
+    pub(super) contexts: Vec<Context>,
     /// The schema of the PostgreSQL side [default: the connection's]
     #[arg(long, value_name = "NAME")]
     pub(super) schema: Option<String>,
@@ -135,7 +135,7 @@ impl VerifyArgs {
         Choice {
             tables: &self.tables,
             exclude: &self.exclude,
-            context: self.context,
+            contexts: &self.contexts,
         }
     }
 
