@@ -4,7 +4,7 @@ use std::future::Future;
 
 use cutover_domain::transfer::catalog::{Key, Table};
 use cutover_domain::transfer::name::quoted;
-use cutover_domain::transfer::plan::{Plan, TablePlan};
+use cutover_domain::transfer::plan::{ColumnPlan, Plan, TablePlan};
 use cutover_domain::transfer::schema::{Step, Weakened, Work, literal};
 use cutover_ports::transfer::{TransferError, TransferResult};
 use tokio_postgres::Client;
@@ -358,18 +358,15 @@ fn row_name(key: Option<&Key>, plan: Option<&TablePlan>) -> String {
             .map(|column| format!("c.{}::text", quoted(column)))
             .collect()
     } else {
-        let in_source = plan.and_then(|plan| Some((plan, plan.source.primary_key.as_ref()?)));
-        let columns: Vec<&str> = match in_source {
-            Some((plan, key)) => {
+        let key = plan.and_then(|plan| plan.source.primary_key.as_ref());
+        let columns = plan.iter().flat_map(|plan| match key {
+            Some(key) => {
                 let columns = key.columns.iter().filter_map(|name| plan.column_of(name));
-                columns.map(|column| column.target.as_str()).collect()
+                columns.collect()
             }
-            None => {
-                let columns = plan.iter().flat_map(|plan| &plan.columns);
-                columns.map(|column| column.target.as_str()).collect()
-            }
-        };
-        let named = columns.into_iter().map(|column| {
+            None => plan.columns.iter().collect::<Vec<_>>(),
+        });
+        let named = columns.map(|ColumnPlan { target: column, .. }| {
             let label = literal(&format!("{column} = "));
             format!(
                 "{label} || coalesce(left(c.{}::text, 100), 'NULL')",
