@@ -16,7 +16,7 @@ mod system;
 pub mod transfer;
 
 pub use databases::{Databases, Repositories, WiringError, check_postgres_url, try_pool};
-#[cfg(all(feature = "sqlite", feature = "postgres"))]
+#[cfg(feature = "postgres")]
 pub use diagnosis::told;
 pub use diagnosis::{Diagnosis, diagnose, missing_rights};
 pub use integrity::{Examiners, rules};
