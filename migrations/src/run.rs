@@ -307,12 +307,12 @@ async fn forget_copies<C: Connection>(connection: &mut C, before: &Schema, after
     if !connection.table_exists(ledger).await? {
         return Ok(());
     }
-    for name in before
+    let sql = format!("DELETE FROM {ledger} WHERE table_name = $1{here}");
+    let gone = before
         .tables
         .keys()
-        .filter(|name| !after.tables.contains_key(*name))
-    {
-        let sql = format!("DELETE FROM {ledger} WHERE table_name = $1{here}");
+        .filter(|name| !after.tables.contains_key(*name));
+    for name in gone {
         connection.execute(&sql, &[Value::Text(name.clone())]).await?;
     }
     Ok(())

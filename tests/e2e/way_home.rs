@@ -42,8 +42,8 @@ fn says(text: &str, parts: &[&str]) {
     }
 }
 
-/// A service that has moved to PostgreSQL with one experiment, `first`; its id.
-async fn moved(place: &Place, database: &TestDatabase) -> String {
+/// One experiment, `first`, was copied to PostgreSQL and found equal, and is to be served there; its id.
+async fn carried(place: &Place, database: &TestDatabase) -> String {
     configure(place, database, ONE_FILE, ON_FILES);
     let service = place.serve(&[]).await;
     let id = an_experiment(&service, "first").await;
@@ -51,6 +51,12 @@ async fn moved(place: &Place, database: &TestDatabase) -> String {
     place.run(["copy"]).await.with(0);
     place.run(["verify"]).await.with(0);
     configure(place, database, ONE_FILE, ON_SERVER);
+    id
+}
+
+/// A service that has moved to PostgreSQL with one experiment, `first`; its id.
+async fn moved(place: &Place, database: &TestDatabase) -> String {
+    let id = carried(place, database).await;
     place.serve(&[]).await.stop().await;
     id
 }
@@ -171,16 +177,7 @@ async fn what_was_written_on_postgresql_is_not_left_behind() {
 #[tokio::test]
 async fn tables_that_were_emptied_are_not_taken_for_those_that_were_copied() {
     let (place, database) = (Place::new(), lab_database().await);
-    configure(&place, &database, ONE_FILE, ON_FILES);
-    let service = place.serve(&[]).await;
-    an_experiment(&service, "first").await;
-    service.stop().await;
-    let carry = async || {
-        place.run(["copy"]).await.with(0);
-        place.run(["verify"]).await.with(0);
-    };
-    carry().await;
-    configure(&place, &database, ONE_FILE, ON_SERVER);
+    carried(&place, &database).await;
     let client = database.connect().await;
     client
         .batch_execute("TRUNCATE experiments CASCADE")
@@ -219,7 +216,8 @@ async fn tables_that_were_emptied_are_not_taken_for_those_that_were_copied() {
         &place.run(["serve"]).await.with(4).stderr,
         &["experiments in app.db holds 1 row (not copied)"],
     );
-    carry().await;
+    place.run(["copy"]).await.with(0);
+    place.run(["verify"]).await.with(0);
     let service = place.serve(&[]).await;
     assert_eq!(experiments(&service).await, ["first"]);
     // What the service deletes there is gone for good, and no reason.

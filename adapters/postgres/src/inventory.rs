@@ -37,21 +37,16 @@ async fn exists(lease: &Lease, sql: &'static str, table: &str) -> StoreResult<bo
 
 async fn count(lease: &Lease, table: &str, seeds: &str, has_ledger: bool) -> StoreResult<TableRows> {
     const PLANTED: &str = "SELECT count(*) FROM cutover.planted_rows WHERE table_name = $1";
-    let one = async |sql: &str, bind: Option<&str>| -> StoreResult<u64> {
-        let rows = match bind {
-            Some(bind) => lease.query_dynamic(sql, &[(&bind, Type::TEXT)]).await?,
-            None => lease.query_dynamic(sql, &[]).await?,
-        };
-        rows.first()
-            .map_or(Ok(0), |row| Columns::new("count", row).count())
-    };
-    let rows = one(&format!("SELECT count(*) FROM {table}"), None).await?;
-    let seeded = one(&format!("SELECT count(*) FROM {table} WHERE {seeds}"), None).await?;
-    let planted = if has_ledger {
-        one(PLANTED, Some(table)).await?
-    } else {
-        0
-    };
+    let sql = format!("SELECT count(*), count(*) FILTER (WHERE {seeds}) FROM {table}");
+    let (mut rows, mut seeded, mut planted) = (0, 0, 0);
+    if let Some(row) = lease.query_dynamic(&sql, &[]).await?.first() {
+        let mut columns = Columns::new("count", row);
+        (rows, seeded) = (columns.count()?, columns.count()?);
+    }
+    if has_ledger {
+        let row = lease.query_one(PLANTED, &[(&table, Type::TEXT)]).await?;
+        planted = Columns::new("count", &row).count()?;
+    }
     Ok(TableRows {
         rows,
         planted,

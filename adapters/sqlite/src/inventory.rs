@@ -58,9 +58,11 @@ fn count_all(
 
 fn count(session: &Session, table: &str, seeds: &str) -> StoreResult<TableRows> {
     const PLANTED: &str = "SELECT count(*) FROM _cutover_planted_rows WHERE table_name = ?1";
-    let sql = format!("SELECT count(*), max(rowid) FROM {table}");
-    let read = session.query_opt(&sql, [], |columns| Ok((columns.count()?, columns.opt_integer()?)))?;
-    let (rows, max_rowid) = read.unwrap_or((0, None));
+    let sql = format!("SELECT count(*), count(*) FILTER (WHERE {seeds}), max(rowid) FROM {table}");
+    let read = session.query_opt(&sql, [], |columns| {
+        Ok((columns.count()?, columns.count()?, columns.opt_integer()?))
+    })?;
+    let (rows, seeded, max_rowid) = read.unwrap_or((0, 0, None));
     let planted = if session.has_table("_cutover_planted_rows")? {
         session
             .query_opt(PLANTED, [table], |columns| columns.count())?
@@ -68,10 +70,6 @@ fn count(session: &Session, table: &str, seeds: &str) -> StoreResult<TableRows> 
     } else {
         0
     };
-    let sql = format!("SELECT count(*) FROM {table} WHERE {seeds}");
-    let seeded = session
-        .query_opt(&sql, [], |columns| columns.count())?
-        .unwrap_or(0);
     let max_rowid = max_rowid.and_then(|rowid| rowid.known().copied());
     Ok(TableRows {
         rows,

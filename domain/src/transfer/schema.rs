@@ -570,8 +570,7 @@ impl Maker<'_> {
         original: &str,
     ) {
         let longest = |column: &String| {
-            let mut columns = table.columns.iter();
-            let at = columns.position(|plan| plan.source.eq_ignore_ascii_case(column))?;
+            let at = table.place_of(column)?;
             let kind = table.columns.get(at)?.kind.as_ref().and_then(kind_of)?;
             let is_long = matches!(
                 kind,

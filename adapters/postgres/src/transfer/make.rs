@@ -234,6 +234,7 @@ impl Place<'_> {
         let catalog = catalog::read(self.client).await?;
         let found = catalog.table(table_name);
         let plan = plan.tables.iter().find(|plan| plan.target == table_name);
+        let name = row_name(found.and_then(Table::row_key), plan);
         let check = found.and_then(|table| {
             table
                 .checks
@@ -246,7 +247,6 @@ impl Place<'_> {
                 .iter()
                 .find(|key| key.name.as_deref() == Some(constraint))
         });
-        let name = row_name(found.and_then(Table::row_key), plan);
         let condition = match (check, foreign) {
             (Some(check), _) => format!("NOT ({})", check.expression),
             (None, Some(foreign)) => {
@@ -358,15 +358,14 @@ fn row_name(key: Option<&Key>, plan: Option<&TablePlan>) -> String {
             .map(|column| format!("c.{}::text", quoted(column)))
             .collect()
     } else {
-        let key = plan.and_then(|plan| plan.source.primary_key.as_ref());
-        let columns = plan.iter().flat_map(|plan| match key {
+        let columns: Vec<&ColumnPlan> = plan.map_or_else(Vec::new, |plan| match &plan.source.primary_key {
             Some(key) => {
                 let columns = key.columns.iter().filter_map(|name| plan.column_of(name));
                 columns.collect()
             }
-            None => plan.columns.iter().collect::<Vec<_>>(),
+            None => plan.columns.iter().collect(),
         });
-        let named = columns.map(|ColumnPlan { target: column, .. }| {
+        let named = columns.into_iter().map(|ColumnPlan { target: column, .. }| {
             let label = literal(&format!("{column} = "));
             format!(
                 "{label} || coalesce(left(c.{}::text, 100), 'NULL')",
