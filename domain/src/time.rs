@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::fmt;
 
 use jiff::civil;
-use jiff::tz::TimeZone;
+use jiff::tz::{Offset, TimeZone};
 
 /// An instant in UTC, in microseconds since 1970-01-01T00:00:00Z.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -176,42 +176,49 @@ impl Timestamp {
     /// is done for a row.
     fn digits(self) -> [u8; 26] {
         let (dt, micros) = self.civil();
+        let year = u32::from(dt.year().unsigned_abs());
+        let micros = u32::try_from(micros).unwrap_or(0);
         let mut text = *b"0000-00-00T00:00:00.000000";
-        for (range, part) in [
-            (0..4, dt.year().unsigned_abs().into()),
-            (5..7, dt.month().unsigned_abs().into()),
-            (8..10, dt.day().unsigned_abs().into()),
-            (11..13, dt.hour().unsigned_abs().into()),
-            (14..16, dt.minute().unsigned_abs().into()),
-            (17..19, dt.second().unsigned_abs().into()),
-            (20..26, u32::try_from(micros).unwrap_or(0)),
+        for (place, pair) in [
+            (0, year / 100),
+            (2, year),
+            (5, dt.month().unsigned_abs().into()),
+            (8, dt.day().unsigned_abs().into()),
+            (11, dt.hour().unsigned_abs().into()),
+            (14, dt.minute().unsigned_abs().into()),
+            (17, dt.second().unsigned_abs().into()),
+            (20, micros / 10_000),
+            (22, micros / 100),
+            (24, micros),
         ] {
-            put_digits(&mut text[range], part);
+            text[place] += (pair / 10 % 10) as u8;
+            text[place + 1] += (pair % 10) as u8;
         }
         text
     }
 
     fn civil(self) -> (civil::DateTime, i64) {
-        let epoch = civil::DateTime::constant(1970, 1, 1, 0, 0, 0, 0);
-        let seconds = jiff::SignedDuration::from_secs(self.0.div_euclid(1_000_000));
-        // The range is checked in `from_micros`, so the sum exists.
-        let at = epoch.checked_add(seconds).unwrap_or(epoch);
+        let seconds = self.0.div_euclid(1_000_000);
+        let at = match jiff::Timestamp::from_second(seconds) {
+            Ok(at) => Offset::UTC.to_datetime(at),
+            // jiff's own instants end a day before the year 9999 does; civil times, whose sums take longer, do not.
+            Err(_) => {
+                let epoch = civil::DateTime::constant(1970, 1, 1, 0, 0, 0, 0);
+                let since = jiff::SignedDuration::from_secs(seconds);
+                // The range is checked in `from_micros`, so the sum exists.
+                epoch.checked_add(since).unwrap_or(epoch)
+            }
+        };
         (at, self.0.rem_euclid(1_000_000))
     }
 }
 
-/// The last digits of a number, as many as there is room for.
-fn put_digits(text: &mut [u8], mut number: u32) {
-    for place in text.iter_mut().rev() {
-        *place = b'0' + (number % 10) as u8;
-        number /= 10;
-    }
-}
-
 fn as_text(digits: &[u8], zone: &str) -> String {
+    let mut text = String::with_capacity(digits.len() + zone.len());
     // They are ASCII.
-    let digits = std::str::from_utf8(digits).unwrap_or_default();
-    [digits, zone].concat()
+    text.push_str(std::str::from_utf8(digits).unwrap_or_default());
+    text.push_str(zone);
+    text
 }
 
 type Clock = (i8, i8, i8, i32);

@@ -27,7 +27,6 @@ impl<'a> JsonWriter<'a> {
 
     /// A text without anything to escape.
     fn quote(self, text: &str) {
-        self.0.reserve(text.len() + 2);
         self.0.push(b'"');
         self.0.extend_from_slice(text.as_bytes());
         self.0.push(b'"');
@@ -63,9 +62,7 @@ fn is_plain(text: &str) -> bool {
     let last = match bytes.last_chunk() {
         // Some of them were looked at already, which takes less than to look at the rest alone.
         Some(last) => escaped_bytes(*last),
-        None => rest.iter().fold(0, |found, byte| {
-            found | escaped_bytes([*byte, b' ', b' ', b' ', b' ', b' ', b' ', b' '])
-        }),
+        None => u64::from(rest.iter().any(|byte| matches!(byte, ..b' ' | b'"' | b'\\'))),
     };
     found | last == 0
 }
@@ -274,9 +271,14 @@ impl Begun<'_> {
         }
         // Names of fields are ours.
         debug_assert!(is_plain(name), "{name}");
-        self.separate();
-        JsonWriter(self.out).quote(name);
-        self.out.push(b':');
+        if self.is_filled {
+            self.out.extend_from_slice(b",\"");
+        } else {
+            self.out.push(b'"');
+            self.is_filled = true;
+        }
+        self.out.extend_from_slice(name.as_bytes());
+        self.out.extend_from_slice(b"\":");
         value.serialize(JsonWriter(self.out))
     }
 
