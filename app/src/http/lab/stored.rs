@@ -5,8 +5,8 @@ use cutover_domain::json::Json;
 use cutover_domain::lab::research_execution::DEFAULT_MODEL;
 use cutover_domain::stored::{Stored, StoredValue, TextEnum};
 use cutover_domain::time::{LegacyZone, Timestamp};
-use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde::{Serialize, Serializer};
 use serde_json::Value;
 use utoipa::ToSchema;
 use utoipa::openapi::schema::{Object, ObjectBuilder, SchemaType, Type};
@@ -16,8 +16,13 @@ use crate::http::number::fraction;
 use crate::http::request::Mistakes;
 
 /// An instant.
-#[derive(Debug, Serialize)]
-pub(super) struct Time(Value);
+#[derive(Debug)]
+pub(super) enum Time {
+    /// In the form of most answers.
+    Known(Timestamp),
+    /// In another form, or no instant at all.
+    Other(Value),
+}
 
 /// A number, or a text that is one of a few.
 #[derive(Debug, Serialize)]
@@ -36,26 +41,33 @@ pub(super) enum Document<T> {
 impl Time {
     /// What stands for no time at all: now.
     pub(super) fn of(time: Timestamp) -> Self {
-        Self(time.to_json_text().into())
+        Self::Known(time)
     }
-}
 
-impl Time {
     /// In the form that Python writes by itself: one in UTC ends with its offset.
     pub(super) fn isoformat(value: &Stored<Timestamp>) -> Self {
-        match Self::from(value) {
-            Self(Value::String(text)) if value.known().is_some() => Self(text.replace('Z', "+00:00").into()),
-            other => other,
+        match value {
+            Stored::Known(time) => Self::Other(time.to_json_text().replace('Z', "+00:00").into()),
+            Stored::Other(other) => Self::Other(stored(other)),
         }
     }
 }
 
 impl From<&Stored<Timestamp>> for Time {
     fn from(value: &Stored<Timestamp>) -> Self {
-        Self(match value {
-            Stored::Known(time) => time.to_json_text().into(),
-            Stored::Other(other) => stored(other),
-        })
+        match value {
+            Stored::Known(time) => Self::Known(*time),
+            Stored::Other(other) => Self::Other(stored(other)),
+        }
+    }
+}
+
+impl Serialize for Time {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Self::Known(time) => serializer.serialize_str(time.json_text().as_str()),
+            Self::Other(value) => value.serialize(serializer),
+        }
     }
 }
 
