@@ -347,10 +347,14 @@ async fn garbage_in_pages_of_indexes() {
         let quietly = theme
             .program(&["inspect", "-q", theme.file.to_str().unwrap()])
             .await;
-        let quietly = quietly.with(0, "inspect without progress").stderr;
+        let quietly = quietly.with(0, "inspect without progress").stdout;
+        let damaged = inspected["damaged_indexes"].as_array().unwrap();
+        assert_eq!(damaged.len(), indexes.len(), "each once: {damaged:?}");
         for index in indexes {
             assert!(said.contains(index), "{index} is told of: {said}");
             assert!(quietly.contains(index), "{index} is told of: {quietly}");
+            let is_told = damaged.iter().any(|line| line.as_str().unwrap().contains(index));
+            assert!(is_told, "{index} is told of: {damaged:?}");
         }
         theme.command("verify", &[]).await.with(0, "verify");
         let made = "SELECT count(*) FROM pg_index WHERE indisvalid AND indrelid IN ('t'::regclass, 'child'::regclass, 'keyed'::regclass)";

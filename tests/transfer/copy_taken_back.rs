@@ -55,7 +55,7 @@ impl TransferSource for Troubled {
         self.source.unfinished().await
     }
 
-    async fn check(&self, left_out: &[String]) -> TransferResult<()> {
+    async fn check(&self, left_out: &[String]) -> TransferResult<Vec<String>> {
         if self.trouble != Trouble::Damage {
             return self.source.check(left_out).await;
         }

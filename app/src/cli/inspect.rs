@@ -134,6 +134,11 @@ fn text(inspection: &Inspection) -> String {
     if let Some(damage) = &inspection.damage {
         line(format_args!("damaged: {damage}"));
     }
+    for index in &inspection.damaged_indexes {
+        line(format_args!(
+            "damaged index, read past and made anew by a copy: {index}"
+        ));
+    }
     if let Some(half) = &inspection.unfinished {
         line(format_args!("unfinished: {half}"));
     }
@@ -297,6 +302,7 @@ fn document(inspection: &Inspection, ok: bool) -> Value {
         "ok": ok,
         "source": inspection.source,
         "damage": inspection.damage,
+        "damaged_indexes": inspection.damaged_indexes,
         "unfinished": inspection.unfinished.as_ref().map(ToString::to_string),
         "tables": tables.collect::<Vec<_>>(),
         "not_carried": inspection.not_carried,

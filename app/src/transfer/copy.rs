@@ -348,7 +348,13 @@ impl Job<'_> {
         tokio::time::timeout(CHECK_PATIENCE, surveyed.notified())
             .await
             .unwrap_or_default();
-        self.source.check(left_out).await
+        for index in self.source.check(left_out).await? {
+            tracing::warn!(
+                "{}: {index}; rows are read from the tables, where they all are, and the index is made anew in the target",
+                self.source.describe()
+            );
+        }
+        Ok(())
     }
 
     /// The run that did not come to its end, if there is one; or one that did, of which nobody was told, if this may be the same command.

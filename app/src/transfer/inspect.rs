@@ -30,6 +30,8 @@ pub struct Inspection {
     pub catalog: Catalog,
     /// What is wrong with the file as a whole, if anything is; the tables were read all the same.
     pub damage: Option<String>,
+    /// Indexes that are damaged, which costs no row: a copy reads the tables, and makes them anew.
+    pub damaged_indexes: Vec<String>,
     /// The copy into it that has not come to its end.
     pub unfinished: Option<Half>,
     /// Its tables.
@@ -142,12 +144,15 @@ pub async fn inspect(
     }
     // As a copy does it, so that the time it takes tells something of the copy's.
     let left_out = scope.left_out(&catalog);
-    let (answer, damage) = tokio::join!(
+    let (answer, checked) = tokio::join!(
         survey(source, &catalog, &nothing, plan, question, progress),
         source.check(&left_out)
     );
     let answer = answer?;
-    let damage = damage.err().map(|error| error.to_string());
+    let (damaged_indexes, damage) = match checked {
+        Ok(indexes) => (indexes, None),
+        Err(error) => (vec![], Some(error.to_string())),
+    };
     let estimate = estimate(&answer, begun.elapsed());
     let planned = answer.plan.tables.iter().map(|plan| plan.source.clone());
     let oddities = spread(SCANS, planned, |mut table| {
@@ -175,6 +180,7 @@ pub async fn inspect(
         source: source.describe(),
         catalog,
         damage,
+        damaged_indexes,
         unfinished: Half::of(source.as_ref(), scope).await?,
         tables,
         not_carried: answer.plan.not_carried,
@@ -218,6 +224,7 @@ async fn way_back(
     Ok(Inspection {
         source: source.describe(),
         damage: None,
+        damaged_indexes: vec![],
         unfinished: Half::of(source.as_ref(), scope).await?,
         tables: tables.collect(),
         not_carried: report.not_carried,

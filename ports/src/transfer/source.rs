@@ -20,8 +20,9 @@ pub trait TransferSource: Send + Sync {
     /// The copy into it that has not come to its end, if there is one: what that was to fill is no whole yet.
     async fn unfinished(&self) -> TransferResult<Option<UnfinishedRun>>;
 
-    /// Whether the database is whole, but for tables that are left out: `Unreachable` names what is not.
-    async fn check(&self, left_out: &[String]) -> TransferResult<()>;
+    /// Whether the database is whole, but for tables that are left out: `Unreachable` names what is not. Damage that costs no row, of
+    /// indexes, is what it returns, one sentence each.
+    async fn check(&self, left_out: &[String]) -> TransferResult<Vec<String>>;
 
     /// Parts of a table that together are the whole, each after the other and each worth a scan of its own; the same ones each time. One
     /// part if the table is small or its rows cannot be told apart by a number.

@@ -220,8 +220,8 @@ impl TransferSource for PgSource {
         own_tables::unfinished(&*self.keeper.lock().await, &self.schema).await
     }
 
-    async fn check(&self, _: &[String]) -> TransferResult<()> {
-        Ok(())
+    async fn check(&self, _: &[String]) -> TransferResult<Vec<String>> {
+        Ok(vec![])
     }
 
     async fn ranges(&self, _: &Table) -> TransferResult<Vec<Range>> {

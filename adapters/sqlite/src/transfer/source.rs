@@ -157,23 +157,18 @@ impl TransferSource for SqliteSource {
         self.run(own_tables::unfinished).await
     }
 
-    async fn check(&self, left_out: &[String]) -> TransferResult<()> {
+    async fn check(&self, left_out: &[String]) -> TransferResult<Vec<String>> {
         let left_out = left_out.to_vec();
         let work = move |connection: &Connection| damage(connection, &left_out);
         let damage = self.run_behind(work).await?;
-        let mut told = HashSet::new();
-        for line in &damage.indexes {
-            // Of each index once, however many of its pages are damaged.
-            if !told.insert(line.split(": ").next()) {
-                continue;
-            }
-            tracing::warn!(
-                "{}: {line}; rows are read from the tables, where they all are, and the index is made anew in the target",
-                self.describe()
-            );
-        }
         match (damage.tables.first(), damage.unread) {
-            (None, None) => Ok(()),
+            (None, None) => {
+                let mut indexes = damage.indexes;
+                // Of each index once, however many of its pages are damaged.
+                let mut told = HashSet::new();
+                indexes.retain(|line| told.insert(index_of(line).to_owned()));
+                Ok(indexes)
+            }
             (None, Some((table, error))) => Err(within(self.file.error(&error), &table)),
             (Some(first), _) => Err(TransferError::Unreachable(format!(
                 "cannot read {}: the file is corrupt ({first}); restore it from a backup, or recover it with sqlite3's .recover",
@@ -423,6 +418,14 @@ fn check(connection: &Connection, pragma: &str) -> rusqlite::Result<Damage> {
         }
     }
     Ok(damage)
+}
+
+/// The index that a line is about: `index by_w: Tree 4 …`, `wrong # of entries in index by_w`.
+fn index_of(line: &str) -> &str {
+    match line.strip_prefix("index ") {
+        Some(rest) => rest.split(": Tree ").next().unwrap_or(rest),
+        None => line.rsplit_once(" index ").map_or(line, |(_, name)| name),
+    }
 }
 
 /// Whether a line complains about the order of a key whose collation only the program that made the file has: it is not the stand-in's.
