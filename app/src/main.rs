@@ -20,10 +20,7 @@ fn main() -> Exit {
             return Exit::Wrong;
         }
     };
-    // A variable that is not UTF-8 is none of ours.
-    let environment =
-        std::env::vars_os().filter_map(|(k, v)| Some((k.into_string().ok()?, v.into_string().ok()?)));
-    let exit = runtime.block_on(cli::run(std::env::args_os(), environment.collect()));
+    let exit = runtime.block_on(cli::run(std::env::args_os(), std::env::vars_os()));
     // The look-up of a host's name cannot be broken off, and nobody waits for it any more.
     runtime.shutdown_background();
     exit

@@ -746,3 +746,44 @@ async fn a_table_with_a_function_of_the_application() {
         assert_eq!(row.get::<_, i64>(0), 7);
     }
 }
+
+/// However a file is named, and in whatever mode it is.
+#[tokio::test]
+async fn a_file_is_not_copied_into_itself() {
+    let theme = Theme::made("here.db", |path| {
+        execute(path, &format!("PRAGMA journal_mode = WAL; {ROWS}"))
+    });
+    let folder = theme.file.parent().unwrap();
+    std::os::unix::fs::symlink(&theme.file, folder.join("soft.db")).unwrap();
+    fs::hard_link(&theme.file, folder.join("hard.db")).unwrap();
+    let before = theme.files();
+    let around = format!("../{}/here.db", folder.file_name().unwrap().display());
+    for other in ["soft.db", "hard.db", around.as_str()] {
+        let flags = ["--replace".to_owned()];
+        let named = folder.join(other);
+        let ended = theme
+            .copy_to(named.to_str().unwrap(), &flags)
+            .await
+            .with(2, other);
+        assert!(ended.stderr.contains("same database"), "{ended:?}");
+        assert_eq!(theme.files(), before, "{other}");
+    }
+}
+
+/// Who writes into a file keeps others out of it, whatever they call it.
+#[tokio::test]
+async fn two_copies_into_one_file_by_two_names() {
+    let theme = Theme::new(ROWS);
+    let folder = theme.file.parent().unwrap();
+    let target = folder.join("target.db");
+    execute(&target, "CREATE TABLE other (id INTEGER PRIMARY KEY);");
+    let link = folder.join("link.db");
+    std::os::unix::fs::symlink(&target, &link).unwrap();
+    let link = link.to_str().unwrap();
+    let lock = fs::File::create(folder.join("target.db.cutover-lock")).unwrap();
+    lock.lock().unwrap();
+    let ended = theme.copy_to(link, &[]).await.with(4, "another copy runs");
+    assert!(ended.stderr.contains("another copy into"), "{ended:?}");
+    drop(lock);
+    theme.copy_to(link, &[]).await.with(0, "it does no more");
+}

@@ -1,6 +1,6 @@
 //! Verification of what `cutover copy` has made: equal as it is, both ways and round, and with one value changed never.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::ffi::OsString;
 
 use cutover::cli;
@@ -16,7 +16,7 @@ use crate::{VerifyOptions, compare, file, found, options, schema_of};
 
 async fn command(args: &[&str]) -> Exit {
     let args = std::iter::once("cutover").chain(args.iter().copied());
-    cli::run(args.map(OsString::from), BTreeMap::new()).await
+    cli::run(args.map(OsString::from), []).await
 }
 
 /// A file with a schema of its own, copied into a PostgreSQL schema.

@@ -1,6 +1,7 @@
 //! Rows of every type, written to both databases in the spellings of each.
 
 use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use cutover::transfer::verify::VerifyOptions;
@@ -499,8 +500,8 @@ impl Copies {
         }
     }
 
-    pub(crate) fn environment(&self) -> BTreeMap<String, String> {
-        BTreeMap::from([("CUTOVER_LAB_LEGACY_TIMEZONE".to_owned(), self.zone.to_owned())])
+    pub(crate) fn environment(&self) -> [(OsString, OsString); 1] {
+        [("CUTOVER_LAB_LEGACY_TIMEZONE".into(), self.zone.into())]
     }
 
     /// A row, a column that is no part of the key, and another value for it.

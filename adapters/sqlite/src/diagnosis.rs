@@ -1,13 +1,14 @@
 //! An examination of a file. It is opened for reading only, and not a byte of it changes.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
 use cutover_ports::diagnosis::{Finding, Severity};
 use cutover_ports::transfer::TransferError;
 use rusqlite::Connection;
 
+use crate::identity::side_file;
 use crate::transfer::open::SourceFile;
 
 /// A write-ahead log this much larger than what SQLite aims at is kept from shrinking by something.
@@ -219,12 +220,6 @@ fn disk(path: &Path) -> Option<Finding> {
     } else {
         Finding::ok("disk", text)
     })
-}
-
-fn side_file(path: &Path, suffix: &str) -> PathBuf {
-    let mut name = path.as_os_str().to_owned();
-    name.push(suffix);
-    PathBuf::from(name)
 }
 
 /// Bytes for people.

@@ -1,8 +1,8 @@
-//! Which file a path names: the name may be given to another file while the one that had it is open.
+//! Which file a path names: the name may be given to another file while the one that had it is open. And what lies beside it.
 
 use std::fs::Metadata;
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// What the system knows a file by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,4 +34,11 @@ impl FileIdentity {
     pub(crate) fn of(_: &Metadata) -> Self {
         Self {}
     }
+}
+
+/// What lies beside a file under its name and a suffix, such as `-wal`.
+pub(crate) fn side_file(path: &Path, suffix: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(suffix);
+    name.into()
 }

@@ -17,7 +17,7 @@ use serde_json::{Map, Value, json};
 use super::Output;
 use super::places::{Choice, Places, busy_timeout, places, shared_out};
 use super::verify::{Verified, VerifyArgs};
-use crate::config::{Config, DatabaseUrl};
+use crate::config::{Config, DatabaseUrl, is_same_file};
 use crate::exit::{CliError, Exit};
 use crate::guard;
 use crate::transfer::copy::{Author, CopyOptions, CopyReport, Extent, OnReject, copy};
@@ -271,11 +271,13 @@ async fn copy_one(
     scope: Scope,
     config: &Config,
 ) -> Result<CopyReport, CliError> {
-    if from == to {
-        return Err(CliError::new(
-            Exit::Usage,
-            "source and target are the same database",
-        ));
+    let is_one = match (&from, &to) {
+        (DatabaseUrl::Sqlite(from), DatabaseUrl::Sqlite(to)) => is_same_file(from, to),
+        _ => from == to,
+    };
+    if is_one {
+        let text = "source and target are the same database";
+        return Err(CliError::new(Exit::Usage, text));
     }
     let access = access(args, config);
     let types = wanted_types(&args.types, args.types_file.as_deref())?;

@@ -18,7 +18,7 @@ use std::path::PathBuf;
 use clap::{Args, CommandFactory, Parser, Subcommand};
 use serde_json::Value;
 
-use crate::config::{Config, ConfigError, Flags, SQLITE_PATHS};
+use crate::config::{Config, ConfigError, Flags, SQLITE_PATHS, as_text};
 use crate::exit::{CliError, Exit};
 pub use output::Output;
 
@@ -74,7 +74,10 @@ enum Command {
 }
 
 /// Runs the command line `args`, the program's name first, in `environment`.
-pub async fn run(args: impl IntoIterator<Item = OsString>, environment: BTreeMap<String, String>) -> Exit {
+pub async fn run(
+    args: impl IntoIterator<Item = OsString>,
+    environment: impl IntoIterator<Item = (OsString, OsString)>,
+) -> Exit {
     let args: Vec<OsString> = args.into_iter().collect();
     let is_flag = |arg: &&OsString| *arg != "--";
     let json = args.iter().take_while(is_flag).any(|arg| arg == "--json");
@@ -83,10 +86,11 @@ pub async fn run(args: impl IntoIterator<Item = OsString>, environment: BTreeMap
         Err(error) => return Output::from_flag(json).usage(&error),
     };
     let output = cli.command.output();
-    match dispatch(cli, &environment).await {
-        Ok(exit) => exit,
-        Err(error) => output.failure(&error),
-    }
+    let ended = match as_text(environment) {
+        Ok(environment) => dispatch(cli, &environment).await,
+        Err(error) => Err(error.into()),
+    };
+    ended.unwrap_or_else(|error| output.failure(&error))
 }
 
 async fn dispatch(cli: Cli, environment: &BTreeMap<String, String>) -> Result<Exit, CliError> {

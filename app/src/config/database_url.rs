@@ -1,6 +1,7 @@
 //! Database URLs as the three applications write them.
 
-use std::path::PathBuf;
+use std::fs::Metadata;
+use std::path::{Path, PathBuf};
 
 use super::settings::Secret;
 
@@ -73,6 +74,40 @@ impl DatabaseUrl {
     }
 }
 
+/// Whether two paths lead to one file, by whatever links, or would if it were there. The file is not opened: whoever closes a file of
+/// SQLite takes its locks away.
+pub fn is_same_file(one: &Path, other: &Path) -> bool {
+    match (one.metadata(), other.metadata()) {
+        (Ok(of_one), Ok(of_other)) => is_one(&of_one, &of_other) || place(one) == place(other),
+        (Err(_), Err(_)) => place(one) == place(other),
+        _ => false,
+    }
+}
+
+#[cfg(unix)]
+fn is_one(one: &Metadata, other: &Metadata) -> bool {
+    use std::os::unix::fs::MetadataExt as _;
+    (one.dev(), one.ino()) == (other.dev(), other.ino())
+}
+
+/// Elsewhere the paths alone tell.
+#[cfg(not(unix))]
+fn is_one(_: &Metadata, _: &Metadata) -> bool {
+    false
+}
+
+/// Where a path leads, or would lead if the file were there.
+fn place(path: &Path) -> PathBuf {
+    let whole = path.canonicalize().ok().or_else(|| {
+        let folder = match path.parent()? {
+            folder if folder.as_os_str().is_empty() => Path::new("."),
+            folder => folder,
+        };
+        Some(folder.canonicalize().ok()?.join(path.file_name()?))
+    });
+    whole.unwrap_or_else(|| path.to_owned())
+}
+
 /// What follows `scheme`, which is read without regard to case.
 fn without_scheme<'t>(text: &'t str, scheme: &str) -> Option<&'t str> {
     let (head, rest) = text.trim_start().split_at_checked(scheme.len())?;
@@ -117,6 +152,25 @@ fn is_connection_string(text: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[cfg(unix)]
+    #[test]
+    fn a_file_is_one_by_whatever_links() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = |name: &str| folder.path().join(name);
+        std::fs::write(path("a.db"), "").unwrap();
+        std::fs::write(path("b.db"), "").unwrap();
+        std::fs::hard_link(path("a.db"), path("hard.db")).unwrap();
+        std::os::unix::fs::symlink(path("a.db"), path("soft.db")).unwrap();
+        std::fs::create_dir(path("sub")).unwrap();
+        for same in ["a.db", "./a.db", "sub/../a.db", "hard.db", "soft.db"] {
+            assert!(is_same_file(&path("a.db"), &path(same)), "{same}");
+            assert!(!is_same_file(&path("b.db"), &path(same)), "{same}");
+        }
+        assert!(is_same_file(&path("new.db"), &path("sub/../new.db")));
+        assert!(!is_same_file(&path("new.db"), &path("sub/new.db")));
+        assert!(!is_same_file(&path("new.db"), &path("a.db")));
+    }
 
     #[test]
     fn the_schemes_of_the_applications_are_known() {

@@ -9,6 +9,7 @@ mod routing;
 mod settings;
 
 use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -21,7 +22,7 @@ use tracing_subscriber::EnvFilter;
 use crate::wiring::check_postgres_url;
 
 pub use collector::Collector;
-pub use database_url::DatabaseUrl;
+pub use database_url::{DatabaseUrl, is_same_file};
 pub use market::MarketConfig;
 pub use operations::{OpsConfig, TracesConfig};
 pub use prices::{PriceConfig, PriceService};
@@ -218,7 +219,10 @@ impl Config {
     pub fn load(flags: &Flags, environment: &BTreeMap<String, String>) -> Result<Self, ConfigError> {
         let mut settings = Settings::default();
         add_file(&mut settings, flags.file.as_deref());
-        for (name, value) in environment {
+        // What a platform sets for any program stands back behind what is said to this one.
+        let (own, general): (Vec<_>, Vec<_>) =
+            environment.iter().partition(|(name, _)| is_own(name.as_str()));
+        for (name, value) in general.into_iter().chain(own) {
             if let Some(key) = environment_key(name)
                 && !value.is_empty()
             {
@@ -267,8 +271,16 @@ impl Config {
         };
         let sqlite_path = sqlite_path.unwrap_or_else(|| PathBuf::from(DEFAULT_SQLITE));
         let lab = lab_from(settings, &sqlite_path, backend);
-        let writer = writer_from(settings, &sqlite_path, backend);
-        let market = market::market_from(settings, &sqlite_path, backend);
+        let mut writer = writer_from(settings, &sqlite_path, backend);
+        let mut market = market::market_from(settings, &sqlite_path, backend);
+        // One file has one name from here on.
+        for named in [&lab.sqlite_path, &writer.sqlite_path.clone()] {
+            for path in [&mut writer.sqlite_path, &mut market.sqlite_path] {
+                if is_same_file(named, path) {
+                    path.clone_from(named);
+                }
+            }
+        }
         let listen = settings
             .parsed(
                 "server.listen",
@@ -516,6 +528,35 @@ fn log_filter(settings: &mut Settings) -> String {
     filter.unwrap_or_else(|| "info".to_owned())
 }
 
+/// The environment as text. A variable that sets something and is no text is a mistake; others are nobody's business here.
+pub fn as_text(
+    variables: impl IntoIterator<Item = (OsString, OsString)>,
+) -> Result<BTreeMap<String, String>, ConfigError> {
+    let (mut texts, mut mistakes) = (BTreeMap::new(), Vec::new());
+    for (name, value) in variables {
+        let Ok(name) = name.into_string() else {
+            continue;
+        };
+        match value.into_string() {
+            Ok(value) => drop(texts.insert(name, value)),
+            Err(_) if environment_key(&name).is_some() => {
+                mistakes.push(format!("the environment's {name} is not UTF-8"));
+            }
+            Err(_) => {}
+        }
+    }
+    if mistakes.is_empty() {
+        Ok(texts)
+    } else {
+        Err(ConfigError(mistakes))
+    }
+}
+
+/// Whether a variable is for this program, not for any that runs there.
+fn is_own(name: &str) -> bool {
+    name.starts_with("CUTOVER_")
+}
+
 /// The key that an environment variable sets, if it is one of ours.
 fn environment_key(name: &str) -> Option<String> {
     if let Some((_, key)) = ENVIRONMENT.iter().find(|(variable, _)| *variable == name) {
@@ -541,6 +582,54 @@ mod tests {
             .map(|(k, v)| ((*k).to_owned(), (*v).to_owned(), "a flag"))
             .collect();
         Config::load(&Flags { file: None, settings }, &environment).map_err(|error| error.to_string())
+    }
+
+    /// Whoever says something to this program means it, whatever the platform says to all.
+    #[test]
+    fn its_own_variables_win_over_those_of_any_program() {
+        let config = load(
+            &[
+                ("CUTOVER_DATABASE_URL", "postgres://u@h/own"),
+                ("DATABASE_URL", "postgres://u@h/general"),
+                ("CUTOVER_LAB_SQLITE_PATH", "own.db"),
+                ("SYNTHLAB_DB_PATH", "general.db"),
+                ("CUTOVER_TRACES_ENDPOINT", "http://own:4318"),
+                ("OTEL_EXPORTER_OTLP_ENDPOINT", "http://general:4318"),
+            ],
+            &[],
+        )
+        .unwrap();
+        assert_eq!(config.postgres.unwrap().url.expose(), "postgres://u@h/own");
+        assert_eq!(config.lab.sqlite_path, PathBuf::from("own.db"));
+        let traces = format!("{:?}", config.traces);
+        assert!(traces.contains("own:4318"), "{traces}");
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_variable_that_is_no_text_is_a_mistake_if_it_sets_something() {
+        use std::os::unix::ffi::OsStringExt as _;
+        let latin = || OsString::from_vec(b"sqlite:///caf\xe9.db".to_vec());
+        let environment = |name: &str| as_text([(name.into(), latin()), ("HOME".into(), "/root".into())]);
+        let told = environment("DATABASE_URL").unwrap_err().to_string();
+        assert!(told.contains("DATABASE_URL is not UTF-8"), "{told}");
+        let others = environment("SOMEBODYS").unwrap();
+        assert_eq!(others, BTreeMap::from([("HOME".to_owned(), "/root".to_owned())]));
+    }
+
+    #[test]
+    #[cfg(feature = "sqlite")]
+    fn a_file_that_two_contexts_name_is_one() {
+        let paths = [
+            ("CUTOVER_LAB_SQLITE_PATH", "x.db"),
+            ("CUTOVER_MARKET_SQLITE_PATH", "./x.db"),
+        ];
+        let config = load(&paths, &[]).unwrap();
+        assert_eq!(config.market.sqlite_path, PathBuf::from("x.db"));
+        assert_eq!(
+            config.sqlite_files(),
+            [PathBuf::from("x.db"), PathBuf::from("cutover.db")]
+        );
     }
 
     #[test]

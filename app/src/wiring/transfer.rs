@@ -1,6 +1,5 @@
 //! The two ends of a transfer, from the URLs that name them.
 
-use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -8,7 +7,7 @@ use cutover_domain::transfer::plan::Scope;
 use cutover_migrations::{Context, Dialect, MigrateError};
 use cutover_ports::transfer::{TransferError, TransferResult, TransferSource, TransferTarget, VerifySide};
 
-use crate::config::{Backend, Config, ContextConfig, DatabaseUrl};
+use crate::config::{Backend, Config, ContextConfig, DatabaseUrl, is_same_file};
 
 /// How a database of a transfer is opened.
 #[derive(Debug, Clone)]
@@ -124,12 +123,6 @@ pub fn backend_of(config: &Config, context: &ContextConfig, url: &DatabaseUrl) -
         DatabaseUrl::Sqlite(_) => Backend::Sqlite,
         DatabaseUrl::Postgres(_) => Backend::Postgres,
     })
-}
-
-/// Whether two paths lead to one file that is there.
-fn is_same_file(one: &Path, other: &Path) -> bool {
-    let (one, other) = (one.canonicalize(), other.canonicalize());
-    matches!((one, other), (Ok(one), Ok(other)) if one == other)
 }
 
 /// Whether two URLs name one database, whoever logs in.

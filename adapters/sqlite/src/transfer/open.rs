@@ -14,6 +14,7 @@ use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension as _, ffi};
 use tempfile::TempDir;
 
 use super::collations;
+use crate::identity::side_file;
 
 /// The first bytes of every SQLite file.
 const MAGIC: &[u8] = b"SQLite format 3\0";
@@ -125,7 +126,7 @@ impl PrivateCopy {
         // Contents only: a copy of a file that nobody may write must be writable.
         for (from, to) in [
             (path.to_owned(), copy.file()),
-            (with_suffix(path, suffix), with_suffix(&copy.file(), suffix)),
+            (side_file(path, suffix), side_file(&copy.file(), suffix)),
         ] {
             std::io::copy(&mut Bytes::of(&from)?, &mut File::create_new(to)?)?;
         }
@@ -166,7 +167,7 @@ struct SideFiles {
 
 impl SideFiles {
     fn of(path: &Path) -> Self {
-        let both = ["-wal", "-shm"].map(|suffix| with_suffix(path, suffix));
+        let both = ["-wal", "-shm"].map(|suffix| side_file(path, suffix));
         Self {
             path: path.to_owned(),
             missing: both.into_iter().filter(|file| !file.exists()).collect(),
@@ -230,12 +231,6 @@ impl Deref for Reader {
     fn deref(&self) -> &Connection {
         &self.connection
     }
-}
-
-fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
-    let mut name = path.to_owned().into_os_string();
-    name.push(suffix);
-    PathBuf::from(name)
 }
 
 impl SourceFile {
@@ -339,7 +334,7 @@ impl SourceFile {
     }
 
     fn side_file_size(&self, suffix: &str) -> u64 {
-        fs::metadata(with_suffix(&self.path, suffix)).map_or(0, |metadata| metadata.len())
+        fs::metadata(side_file(&self.path, suffix)).map_or(0, |metadata| metadata.len())
     }
 
     /// A connection that reads. It is defensive: the file's own schema can run nothing.
@@ -533,10 +528,10 @@ mod tests {
         // What a crash leaves: both files as they are now, and nobody who holds a lock.
         let dead = directory.path().join("dead #?%.db");
         fs::copy(&path, &dead).unwrap();
-        fs::copy(with_suffix(&path, "-journal"), with_suffix(&dead, "-journal")).unwrap();
+        fs::copy(side_file(&path, "-journal"), side_file(&dead, "-journal")).unwrap();
         let before = (
             fs::read(&dead).unwrap(),
-            fs::read(with_suffix(&dead, "-journal")).unwrap(),
+            fs::read(side_file(&dead, "-journal")).unwrap(),
         );
         let source = SourceFile::new(&dead, Duration::from_secs(1)).unwrap();
         assert!(source.copy.is_some(), "the journal is hot");
@@ -556,7 +551,7 @@ mod tests {
             before
                 == (
                     fs::read(&dead).unwrap(),
-                    fs::read(with_suffix(&dead, "-journal")).unwrap()
+                    fs::read(side_file(&dead, "-journal")).unwrap()
                 )
         );
         let copy = source.copy.as_ref().unwrap().file();
@@ -599,7 +594,7 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("read.db");
         fs::write(&path, "bytes").unwrap();
-        fs::write(with_suffix(&path, "-wal"), "log").unwrap();
+        fs::write(side_file(&path, "-wal"), "log").unwrap();
         let others: Vec<PathBuf> = (0..16)
             .map(|n| std::env::temp_dir().join(format!("cutover-{}-{n}", std::process::id())))
             .collect();
@@ -609,7 +604,7 @@ mod tests {
         let copy = PrivateCopy::make(&path, "-wal").unwrap();
         let made = copy.file();
         assert_eq!(fs::read(&made).unwrap(), b"bytes");
-        assert_eq!(fs::read(with_suffix(&made, "-wal")).unwrap(), b"log");
+        assert_eq!(fs::read(side_file(&made, "-wal")).unwrap(), b"log");
         let mode = fs::metadata(made.parent().unwrap()).unwrap().permissions().mode();
         assert_eq!(mode & 0o777, 0o700);
         drop(copy);

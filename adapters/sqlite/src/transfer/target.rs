@@ -25,7 +25,7 @@ use super::make::{
     tighten, wants_wal,
 };
 use super::{catalog, collations, own_tables, remade};
-use crate::identity::FileIdentity;
+use crate::identity::{FileIdentity, side_file};
 
 /// A SQLite file that rows are copied into; made if it is missing.
 #[derive(Debug, Clone)]
@@ -215,9 +215,9 @@ impl TransferTarget for SqliteTarget {
 
 impl SqliteTarget {
     fn lock(&self) -> TransferResult<FileLock> {
-        let mut path = self.path.clone().into_os_string();
-        path.push(".cutover-lock");
-        let path = PathBuf::from(path);
+        // The same by whatever links the file is named.
+        let place = self.path.canonicalize().unwrap_or_else(|_| self.path.clone());
+        let path = side_file(&place, ".cutover-lock");
         let cannot = |error: std::io::Error| {
             TransferError::Unreachable(format!("cannot write beside {}: {error}", self.path.display()))
         };
