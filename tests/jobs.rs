@@ -44,6 +44,8 @@ struct Prices {
     /// What is said instead; none for no price.
     instead: Mutex<BTreeMap<(String, &'static str), Option<Quote>>>,
     is_down: Mutex<bool>,
+    /// Held by a test while no answer is to come.
+    silence: tokio::sync::Mutex<()>,
     /// How long each answer takes, on this clock.
     delay: Mutex<Option<(Arc<VirtualClock>, Duration)>>,
 }
@@ -75,6 +77,7 @@ impl PriceSource for Prices {
         day: Day,
     ) -> Result<Option<Quote>, PriceError> {
         assert_eq!(symbol, "SPY");
+        let _answering = self.silence.lock().await;
         self.take_time();
         if *self.is_down.lock().unwrap() {
             return Err(PriceError::Unreachable("down".to_owned()));
@@ -590,6 +593,38 @@ async fn a_clock_that_is_set_makes_no_run_look_dead(store: TestStore) {
     );
 }
 
+/// Whoever asked for a run may have gone. It is noted when it ends, and one that waits for another begins when that has ended.
+async fn what_runs_by_hand_goes_on_when_nobody_waits(store: TestStore) {
+    let world = World::new(store, "2025-08-12T06:00:00");
+    let one = Arc::new(world.instance("one"));
+    let silence = world.prices.silence.lock().await;
+    for _ in 0..2 {
+        let asked = one.trigger(Job::CaptureNoon);
+        let answer = tokio::time::timeout(Duration::from_millis(200), asked).await;
+        assert!(answer.is_err(), "no answer without a price: {answer:?}");
+    }
+    world.set(at("2025-08-12T06:04:00"));
+    drop(silence);
+    let all_ended = async {
+        loop {
+            let runs = world.runs().await;
+            if runs.len() == 2 && runs.iter().all(|run| !run.contains("running")) {
+                return runs;
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    let expected = [
+        "capture_noon 2025-08-12T11:00:00Z ok manual",
+        "capture_noon 2025-08-12T11:04:00Z ok manual",
+    ];
+    let ended = tokio::time::timeout(Duration::from_secs(20), all_ended).await;
+    assert_eq!(ended.unwrap(), expected);
+    // Nobody takes them for dead and runs them again.
+    world.go_on("2025-08-12T07:34:00", &[&one]).await;
+    assert_eq!(world.runs().await, expected);
+}
+
 async fn every_outcome_is_noted(store: TestStore) {
     let world = World::new(store, "2025-08-12T07:30:00");
     let say = |checkpoint: Checkpoint, quote: Option<(f64, bool)>| {
@@ -605,6 +640,7 @@ async fn every_outcome_is_noted(store: TestStore) {
     *world.prices.is_down.lock().unwrap() = true;
     world.go_on("2025-08-12T14:00:00", &[&one]).await;
     *world.prices.is_down.lock().unwrap() = false;
+    let one = Arc::new(one);
     // Two by hand at one instant are two runs.
     for _ in 0..2 {
         let again = one.trigger(Job::AiPredict).await.unwrap();
@@ -811,6 +847,7 @@ on_both_databases!(
     a_dead_run_that_is_too_old_to_make_up_for_has_failed,
     a_dead_instances_run_is_taken_over,
     a_clock_that_is_set_makes_no_run_look_dead,
+    what_runs_by_hand_goes_on_when_nobody_waits,
     every_outcome_is_noted,
     a_current_price_does_not_stand_in_for_a_past_one,
     the_day_is_predicted_by_a_start_after_eight,

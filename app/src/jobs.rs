@@ -16,8 +16,9 @@ use cutover_ports::clock::Clock;
 use cutover_ports::market::{Claim, JobRunRepository, MarketRepositories, PriceSource};
 use cutover_ports::{StoreError, StoreResult};
 use futures_util::future::join_all;
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, MutexGuard};
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 
 use crate::usecase::market::jobs::{Fallback, JobReport};
 use crate::usecase::market::{Market, MarketRules};
@@ -95,6 +96,8 @@ pub struct Scheduler {
     distrusted_until: Mutex<Duration>,
     /// Held while a job runs here: one run of it after the other.
     turns: HashMap<Job, Mutex<()>>,
+    /// What runs because somebody asked for it.
+    by_hand: TaskTracker,
 }
 
 impl std::fmt::Debug for Scheduler {
@@ -163,6 +166,7 @@ impl Scheduler {
             seen: Mutex::default(),
             distrusted_until: Mutex::default(),
             turns: Job::ALL.iter().map(|job| (*job, Mutex::default())).collect(),
+            by_hand: TaskTracker::new(),
         }
     }
 
@@ -176,11 +180,17 @@ impl Scheduler {
         self.rules.timetable.next_after(job, self.clock.now())
     }
 
-    /// Runs the jobs at their times until `stop`; what runs then is waited for.
+    /// Runs the jobs at their times until `stop`; what runs then, by hand too, is waited for.
     pub async fn run(&self, stop: CancellationToken) {
-        if !self.settings.enabled {
-            return;
+        if self.settings.enabled {
+            self.run_at_their_times(&stop).await;
         }
+        stop.cancelled().await;
+        self.by_hand.close();
+        self.by_hand.wait().await;
+    }
+
+    async fn run_at_their_times(&self, stop: &CancellationToken) {
         self.is_running.store(true, Ordering::Relaxed);
         while !stop.is_cancelled() {
             let pause = self.tick().await;
@@ -305,7 +315,7 @@ impl Scheduler {
         if is_made {
             return Ok(());
         }
-        self.run_at(Job::AiPredict, due, Trigger::WarmUp, now).await
+        self.run_at(Job::AiPredict, due, Trigger::WarmUp).await
     }
 
     /// Deals with the instants of a job after `since`, or after the last one that anybody dealt with, until now; the second of the two
@@ -325,7 +335,7 @@ impl Scheduler {
                 self.note(job, abandoned, Trigger::CatchUp, Outcome::Error, Some(gone), now)
                     .await?;
             } else {
-                self.run_at(job, abandoned, Trigger::CatchUp, now).await?;
+                self.run_at(job, abandoned, Trigger::CatchUp).await?;
             }
         }
         let since = match since {
@@ -341,7 +351,7 @@ impl Scheduler {
         let due = self.rules.timetable.due_between(job, since.max(window), now);
         for due in plan(&due, self.settings.catch_up, on_time_since) {
             match due {
-                Due::Run(instant, trigger) => self.run_at(job, instant, trigger, now).await?,
+                Due::Run(instant, trigger) => self.run_at(job, instant, trigger).await?,
                 Due::Missed(instant) => {
                     self.note(job, instant, Trigger::Cron, Outcome::Missed, None, now)
                         .await?;
@@ -371,8 +381,17 @@ impl Scheduler {
             .await
     }
 
-    /// Runs a job by hand, for today.
-    pub async fn trigger(&self, job: Job) -> StoreResult<JobReport> {
+    /// Runs a job by hand, for today. Who asked for it may leave: it goes on to its end, and is noted.
+    pub async fn trigger(self: &Arc<Self>, job: Job) -> StoreResult<JobReport> {
+        let this = Arc::clone(self);
+        let running = self.by_hand.spawn(async move { this.run_by_hand(job).await });
+        running
+            .await
+            .unwrap_or_else(|ended| Ok(JobReport::failed(format!("the run did not end: {ended}"))))
+    }
+
+    async fn run_by_hand(&self, job: Job) -> StoreResult<JobReport> {
+        let _turn = self.turn(job).await;
         let now = self.clock.now();
         let runs = (self.repositories)().job_runs;
         // Of two by hand in one microsecond the second is noted a microsecond later.
@@ -387,13 +406,9 @@ impl Scheduler {
     }
 
     /// Runs a job for an instant, unless somebody else does or did.
-    async fn run_at(
-        &self,
-        job: Job,
-        instant: Timestamp,
-        trigger: Trigger,
-        now: Timestamp,
-    ) -> StoreResult<()> {
+    async fn run_at(&self, job: Job, instant: Timestamp, trigger: Trigger) -> StoreResult<()> {
+        let _turn = self.turn(job).await;
+        let now = self.clock.now();
         let start = self.start(job, instant, trigger);
         let runs = (self.repositories)().job_runs;
         if runs.claim(&start, self.dead_before(now).await).await? == Claim::Taken {
@@ -435,16 +450,21 @@ impl Scheduler {
         runs.finish(&start, &end).await.map(drop)
     }
 
+    /// Waits until no other run of a job is under way here. A run begins to count as silent when it is claimed, so it is claimed after
+    /// that.
+    async fn turn(&self, job: Job) -> Option<MutexGuard<'_, ()>> {
+        match self.turns.get(&job) {
+            Some(turn) => Some(turn.lock().await),
+            None => None,
+        }
+    }
+
     async fn perform(
         &self,
         runs: &dyn JobRunRepository,
         start: &JobStart,
         fallback: Fallback,
     ) -> StoreResult<JobReport> {
-        let _turn = match self.turns.get(&start.job) {
-            Some(turn) => Some(turn.lock().await),
-            None => None,
-        };
         let market = Market::new(
             (self.repositories)(),
             Arc::clone(&self.prices),

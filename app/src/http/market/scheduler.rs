@@ -254,7 +254,7 @@ async fn trigger(
     State(app): State<App>,
     PathText(id): PathText,
 ) -> Result<Json<MarketTriggered>, MarketHttpError> {
-    let scheduler = app.market.scheduler.as_deref().ok_or_else(no_scheduler)?;
+    let scheduler = app.market.scheduler.as_ref().ok_or_else(no_scheduler)?;
     let job = Job::from_text(&id)
         .ok_or_else(|| MarketHttpError::plain(StatusCode::NOT_FOUND, format!("Job {id} not found")))?;
     if job == Job::DailyCleanup {
