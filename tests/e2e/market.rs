@@ -2,9 +2,14 @@
 //! requests.
 
 use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
 use cutover_tests::postgres::TestDatabase;
+use futures_util::future::join_all;
 use serde_json::{Value, json};
+use tokio::net::TcpListener;
 
 use crate::http::Answer;
 use crate::program::{Place, Service};
@@ -526,6 +531,48 @@ async fn predictions_are_held_against_what_the_day_says_now() {
     .await;
 }
 
+/// One asks it for all, and whoever wants another day is not kept by those who wait.
+#[tokio::test]
+async fn a_price_service_that_does_not_answer_keeps_nobody_from_another_day() {
+    let silent = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let (asked, address) = (Arc::new(AtomicUsize::new(0)), silent.local_addr().unwrap());
+    let counted = Arc::clone(&asked);
+    let holding = tokio::spawn(async move {
+        let mut held = Vec::new();
+        while let Ok(connection) = silent.accept().await {
+            counted.fetch_add(1, Ordering::Relaxed);
+            held.push(connection);
+        }
+    });
+    let place = Place::new();
+    let patience = "prices_timeout_ms = 20_000";
+    place.write(
+        "cutover.toml",
+        &format!("{QUIET}{patience}\nprices = 'http://{address}/p'\n"),
+    );
+    let service = place.serve(&["--sqlite", "spy.db"]).await;
+    let zone = jiff::tz::TimeZone::get("America/Chicago").unwrap();
+    let today = jiff::Timestamp::now().to_zoned(zone).date();
+    let today = format!("/market/day/{today}");
+    {
+        let all_of_today = join_all((0..20).map(|_| service.get(&today)));
+        let another_day = async {
+            while asked.load(Ordering::Relaxed) == 0 {
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+            service.get("/market/day/2025-01-02").await.with(404);
+        };
+        tokio::select! {
+            biased;
+            () = another_day => {}
+            _ = all_of_today => panic!("the price service has answered"),
+        }
+    }
+    assert_eq!(asked.load(Ordering::Relaxed), 1, "for all of them at once");
+    service.stop().await;
+    holding.abort();
+}
+
 #[tokio::test]
 async fn predictions_are_answered_where_they_cannot_be_told_the_prices() {
     let place = Place::new();
@@ -688,7 +735,12 @@ async fn figures_know_every_moment_and_no_empty_source() {
             .keys()
             .collect();
         assert_eq!(moments, ["noon"]);
-        vec![told(&all), told(&metrics)]
+        // An empty text asks for nothing in particular, and is told back.
+        let path = "/market/accuracy/metrics?checkpoint=&model_name=";
+        let unfiltered = service.get(path).await.with(200);
+        assert_eq!(unfiltered.json()["metrics"], metrics.json()["metrics"]);
+        assert_eq!(unfiltered.json()["filters"]["model_name"], "");
+        vec![told(&all), told(&metrics), told(&unfiltered)]
     })
     .await;
 }

@@ -491,6 +491,9 @@ async fn uploads_that_are_refused_leave_nothing() {
         let nobody = "Content-Disposition: form-data; name=\"file\"; filename=\"\"\r\nContent-Type: application/octet-stream";
         let missing = json!({"detail": [{"type": "missing", "loc": ["body", "file"], "msg": "Field required", "input": null}]});
         assert_eq!(send_form(service, UPLOAD, &[(nobody, b"")]).await.with(422).json(), missing);
+        let chosen = "Content-Disposition: form-data; name=\"file\"; filename=\"a.txt\"\r\nContent-Type: text/plain";
+        let last = send_form(service, UPLOAD, &[(chosen, b"hello"), (nobody, b"")]).await.with(422);
+        assert_eq!(last.json(), missing, "the last one counts, and nobody chose it");
         // A body that ends too early: what was not whole is not there.
         let begun = b"--edge\r\nContent-Disposition: form-data; name=\"file\"; filename=\"a\"\r\nContent-Type: text/plain\r\n\r\ncut";
         let text = b"--edge\r\nContent-Disposition: form-data; name=\"other\"\r\n\r\ncut";

@@ -11,8 +11,12 @@ use cutover_ports::market::{PriceError, PriceSource, Quote};
 use serde::Deserialize;
 use serde::de::{Deserializer, Error as _};
 use serde_json::{Map, Value};
+use tokio::io::AsyncReadExt as _;
 
 use crate::document::{BarDocument, BarsDocument, PriceDocument, day};
+
+/// A day of four prices takes some 300 bytes.
+const BYTES_MAX: u64 = 16 << 20;
 
 /// Prices from a JSON file, which is read anew each time: whoever replays days may change it meanwhile.
 #[derive(Debug, Clone)]
@@ -24,6 +28,8 @@ pub struct FilePrices {
 /// and nobody would know why: such a file cannot be read.
 #[derive(Debug, Deserialize)]
 struct Document {
+    /// Of every entry that names none.
+    symbol: Option<String>,
     #[serde(default)]
     prices: Vec<Priced>,
     #[serde(default)]
@@ -52,13 +58,39 @@ impl FilePrices {
 
     async fn read(&self) -> Result<Document, PriceError> {
         let place = self.path.display();
-        let text = tokio::fs::read(&self.path)
+        let cannot = |error: std::io::Error| PriceError::Unreachable(format!("{place}: {error}"));
+        let found = tokio::fs::metadata(&self.path).await.map_err(cannot)?;
+        // Others may never end, or never begin.
+        if !found.is_file() || found.len() > BYTES_MAX {
+            let bound = BYTES_MAX >> 20;
+            return Err(PriceError::Unreadable(format!(
+                "{place}: it must be an ordinary file of {bound} MiB at most"
+            )));
+        }
+        let file = tokio::fs::File::open(&self.path).await.map_err(cannot)?;
+        let mut text = Vec::new();
+        file.take(BYTES_MAX)
+            .read_to_end(&mut text)
             .await
-            .map_err(|error| PriceError::Unreachable(format!("{place}: {error}")))?;
+            .map_err(cannot)?;
         // A list would pass for an object of nothing but defaults.
         serde_json::from_slice::<Map<String, Value>>(&text)
             .and_then(|members| Document::deserialize(Value::from(members)))
+            .map(Document::with_symbols)
             .map_err(|error| PriceError::Unreadable(format!("{place}: {error}")))
+    }
+}
+
+impl Document {
+    /// With the symbol of the whole in every entry that names none.
+    fn with_symbols(mut self) -> Self {
+        let of_entries = self.prices.iter_mut().map(|entry| &mut entry.symbol);
+        for symbol in of_entries.chain(self.bars.iter_mut().map(|entry| &mut entry.symbol)) {
+            if symbol.is_none() {
+                symbol.clone_from(&self.symbol);
+            }
+        }
+        self
     }
 }
 
@@ -123,6 +155,45 @@ mod tests {
 
     fn of(text: &str) -> Day {
         Day::parse(text).unwrap()
+    }
+
+    #[tokio::test]
+    async fn a_symbol_of_the_whole_file_is_that_of_its_entries() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("prices.json");
+        let text = r#"{"symbol": "QQQ", "prices": [
+                {"date": "2025-08-15", "checkpoint": "noon", "price": 500},
+                {"symbol": "SPY", "date": "2025-08-15", "checkpoint": "twoPM", "price": 600}],
+            "bars": [{"date": "2025-08-15", "open": 1, "high": 2, "low": 0.5, "close": 1.5}]}"#;
+        std::fs::write(&path, text).unwrap();
+        let prices = FilePrices::new(&path);
+        let (noon, two) = (Checkpoint::Noon, Checkpoint::TwoPm);
+        for (symbol, checkpoint, price) in [
+            ("SPY", noon, None),
+            ("SPY", two, Some(600.0)),
+            ("SPY", Checkpoint::Open, None),
+            ("QQQ", noon, Some(500.0)),
+            ("QQQ", two, None),
+            ("QQQ", Checkpoint::Open, Some(1.0)),
+        ] {
+            let found = prices.price(symbol, checkpoint, of("2025-08-15")).await.unwrap();
+            assert_eq!(found.map(|quote| quote.price), price, "{symbol} {checkpoint:?}");
+        }
+    }
+
+    #[tokio::test]
+    async fn what_may_never_end_is_no_file_of_prices() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("prices.json");
+        let large = std::fs::File::create(&path).unwrap();
+        large.set_len(BYTES_MAX + 1).unwrap();
+        for path in [path.as_path(), directory.path(), Path::new("/dev/zero")] {
+            let told = FilePrices::new(path)
+                .bars("SPY", of("2025-08-15"), of("2025-08-15"))
+                .await;
+            let told = told.unwrap_err().to_string();
+            assert!(told.contains("ordinary file of 16 MiB at most"), "{told}");
+        }
     }
 
     #[tokio::test]

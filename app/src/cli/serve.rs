@@ -186,6 +186,7 @@ async fn market_service(
         frontend_origin: market.frontend_origin.clone(),
         prices,
         rules,
+        completed: Arc::default(),
         scheduler,
     })
 }

@@ -27,6 +27,7 @@ use super::App;
 use super::error::{unknown_method, unknown_path};
 use crate::http::json::Json;
 use crate::jobs::Scheduler;
+use crate::usecase::market::prices::Completed;
 use crate::usecase::market::{Market, MarketRules};
 
 pub(super) use error::MarketHttpError;
@@ -45,6 +46,8 @@ pub struct MarketService {
     pub prices: Arc<dyn PriceSource>,
     /// What is configured.
     pub rules: Arc<MarketRules>,
+    /// When today's row was completed.
+    pub completed: Arc<Completed>,
     /// What runs the jobs; none where no run could be noted.
     pub scheduler: Option<Arc<Scheduler>>,
 }
@@ -91,6 +94,7 @@ fn market(app: &App) -> Market {
         Arc::clone(&app.clock),
         Arc::clone(&app.market.rules),
     )
+    .beside_others(&app.market.completed)
 }
 
 /// Every job, when it is due next, and its last runs: what `/ops/jobs` shows.

@@ -338,8 +338,8 @@ async fn accuracy_metrics(
     let filter = ScoredFilter {
         from: parameters.optional_day("start_date", &mut mistakes),
         to: parameters.optional_day("end_date", &mut mistakes),
-        source: parameters.wanted("model_name"),
-        checkpoint: parameters.wanted("checkpoint"),
+        source: parameters.wanted("model_name").filter(|name| !name.is_empty()),
+        checkpoint: parameters.wanted("checkpoint").filter(|name| !name.is_empty()),
     };
     mistakes.finish(Some(()))?;
     let found = market(&app).accuracy_of(&filter).await?;

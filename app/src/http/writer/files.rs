@@ -276,9 +276,10 @@ pub(super) async fn read_file(
                     .map_err(|error| failed(&error))?;
             }
         };
-        // A form sends a file without a name and without bytes where nobody chose one.
-        if is_file && is_whole && !(is_nameless && part.size == 0) {
-            found = Ok(part);
+        if is_file && is_whole {
+            // A form sends a file without a name and without bytes where nobody chose one.
+            let is_chosen = !(is_nameless && part.size == 0);
+            found = if is_chosen { Ok(part) } else { Err(no_file(None)) };
         }
     }
     found
