@@ -167,3 +167,29 @@ async fn a_hostile_name_moves_no_cursor() {
         }
     }
 }
+
+/// A new version of a schema stands with those of the application that it is for, which nobody can guess.
+#[tokio::test]
+async fn a_new_version_is_begun_for_the_application_that_is_named() {
+    let place = Place::new();
+    for dialect in ["sqlite", "postgres"] {
+        let folder = place.path("migrations/writer").join(dialect);
+        std::fs::create_dir_all(folder).unwrap();
+    }
+    let nobodys = place.run(["migrate", "new", "add_tags"]).await.with(2);
+    assert!(nobodys.stderr.contains("--context"), "{}", nobodys.stderr);
+    let made = place
+        .run(["migrate", "new", "add_tags", "--context", "writer"])
+        .await
+        .with(0);
+    let files: Vec<&str> = made
+        .stdout
+        .lines()
+        .filter(|line| line.ends_with(".sql"))
+        .collect();
+    assert_eq!(files.len(), 4, "{}", made.stdout);
+    for file in files {
+        assert!(file.starts_with("migrations/writer/"), "{file}");
+        assert!(place.path(file).exists(), "{file}");
+    }
+}

@@ -86,7 +86,7 @@ pub(super) struct CopyArgs {
     #[arg(long)]
     pub(super) json: bool,
     /// Nothing but errors on standard error
-    #[arg(long)]
+    #[arg(long, short)]
     pub(super) quiet: bool,
     /// Prove the copy equal behind it, as cutover verify does; then 0 means equal
     #[arg(long, conflicts_with_all = ["dry_run", "schema_only"])]

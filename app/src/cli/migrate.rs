@@ -60,7 +60,7 @@ enum MigrateCommand {
         #[command(subcommand)]
         direction: SqlCommand,
     },
-    /// Begin a new version: its up and down scripts for both databases, in a source checkout
+    /// Begin a new version of the schema that --context names: its up and down scripts for both databases, in a source checkout
     New {
         /// Its name, in words
         name: String,
@@ -131,7 +131,10 @@ pub(super) fn run_offline(args: &MigrateArgs) -> Result<Exit, CliError> {
     match &args.command {
         MigrateCommand::Sql { direction } => print_sql(args, *direction, output),
         MigrateCommand::New { name, folder } => {
-            let context = args.context.unwrap_or(Context::LAB);
+            let context = args.context.ok_or_else(|| {
+                let text = "whose schema is it? Add --context lab, writer or market";
+                CliError::new(Exit::Usage, text)
+            })?;
             let created = create(folder, &context, name)?;
             let files: Vec<String> = created
                 .files

@@ -51,13 +51,13 @@ pub(super) struct VerifyArgs {
     #[arg(long, value_name = "NAME")]
     pub(super) schema: Option<String>,
     /// How many tables, and parts of a large table, to read at once
-    #[arg(long, value_name = "N", default_value_t = 2, value_parser = clap::value_parser!(u8).range(1..=64))]
+    #[arg(long, short, value_name = "N", default_value_t = 2, value_parser = clap::value_parser!(u8).range(1..=64))]
     pub(super) jobs: u8,
     /// Show the values that differ, too; they may be private
     #[arg(long)]
     pub(super) show_values: bool,
     /// No progress on standard error
-    #[arg(long)]
+    #[arg(long, short)]
     pub(super) quiet: bool,
     /// How many milliseconds to wait for a lock on a SQLite file [default: sqlite.busy_timeout_ms]
     #[arg(long, value_name = "MS")]
