@@ -130,7 +130,7 @@ impl Seen {
 
     /// Since when an instant that is due now is on time. What came while others ran is: the instance was there.
     fn on_time_since(&self, now: Timestamp) -> Timestamp {
-        let latest = earlier(now, GRACE);
+        let latest = now.earlier_by(GRACE);
         match self.last_look {
             Some((began, ended)) if ended >= latest => began.min(latest),
             _ => latest,
@@ -235,7 +235,7 @@ impl Scheduler {
     /// A clock that is set makes a run that is under way look old. For as long as one may be silent, none is taken for dead then.
     async fn watch_clock(&self, seen: &mut Seen, now: Timestamp) {
         let steady = self.clock.steady();
-        let ahead = earlier(now, steady).as_micros();
+        let ahead = now.earlier_by(steady).as_micros();
         let was = seen.ahead.replace(ahead).unwrap_or(ahead);
         if Duration::from_micros(was.abs_diff(ahead)) > GRACE {
             *self.distrusted_until.lock().await = steady + self.silence();
@@ -305,7 +305,7 @@ impl Scheduler {
         let due = Some(Job::AiPredict)
             .filter(|job| job.is_due_on(today, &timetable.calendar))
             .and_then(|job| job.instant_on(today, &timetable.zone));
-        let Some(due) = due.filter(|due| later(*due, GRACE) < now) else {
+        let Some(due) = due.filter(|due| due.later_by(GRACE) < now) else {
             return Ok(());
         };
         let row = (self.repositories)().daily_predictions.get(today).await?;
@@ -328,7 +328,7 @@ impl Scheduler {
         (on_time_since, now): (Timestamp, Timestamp),
     ) -> StoreResult<()> {
         let runs = (self.repositories)().job_runs;
-        let window = earlier(now, self.settings.catch_up_window);
+        let window = now.earlier_by(self.settings.catch_up_window);
         for abandoned in runs.abandoned(job, self.dead_before(now).await).await? {
             if self.settings.catch_up == CatchUp::None || abandoned < window {
                 let gone = "the instance that ran it is gone";
@@ -345,7 +345,7 @@ impl Scheduler {
                 .latest_scheduled(job, now)
                 .await?
                 .or(known)
-                .unwrap_or_else(|| earlier(now, GRACE)),
+                .unwrap_or_else(|| now.earlier_by(GRACE)),
         };
         self.note_forgone(job, since, (window, now)).await?;
         let due = self.rules.timetable.due_between(job, since.max(window), now);
@@ -396,7 +396,7 @@ impl Scheduler {
         let runs = (self.repositories)().job_runs;
         // Of two by hand in one microsecond the second is noted a microsecond later.
         for microseconds in 0..MANUAL_CLAIMS {
-            let instant = later(now, Duration::from_micros(microseconds));
+            let instant = now.later_by(Duration::from_micros(microseconds));
             let start = self.start(job, instant, Trigger::Manual);
             if runs.claim(&start, Timestamp::EPOCH).await? == Claim::Won {
                 return self.perform(runs.as_ref(), &start, Fallback::Accepted).await;
@@ -415,7 +415,7 @@ impl Scheduler {
             return Ok(());
         }
         // What is said to be the price of now is not that of a while ago.
-        let fallback = if trigger == Trigger::Cron && instant >= earlier(now, GRACE) {
+        let fallback = if trigger == Trigger::Cron && instant >= now.earlier_by(GRACE) {
             Fallback::Accepted
         } else {
             Fallback::Refused
@@ -523,7 +523,7 @@ impl Scheduler {
         if self.clock.steady() < *self.distrusted_until.lock().await {
             return Timestamp::EPOCH;
         }
-        earlier(now, self.silence())
+        now.earlier_by(self.silence())
     }
 
     /// How long a run may be silent before it is taken for dead.
@@ -551,16 +551,6 @@ fn plan(due: &[Timestamp], policy: CatchUp, on_time_since: Timestamp) -> Vec<Due
             }
         })
         .collect()
-}
-
-fn earlier(instant: Timestamp, by: Duration) -> Timestamp {
-    let micros = i64::try_from(by.as_micros()).unwrap_or(i64::MAX);
-    Timestamp::from_micros(instant.as_micros().saturating_sub(micros)).unwrap_or(Timestamp::EPOCH)
-}
-
-fn later(instant: Timestamp, by: Duration) -> Timestamp {
-    let micros = i64::try_from(by.as_micros()).unwrap_or(i64::MAX);
-    Timestamp::from_micros(instant.as_micros().saturating_add(micros)).unwrap_or(instant)
 }
 
 #[cfg(test)]

@@ -2,6 +2,7 @@
 //!
 //! - [`time`], [`json`], [`stored`]: values that all contexts share.
 //! - [`lab`], [`writer`], [`market`]: the entities and rules of synth-lab, silmari-writer and SPY-tracker.
+//! - [`secret`]: text that must not be shown.
 //! - [`relations`]: which table refers to which.
 //! - [`transfer`]: catalog, conversions, canonical values, reports.
 
@@ -9,6 +10,7 @@ pub mod json;
 pub mod lab;
 pub mod market;
 pub mod relations;
+pub mod secret;
 pub mod stored;
 pub mod time;
 pub mod transfer;

@@ -2,9 +2,15 @@
 
 use std::collections::HashMap;
 use std::fmt;
+use std::time::Duration;
 
 use jiff::civil;
 use jiff::tz::{Offset, TimeZone};
+
+/// 0001-01-01T00:00:00Z, in microseconds since the epoch.
+const MIN: i64 = -62_135_596_800_000_000;
+/// 9999-12-31T23:59:59.999999Z.
+const MAX: i64 = 253_402_300_799_999_999;
 
 /// An instant in UTC, in microseconds since 1970-01-01T00:00:00Z.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -82,9 +88,6 @@ impl Timestamp {
 
     /// From microseconds since the epoch. Years outside 0001..=9999 cannot be written as ISO text and are refused.
     pub fn from_micros(micros: i64) -> Result<Self, TimeError> {
-        // 0001-01-01T00:00:00Z ..= 9999-12-31T23:59:59.999999Z
-        const MIN: i64 = -62_135_596_800_000_000;
-        const MAX: i64 = 253_402_300_799_999_999;
         if (MIN..=MAX).contains(&micros) {
             Ok(Self(micros))
         } else {
@@ -95,6 +98,20 @@ impl Timestamp {
     /// Microseconds since the epoch.
     pub fn as_micros(self) -> i64 {
         self.0
+    }
+
+    /// So much later; as late as can be if that is beyond the year 9999.
+    #[must_use]
+    pub fn later_by(self, by: Duration) -> Self {
+        let micros = i64::try_from(by.as_micros()).unwrap_or(i64::MAX);
+        Self(self.0.saturating_add(micros).min(MAX))
+    }
+
+    /// So much earlier; as early as can be if that is before the year 1.
+    #[must_use]
+    pub fn earlier_by(self, by: Duration) -> Self {
+        let micros = i64::try_from(by.as_micros()).unwrap_or(i64::MAX);
+        Self(self.0.saturating_sub(micros).max(MIN))
     }
 
     /// Reads every form that existing files hold: `T` or a blank between date and time, a fraction of up to six
@@ -225,15 +242,14 @@ impl Timestamp {
 
     fn civil(self) -> (civil::DateTime, i64) {
         let seconds = self.0.div_euclid(1_000_000);
-        let at = match jiff::Timestamp::from_second(seconds) {
-            Ok(at) => Offset::UTC.to_datetime(at),
+        let at = if let Ok(at) = jiff::Timestamp::from_second(seconds) {
+            Offset::UTC.to_datetime(at)
+        } else {
             // jiff's own instants end a day before the year 9999 does; civil times, whose sums take longer, do not.
-            Err(_) => {
-                let epoch = civil::DateTime::constant(1970, 1, 1, 0, 0, 0, 0);
-                let since = jiff::SignedDuration::from_secs(seconds);
-                // The range is checked in `from_micros`, so the sum exists.
-                epoch.checked_add(since).unwrap_or(epoch)
-            }
+            let epoch = civil::DateTime::constant(1970, 1, 1, 0, 0, 0, 0);
+            let since = jiff::SignedDuration::from_secs(seconds);
+            // The range is checked in `from_micros`, so the sum exists.
+            epoch.checked_add(since).unwrap_or(epoch)
         };
         (at, self.0.rem_euclid(1_000_000))
     }

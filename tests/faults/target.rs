@@ -5,8 +5,9 @@ use std::collections::{HashMap, HashSet};
 use std::path::PathBuf;
 use std::time::Duration;
 
-use cutover::config::{DatabaseUrl, Secret};
+use cutover::config::DatabaseUrl;
 use cutover::wiring::transfer::{Access, source, target};
+use cutover_domain::secret::Secret;
 use cutover_domain::time::LegacyZone;
 use cutover_domain::transfer::convert::Converter;
 use cutover_domain::transfer::plan::{Scope, plan};

@@ -751,7 +751,7 @@ async fn a_table_with_a_function_of_the_application() {
 #[tokio::test]
 async fn a_file_is_not_copied_into_itself() {
     let theme = Theme::made("here.db", |path| {
-        execute(path, &format!("PRAGMA journal_mode = WAL; {ROWS}"))
+        execute(path, &format!("PRAGMA journal_mode = WAL; {ROWS}"));
     });
     let folder = theme.file.parent().unwrap();
     std::os::unix::fs::symlink(&theme.file, folder.join("soft.db")).unwrap();

@@ -8,11 +8,12 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use cutover::config::{DatabaseUrl, Secret};
+use cutover::config::DatabaseUrl;
 use cutover::transfer::copy::{CopyOptions, CopyReport, Extent, OnReject, copy};
 use cutover::transfer::progress::Silent;
 use cutover::wiring;
 use cutover::wiring::transfer::Access;
+use cutover_domain::secret::Secret;
 use cutover_domain::time::{LegacyZone, LegacyZones};
 use cutover_domain::transfer::outcome::Normalised;
 use cutover_domain::transfer::plan::{Scope, Wishes};

@@ -8,6 +8,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use cutover_domain::secret::Secret;
 use cutover_ports::{StoreError, StoreResult};
 use futures_util::future::join_all;
 use tokio::task::JoinHandle;
@@ -18,7 +19,7 @@ use tokio_postgres::{Client, Config};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
 pub use crate::tls::SslMode;
-pub use crate::url::{Endpoint, Host, Secret, UrlError};
+pub use crate::url::{Endpoint, Host, UrlError};
 use crate::url::{Parsed, parse};
 
 /// A PostgreSQL database that can be connected to: hosts, user, password, TLS mode. Cloning is cheap. Neither its

@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
 
+use cutover_domain::secret::Secret;
 use tokio_postgres::Config;
 use tokio_postgres::config::{ChannelBinding, SslNegotiation, TargetSessionAttrs};
 
@@ -22,23 +23,6 @@ pub struct UrlError(pub String);
 
 fn wrong<T>(reason: impl Into<String>) -> Result<T, UrlError> {
     Err(UrlError(reason.into()))
-}
-
-/// A text that no `Debug` shows.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Secret(String);
-
-impl Secret {
-    /// The text, for the one place that needs it.
-    pub fn expose(&self) -> &str {
-        &self.0
-    }
-}
-
-impl fmt::Debug for Secret {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("(hidden)")
-    }
 }
 
 /// Where a server listens.
@@ -222,7 +206,7 @@ impl Parts {
             endpoints,
             config,
             user,
-            password: self.password.map(Secret),
+            password: self.password.map(Secret::new),
             database,
             tls,
             connect_timeout: CONNECT_TIMEOUT_MAX,

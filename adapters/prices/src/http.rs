@@ -17,7 +17,7 @@ use hyper::client::conn::http1::handshake;
 use hyper::header::{ACCEPT, AUTHORIZATION, HOST, HeaderValue, InvalidHeaderValue};
 use hyper::{Request, StatusCode, Uri};
 use hyper_util::rt::TokioIo;
-use percent_encoding::percent_decode_str;
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 use rustls::pki_types::ServerName;
 use rustls::{ClientConfig, RootCertStore};
 use serde::de::DeserializeOwned;
@@ -169,18 +169,15 @@ async fn send(
     }
 }
 
-/// A text as a value of a query: everything but letters, digits and `-._~` is escaped.
+/// What stands for itself in a value of a query: letters, digits and these.
+const UNESCAPED: &AsciiSet = &NON_ALPHANUMERIC
+    .remove(b'-')
+    .remove(b'.')
+    .remove(b'_')
+    .remove(b'~');
+
 fn escaped(text: &str) -> String {
-    use std::fmt::Write as _;
-    text.bytes().fold(String::new(), |mut escaped, byte| {
-        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
-            escaped.push(char::from(byte));
-        } else {
-            // Writing to a string does not fail.
-            let _written = write!(escaped, "%{byte:02X}");
-        }
-        escaped
-    })
+    utf8_percent_encode(text, UNESCAPED).to_string()
 }
 
 #[async_trait]

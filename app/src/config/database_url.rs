@@ -3,7 +3,7 @@
 use std::fs::Metadata;
 use std::path::{Path, PathBuf};
 
-use super::settings::Secret;
+use cutover_domain::secret::Secret;
 
 /// What a URL names.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -14,6 +14,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use cutover_domain::secret::Secret;
 use cutover_domain::time::{LegacyZone, LegacyZones};
 use cutover_migrations::Context;
 use toml::Value;
@@ -27,8 +28,8 @@ pub use market::MarketConfig;
 pub use operations::{OpsConfig, TracesConfig};
 pub use prices::{PriceConfig, PriceService};
 pub use routing::{Backend, ContextRouting, LabRouting, MarketRouting, Repository, Route, WriterRouting};
+pub use settings::ConfigError;
 use settings::Settings;
-pub use settings::{ConfigError, Secret};
 
 /// The file read when no other is named.
 pub const DEFAULT_FILE: &str = "cutover.toml";

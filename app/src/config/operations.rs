@@ -1,7 +1,9 @@
 //! How the service is watched and steered.
 
 use super::collector::Collector;
-use super::settings::{Secret, Settings};
+use cutover_domain::secret::Secret;
+
+use super::settings::Settings;
 
 /// The endpoints under `/ops`.
 #[derive(Debug, Clone, Default)]

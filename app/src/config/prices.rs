@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use hyper::Uri;
 
-use super::settings::Secret;
+use cutover_domain::secret::Secret;
 
 /// Where prices come from.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -3,11 +3,12 @@
 use std::collections::HashMap;
 use std::path::PathBuf;
 
+use cutover_domain::secret::Secret;
 use cutover_ports::inventory::{Inventory, ServedTable, TableRows};
 use cutover_ports::transfer::LedgerEntry;
 
 use super::WiringError;
-use crate::config::{Backend, Config, ContextConfig, Repository, Secret};
+use crate::config::{Backend, Config, ContextConfig, Repository};
 
 /// Rows by table.
 pub type Counts = HashMap<&'static str, TableRows>;

@@ -28,7 +28,7 @@ pub(super) struct ServerClock {
 impl Clock for ServerClock {
     fn now(&self) -> Timestamp {
         let read = *self.read.lock().unwrap_or_else(PoisonError::into_inner);
-        read.map_or_else(|| SystemClock.now(), |(time, at)| later(time, at.elapsed()))
+        read.map_or_else(|| SystemClock.now(), |(time, at)| time.later_by(at.elapsed()))
     }
 }
 
@@ -63,7 +63,7 @@ impl ServerClock {
             return;
         }
         // It was read between the question and the answer.
-        let now = later(time, took / 2);
+        let now = time.later_by(took / 2);
         *self.read.lock().unwrap_or_else(PoisonError::into_inner) = Some((now, Instant::now()));
         let skew = Duration::from_micros(SystemClock.now().as_micros().abs_diff(now.as_micros()));
         let differs = skew > SKEW;
@@ -76,9 +76,4 @@ impl ServerClock {
             );
         }
     }
-}
-
-fn later(time: Timestamp, by: Duration) -> Timestamp {
-    let micros = i64::try_from(by.as_micros()).unwrap_or(i64::MAX);
-    Timestamp::from_micros(time.as_micros().saturating_add(micros)).unwrap_or(time)
 }

@@ -111,6 +111,7 @@ impl Market {
     }
 
     /// The same, for one of many requests.
+    #[must_use]
     pub fn beside_others(self, completed: &Arc<Completed>) -> Self {
         Self {
             completed: Arc::clone(completed),
