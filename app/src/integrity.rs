@@ -383,8 +383,11 @@ async fn orphans_of(
             orphans = without_parent(relation, parents, again).await?;
         }
         rows += orphans.iter().map(|(_, rows)| rows).sum::<u64>();
-        named.extend(orphans.into_iter().map(|(key, _)| key));
-        named.truncate(NAMED);
+        for (key, _) in orphans {
+            if named.len() < NAMED && !named.contains(&key) {
+                named.push(key);
+            }
+        }
         if next.is_none() {
             return Ok((rows, named));
         }
@@ -478,6 +481,21 @@ mod tests {
         let (rows, missing) = orphans_of(relation, &children, &parents, &closed).await.unwrap();
         assert_eq!(rows, 3 + 90);
         assert_eq!(missing, ["b", "c0", "c1", "c2", "c3"]);
+    }
+
+    #[tokio::test]
+    async fn a_key_in_two_storage_classes_is_counted_twice_and_named_once() {
+        let relation = &RELATIONS[0];
+        let mut children = MockIntegrity::new();
+        children.expect_references().returning(|_, _, _| {
+            let keys = [("1", 2), ("2", 1), ("1", 3)];
+            Ok(page(keys.map(|(key, rows)| (key.to_owned(), rows)).into(), None))
+        });
+        let mut parents = MockIntegrity::new();
+        parents.expect_missing().returning(|_, keys| Ok(keys.to_vec()));
+        let closed = AtomicBool::new(false);
+        let found = orphans_of(relation, &children, &parents, &closed).await;
+        assert_eq!(found, Ok((6, vec!["1".to_owned(), "2".to_owned()])));
     }
 
     /// `gone` is deleted with its children between the looks, `late` is stored after the first, and `orphan` has none.

@@ -29,7 +29,8 @@ pub struct BrokenRule {
 /// Keys that a relation's column refers to.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct References {
-    /// Each key with the number of rows that refer to it. One that is no UTF-8 comes with replacement characters.
+    /// Each key with the number of rows that refer to it. One that is no UTF-8 comes with replacement characters, and one that rows
+    /// hold in several storage classes may come more than once.
     pub keys: Vec<(String, u64)>,
     /// The place behind the last of them, unless no key can stand there.
     pub next: Option<String>,
