@@ -3,15 +3,18 @@
 
 use std::collections::HashSet;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use cutover_domain::relations::{RELATIONS, Relation};
 use cutover_domain::time::Timestamp;
 use cutover_ports::clock::Clock;
 use cutover_ports::integrity::{BrokenRule, Integrity, References};
+use futures_util::FutureExt as _;
+use futures_util::future::{BoxFuture, Shared};
 use metrics::gauge;
 use serde_json::{Value, json};
+use tokio::task::AbortHandle;
 
 use crate::config::{Backend, Config, ContextConfig};
 use crate::status::{self, RepositoryStatus, Status, TableStatus};
@@ -197,21 +200,39 @@ fn seconds(at: Timestamp) -> f64 {
     at.as_micros() as f64 / 1e6
 }
 
-/// The examinations of a running service: one at a time, the last one kept. Cloning shares them.
+/// What makes a report, or tells why there is none. It looks now and then whether the service is stopping.
+type Examine = Arc<dyn Fn(Arc<AtomicBool>) -> BoxFuture<'static, Result<Report, String>> + Send + Sync>;
+/// A report, or why there is none, for everybody who asked.
+type Outcome = Result<Arc<Report>, String>;
+
+/// The examinations of a running service: one at a time, the last one kept. Each goes on to its end, whether somebody waits for it or
+/// not: what was found is there for whoever asks next. Cloning shares them.
 #[derive(Clone)]
 pub struct Examinations {
-    config: Arc<Config>,
-    clock: Arc<dyn Clock>,
-    /// Held by whoever examines.
-    turn: Arc<tokio::sync::Mutex<()>>,
-    last: Arc<Mutex<Option<Last>>>,
+    examine: Examine,
+    /// How long the end waits for one that is under way.
+    patience: Duration,
+    state: Arc<Mutex<Examined>>,
     closed: Arc<AtomicBool>,
 }
 
-#[derive(Clone)]
+#[derive(Default)]
+struct Examined {
+    last: Option<Last>,
+    under_way: Option<UnderWay>,
+}
+
 struct Last {
     begun: Instant,
     report: Arc<Report>,
+}
+
+/// An examination that has begun, and may have ended.
+#[derive(Clone)]
+struct UnderWay {
+    begun: Instant,
+    outcome: Shared<BoxFuture<'static, Outcome>>,
+    task: AbortHandle,
 }
 
 impl std::fmt::Debug for Examinations {
@@ -223,47 +244,77 @@ impl std::fmt::Debug for Examinations {
 impl Examinations {
     /// Of the databases of `config`. None is made yet.
     pub fn new(config: Arc<Config>, clock: Arc<dyn Clock>) -> Self {
+        let patience = config.server.shutdown_timeout;
+        let examine = move |closed| examine(Arc::clone(&config), clock.now(), closed).boxed();
+        Self::by(Arc::new(examine), patience)
+    }
+
+    fn by(examine: Examine, patience: Duration) -> Self {
         Self {
-            config,
-            clock,
-            turn: Arc::default(),
-            last: Arc::default(),
+            examine,
+            patience,
+            state: Arc::default(),
             closed: Arc::default(),
         }
     }
 
     /// The last report, if there is one.
     pub fn last(&self) -> Option<Arc<Report>> {
-        self.kept().map(|last| last.report)
+        self.state().last.as_ref().map(|last| Arc::clone(&last.report))
     }
 
-    fn kept(&self) -> Option<Last> {
-        self.last.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    fn state(&self) -> MutexGuard<'_, Examined> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// A report that is recent; the error says why there is none.
-    pub async fn recent(&self) -> Result<Arc<Report>, String> {
-        match self.kept() {
-            Some(last) if last.begun.elapsed() < FRESH.max(last.report.took * SHARE) => Ok(last.report),
-            _ => self.fresh().await,
-        }
+    /// A report that is recent, if need be the one that is under way; the error says why there is none.
+    pub async fn recent(&self) -> Outcome {
+        let under_way = {
+            let mut state = self.state();
+            if let Some(last) = &state.last
+                && last.begun.elapsed() < FRESH.max(last.report.took * SHARE)
+            {
+                return Ok(Arc::clone(&last.report));
+            }
+            self.under_way(&mut state)?
+        };
+        under_way.outcome.await
     }
 
     /// A report that was begun after this was called. Who calls while one is made waits for the next, and all who wait share that.
-    pub async fn fresh(&self) -> Result<Arc<Report>, String> {
+    pub async fn fresh(&self) -> Outcome {
         let asked = Instant::now();
-        let _turn = self.turn.lock().await;
-        if let Some(last) = self.kept()
-            && last.begun >= asked
-        {
-            return Ok(last.report);
+        loop {
+            let under_way = self.under_way(&mut self.state())?;
+            let outcome = under_way.outcome.await;
+            if under_way.begun >= asked {
+                return outcome;
+            }
+        }
+    }
+
+    /// The examination that is under way, or a new one.
+    fn under_way(&self, state: &mut Examined) -> Result<UnderWay, String> {
+        if let Some(under_way) = state.under_way.as_ref().filter(|one| !one.task.is_finished()) {
+            return Ok(under_way.clone());
         }
         go_on(&self.closed)?;
         let begun = Instant::now();
-        let at = self.clock.now();
-        let report = Arc::new(self.examine(at, begun).await?);
+        let task = tokio::spawn(self.clone().make(begun));
+        let abort = task.abort_handle();
+        let outcome = async { task.await.unwrap_or_else(|_| Err("it was broken off".to_owned())) };
+        let under_way = UnderWay {
+            begun,
+            outcome: outcome.boxed().shared(),
+            task: abort,
+        };
+        Ok(state.under_way.insert(under_way).clone())
+    }
+
+    async fn make(self, begun: Instant) -> Outcome {
+        let report = Arc::new((self.examine)(Arc::clone(&self.closed)).await?);
         report.publish();
-        *self.last.lock().unwrap_or_else(PoisonError::into_inner) = Some(Last {
+        self.state().last = Some(Last {
             begun,
             report: Arc::clone(&report),
         });
@@ -288,27 +339,32 @@ impl Examinations {
     /// under way ends with its statement; that one is waited for as long as requests are.
     pub async fn close(&self) {
         self.closed.store(true, Ordering::Relaxed);
-        let patience = self.config.server.shutdown_timeout;
-        if tokio::time::timeout(patience, self.turn.lock()).await.is_err() {
+        let Some(under_way) = self.state().under_way.take() else {
+            return;
+        };
+        let patience = self.patience;
+        if tokio::time::timeout(patience, under_way.outcome).await.is_err() {
             tracing::warn!(?patience, "an examination of the databases did not end in time");
+            under_way.task.abort();
         }
     }
+}
 
-    async fn examine(&self, at: Timestamp, begun: Instant) -> Result<Report, String> {
-        let config = &self.config;
-        let status = status::gather(config).await.map_err(|error| error.to_string())?;
-        let examiners = Examiners::open(config).map_err(|error| error.to_string())?;
-        let contexts = config.contexts();
-        let orphans = find_orphans(&contexts, &examiners, &self.closed).await?;
-        let broken = find_broken(&contexts, &examiners, &self.closed).await?;
-        Ok(Report {
-            at,
-            took: begun.elapsed(),
-            status,
-            orphans,
-            broken,
-        })
-    }
+/// Looks at all that `config` names.
+async fn examine(config: Arc<Config>, at: Timestamp, closed: Arc<AtomicBool>) -> Result<Report, String> {
+    let begun = Instant::now();
+    let status = status::gather(&config).await.map_err(|error| error.to_string())?;
+    let examiners = Examiners::open(&config).map_err(|error| error.to_string())?;
+    let contexts = config.contexts();
+    let orphans = find_orphans(&contexts, &examiners, &closed).await?;
+    let broken = find_broken(&contexts, &examiners, &closed).await?;
+    Ok(Report {
+        at,
+        took: begun.elapsed(),
+        status,
+        orphans,
+        broken,
+    })
 }
 
 /// An error once the service is stopping.
@@ -441,13 +497,13 @@ async fn find_broken(
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeMap;
+    use std::sync::atomic::AtomicU32;
 
-    use cutover_ports::clock::MockClock;
     use cutover_ports::integrity::MockIntegrity;
+    use tokio::sync::Notify;
+    use tokio::time::timeout;
 
     use super::*;
-    use crate::config::Flags;
 
     fn page(keys: Vec<(String, u64)>, next: Option<&str>) -> References {
         let next = next.map(str::to_owned);
@@ -520,27 +576,115 @@ mod tests {
         assert_eq!(found, Ok((2, vec!["orphan".to_owned()])));
     }
 
-    #[tokio::test]
-    async fn the_end_waits_for_an_examination_as_long_as_for_requests() {
-        let settings = [
-            ("server.shutdown_timeout_ms", "50"),
-            ("postgres.url", "postgres://u@h/d"),
-        ];
-        let flags = Flags {
-            settings: settings
-                .map(|(name, value)| (name.to_owned(), value.to_owned(), "a flag"))
-                .into(),
-            ..Flags::default()
+    const PATIENCE: Duration = Duration::from_millis(50);
+
+    /// Examinations that end when they are told to, and how many were begun. Each tells its number as the time at which it began.
+    fn examinations_by_hand() -> (Examinations, Arc<Notify>, Arc<AtomicU32>) {
+        let (end, begun) = (Arc::new(Notify::new()), Arc::new(AtomicU32::new(0)));
+        let (told, count) = (Arc::clone(&end), Arc::clone(&begun));
+        let examine = move |_| {
+            let number = count.fetch_add(1, Ordering::Relaxed) + 1;
+            let told = Arc::clone(&told);
+            async move {
+                told.notified().await;
+                report_at(number)
+            }
+            .boxed()
         };
-        let config = Config::load(&flags, &BTreeMap::new()).unwrap();
-        let patience = config.server.shutdown_timeout;
-        let examinations = Examinations::new(Arc::new(config), Arc::new(MockClock::new()));
-        let under_way = examinations.turn.lock().await;
+        (Examinations::by(Arc::new(examine), PATIENCE), end, begun)
+    }
+
+    /// The second one fails.
+    fn report_at(number: u32) -> Result<Report, String> {
+        if number == 2 {
+            return Err("the second one fails".to_owned());
+        }
+        Ok(Report {
+            at: Timestamp::from_micros(number.into()).unwrap(),
+            took: Duration::ZERO,
+            status: Status {
+                databases: Vec::new(),
+                repositories: Vec::new(),
+            },
+            orphans: Vec::new(),
+            broken: Vec::new(),
+        })
+    }
+
+    /// The number of the examination that a report is of.
+    fn number(outcome: Outcome) -> Result<i64, String> {
+        outcome.map(|report| report.at.as_micros())
+    }
+
+    #[tokio::test]
+    async fn a_report_that_nobody_has_the_patience_for_is_made_once_and_kept() {
+        let (examinations, end, begun) = examinations_by_hand();
+        for _ in 0..3 {
+            let given_up = timeout(Duration::from_millis(10), examinations.recent()).await;
+            assert!(given_up.is_err());
+            let given_up = timeout(Duration::from_millis(10), examinations.fresh()).await;
+            assert!(given_up.is_err());
+        }
+        assert!(examinations.last().is_none());
+        end.notify_one();
+        while examinations.last().is_none() {
+            tokio::task::yield_now().await;
+        }
+        assert_eq!(number(examinations.recent().await), Ok(1));
+        assert_eq!(begun.load(Ordering::Relaxed), 1);
+    }
+
+    #[tokio::test]
+    async fn who_waits_has_the_report_that_is_under_way_and_who_wants_a_fresh_one_the_next() {
+        let (examinations, end, begun) = examinations_by_hand();
+        let ending = async {
+            tokio::task::yield_now().await;
+            end.notify_one();
+            while begun.load(Ordering::Relaxed) < 2 {
+                tokio::task::yield_now().await;
+            }
+            end.notify_one();
+        };
+        let (first, second) = (examinations.recent(), examinations.recent());
+        let (fresh, too) = (examinations.fresh(), examinations.fresh());
+        let (first, second, fresh, too, ()) = tokio::join!(first, second, fresh, too, ending);
+        assert_eq!([number(first), number(second)], [Ok(1), Ok(1)]);
+        let failed = Err("the second one fails".to_owned());
+        assert_eq!([number(fresh), number(too)], [failed.clone(), failed]);
+        // What has failed takes nothing away, and the next one may begin.
+        assert_eq!(number(examinations.recent().await), Ok(1));
+        end.notify_one();
+        assert_eq!(number(examinations.fresh().await), Ok(3));
+    }
+
+    #[tokio::test]
+    async fn one_that_panics_has_ended_and_the_next_may_begin() {
+        let examine: Examine = Arc::new(|_| async { panic!("a fault of ours") }.boxed());
+        let examinations = Examinations::by(examine, PATIENCE);
+        for _ in 0..2 {
+            assert_eq!(
+                number(examinations.fresh().await),
+                Err("it was broken off".to_owned())
+            );
+        }
+    }
+
+    #[tokio::test]
+    async fn the_end_waits_for_an_examination_as_long_as_for_requests_and_breaks_it_off() {
+        let (examinations, _end, _) = examinations_by_hand();
+        let waiting = tokio::spawn({
+            let examinations = examinations.clone();
+            async move { examinations.fresh().await }
+        });
+        tokio::task::yield_now().await;
         let begun = Instant::now();
         examinations.close().await;
-        assert!(begun.elapsed() >= patience, "{:?}", begun.elapsed());
-        drop(under_way);
-        let refused = examinations.fresh().await.map(drop);
+        assert!(begun.elapsed() >= PATIENCE, "{:?}", begun.elapsed());
+        assert_eq!(
+            number(waiting.await.unwrap()),
+            Err("it was broken off".to_owned())
+        );
+        let refused = number(examinations.fresh().await);
         assert_eq!(refused, Err("the service is stopping".to_owned()));
     }
 

@@ -13,7 +13,7 @@ use crate::integrity::Report;
 /// Whether what the databases hold holds together.
 ///
 /// Rows on both sides, references to rows that are not there, rules that rows break, the last copy and verification. The last report,
-/// or a new one if that is not recent.
+/// or a new one if that is not recent. One that takes longer than a request may goes on: ask again for it.
 #[utoipa::path(
     get, path = "/integrity", tag = "Operations",
     responses((status = 200, body = Value), (status = 503, body = Value, description = "A database does not answer."))
@@ -23,6 +23,8 @@ pub(super) async fn integrity(State(app): State<App>) -> (StatusCode, Json<Value
 }
 
 /// Look anew at whether what the databases hold holds together.
+///
+/// One that takes longer than a request may goes on: `GET /integrity` tells when it is there.
 #[utoipa::path(
     post, path = "/integrity", tag = "Operations",
     responses((status = 200, body = Value), (status = 503, body = Value, description = "A database does not answer."))
