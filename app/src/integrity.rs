@@ -354,7 +354,9 @@ impl Examinations {
 async fn examine(config: Arc<Config>, at: Timestamp, closed: Arc<AtomicBool>) -> Result<Report, String> {
     let begun = Instant::now();
     let status = status::gather(&config).await.map_err(|error| error.to_string())?;
-    let examiners = Examiners::open(&config).map_err(|error| error.to_string())?;
+    let examiners = Examiners::open(&config)
+        .await
+        .map_err(|error| error.to_string())?;
     let contexts = config.contexts();
     let orphans = find_orphans(&contexts, &examiners, &closed).await?;
     let broken = find_broken(&contexts, &examiners, &closed).await?;

@@ -22,11 +22,16 @@ impl std::fmt::Debug for Examiners {
 
 impl Examiners {
     /// Everything that is configured and there.
-    pub fn open(config: &Config) -> Result<Self, WiringError> {
+    #[cfg_attr(
+        not(feature = "sqlite"),
+        expect(clippy::unused_async, reason = "only a file has to be waited for")
+    )]
+    pub async fn open(config: &Config) -> Result<Self, WiringError> {
         let mut examiners = Self::default();
         #[cfg(feature = "sqlite")]
         for path in config.sqlite_files().into_iter().filter(|path| path.exists()) {
-            let file = cutover_sqlite::transfer::open::SourceFile::new(&path, config.sqlite.busy_timeout)?;
+            let file =
+                cutover_sqlite::transfer::open::SourceFile::open(&path, config.sqlite.busy_timeout).await?;
             examiners.files.push((path, Arc::new(file)));
         }
         #[cfg(feature = "postgres")]

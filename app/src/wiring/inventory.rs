@@ -46,7 +46,8 @@ pub async fn sqlite_counts(config: &Config) -> Result<Option<Counts>, WiringErro
                 continue;
             }
             let database = format!("the SQLite file {}", path.display());
-            let file = cutover_sqlite::transfer::open::SourceFile::new(path, config.sqlite.busy_timeout)?;
+            let file =
+                cutover_sqlite::transfer::open::SourceFile::open(path, config.sqlite.busy_timeout).await?;
             let counted = count(&file, std::slice::from_ref(&context), database).await?;
             counts.get_or_insert_with(Counts::new).extend(counted);
         }
@@ -108,7 +109,7 @@ pub async fn half_copied_files(config: &Config) -> Result<Vec<HalfCopied>, Wirin
         if std::fs::metadata(&path).map_or(true, |file| file.len() == 0) {
             continue;
         }
-        let file = cutover_sqlite::transfer::SqliteSource::open(&path, config.sqlite.busy_timeout, 1)?;
+        let file = cutover_sqlite::transfer::SqliteSource::open(&path, config.sqlite.busy_timeout, 1).await?;
         if let Some(run) = file.unfinished().await? {
             half_copied.push(HalfCopied {
                 file: Some(path),

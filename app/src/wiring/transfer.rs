@@ -22,8 +22,8 @@ pub struct Access {
 
 /// A database to be copied from: one snapshot, never written.
 #[cfg_attr(
-    not(feature = "postgres"),
-    expect(clippy::unused_async, reason = "a file needs no waiting for")
+    not(any(feature = "sqlite", feature = "postgres")),
+    expect(clippy::unused_async, reason = "this build has nothing to open")
 )]
 pub async fn source(url: &DatabaseUrl, access: &Access) -> TransferResult<Arc<dyn TransferSource>> {
     match url {
@@ -31,7 +31,8 @@ pub async fn source(url: &DatabaseUrl, access: &Access) -> TransferResult<Arc<dy
         DatabaseUrl::Sqlite(path) => {
             // Beside the scans the whole file is checked.
             let readers = access.jobs.max(crate::transfer::survey::SCANS) + 1;
-            let source = cutover_sqlite::transfer::SqliteSource::open(path, access.busy_timeout, readers)?;
+            let source =
+                cutover_sqlite::transfer::SqliteSource::open(path, access.busy_timeout, readers).await?;
             Ok(Arc::new(source))
         }
         #[cfg(feature = "postgres")]

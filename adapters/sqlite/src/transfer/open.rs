@@ -233,10 +233,27 @@ impl Deref for Reader {
     }
 }
 
+/// Does what reads a file, or waits for one, off the async threads.
+pub(super) async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> TransferResult<T> + Send + 'static,
+) -> TransferResult<T> {
+    tokio::task::spawn_blocking(work).await.unwrap_or_else(|error| {
+        Err(TransferError::Failed(format!(
+            "reading the SQLite file was broken off: {error}"
+        )))
+    })
+}
+
 impl SourceFile {
+    /// The file, looked at off the async threads: it may be waited for as long as `busy_timeout`, and may have to be copied.
+    pub async fn open(path: &Path, busy_timeout: Duration) -> TransferResult<Self> {
+        let path = path.to_owned();
+        blocking(move || Self::new(&path, busy_timeout)).await
+    }
+
     /// Looks at the file before SQLite does, because SQLite takes an empty file for an empty database and a cut one for a whole
-    /// one until it meets the missing page.
-    pub fn new(path: &Path, busy_timeout: Duration) -> TransferResult<Self> {
+    /// one until it meets the missing page. It blocks.
+    pub(crate) fn new(path: &Path, busy_timeout: Duration) -> TransferResult<Self> {
         let mut source = Self {
             path: path.to_owned(),
             busy_timeout,
@@ -495,22 +512,63 @@ fn immutable_uri(path: &Path) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::transfer::SqliteSource;
+
+    /// Opens a file so that nobody else can.
+    fn hold(path: &Path) -> Connection {
+        let holder = Connection::open(path).unwrap();
+        holder
+            .execute_batch(
+                "PRAGMA journal_mode = WAL; CREATE TABLE t (a); PRAGMA locking_mode = EXCLUSIVE; BEGIN EXCLUSIVE; INSERT INTO t VALUES (1)",
+            )
+            .unwrap();
+        holder
+    }
 
     /// It is waited for once, and not by each connection anew.
     #[test]
     fn a_file_that_is_held_is_refused_at_once_after_the_wait() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("held.db");
-        let holder = Connection::open(&path).unwrap();
-        holder
-            .execute_batch(
-                "PRAGMA journal_mode = WAL; CREATE TABLE t (a); PRAGMA locking_mode = EXCLUSIVE; BEGIN EXCLUSIVE; INSERT INTO t VALUES (1)",
-            )
-            .unwrap();
+        let _holder = hold(&path);
         let error = SourceFile::new(&path, Duration::from_millis(20))
             .map(|_| ())
             .unwrap_err();
         assert!(error.to_string().contains("locked by another program"), "{error}");
+    }
+
+    /// What `waiting` comes to, and how often other work of the same thread had its turn meanwhile.
+    async fn beside_others<T>(waiting: impl Future<Output = T>) -> (T, u32) {
+        let mut turns = 0;
+        let others = async {
+            loop {
+                tokio::time::sleep(Duration::from_millis(1)).await;
+                turns += 1;
+            }
+        };
+        let outcome = tokio::select! {
+            outcome = waiting => outcome,
+            () = others => unreachable!("it has no end"),
+        };
+        (outcome, turns)
+    }
+
+    #[tokio::test]
+    async fn a_file_that_is_waited_for_keeps_no_other_work_waiting() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("held.db");
+        let _holder = hold(&path);
+        let patience = Duration::from_millis(100);
+        let file = async { SourceFile::open(&path, patience).await.map(drop) };
+        let source = async { SqliteSource::open(&path, patience, 2).await.map(drop) };
+        for (opened, turns) in [beside_others(file).await, beside_others(source).await] {
+            let error = opened.unwrap_err().to_string();
+            assert!(
+                error.contains("it is locked by another program (waited 0.1 s)"),
+                "{error}"
+            );
+            assert!(turns > 9, "{turns}");
+        }
     }
 
     #[test]

@@ -17,7 +17,7 @@ use rusqlite::Connection;
 use rusqlite::types::ValueRef;
 use tokio::sync::{mpsc, oneshot};
 
-use super::open::{Reader, SourceFile, unindexed};
+use super::open::{Reader, SourceFile, blocking, unindexed};
 use super::{catalog, collations, named, own_tables};
 
 /// Batches read ahead: enough to keep reader and writer busy, few enough to stay small.
@@ -38,17 +38,21 @@ pub struct SqliteSource {
 impl SqliteSource {
     /// Opens the file and begins a read transaction on `readers` connections, all on the same snapshot. That many scans and
     /// checks can run at once.
-    pub fn open(path: &Path, busy_timeout: Duration, readers: usize) -> TransferResult<Self> {
-        let file = SourceFile::new(path, busy_timeout)?;
-        let connections = file.snapshot(readers)?;
-        let pool = Pool {
-            free: Mutex::new(connections),
-            returned: Condvar::new(),
-        };
-        Ok(Self {
-            file: Arc::new(file),
-            pool: Arc::new(pool),
+    pub async fn open(path: &Path, busy_timeout: Duration, readers: usize) -> TransferResult<Self> {
+        let path = path.to_owned();
+        blocking(move || {
+            let file = SourceFile::new(&path, busy_timeout)?;
+            let connections = file.snapshot(readers)?;
+            let pool = Pool {
+                free: Mutex::new(connections),
+                returned: Condvar::new(),
+            };
+            Ok(Self {
+                file: Arc::new(file),
+                pool: Arc::new(pool),
+            })
         })
+        .await
     }
 
     /// Runs `work` on a thread of its own with one of the snapshot's connections, as soon as one is free.

@@ -15,7 +15,7 @@ use rusqlite::Connection;
 use rusqlite::types::ValueRef;
 use tokio::sync::Semaphore;
 
-use super::open::{Reader, SourceFile, unindexed};
+use super::open::{Reader, SourceFile, blocking, unindexed};
 use super::{catalog, own_tables};
 
 /// One snapshot of a file, seen by several connections: a read transaction on each that lasts as long as this value.
@@ -73,16 +73,6 @@ impl VerifyFile {
         })
         .await
     }
-}
-
-async fn blocking<T: Send + 'static>(
-    work: impl FnOnce() -> TransferResult<T> + Send + 'static,
-) -> TransferResult<T> {
-    tokio::task::spawn_blocking(work).await.unwrap_or_else(|error| {
-        Err(TransferError::Failed(format!(
-            "reading the SQLite file was broken off: {error}"
-        )))
-    })
 }
 
 #[async_trait]
