@@ -26,7 +26,7 @@ pub(super) const UNFINISHED: &str = ".part";
 impl Uploads<'_> {
     /// Begins a file. The folder is made if it is not there: somebody may have removed it since the last time.
     pub(super) async fn begin(&self, name: &str) -> std::io::Result<Pending> {
-        fs::create_dir_all(self.0).await?;
+        make_folder(self.0).await?;
         let path = self.0.join(format!("{name}{UNFINISHED}"));
         Ok(Pending {
             file: new_file(&path).await?,
@@ -81,6 +81,46 @@ async fn new_file(path: &Path) -> std::io::Result<File> {
     options.read(true).write(true).create_new(true).open(path).await
 }
 
+/// Makes a folder, and those above it that are not there, so that they are there after a power cut as well.
+async fn make_folder(folder: &Path) -> std::io::Result<()> {
+    let mut changed = Vec::new();
+    for missing in folder.ancestors() {
+        if fs::try_exists(missing).await? {
+            break;
+        }
+        changed.extend(missing.parent());
+    }
+    fs::create_dir_all(folder).await?;
+    for above in changed {
+        sync_folder(above).await?;
+    }
+    Ok(())
+}
+
+/// Waits until the names in a folder are on the disk: what is written to a file is found again by its name only. Some systems do not
+/// offer that for every folder.
+async fn sync_folder(folder: &Path) -> std::io::Result<()> {
+    #[cfg(unix)]
+    {
+        let is_here = folder.as_os_str().is_empty();
+        let folder = if is_here { Path::new(".") } else { folder };
+        let synced = async { File::open(folder).await?.sync_all().await };
+        match synced.await {
+            Err(error) if is_not_offered(error.kind()) => {}
+            synced => synced?,
+        }
+    }
+    Ok(())
+}
+
+#[cfg(unix)]
+fn is_not_offered(kind: ErrorKind) -> bool {
+    matches!(
+        kind,
+        ErrorKind::PermissionDenied | ErrorKind::InvalidInput | ErrorKind::Unsupported
+    )
+}
+
 async fn remove_if_older(entry: &fs::DirEntry, age: Duration) -> std::io::Result<()> {
     let found = entry.metadata().await?;
     // A time to come is no age.
@@ -118,6 +158,10 @@ impl Pending {
             }
             renamed => renamed?,
         }
+        self.path = whole;
+        if let Some(folder) = self.path.parent() {
+            sync_folder(folder).await?;
+        }
         self.kept = true;
         Ok(())
     }
@@ -125,7 +169,7 @@ impl Pending {
     /// Writes the file once more: somebody took it away, or its folder, but what was written is there for whoever has it open.
     async fn restore(&mut self) -> std::io::Result<()> {
         if let Some(folder) = self.path.parent() {
-            fs::create_dir_all(folder).await?;
+            make_folder(folder).await?;
         }
         let mut restored = new_file(&self.path).await?;
         self.file.rewind().await?;
@@ -170,6 +214,58 @@ mod tests {
         assert_eq!(uploads.length("x").await.unwrap(), Some(3));
         uploads.remove("x").await.unwrap();
         assert_eq!(uploads.length("x").await.unwrap(), None);
+    }
+
+    /// What happens to the names in a folder, and to it, in this order.
+    #[cfg(target_os = "linux")]
+    struct Watched(std::os::fd::OwnedFd);
+
+    #[cfg(target_os = "linux")]
+    impl Watched {
+        fn new(folder: &Path) -> Self {
+            use rustix::fs::inotify::{CreateFlags, WatchFlags, add_watch, init};
+            let watch = init(CreateFlags::NONBLOCK).unwrap();
+            let flags = WatchFlags::CREATE | WatchFlags::MOVED_TO | WatchFlags::OPEN;
+            add_watch(&watch, folder, flags).unwrap();
+            Self(watch)
+        }
+
+        /// What came into the folder, or that it was opened itself.
+        fn events(&self) -> Vec<String> {
+            use rustix::fs::inotify::{ReadFlags, Reader};
+            let mut buffer = [std::mem::MaybeUninit::uninit(); 4096];
+            let mut reader = Reader::new(&self.0, &mut buffer);
+            let mut events = Vec::new();
+            while let Ok(event) = reader.next() {
+                let name = event.file_name().map(|name| name.to_str().unwrap());
+                let is_opened = event.events().contains(ReadFlags::OPEN);
+                match name {
+                    Some(name) if !is_opened => events.push(name.to_owned()),
+                    None if is_opened => events.push("opened".to_owned()),
+                    _ => {}
+                }
+            }
+            events
+        }
+    }
+
+    #[cfg(target_os = "linux")]
+    #[tokio::test]
+    async fn a_folder_is_synced_behind_every_new_name_in_it() {
+        let place = tempfile::tempdir().unwrap();
+        let above = Watched::new(place.path());
+        let folder = place.path().join("a/b");
+        let uploads = Uploads(&folder);
+        let pending = uploads.begin("x.1").await.unwrap();
+        assert_eq!(above.events(), ["a", "opened"]);
+        let within = Watched::new(&folder);
+        pending.keep("x").await.unwrap();
+        assert_eq!(within.events(), ["x", "opened"]);
+        drop(uploads.begin("y.1").await.unwrap());
+        assert_eq!(within.events(), ["y.1.part"]);
+        assert!(above.events().is_empty(), "it was there");
+        let nowhere = sync_folder(&place.path().join("nowhere")).await;
+        assert_eq!(nowhere.unwrap_err().kind(), ErrorKind::NotFound);
     }
 
     #[tokio::test]
