@@ -246,6 +246,7 @@ async fn there_and_back_again() {
         let expected = [
             "name",
             "target",
+            "columns_made",
             "rows_read",
             "rows_written",
             "rejected",

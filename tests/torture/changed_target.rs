@@ -124,6 +124,110 @@ async fn a_column_that_was_renamed_is_made_beside_it() {
     assert_eq!(asked(&theme, sql).await, "5-,7-");
 }
 
+/// What is not carried, by kind and name.
+fn left_out(report: &Value) -> Vec<String> {
+    let entries = report["not_carried"].as_array().unwrap().iter();
+    let told = entries.map(|entry| {
+        let reason = entry["reason"].as_str().unwrap();
+        assert!(reason.contains("the table was there"), "{report:#}");
+        format!(
+            "{} {}",
+            entry["kind"].as_str().unwrap(),
+            entry["name"].as_str().unwrap()
+        )
+    });
+    let mut told: Vec<String> = told.collect();
+    told.sort_unstable();
+    told
+}
+
+const RULES: &str = "CREATE TABLE p (k TEXT PRIMARY KEY);
+    CREATE TABLE a (id INTEGER PRIMARY KEY, v TEXT, n INT NOT NULL DEFAULT 3 CHECK (n > 0) UNIQUE, c TEXT COLLATE NOCASE REFERENCES p,
+        g INT AS (n + 1) STORED, free INT);
+    CREATE INDEX over_c ON a (c);
+    CREATE INDEX some ON a (v) WHERE n > 5;
+    CREATE INDEX over_v ON a (v);
+    INSERT INTO p VALUES ('k');
+    INSERT INTO a (id, v, n, c, free) VALUES (1, 'x', 5, 'k', 7)";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_column_that_is_made_in_a_table_that_is_there_tells_which_rules_it_lost() {
+    for flags in [&[][..], &["--data-only"]] {
+        let theme = Theme::new(RULES);
+        let tables = "CREATE TABLE p (k text PRIMARY KEY); CREATE TABLE a (id bigint PRIMARY KEY, v text)";
+        theme.client().await.batch_execute(tables).await.unwrap();
+        let flags: Vec<String> = flags
+            .iter()
+            .chain(&["--strict"])
+            .map(|flag| (*flag).to_owned())
+            .collect();
+        let copied = theme
+            .command("copy", &flags)
+            .await
+            .with(1, "copy --strict")
+            .json();
+        let told = [
+            "check a.check",
+            "collation a.c",
+            "default a.n",
+            "foreign key a.c",
+            "generated column a.g",
+            "index a.over_c",
+            "index a.some",
+            "not null a.n",
+            "unique constraint a.n",
+        ];
+        assert_eq!(left_out(&copied), told, "{copied:#}");
+        let made = copied["tables"].as_array().unwrap().iter();
+        let made = made.map(|table| (table["name"].as_str().unwrap(), table["columns_made"].to_string()));
+        let mut made: Vec<(&str, String)> = made.collect();
+        made.sort_unstable();
+        let columns = r#"["n","c","g","free"]"#.to_owned();
+        assert_eq!(made, [("a", columns), ("p", "[]".to_owned())], "{copied:#}");
+        let row = "SELECT concat_ws(' ', id, v, n, c, g, free) FROM a";
+        assert_eq!(asked(&theme, row).await, "1 x 5 k 6 7");
+        theme.command("verify", &[]).await.with(0, "verify");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_column_that_is_made_in_a_table_of_a_file_tells_which_rules_it_lost() {
+    let theme = Theme::new(RULES);
+    theme.command("copy", &[]).await.with(0, "copy");
+    let later = "ALTER TABLE a ADD later int NOT NULL DEFAULT 4 CONSTRAINT few CHECK (later < 9); CREATE INDEX over_later ON a (later)";
+    theme.client().await.batch_execute(later).await.unwrap();
+    let there = theme.beside("there.db", "");
+    let tables = "CREATE TABLE p (k TEXT PRIMARY KEY); CREATE TABLE a (id INTEGER PRIMARY KEY, v TEXT)";
+    Connection::open(&there).unwrap().execute_batch(tables).unwrap();
+    let url = theme.url().await;
+    let back = theme.program(&["copy", &url, &there, "--strict", "--json"]).await;
+    let told = [
+        "check a.few",
+        "default a.later",
+        "definition a.c",
+        "definition a.g",
+        "definition a.n",
+        "index a.over_later",
+        "not null a.later",
+    ];
+    let back = back.with(1, "the way back").json();
+    assert_eq!(left_out(&back), told, "{back:#}");
+    let definition = back["not_carried"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .find(|entry| entry["name"] == "a.n");
+    let definition = definition.unwrap()["sql"].as_str().unwrap();
+    assert_eq!(definition, "n INT NOT NULL DEFAULT 3 CHECK (n > 0) UNIQUE");
+    let row = "SELECT concat_ws(' ', id, v, n, c, g, free, later) FROM a";
+    let row: String = Connection::open(&there)
+        .unwrap()
+        .query_row(row, [], |row| row.get(0))
+        .unwrap();
+    assert_eq!(row, "1 x 5 k 6 7 4");
+    theme.program(&["verify", &url, &there]).await.with(0, "verify");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn an_interrupted_copy_whose_table_is_gone_says_so_and_starts_again() {
     for change in [

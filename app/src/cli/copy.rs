@@ -60,7 +60,7 @@ pub(super) struct CopyArgs {
     /// Make the tables and leave them empty
     #[arg(long, conflicts_with = "data_only")]
     schema_only: bool,
-    /// Load rows into tables that are there; their types rule
+    /// Load rows into tables that are there, whose types rule; columns that they lack are made
     #[arg(long)]
     data_only: bool,
     /// Do everything, constraints included, and take it all back
@@ -368,6 +368,7 @@ fn document(copied: &[Copied], exit: Exit) -> Value {
         json!({
             "name": table.name,
             "target": table.target,
+            "columns_made": table.added,
             "rows_read": table.rows_read,
             "rows_written": table.rows_written,
             "rejected": table.rejected,

@@ -3,12 +3,12 @@
 use std::sync::Arc;
 
 use cutover_domain::time::LegacyZones;
-use cutover_domain::transfer::back;
 use cutover_domain::transfer::catalog::{Catalog, Engine};
 use cutover_domain::transfer::convert::Converter;
 use cutover_domain::transfer::plan::{Plan, TablePlan, Wishes};
 use cutover_domain::transfer::schema::{self, Schema};
 use cutover_domain::transfer::survey::{Surveyor, TableSurvey};
+use cutover_domain::transfer::{back, bare};
 use cutover_ports::transfer::{Position, Range, Scan, TransferError, TransferResult, TransferSource};
 
 use super::progress::{Phase, Progress, Work};
@@ -58,6 +58,7 @@ pub async fn survey(
     let again = plan
         .choose_types(catalog, &surveys, &question.wishes)
         .map_err(TransferError::Usage)?;
+    plan.not_carried.extend(bare::lost_rules(&plan));
     let schema = if target.engine == Engine::Postgres {
         schema::make(&mut plan, catalog, target, &mut surveys).map_err(TransferError::Refused)?
     } else {

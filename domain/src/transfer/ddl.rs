@@ -337,6 +337,11 @@ pub fn with(sql: &str, more: &[String]) -> Option<String> {
     Some([head, &more, tail].concat())
 }
 
+/// Whether the definition of a column says more than its name and its type.
+pub fn has_rules(definition: &str) -> bool {
+    tokens(definition).iter().skip(1).any(begins_constraint)
+}
+
 /// The type that a column is declared with; empty if it has none.
 pub fn declared(sql: &str, column: &str) -> Option<String> {
     let tokens = tokens(sql);

@@ -10,6 +10,7 @@
 //! - [`name`]: names in SQL.
 //! - [`canonical`], [`digest`], [`difference`]: whether two databases hold the same, apart from how they came to.
 //! - [`words`]: numbers in sentences.
+//! - [`bare`]: what columns lose that are made in a table that is there.
 //! - [`back`]: what PostgreSQL's own tables become in a SQLite file.
 //! - [`refusal`]: what a copy refuses once it is planned.
 //! - [`ddl`]: what SQLite tells only in the text of `CREATE TABLE`.
@@ -17,6 +18,7 @@
 
 mod acting;
 pub mod back;
+pub mod bare;
 pub mod blanks;
 pub mod canonical;
 pub mod catalog;
