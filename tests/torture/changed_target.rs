@@ -229,6 +229,31 @@ async fn a_column_that_is_made_in_a_table_of_a_file_tells_which_rules_it_lost() 
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_mixed_column_that_was_made_in_a_table_that_is_there_comes_back_into_a_new_file() {
+    let theme = Theme::new(
+        "CREATE TABLE a (id INTEGER PRIMARY KEY, v TEXT, m, d DATETIME, b BOOLEAN);
+         INSERT INTO a VALUES (1, 'x', 1, '2024-01-31T10:20:30Z', 1), (2, 'y', 'z', '2024-01-31T10:20:30Z', 0), (3, NULL, 1.0, NULL, NULL),
+             (4, NULL, '1', NULL, NULL)",
+    );
+    let table = "CREATE TABLE a (id bigint PRIMARY KEY, v text)";
+    theme.client().await.batch_execute(table).await.unwrap();
+    let flags = ["--strict", "--verify"].map(str::to_owned);
+    theme.command("copy", &flags).await.with(0, "copy");
+    let (copied, file) = theme.brought_back(&["--verify"]).await;
+    copied.with(0, "the way back");
+    let values =
+        "SELECT group_concat(concat_ws(' ', typeof(m), quote(m), typeof(b), d), ', ' ORDER BY id) FROM a";
+    let values: String = Connection::open(&file)
+        .unwrap()
+        .query_row(values, [], |row| row.get(0))
+        .unwrap();
+    assert_eq!(
+        values,
+        "integer 1 integer 2024-01-31T10:20:30Z, text 'z' integer 2024-01-31T10:20:30Z, real 1.0 null, text '1' null"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn an_interrupted_copy_whose_table_is_gone_says_so_and_starts_again() {
     for change in [
         "DROP TABLE t",

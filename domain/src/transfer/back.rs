@@ -8,7 +8,7 @@ use super::catalog::{
 };
 use super::ddl;
 use super::name::{in_quotes, quoted, quoted_list};
-use super::plan::{ColumnPlan, NotCarried, Plan, TablePlan, declaration};
+use super::plan::{ColumnPlan, NotCarried, Plan, TablePlan};
 use super::schema::Weakened;
 use super::survey::TableSurvey;
 use super::value::StorageClass;
@@ -55,8 +55,7 @@ pub fn make(plan: &mut Plan, source: &Catalog, target: &Catalog) {
             table.definition = Some(sql);
             continue;
         }
-        for (column, from) in table.columns.iter_mut().zip(&table.source.columns) {
-            column.kind = from.pg_type().map(|kind| declaration(kind.kind));
+        for column in &mut table.columns {
             column.added = false;
         }
         table.definition = Some(sql.clone());
