@@ -254,6 +254,47 @@ async fn a_mixed_column_that_was_made_in_a_table_that_is_there_comes_back_into_a
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_blank_before_the_zone_is_another_spelling_of_the_same_time() {
+    let file = "CREATE TABLE e (id INTEGER PRIMARY KEY, a, b);
+        INSERT INTO e VALUES (1, '2024-01-31 10:20:30.123 +00:00', '2024-01-31 10:20:30.123 +00:00'), (2, '2024-01-31 10:20:30 Z', '2024-01-31 10:20:30 Z'),
+            (3, '2024-01-31 10:20:30 +0000', '2024-01-31 10:20:30 +0000'), (4, '2024-01-31 10:20 +00', '2024-01-31T10:20 +00'),
+            (5, '2024-01-31 10:20:30 -03:30', '2024-01-31 10:20:30+00'), (6, '2024-01-31T10:20:30Z', '2024-01-31 10:20:30')";
+    let made = "CREATE TABLE e (id bigint PRIMARY KEY, a timestamptz, b timestamp)";
+    let types = ["--type", "e.a=timestamptz", "--type", "e.b=timestamp"].map(str::to_owned);
+    for (made, flags) in [(made, &[][..]), ("", &types)] {
+        let theme = Theme::new(file);
+        theme.client().await.batch_execute(made).await.unwrap();
+        let copied = theme.command("copy", flags).await.with(0, "copy").json();
+        let normalised = &copied["tables"][0]["normalised"];
+        assert_eq!(normalised["a"]["time_spelling"], 6, "{copied:#}");
+        assert_eq!(normalised["b"]["time_spelling"], 6, "{copied:#}");
+        let times = "SELECT string_agg(concat_ws(' ', a AT TIME ZONE 'UTC', b), ', ' ORDER BY id) FROM e";
+        assert_eq!(
+            asked(&theme, times).await,
+            "2024-01-31 10:20:30.123 2024-01-31 10:20:30.123, 2024-01-31 10:20:30 2024-01-31 10:20:30, \
+             2024-01-31 10:20:30 2024-01-31 10:20:30, 2024-01-31 10:20:00 2024-01-31 10:20:00, \
+             2024-01-31 13:50:30 2024-01-31 10:20:30, 2024-01-31 10:20:30 2024-01-31 10:20:30"
+        );
+        theme.command("verify", &[]).await.with(0, "verify");
+        theme.brought_back(&["--verify"]).await.0.with(0, "the way back");
+    }
+    // Which of the two times is meant a column without a zone cannot tell.
+    for time in [
+        "2024-01-31 10:20:30 -03:30",
+        "2024-01-31 10:20:30  Z",
+        "2024-01-31 Z",
+        "2024-01-31 10:20:30 ",
+    ] {
+        let theme = Theme::new(format!(
+            "CREATE TABLE e (a); INSERT INTO e VALUES ('{time}'), ('2024-01-31 10:20')"
+        ));
+        let flags = ["--type", "e.a=timestamp"].map(str::to_owned);
+        let refused = theme.command("copy", &flags).await.with(1, time).json();
+        assert_eq!(refused["rejects"][0]["column"], "a", "{refused:#}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn an_interrupted_copy_whose_table_is_gone_says_so_and_starts_again() {
     for change in [
         "DROP TABLE t",

@@ -1,6 +1,8 @@
 //! Values between SQLite's storage classes and PostgreSQL's binary forms, both ways. The parsers are ours and strict: the
 //! server's input functions, which take `now` for a time and `2` for true, never see a source's text.
 
+use std::borrow::Cow;
+
 use super::catalog::PgKind;
 use super::json_text;
 use super::numbers::{exact, narrow, single, whole};
@@ -151,7 +153,7 @@ impl Converter {
             (micros, None)
         } else {
             let text = std::str::from_utf8(text).map_err(|_| Reject::NotATime)?;
-            let at = Timestamp::parse(text, &self.zone).map_err(|_| Reject::NotATime)?;
+            let at = Timestamp::parse(&unblanked(text), &self.zone).map_err(|_| Reject::NotATime)?;
             let spelling = if has_zone(text) {
                 Normalised::TimeSpelling
             } else {
@@ -285,6 +287,19 @@ fn has_zone(text: &str) -> bool {
     clock.contains(['+', '-', 'Z', 'z'])
 }
 
+/// A time without the blank that Sequelize and Ruby put before its zone.
+fn unblanked(text: &str) -> Cow<'_, str> {
+    match text.rsplit_once(' ') {
+        Some((clock, zone)) if clock.len() > 10 && zone.starts_with(['+', '-', 'Z', 'z']) => {
+            Cow::Owned([clock, zone].concat())
+        }
+        _ => Cow::Borrowed(text),
+    }
+}
+
+/// How a text of a time says that it is UTC.
+const UTC_SUFFIXES: [&str; 5] = ["+00:00", "+0000", "+00", "Z", "z"];
+
 fn fine_enough(micros: i64, digits: u8) -> Result<(), Reject> {
     let step = 10_i64.pow(6 - u32::from(digits.min(6)));
     if micros % step == 0 {
@@ -296,11 +311,11 @@ fn fine_enough(micros: i64, digits: u8) -> Result<(), Reject> {
 
 fn timestamp(text: &[u8], digits: u8, out: &mut Vec<u8>) -> Outcome {
     let text = std::str::from_utf8(text).map_err(|_| Reject::NotATime)?;
-    if has_zone(text) && !text.ends_with("+00:00") && !text.ends_with(['Z', 'z']) {
+    if has_zone(text) && !UTC_SUFFIXES.iter().any(|suffix| text.ends_with(suffix)) {
         // Which of the two times is meant, this column cannot tell.
         return Err(Reject::NotATime);
     }
-    let at = Timestamp::parse(text, &LegacyZone::utc()).map_err(|_| Reject::NotATime)?;
+    let at = Timestamp::parse(&unblanked(text), &LegacyZone::utc()).map_err(|_| Reject::NotATime)?;
     fine_enough(at.as_micros(), digits)?;
     field(out, &(at.as_micros() - PG_EPOCH_MICROS).to_be_bytes())?;
     Ok((naive_text(at) != text).then_some(Normalised::TimeSpelling))

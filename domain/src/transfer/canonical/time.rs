@@ -71,9 +71,11 @@ impl Reading {
             return None;
         }
         let (micros, rest) = read_clock(rest)?;
+        // Sequelize and Ruby put a blank before the zone.
+        let zone = rest.strip_prefix(b" ").filter(|zone| !zone.is_empty());
         Some(Self {
             micros,
-            offset: read_offset(rest)?,
+            offset: read_offset(zone.unwrap_or(rest))?,
             ..date
         })
     }
