@@ -1204,14 +1204,19 @@ impl Maker<'_> {
             );
         }
         let parent_columns: HashSet<String> = referred.iter().map(|name| (*name).to_owned()).collect();
-        let is_key = parent.is_key
-            || self
+        let there = target.tables.iter().find(|table| table.name == parent.name);
+        let is_key = match there {
+            Some(there) => {
+                there.is_unique(&referred.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>())
+            }
+            None => self
                 .keys
                 .iter()
-                .any(|(table, columns)| *table == parent.name && *columns == parent_columns);
+                .any(|(table, columns)| *table == parent.name && *columns == parent_columns),
+        };
         if !is_key {
-            // Their key may be one of a collation, of hashes, or of too many columns.
-            let by_their_bytes = if original.is_unique(&key.parent_columns) {
+            // The key of one that is made may be one of a collation, of hashes, or of too many columns.
+            let by_their_bytes = if there.is_none() && original.is_unique(&key.parent_columns) {
                 " by their bytes"
             } else {
                 ""
@@ -1252,8 +1257,6 @@ impl Maker<'_> {
 struct Parent {
     name: String,
     columns: Vec<ParentColumn>,
-    /// Whether it is known that the columns are a key.
-    is_key: bool,
 }
 
 struct ParentColumn {
@@ -1279,7 +1282,6 @@ impl Parent {
         Self {
             name: parent.target.clone(),
             columns: columns.unwrap_or_default(),
-            is_key: false,
         }
     }
 
@@ -1295,14 +1297,9 @@ impl Parent {
             })
         };
         let columns: Option<Vec<_>> = key.parent_columns.iter().map(column).collect();
-        let columns = columns.unwrap_or_default();
-        let names: HashSet<&String> = columns.iter().map(|column| &column.name).collect();
-        let mut keys = parent.primary_key.iter().chain(&parent.uniques);
-        let is_key = keys.any(|key| key.columns.iter().collect::<HashSet<_>>() == names);
         Self {
             name: parent.name.clone(),
-            columns,
-            is_key,
+            columns: columns.unwrap_or_default(),
         }
     }
 }
