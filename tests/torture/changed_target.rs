@@ -347,6 +347,43 @@ async fn a_foreign_key_to_a_table_that_is_there_is_made() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_row_that_breaks_a_check_of_a_table_of_a_file_that_is_there_is_told() {
+    let theme = Theme::new(
+        "CREATE TABLE a (id INTEGER PRIMARY KEY, n INT, j TEXT); INSERT INTO a VALUES (1, 5, '[1]'), (2, 6, '[]')",
+    );
+    theme
+        .command("copy", &["--keep-text".to_owned()])
+        .await
+        .with(0, "copy");
+    let later = "INSERT INTO a VALUES (3, -1, '[2]'), (4, 7, '[3, 4]'), (5, 8, 'x'), (6, NULL, NULL)";
+    theme.client().await.batch_execute(later).await.unwrap();
+    let url = theme.url().await;
+    let there = theme.beside("there.db", "");
+    let table = "CREATE TABLE a (id INTEGER PRIMARY KEY, n INT CONSTRAINT above CHECK (n > 0), j TEXT CHECK (json_array_length(j) < 2))";
+    Connection::open(&there).unwrap().execute_batch(table).unwrap();
+    for flags in [&["--data-only"][..], &["--replace"]] {
+        let arguments = [&["copy", &url, &there, "--json", "--strict", "--verify"], flags].concat();
+        let copied = theme.program(&arguments).await.with(1, "copy --strict").json();
+        let weakened = copied["weakened"].as_array().unwrap().iter();
+        let told = weakened.map(|rule| format!("{} {} {}", rule["table"], rule["sql"], rule["keys"]));
+        let mut told: Vec<String> = told.collect();
+        told.sort_unstable();
+        let expected = [
+            r#""a" "CHECK (json_array_length(j) < 2)" ["rowid 4","rowid 5"]"#,
+            r#""a" "CHECK (n > 0)" ["rowid 3"]"#,
+        ];
+        assert_eq!(told, expected, "{copied:#}");
+        assert_eq!(copied["tables"][0]["rows_written"], 6, "{copied:#}");
+        assert_eq!(copied["verified"]["ok"], true, "{copied:#}");
+    }
+    // A file that keeps to them has nothing to tell.
+    let mended = "UPDATE a SET n = 1, j = '[]' WHERE id IN (3, 4, 5)";
+    theme.client().await.batch_execute(mended).await.unwrap();
+    let arguments = ["copy", &url, &there, "--replace", "--strict", "--verify"];
+    theme.program(&arguments).await.with(0, "copy");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn an_interrupted_copy_whose_table_is_gone_says_so_and_starts_again() {
     for change in [
         "DROP TABLE t",

@@ -97,13 +97,14 @@ fn usable(tables: &[String], origin: &Origin, takes_strings: bool) -> rusqlite::
     }
 }
 
-/// The rows that break a NOT NULL or a CHECK of the text that a table has got back, as far as PostgreSQL does not see to it.
+/// The rows that break a NOT NULL or a CHECK of the text that a table has got back, as far as PostgreSQL does not see to it, or a CHECK of a
+/// table that was there, to which no row is held while it is loaded.
 pub(super) fn broken_rules(connection: &Connection, tables: &[TablePlan]) -> rusqlite::Result<Vec<Weakened>> {
     let catalog = catalog::read(connection)?;
     let mut weakened = Vec::new();
     for plan in tables
         .iter()
-        .filter(|plan| plan.created && plan.definition.is_some())
+        .filter(|plan| !plan.created || plan.definition.is_some())
     {
         let Some(table) = catalog.table(&plan.target) else {
             continue;
@@ -112,7 +113,7 @@ pub(super) fn broken_rules(connection: &Connection, tables: &[TablePlan]) -> rus
             let mut columns = plan.columns.iter();
             let planned = columns.find(|planned| planned.target == column.name);
             let from = planned.and_then(|planned| plan.source.column(&planned.source));
-            column.not_null && from.is_some_and(|from| !from.not_null)
+            plan.created && column.not_null && from.is_some_and(|from| !from.not_null)
         };
         // Asked for NULL, SQLite takes the rule for the answer.
         let not_null = table.columns.iter().filter(may_be_null).map(|column| {

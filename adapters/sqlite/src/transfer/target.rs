@@ -460,9 +460,9 @@ impl CopySession for SqliteSession {
     }
 
     async fn finish(&self, plan: &Plan, entries: &[LedgerEntry]) -> TransferResult<Vec<Weakened>> {
-        let mut weakened = Vec::new();
+        let weakened;
+        let tables = plan.tables.clone();
         if let Some(origin) = plan.origin.clone() {
-            let tables = plan.tables.clone();
             let made = names(plan, is_by_definition);
             let bracket = self.bracket;
             weakened = self
@@ -482,6 +482,10 @@ impl CopySession for SqliteSession {
                         Ok(weakened)
                     })
                 })
+                .await?;
+        } else {
+            weakened = self
+                .run(move |connection| remade::broken_rules(connection, &tables))
                 .await?;
         }
         let statements: Vec<String> = entries.iter().map(own_tables::note_copied).collect();
