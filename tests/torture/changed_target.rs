@@ -384,6 +384,45 @@ async fn a_row_that_breaks_a_check_of_a_table_of_a_file_that_is_there_is_told() 
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_copy_that_is_taken_back_says_which_rows_it_had_replaced() {
+    let theme = Theme::new(
+        "CREATE TABLE a (id INTEGER PRIMARY KEY, v TEXT); INSERT INTO a VALUES (1, 'x'), (2, 'X');
+         CREATE TABLE b (id INTEGER PRIMARY KEY); INSERT INTO b VALUES (1)",
+    );
+    let there = "CREATE TABLE a (id bigint PRIMARY KEY, v text); INSERT INTO a VALUES (9, 'old'); CREATE UNIQUE INDEX ON a (lower(v))";
+    theme.client().await.batch_execute(there).await.unwrap();
+    let refused = theme
+        .copy_on_a_terminal(&["--replace", "--dry-run"])
+        .await
+        .with(1, "a rehearsal");
+    assert!(
+        refused
+            .stderr
+            .trim_end()
+            .ends_with("what had been written was taken back"),
+        "{}",
+        refused.stderr
+    );
+    assert_eq!(asked(&theme, "SELECT string_agg(v, ',') FROM a").await, "old");
+    let refused = theme
+        .copy_on_a_terminal(&["--replace"])
+        .await
+        .with(1, "copy --replace");
+    let gone = "what had been written was taken back, and the rows that --replace had deleted before are gone: those of a";
+    assert!(refused.stderr.trim_end().ends_with(gone), "{}", refused.stderr);
+    assert_eq!(asked(&theme, "SELECT count(*)::text FROM a").await, "0");
+    let refused = theme.copy_on_a_terminal(&[]).await.with(1, "copy");
+    assert!(
+        refused
+            .stderr
+            .trim_end()
+            .ends_with("what had been written was taken back"),
+        "{}",
+        refused.stderr
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn an_interrupted_copy_whose_table_is_gone_says_so_and_starts_again() {
     for change in [
         "DROP TABLE t",

@@ -40,6 +40,9 @@ pub(super) struct CopyArgs {
     #[arg(long, value_enum, default_value_t = OnReject::Fail, value_name = "HOW")]
     on_reject: OnReject,
     /// Delete what the target's tables hold, and make those anew that an earlier copy has made
+    ///
+    /// It is deleted before the rows come. Rejects are looked for before that; of a row that only the load finds refused the copy is taken back,
+    /// and what was deleted is gone.
     #[arg(long)]
     replace: bool,
     /// With --replace, also what the service runs on or has written there

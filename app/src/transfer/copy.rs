@@ -572,6 +572,7 @@ impl Job<'_> {
     ) -> TransferResult<()> {
         let plan = Arc::new(answer.plan);
         let loads = self.options.extent != Extent::SchemaOnly;
+        let replaced = replaced(&plan, start);
         let writer = Writer {
             source: &self.source,
             session: &self.session,
@@ -582,6 +583,7 @@ impl Job<'_> {
             schema: &answer.schema,
             zones: loads.then_some(&self.options.zones),
             rehearsal: self.options.rehearsal,
+            replaced: &replaced,
             care: match self.options.on_reject {
                 OnReject::Fail => Care::Naming,
                 OnReject::Quarantine => Care::KeepingApart,
@@ -723,6 +725,13 @@ pub(super) fn refuse_unreadable(
         ))),
         None => Ok(()),
     }
+}
+
+/// The tables that a run has deleted the rows of, or made anew.
+fn replaced(plan: &Plan, start: &RunStart) -> Vec<String> {
+    let there = plan.tables.iter().filter(|table| !table.created);
+    let there = there.map(|table| &table.target).chain(&start.dropped);
+    there.filter(|_| start.replace).cloned().collect()
 }
 
 fn table_report(plan: &TablePlan, survey: &TableSurvey) -> TableReport {

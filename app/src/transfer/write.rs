@@ -42,6 +42,8 @@ pub(super) struct Writer<'a> {
     pub(super) zones: Option<&'a LegacyZones>,
     /// Whether it is all taken back in the end.
     pub(super) rehearsal: bool,
+    /// The tables whose rows were deleted before, as asked for.
+    pub(super) replaced: &'a [String],
     /// How rows are met that the target refuses although they were judged to fit.
     pub(super) care: Care,
 }
@@ -81,10 +83,22 @@ impl Writer<'_> {
             Ok((written, (), ())) => Ok(written),
             Err(Failure { error, undo: false }) => Err(self.left(error)),
             Err(Failure { error, undo: true }) => Err(match self.session.undo(self.plan).await {
-                Ok(()) => error.and("what had been written was taken back"),
+                Ok(()) => error.and(&self.taken_back()),
                 Err(undo) => not_taken_back(error, &undo),
             }),
         }
+    }
+
+    /// What is left of a copy that was undone.
+    fn taken_back(&self) -> String {
+        let written = "what had been written was taken back";
+        if self.replaced.is_empty() || self.rehearsal {
+            return written.to_owned();
+        }
+        format!(
+            "{written}, and the rows that --replace had deleted before are gone: those of {}",
+            self.replaced.join(", ")
+        )
     }
 
     /// The error of a writer whose work stays, and that is no mistake of the moment: those say that the copy goes on.
