@@ -423,6 +423,36 @@ async fn a_copy_that_is_taken_back_says_which_rows_it_had_replaced() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_text_that_is_too_long_for_a_name_is_a_reject() {
+    let (longest, longer, wide) = ("n".repeat(63), "n".repeat(64), "é".repeat(32));
+    let theme = Theme::new(format!(
+        "CREATE TABLE a (id INTEGER PRIMARY KEY, n TEXT); INSERT INTO a VALUES (1, '{longest}'), (2, '{longer}'), (3, '{wide}'), (4, NULL)"
+    ));
+    let table = "CREATE TABLE a (id bigint PRIMARY KEY, n name)";
+    theme.client().await.batch_execute(table).await.unwrap();
+    let refused = theme.command("copy", &[]).await.with(1, "copy").json();
+    let rejects = refused["rejects"].as_array().unwrap().iter();
+    let rejects: Vec<String> = rejects
+        .map(|row| format!("{} {} {}", row["column"], row["key"], row["reason"]))
+        .collect();
+    let reason = r#""n" "id = 2" "text longer than the 63 bytes of a name""#;
+    assert_eq!(
+        rejects,
+        [reason.to_owned(), reason.replace('2', "3")],
+        "{refused:#}"
+    );
+    let flags = ["--on-reject", "quarantine"].map(str::to_owned);
+    theme
+        .command("copy", &flags)
+        .await
+        .with(1, "copy that quarantines rejects");
+    let names = "SELECT string_agg(id || coalesce(n::text, ''), ',' ORDER BY id) FROM a";
+    assert_eq!(asked(&theme, names).await, format!("1{longest},4"));
+    let (copied, _) = theme.brought_back(&["--verify"]).await;
+    copied.with(0, "the way back");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn an_interrupted_copy_whose_table_is_gone_says_so_and_starts_again() {
     for change in [
         "DROP TABLE t",

@@ -518,7 +518,9 @@ fn literal_default(column: &Column) -> Option<String> {
             };
             text.len() == 10 && text.bytes().enumerate().all(pattern)
         }),
-        PgKind::Text | PgKind::Varchar(_) | PgKind::Json | PgKind::Jsonb | PgKind::Uuid => string(),
+        PgKind::Text | PgKind::Name | PgKind::Varchar(_) | PgKind::Json | PgKind::Jsonb | PgKind::Uuid => {
+            string()
+        }
         PgKind::Float4
         | PgKind::Numeric(Some(_))
         | PgKind::Char(_)

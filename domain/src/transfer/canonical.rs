@@ -65,7 +65,7 @@ impl Logical {
             PgKind::Int2 | PgKind::Int4 | PgKind::Int8 => Self::Integer,
             PgKind::Float4 | PgKind::Float8 => Self::Double,
             PgKind::Numeric(_) => Self::Decimal,
-            PgKind::Text | PgKind::Varchar(_) | PgKind::Other => Self::Text,
+            PgKind::Text | PgKind::Name | PgKind::Varchar(_) | PgKind::Other => Self::Text,
             PgKind::Char(_) => Self::PaddedText,
             PgKind::Bytea => Self::Bytes,
             PgKind::Json => Self::JsonText,
@@ -381,7 +381,7 @@ impl Canonicaliser {
                 out.push(tag::DECIMAL);
                 number::write_postgres(raw, out)?;
             }
-            PgKind::Text | PgKind::Varchar(_) | PgKind::Json => put_long(out, tag::TEXT, raw),
+            PgKind::Text | PgKind::Name | PgKind::Varchar(_) | PgKind::Json => put_long(out, tag::TEXT, raw),
             PgKind::Char(_) => put_long(out, tag::TEXT, without_padding(raw)),
             PgKind::Bytea => put_long(out, tag::BYTES, raw),
             // The first byte is the version of the form.
@@ -582,9 +582,10 @@ fn describe(raw: Raw<'_>, kind: Option<PgKind>) -> String {
         (Raw::Integer(n), _) => n.to_string(),
         (Raw::Real(n), _) => format!("{n:?}"),
         (Raw::Text(text), _)
-        | (Raw::Postgres(text), Some(PgKind::Text | PgKind::Varchar(_) | PgKind::Char(_) | PgKind::Json)) => {
-            lossy(text)
-        }
+        | (
+            Raw::Postgres(text),
+            Some(PgKind::Text | PgKind::Name | PgKind::Varchar(_) | PgKind::Char(_) | PgKind::Json),
+        ) => lossy(text),
         (Raw::Postgres(raw), Some(PgKind::Jsonb)) => lossy(raw.get(1..).unwrap_or_default()),
         (Raw::Postgres(raw), Some(PgKind::Float8)) => {
             array(raw).map_or_else(|| hex(raw), |raw| format!("{:?}", f64::from_be_bytes(raw)))

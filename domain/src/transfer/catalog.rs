@@ -313,6 +313,9 @@ impl PgType {
     }
 }
 
+/// A value of the type `name` has no more bytes.
+pub const NAME_BYTES_MAX: usize = 63;
+
 /// The PostgreSQL types that values are converted to and from; domains count as their base type.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
@@ -333,6 +336,8 @@ pub enum PgKind {
     Numeric(Option<(u16, i16)>),
     /// `text`
     Text,
+    /// `name`, with at most [`NAME_BYTES_MAX`] bytes
+    Name,
     /// `character varying`, with at most so many characters
     Varchar(Option<u32>),
     /// `character(n)`, which pads with blanks
@@ -375,7 +380,8 @@ impl PgKind {
                 let scale = if scale >= 1024 { scale - 2048 } else { scale };
                 (u16::try_from(packed >> 16).unwrap_or(u16::MAX), scale)
             })),
-            25 | 19 => Self::Text,
+            25 => Self::Text,
+            19 => Self::Name,
             1043 => Self::Varchar(limit),
             1042 => limit.map_or(Self::Text, Self::Char),
             17 => Self::Bytea,
@@ -392,7 +398,7 @@ impl PgKind {
 
     /// Whether values of both types come in the same binary form and mean the same in it: not those of a type that pads with blanks.
     pub fn is_sent_like(self, other: Self) -> bool {
-        let is_text = |kind| matches!(kind, Self::Text | Self::Varchar(_));
+        let is_text = |kind| matches!(kind, Self::Text | Self::Name | Self::Varchar(_));
         std::mem::discriminant(&self) == std::mem::discriminant(&other) || (is_text(self) && is_text(other))
     }
 

@@ -3,7 +3,7 @@
 
 use std::borrow::Cow;
 
-use super::catalog::PgKind;
+use super::catalog::{NAME_BYTES_MAX, PgKind};
 use super::json_text;
 use super::numbers::{exact, narrow, single, whole};
 use super::outcome::{Normalised, Outcome, Reject};
@@ -36,7 +36,8 @@ impl Converter {
                 put(out, &(-1_i32).to_be_bytes());
                 Ok(None)
             }
-            (PgKind::Text, Value::Text(text)) => self.text(text, None, out),
+            (PgKind::Name, Value::Text(text)) if text.len() > NAME_BYTES_MAX => Err(Reject::NameTooLong),
+            (PgKind::Text | PgKind::Name, Value::Text(text)) => self.text(text, None, out),
             (PgKind::Varchar(limit), Value::Text(text)) => self.text(text, limit, out),
             (PgKind::Char(limit), Value::Text(text)) => {
                 self.text(text, Some(limit), out)?;
@@ -89,6 +90,7 @@ impl Converter {
             (PgKind::Other, _) => Err(Reject::UnknownType),
             (
                 PgKind::Text
+                | PgKind::Name
                 | PgKind::Varchar(_)
                 | PgKind::Char(_)
                 | PgKind::Json
@@ -514,7 +516,9 @@ pub fn decode(kind: PgKind, raw: Option<&[u8]>, batch: &mut RowBatch) {
 
 fn decode_known(kind: PgKind, raw: &[u8], batch: &mut RowBatch) -> Option<()> {
     match kind {
-        PgKind::Text | PgKind::Varchar(_) | PgKind::Char(_) | PgKind::Json => batch.push_text(raw),
+        PgKind::Text | PgKind::Name | PgKind::Varchar(_) | PgKind::Char(_) | PgKind::Json => {
+            batch.push_text(raw);
+        }
         PgKind::Jsonb => batch.push_text(raw.strip_prefix(&[1])?),
         PgKind::Bytea => batch.push_blob(raw),
         PgKind::Bool => match raw {

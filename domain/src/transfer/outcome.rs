@@ -4,6 +4,7 @@ use std::fmt;
 
 use serde::Serialize;
 
+use super::catalog::NAME_BYTES_MAX;
 use super::value::StorageClass;
 
 /// Why the target cannot hold a value.
@@ -15,6 +16,8 @@ pub enum Reject {
     NotUtf8,
     /// Text longer than the column's limit.
     TooLong(u32),
+    /// Text with more bytes than the type `name` takes.
+    NameTooLong,
     /// More bytes than the target takes.
     TooLarge,
     /// A storage class that the column's type has no place for.
@@ -67,6 +70,7 @@ impl fmt::Display for Reject {
             Self::NulInText => "text with a NUL character",
             Self::NotUtf8 => "text that is not UTF-8",
             Self::TooLong(limit) => return write!(f, "text longer than {limit} characters"),
+            Self::NameTooLong => return write!(f, "text longer than the {NAME_BYTES_MAX} bytes of a name"),
             Self::TooLarge => "a value larger than the database holds",
             Self::WrongClass(class) => {
                 return write!(

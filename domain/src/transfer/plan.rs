@@ -704,6 +704,7 @@ pub(super) fn declaration(kind: PgKind) -> ColumnKind {
         // A decimal may come as an integer, a real or text, and stays what it is.
         PgKind::Bytea | PgKind::Numeric(_) => ("BLOB", Affinity::Blob),
         PgKind::Text
+        | PgKind::Name
         // As PostgreSQL prints it.
         | PgKind::Other
         | PgKind::Varchar(_)

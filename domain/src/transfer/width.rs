@@ -86,7 +86,9 @@ fn stored(kind: PgKind, field: &[u8]) -> Stored {
             fixed(8, 8)
         }
         PgKind::Uuid => fixed(16, 1),
-        PgKind::Text | PgKind::Varchar(_) | PgKind::Bytea | PgKind::Json => Stored::Varying(field.len()),
+        PgKind::Text | PgKind::Name | PgKind::Varchar(_) | PgKind::Bytea | PgKind::Json => {
+            Stored::Varying(field.len())
+        }
         // What is beyond its length is cut, if it is blanks.
         PgKind::Char(_) => Stored::Varying(field.trim_ascii_end().len()),
         // The digits by four, without noughts at either end, and two bytes for the rest.

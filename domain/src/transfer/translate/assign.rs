@@ -152,7 +152,7 @@ fn kind_words(kind: PgKind) -> &'static str {
         PgKind::Int2 | PgKind::Int4 | PgKind::Int8 => "a column of integers",
         PgKind::Float4 | PgKind::Float8 => "a column of doubles",
         PgKind::Numeric(_) => "a column of numeric",
-        PgKind::Text | PgKind::Varchar(_) | PgKind::Char(_) => "a column of text",
+        PgKind::Text | PgKind::Name | PgKind::Varchar(_) | PgKind::Char(_) => "a column of text",
         PgKind::Bytea => "a column of bytea",
         PgKind::Json | PgKind::Jsonb => "a column of JSON",
         PgKind::Timestamptz(_) | PgKind::Timestamp(_) => "a column of timestamps",
