@@ -80,7 +80,12 @@ fn every_refusal_has_its_exit_code() {
     );
     refused(&migrate(folder, &["check"]), 3, &["cutover.db"]);
     refused(&migrate(folder, &["sql", "up"]), 2, &["--on sqlite"]);
-    refused(&migrate(folder, &["new", "x"]), 2, &["migrations"]);
+    refused(&migrate(folder, &["new", "x"]), 2, &["--context"]);
+    refused(
+        &migrate(folder, &["new", "x", "--context", "lab"]),
+        2,
+        &["migrations"],
+    );
     assert!(!folder.join("cutover.db").exists());
     if cfg!(feature = "postgres") {
         refused(&migrate(folder, &["up", "--on", "postgres"]), 2, &["--postgres"]);
