@@ -333,7 +333,9 @@ async fn read(State(app): State<App>, PathText(date): PathText) -> Result<Json<M
     let mut mistakes = Mistakes::default();
     let day = path_day("day", &date, &mut mistakes);
     let day = mistakes.finish(day)?;
-    let row = market(&app).day(day).await?;
+    let market = market(&app);
+    app.market.completed.complete(&market, day).await;
+    let row = market.day(day).await?;
     Ok(shown(&app, row))
 }
 

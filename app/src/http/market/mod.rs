@@ -1,6 +1,7 @@
 //! The market's interface, as SPY-tracker's clients know it.
 
 mod admin;
+mod completed;
 mod date;
 mod days;
 mod error;
@@ -23,11 +24,11 @@ use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
+use self::completed::Completed;
 use super::App;
 use super::error::{unknown_method, unknown_path};
 use crate::http::json::Json;
 use crate::jobs::Scheduler;
-use crate::usecase::market::prices::Completed;
 use crate::usecase::market::{Market, MarketRules};
 
 pub(super) use error::MarketHttpError;
@@ -94,7 +95,6 @@ fn market(app: &App) -> Market {
         Arc::clone(&app.clock),
         Arc::clone(&app.market.rules),
     )
-    .beside_others(&app.market.completed)
 }
 
 /// Every job, when it is due next, and its last runs: what `/ops/jobs` shows.

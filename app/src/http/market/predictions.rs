@@ -140,7 +140,9 @@ async fn predictions(
     let mut mistakes = Mistakes::default();
     let day = path_day("target_date", &date, &mut mistakes);
     let day = mistakes.finish(day)?;
-    let found = market(&app).predictions(day).await?;
+    let market = market(&app);
+    app.market.completed.complete(&market, day).await;
+    let found = market.predictions(day).await?;
     let pre_market = found.row.as_ref().and_then(|row| row.fields.pre_market.as_ref());
     let predictions: Vec<MarketPrediction> = found
         .with_actuals()

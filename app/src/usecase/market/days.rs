@@ -65,9 +65,8 @@ impl Market {
         Ok(self.store(day, &change).await?.after)
     }
 
-    /// The day's row. Today's is completed from the price source first, as far as that has anything.
+    /// The day's row. Whoever shows today's has it completed first.
     pub async fn day(&self, day: Day) -> Result<DailyPrediction, MarketError> {
-        self.complete_if_today(day).await;
         let row = self.repositories.daily_predictions.get(day).await?;
         row.ok_or_else(|| no_row(day, "Try entering a prediction for this date first"))
     }

@@ -15,8 +15,6 @@ use cutover_ports::StoreError;
 use cutover_ports::clock::Clock;
 use cutover_ports::market::{MarketRepositories, PriceError, PriceSource};
 
-use self::prices::Completed;
-
 /// What is configured about the market.
 #[derive(Debug, Clone)]
 pub struct MarketRules {
@@ -82,7 +80,6 @@ pub struct Market {
     prices: Arc<dyn PriceSource>,
     clock: Arc<dyn Clock>,
     rules: Arc<MarketRules>,
-    completed: Arc<Completed>,
 }
 
 impl std::fmt::Debug for Market {
@@ -106,16 +103,6 @@ impl Market {
             prices,
             clock,
             rules,
-            completed: Arc::default(),
-        }
-    }
-
-    /// The same, for one of many requests.
-    #[must_use]
-    pub fn beside_others(self, completed: &Arc<Completed>) -> Self {
-        Self {
-            completed: Arc::clone(completed),
-            ..self
         }
     }
 

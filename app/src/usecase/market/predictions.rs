@@ -56,7 +56,6 @@ impl Market {
 
     /// A day's predictions. What the day's row knows of the real prices is told to those that do not know it.
     pub async fn predictions(&self, day: Day) -> Result<DayPredictions, MarketError> {
-        self.complete_if_today(day).await;
         let predictions = self.unique_of(day).await?;
         if predictions.is_empty() {
             return Err(MarketError::NoModel(format!(

@@ -1,32 +1,11 @@
 //! Prices from the price source, put into the days.
 
-use std::time::Duration;
-
 use cutover_domain::market::daily_prediction::{DailyPrediction, DayChange, DayPrices, PriceLog};
 use cutover_domain::market::day::Day;
 use cutover_domain::market::{Checkpoint, is_plausible_price};
 use cutover_ports::market::{DayOutcome, PriceError};
 
-use tokio::sync::Mutex;
-use tokio::time::{Instant, timeout};
-
 use super::{Market, MarketError};
-
-/// How long a request waits for another one that completes today's row.
-const PATIENCE: Duration = Duration::from_secs(1);
-/// How long a source that has failed is not asked again for today's row.
-const LEFT_ALONE: Duration = Duration::from_secs(15);
-
-/// When today's row was completed the last time, by any request of a service.
-#[derive(Debug, Default)]
-pub struct Completed(Mutex<Option<Completion>>);
-
-#[derive(Debug)]
-struct Completion {
-    began: Instant,
-    /// When the price source had failed, if it had.
-    failed: Option<Instant>,
-}
 
 /// The longest range of days that official prices are asked for at once.
 const RANGE_DAYS_MAX: i64 = 90;
@@ -58,29 +37,9 @@ impl Market {
         Ok(prices)
     }
 
-    /// Completes today's row; that a price source fails is nobody's trouble here. One asks for all that wait for it, for a while, and a
-    /// source that has failed is left alone for some time: whoever asks for another day waits behind those who wait here.
-    pub(super) async fn complete_if_today(&self, day: Day) {
-        if day != self.today() || !self.prices.is_configured() {
-            return;
-        }
-        let asked = Instant::now();
-        let Ok(mut last) = timeout(PATIENCE, self.completed.0.lock()).await else {
-            return;
-        };
-        let is_spared = last.as_ref().is_some_and(|last| {
-            last.began >= asked || last.failed.is_some_and(|at| at.elapsed() < LEFT_ALONE)
-        });
-        if is_spared {
-            return;
-        }
-        let began = Instant::now();
-        let refreshed = self.refresh_actuals(day, false).await;
-        if let Err(error) = &refreshed {
-            tracing::warn!(%day, %error, "today's prices could not be completed");
-        }
-        let failed = matches!(refreshed, Err(MarketError::Prices(_))).then(Instant::now);
-        *last = Some(Completion { began, failed });
+    /// Whether a day is today, and there is somebody to ask for its prices.
+    pub fn is_to_complete(&self, day: Day) -> bool {
+        day == self.today() && self.prices.is_configured()
     }
 
     /// Fills in a day's prices, those that are missing or all, and tells the day's predictions; what was set in the day.
