@@ -5,6 +5,7 @@ use std::time::Duration;
 use cutover_tests::rusqlite::Connection;
 use serde_json::Value;
 
+use crate::program::Ended;
 use crate::theme::Theme;
 
 /// A file of which the schema was copied, and what somebody has done to the tables since.
@@ -391,35 +392,24 @@ async fn a_copy_that_is_taken_back_says_which_rows_it_had_replaced() {
     );
     let there = "CREATE TABLE a (id bigint PRIMARY KEY, v text); INSERT INTO a VALUES (9, 'old'); CREATE UNIQUE INDEX ON a (lower(v))";
     theme.client().await.batch_execute(there).await.unwrap();
+    let ends_with = |refused: &Ended, text: &str| {
+        assert!(refused.stderr.trim_end().ends_with(text), "{}", refused.stderr);
+    };
     let refused = theme
         .copy_on_a_terminal(&["--replace", "--dry-run"])
         .await
         .with(1, "a rehearsal");
-    assert!(
-        refused
-            .stderr
-            .trim_end()
-            .ends_with("what had been written was taken back"),
-        "{}",
-        refused.stderr
-    );
+    ends_with(&refused, "what had been written was taken back");
     assert_eq!(asked(&theme, "SELECT string_agg(v, ',') FROM a").await, "old");
     let refused = theme
         .copy_on_a_terminal(&["--replace"])
         .await
         .with(1, "copy --replace");
     let gone = "what had been written was taken back, and the rows that --replace had deleted before are gone: those of a";
-    assert!(refused.stderr.trim_end().ends_with(gone), "{}", refused.stderr);
+    ends_with(&refused, gone);
     assert_eq!(asked(&theme, "SELECT count(*)::text FROM a").await, "0");
     let refused = theme.copy_on_a_terminal(&[]).await.with(1, "copy");
-    assert!(
-        refused
-            .stderr
-            .trim_end()
-            .ends_with("what had been written was taken back"),
-        "{}",
-        refused.stderr
-    );
+    ends_with(&refused, "what had been written was taken back");
 }
 
 #[tokio::test(flavor = "multi_thread")]

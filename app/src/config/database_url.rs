@@ -99,10 +99,7 @@ fn is_one(_: &Metadata, _: &Metadata) -> bool {
 /// Where a path leads, or would lead if the file were there.
 fn place(path: &Path) -> PathBuf {
     let whole = path.canonicalize().ok().or_else(|| {
-        let folder = match path.parent()? {
-            folder if folder.as_os_str().is_empty() => Path::new("."),
-            folder => folder,
-        };
+        let folder = Path::new(".").join(path.parent()?);
         Some(folder.canonicalize().ok()?.join(path.file_name()?))
     });
     whole.unwrap_or_else(|| path.to_owned())

@@ -100,12 +100,14 @@ fn usable(tables: &[String], origin: &Origin, takes_strings: bool) -> rusqlite::
 /// The rows that break a NOT NULL or a CHECK of the text that a table has got back, as far as PostgreSQL does not see to it, or a CHECK of a
 /// table that was there, to which no row is held while it is loaded.
 pub(super) fn broken_rules(connection: &Connection, tables: &[TablePlan]) -> rusqlite::Result<Vec<Weakened>> {
+    let is_looked_at = |plan: &&TablePlan| !plan.created || plan.definition.is_some();
+    let mut tables = tables.iter().filter(is_looked_at).peekable();
+    if tables.peek().is_none() {
+        return Ok(vec![]);
+    }
     let catalog = catalog::read(connection)?;
     let mut weakened = Vec::new();
-    for plan in tables
-        .iter()
-        .filter(|plan| !plan.created || plan.definition.is_some())
-    {
+    for plan in tables {
         let Some(table) = catalog.table(&plan.target) else {
             continue;
         };

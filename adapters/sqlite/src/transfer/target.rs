@@ -460,34 +460,31 @@ impl CopySession for SqliteSession {
     }
 
     async fn finish(&self, plan: &Plan, entries: &[LedgerEntry]) -> TransferResult<Vec<Weakened>> {
-        let weakened;
         let tables = plan.tables.clone();
-        if let Some(origin) = plan.origin.clone() {
+        let weakened = if let Some(origin) = plan.origin.clone() {
             let made = names(plan, is_by_definition);
             let bracket = self.bracket;
-            weakened = self
-                .run(move |connection| {
-                    bracketed(connection, bracket, |connection| {
-                        let mut weakened = tighten(connection, &origin, &tables)?;
-                        weakened.extend(complete(connection, &origin, &tables)?);
-                        weakened.extend(broken_foreign_keys(connection, &made, &tables)?);
-                        weakened.extend(remade::broken_rules(connection, &tables)?);
-                        for table in &made {
-                            weakened.extend(collations::out_of_order(connection, table)?);
-                        }
-                        let mut settings = origin.settings.iter();
-                        if let Some((_, figures)) = settings.find(|(name, _)| name == catalog::ANALYZED) {
-                            weakened.extend(count_anew(connection, figures)?);
-                        }
-                        Ok(weakened)
-                    })
+            self.run(move |connection| {
+                bracketed(connection, bracket, |connection| {
+                    let mut weakened = tighten(connection, &origin, &tables)?;
+                    weakened.extend(complete(connection, &origin, &tables)?);
+                    weakened.extend(broken_foreign_keys(connection, &made, &tables)?);
+                    weakened.extend(remade::broken_rules(connection, &tables)?);
+                    for table in &made {
+                        weakened.extend(collations::out_of_order(connection, table)?);
+                    }
+                    let mut settings = origin.settings.iter();
+                    if let Some((_, figures)) = settings.find(|(name, _)| name == catalog::ANALYZED) {
+                        weakened.extend(count_anew(connection, figures)?);
+                    }
+                    Ok(weakened)
                 })
-                .await?;
+            })
+            .await?
         } else {
-            weakened = self
-                .run(move |connection| remade::broken_rules(connection, &tables))
-                .await?;
-        }
+            self.run(move |connection| remade::broken_rules(connection, &tables))
+                .await?
+        };
         let statements: Vec<String> = entries.iter().map(own_tables::note_copied).collect();
         let bracket = self.bracket;
         self.run(move |connection| {

@@ -46,9 +46,9 @@ impl Time {
 
     /// In the form that Python writes by itself: one in UTC ends with its offset.
     pub(super) fn isoformat(value: &Stored<Timestamp>) -> Self {
-        match value {
-            Stored::Known(time) => Self::Other(time.to_json_text().replace('Z', "+00:00").into()),
-            Stored::Other(other) => Self::Other(stored(other)),
+        match Self::from(value) {
+            Self::Known(time) => Self::Other(time.to_json_text().replace('Z', "+00:00").into()),
+            other @ Self::Other(_) => other,
         }
     }
 }
