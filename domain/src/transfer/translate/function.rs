@@ -36,74 +36,24 @@ pub(super) fn call(translator: &Translator<'_>, name: &str, arguments: &[Expr]) 
     };
     match (name, arguments.len()) {
         ("length", 1) => length(typed(0)?),
-        ("octet_length", 1) => {
-            let argument = typed(0)?;
-            if argument.class != Class::Blob {
-                let reason = "octet_length of a text depends on the encoding of the file".to_owned();
-                return Err(Untranslatable(reason));
-            }
-            Ok(Typed::atom(
-                format!("octet_length({})", argument.sql),
-                Class::small(0, 1 << 30),
-                argument.nullable,
-            ))
-        }
+        ("octet_length", 1) => octet_length(&typed(0)?),
         ("lower" | "upper", 1) => {
             let argument = typed(0)?.texted()?;
             let fold = if name == "lower" { lower } else { upper };
             Ok(text(fold(&argument.sql), &[&argument]))
         }
-        ("trim" | "ltrim" | "rtrim", 1 | 2) => {
-            let argument = typed(0)?.text_argument()?;
-            let set = if arguments.len() == 2 {
-                typed(1)?.texted()?
-            } else {
-                Typed::text(" ")
-            };
-            let function = if name == "trim" { "btrim" } else { name };
-            Ok(text(
-                format!("{function}({}, {})", argument.sql, set.sql),
-                &[&argument, &set],
-            ))
-        }
-        ("substr" | "substring", 2 | 3) => {
-            let count = if arguments.len() == 3 {
-                Some(typed(2)?)
-            } else {
-                None
-            };
-            substr(typed(0)?, &typed(1)?, count.as_ref())
-        }
+        ("trim" | "ltrim" | "rtrim", 1) => trim(name, typed(0)?, Typed::text(" ")),
+        ("trim" | "ltrim" | "rtrim", 2) => trim(name, typed(0)?, typed(1)?),
+        ("substr" | "substring", 2) => substr(typed(0)?, &typed(1)?, None),
+        ("substr" | "substring", 3) => substr(typed(0)?, &typed(1)?, Some(&typed(2)?)),
         ("instr", 2) => {
             let (one, other) = (typed(0)?, typed(1)?);
             if one.class == Class::Blob || other.class == Class::Blob {
                 return Err(unknown());
             }
-            let (one, other) = (one.text_argument()?, other.texted()?);
-            Ok(Typed::atom(
-                format!("strpos({}, {})", one.sql, other.sql),
-                Class::small(0, 1 << 30),
-                one.nullable || other.nullable,
-            ))
+            instr(one, other)
         }
-        ("replace", 3) => {
-            let (subject, from, to) = (
-                typed(0)?.text_argument()?,
-                typed(1)?.texted()?,
-                typed(2)?.texted()?,
-            );
-            // With nothing to look for SQLite does not look at the replacement, PostgreSQL does.
-            let something = matches!(&from.constant, Some(Constant::Text(from)) if !from.is_empty());
-            if to.nullable && !something {
-                return Err(Untranslatable(
-                    "replace() is given a replacement that may be NULL".to_owned(),
-                ));
-            }
-            Ok(text(
-                format!("replace({}, {}, {})", subject.sql, from.sql, to.sql),
-                &[&subject, &from, &to],
-            ))
-        }
+        ("replace", 3) => replace(typed(0)?, typed(1)?, typed(2)?),
         ("abs", 1) => abs(typed(0)?),
         ("round", 1) => round(&typed(0)?),
         ("round", 2) if matches!(arguments[1].node, Node::Integer(0)) => round(&typed(0)?),
@@ -127,36 +77,13 @@ pub(super) fn call(translator: &Translator<'_>, name: &str, arguments: &[Expr]) 
         }
         ("typeof", 1) => {
             let argument = typed(0)?;
-            let wide = matches!(argument.class, Class::Integer { wide: true, .. });
-            if wide && argument.constant.is_none() && !matches!(arguments[0].node, Node::Name { .. }) {
-                return Err(Untranslatable(
-                    "typeof() is given a result that may leave 64 bits, and be a real then".to_owned(),
-                ));
-            }
-            type_of(&argument, translator.place)
+            let is_stored = matches!(arguments[0].node, Node::Name { .. });
+            type_of(&argument, is_stored, translator.place)
         }
         ("hex", 1) => hex(&typed(0)?),
-        ("unicode", 1) => {
-            let argument = typed(0)?.text_argument()?;
-            // SQLite reads U+FFFE and U+FFFF as the replacement character.
-            let readable = format!(
-                "translate({}, '\u{fffe}\u{ffff}', '\u{fffd}\u{fffd}')",
-                argument.sql
-            );
-            Ok(Typed::atom(
-                format!("nullif(ascii({readable}), 0)"),
-                Class::small(1, 0x0010_ffff),
-                true,
-            ))
-        }
-        ("like", 2 | 3) => {
-            let escape = if arguments.len() == 3 {
-                Some(typed(2)?)
-            } else {
-                None
-            };
-            pattern::like(typed(1)?, typed(0)?, escape.as_ref())
-        }
+        ("unicode", 1) => unicode(typed(0)?),
+        ("like", 2) => pattern::like(typed(1)?, typed(0)?, None),
+        ("like", 3) => pattern::like(typed(1)?, typed(0)?, Some(&typed(2)?)),
         ("glob", 2) => pattern::glob(typed(1)?, typed(0)?),
         ("json_valid", 1) => json_valid(&typed(0)?),
         ("random", 0) if translator.place == Place::Default => Ok(Typed::atom(
@@ -204,8 +131,62 @@ fn length(argument: Typed) -> Result<Typed> {
     };
     Ok(Typed::atom(
         format!("length({})", argument.sql),
-        Class::small(0, 1 << 30),
+        Class::LENGTH,
         argument.nullable,
+    ))
+}
+
+fn octet_length(argument: &Typed) -> Result<Typed> {
+    if argument.class != Class::Blob {
+        let reason = "octet_length of a text depends on the encoding of the file".to_owned();
+        return Err(Untranslatable(reason));
+    }
+    Ok(Typed::atom(
+        format!("octet_length({})", argument.sql),
+        Class::LENGTH,
+        argument.nullable,
+    ))
+}
+
+fn trim(name: &str, subject: Typed, set: Typed) -> Result<Typed> {
+    let (subject, set) = (subject.text_argument()?, set.texted()?);
+    let function = if name == "trim" { "btrim" } else { name };
+    let sql = format!("{function}({}, {})", subject.sql, set.sql);
+    Ok(text(sql, &[&subject, &set]))
+}
+
+fn instr(subject: Typed, wanted: Typed) -> Result<Typed> {
+    let (subject, wanted) = (subject.text_argument()?, wanted.texted()?);
+    Ok(Typed::atom(
+        format!("strpos({}, {})", subject.sql, wanted.sql),
+        Class::LENGTH,
+        subject.nullable || wanted.nullable,
+    ))
+}
+
+fn replace(subject: Typed, from: Typed, to: Typed) -> Result<Typed> {
+    let (subject, from, to) = (subject.text_argument()?, from.texted()?, to.texted()?);
+    // With nothing to look for SQLite does not look at the replacement, PostgreSQL does.
+    let something = matches!(&from.constant, Some(Constant::Text(from)) if !from.is_empty());
+    if to.nullable && !something {
+        return Err(Untranslatable(
+            "replace() is given a replacement that may be NULL".to_owned(),
+        ));
+    }
+    let sql = format!("replace({}, {}, {})", subject.sql, from.sql, to.sql);
+    Ok(text(sql, &[&subject, &from, &to]))
+}
+
+fn unicode(argument: Typed) -> Result<Typed> {
+    // SQLite reads U+FFFE and U+FFFF as the replacement character.
+    let readable = format!(
+        "translate({}, '\u{fffe}\u{ffff}', '\u{fffd}\u{fffd}')",
+        argument.text_argument()?.sql
+    );
+    Ok(Typed::atom(
+        format!("nullif(ascii({readable}), 0)"),
+        Class::small(1, 0x0010_ffff),
+        true,
     ))
 }
 
@@ -380,7 +361,16 @@ fn extreme(translator: &Translator<'_>, name: &str, arguments: &[Expr]) -> Resul
     })
 }
 
-fn type_of(argument: &Typed, place: Place) -> Result<Typed> {
+/// A value that `is_stored` has the class that its column says.
+fn type_of(argument: &Typed, is_stored: bool, place: Place) -> Result<Typed> {
+    if matches!(argument.class, Class::Integer { wide: true, .. })
+        && argument.constant.is_none()
+        && !is_stored
+    {
+        return Err(Untranslatable(
+            "typeof() is given a result that may leave 64 bits, and be a real then".to_owned(),
+        ));
+    }
     let name = match argument.class {
         Class::Null => return Ok(Typed::text("null")),
         Class::Bool | Class::Integer { .. } => "integer",

@@ -50,6 +50,13 @@ impl Class {
         wide: true,
     };
 
+    /// Of texts and blobs, and places in them.
+    pub(super) const LENGTH: Self = Self::Integer {
+        low: 0,
+        high: 1 << 30,
+        wide: false,
+    };
+
     /// Integers of a small range, in PostgreSQL `integer`.
     pub(super) fn small(low: i32, high: i32) -> Self {
         Self::Integer {
