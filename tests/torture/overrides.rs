@@ -766,6 +766,19 @@ async fn mistakes_are_told_with_the_words_that_can_be() {
             .with(2, wish);
         assert!(ended.stderr.contains(told), "{wish}: {}", ended.stderr);
     }
+    for (second, told) in [
+        (
+            "\"t.s\" = \"date\"",
+            "types.toml: line 3: not TOML: duplicate key",
+        ),
+        ("\"t.x\" = \"date from days\"", "types.toml: line 3: "),
+        ("\"t.x\" = 1", "types.toml: line 3: not TOML: "),
+    ] {
+        let file = theme.beside("types.toml", &format!("# Types\n\"t.s\" = \"text\"\n{second}\n"));
+        let flags = ["--types-file".to_owned(), file];
+        let ended = theme.command("copy", &flags).await.with(2, second);
+        assert!(ended.stderr.contains(told), "{second}: {}", ended.stderr);
+    }
     theme.untouched().await;
 
     // There is nothing to be told of what a file stores.

@@ -13,11 +13,12 @@ use cutover_domain::transfer::wish::TypeWish;
 use cutover_domain::transfer::words::{counted, grouped};
 use cutover_migrations::Context;
 use serde_json::{Map, Value, json};
+use toml::Spanned;
 
 use super::Output;
 use super::places::{Choice, Places, busy_timeout, places, shared_out};
 use super::verify::{Verified, VerifyArgs};
-use crate::config::{Config, DatabaseUrl, is_same_file};
+use crate::config::{Config, DatabaseUrl, is_same_file, line_at, not_toml};
 use crate::exit::{CliError, Exit};
 use crate::guard;
 use crate::transfer::copy::{Author, CopyOptions, CopyReport, Extent, OnReject, copy};
@@ -356,11 +357,12 @@ pub(super) fn wanted_types(flags: &[TypeWish], file: Option<&Path>) -> Result<Ve
 fn types_of_file(path: &Path) -> Result<Vec<TypeWish>, CliError> {
     let mistake = |what: String| CliError::new(Exit::Usage, format!("{}: {what}", path.display()));
     let text = std::fs::read_to_string(path).map_err(|error| mistake(error.to_string()))?;
-    let lines: BTreeMap<String, String> =
-        toml::from_str(&text).map_err(|error| mistake(error.message().to_owned()))?;
-    let wishes = lines
-        .iter()
-        .map(|(column, kind)| TypeWish::of(column, kind).map_err(mistake));
+    let lines: BTreeMap<String, Spanned<String>> =
+        toml::from_str(&text).map_err(|error| mistake(not_toml(&text, &error)))?;
+    let wishes = lines.iter().map(|(column, kind)| {
+        let line = line_at(&text, kind.span().start);
+        TypeWish::of(column, kind.get_ref()).map_err(|what| mistake(format!("line {line}: {what}")))
+    });
     wishes.collect()
 }
 

@@ -89,7 +89,7 @@ fn timetable(settings: &mut Settings) -> Timetable {
     let zone = named.or_else(|| zone("America/Chicago").ok());
     let closed = settings.checked("market.closed_days", |text| {
         let days = text.split(',').map(str::trim).filter(|day| !day.is_empty());
-        days.map(closed_day).collect::<Result<Vec<_>, _>>()
+        closed_days(days)
     });
     Timetable {
         zone: zone.unwrap_or(TimeZone::UTC),
@@ -97,9 +97,21 @@ fn timetable(settings: &mut Settings) -> Timetable {
     }
 }
 
-fn closed_day(text: &str) -> Result<Day, String> {
-    Day::parse(text)
-        .map_err(|_| format!("has {text:?}, which is not a day such as 2025-01-09; separate days by commas"))
+fn closed_days<'a>(texts: impl Iterator<Item = &'a str>) -> Result<Vec<Day>, String> {
+    let (mut days, mut wrong) = (Vec::new(), Vec::new());
+    for text in texts {
+        match Day::parse(text) {
+            Ok(day) => days.push(day),
+            Err(_) => wrong.push(format!("{text:?}")),
+        }
+    }
+    if wrong.is_empty() {
+        return Ok(days);
+    }
+    let wrong = wrong.join(" and ");
+    Err(format!(
+        "has {wrong}, and days are written as 2025-01-09; separate them by commas"
+    ))
 }
 
 /// An origin as browsers send it, so that it can be equal to theirs; or `*`.

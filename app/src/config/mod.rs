@@ -28,8 +28,8 @@ pub use market::MarketConfig;
 pub use operations::{OpsConfig, TracesConfig};
 pub use prices::{PriceConfig, PriceService};
 pub use routing::{Backend, ContextRouting, LabRouting, MarketRouting, Repository, Route, WriterRouting};
-pub use settings::ConfigError;
 use settings::Settings;
+pub use settings::{ConfigError, line_at, not_toml};
 
 /// The file read when no other is named.
 pub const DEFAULT_FILE: &str = "cutover.toml";
@@ -705,6 +705,23 @@ mod tests {
     }
 
     #[test]
+    fn a_file_that_is_not_toml_is_told_with_its_line_and_without_its_text() {
+        for text in [
+            "[log]\nfilter = \"info\"\nfilter = \"hunter2\"\n",
+            "# all\n[log]\nfilter = hunter2\n",
+        ] {
+            let mut settings = Settings::default();
+            settings.add_file("cutover.toml", text);
+            let mistakes = settings.finish().unwrap_err().to_string();
+            assert!(
+                mistakes.contains("cutover.toml, line 3: not TOML: "),
+                "{mistakes}"
+            );
+            assert!(!mistakes.contains("hunter2"), "{mistakes}");
+        }
+    }
+
+    #[test]
     fn a_value_that_cannot_be_used_is_a_mistake_with_its_key_and_its_place() {
         let wrong = [
             ("postgres.url", "postgres://u:hunter2@h:port/d", "port"),
@@ -713,7 +730,11 @@ mod tests {
             ("log.filter", "cutover=loud", "error, warn"),
             ("market.timezone", "Mars/Olympus", "Mars/Olympus"),
             ("market.timezone", "", "time zone"),
-            ("market.closed_days", "2025-01-09, tomorrow", "tomorrow"),
+            (
+                "market.closed_days",
+                "soon, 2025-01-09, tomorrow",
+                "\"soon\" and \"tomorrow\"",
+            ),
             ("market.symbol", "", "not blank"),
             ("market.app_name", " ", "not blank"),
             ("market.frontend_origin", "", "origin"),

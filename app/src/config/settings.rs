@@ -15,6 +15,17 @@ struct Setting {
     origin: String,
 }
 
+/// What is wrong with a text in TOML, and where. The error's own form quotes the line, which may hold a password.
+pub fn not_toml(text: &str, error: &toml::de::Error) -> String {
+    let at = error.span().map_or(0, |span| span.start);
+    format!("line {}: not TOML: {}", line_at(text, at), error.message())
+}
+
+/// The number of the line that the byte `at` stands in, from 1.
+pub fn line_at(text: &str, at: usize) -> usize {
+    1 + text.bytes().take(at).filter(|byte| *byte == b'\n').count()
+}
+
 /// Settings by dotted key. A later layer replaces an earlier one; what nobody asks for is a mistake.
 #[derive(Default)]
 pub(super) struct Settings {
@@ -29,12 +40,7 @@ impl Settings {
         match text.parse::<Table>() {
             Ok(table) => self.add_table("", &table, name),
             Err(error) => {
-                // The message quotes the line, which may hold a password.
-                let line = error
-                    .span()
-                    .map_or(1, |span| text[..span.start].lines().count().max(1));
-                self.mistakes
-                    .push(format!("{name}, line {line}: not TOML: {}", error.message()));
+                self.mistakes.push(format!("{name}, {}", not_toml(text, &error)));
             }
         }
     }
