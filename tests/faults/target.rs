@@ -580,10 +580,15 @@ async fn a_pooler_that_shares_sessions_is_refused() {
     let place = Place::new();
     let server = TestServer::start(TestServerOptions::default()).await;
     let client = server.connect().await;
+    // With a single session it can only keep the others waiting.
+    let single = Bouncer::start(&server, "transaction", 1).await;
     let bouncer = Bouncer::start(&server, "transaction", 3).await;
-    let ended = place.copy(&bouncer.url()).await;
-    told(&ended, 4, &["PgBouncer", "pool_mode = session"]);
-    assert_eq!(tables(&client).await, 0);
+    for bouncer in [&single, &bouncer] {
+        let ended = place.copy(&bouncer.url()).await;
+        told(&ended, 4, &["PgBouncer", "pool_mode = session"]);
+        assert_eq!(tables(&client).await, 0);
+    }
+    drop(single);
     place.copy(&server.url()).await.with(0, "to the server itself");
     let back = ["copy", &bouncer.url(), "back.db", "--quiet"];
     told(&place.run(&back).await, 4, &["PgBouncer"]);

@@ -29,6 +29,10 @@ use crate::row::{Columns, Row};
 use crate::session::Session;
 use crate::types::{Bind, PgTime};
 
+/// Whether a session takes no writes: that of a standby, or one whose transactions are read-only.
+pub(crate) const ONLY_READS: &str =
+    "SELECT pg_is_in_recovery() OR current_setting('transaction_read_only') = 'on'";
+
 /// How a pool behaves. Making a new connection is bounded by the server's own
 /// [`connect_timeout`](PgServer::connect_timeout).
 #[derive(Debug, Clone)]
@@ -279,15 +283,14 @@ impl Database {
     /// Whether a session that the server grants now may do what the URL wants of it: write, unless that asks for one that only reads. That all
     /// connections of the pool are busy says nothing of that: then one is made for it.
     pub async fn ping(&self) -> StoreResult<bool> {
-        const SQL: &str = "SELECT pg_is_in_recovery() OR current_setting('transaction_read_only') = 'on'";
         let manager = self.shared.pool.manager();
         let pool = self.status();
         let only_reads: bool = if pool.waiting == 0 && pool.in_use < pool.size_max {
-            let row = self.lease("ping").await?.query_one(SQL, &[]).await?;
+            let row = self.lease("ping").await?.query_one(ONLY_READS, &[]).await?;
             Columns::new("ping", &row).get()?
         } else {
             let session = manager.create().await?;
-            let answer = session.query_typed(SQL, &[]).await;
+            let answer = session.query_typed(ONLY_READS, &[]).await;
             let answer = answer.map_err(|error| store_error(error, Effect::None))?;
             answer.iter().any(|row| row.get(0))
         };

@@ -6,7 +6,7 @@ use std::time::Duration;
 use cutover_domain::transfer::name::quoted;
 use cutover_ports::transfer::{TransferError, TransferResult};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout};
 use tokio_postgres::{Client, SimpleQueryMessage};
 
 use super::error::{connect_error, transfer_error};
@@ -138,8 +138,10 @@ pub(super) async fn refuse_pooled(server: &PgServer) -> TransferResult<()> {
     let before = backend(&one).await?;
     run(&other, "BEGIN").await?;
     let theirs = backend(&other).await?;
-    // With theirs held by a transaction, a pooler has to give the first one another session.
-    if before != theirs && before == backend(&one).await? {
+    // With theirs held by a transaction, a pooler has to give the first one another session; if it has none, it keeps it waiting.
+    let after = timeout(server.connect_timeout(), backend(&one)).await;
+    let after = after.ok().transpose()?;
+    if before != theirs && after.is_some_and(|after| after == before) {
         return Ok(());
     }
     Err(TransferError::Refused(format!(

@@ -11,6 +11,7 @@ use tokio_postgres::{Client, Row};
 use super::connection;
 use super::error::{connect_error, transfer_error};
 use crate::PgServer;
+use crate::database::ONLY_READS;
 
 /// The notes of a database, and a connection to it.
 #[derive(Debug)]
@@ -63,8 +64,7 @@ impl Notes {
         if come.is_empty() && gone.is_empty() {
             return Ok((come, gone));
         }
-        let read_only = "SELECT pg_is_in_recovery() OR current_setting('transaction_read_only') = 'on'";
-        if ask(&self.client, read_only).await?.iter().any(|row| row.get(0)) {
+        if ask(&self.client, ONLY_READS).await?.iter().any(|row| row.get(0)) {
             return Err(TransferError::Refused(
                 "PostgreSQL takes no writes (it is a standby, or its transactions are read-only), so that it cannot be noted which repositories \
                  run there, and a later way back could leave rows behind; name the primary, or end default_transaction_read_only, for the first \
