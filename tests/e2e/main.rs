@@ -14,6 +14,7 @@ mod described;
 mod hostile;
 mod http;
 mod interface;
+mod late;
 mod market;
 mod operations;
 mod outage;

@@ -2,8 +2,10 @@
 //! on the time of each.
 
 use std::collections::HashMap;
-use std::pin::pin;
+use std::pin::Pin;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::task::Poll;
 use std::time::Duration;
 
 use axum::body::{Body, Bytes, HttpBody as _, to_bytes};
@@ -15,11 +17,15 @@ use axum::response::{IntoResponse as _, Response};
 use futures_util::{StreamExt as _, stream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, SemaphorePermit, watch};
 use tokio::time::timeout;
+use tokio_util::task::TaskTracker;
+use tracing::Instrument as _;
 
 use super::client::at_pace;
 use super::error::{Envelope, HttpError};
+use super::lab::SEARCH;
 use super::request::unread;
 use super::writer::{STREAMED, upload_max};
+use crate::observe::metrics::answered_early;
 
 /// The bytes of all bodies at once, and those of all answers. A parsed body takes several times its size.
 const BYTES_MAX: usize = 64 * 1024 * 1024;
@@ -312,42 +318,111 @@ fn is_streamed(request: &Request) -> bool {
     request.method() == Method::POST && path.is_some_and(|path| STREAMED.contains(&path.as_str()))
 }
 
+/// Whether there is nothing that the request may leave half done.
+fn only_reads(request: &Request) -> bool {
+    let path = request.extensions().get::<MatchedPath>();
+    request.method().is_safe() || path.is_some_and(|path| path.as_str() == SEARCH)
+}
+
+/// What requests have begun to change, which is done to its end whether anybody waits for it or not.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Writes(pub(super) TaskTracker);
+
 /// Gives a request up that takes longer than `limit`, the time for its body included. A body that goes to the disk as it comes may take
-/// longer, as long as enough of it comes in that time.
-pub(super) async fn in_time<F: Future<Output = Response>>(
-    limit: Duration,
-    request: Request,
-    next: impl FnOnce(Request) -> F,
-) -> Response {
+/// longer, as long as enough of it comes in that time. What has begun to change something goes on: of a write into two databases the second half
+/// must come.
+pub(super) async fn in_time<F>(limit: Duration, request: Request, next: impl FnOnce(Request) -> F) -> Response
+where
+    F: Future<Output = Response> + Send + 'static,
+{
     let envelope = Envelope::of(request.uri().path());
     let late = format!("The request was given up after {} ms", limit.as_millis());
-    let answer = if is_streamed(&request) {
-        while_it_comes(limit, request, next).await
+    if only_reads(&request) {
+        let answer = timeout(limit, next(request)).await;
+        return answer.unwrap_or_else(|_| envelope.timed_out(late));
+    }
+    let is_streamed = is_streamed(&request);
+    let writes = request.extensions().get::<Writes>().cloned().unwrap_or_default();
+    let (request, mut body) = watched(request);
+    let mut answer = Box::pin(next(request));
+    let answered = if is_streamed {
+        while_it_comes(limit, answer.as_mut(), &mut body).await
     } else {
-        timeout(limit, next(request)).await.map_err(|_| late)
+        timeout(limit, answer.as_mut()).await.map_err(|_| late)
     };
-    answer.unwrap_or_else(|late| envelope.timed_out(late))
+    answered.unwrap_or_else(|late| {
+        if body.is_awaited() {
+            return envelope.timed_out(late);
+        }
+        answered_early();
+        tracing::warn!(
+            ?limit,
+            "the request is answered now, and what it has begun goes on"
+        );
+        let rest = async move {
+            let status = answer.await.status().as_u16();
+            tracing::warn!(
+                status,
+                "what the request had begun came to its end after it was answered"
+            );
+        };
+        writes.0.spawn(rest.in_current_span());
+        envelope.timed_out(format!(
+            "{late}, and what it has begun goes on: look before trying again"
+        ))
+    })
+}
+
+/// What is known of a body from outside.
+struct Watched {
+    /// How many bytes came; closed once it came to its end.
+    came: watch::Receiver<u64>,
+    /// Whether its reader waits for more of it.
+    awaited: Arc<AtomicBool>,
+}
+
+impl Watched {
+    /// Whether the request waits for more of its body: then nothing was begun.
+    fn is_awaited(&self) -> bool {
+        self.awaited.load(Ordering::Relaxed)
+    }
+}
+
+/// A request with a body that tells how it is read.
+fn watched(request: Request) -> (Request, Watched) {
+    let (come, came) = watch::channel(0);
+    let awaited = Arc::new(AtomicBool::new(false));
+    let watched = Watched {
+        came,
+        awaited: Arc::clone(&awaited),
+    };
+    let request = request.map(|body| {
+        if body.is_end_stream() {
+            return body;
+        }
+        let mut pieces = body.into_data_stream();
+        Body::from_stream(stream::poll_fn(move |context| {
+            let piece = pieces.poll_next_unpin(context);
+            awaited.store(piece.is_pending(), Ordering::Relaxed);
+            if let Poll::Ready(Some(Ok(piece))) = &piece {
+                come.send_modify(|came| *came += piece.len() as u64);
+            }
+            piece
+        }))
+    });
+    (request, watched)
 }
 
 /// The answer, unless too little of the body comes in any `limit`, or the answer does not once all of it came; then why there is none.
-async fn while_it_comes<F: Future<Output = Response>>(
+async fn while_it_comes(
     limit: Duration,
-    request: Request,
-    next: impl FnOnce(Request) -> F,
+    mut answer: Pin<&mut (impl Future<Output = Response> + ?Sized)>,
+    body: &mut Watched,
 ) -> Result<Response, String> {
-    let (came, mut coming) = watch::channel(0);
-    let request = request.map(|body| {
-        let noted = body.into_data_stream().inspect(move |piece| {
-            let bytes = piece.as_ref().map_or(0, Bytes::len) as u64;
-            came.send_modify(|came| *came += bytes);
-        });
-        Body::from_stream(noted)
-    });
     let (millis, least) = (limit.as_millis(), at_pace(limit));
-    let mut answer = pin!(next(request));
     loop {
-        let enough = *coming.borrow_and_update() + least;
-        let more = async { coming.wait_for(|came| *came >= enough).await.is_ok() };
+        let enough = *body.came.borrow_and_update() + least;
+        let more = async { body.came.wait_for(|came| *came >= enough).await.is_ok() };
         let more = tokio::select! {
             answer = answer.as_mut() => return Ok(answer),
             more = timeout(limit, more) => more,
@@ -371,6 +446,7 @@ mod tests {
     use std::cell::Cell;
     use std::convert::Infallible;
     use std::future::pending;
+    use std::pin::pin;
 
     use futures_util::FutureExt as _;
 

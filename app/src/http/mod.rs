@@ -207,11 +207,12 @@ struct Bounds {
 
 /// Answers a request within its bounds, whatever becomes of it.
 async fn within_bounds(State(bounds): State<Arc<Bounds>>, request: Request, next: Next) -> Response {
-    let bounds = &*bounds;
-    let admitted = |request| admit(&bounds.room, request, next);
-    let timed = |request| in_time(bounds.timeout, request, admitted);
-    let caught = |request| catch_panics(request, timed);
-    let shared = |request| cross_origin(&bounds.origins, request, caught);
+    let timed = |request| {
+        let of_work = Arc::clone(&bounds);
+        let admitted = |request| async move { admit(&of_work.room, request, next).await };
+        in_time(bounds.timeout, request, |request| catch_panics(request, admitted))
+    };
+    let shared = |request| cross_origin(&bounds.origins, request, timed);
     metrics::measure(request, shared).await
 }
 

@@ -24,6 +24,7 @@ use tokio_util::task::TaskTracker;
 use tower::Service as _;
 
 use super::client::{Client, Line, Piecewise};
+use super::limits::Writes;
 use super::paths::with_plain_path;
 use crate::config::ServerConfig;
 
@@ -195,14 +196,13 @@ async fn answer(
     client: Arc<Client>,
     request: Request<Incoming>,
 ) -> Result<Response<Piecewise<Body>>, Infallible> {
-    let request = with_plain_path(request).map(|body| Piecewise::of_request(body, Arc::clone(&client)));
-    let only_reads = request.method().is_safe();
-    let answer = router.call(request);
-    let response = if only_reads {
-        answer.await?
+    let mut request = with_plain_path(request).map(|body| Piecewise::of_request(body, Arc::clone(&client)));
+    let response = if request.method().is_safe() {
+        router.call(request).await?
     } else {
         // A client that goes away must not leave one of two databases changed and the other one not.
-        let answer = writes.spawn(answer);
+        request.extensions_mut().insert(Writes(writes.clone()));
+        let answer = writes.spawn(router.call(request));
         answer
             .await
             .unwrap_or_else(|error| resume_unwind(error.into_panic()))?

@@ -14,6 +14,8 @@ pub const REQUESTS: &str = "cutover_http_requests_total";
 pub const REQUEST_SECONDS: &str = "cutover_http_request_seconds";
 /// Requests under way.
 pub const REQUESTS_IN_FLIGHT: &str = "cutover_http_requests_in_flight";
+/// Requests that were answered for their time, and whose work went on.
+const ANSWERED_EARLY: &str = "cutover_http_requests_answered_early_total";
 
 /// Upper bounds of the histograms' buckets, in seconds: a lookup in a file takes some tens of microseconds, and a request is given
 /// up after thirty seconds.
@@ -89,6 +91,11 @@ pub fn request_answered(method: &'static str, route: &str, status: u16, took: Du
     let route = route.to_owned();
     histogram!(REQUEST_SECONDS, "method" => method, "route" => route.clone()).record(took);
     counter!(REQUESTS, "method" => method, "route" => route, "status" => status.to_string()).increment(1);
+}
+
+/// A request was answered before what it had begun came to its end.
+pub fn answered_early() {
+    counter!(ANSWERED_EARLY).increment(1);
 }
 
 /// Figures of the process itself.
@@ -169,6 +176,10 @@ fn describe() {
         "Time until a request was answered"
     );
     describe_gauge!(REQUESTS_IN_FLIGHT, "Requests under way");
+    describe_counter!(
+        ANSWERED_EARLY,
+        "Requests that were answered for their time, and whose work went on"
+    );
     describe_histogram!(
         watch::STATEMENT_SECONDS,
         Unit::Seconds,

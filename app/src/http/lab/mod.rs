@@ -26,6 +26,9 @@ use super::error::unknown_method;
 use super::json::Json;
 use super::paths::Paths;
 
+/// What only reads although its method is POST, because of its body.
+pub(super) const SEARCH: &str = "/lab/synths/search";
+
 /// Every route beneath `/lab`.
 pub(super) fn router() -> OpenApiRouter<App> {
     let (routes, document) = OpenApiRouter::new()
