@@ -248,7 +248,11 @@ struct MarketTriggered {
 #[utoipa::path(
     post, path = "/scheduler/trigger/{job_id}", tag = TAG,
     params(("job_id" = inline(JobId), Path, description = "The job's id.")),
-    responses((status = 200, body = MarketTriggered), (status = 404, body = MarketFailure))
+    responses(
+        (status = 200, body = MarketTriggered),
+        (status = 404, body = MarketFailure),
+        (status = 500, body = MarketFailure, description = "The job ran and failed, for want of a price service for example; the original answers so too."),
+    )
 )]
 async fn trigger(
     State(app): State<App>,
