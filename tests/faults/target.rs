@@ -407,6 +407,38 @@ async fn rows_are_not_loaded_through_triggers() {
 }
 
 /// The notes on a table that somebody has dropped are no obstacle to making it again.
+/// Nor are those that an interrupted copy has yet to load, whether it has made the table or found it.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_interrupted_copy_does_not_go_on_through_triggers() {
+    let place = Place::new();
+    for flags in [&[][..], &["--data-only"]] {
+        let database = TestDatabase::create().await;
+        let (url, client) = (database.url(), database.connect().await);
+        if !flags.is_empty() {
+            let make = ["copy", "source.db", &url, "--quiet", "--schema-only"];
+            place.run(&make).await.with(0, "schema");
+        }
+        let copy = [&["copy", "source.db", &url, "--quiet", "--json"], flags].concat();
+        place.run(&copy).await.with(0, "copy");
+        // As a kill before the first row leaves it.
+        let made_since = "UPDATE cutover.copy_run SET finished_at = NULL; TRUNCATE t, u;
+             UPDATE cutover.copy_part SET position_rows = 0, position_rowid = NULL, written = 0, done = false;
+             CREATE FUNCTION drops() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END';
+             CREATE TRIGGER since BEFORE INSERT ON t FOR EACH ROW EXECUTE FUNCTION drops()";
+        client.batch_execute(made_since).await.unwrap();
+        let refused = place.run(&copy).await;
+        let naming = [
+            "the table t ",
+            "the trigger since",
+            "ALTER TABLE \"public\".\"t\" DISABLE TRIGGER \"since\"",
+        ];
+        told(&refused, 4, &naming);
+        client.batch_execute("DROP TRIGGER since ON t").await.unwrap();
+        place.run(&copy).await.with(0, "without the trigger");
+        place.run(&["verify", "source.db", &url]).await.with(0, "verify");
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn tables_that_were_dropped_by_hand_are_made_again() {
     let place = Place::new();

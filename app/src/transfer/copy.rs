@@ -515,6 +515,10 @@ impl Job<'_> {
             None
         };
         if is_same && changed.is_none() {
+            // Of one at its end no row is to come.
+            if !run.is_finished {
+                session.refuse_triggers(plan).await?;
+            }
             return Ok(());
         }
         session.restore(plan).await?;

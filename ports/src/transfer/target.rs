@@ -67,6 +67,13 @@ pub trait CopySession: Send + Sync {
     async fn progress(&self, table: &str, part: u32) -> TransferResult<TableProgress>;
 
     /// Loads the rows of a part of a table from its progress on. Several can be at work at once, on parts of their own.
+    /// Before an unfinished run is gone on with: `Refused` if a trigger of the plan's tables, those that the run has made among them, could
+    /// change or drop the rows that are still to come.
+    async fn refuse_triggers(&self, _plan: &Plan) -> TransferResult<()> {
+        // Those of a file are switched off while it is written.
+        Ok(())
+    }
+
     async fn load(
         &self,
         plan: &TablePlan,

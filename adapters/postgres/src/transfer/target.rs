@@ -231,13 +231,13 @@ struct PgSession {
 
 impl PgSession {
     /// Refuses tables whose triggers could change, drop or double the rows that are loaded into them.
-    async fn refuse_triggers(&self, plan: &Plan) -> TransferResult<()> {
-        let Some((table, trigger)) = self.trigger(plan, ON_INSERT).await? else {
+    async fn refuse_changers(&self, tables: &[&TablePlan], written: &str) -> TransferResult<()> {
+        let Some((table, trigger)) = self.trigger(tables, ON_INSERT).await? else {
             return Ok(());
         };
         Err(TransferError::Refused(format!(
-            "the table {table} of the target has the trigger {trigger}, which could change or drop rows as they are loaded; nothing was \
-             written. Disable it for the copy (ALTER TABLE {} DISABLE TRIGGER {})",
+            "the table {table} of the target has the trigger {trigger}, which could change or drop rows as they are loaded; {written}. \
+             Disable it for the copy (ALTER TABLE {} DISABLE TRIGGER {})",
             self.table(&table),
             quoted(&trigger)
         )))
@@ -248,7 +248,7 @@ impl PgSession {
         if !removal.is_watched() {
             return Ok(());
         }
-        let Some((table, trigger)) = self.trigger(plan, ON_DELETE).await? else {
+        let Some((table, trigger)) = self.trigger(&existing(plan), ON_DELETE).await? else {
             return Ok(());
         };
         Err(TransferError::Refused(format!(
@@ -259,13 +259,13 @@ impl PgSession {
         )))
     }
 
-    /// The first trigger of tables that were there before: its table, and its name.
-    async fn trigger(&self, plan: &Plan, event: i16) -> TransferResult<Option<(String, String)>> {
+    /// The first trigger of tables: its table, and its name.
+    async fn trigger(&self, tables: &[&TablePlan], event: i16) -> TransferResult<Option<(String, String)>> {
         const SQL: &str = "SELECT c.relname::text, t.tgname::text FROM pg_trigger AS t JOIN pg_class AS c ON c.oid = t.tgrelid
             WHERE c.relnamespace = to_regnamespace(quote_ident($1)) AND c.relname = ANY ($2)
               AND NOT t.tgisinternal AND t.tgenabled IN ('O', 'A') AND t.tgtype & $3 <> 0
             ORDER BY 1, 2 LIMIT 1";
-        let tables: Vec<&str> = existing(plan).iter().map(|table| table.target.as_str()).collect();
+        let tables: Vec<&str> = tables.iter().map(|table| table.target.as_str()).collect();
         let found = self.client.query_opt(SQL, &[&self.schema, &tables, &event]).await;
         let found = found.map_err(|error| transfer_error(&error))?;
         Ok(found.map(|row| (row.get(0), row.get(1))))
@@ -474,7 +474,8 @@ impl CopySession for PgSession {
     }
 
     async fn start(&self, plan: &Plan, schema: &Schema, run: &RunStart) -> TransferResult<()> {
-        self.refuse_triggers(plan).await?;
+        self.refuse_changers(&existing(plan), "nothing was written")
+            .await?;
         let dropped: Vec<&str> = run.dropped.iter().map(String::as_str).collect();
         removal::refuse_held(&self.client, &self.schema, &dropped).await?;
         let condition = |table: &TablePlan| {
@@ -533,6 +534,12 @@ impl CopySession for PgSession {
     async fn load(
         &self,
         plan: &TablePlan,
+    async fn refuse_triggers(&self, plan: &Plan) -> TransferResult<()> {
+        let tables: Vec<&TablePlan> = plan.tables.iter().collect();
+        self.refuse_changers(&tables, "what was written before stays")
+            .await
+    }
+
         part: LoadPart,
         converter: Converter,
         duplicates: &[u64],
