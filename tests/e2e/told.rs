@@ -121,6 +121,39 @@ async fn a_copy_of_several_files_goes_on_where_it_was_interrupted() {
     place.run(["verify"]).await.with(0);
 }
 
+/// The rules that a file has lost are those of the whole command, whichever of its runs copied the file.
+#[tokio::test]
+async fn what_a_file_has_lost_is_told_when_it_is_passed_over() {
+    let (place, database) = (Place::new(), lab_database().await);
+    let files = "[lab]\nsqlite_path = \"lab.db\"\n[writer]\nsqlite_path = \"writer.db\"\n[market]\nenabled = false";
+    let configuration = format!("{files}\n[postgres]\nurl = \"{}\"\n", database.url());
+    place.write("cutover.toml", &configuration);
+    place.run(["migrate", "up", "--on", "sqlite"]).await.with(0);
+    world::file(&place.path("lab.db"))
+        .execute_batch(
+            "PRAGMA foreign_keys = OFF; ALTER TABLE interview_guide ADD later INTEGER NOT NULL DEFAULT 5;
+             INSERT INTO interview_guide (experiment_id, created_at) VALUES ('exp_missing0', '2026-01-01T12:00:00+00:00')",
+        )
+        .unwrap();
+    let strict = ["copy", "--quiet", "--json", "--strict"];
+    let undisturbed = place.run(strict).await.with(1).json();
+    assert_eq!(undisturbed["weakened"][0]["keys"][0], "exp_missing0", "{undisturbed:#}");
+    let left_out = undisturbed["not_carried"].to_string();
+    assert!(left_out.contains("interview_guide.later"), "{undisturbed:#}");
+    // As a kill right before the end of the second file leaves it.
+    let killed = "UPDATE cutover.copy_run SET finished_at = NULL; DELETE FROM cutover.ledger WHERE table_name IN (SELECT table_name FROM cutover.copy_table)";
+    let client = database.connect().await;
+    client.batch_execute(killed).await.unwrap();
+    let again = place.run(strict).await.with(1).json();
+    assert_eq!(again["copied_before"][0]["source"], "lab.db", "{again:#}");
+    for told in ["weakened", "not_carried"] {
+        assert_eq!(again[told], undisturbed[told], "{told}");
+    }
+    client.batch_execute(killed).await.unwrap();
+    let said = place.run(["copy", "--quiet"]).await.with(0).stdout;
+    assert!(said.contains("\nweakened: interview_guide."), "{said}");
+}
+
 /// Neither server is asked.
 #[tokio::test]
 async fn a_copy_from_postgres_to_postgres_is_refused() {

@@ -9,6 +9,7 @@ use cutover::config::DatabaseUrl;
 use cutover::wiring::transfer::{Access, source, target};
 use cutover_domain::secret::Secret;
 use cutover_domain::time::LegacyZone;
+use cutover_domain::transfer::account::Account;
 use cutover_domain::transfer::convert::Converter;
 use cutover_domain::transfer::plan::{Scope, plan};
 use cutover_domain::transfer::schema::Schema;
@@ -406,7 +407,6 @@ async fn rows_are_not_loaded_through_triggers() {
     place.run(&["verify", "source.db", &url]).await.with(0, "verify");
 }
 
-/// The notes on a table that somebody has dropped are no obstacle to making it again.
 /// Nor are those that an interrupted copy has yet to load, whether it has made the table or found it.
 #[tokio::test(flavor = "multi_thread")]
 async fn an_interrupted_copy_does_not_go_on_through_triggers() {
@@ -439,6 +439,7 @@ async fn an_interrupted_copy_does_not_go_on_through_triggers() {
     }
 }
 
+/// The notes on a table that somebody has dropped are no obstacle to making it again.
 #[tokio::test(flavor = "multi_thread")]
 async fn tables_that_were_dropped_by_hand_are_made_again() {
     let place = Place::new();
@@ -688,6 +689,7 @@ async fn a_run_that_has_lost_its_lock_doubles_no_row() {
         origin: None,
         seeds: vec![],
         loads: true,
+        account: Account::default(),
     };
     first.start(&plan, &Schema::default(), &run).await.unwrap();
     // A firewall, say, forgets a connection that says nothing for long, and with it goes the lock.

@@ -697,3 +697,69 @@ async fn schemas_of_others_are_no_place_for_tables() {
         theme.command("verify", &flags).await.with(2, name);
     }
 }
+
+/// Of a command's document what does not depend on when it ran.
+fn lasting(mut report: Value) -> Value {
+    report["seconds"] = Value::Null;
+    for table in report["tables"].as_array_mut().unwrap() {
+        table["seconds"] = Value::Null;
+    }
+    report
+}
+
+/// What the rerun finds in the target, the killed run has made there.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_interrupted_copy_tells_what_an_undisturbed_one_does() {
+    let theme = Theme::new(RULES);
+    let client = theme.client().await;
+    let tables = "CREATE TABLE p (k text PRIMARY KEY); CREATE TABLE a (id bigint PRIMARY KEY, v text CHECK (v <> 'x'))";
+    client.batch_execute(tables).await.unwrap();
+    let strict = ["--data-only", "--strict"].map(str::to_owned);
+    let undisturbed = theme.command("copy", &strict).await;
+    let undisturbed = lasting(undisturbed.with(1, "copy --strict").json());
+    assert!(!left_out(&undisturbed).is_empty(), "{undisturbed:#}");
+    assert_eq!(undisturbed["weakened"][0]["constraint"], "a_v_check");
+    assert_eq!(undisturbed["weakened"][0]["keys"][0], "1");
+    for killed in [
+        // As a kill before the first row leaves it.
+        "TRUNCATE a, p; DELETE FROM cutover.copy_step; ALTER TABLE a DROP CONSTRAINT a_v_check, ADD CHECK (v <> 'x');
+         UPDATE cutover.copy_part SET position_rows = 0, position_rowid = NULL, written = 0, done = false",
+        // One right before the end, and one before that, when the constraint is there and not yet known to be broken.
+        "",
+        "DELETE FROM cutover.copy_step; INSERT INTO cutover.dropped_constraint VALUES ('public', 'a', 'a_v_check', 'CHECK ((v <> ''x''::text))')",
+    ] {
+        let unfinished = format!("UPDATE cutover.copy_run SET finished_at = NULL; {killed}");
+        client.batch_execute(&unfinished).await.unwrap();
+        let again = theme.command("copy", &strict).await.with(1, killed).json();
+        assert_eq!(lasting(again), undisturbed, "{killed}");
+    }
+    let not_valid = "SELECT string_agg(conname, ',') FROM pg_constraint WHERE NOT convalidated";
+    assert_eq!(asked(&theme, not_valid).await, "a_v_check");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_interrupted_way_back_tells_what_an_undisturbed_one_does() {
+    let theme = Theme::new(RULES);
+    theme.command("copy", &[]).await.with(0, "copy");
+    let later = "ALTER TABLE a ADD later int NOT NULL DEFAULT 4; CREATE INDEX over_later ON a (later)";
+    theme.client().await.batch_execute(later).await.unwrap();
+    let there = theme.beside("there.db", "");
+    let file = Connection::open(&there).unwrap();
+    let tables = "CREATE TABLE p (k TEXT PRIMARY KEY); CREATE TABLE a (id INTEGER PRIMARY KEY, v TEXT)";
+    file.execute_batch(tables).unwrap();
+    let url = theme.url().await;
+    let arguments = ["copy", &url, &there, "--strict", "--json"];
+    let undisturbed = theme.program(&arguments).await;
+    let undisturbed = lasting(undisturbed.with(1, "copy --strict").json());
+    let made = undisturbed["tables"].to_string();
+    assert!(made.contains(r#""columns_made":["n","c","#), "{undisturbed:#}");
+    assert!(!left_out(&undisturbed).is_empty(), "{undisturbed:#}");
+    // As a kill before the first row leaves it.
+    file.execute_batch(
+        "UPDATE _cutover_copy_run SET finished_at = NULL; DELETE FROM a; DELETE FROM p;
+         UPDATE _cutover_progress SET position_rows = 0, position_rowid = NULL, written = 0, done = 0",
+    )
+    .unwrap();
+    let again = theme.program(&arguments).await.with(1, "again").json();
+    assert_eq!(lasting(again), undisturbed);
+}

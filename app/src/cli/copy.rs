@@ -9,6 +9,7 @@ use std::time::Duration;
 use clap::Args;
 use cutover_domain::transfer::outcome::Normalised;
 use cutover_domain::transfer::plan::{NotCarried, Scope, Wishes};
+use cutover_domain::transfer::schema::Weakened;
 use cutover_domain::transfer::wish::TypeWish;
 use cutover_domain::transfer::words::{counted, grouped};
 use cutover_migrations::Context;
@@ -23,7 +24,7 @@ use crate::exit::{CliError, Exit};
 use crate::guard;
 use crate::transfer::copy::{Author, CopyOptions, CopyReport, Extent, OnReject, copy};
 use crate::transfer::progress::{Progress, Silent, Terminal};
-use crate::transfer::sequence::copied_before;
+use crate::transfer::sequence::{Passed, copied_before};
 use crate::transfer::unfinished::Half;
 use crate::wiring::{self, transfer::Access};
 
@@ -109,12 +110,6 @@ struct Copied {
     report: CopyReport,
 }
 
-/// A source that an earlier run of the same command has copied.
-struct Passed {
-    source: String,
-    quarantined: u64,
-}
-
 /// Runs it.
 pub(super) async fn run(args: &CopyArgs, config: &Config) -> Result<Exit, CliError> {
     let mut copied = Vec::new();
@@ -139,10 +134,8 @@ pub(super) async fn run(args: &CopyArgs, config: &Config) -> Result<Exit, CliErr
     } else {
         None
     };
-    let weaker = args.strict
-        && !copied
-            .iter()
-            .all(|one| one.report.weakened.is_empty() && one.report.not_carried.is_empty());
+    let is_less = |(weakened, not_carried): Less<'_>| !weakened.is_empty() || !not_carried.is_empty();
+    let weaker = args.strict && less(&passed, &copied).any(is_less);
     let equal = verified.as_ref().is_none_or(Verified::ok);
     let whole = passed.iter().all(|one| one.quarantined == 0) && copied.iter().all(|one| one.report.ok());
     let exit = if whole && equal && !weaker {
@@ -152,15 +145,11 @@ pub(super) async fn run(args: &CopyArgs, config: &Config) -> Result<Exit, CliErr
     };
     let told = Output::from_flag(args.json).write(
         || match &verified {
-            None => passed_over(&passed) + &text(&copied, Some(next_step(args))),
-            Some(verified) => passed_over(&passed) + &text(&copied, None) + &verified.text(),
+            None => text(&passed, &copied, Some(next_step(args))),
+            Some(verified) => text(&passed, &copied, None) + &verified.text(),
         },
         || {
-            let mut document = document(&copied, exit);
-            if !passed.is_empty() {
-                let of = |one: &Passed| json!({"source": one.source, "quarantined": one.quarantined});
-                document["copied_before"] = passed.iter().map(of).collect();
-            }
+            let mut document = document(&passed, &copied, exit);
             if let Some(verified) = &verified {
                 document["verified"] = verified.document();
             }
@@ -234,14 +223,13 @@ async fn go_on(
         let source = wiring::transfer::source(&places.from, &access).await?;
         let name = source.describe();
         match copied_before(source.as_ref(), target.as_ref(), scope).await? {
-            Some(quarantined) => {
+            Some(mut one) => {
                 if is_last(&name) {
                     last = Some((passed.len(), share.clone()));
                 }
-                passed.push(Passed {
-                    source: name,
-                    quarantined,
-                });
+                // Of several sources the tables are made by migrations.
+                leave_out_own_triggers(&mut one.account.not_carried);
+                passed.push(one);
             }
             None if is_last(&name) => left.insert(0, share.clone()),
             None => left.push(share.clone()),
@@ -321,11 +309,24 @@ async fn copy_one(
     let mut report = copy(source, target.as_ref(), &options, progress).await?;
     // Where migrations have made the tables, they have also made what their triggers are for.
     if report.tables.iter().all(|table| !table.created) {
-        let is_own =
-            |left: &NotCarried| left.kind == "trigger" && wiring::transfer::is_own_trigger(&left.sql);
-        report.not_carried.retain(|left| !is_own(left));
+        leave_out_own_triggers(&mut report.not_carried);
     }
     Ok(report)
+}
+
+fn leave_out_own_triggers(not_carried: &mut Vec<NotCarried>) {
+    not_carried.retain(|left| left.kind != "trigger" || !wiring::transfer::is_own_trigger(&left.sql));
+}
+
+/// What a source has lost: its weaker rules, and what was left out.
+type Less<'a> = (&'a [Weakened], &'a [NotCarried]);
+
+/// That of each source, those among them that were passed over.
+fn less<'a>(passed: &'a [Passed], copied: &'a [Copied]) -> impl Iterator<Item = Less<'a>> {
+    let before = passed.iter().map(|one| &one.account);
+    let before = before.map(|account| (account.weakened.as_slice(), account.not_carried.as_slice()));
+    let now = copied.iter().map(|one| &one.report);
+    before.chain(now.map(|report| (report.weakened.as_slice(), report.not_carried.as_slice())))
 }
 
 /// How the two databases are opened.
@@ -367,7 +368,7 @@ fn types_of_file(path: &Path) -> Result<Vec<TypeWish>, CliError> {
 }
 
 /// The machine's form.
-fn document(copied: &[Copied], exit: Exit) -> Value {
+fn document(passed: &[Passed], copied: &[Copied], exit: Exit) -> Value {
     let reports = || copied.iter().map(|one| &one.report);
     let tables = reports().flat_map(|report| &report.tables).map(|table| {
         json!({
@@ -382,12 +383,14 @@ fn document(copied: &[Copied], exit: Exit) -> Value {
             "seconds": table.elapsed.as_secs_f64(),
         })
     });
-    let weakened = reports().flat_map(|report| &report.weakened).map(|weak| {
+    let weakened = less(passed, copied).flat_map(|(weakened, _)| weakened);
+    let weakened = weakened.map(|weak| {
         json!({"table": weak.table, "constraint": weak.constraint, "sql": weak.sql, "rows": weak.rows, "keys": weak.keys,
                "reason": weak.reason})
     });
     let elapsed: Duration = reports().map(|report| report.elapsed).sum();
-    let not_carried: Vec<_> = reports().flat_map(|report| &report.not_carried).collect();
+    let not_carried = less(passed, copied).flat_map(|(_, not_carried)| not_carried);
+    let not_carried: Vec<_> = not_carried.collect();
     let mut document = json!({
         "ok": exit == Exit::Done,
         "tables": tables.collect::<Vec<Value>>(),
@@ -395,6 +398,10 @@ fn document(copied: &[Copied], exit: Exit) -> Value {
         "not_carried": not_carried,
         "weakened": weakened.collect::<Vec<Value>>(),
     });
+    if !passed.is_empty() {
+        let of = |one: &Passed| json!({"source": one.source, "quarantined": one.quarantined});
+        document["copied_before"] = passed.iter().map(of).collect();
+    }
     let renamed: Vec<_> = reports().flat_map(|report| &report.renamed).collect();
     if !renamed.is_empty() {
         document["renamed"] = json!(renamed);
@@ -425,7 +432,9 @@ fn normalised(table: &crate::transfer::copy::TableReport) -> Value {
 
 /// What was not copied again. What has become of it since is for a verification to tell.
 fn passed_over(passed: &[Passed]) -> String {
-    let line = |Passed { source, quarantined }: &Passed| {
+    let line = |Passed {
+                    source, quarantined, ..
+                }: &Passed| {
         let kept = match quarantined {
             0 => String::new(),
             rows => format!(", {} in quarantine", counted(*rows, "row")),
@@ -438,14 +447,16 @@ fn passed_over(passed: &[Passed]) -> String {
 }
 
 /// A person's form; `next` is what to do when all is written. Writing to a string cannot fail.
-fn text(copied: &[Copied], next: Option<&str>) -> String {
-    let mut text = String::new();
+fn text(passed: &[Passed], copied: &[Copied], next: Option<&str>) -> String {
+    let mut text = passed_over(passed);
     let mut line = |what: std::fmt::Arguments<'_>| writeln!(text, "{what}").unwrap_or_default();
-    for section in [whose, tables, renamed, weakened, not_carried, rejects] {
-        for one in copied {
-            section(&one.report, &mut line);
-        }
+    let reports = || copied.iter().map(|one| &one.report);
+    for section in [whose, tables, renamed] {
+        reports().for_each(|report| section(report, &mut line));
     }
+    less(passed, copied).for_each(|(rules, _)| weakened(rules, &mut line));
+    less(passed, copied).for_each(|(_, left_out)| not_carried(left_out, &mut line));
+    reports().for_each(|report| rejects(report, &mut line));
     ending(copied, next, &mut line);
     text
 }
@@ -508,8 +519,8 @@ fn renamed(report: &CopyReport, line: &mut Line<'_>) {
     }
 }
 
-fn weakened(report: &CopyReport, line: &mut Line<'_>) {
-    for weak in &report.weakened {
+fn weakened(rules: &[Weakened], line: &mut Line<'_>) {
+    for weak in rules {
         let broken = if weak.rows > 0 {
             format!("; {}: {}", counted(weak.rows, "row"), weak.keys.join("; "))
         } else {
@@ -524,8 +535,8 @@ fn weakened(report: &CopyReport, line: &mut Line<'_>) {
     }
 }
 
-fn not_carried(report: &CopyReport, line: &mut Line<'_>) {
-    for left in &report.not_carried {
+fn not_carried(left_out: &[NotCarried], line: &mut Line<'_>) {
+    for left in left_out {
         let sql = match left.sql.as_str() {
             "" => String::new(),
             sql => format!(": {sql}"),

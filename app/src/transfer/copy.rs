@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use cutover_domain::time::LegacyZones;
+use cutover_domain::transfer::account::Account;
 use cutover_domain::transfer::back;
 use cutover_domain::transfer::catalog::{Catalog, Engine, Generated, Storage, Table};
 use cutover_domain::transfer::outcome::Normalised;
@@ -130,6 +131,14 @@ pub struct TableReport {
 }
 
 impl CopyReport {
+    /// Tells what the run gave account of at its beginning: what it has made since is in the target by now, as if it always had been.
+    fn keep_to(&mut self, account: &Account) {
+        self.not_carried.clone_from(&account.not_carried);
+        for table in &mut self.tables {
+            table.added = account.added.get(&table.target).cloned().unwrap_or_default();
+        }
+    }
+
     /// Whether every row of the source is in the target, if rows were to be loaded.
     pub fn ok(&self) -> bool {
         self.written && (!self.loading || self.tables.iter().all(|table| table.rejected == 0))
@@ -335,10 +344,13 @@ impl Job<'_> {
             self.session.restore(&answer.plan).await?;
             return Ok(report);
         }
-        self.begin_or_go_on(&answer, &start, unfinished, &ground).await?;
+        let account = self.begin_or_go_on(&answer, &start, unfinished, &ground).await?;
+        let account = account.clone();
+        report.keep_to(&account);
         let check = check.map(|checked| checked.unwrap_or(Ok(())));
         let is_noted = unfinished.is_some_and(|run| run.is_finished);
-        self.write(answer, &start, check, is_noted, &mut report).await?;
+        self.write(answer, &start, account, check, is_noted, &mut report)
+            .await?;
         Ok(report)
     }
 
@@ -494,19 +506,21 @@ impl Job<'_> {
     }
 
     /// Starts a run, or goes on with the one that did not come to its end if it was about the same source and what it made is still there
-    /// as it left it.
-    async fn begin_or_go_on(
+    /// as it left it. Returned is what the run gave account of at its beginning.
+    async fn begin_or_go_on<'a>(
         &self,
         answer: &Answer,
-        start: &RunStart,
-        unfinished: Option<&UnfinishedRun>,
+        start: &'a RunStart,
+        unfinished: Option<&'a UnfinishedRun>,
         ground: &Ground,
-    ) -> TransferResult<()> {
+    ) -> TransferResult<&'a Account> {
         let session = &self.session;
         let plan = &answer.plan;
         let Some(run) = unfinished else {
-            return session.start(plan, &answer.schema, start).await;
+            session.start(plan, &answer.schema, start).await?;
+            return Ok(&start.account);
         };
+        let account = run.account.as_ref().unwrap_or(&start.account);
         let is_same =
             run.fingerprint == start.fingerprint && ground.missing.is_empty() && !self.options.rehearsal;
         let changed = if is_same {
@@ -519,11 +533,12 @@ impl Job<'_> {
             if !run.is_finished {
                 session.refuse_triggers(plan).await?;
             }
-            return Ok(());
+            return Ok(account);
         }
         session.restore(plan).await?;
         if self.options.replace {
-            return session.start(plan, &answer.schema, start).await;
+            session.start(plan, &answer.schema, start).await?;
+            return Ok(&start.account);
         }
         if let Some(why) = changed {
             return Err(self.interrupted(run, &why));
@@ -570,6 +585,7 @@ impl Job<'_> {
         &self,
         answer: Answer,
         start: &RunStart,
+        account: Account,
         check: impl Future<Output = TransferResult<()>>,
         is_noted: bool,
         report: &mut CopyReport,
@@ -613,7 +629,12 @@ impl Job<'_> {
         } else {
             vec![]
         };
-        let finished = self.session.finish(&plan, &entries).await.map_err(left)?;
+        let account = Account {
+            weakened: report.weakened.clone(),
+            ..account
+        };
+        let finished = self.session.finish(&plan, &entries, &account).await;
+        let finished = finished.map_err(left)?;
         report.weakened.extend(finished);
         report.written = true;
         Ok(())
@@ -680,17 +701,17 @@ impl Job<'_> {
             let units = units(0, plan, survey).len();
             parts.insert(plan.target.clone(), u32::try_from(units).unwrap_or(u32::MAX));
         }
+        let origin = catalog.origin.clone();
+        let origin = origin.filter(|_| catalog.engine == Engine::Sqlite);
         RunStart {
+            account: Account::of(&answer.plan, origin.as_ref()),
             source: self.source.describe(),
             fingerprint: whole.to_string(),
             tables,
             parts,
             replace: self.options.replace,
             dropped,
-            origin: catalog
-                .origin
-                .clone()
-                .filter(|_| catalog.engine == Engine::Sqlite),
+            origin,
             seeds: self.options.seeds.clone(),
             loads: self.options.extent != Extent::SchemaOnly,
         }
@@ -739,12 +760,11 @@ fn replaced(plan: &Plan, start: &RunStart) -> Vec<String> {
 }
 
 fn table_report(plan: &TablePlan, survey: &TableSurvey) -> TableReport {
-    let added = plan.columns.iter().filter(|column| column.added && !plan.created);
     TableReport {
         name: plan.source.name.clone(),
         target: plan.target.clone(),
         created: plan.created,
-        added: added.map(|column| column.target.clone()).collect(),
+        added: plan.columns_made(),
         rows_read: survey.rows,
         rows_written: 0,
         rejected: survey.rejected,

@@ -1,5 +1,6 @@
 //! Several sources that are copied by one command: what earlier runs of it have done.
 
+use cutover_domain::transfer::account::Account;
 use cutover_domain::transfer::plan::{Scope, TablePlan, plan};
 use cutover_ports::transfer::{
     Position, Range, TransferError, TransferResult, TransferSource, TransferTarget,
@@ -7,12 +8,23 @@ use cutover_ports::transfer::{
 
 use super::survey::scan;
 
-/// Whether all tables of a source that are meant have been copied from it: then, how many of their rows are in quarantine.
+/// A source that an earlier run of the same command has copied.
+#[derive(Debug)]
+pub struct Passed {
+    /// The source.
+    pub source: String,
+    /// How many of its rows are in quarantine.
+    pub quarantined: u64,
+    /// What its copy gave account of.
+    pub account: Account,
+}
+
+/// Whether all tables of a source that are meant have been copied from it.
 pub async fn copied_before(
     source: &dyn TransferSource,
     target: &dyn TransferTarget,
     scope: &Scope,
-) -> TransferResult<Option<u64>> {
+) -> TransferResult<Option<Passed>> {
     let catalog = source.catalog().await?;
     let (mut into, to_come) = target.catalog(catalog.origin.as_ref()).await?;
     let absent = into.foresee(to_come);
@@ -34,7 +46,11 @@ pub async fn copied_before(
     }
     let kept = target.quarantined().await?.into_iter();
     let kept = kept.filter(|(name, _)| plan.tables.iter().any(|table| table.target == *name));
-    Ok(Some(kept.map(|(_, rows)| rows).sum()))
+    Ok(Some(Passed {
+        quarantined: kept.map(|(_, rows)| rows).sum(),
+        account: target.account(&from).await?.unwrap_or_default(),
+        source: from,
+    }))
 }
 
 async fn has_rows(source: &dyn TransferSource, table: &TablePlan) -> TransferResult<bool> {

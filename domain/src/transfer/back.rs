@@ -331,7 +331,7 @@ impl Maker<'_> {
 
     fn leave_out(&mut self, kind: &'static str, table: &Table, name: &str, sql: &str, reason: &str) {
         self.not_carried.push(NotCarried {
-            kind,
+            kind: kind.into(),
             name: format!("{}.{name}", table.name),
             sql: sql.to_owned(),
             reason: reason.to_owned(),

@@ -49,7 +49,7 @@ impl Bare<'_> {
             Engine::Sqlite => "make the column with it before the copy, or copy into a new file",
         };
         self.lost.push(NotCarried {
-            kind,
+            kind: kind.into(),
             name: format!("{}.{name}", self.table.source.name),
             sql,
             reason: format!(

@@ -12,10 +12,12 @@
 //! - [`words`]: numbers in sentences.
 //! - [`bare`]: what columns lose that are made in a table that is there.
 //! - [`back`]: what PostgreSQL's own tables become in a SQLite file.
-//! - [`refusal`]: what a copy refuses once it is planned.
+//! - [`refusal`]: what a copy refuses once it is planned; [`account`]: what it keeps of its report for the run that
+//!   goes on with it.
 //! - [`ddl`]: what SQLite tells only in the text of `CREATE TABLE`.
 //! - [`translate`]: SQLite's expressions as PostgreSQL's.
 
+pub mod account;
 mod acting;
 pub mod back;
 pub mod bare;

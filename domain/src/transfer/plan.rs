@@ -1,11 +1,12 @@
 //! What goes where: the tables and columns of a source matched with those of a target.
 
+use std::borrow::Cow;
 use std::collections::HashSet;
 
 use super::blanks::Blanks;
 use super::catalog::{
-    Affinity, Catalog, Column, ColumnKind, Engine, Generated, Identity, Key, Origin, Other, OtherKind,
-    PgKind, Storage, Table, TreeBound,
+    Affinity, Catalog, Column, ColumnKind, Engine, Generated, Identity, Key, Origin, OriginObject, Other,
+    OtherKind, PgKind, Storage, Table, TreeBound,
 };
 use super::ddl;
 use super::naming::Names;
@@ -105,10 +106,10 @@ impl ColumnPlan {
 }
 
 /// Something that a copy leaves out.
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct NotCarried {
     /// What it is: `view`, `trigger`, `index`, …
-    pub kind: &'static str,
+    pub kind: Cow<'static, str>,
     /// Its name.
     pub name: String,
     /// Its SQL.
@@ -414,7 +415,7 @@ fn computed_instead(from: &Table, into: &Table) -> Vec<NotCarried> {
             return None;
         };
         Some(NotCarried {
-            kind: "column",
+            kind: "column".into(),
             name: format!("{}.{}", from.name, column.name),
             sql: format!("GENERATED ALWAYS AS ({sql})"),
             reason:
@@ -432,7 +433,7 @@ fn forgotten_notes(table: &TablePlan) -> impl Iterator<Item = NotCarried> {
         _ => None,
     });
     retyped.map(|(column, made, is)| NotCarried {
-        kind: "note",
+        kind: "note".into(),
         name: format!("{}.{}", table.source.name, column.source),
         sql: String::new(),
         reason: format!(
@@ -537,7 +538,7 @@ fn added(column: &Column, target: String, engine: Engine) -> ColumnPlan {
 impl NotCarried {
     fn other(other: &Other) -> Self {
         Self {
-            kind: other.kind.as_str(),
+            kind: other.kind.as_str().into(),
             name: other.name.clone(),
             sql: other.sql.clone(),
             reason: other
@@ -557,6 +558,18 @@ impl Plan {
         let is_changed = !table.gone.is_empty() || table.columns.iter().any(|column| column.added);
         let own = self.own_text(&table.target).filter(|_| !is_changed);
         own.or(table.definition.as_deref())
+    }
+
+    /// What of a file's schema belongs to the tables that are made, each with its place; the rest of it too, if all are.
+    pub fn objects_of_made<'a>(
+        &'a self,
+        origin: &'a Origin,
+    ) -> impl Iterator<Item = (usize, &'a OriginObject)> {
+        let made = self.tables.iter().filter(|table| table.created);
+        let made: HashSet<&str> = made.map(|table| table.source.name.as_str()).collect();
+        let whole = !made.is_empty() && made.len() == self.tables.len();
+        let objects = origin.objects.iter().enumerate();
+        objects.filter(move |(_, one)| whole || (made.contains(one.table.as_str()) && one.kind != "view"))
     }
 
     /// The text of a table that its origin knows.
@@ -591,7 +604,7 @@ impl Plan {
             }
         }
         let not_carried = |kind: &'static str, name: &str, sql: &str, reason: &str| NotCarried {
-            kind,
+            kind: kind.into(),
             name: format!("{}.{name}", into.name),
             sql: sql.to_owned(),
             reason: reason.to_owned(),
@@ -634,7 +647,7 @@ impl Plan {
     fn gone_table(&self, into: &Table) -> Option<NotCarried> {
         let own = self.own_text(&into.name)?;
         Some(NotCarried {
-            kind: "table",
+            kind: "table".into(),
             name: into.name.clone(),
             sql: own.to_owned(),
             reason: "PostgreSQL has no table that was made for it any more; one that has another name or schema by now is a new table"
@@ -746,7 +759,7 @@ impl Plan {
         let kept: Vec<bool> = self.tables.iter().zip(rows).map(|pair| !empty(pair)).collect();
         for (table, _) in self.tables.iter().zip(&kept).filter(|(_, kept)| !**kept) {
             self.not_carried.push(NotCarried {
-                kind: "table",
+                kind: "table".into(),
                 name: table.source.name.clone(),
                 sql: table.source.sql.clone(),
                 reason: "the target lacks it, and it has no rows".to_owned(),
@@ -791,7 +804,7 @@ impl TablePlan {
                 continue;
             }
             left_out.push(NotCarried {
-                kind: "column",
+                kind: "column".into(),
                 name: format!("{}.{}", self.source.name, column.source),
                 sql: String::new(),
                 reason: "the target lacks it, and no row has a value in it".to_owned(),
@@ -802,6 +815,12 @@ impl TablePlan {
             places.filter(|place| **place > at).for_each(|place| *place -= 1);
         }
         left_out
+    }
+
+    /// The columns that a table lacks which is there.
+    pub fn columns_made(&self) -> Vec<String> {
+        let made = self.columns.iter().filter(|column| column.added && !self.created);
+        made.map(|column| column.target.clone()).collect()
     }
 
     /// The names of the columns that are read.

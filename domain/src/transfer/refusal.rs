@@ -107,9 +107,10 @@ fn in_the_way(table: &TablePlan, target: &Catalog) -> Option<String> {
 }
 
 /// Cutover's own tables in a SQLite file.
-pub const OWN_TABLES: [&str; 5] = [
+pub const OWN_TABLES: [&str; 6] = [
     "_cutover_copy_run",
     "_cutover_progress",
+    "_cutover_account",
     "_cutover_quarantine",
     "_cutover_ledger",
     "_cutover_planted_rows",

@@ -513,7 +513,7 @@ impl Maker<'_> {
 
     fn leave_out(&mut self, kind: &'static str, name: String, sql: &str, reason: impl Into<String>) {
         self.not_carried.push(NotCarried {
-            kind,
+            kind: kind.into(),
             name,
             sql: sql.to_owned(),
             reason: reason.into(),

@@ -4,6 +4,7 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use cutover_domain::transfer::account::Account;
 use cutover_domain::transfer::catalog::{Catalog, Origin, Table};
 use cutover_domain::transfer::convert::Converter;
 use cutover_domain::transfer::plan::{Plan, TablePlan};
@@ -32,6 +33,9 @@ pub trait TransferTarget: Send + Sync {
 
     /// What is known about copied tables.
     async fn ledger(&self) -> TransferResult<Vec<LedgerEntry>>;
+
+    /// What the last copy of a source into it gave account of, if that is kept.
+    async fn account(&self, source: &str) -> TransferResult<Option<Account>>;
 
     /// Notes that whoever gave the command has been told of its end. Until then the same command, given once more because the program was killed
     /// right before, is told it again.
@@ -63,10 +67,6 @@ pub trait CopySession: Send + Sync {
     /// of tables outside the plan refer to what would be taken out.
     async fn start(&self, plan: &Plan, schema: &Schema, run: &RunStart) -> TransferResult<()>;
 
-    /// Where the load of a part of a table has come to.
-    async fn progress(&self, table: &str, part: u32) -> TransferResult<TableProgress>;
-
-    /// Loads the rows of a part of a table from its progress on. Several can be at work at once, on parts of their own.
     /// Before an unfinished run is gone on with: `Refused` if a trigger of the plan's tables, those that the run has made among them, could
     /// change or drop the rows that are still to come.
     async fn refuse_triggers(&self, _plan: &Plan) -> TransferResult<()> {
@@ -74,6 +74,10 @@ pub trait CopySession: Send + Sync {
         Ok(())
     }
 
+    /// Where the load of a part of a table has come to.
+    async fn progress(&self, table: &str, part: u32) -> TransferResult<TableProgress>;
+
+    /// Loads the rows of a part of a table from its progress on. Several can be at work at once, on parts of their own.
     async fn load(
         &self,
         plan: &TablePlan,
@@ -89,14 +93,20 @@ pub trait CopySession: Send + Sync {
     /// Takes a constraint out of the way until [`CopySession::restore`], having noted its definition.
     async fn relax(&self, table: &str, constraint: &str) -> TransferResult<()>;
 
-    /// Puts all constraints back that any run took out: valid if they hold, else watching new rows only. The latter are returned.
+    /// Puts all constraints back that any run took out: valid if they hold, else watching new rows only. The latter are returned, those that
+    /// the unfinished run has put back before among them.
     async fn restore(&self, plan: &Plan) -> TransferResult<Vec<Weakened>>;
 
     /// Refreshes what the target's planner knows of a table.
     async fn analyze(&self, table: &str) -> TransferResult<()>;
 
-    /// Makes what is left of the plan's origin, notes the tables in the ledger and the run as finished.
-    async fn finish(&self, plan: &Plan, entries: &[LedgerEntry]) -> TransferResult<Vec<Weakened>>;
+    /// Makes what is left of the plan's origin, notes the tables in the ledger and the run as finished, with its whole `account`.
+    async fn finish(
+        &self,
+        plan: &Plan,
+        entries: &[LedgerEntry],
+        account: &Account,
+    ) -> TransferResult<Vec<Weakened>>;
 
     /// Takes back what the run has written and made, and the run itself, and puts seed rows back. A load may have been broken off in its midst; none writes
     /// anything any more.
@@ -166,6 +176,8 @@ pub struct UnfinishedRun {
     pub made: HashSet<String>,
     /// Whether it came to its end.
     pub is_finished: bool,
+    /// What it gave account of; none of a run of an earlier version.
+    pub account: Option<Account>,
 }
 
 /// A run at its beginning.
@@ -189,6 +201,8 @@ pub struct RunStart {
     pub seeds: Vec<(String, String)>,
     /// Whether rows are to come. Else seed rows are in nobody's way.
     pub loads: bool,
+    /// What it gives account of; kept for a run that goes on with it.
+    pub account: Account,
 }
 
 impl RunStart {

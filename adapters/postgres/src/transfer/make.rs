@@ -132,14 +132,8 @@ impl Place<'_> {
     }
 
     async fn note(&self, step: &Step, weakened: Option<Weakened>) -> TransferResult<Option<Weakened>> {
-        // The step may have been noted with what it made instead.
-        let forget = format!(
-            "DELETE FROM cutover.copy_step WHERE schema_name = {} AND name = {}",
-            literal(self.schema),
-            literal(&step.name)
-        );
         let note = own_tables::note_step(self.schema, &step.name, weakened.as_ref());
-        self.together(&[forget, note]).await?;
+        self.together(&[note]).await?;
         Ok(weakened)
     }
 
@@ -187,39 +181,33 @@ impl Place<'_> {
         }
     }
 
-    /// Puts a constraint back that was out of the way, and says what it was weakened to if rows break it.
-    pub(super) async fn put_back(
-        &self,
-        dropped: &own_tables::Dropped,
-        plan: &Plan,
-    ) -> TransferResult<Option<Weakened>> {
-        let definition = dropped
-            .definition
-            .strip_suffix(" NOT VALID")
-            .unwrap_or(&dropped.definition);
-        let forget = own_tables::forget_dropped(self.schema, &dropped.table, &dropped.constraint);
-        let found = self
-            .query(
-                "SELECT to_regclass($1) IS NOT NULL",
-                &[&self.table(&dropped.table)],
-            )
-            .await?;
-        if !found.iter().all(|row| row.get(0)) {
+    /// Puts a constraint back that was out of the way, and notes what it was weakened to if rows break it. Until then it counts as out of the
+    /// way, so that a copy that goes on after a crash looks at it again.
+    pub(super) async fn put_back(&self, dropped: &own_tables::Dropped, plan: &Plan) -> TransferResult<()> {
+        let own_tables::Dropped {
+            table,
+            constraint,
+            definition,
+        } = dropped;
+        let definition = definition.strip_suffix(" NOT VALID").unwrap_or(definition);
+        let sql = "SELECT to_regclass($1) IS NOT NULL";
+        let found = self.query(sql, &[&self.table(table)]).await?;
+        let weakened = if found.iter().all(|row| row.get(0)) {
+            if !self.has_constraint(table, constraint).await? {
+                let add = format!(
+                    "ALTER TABLE {} ADD CONSTRAINT {} {definition} NOT VALID",
+                    self.table(table),
+                    quoted(constraint)
+                );
+                self.together(&[add]).await?;
+            }
+            self.validate(table, constraint, definition, plan).await?
+        } else {
             // Somebody has dropped the table, and all that held for it.
-            self.together(&[forget]).await?;
-            return Ok(None);
-        }
-        let mut statements = vec![forget];
-        if !self.has_constraint(&dropped.table, &dropped.constraint).await? {
-            statements.push(format!(
-                "ALTER TABLE {} ADD CONSTRAINT {} {definition} NOT VALID",
-                self.table(&dropped.table),
-                quoted(&dropped.constraint)
-            ));
-        }
-        self.together(&statements).await?;
-        self.validate(&dropped.table, &dropped.constraint, definition, plan)
-            .await
+            None
+        };
+        let noted = own_tables::note_put_back(self.schema, dropped, weakened.as_ref());
+        self.together(&noted).await
     }
 
     /// Counts and names the rows that break a constraint.

@@ -3,6 +3,7 @@
 use std::collections::{HashMap, HashSet};
 use std::time::SystemTime;
 
+use cutover_domain::transfer::account::Account;
 use cutover_domain::transfer::catalog::{Origin, OriginObject, Other, OtherKind};
 use cutover_domain::transfer::name::quoted;
 use cutover_domain::transfer::plan::{BY_TYPE, Plan, TablePlan};
@@ -32,6 +33,10 @@ CREATE TABLE IF NOT EXISTS cutover.copy_step (
     schema_name text, name text, weakened text, PRIMARY KEY (schema_name, name)
 );
 COMMENT ON TABLE cutover.copy_step IS 'Indexes, keys and constraints that the unfinished run has made, and which of them hold in a weaker form.';
+CREATE TABLE IF NOT EXISTS cutover.copy_account (
+    schema_name text, source text, account text NOT NULL, PRIMARY KEY (schema_name, source)
+);
+COMMENT ON TABLE cutover.copy_account IS 'What the last copy of each source has made in tables that were there, left out or weakened, as JSON.';
 CREATE TABLE IF NOT EXISTS cutover.dropped_constraint (
     schema_name text, table_name text, constraint_name text, definition text NOT NULL,
     PRIMARY KEY (schema_name, table_name, constraint_name)
@@ -82,9 +87,10 @@ pub(super) async fn exist(client: &Client) -> TransferResult<bool> {
     Ok(row.get(0))
 }
 
-/// The statements that make them; none where they exist, so that no right to make any is needed then.
+/// The statements that make them, or what an earlier version has not made of them; none where they exist, so that no right to make any is needed
+/// then.
 pub(super) async fn missing(client: &Client) -> TransferResult<Option<String>> {
-    if exist(client).await? {
+    if exist(client).await? && keep_accounts(client).await? {
         return Ok(None);
     }
     let sql = "SELECT to_regnamespace('cutover') IS NULL";
@@ -120,6 +126,7 @@ pub(super) fn start_run(schema: &str, plan: &Plan, run: &RunStart) -> Vec<String
         literal(&run.source),
         literal(&run.fingerprint)
     ));
+    statements.extend(note_account(schema, &run.account));
     for table in &plan.tables {
         let name = literal(&table.target);
         let fingerprint = run.tables.get(&table.target).map(String::as_str);
@@ -213,9 +220,8 @@ fn note_origin(schema_name: &str, plan: &Plan, origin: &Origin) -> Vec<String> {
         )
     };
     let of_made = |table: &str| made.contains(table);
-    let objects = origin.objects.iter().enumerate();
-    let objects = objects
-        .filter(|(_, one)| whole || (of_made(&one.table) && one.kind != "view"))
+    let objects = plan
+        .objects_of_made(origin)
         .map(|(at, one)| object(&one.kind, &one.name, &one.table, &one.sql, at));
     let settings = origin.settings.iter().filter(|_| whole);
     let settings = settings.map(|(name, value)| object("setting", name, "", value, 0));
@@ -385,6 +391,47 @@ pub(super) async fn moved(client: &Client, schema: &str) -> TransferResult<Vec<M
     Ok(moved.collect())
 }
 
+/// Whether there is a place for accounts of copies.
+async fn keep_accounts(client: &Client) -> TransferResult<bool> {
+    let sql = "SELECT to_regclass('cutover.copy_account') IS NOT NULL";
+    let row = client
+        .query_one(sql, &[])
+        .await
+        .map_err(|error| transfer_error(&error))?;
+    Ok(row.get(0))
+}
+
+/// What the last copy of a source gave account of, if that is kept.
+pub(super) async fn account(client: &Client, schema: &str, source: &str) -> TransferResult<Option<Account>> {
+    if !keep_accounts(client).await? {
+        return Ok(None);
+    }
+    let sql = "SELECT account FROM cutover.copy_account WHERE schema_name = $1 AND source = $2";
+    let row = client.query_opt(sql, &[&schema, &source]).await;
+    let row = row.map_err(|error| transfer_error(&error))?;
+    Ok(row.and_then(|row| serde_json::from_str(row.get(0)).ok()))
+}
+
+/// The statement that keeps what the run gives account of.
+pub(super) fn note_account(schema: &str, account: &Account) -> Option<String> {
+    let account = serde_json::to_string(account).ok()?;
+    Some(format!(
+        "INSERT INTO cutover.copy_account SELECT schema_name, source, {} FROM cutover.copy_run WHERE schema_name = {}
+         ON CONFLICT (schema_name, source) DO UPDATE SET account = excluded.account",
+        literal(&account),
+        literal(schema)
+    ))
+}
+
+/// The statement that forgets what the run gave account of.
+pub(super) fn forget_account(schema: &str) -> String {
+    format!(
+        "DELETE FROM cutover.copy_account USING cutover.copy_run AS run WHERE run.schema_name = {}
+         AND copy_account.schema_name = run.schema_name AND copy_account.source = run.source",
+        literal(schema)
+    )
+}
+
 /// Whether there is a place for seed rows.
 pub(super) async fn keep_seeds(client: &Client) -> TransferResult<bool> {
     let sql = "SELECT to_regclass('cutover.seed_row') IS NOT NULL";
@@ -491,8 +538,10 @@ pub(super) async fn open_run(
         .await
         .map_err(|error| transfer_error(&error))?;
     let made = rows.iter().filter(|row| row.get(2)).map(|row| row.get(0));
+    let source: String = run.get(0);
     Ok(Some(UnfinishedRun {
-        source: run.get(0),
+        account: account(client, schema, &source).await?,
+        source,
         fingerprint: run.get(1),
         is_finished: run.get(2),
         made: made.collect(),
@@ -628,15 +677,50 @@ pub(super) async fn steps(
     Ok(rows.iter().map(told).collect())
 }
 
-/// The statement that notes a step as done.
+/// The statement that notes a step as done; it may have been noted with what it made instead.
 pub(super) fn note_step(schema: &str, name: &str, weakened: Option<&Weakened>) -> String {
     let weakened = weakened.and_then(|weakened| serde_json::to_string(weakened).ok());
     format!(
-        "INSERT INTO cutover.copy_step VALUES ({}, {}, {})",
+        "INSERT INTO cutover.copy_step VALUES ({}, {}, {})
+         ON CONFLICT (schema_name, name) DO UPDATE SET weakened = excluded.weakened",
         literal(schema),
         literal(name),
         weakened.map_or_else(|| "NULL".to_owned(), |text| literal(&text))
     )
+}
+
+/// How the notes begin of constraints that were put back in a weaker form.
+const PUT_BACK: &str = "put back ";
+
+/// The statements that note that a constraint is no longer out of the way, and what it was weakened to.
+pub(super) fn note_put_back(schema: &str, dropped: &Dropped, weakened: Option<&Weakened>) -> Vec<String> {
+    let Dropped {
+        table, constraint, ..
+    } = dropped;
+    let name = format!("{PUT_BACK}{}.{}", quoted(table), quoted(constraint));
+    let note = match weakened {
+        Some(_) => note_step(schema, &name, weakened),
+        None => format!(
+            "DELETE FROM cutover.copy_step WHERE schema_name = {} AND name = {}",
+            literal(schema),
+            literal(&name)
+        ),
+    };
+    let forget = format!(
+        "DELETE FROM cutover.dropped_constraint WHERE schema_name = {} AND table_name = {} AND constraint_name = {}",
+        literal(schema),
+        literal(table),
+        literal(constraint)
+    );
+    vec![note, forget]
+}
+
+/// The constraints that the run has put back in a weaker form.
+pub(super) async fn put_back(client: &Client, schema: &str) -> TransferResult<Vec<Weakened>> {
+    let mut steps: Vec<_> = steps(client, schema).await?.into_iter().collect();
+    steps.retain(|(name, _)| name.starts_with(PUT_BACK));
+    steps.sort_by(|(one, _), (other, _)| one.cmp(other));
+    Ok(steps.into_iter().filter_map(|(_, weakened)| weakened).collect())
 }
 
 /// A constraint that is out of the way.
@@ -654,15 +738,6 @@ pub(super) fn note_dropped(schema: &str, table: &str, constraint: &str) -> Strin
          FROM pg_constraint AS k JOIN pg_class AS c ON c.oid = k.conrelid JOIN pg_namespace AS n ON n.oid = c.relnamespace
          WHERE n.nspname = {} AND c.relname = {} AND k.conname = {}
          ON CONFLICT DO NOTHING",
-        literal(schema),
-        literal(table),
-        literal(constraint)
-    )
-}
-
-pub(super) fn forget_dropped(schema: &str, table: &str, constraint: &str) -> String {
-    format!(
-        "DELETE FROM cutover.dropped_constraint WHERE schema_name = {} AND table_name = {} AND constraint_name = {}",
         literal(schema),
         literal(table),
         literal(constraint)

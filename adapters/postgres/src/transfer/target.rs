@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use async_trait::async_trait;
+use cutover_domain::transfer::account::Account;
 use cutover_domain::transfer::catalog::{Catalog, ColumnKind, Engine, Origin, Table};
 use cutover_domain::transfer::convert::Converter;
 use cutover_domain::transfer::name::quoted;
@@ -168,6 +169,12 @@ impl TransferTarget for PgTarget {
 
     async fn ledger(&self) -> TransferResult<Vec<LedgerEntry>> {
         ledger::read(&self.connect().await?).await
+    }
+
+    async fn account(&self, source: &str) -> TransferResult<Option<Account>> {
+        let client = self.connect().await?;
+        let (schema, _) = self.find_schema(&client).await?;
+        own_tables::account(&client, &schema, source).await
     }
 
     async fn set_told(&self) -> TransferResult<()> {
@@ -527,6 +534,12 @@ impl CopySession for PgSession {
         }
     }
 
+    async fn refuse_triggers(&self, plan: &Plan) -> TransferResult<()> {
+        let tables: Vec<&TablePlan> = plan.tables.iter().collect();
+        self.refuse_changers(&tables, "what was written before stays")
+            .await
+    }
+
     async fn progress(&self, table: &str, part: u32) -> TransferResult<TableProgress> {
         own_tables::progress(&self.client, &self.schema, table, part).await
     }
@@ -534,12 +547,6 @@ impl CopySession for PgSession {
     async fn load(
         &self,
         plan: &TablePlan,
-    async fn refuse_triggers(&self, plan: &Plan) -> TransferResult<()> {
-        let tables: Vec<&TablePlan> = plan.tables.iter().collect();
-        self.refuse_changers(&tables, "what was written before stays")
-            .await
-    }
-
         part: LoadPart,
         converter: Converter,
         duplicates: &[u64],
@@ -594,11 +601,10 @@ impl CopySession for PgSession {
             bracket: self.bracket,
             schema: &self.schema,
         };
-        let mut weakened = Vec::new();
         for dropped in own_tables::dropped(&self.client, &self.schema).await? {
-            weakened.extend(self.explained(place.put_back(&dropped, plan).await).await?);
+            self.explained(place.put_back(&dropped, plan).await).await?;
         }
-        Ok(weakened)
+        own_tables::put_back(&self.client, &self.schema).await
     }
 
     async fn analyze(&self, table: &str) -> TransferResult<()> {
@@ -609,15 +615,22 @@ impl CopySession for PgSession {
         Ok(())
     }
 
-    async fn finish(&self, _: &Plan, entries: &[LedgerEntry]) -> TransferResult<Vec<Weakened>> {
+    async fn finish(
+        &self,
+        _: &Plan,
+        entries: &[LedgerEntry],
+        account: &Account,
+    ) -> TransferResult<Vec<Weakened>> {
+        let mut statements: Vec<String> = own_tables::missing(&self.client).await?.into_iter().collect();
         let note = |entry| ledger::note_copied(&self.schema, entry);
-        let mut statements: Vec<String> = entries.iter().map(note).collect();
+        statements.extend(entries.iter().map(note));
         for entry in entries {
             statements.extend(self.sequences(&entry.table).await?);
         }
         if own_tables::keep_seeds(&self.client).await? {
             statements.push(own_tables::forget_seeds(&self.schema));
         }
+        statements.extend(own_tables::note_account(&self.schema, account));
         statements.push(own_tables::finish_run(&self.schema));
         self.together(&statements).await?;
         Ok(vec![])
@@ -633,8 +646,9 @@ impl CopySession for PgSession {
         let all = |_: &TablePlan| Some(removal::ALL.to_owned());
         let removal = self.removal(plan, &created, all).await?;
         self.refuse_keepers(plan, &removal).await?;
+        let mut statements: Vec<String> = own_tables::missing(&self.client).await?.into_iter().collect();
         // They may refer to the others.
-        let mut statements: Vec<String> = self.drop_tables(&created).into_iter().collect();
+        statements.extend(self.drop_tables(&created));
         statements.extend(removal.statement.clone());
         statements.extend(own_tables::forget_made(&self.schema, created.into_iter()));
         for table in existing(plan) {
@@ -650,6 +664,7 @@ impl CopySession for PgSession {
             statements.extend(tables.map(|table| own_tables::put_seeds_back(&self.schema, table)));
             statements.push(own_tables::forget_seeds(&self.schema));
         }
+        statements.push(own_tables::forget_account(&self.schema));
         let tables = plan.tables.iter().map(|table| table.target.as_str());
         statements.extend(own_tables::forget_run(&self.schema, tables));
         removal.together(&self.client, self.bracket, &statements).await?;

@@ -1,12 +1,13 @@
 //! Cutover's own tables of a copy, in a SQLite file that is a target.
 
+use cutover_domain::transfer::account::Account;
 use cutover_domain::transfer::name::quoted;
 use cutover_domain::transfer::plan::{Plan, TablePlan};
 use cutover_domain::transfer::rows::{Row, RowBatch};
 use cutover_domain::transfer::survey::RejectedRow;
 use cutover_domain::transfer::value::Value;
 use cutover_ports::transfer::{LedgerEntry, Position, RunStart, TableProgress, UnfinishedRun};
-use rusqlite::{Connection, params};
+use rusqlite::{Connection, OptionalExtension as _, params};
 
 use super::bound::Bound;
 
@@ -17,6 +18,7 @@ CREATE TABLE IF NOT EXISTS _cutover_progress (
     table_name TEXT PRIMARY KEY NOT NULL, fingerprint TEXT NOT NULL, made INTEGER NOT NULL, position_rows INTEGER NOT NULL, position_rowid INTEGER,
     written INTEGER NOT NULL, rejected INTEGER NOT NULL, bytes INTEGER NOT NULL, done INTEGER NOT NULL
 );
+CREATE TABLE IF NOT EXISTS _cutover_account (account TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS _cutover_quarantine (
     table_name TEXT NOT NULL, position INTEGER NOT NULL, key TEXT NOT NULL, column_name TEXT NOT NULL, reason TEXT NOT NULL,
     value_column TEXT NOT NULL, value BLOB, quarantined_at INTEGER NOT NULL
@@ -30,7 +32,7 @@ CREATE TABLE IF NOT EXISTS _cutover_ledger (
 pub(super) const PLANTED: &str = "_cutover_planted_rows";
 
 /// The columns of Cutover's own tables, by which they are known.
-const COLUMNS: [(&str, &[&str]); 5] = [
+const COLUMNS: [(&str, &[&str]); 6] = [
     (
         "_cutover_copy_run",
         &["source", "fingerprint", "started_at", "finished_at"],
@@ -49,6 +51,7 @@ const COLUMNS: [(&str, &[&str]); 5] = [
             "done",
         ],
     ),
+    ("_cutover_account", &["account"]),
     (
         "_cutover_quarantine",
         &[
@@ -145,7 +148,8 @@ pub(super) fn forget_run<'t>(tables: impl Iterator<Item = &'t str>) -> Vec<Strin
     let names = names.join(", ");
     let of_tables = ["_cutover_quarantine", "_cutover_ledger"]
         .map(|own| format!("DELETE FROM {own} WHERE table_name IN ({names})"));
-    let of_run = ["_cutover_copy_run", "_cutover_progress"].map(|own| format!("DELETE FROM {own}"));
+    let of_run = ["_cutover_copy_run", "_cutover_progress", "_cutover_account"]
+        .map(|own| format!("DELETE FROM {own}"));
     of_run.into_iter().chain(of_tables).collect()
 }
 
@@ -156,6 +160,10 @@ pub(super) fn start_run(plan: &Plan, run: &RunStart) -> Vec<String> {
         literal(&run.source),
         literal(&run.fingerprint)
     ));
+    let account = serde_json::to_string(&run.account).ok();
+    statements.extend(
+        account.map(|account| format!("INSERT INTO _cutover_account VALUES ({})", literal(&account))),
+    );
     statements.extend(plan.tables.iter().map(|table| {
         let fingerprint = run
             .tables
@@ -262,6 +270,7 @@ pub(super) fn open_run(connection: &Connection) -> rusqlite::Result<Option<Unfin
     let listed = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
     let listed: Vec<(String, String, bool)> = listed.collect::<Result<_, _>>()?;
     Ok(Some(UnfinishedRun {
+        account: account(connection)?,
         source,
         fingerprint,
         is_finished,
@@ -275,6 +284,16 @@ pub(super) fn open_run(connection: &Connection) -> rusqlite::Result<Option<Unfin
             .map(|(name, fingerprint, _)| (name, fingerprint))
             .collect(),
     }))
+}
+
+/// What the last run gave account of at its beginning.
+fn account(connection: &Connection) -> rusqlite::Result<Option<Account>> {
+    if !exists(connection, "_cutover_account")? {
+        return Ok(None);
+    }
+    let sql = "SELECT account FROM _cutover_account";
+    let account: Option<String> = connection.query_row(sql, [], |row| row.get(0)).optional()?;
+    Ok(account.and_then(|account| serde_json::from_str(&account).ok()))
 }
 
 pub(super) fn progress(connection: &Connection, table: &str) -> rusqlite::Result<TableProgress> {

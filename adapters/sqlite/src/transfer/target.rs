@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use cutover_domain::transfer::account::Account;
 use cutover_domain::transfer::catalog::{Catalog, Origin, Table};
 use cutover_domain::transfer::convert::Converter;
 use cutover_domain::transfer::name::quoted;
@@ -194,6 +195,11 @@ impl TransferTarget for SqliteTarget {
 
     async fn ledger(&self) -> TransferResult<Vec<LedgerEntry>> {
         self.run(own_tables::ledger).await
+    }
+
+    async fn account(&self, _: &str) -> TransferResult<Option<Account>> {
+        // Several sources go into PostgreSQL only.
+        Ok(None)
     }
 
     async fn set_told(&self) -> TransferResult<()> {
@@ -459,7 +465,12 @@ impl CopySession for SqliteSession {
         Ok(())
     }
 
-    async fn finish(&self, plan: &Plan, entries: &[LedgerEntry]) -> TransferResult<Vec<Weakened>> {
+    async fn finish(
+        &self,
+        plan: &Plan,
+        entries: &[LedgerEntry],
+        _: &Account,
+    ) -> TransferResult<Vec<Weakened>> {
         let tables = plan.tables.clone();
         let weakened = if let Some(origin) = plan.origin.clone() {
             let made = names(plan, is_by_definition);
