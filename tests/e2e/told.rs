@@ -125,7 +125,8 @@ async fn a_copy_of_several_files_goes_on_where_it_was_interrupted() {
 #[tokio::test]
 async fn what_a_file_has_lost_is_told_when_it_is_passed_over() {
     let (place, database) = (Place::new(), lab_database().await);
-    let files = "[lab]\nsqlite_path = \"lab.db\"\n[writer]\nsqlite_path = \"writer.db\"\n[market]\nenabled = false";
+    let files =
+        "[lab]\nsqlite_path = \"lab.db\"\n[writer]\nsqlite_path = \"writer.db\"\n[market]\nenabled = false";
     let configuration = format!("{files}\n[postgres]\nurl = \"{}\"\n", database.url());
     place.write("cutover.toml", &configuration);
     place.run(["migrate", "up", "--on", "sqlite"]).await.with(0);
@@ -137,7 +138,10 @@ async fn what_a_file_has_lost_is_told_when_it_is_passed_over() {
         .unwrap();
     let strict = ["copy", "--quiet", "--json", "--strict"];
     let undisturbed = place.run(strict).await.with(1).json();
-    assert_eq!(undisturbed["weakened"][0]["keys"][0], "exp_missing0", "{undisturbed:#}");
+    assert_eq!(
+        undisturbed["weakened"][0]["keys"][0], "exp_missing0",
+        "{undisturbed:#}"
+    );
     let left_out = undisturbed["not_carried"].to_string();
     assert!(left_out.contains("interview_guide.later"), "{undisturbed:#}");
     // As a kill right before the end of the second file leaves it.

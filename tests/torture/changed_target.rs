@@ -698,6 +698,49 @@ async fn schemas_of_others_are_no_place_for_tables() {
     }
 }
 
+/// What the rerun would make, or note for the way back, is not what the killed run has made.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_interrupted_copy_whose_source_has_another_schema_says_what_and_starts_again() {
+    let objects = "CREATE VIEW old AS SELECT v FROM t; CREATE INDEX by_v ON t (v); CREATE TRIGGER noted AFTER INSERT ON t BEGIN SELECT 1; END";
+    for (change, told) in [
+        ("CREATE VIEW new AS SELECT id FROM t", "view new"),
+        ("CREATE INDEX by_id ON t (id, v)", "index by_id"),
+        (
+            "CREATE TRIGGER later AFTER UPDATE ON t BEGIN SELECT 1; END",
+            "trigger later",
+        ),
+        (
+            "DROP VIEW old; DROP INDEX by_v; DROP TRIGGER noted",
+            "index by_v, trigger noted, view old",
+        ),
+        ("DROP VIEW old; CREATE VIEW old AS SELECT r FROM t", "view old"),
+    ] {
+        let theme = Theme::new(format!("{NUMBERS}; {objects}"));
+        theme.command("copy", &[]).await.with(0, "copy");
+        let unfinished = "UPDATE cutover.copy_run SET finished_at = NULL";
+        theme.client().await.batch_execute(unfinished).await.unwrap();
+        Connection::open(&theme.file)
+            .unwrap()
+            .execute_batch(change)
+            .unwrap();
+        let refused = theme.command("copy", &[]).await.with(4, change);
+        let told = format!("its source has changed since ({told})");
+        assert!(refused.stderr.contains(&told), "{}", refused.stderr);
+        let replace = ["--replace".to_owned()];
+        theme.command("copy", &replace).await.with(0, change);
+        let (copied, file) = theme.brought_back(&[]).await;
+        copied.with(0, "the way back");
+        let schema = "SELECT group_concat(sql ORDER BY type, name) FROM sqlite_schema WHERE tbl_name NOT LIKE '\\_cutover%' ESCAPE '\\'";
+        let schema = |file: &std::path::Path| -> String {
+            Connection::open(file)
+                .unwrap()
+                .query_row(schema, [], |row| row.get(0))
+                .unwrap()
+        };
+        assert_eq!(schema(&file), schema(&theme.file), "{change}");
+    }
+}
+
 /// Of a command's document what does not depend on when it ran.
 fn lasting(mut report: Value) -> Value {
     report["seconds"] = Value::Null;

@@ -524,7 +524,7 @@ impl Job<'_> {
         let is_same =
             run.fingerprint == start.fingerprint && ground.missing.is_empty() && !self.options.rehearsal;
         let changed = if is_same {
-            self.changed(plan, ground).await?
+            self.changed(plan, ground, account, &start.account).await?
         } else {
             None
         };
@@ -568,8 +568,21 @@ impl Job<'_> {
         Err(self.interrupted(run, &why))
     }
 
-    /// What somebody has done to the tables of an unfinished run: then it cannot go on.
-    async fn changed(&self, plan: &Plan, ground: &Ground) -> TransferResult<Option<String>> {
+    /// What somebody has done to the tables of an unfinished run, or to the schema that they were made of: then it cannot go on.
+    async fn changed(
+        &self,
+        plan: &Plan,
+        ground: &Ground,
+        before: &Account,
+        now: &Account,
+    ) -> TransferResult<Option<String>> {
+        let objects = before.changed_objects(now);
+        if !objects.is_empty() {
+            return Ok(Some(format!(
+                "its source has changed since ({})",
+                objects.join(", ")
+            )));
+        }
         if let Some(altered) = altered(plan, &ground.begun) {
             return Ok(Some(altered));
         }
