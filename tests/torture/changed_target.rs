@@ -530,6 +530,10 @@ async fn an_interrupted_copy_whose_columns_were_changed_says_so_and_starts_again
             "ALTER TABLE t RENAME v TO w",
             "the column v of t, which it had made, is not there any more",
         ),
+        (
+            "ALTER TABLE t ADD w integer DEFAULT 7",
+            "the column w of t is none that it had made",
+        ),
     ] {
         let theme = Theme::new(NUMBERS);
         theme.command("copy", &[]).await.with(0, "copy");
@@ -546,6 +550,39 @@ async fn an_interrupted_copy_whose_columns_were_changed_says_so_and_starts_again
         theme.command("copy", &replace).await.with(0, change);
         theme.command("verify", &[]).await.with(0, change);
     }
+}
+
+/// On the way back what the file computes, and the order of its rows, are none that somebody has added.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_interrupted_way_back_whose_columns_were_changed_says_so_and_starts_again() {
+    let theme = Theme::new(format!(
+        "{NUMBERS}; CREATE TABLE m (a TEXT, x, s AS (a || 1) STORED, v AS (a || 'a')); INSERT INTO m (a, x) VALUES (1, 'a'), (2, 5);
+         CREATE VIRTUAL TABLE f USING fts5 (a, b UNINDEXED); INSERT INTO f VALUES ('one', 2);
+         CREATE VIRTUAL TABLE r USING rtree (id, x0, x1, +note); INSERT INTO r VALUES (1, 2, 3, 'n')"
+    ));
+    theme.command("copy", &[]).await.with(0, "copy");
+    let more = "ALTER TABLE t ADD later int NOT NULL DEFAULT 4; ALTER TABLE m DROP x; CREATE TABLE new (id int PRIMARY KEY, g int GENERATED ALWAYS AS (id + 1) STORED)";
+    theme.client().await.batch_execute(more).await.unwrap();
+    let (copied, file) = theme.brought_back(&[]).await;
+    copied.with(0, "the way back");
+    let url = theme.url().await;
+    let again = async |change: &str, flags: &[&str]| {
+        let unfinished = format!("UPDATE _cutover_copy_run SET finished_at = NULL; {change}");
+        Connection::open(&file)
+            .unwrap()
+            .execute_batch(&unfinished)
+            .unwrap();
+        let arguments = [&["copy", &url, file.to_str().unwrap()], flags].concat();
+        theme.program(&arguments).await
+    };
+    again("", &[]).await.with(0, "nobody has changed it");
+    let refused = again("ALTER TABLE t ADD w INTEGER DEFAULT 7", &[])
+        .await
+        .with(4, "another column");
+    let told = "the column w of t is none that it had made";
+    assert!(refused.stderr.contains(told), "{}", refused.stderr);
+    again("", &["--replace"]).await.with(0, "from the beginning");
+    theme.verified_back(&[]).await.with(0, "verify");
 }
 
 /// What differs is the command and not the source.

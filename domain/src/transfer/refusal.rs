@@ -1,7 +1,7 @@
 //! What a copy refuses once it is planned, because what came of it would be taken for something else.
 
 use super::catalog::{Catalog, ColumnKind, Engine, OtherKind, Storage, Table};
-use super::plan::{Plan, Scope, TablePlan};
+use super::plan::{ColumnPlan, Plan, Scope, TablePlan};
 
 /// Why a plan is not carried out, in a sentence for a person; none if it can be.
 pub fn refusal(plan: &Plan, source: &Catalog, target: &Catalog, scope: &Scope) -> Option<String> {
@@ -34,29 +34,50 @@ pub fn too_wide(plan: &Plan) -> Option<String> {
     made.find_map(|table| table.check_width().err())
 }
 
-/// Which column of the tables that an unfinished run has made is no longer what it made: rows that come now would be none of its own.
+/// Which column of the tables that an unfinished run has made is not what it made: rows that come now would be none of its own.
 pub fn altered(plan: &Plan, begun: &[Table]) -> Option<String> {
     plan.tables.iter().find_map(|table| {
         let there = begun.iter().find(|there| there.name == table.target)?;
-        let computed = table.computed.iter().map(|(_, column, _)| column);
-        table.columns.iter().chain(computed).find_map(|column| {
-            let Some(found) = there.column(&column.target) else {
-                return Some(format!(
-                    "the column {} of {}, which it had made, is not there any more",
-                    column.target, table.target
-                ));
-            };
-            match (&column.kind, &found.kind) {
-                (Some(ColumnKind::Postgres(made)), ColumnKind::Postgres(is)) if made.kind != is.kind => {
-                    Some(format!(
-                        "the column {} of {}, which it had made as {}, is {} by now",
-                        column.target, table.target, made.name, is.name
-                    ))
-                }
-                _ => None,
-            }
-        })
+        changed_column(table, there).or_else(|| strange_column(table, there))
     })
+}
+
+fn made_columns(table: &TablePlan) -> impl Iterator<Item = &ColumnPlan> {
+    let computed = table.computed.iter().map(|(_, column, _)| column);
+    table.columns.iter().chain(computed)
+}
+
+fn changed_column(table: &TablePlan, there: &Table) -> Option<String> {
+    made_columns(table).find_map(|column| {
+        let Some(found) = there.column(&column.target) else {
+            return Some(format!(
+                "the column {} of {}, which it had made, is not there any more",
+                column.target, table.target
+            ));
+        };
+        match (&column.kind, &found.kind) {
+            (Some(ColumnKind::Postgres(made)), ColumnKind::Postgres(is)) if made.kind != is.kind => {
+                Some(format!(
+                    "the column {} of {}, which it had made as {}, is {} by now",
+                    column.target, table.target, made.name, is.name
+                ))
+            }
+            _ => None,
+        }
+    })
+}
+
+fn strange_column(table: &TablePlan, there: &Table) -> Option<String> {
+    // What a file computes is no part of the plan, nor is all that a module shows.
+    let mut stored = there
+        .columns
+        .iter()
+        .filter(|column| column.writable() && there.module.is_none());
+    let strange = stored.find(|column| !made_columns(table).any(|made| made.target == column.name))?;
+    Some(format!(
+        "the column {} of {} is none that it had made",
+        strange.name, table.target
+    ))
 }
 
 /// Rows that the source shows under a table's name, and that are none of a table here.
