@@ -537,12 +537,17 @@ async fn a_pipe_is_not_waited_for() {
 #[test]
 fn a_report_that_finds_no_room_is_no_success() {
     let file = Theme::new(ROWS);
-    for flags in [&["--json"][..], &[]] {
+    let file = file.file.to_str().unwrap();
+    for arguments in [
+        &["inspect", file, "--json"][..],
+        &["inspect", file],
+        &["--help"],
+        &["copy", "--help"],
+        &["--version"],
+    ] {
         let full = fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
         let ended = Command::new(env!("CARGO_BIN_EXE_cutover"))
-            .arg("inspect")
-            .arg(&file.file)
-            .args(flags)
+            .args(arguments)
             .env_clear()
             .stdout(full)
             .stderr(Stdio::piped())

@@ -37,14 +37,7 @@ impl Output {
             result.push('\n');
         }
         let mut stdout = std::io::stdout();
-        match stdout.write_all(result.as_bytes()).and_then(|()| stdout.flush()) {
-            // A reader that went away (a closed pipe) is no error of ours.
-            Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(CliError::new(
-                Exit::Unreachable,
-                format!("the result cannot be written to standard output: {error}"),
-            )),
-            _ => Ok(()),
-        }
+        told(stdout.write_all(result.as_bytes()).and_then(|()| stdout.flush()))
     }
 
     /// Prints an error for a person, and in place of the document for a machine.
@@ -56,9 +49,9 @@ impl Output {
 
     /// Prints what the command-line parser has to say: help and versions end well, mistakes with 2.
     pub(super) fn usage(self, error: &clap::Error) -> Exit {
-        error.print().unwrap_or_default();
+        let printed = error.print().and_then(|()| std::io::stdout().flush());
         if !error.use_stderr() {
-            return Exit::Done;
+            return told(printed).map_or_else(|error| self.failure(&error), |()| Exit::Done);
         }
         let text = error.to_string();
         let text = text.strip_prefix("error: ").unwrap_or(&text).trim_end();
@@ -72,5 +65,17 @@ impl Output {
         if let Err(unwritten) = self.write(String::new, document) {
             writeln!(std::io::stderr(), "cutover: {unwritten}").unwrap_or_default();
         }
+    }
+}
+
+/// What came of writing to standard output.
+fn told(written: std::io::Result<()>) -> Result<(), CliError> {
+    match written {
+        // A reader that went away (a closed pipe) is no error of ours.
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(CliError::new(
+            Exit::Unreachable,
+            format!("the result cannot be written to standard output: {error}"),
+        )),
+        _ => Ok(()),
     }
 }
