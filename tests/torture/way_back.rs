@@ -402,6 +402,49 @@ async fn a_column_that_was_renamed_or_dropped() {
     }
 }
 
+/// A name that something else of an existing file has is no sign that it is there.
+#[tokio::test]
+async fn what_has_another_meaning_in_the_file_is_told() {
+    let theme = changed(
+        "CREATE TABLE a (id INTEGER PRIMARY KEY, v TEXT); INSERT INTO a VALUES (1, 'x'); CREATE INDEX ix ON a (v); CREATE INDEX same ON a (v, id);
+         CREATE VIEW vw AS SELECT id FROM a; CREATE TRIGGER tg AFTER INSERT ON a BEGIN UPDATE a SET v = 't' WHERE id = new.id; END",
+        "SELECT 1",
+    )
+    .await;
+    let url = theme.url().await;
+    for (number, there) in [
+        "CREATE TABLE o (q); CREATE INDEX ix ON o (q); CREATE VIEW vw AS SELECT 5; CREATE TRIGGER tg AFTER INSERT ON o BEGIN SELECT 1; END",
+        "CREATE TABLE a (id INTEGER PRIMARY KEY, v TEXT); CREATE UNIQUE INDEX ix ON a (id, v); CREATE VIEW vw AS SELECT 5;
+         CREATE INDEX same ON a(v,id); CREATE TRIGGER tg AFTER INSERT ON a BEGIN SELECT 1; END",
+    ]
+    .iter()
+    .enumerate()
+    {
+        let path = theme.beside(&format!("there {number}.db"), "");
+        let file = Connection::open(&path).unwrap();
+        file.execute_batch(there).unwrap();
+        let ended = theme.program(&["copy", &url, &path, "--strict", "--json"]).await;
+        let report = ended.with(1, there).json();
+        let weakened = report["weakened"].as_array().unwrap().iter();
+        let weakened = weakened.map(|weak| weak["sql"].as_str().unwrap());
+        assert_eq!(
+            weakened.collect::<Vec<_>>(),
+            [
+                "CREATE INDEX ix ON a (v)",
+                "CREATE VIEW vw AS SELECT id FROM a",
+                "CREATE TRIGGER tg AFTER INSERT ON a BEGIN UPDATE a SET v = 't' WHERE id = new.id; END",
+            ],
+            "{report:#}"
+        );
+        for (name, kind) in [("a.ix", "index"), ("vw.vw", "view"), ("a.tg", "trigger")] {
+            let reason = format!("the file has another {kind} of this name: CREATE ");
+            lists(&report, "weakened", &format!("{name}: not made"), &reason);
+        }
+        let schema = "SELECT name FROM sqlite_schema WHERE name IN ('ix', 'vw', 'tg', 'same') ORDER BY 1";
+        assert_eq!(rows(&file, schema), ["ix", "same", "tg", "vw"], "{there}");
+    }
+}
+
 #[tokio::test]
 async fn a_column_of_a_key_that_was_renamed() {
     let theme = changed(

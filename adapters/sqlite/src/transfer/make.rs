@@ -182,7 +182,7 @@ pub(super) fn complete(
     };
     // A column that is gone must not become a string because of its quotes.
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_DQS_DDL, has_all_columns)?;
-    for object in &origin.objects {
+    for (at, object) in origin.objects.iter().enumerate() {
         let is_virtual = object.kind == "table" && ddl::module(&object.sql).is_some();
         let wanted = match object.kind.as_str() {
             "index" | "trigger" => planned.contains(object.table.as_str()) || whole,
@@ -192,7 +192,7 @@ pub(super) fn complete(
         };
         // One with rows of its own was not copied.
         let wanted = wanted && !(is_virtual && with_rows.iter().any(|table| table.name == object.name));
-        if !wanted || is_there(connection, &object.kind, &object.name)? || !ddl::is_one_create(&object.sql) {
+        if !wanted || !ddl::is_one_create(&object.sql) {
             continue;
         }
         let not_made = |reason: &str| Weakened {
@@ -202,6 +202,16 @@ pub(super) fn complete(
             reason: format!("not made: {reason}"),
             ..Weakened::default()
         };
+        let (kind, name) = (&object.kind, &object.name);
+        if let Some(there) = text_of(connection, kind, name)? {
+            // Its own text, or one of the same name that comes before it.
+            if !is_among(origin.objects.get(..=at).unwrap_or_default(), kind, name, &there) {
+                weakened.push(not_made(&format!(
+                    "the file has another {kind} of this name: {there}"
+                )));
+            }
+            continue;
+        }
         if (is_virtual && !whole) || useless.contains(&object.name) {
             weakened.push(not_made(
                 "it needs tables or columns of the file that did not come with it",
@@ -237,11 +247,9 @@ pub(super) fn complete(
     }
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_DQS_DDL, true)?;
     for index in &mut weakened {
-        let sql = "SELECT sql FROM sqlite_schema WHERE type = 'index' AND name = ?1";
-        let made: Option<String> = connection
-            .query_row(sql, [&index.constraint], |row| row.get(0))
-            .optional()?;
-        if let Some(made) = made {
+        let made = text_of(connection, "index", &index.constraint)?;
+        let is_ours = |made: &String| is_among(&origin.objects, "index", &index.constraint, made);
+        if let Some(made) = made.filter(is_ours) {
             index.reason = format!("made as PostgreSQL has it: {made}");
         }
     }
@@ -256,7 +264,7 @@ pub(super) fn complete(
 
 /// Lets AUTOINCREMENT go on from where it was.
 fn count_on(connection: &Connection, origin: &Origin, tables: &HashSet<&str>) -> rusqlite::Result<()> {
-    if !is_there(connection, "table", "sqlite_sequence")? {
+    if text_of(connection, "table", "sqlite_sequence")?.is_none() {
         return Ok(());
     }
     let sequences = origin.sequences.iter();
@@ -280,10 +288,19 @@ fn mark(connection: &Connection, origin: &Origin) -> rusqlite::Result<()> {
     Ok(())
 }
 
-/// Whether the file has such an object.
-fn is_there(connection: &Connection, kind: &str, name: &str) -> rusqlite::Result<bool> {
-    let sql = "SELECT count(*) FROM sqlite_schema WHERE type = ?1 AND name = ?2";
-    connection.query_row(sql, [kind, name], |row| Ok(row.get::<_, i64>(0)? > 0))
+/// The text of an object of the file, if there is one of this name.
+fn text_of(connection: &Connection, kind: &str, name: &str) -> rusqlite::Result<Option<String>> {
+    let sql = "SELECT sql FROM sqlite_schema WHERE type = ?1 AND name = ?2";
+    let text = connection.query_row(sql, [kind, name], |row| row.get(0));
+    text.optional().map(Option::flatten)
+}
+
+/// Whether an object of the file is one of these.
+fn is_among(objects: &[OriginObject], kind: &str, name: &str, text: &str) -> bool {
+    let mut named = objects
+        .iter()
+        .filter(|object| object.kind == kind && object.name == name);
+    named.any(|object| ddl::alike(&object.sql, text))
 }
 
 /// The rows because of which a unique index cannot be made.
