@@ -169,6 +169,21 @@ async fn a_wal_on_read_only_media() {
     assert_eq!(committed, [[Some("99".to_owned())]]);
 }
 
+/// As a copy leaves it that was killed while it read: both files beside it, and no change in them.
+#[tokio::test]
+async fn an_empty_wal_that_a_dead_reader_left_to_somebody_who_may_not_write() {
+    let theme = Theme::made("read.db", |path| {
+        execute(path, &format!("PRAGMA journal_mode = WAL; {ROWS}"));
+        drop(OtherProgram::start(path, "BEGIN; SELECT count(*) FROM t;"));
+        assert_eq!(fs::metadata(beside(path, "-wal")).unwrap().len(), 0);
+        for file in [path, &beside(path, "-wal"), &beside(path, "-shm")] {
+            fs::set_permissions(file, fs::Permissions::from_mode(0o444)).unwrap();
+        }
+        fs::set_permissions(path.parent().unwrap(), fs::Permissions::from_mode(0o555)).unwrap();
+    });
+    theme.run_by(reader()).equal().await.lists_nothing();
+}
+
 #[tokio::test]
 async fn an_ordinary_file_on_read_only_media() {
     on_read_only_media("DELETE").await;

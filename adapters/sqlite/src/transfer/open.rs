@@ -405,20 +405,24 @@ impl SourceFile {
         Ok(connection)
     }
 
-    /// Connections that see the same state: none commits between the first and the last beginning, as a witness tells.
+    /// Connections that see the same state: none commits between the first and the last beginning, as a witness tells. To one that may not
+    /// write the files beside a file in WAL mode, and finds nobody who uses them, each look is at a new version. Then an empty log tells:
+    /// a commit would be in it, and none leaves it while the first connection reads.
     pub fn snapshot(&self, count: usize) -> TransferResult<Vec<Reader>> {
         let witness = self.connect()?;
         let connections: Vec<Reader> = (0..count.max(1))
             .map(|_| self.connect())
             .collect::<Result<_, _>>()?;
         let version = || witness.query_row("PRAGMA data_version", [], |row| row.get::<_, i64>(0));
+        let log = side_file(&self.path, "-wal");
+        let has_empty_log = || fs::metadata(&log).is_ok_and(|found| found.len() == 0);
         let attempt = || -> rusqlite::Result<bool> {
             let before = version()?;
             for connection in &connections {
                 // A deferred transaction begins with its first read.
                 connection.execute_batch("BEGIN; SELECT count(*) FROM sqlite_schema;")?;
             }
-            if version()? == before {
+            if version()? == before || has_empty_log() {
                 return Ok(true);
             }
             for connection in &connections {
