@@ -169,6 +169,26 @@ async fn a_wal_on_read_only_media() {
     assert_eq!(committed, [[Some("99".to_owned())]]);
 }
 
+/// SQLite looks for the log beside the file, not beside a link to it.
+#[tokio::test]
+async fn a_wal_on_read_only_media_that_a_link_leads_to() {
+    let media = tempfile::tempdir().unwrap();
+    let file = media.path().join("file.db");
+    drop(OtherProgram::start(&file, CHANGE_IN_WAL));
+    fs::remove_file(beside(&file, "-shm")).unwrap();
+    for file in [&file, &beside(&file, "-wal")] {
+        fs::set_permissions(file, fs::Permissions::from_mode(0o444)).unwrap();
+    }
+    fs::set_permissions(media.path(), fs::Permissions::from_mode(0o555)).unwrap();
+    let theme = Theme::made("link.db", |path| {
+        std::os::unix::fs::symlink(&file, path).unwrap();
+        fs::set_permissions(path.parent().unwrap(), fs::Permissions::from_mode(0o755)).unwrap();
+    });
+    let theme = theme.run_by(reader());
+    let report = theme.command("copy", &[]).await.with(0, "copy").json();
+    assert_eq!(report["tables"][0]["rows_written"], 100, "{report:#}");
+}
+
 /// As a copy leaves it that was killed while it read: both files beside it, and no change in them.
 #[tokio::test]
 async fn an_empty_wal_that_a_dead_reader_left_to_somebody_who_may_not_write() {

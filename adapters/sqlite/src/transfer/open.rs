@@ -26,7 +26,10 @@ const SNAPSHOT_TRIES: usize = 100;
 /// not there.
 #[derive(Debug, Clone)]
 pub struct SourceFile {
+    /// As somebody has named it.
     path: PathBuf,
+    /// Where it is, whatever links lead there: its log and its journal are beside that.
+    place: PathBuf,
     busy_timeout: Duration,
     /// Read in place of the file, if the file cannot be read without a change beside it.
     copy: Option<Arc<PrivateCopy>>,
@@ -254,16 +257,18 @@ impl SourceFile {
     /// Looks at the file before SQLite does, because SQLite takes an empty file for an empty database and a cut one for a whole
     /// one until it meets the missing page. It blocks.
     pub(crate) fn new(path: &Path, busy_timeout: Duration) -> TransferResult<Self> {
+        let place = path.canonicalize().unwrap_or_else(|_| path.to_owned());
         let mut source = Self {
             path: path.to_owned(),
             busy_timeout,
             copy: None,
-            side_files: Arc::new(SideFiles::of(path)),
+            side_files: Arc::new(SideFiles::of(&place)),
+            place,
         };
         source.look()?;
         let (journal, wal) = (source.side_file_size("-journal"), source.side_file_size("-wal"));
         if journal + wal > 0
-            && let Err(error) = source.try_connect(path, Access::Shared)
+            && let Err(error) = source.try_connect(&source.place, Access::Shared)
         {
             let hot = matches!(&error, rusqlite::Error::SqliteFailure(error, _)
                 if error.extended_code == ffi::SQLITE_READONLY_ROLLBACK);
@@ -280,7 +285,7 @@ impl SourceFile {
     }
 
     fn read_a_copy(&mut self, suffix: &str) -> TransferResult<()> {
-        let copy = PrivateCopy::make(&self.path, suffix).map_err(|error| {
+        let copy = PrivateCopy::make(&self.place, suffix).map_err(|error| {
             self.unreachable(&format!(
                 "a program died while writing to it, and no copy can be made to undo that ({error})"
             ))
@@ -351,7 +356,7 @@ impl SourceFile {
     }
 
     fn side_file_size(&self, suffix: &str) -> u64 {
-        fs::metadata(side_file(&self.path, suffix)).map_or(0, |metadata| metadata.len())
+        fs::metadata(side_file(&self.place, suffix)).map_or(0, |metadata| metadata.len())
     }
 
     /// A connection that reads. It is defensive: the file's own schema can run nothing.
@@ -359,7 +364,7 @@ impl SourceFile {
         let path = self
             .copy
             .as_ref()
-            .map_or_else(|| self.path.clone(), |copy| copy.file());
+            .map_or_else(|| self.place.clone(), |copy| copy.file());
         let connection = match self.try_connect(&path, Access::Shared) {
             // A file in WAL mode where no side files can be made (read-only media): nobody can write it either.
             Err(error) if no_side_files(&error) && self.side_file_size("-wal") == 0 => {
@@ -414,7 +419,7 @@ impl SourceFile {
             .map(|_| self.connect())
             .collect::<Result<_, _>>()?;
         let version = || witness.query_row("PRAGMA data_version", [], |row| row.get::<_, i64>(0));
-        let log = side_file(&self.path, "-wal");
+        let log = side_file(&self.place, "-wal");
         let has_empty_log = || fs::metadata(&log).is_ok_and(|found| found.len() == 0);
         let attempt = || -> rusqlite::Result<bool> {
             let before = version()?;
@@ -676,6 +681,7 @@ mod tests {
         }
     }
 
+    #[cfg(unix)]
     #[test]
     fn reading_in_wal_mode_leaves_nothing_behind_and_takes_nothing_from_others() {
         let directory = tempfile::tempdir().unwrap();
@@ -686,8 +692,8 @@ mod tests {
             .execute_batch("PRAGMA journal_mode = WAL; CREATE TABLE t (a); INSERT INTO t VALUES (1)")
             .unwrap();
         let before = fs::read(&path).unwrap();
-        let read = || {
-            let source = SourceFile::new(&path, Duration::from_secs(1)).unwrap();
+        let read = |named: &Path| {
+            let source = SourceFile::new(named, Duration::from_secs(1)).unwrap();
             let (one, two) = (source.connect().unwrap(), source.connect().unwrap());
             drop(source);
             one.query_row("SELECT a FROM t", [], |_| Ok(())).unwrap();
@@ -695,8 +701,13 @@ mod tests {
             assert_eq!(files(), 3, "the other connection still needs both");
             drop(two);
         };
-        read();
-        assert_eq!((files(), fs::read(&path).unwrap() == before), (1, true));
+        let elsewhere = tempfile::tempdir().unwrap();
+        let link = elsewhere.path().join("link.db");
+        std::os::unix::fs::symlink(&path, &link).unwrap();
+        for named in [&path, &link] {
+            read(named);
+            assert_eq!((files(), fs::read(&path).unwrap() == before), (1, true));
+        }
 
         // Somebody comes while we read, and stays.
         let source = SourceFile::new(&path, Duration::from_secs(1)).unwrap();
