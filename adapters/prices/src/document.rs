@@ -1,10 +1,38 @@
 //! The JSON that both sources read.
 
+use std::fmt;
+use std::marker::PhantomData;
+
 use cutover_domain::market::day::Day;
 use cutover_domain::market::forecast::DailyBar;
 use cutover_ports::market::Quote;
 use serde::Deserialize;
-use serde::de::{Deserializer, Error as _};
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{Deserializer, Error as _, MapAccess, Visitor};
+
+/// What only an object stands for: by itself serde takes a list for the members in their order, too.
+#[derive(Debug, Clone)]
+pub(crate) struct Object<T>(pub(crate) T);
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Object<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Members<T>(PhantomData<T>);
+
+        impl<'de, T: Deserialize<'de>> Visitor<'de> for Members<T> {
+            type Value = T;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, members: A) -> Result<T, A::Error> {
+                T::deserialize(MapAccessDeserializer::new(members))
+            }
+        }
+
+        deserializer.deserialize_map(Members(PhantomData)).map(Self)
+    }
+}
 
 /// The price of a moment; null if there is none.
 #[derive(Debug, Clone, Deserialize)]
@@ -17,7 +45,7 @@ pub(crate) struct PriceDocument {
 /// Bars, in any order.
 #[derive(Debug, Clone, Deserialize)]
 pub(crate) struct BarsDocument {
-    bars: Vec<BarDocument>,
+    bars: Vec<Object<BarDocument>>,
 }
 
 /// One bar.
@@ -47,13 +75,13 @@ impl PriceDocument {
 }
 
 impl BarsDocument {
-    pub(crate) fn of(bars: Vec<BarDocument>) -> Self {
+    pub(crate) fn of(bars: Vec<Object<BarDocument>>) -> Self {
         Self { bars }
     }
 
     /// Those from one day to another, oldest first.
     pub(crate) fn between(self, from: Day, to: Day) -> Vec<DailyBar> {
-        let mut bars: Vec<DailyBar> = self.bars.into_iter().map(BarDocument::bar).collect();
+        let mut bars: Vec<DailyBar> = self.bars.into_iter().map(|Object(bar)| bar.bar()).collect();
         bars.retain(|bar| from <= bar.day && bar.day <= to);
         bars.sort_by_key(|bar| bar.day);
         bars

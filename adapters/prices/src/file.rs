@@ -10,10 +10,9 @@ use cutover_domain::stored::TextEnum as _;
 use cutover_ports::market::{PriceError, PriceSource, Quote};
 use serde::Deserialize;
 use serde::de::{Deserializer, Error as _};
-use serde_json::{Map, Value};
 use tokio::io::AsyncReadExt as _;
 
-use crate::document::{BarDocument, BarsDocument, PriceDocument, day};
+use crate::document::{BarDocument, BarsDocument, Object, PriceDocument, day};
 
 /// A day of four prices takes some 300 bytes.
 const BYTES_MAX: u64 = 16 << 20;
@@ -31,9 +30,9 @@ struct Document {
     /// Of every entry that names none.
     symbol: Option<String>,
     #[serde(default)]
-    prices: Vec<Priced>,
+    prices: Vec<Object<Priced>>,
     #[serde(default)]
-    bars: Vec<BarDocument>,
+    bars: Vec<Object<BarDocument>>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -73,10 +72,8 @@ impl FilePrices {
             .read_to_end(&mut text)
             .await
             .map_err(cannot)?;
-        // A list would pass for an object of nothing but defaults.
-        serde_json::from_slice::<Map<String, Value>>(&text)
-            .and_then(|members| Document::deserialize(Value::from(members)))
-            .map(Document::with_symbols)
+        serde_json::from_slice(&text)
+            .map(|Object(document): Object<Document>| document.with_symbols())
             .map_err(|error| PriceError::Unreadable(format!("{place}: {error}")))
     }
 }
@@ -84,8 +81,9 @@ impl FilePrices {
 impl Document {
     /// With the symbol of the whole in every entry that names none.
     fn with_symbols(mut self) -> Self {
-        let of_entries = self.prices.iter_mut().map(|entry| &mut entry.symbol);
-        for symbol in of_entries.chain(self.bars.iter_mut().map(|entry| &mut entry.symbol)) {
+        let of_prices = self.prices.iter_mut().map(|Object(price)| &mut price.symbol);
+        let of_bars = self.bars.iter_mut().map(|Object(bar)| &mut bar.symbol);
+        for symbol in of_prices.chain(of_bars) {
             if symbol.is_none() {
                 symbol.clone_from(&self.symbol);
             }
@@ -113,9 +111,15 @@ impl PriceSource for FilePrices {
         day: Day,
     ) -> Result<Option<Quote>, PriceError> {
         let document = self.read().await?;
-        let found = document.prices.iter().find(|priced| {
-            is_of(priced.symbol.as_deref(), symbol) && priced.date == day && priced.checkpoint == checkpoint
-        });
+        let found = document
+            .prices
+            .iter()
+            .map(|Object(priced)| priced)
+            .find(|priced| {
+                is_of(priced.symbol.as_deref(), symbol)
+                    && priced.date == day
+                    && priced.checkpoint == checkpoint
+            });
         if let Some(found) = found {
             return Ok(PriceDocument::new(found.price, found.fallback).quote());
         }
@@ -145,7 +149,7 @@ fn bars_of(document: Document, symbol: &str) -> BarsDocument {
     let bars = document
         .bars
         .into_iter()
-        .filter(|bar| is_of(bar.symbol.as_deref(), symbol));
+        .filter(|Object(bar)| is_of(bar.symbol.as_deref(), symbol));
     BarsDocument::of(bars.collect())
 }
 
@@ -248,6 +252,8 @@ mod tests {
             r#"{"prices": [{"date": "2026-25-25", "checkpoint": "open", "price": 1}]}"#,
             r#"{"prices": [{"date": "2025-08-15", "checkpoint": "midnight", "price": 1}]}"#,
             r#"{"prices": [{"date": "2025-08-15", "checkpoint": "open", "price": "1"}]}"#,
+            r#"{"prices": [[null, "2025-08-15", "open", 1, false]]}"#,
+            r#"{"bars": [[null, "2025-08-15", 1, 1, 1, 1]]}"#,
         ] {
             std::fs::write(&path, text).unwrap();
             assert!(matches!(ask().await, Err(PriceError::Unreadable(_))), "{text}");

@@ -25,7 +25,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 
-use crate::document::{BarsDocument, PriceDocument};
+use crate::document::{BarsDocument, Object, PriceDocument};
 
 /// No answer that is a price is longer.
 const ANSWER_BYTES_MAX: usize = 4 * 1024 * 1024;
@@ -88,7 +88,7 @@ impl HttpPrices {
         })??;
         match status {
             StatusCode::OK => serde_json::from_slice(&body)
-                .map(Some)
+                .map(|Object(document)| Some(document))
                 .map_err(|error| PriceError::Unreadable(error.to_string())),
             StatusCode::NOT_FOUND => Ok(None),
             status if status.is_server_error() => {
@@ -287,6 +287,7 @@ mod tests {
         for odd in [
             "HTTP/1.1 302 Found\r\nlocation: /\r\ncontent-length: 0\r\n\r\n",
             "HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\n<xml>",
+            "HTTP/1.1 200 OK\r\ncontent-length: 8\r\n\r\n[582.25]",
         ] {
             assert!(
                 matches!(price(odd).await, Err(PriceError::Unreadable(_))),
