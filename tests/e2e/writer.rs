@@ -1000,6 +1000,42 @@ async fn a_long_list_leaves_nobody_out_when_others_are_deleted_meanwhile() {
     service.stop().await;
 }
 
+/// The status is sent when it happens: nothing but the log can tell.
+#[tokio::test]
+async fn a_long_list_that_breaks_off_is_an_error_and_a_client_that_leaves_is_none() {
+    let (place, database) = (Place::new(), lab_database().await);
+    let client = database.connect().await;
+    let sql = "INSERT INTO conversations (id, title, position)
+        SELECT 'c' || n, repeat('t', 10000), n FROM generate_series(1, 5000) AS n";
+    client.batch_execute(sql).await.unwrap();
+    let service = place.serve(&["--postgres", &database.url()]).await;
+    let begin = async |id: &str| {
+        let mut stream = TcpStream::connect(service.address()).await.unwrap();
+        let header = format!("x-request-id: {id}\r\n");
+        let asked = request("GET", CONVERSATIONS, &header, b"");
+        stream.write_all(&asked).await.unwrap();
+        stream.read_exact(&mut [0]).await.unwrap();
+        stream
+    };
+    drop(begin("left").await);
+    let mut stream = begin("cut-short").await;
+    let away = "ALTER TABLE conversations RENAME TO aside";
+    client.batch_execute(away).await.unwrap();
+    let mut answer = Vec::new();
+    stream.read_to_end(&mut answer).await.unwrap();
+    assert!(!answer.ends_with(b"0\r\n\r\n"));
+    let page = service.get("/").await.with(200).text();
+    assert!(page.contains("the list of conversations broke off"), "{page}");
+    let log = service.stop().await;
+    let errors: Vec<&str> = log.lines().filter(|line| line.contains("ERROR")).collect();
+    assert_eq!(errors.len(), 1, "{log}");
+    assert!(
+        errors[0].contains("cut-short") && errors[0].contains("the list of conversations broke off"),
+        "{errors:?}"
+    );
+    assert!(!log.contains("left"), "{log}");
+}
+
 #[tokio::test]
 async fn long_titles_take_no_more_memory_for_many_clients_than_for_some() {
     let place = Place::new();

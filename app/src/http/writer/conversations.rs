@@ -166,12 +166,21 @@ async fn list(State(app): State<App>, Extension(answers): Extension<Answers>) ->
             let Some(after) = next else {
                 return Ok(None);
             };
-            let piece = timeout(limit, piece(&conversations, &answers, Some(after))).await?;
-            piece.map(Some).map_err(std::io::Error::other)
+            match timeout(limit, piece(&conversations, &answers, Some(after))).await {
+                Ok(Ok(piece)) => Ok(Some(piece)),
+                Ok(Err(error)) => Err(broke_off(error)),
+                Err(late) => Err(broke_off(late)),
+            }
         }
     });
     let pieces = stream::iter([Ok(first)]).chain(others);
     Ok((kind, Body::from_stream(pieces)).into_response())
+}
+
+/// The status has been sent, so that this is all that is told of it; the client sees its connection end.
+fn broke_off(error: impl std::error::Error + Send + Sync + 'static) -> std::io::Error {
+    tracing::error!(%error, "the list of conversations broke off");
+    std::io::Error::other(error)
 }
 
 /// The part of the list behind a place, or from its start, once there is room for it; and the place behind it.
