@@ -17,7 +17,7 @@ use rusqlite::{Connection, OpenFlags, Params, Row, ToSql};
 use tokio::sync::oneshot;
 
 use crate::error::{is_unknown_name, is_unnamed_foreign_key, restricting_children, store_error};
-use crate::identity::FileIdentity;
+use crate::identity::{FileIdentity, side_file};
 use crate::lane::{Lane, LaneStatus, Queue};
 use crate::lookup::{Allowance, Bundle, hand_over};
 use crate::row::Columns;
@@ -304,8 +304,8 @@ pub(crate) struct Session {
     zone: LegacyZone,
     busy_timeout: Duration,
     pub(crate) allowance: Allowance,
-    /// Where the file was when it was opened.
-    place: Option<(PathBuf, FileIdentity)>,
+    /// Where the file was when it was opened, and its write-ahead log.
+    places: Vec<(PathBuf, FileIdentity)>,
 }
 
 impl Session {
@@ -333,12 +333,18 @@ impl Session {
         let allowance = Allowance::endless();
         allowance.bound(&connection)?;
         let identity = FileIdentity::at(path).map_err(|error| StoreError::Unavailable(error.into()))?;
+        let mut places = vec![(path.to_owned(), identity)];
+        // Where `path` is a link, the log lies beside what it leads to.
+        let log = side_file(Path::new(connection.path().unwrap_or_default()), "-wal");
+        if let Ok(identity) = FileIdentity::at(&log) {
+            places.push((log, identity));
+        }
         Ok(Self {
             connection,
             zone: settings.legacy_zone.clone(),
             busy_timeout: settings.busy_timeout,
             allowance,
-            place: Some((path.to_owned(), identity)),
+            places,
         })
     }
 
@@ -349,16 +355,14 @@ impl Session {
             zone: LegacyZone::utc(),
             busy_timeout: Duration::ZERO,
             allowance: Allowance::endless(),
-            place: None,
+            places: Vec::new(),
         }
     }
 
-    /// Whether the path still names the file that was opened there.
+    /// Whether the paths still name what was opened there.
     fn check_place(&self) -> StoreResult<()> {
-        let moved = self
-            .place
-            .as_ref()
-            .filter(|(path, identity)| FileIdentity::at(path).ok() != Some(*identity));
+        let mut places = self.places.iter();
+        let moved = places.find(|(path, identity)| FileIdentity::at(path).ok() != Some(*identity));
         let Some((path, _)) = moved else { return Ok(()) };
         let path = path.display();
         Err(StoreError::Unavailable(
@@ -653,6 +657,30 @@ mod tests {
         std::fs::rename(&aside, &path).unwrap();
         insert().await.unwrap();
         db.ping().await.unwrap();
+        assert_eq!(count(&db).await, 2);
+    }
+
+    /// What is committed lies in the log at first: without its name it would be gone with the process.
+    #[tokio::test]
+    async fn a_file_whose_log_was_taken_away_is_not_written() {
+        let (directory, made) = database().await;
+        made.close().await;
+        let (path, link) = (directory.path().join("test.db"), directory.path().join("link.db"));
+        std::os::unix::fs::symlink(&path, &link).unwrap();
+        let db = Database::open(&link, &OpenSettings::default()).unwrap();
+        let insert = async || {
+            let sql = "INSERT INTO t (b) VALUES ('x')";
+            db.write("test.insert", |session| session.execute(sql, [])).await
+        };
+        insert().await.unwrap();
+        let (log, aside) = (side_file(&path, "-wal"), directory.path().join("aside"));
+        std::fs::rename(&log, &aside).unwrap();
+        for refused in [insert().await.map(drop), db.ping().await] {
+            let told = refused.unwrap_err().to_string();
+            assert!(told.contains("test.db-wal was removed"), "{told}");
+        }
+        std::fs::rename(&aside, &log).unwrap();
+        insert().await.unwrap();
         assert_eq!(count(&db).await, 2);
     }
 
