@@ -12,6 +12,11 @@ pub(crate) fn store_error(error: rusqlite::Error) -> StoreError {
     let rusqlite::Error::SqliteFailure(code, message) = &error else {
         return match error {
             rusqlite::Error::ToSqlConversionFailure(cause) => StoreError::invalid("value", cause.to_string()),
+            // It quotes the statement, and what is logged is one line.
+            rusqlite::Error::SqlInputError { msg, sql, .. } => {
+                let words: Vec<&str> = sql.split_whitespace().collect();
+                StoreError::Backend(format!("{msg} in {}", words.join(" ")).into())
+            }
             other => StoreError::Backend(other.into()),
         };
     };
@@ -82,6 +87,19 @@ mod tests {
     use rusqlite::Connection;
 
     use super::*;
+
+    #[test]
+    fn a_statement_is_quoted_on_one_line() {
+        let connection = Connection::open_in_memory().unwrap();
+        let refused = connection.prepare("SELECT 1,\n    a\n LIMIT 1").unwrap_err();
+        let error = store_error(refused);
+        assert!(is_unknown_name(&error), "{error}");
+        let told = error.to_string();
+        assert!(
+            told.ends_with("no such column: a in SELECT 1, a LIMIT 1"),
+            "{told}"
+        );
+    }
 
     #[test]
     fn a_file_that_takes_no_writes_is_told_as_such() {
