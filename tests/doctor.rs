@@ -67,15 +67,24 @@ mod sqlite {
             .unwrap();
         let before = std::fs::read(file.path()).unwrap();
         let diagnosis = doctor(&file.path(), &[]).await.remove(0);
-        assert_eq!(diagnosis.severity(), Severity::Warning, "{diagnosis:#?}");
         finding(
             &diagnosis,
             Severity::Warning,
             "1 references lead nowhere: child (row 7) to synth_groups",
         );
-        let tables = finding(&diagnosis, Severity::Warning, "are not there: chart_insights");
-        assert!(tables.advice.as_ref().unwrap().contains("cutover migrate up"));
+        let missing = "parts of the lab's schema are missing: chart_insights (the table is missing)";
+        let schema = finding(&diagnosis, Severity::Problem, missing);
+        assert!(schema.advice.as_ref().unwrap().contains("cutover migrate check"));
         assert_eq!(std::fs::read(file.path()).unwrap(), before);
+    }
+
+    #[tokio::test]
+    async fn an_empty_file_wants_a_migration() {
+        let file = TestFile::empty();
+        file.raw().execute_batch("CREATE TABLE mine (x)").unwrap();
+        let diagnosis = doctor(&file.path(), &[]).await.remove(0);
+        let tables = finding(&diagnosis, Severity::Warning, "17 of 17 are not there: ");
+        assert!(tables.advice.as_ref().unwrap().contains("cutover migrate up"));
     }
 
     #[tokio::test]

@@ -8,9 +8,9 @@ use cutover_ports::diagnosis::Purpose;
 use crate::config::{Backend, Config, ContextConfig, Repository};
 use crate::exit::{CliError, Exit};
 use crate::guard;
-#[cfg(all(feature = "sqlite", feature = "postgres"))]
-use crate::wiring::told;
 use crate::wiring::{Databases, MigrationTargets, WiringError, inventory, missing_rights, try_pool};
+#[cfg(feature = "sqlite")]
+use crate::wiring::{missing_parts, put_back, told};
 
 impl From<WiringError> for CliError {
     fn from(error: WiringError) -> Self {
@@ -81,13 +81,9 @@ pub async fn examine(config: &Config, patience: Duration) -> Result<Start, CliEr
     for context in &contexts {
         if let Some(target) = targets.on(context, Backend::Postgres) {
             if context.uses(Backend::Postgres) {
-                if let Found::Nothing(status) =
-                    look(&target, &context.schema, deadline, &mut start.remarks).await?
-                {
+                if let Found::Nothing(status) = look(&target, context, deadline, &mut start.remarks).await? {
                     return Err(outdated(&target, &context.schema, &status));
                 }
-                #[cfg(all(feature = "sqlite", feature = "postgres"))]
-                refuse_missing(&target, &context.schema).await?;
             } else {
                 // Nothing of it runs there yet; that it cannot be reached is told now all the same, and not on the day of the switch.
                 cutover_migrations::status(&target, &context.schema).await?;
@@ -110,19 +106,19 @@ pub async fn examine(config: &Config, patience: Duration) -> Result<Start, CliEr
 }
 
 /// Refuses if something of a schema is gone that its history says is there.
-#[cfg(all(feature = "sqlite", feature = "postgres"))]
-async fn refuse_missing(target: &Target, context: &Context) -> Result<(), CliError> {
-    let missing = cutover_migrations::missing(target, context).await?;
+#[cfg(feature = "sqlite")]
+async fn refuse_missing(target: &Target, context: &ContextConfig) -> Result<(), CliError> {
+    let missing = missing_parts(target, context).await?;
     if missing.is_empty() {
         return Ok(());
     }
     Err(CliError::new(
         Exit::Refused,
         format!(
-            "the {}'s schema in {target} cannot be served: it is at its newest version, but not all of it is there: {}; put back what \
-             somebody has changed, see `cutover migrate check --on postgres` as the owner",
-            context.name,
-            told(&missing)
+            "the {}'s schema in {target} cannot be served: it is at its newest version, but not all of it is there: {}; {}",
+            context.schema.name,
+            told(&missing),
+            put_back(target)
         ),
     ))
 }
@@ -214,7 +210,7 @@ async fn examine_files(
         let Some(target) = targets.on(context, Backend::Sqlite) else {
             continue;
         };
-        match look(&target, &context.schema, deadline, &mut start.remarks).await? {
+        match look(&target, context, deadline, &mut start.remarks).await? {
             Found::Schema => ours.push(path),
             Found::Nothing(_) => wanting.push((context, target)),
         }
@@ -242,15 +238,18 @@ async fn examine_files(
 /// Looks whether a schema can be served; refuses one that is neither whole nor absent.
 async fn look(
     target: &Target,
-    context: &Context,
+    context: &ContextConfig,
     deadline: Instant,
     remarks: &mut Vec<Remark>,
 ) -> Result<Found, CliError> {
-    let status = settled_status(target, context, deadline).await?;
+    let schema = &context.schema;
+    let status = settled_status(target, schema, deadline).await?;
     if status.running {
-        remarks.push(held(context, &status));
+        remarks.push(held(schema, &status));
     }
     if status.is_ready() {
+        #[cfg(feature = "sqlite")]
+        refuse_missing(target, context).await?;
         return Ok(Found::Schema);
     }
     if let Some(unadopted) = &status.unadopted {
@@ -270,7 +269,7 @@ async fn look(
         return Ok(Found::Schema);
     }
     if let Some(disagreement) = &status.disagreement {
-        let name = context.name;
+        let name = schema.name;
         return Err(CliError::new(
             Exit::Refused,
             format!("the {name}'s schema in {target} cannot be served: {disagreement}"),
@@ -280,7 +279,7 @@ async fn look(
     if status.versions.iter().all(pending) {
         return Ok(Found::Nothing(status));
     }
-    Err(outdated(target, context, &status))
+    Err(outdated(target, schema, &status))
 }
 
 fn outdated(target: &Target, context: &Context, status: &Status) -> CliError {

@@ -111,35 +111,27 @@ pub async fn check(target: &Target, context: &Context) -> Result<Drift> {
     }
 }
 
-/// Tables of the newest schema that are not on PostgreSQL, and columns that those there lack. They have the same names on SQLite, which tells
-/// them here: so any role can ask, while [`check`] makes tables to compare with.
-#[cfg(all(feature = "sqlite", feature = "postgres"))]
+/// Tables of the newest schema that are not in the database, and columns that those there lack, but for those that an old file may. Both
+/// databases have the same names, and SQLite tells them here: so any role can ask, while [`check`] makes tables to compare with.
+#[cfg(feature = "sqlite")]
 pub async fn missing(target: &Target, context: &Context) -> Result<Vec<Difference>> {
-    let Target::Postgres(target) = target else {
-        return Ok(Vec::new());
-    };
-    let mut database = postgres::PostgresDatabase::open_to_look(target).await?;
-    let live = postgres_schema::read(&mut database).await?;
-    database.looked().await?;
-    let mut missing = Vec::new();
-    for (name, table) in sqlite::head(context).await?.tables {
-        let Some(found) = live.tables.get(&name) else {
-            missing.push(Difference {
-                table: name,
-                object: None,
-                what: "the table is missing".to_owned(),
-            });
-            continue;
-        };
-        let columns = table.columns.into_keys();
-        let lacking = columns.filter(|column| !found.columns.contains_key(column));
-        missing.extend(lacking.map(|column| Difference {
-            table: name.clone(),
-            object: Some(column),
-            what: "the column is missing".to_owned(),
-        }));
+    let head = sqlite::head(context).await?;
+    match target {
+        Target::Sqlite { path } => {
+            let live = sqlite::live(path).await?;
+            let forgiven = sqlite::legacy(context).missing_columns;
+            Ok(schema::missing(&head, &live, forgiven, str::eq_ignore_ascii_case))
+        }
+        #[cfg(feature = "postgres")]
+        Target::Postgres(target) => {
+            let mut database = postgres::PostgresDatabase::open_to_look(target).await?;
+            let live = postgres_schema::read(&mut database).await?;
+            database.looked().await?;
+            Ok(schema::missing(&head, &live, &[], |name, other| name == other))
+        }
+        #[cfg(not(feature = "postgres"))]
+        other => Err(not_built(other)),
     }
-    Ok(missing)
 }
 
 /// The checks of the newest schema's tables on SQLite: the table and the condition of each. A file of the original application is

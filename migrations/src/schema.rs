@@ -126,6 +126,30 @@ pub(crate) fn compare(expected: &Schema, head: &Schema, live: &Schema, legacy: L
     drift
 }
 
+/// The expected tables that are not there, and of those that are, the columns: by their names alone, of which the database says when two
+/// are the same.
+#[cfg(feature = "sqlite")]
+pub(crate) fn missing(
+    expected: &Schema,
+    live: &Schema,
+    forgiven: &[(&str, &str)],
+    same: impl Fn(&str, &str) -> bool,
+) -> Vec<Difference> {
+    let mut missing = Vec::new();
+    for (name, table) in &expected.tables {
+        let Some((_, found)) = live.tables.iter().find(|(other, _)| same(other, name)) else {
+            missing.push(difference(name, None, "the table is missing"));
+            continue;
+        };
+        let lacking = table.columns.keys().filter(|column| {
+            !found.columns.keys().any(|other| same(other, column))
+                && !forgiven.contains(&(name.as_str(), column.as_str()))
+        });
+        missing.extend(lacking.map(|column| difference(name, Some(column), "the column is missing")));
+    }
+    missing
+}
+
 fn difference(table: &str, object: Option<&str>, what: impl Into<String>) -> Difference {
     Difference {
         table: table.to_owned(),

@@ -261,10 +261,23 @@ pub(crate) async fn status(path: &Path, context: &Context) -> Result<Status> {
 pub(crate) async fn check(path: &Path, context: &Context) -> Result<Drift> {
     exists(path)?;
     let mut file = SqliteFile::open(path, Access::Read).await?;
-    let legacy = Original::of(context).map_or_else(Legacy::default, |original| original.legacy);
-    let drift = run::check(&mut file, context, legacy).await?;
+    let drift = run::check(&mut file, context, legacy(context)).await?;
     file.close().await?;
     Ok(drift)
+}
+
+/// What old files of a context may lack or have.
+pub(crate) fn legacy(context: &Context) -> Legacy {
+    Original::of(context).map_or_else(Legacy::default, |original| original.legacy)
+}
+
+/// What a file has.
+pub(crate) async fn live(path: &Path) -> Result<Schema> {
+    exists(path)?;
+    let mut file = SqliteFile::open(path, Access::Read).await?;
+    let schema = file.schema().await?;
+    file.close().await?;
+    Ok(schema)
 }
 
 fn place(path: &Path) -> String {

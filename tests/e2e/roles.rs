@@ -3,6 +3,7 @@
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 
 use cutover_tests::postgres::{TestServer, TestServerOptions};
+use cutover_tests::rusqlite::Connection;
 use cutover_tests::tokio_postgres::Client;
 use serde_json::json;
 
@@ -305,6 +306,52 @@ async fn a_column_that_somebody_renamed_is_found() {
             "experiments.hypothesis (the column is missing), synths (the table is missing)",
         ],
     );
+}
+
+#[tokio::test]
+async fn what_is_gone_of_a_file_is_found() {
+    let place = Place::new();
+    place.run(["migrate", "up", "--on", "sqlite"]).await.with(0);
+    let file = Connection::open(place.path("cutover.db")).unwrap();
+    // What some old files lack, what somebody has added, and what is another name to nobody.
+    file.execute_batch(
+        "ALTER TABLE research_executions DROP COLUMN additional_context;
+         ALTER TABLE synths ADD COLUMN note; CREATE TABLE more (x); ALTER TABLE synths RENAME COLUMN nome TO Nome",
+    )
+    .unwrap();
+    place.serve(&[]).await.stop().await;
+    file.execute_batch("DROP TABLE messages; ALTER TABLE experiments RENAME COLUMN hypothesis TO hyp")
+        .unwrap();
+    let examined = place.run(["doctor"]).await.with(1);
+    says(
+        &examined.stdout,
+        &[
+            "problem     schema: parts of the lab's schema are missing: experiments.hypothesis (the column is missing)\n",
+            "problem     schema: parts of the writer's schema are missing: messages (the table is missing)\n",
+            "→ see `cutover migrate check --on sqlite`, and put back what somebody has changed, or a backup",
+            "ok          schema: the market's is as migrations make it",
+        ],
+    );
+    assert!(!examined.stdout.contains("migrate up"), "{}", examined.stdout);
+    let serve = ["serve", "--listen", "127.0.0.1:0"];
+    let refused = place.run(serve).await.with(4);
+    says(
+        &refused.stderr,
+        &[
+            "the lab's schema in the SQLite file cutover.db cannot be served",
+            "not all of it is there: experiments.hypothesis (the column is missing); see `cutover migrate check",
+        ],
+    );
+    // Nobody is asked for what does not run there.
+    place.write("cutover.toml", "[lab]\nenabled = false");
+    let refused = place.run(serve).await.with(4);
+    says(
+        &refused.stderr,
+        &["the writer's schema", "messages (the table is missing)"],
+    );
+    let (_server, _, service) = as_in_the_guide(&place).await;
+    let moved = ["--postgres", &service, "--repository", "conversations=postgres"];
+    place.serve(&moved).await.stop().await;
 }
 
 /// What is written once such a database takes writes would be missed by the guards of the way back.

@@ -157,6 +157,14 @@ impl ContextConfig {
             .iter()
             .flat_map(|repository| repository.tables.iter().copied())
     }
+
+    /// The tables of its repositories that run on `backend`.
+    pub fn tables_on(&self, backend: Backend) -> impl Iterator<Item = &'static str> {
+        self.repositories
+            .iter()
+            .filter(move |repository| repository.backend == backend)
+            .flat_map(|repository| repository.tables.iter().copied())
+    }
 }
 
 /// The HTTP service.

@@ -1,5 +1,6 @@
 //! Examinations of the databases that a configuration names.
 
+use cutover_migrations::{Dialect, Difference, Target};
 use cutover_ports::diagnosis::{Finding, Purpose, Severity};
 
 use super::WiringError;
@@ -76,20 +77,28 @@ fn tables<'a>(contexts: impl Iterator<Item = &'a ContextConfig>, backend: Backen
 #[cfg(feature = "sqlite")]
 async fn diagnose_sqlite(config: &Config, path: std::path::PathBuf) -> Diagnosis {
     let contexts = config.contexts();
-    let in_file = contexts.iter().filter(|context| context.sqlite_path == path);
-    let tables = tables(in_file, Backend::Sqlite);
+    let (mut schemas, mut others) = (Vec::new(), Vec::new());
+    for context in contexts.iter().filter(|context| context.sqlite_path == path) {
+        let target = Target::Sqlite { path: path.clone() };
+        match schema_finding(context, &target, true).await {
+            Some(finding) => schemas.push(finding),
+            None => others.push(context),
+        }
+    }
+    let tables = tables(others.into_iter(), Backend::Sqlite);
     let database = format!("the SQLite file {}", path.display());
     let busy_timeout = config.sqlite.busy_timeout;
     let examination = tokio::task::spawn_blocking(move || {
         cutover_sqlite::diagnosis::diagnose(&path, &tables, busy_timeout)
     });
-    let findings = examination.await.unwrap_or_else(|error| {
+    let mut findings = examination.await.unwrap_or_else(|error| {
         vec![Finding::problem(
             "file",
             format!("the examination broke off: {error}"),
             "run it again",
         )]
     });
+    findings.extend(schemas);
     Diagnosis { database, findings }
 }
 
@@ -109,7 +118,11 @@ async fn diagnose_postgres(
         .iter()
         .all(|finding| finding.severity < Severity::Unreachable)
     {
-        findings.extend(schema_findings(config, postgres).await);
+        let target = super::postgres_target(postgres.url.expose())?;
+        for context in config.contexts() {
+            // To compare takes a session of its own, which no pooler grants, and the right to make temporary tables.
+            findings.extend(schema_finding(&context, &target, postgres.prepared_statements).await);
+        }
     }
     Ok(Diagnosis {
         database: format!("the PostgreSQL database {server}"),
@@ -117,55 +130,60 @@ async fn diagnose_postgres(
     })
 }
 
-/// Whether the tables of contexts that are at their newest version are as the migrations have made them. What stands in the way of asking is
+/// Whether the tables of a context that is at its newest version are as the migrations have made them. What stands in the way of asking is
 /// told by what a start finds.
-#[cfg(feature = "postgres")]
-async fn schema_findings(config: &Config, postgres: &crate::config::PostgresConfig) -> Vec<Finding> {
-    let advice =
-        "see `cutover migrate check --on postgres` as the owner, and put back what somebody has changed";
-    let mut findings = Vec::new();
-    for context in config.contexts() {
-        let (name, schema) = (context.schema.name, &context.schema);
-        let Ok(target) = super::postgres_target(postgres.url.expose()) else {
-            continue;
-        };
-        let status = cutover_migrations::status(&target, schema).await;
-        if !status.is_ok_and(|status| status.is_ready()) {
-            continue;
-        }
-        #[cfg(feature = "sqlite")]
-        if let Ok(missing) = cutover_migrations::missing(&target, schema).await
-            && !missing.is_empty()
-        {
-            let text = format!("parts of the {name}'s schema are missing: {}", told(&missing));
-            findings.push(Finding::problem("schema", text, advice));
-            continue;
-        }
-        // That takes a session of its own, which no pooler grants, and the right to make temporary tables.
-        let drift = if postgres.prepared_statements {
-            cutover_migrations::check(&target, schema).await.ok()
-        } else {
-            None
-        };
-        findings.push(match drift {
-            Some(drift) if !drift.differences.is_empty() => Finding::warning(
-                "schema",
-                format!("the {name}'s schema is not as migrations make it: {}", told(&drift.differences)),
-                advice,
-            ),
-            Some(_) => Finding::ok("schema", format!("the {name}'s is as migrations make it")),
-            None => Finding::ok(
-                "schema",
-                format!("the {name}'s tables have their columns; the rest is for `cutover migrate check` as the owner"),
-            ),
-        });
+async fn schema_finding(context: &ContextConfig, target: &Target, compares: bool) -> Option<Finding> {
+    let (name, schema) = (context.schema.name, &context.schema);
+    let advice = put_back(target);
+    let status = cutover_migrations::status(target, schema).await;
+    if !status.is_ok_and(|status| status.is_ready()) {
+        return None;
     }
-    findings
+    #[cfg(feature = "sqlite")]
+    if let Ok(missing) = super::missing_parts(target, context).await
+        && !missing.is_empty()
+    {
+        let text = format!("parts of the {name}'s schema are missing: {}", told(&missing));
+        return Some(Finding::problem("schema", text, advice));
+    }
+    let drift = if compares {
+        cutover_migrations::check(target, schema).await.ok()
+    } else {
+        None
+    };
+    Some(match drift {
+        Some(drift) if !drift.differences.is_empty() => Finding::warning(
+            "schema",
+            format!(
+                "the {name}'s schema is not as migrations make it: {}",
+                told(&drift.differences)
+            ),
+            advice,
+        ),
+        Some(_) => Finding::ok("schema", format!("the {name}'s is as migrations make it")),
+        None => Finding::ok(
+            "schema",
+            format!(
+                "the {name}'s tables have their columns; the rest is for `cutover migrate check` as the owner"
+            ),
+        ),
+    })
+}
+
+/// What to do about a schema that is not as migrations made it.
+pub fn put_back(target: &Target) -> &'static str {
+    match target.dialect() {
+        Dialect::Sqlite => {
+            "see `cutover migrate check --on sqlite`, and put back what somebody has changed, or a backup"
+        }
+        Dialect::Postgres => {
+            "see `cutover migrate check --on postgres` as the owner, and put back what somebody has changed"
+        }
+    }
 }
 
 /// The first differences in words.
-#[cfg(feature = "postgres")]
-pub fn told(differences: &[cutover_migrations::Difference]) -> String {
+pub fn told(differences: &[Difference]) -> String {
     const TOLD: usize = 5;
     let first = differences.iter().take(TOLD).map(|difference| {
         let object = difference.object.as_ref().map(|object| format!(".{object}"));

@@ -3,6 +3,8 @@
 use std::time::Duration;
 
 use cutover_migrations::Target;
+#[cfg(feature = "sqlite")]
+use cutover_migrations::{Dialect, Difference};
 
 use super::WiringError;
 use crate::config::{Backend, Config, ContextConfig};
@@ -54,6 +56,20 @@ impl MigrationTargets {
             Backend::Postgres => self.postgres.clone(),
         }
     }
+}
+
+/// What is gone of a schema that its history says is there. A file is asked for the tables of those repositories that run on it.
+#[cfg(feature = "sqlite")]
+pub async fn missing_parts(
+    target: &Target,
+    context: &ContextConfig,
+) -> cutover_migrations::Result<Vec<Difference>> {
+    let mut missing = cutover_migrations::missing(target, &context.schema).await?;
+    if target.dialect() == Dialect::Sqlite {
+        let in_file: Vec<&str> = context.tables_on(Backend::Sqlite).collect();
+        missing.retain(|part| in_file.contains(&part.table.as_str()));
+    }
+    Ok(missing)
 }
 
 /// The migrations' way to the PostgreSQL database of a URL: the servers that the pool would try, in the URL's order, with the

@@ -16,11 +16,11 @@ mod system;
 pub mod transfer;
 
 pub use databases::{Databases, Repositories, WiringError, check_postgres_url, try_pool};
-#[cfg(feature = "postgres")]
-pub use diagnosis::told;
-pub use diagnosis::{Diagnosis, diagnose, missing_rights};
+pub use diagnosis::{Diagnosis, diagnose, missing_rights, put_back, told};
 pub use integrity::{Examiners, rules};
 pub use migrations::MigrationTargets;
+#[cfg(feature = "sqlite")]
+pub use migrations::missing_parts;
 #[cfg(feature = "postgres")]
 pub use migrations::postgres_target;
 pub use pools::Pool;
