@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use cutover_migrations::{Context, State, Status, Target, VersionStatus};
+use cutover_migrations::{Context, Status, Target};
 use cutover_ports::diagnosis::Purpose;
 
 use crate::config::{Backend, Config, ContextConfig, Repository};
@@ -204,15 +204,19 @@ async fn examine_files(
     let (mut ours, mut wanting) = (Vec::new(), Vec::new());
     for context in contexts.iter().filter(|context| context.uses(Backend::Sqlite)) {
         let path = &context.sqlite_path;
-        if std::fs::metadata(path).map_or(true, |file| file.len() == 0) {
-            ours.push(path);
-        }
         let Some(target) = targets.on(context, Backend::Sqlite) else {
             continue;
         };
         match look(&target, context, deadline, &mut start.remarks).await? {
             Found::Schema => ours.push(path),
-            Found::Nothing(_) => wanting.push((context, target)),
+            Found::Nothing(_) => {
+                // A start that came to nothing, for want of room, has left its notes.
+                #[cfg(feature = "sqlite")]
+                if cutover_migrations::is_empty(path).await? {
+                    ours.push(path);
+                }
+                wanting.push((context, target));
+            }
         }
     }
     let somebodys = wanting
@@ -275,8 +279,7 @@ async fn look(
             format!("the {name}'s schema in {target} cannot be served: {disagreement}"),
         ));
     }
-    let pending = |version: &VersionStatus| version.state == State::Pending;
-    if status.versions.iter().all(pending) {
+    if status.current == 0 {
         return Ok(Found::Nothing(status));
     }
     Err(outdated(target, schema, &status))

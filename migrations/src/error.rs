@@ -7,7 +7,7 @@ pub enum MigrateError {
     /// The question itself is wrong: an unknown version, a name that cannot be a file's.
     #[error("{0}")]
     Usage(String),
-    /// The database cannot be reached, or something else holds it for too long. Nothing was changed by this call.
+    /// The database cannot be reached or used, or something else holds it for too long: what was begun can be run again.
     #[error("{0}")]
     Unreachable(String),
     /// Refused to protect data: an edited migration, a file that is not what it should be, tables that hold rows.

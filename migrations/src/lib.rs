@@ -134,6 +134,12 @@ pub async fn missing(target: &Target, context: &Context) -> Result<Vec<Differenc
     }
 }
 
+/// Whether a SQLite file is not there, or has no tables but those that migrations keep for themselves.
+#[cfg(feature = "sqlite")]
+pub async fn is_empty(path: &std::path::Path) -> Result<bool> {
+    Ok(!path.exists() || sqlite::live(path).await?.tables.is_empty())
+}
+
 /// The checks of the newest schema's tables on SQLite: the table and the condition of each. A file of the original application is
 /// served as it was made, and may have been made with fewer.
 #[cfg(feature = "sqlite")]

@@ -4,6 +4,7 @@ use std::fs::{File, TryLockError};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use sqlx::error::DatabaseError;
 use sqlx::migrate::{Migrate, Migration};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqliteRow};
 use sqlx::{AssertSqlSafe, ConnectOptions, Executor, Row as _, Sqlite, TypeInfo, ValueRef};
@@ -73,11 +74,14 @@ impl SqliteFile {
     async fn use_write_ahead_log(&mut self) -> Result<()> {
         let began = Instant::now();
         loop {
-            match self.rows("PRAGMA journal_mode = WAL", &[]).await {
-                Err(MigrateError::Unreachable(_)) if began.elapsed() < BUSY_WAIT => {
+            match bound("PRAGMA journal_mode = WAL", &[])
+                .execute(&mut self.connection)
+                .await
+            {
+                Err(error) if matches!(code(&error), BUSY | LOCKED) && began.elapsed() < BUSY_WAIT => {
                     tokio::time::sleep(Duration::from_millis(50)).await;
                 }
-                other => return other.map(drop),
+                other => return other.map(drop).map_err(|error| failure(&error)),
             }
         }
     }
@@ -419,21 +423,27 @@ fn migration_failure(error: sqlx::migrate::MigrateError) -> MigrateError {
     }
 }
 
+const BUSY: i32 = 5;
+const LOCKED: i32 = 6;
+
+/// SQLite's code of an error, without what it says more; 0 for none.
+fn code(error: &sqlx::Error) -> i32 {
+    let code = error.as_database_error().and_then(DatabaseError::code);
+    code.and_then(|code| code.parse::<i32>().ok()).unwrap_or(0) & 0xff
+}
+
 fn failure(error: &sqlx::Error) -> MigrateError {
-    const BUSY: i32 = 5;
-    const LOCKED: i32 = 6;
     const READ_ONLY: i32 = 8;
+    const INPUT_OUTPUT: i32 = 10;
+    const CORRUPT: i32 = 11;
+    const FULL: i32 = 13;
     const CANNOT_OPEN: i32 = 14;
     const NO_DATABASE: i32 = 26;
     let sqlx::Error::Database(database) = error else {
         return MigrateError::Failed(error.to_string());
     };
-    let code = database
-        .code()
-        .and_then(|code| code.parse::<i32>().ok())
-        .unwrap_or(0);
     let message = database.message();
-    match code & 0xff {
+    match code(error) {
         BUSY | LOCKED => MigrateError::Unreachable(format!(
             "another program is writing to it ({message}); stop that program or try again"
         )),
@@ -442,6 +452,15 @@ fn failure(error: &sqlx::Error) -> MigrateError {
              file and its folder"
                 .to_owned(),
         ),
+        INPUT_OUTPUT => MigrateError::Unreachable(format!(
+            "the system cannot read or write it ({message}); check that it is an ordinary file, and its disk"
+        )),
+        CORRUPT => MigrateError::Unreachable(format!(
+            "it is damaged ({message}); restore a backup, or save what can be read with sqlite3's .recover"
+        )),
+        FULL => MigrateError::Unreachable(format!(
+            "there is no room for it ({message}); make room on its disk and run this again"
+        )),
         CANNOT_OPEN => MigrateError::Unreachable(format!(
             "it cannot be opened ({message}); check the path and the rights on the file and its folder"
         )),

@@ -341,6 +341,31 @@ async fn runs_at_once_wait_for_each_other() {
 const SLOW: &str = "CREATE TABLE slow (n);
     INSERT INTO slow WITH RECURSIVE c (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM c WHERE n < 1000000000) SELECT count(*) FROM c;";
 
+/// The limit of pages stands for a disk's; that of a full disk is told in the same words.
+#[tokio::test]
+async fn a_full_disk_and_damage_are_told_with_what_to_do() {
+    let folder = folder();
+    let full =
+        three("PRAGMA max_page_count = 1; CREATE TABLE a (x); CREATE TABLE b (x); CREATE TABLE c (x);");
+    let error = up(&folder.target, &full, None).await.unwrap_err();
+    assert!(matches!(error, MigrateError::Unreachable(_)), "{error:?}");
+    let told = error.to_string();
+    assert!(
+        told.contains("version 2 (two)") && told.contains("make room on its disk"),
+        "{told}"
+    );
+    let mut bytes = std::fs::read(&folder.path).unwrap();
+    bytes[100..200].fill(0x5a);
+    std::fs::write(&folder.path, bytes).unwrap();
+    let error = status(&folder.target, &full).await.unwrap_err();
+    assert!(matches!(error, MigrateError::Unreachable(_)), "{error:?}");
+    let told = error.to_string();
+    assert!(
+        told.contains("it is damaged") && told.contains("restore a backup"),
+        "{told}"
+    );
+}
+
 /// A schema of three versions whose second one has this script.
 fn three(second: &'static str) -> Context {
     let version = |number, name, up, down| Version {

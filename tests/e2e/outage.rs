@@ -9,6 +9,7 @@ use cutover_tests::postgres::{TcpOptions, TestServer, TestServerOptions};
 use futures_util::future::join_all;
 use serde_json::json;
 use tokio::net::TcpListener;
+use tokio::process::Command;
 
 use crate::program::{PATIENCE, Place};
 use crate::service::wait_until;
@@ -144,6 +145,49 @@ async fn a_file_that_holds_something_else_is_not_taken_for_ours() {
         "{}",
         refused.stderr
     );
+}
+
+/// What a start has begun in vain is no other's, and the next one goes on with it.
+#[tokio::test]
+async fn a_start_that_finds_no_room_says_so_and_the_next_one_makes_the_file() {
+    let place = Place::new();
+    // SQLite meets the limit as it meets a disk that takes no more.
+    let script = "trap '' XFSZ; ulimit -f 64; exec \"$0\" serve --listen 127.0.0.1:0";
+    let ended = Command::new("sh")
+        .args(["-c", script, env!("CARGO_BIN_EXE_cutover")])
+        .env_clear()
+        .current_dir(place.path(""))
+        .output()
+        .await
+        .unwrap();
+    let told = String::from_utf8(ended.stderr).unwrap();
+    assert_eq!(ended.status.code(), Some(3), "{told}");
+    let begun = "the SQLite file cutover.db: version 1 (initial) of the schema lab could not go up: the system cannot";
+    assert!(told.contains(begun), "{told}");
+    place.serve(&[]).await.stop().await;
+}
+
+#[tokio::test]
+async fn a_damaged_file_ends_with_three_and_what_to_do() {
+    let place = Place::new();
+    place.run(["migrate", "up", "--on", "sqlite"]).await.with(0);
+    let mut bytes = std::fs::read(place.path("cutover.db")).unwrap();
+    bytes[100..200].fill(0x5a);
+    std::fs::write(place.path("cutover.db"), bytes).unwrap();
+    for command in [
+        &["serve", "--listen", "127.0.0.1:0"][..],
+        &["migrate", "up", "--on", "sqlite"],
+        &["migrate", "status", "--on", "sqlite"],
+        &["status"],
+        &["doctor"],
+    ] {
+        let ended = place.run(command).await.with(3);
+        let told = ended.stdout + &ended.stderr;
+        assert!(
+            told.contains("cutover.db") && told.contains("restore a backup"),
+            "{command:?}: {told}"
+        );
+    }
 }
 
 #[tokio::test]

@@ -453,7 +453,9 @@ impl SourceFile {
                 "it is locked by another program (waited {} s)",
                 self.busy_timeout.as_secs_f64()
             ),
-            Some(ErrorCode::DatabaseCorrupt) => format!("the file is corrupt: {detail}"),
+            Some(ErrorCode::DatabaseCorrupt) => format!(
+                "the file is corrupt ({detail}); restore a backup, or save what can be read with sqlite3's .recover"
+            ),
             Some(ErrorCode::ReadOnly | ErrorCode::CannotOpen) => {
                 format!("it cannot be opened for reading: {detail}")
             }
