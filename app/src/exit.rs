@@ -13,7 +13,7 @@ pub enum Exit {
     Wrong,
     /// 2: usage or configuration.
     Usage,
-    /// 3: a database cannot be reached, or the result not written.
+    /// 3: a database cannot be reached or used, or the result not written.
     Unreachable,
     /// 4: refused: to protect data, or by the database for want of a right.
     Refused,
