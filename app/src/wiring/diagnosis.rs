@@ -2,6 +2,10 @@
 
 use cutover_migrations::{Dialect, Difference, Target};
 use cutover_ports::diagnosis::{Finding, Purpose, Severity};
+#[cfg(feature = "postgres")]
+use futures_util::future::OptionFuture;
+#[cfg(feature = "sqlite")]
+use futures_util::future::join_all;
 
 use super::WiringError;
 use crate::config::{Backend, Config, ContextConfig};
@@ -28,15 +32,27 @@ impl Diagnosis {
 
 /// Examines every database of `config`; none of them is changed.
 pub async fn diagnose(config: &Config) -> Result<Vec<Diagnosis>, WiringError> {
-    let mut diagnoses = Vec::new();
+    // At the same time: a server that does not answer is waited for.
     #[cfg(feature = "sqlite")]
-    for path in config.sqlite_files() {
-        diagnoses.push(diagnose_sqlite(config, path).await);
-    }
+    let files = join_all(
+        config
+            .sqlite_files()
+            .into_iter()
+            .map(|path| diagnose_sqlite(config, path)),
+    );
+    #[cfg(not(feature = "sqlite"))]
+    let files = std::future::ready(Vec::new());
     #[cfg(feature = "postgres")]
-    if let Some(postgres) = &config.postgres {
-        diagnoses.push(diagnose_postgres(config, postgres).await?);
-    }
+    let server = OptionFuture::from(
+        config
+            .postgres
+            .as_ref()
+            .map(|server| diagnose_postgres(config, server)),
+    );
+    #[cfg(not(feature = "postgres"))]
+    let server = std::future::ready(None::<Result<Diagnosis, WiringError>>);
+    let (mut diagnoses, server) = tokio::join!(files, server);
+    diagnoses.extend(server.transpose()?);
     Ok(diagnoses)
 }
 
