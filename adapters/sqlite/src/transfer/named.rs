@@ -58,12 +58,14 @@ pub(super) fn orphans(
         quoted(&table.name),
         unindexed(connection, &table.name)?
     );
-    // DISTINCT keeps the parents apart, for SQLite to make an index of its own over them.
+    // GROUP BY keeps the parents apart, for SQLite to make an index of its own over them; sorted they come into it in order.
+    let places: Vec<String> = (1..=kept.len()).map(|place| place.to_string()).collect();
     let without = format!(
-        "{child} LEFT JOIN (SELECT DISTINCT {} FROM {parent} AS parent {}) AS parents ON {}
+        "{child} LEFT JOIN (SELECT {} FROM {parent} AS parent {} GROUP BY {}) AS parents ON {}
          WHERE parents.p0 IS NULL AND {is_given}",
         kept.join(", "),
         unindexed(connection, &key.parent)?,
+        places.join(", "),
         is_same.join(" AND ")
     );
     if connection.prepare(&without).is_ok() {

@@ -392,10 +392,11 @@ impl SourceFile {
         connection.set_db_config(DbConfig::SQLITE_DBCONFIG_DEFENSIVE, true)?;
         connection.set_db_config(DbConfig::SQLITE_DBCONFIG_TRUSTED_SCHEMA, false)?;
         connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_TRIGGER, false)?;
-        // CHECK constraints are read as text and judged by the target; running them makes quick_check slow and noisy.
+        // CHECK constraints are read as text and judged by the target; running them makes quick_check slow and noisy. What is sorted, as all
+        // keys of a table, does not have to fit into memory: SQLite has a folder for that, and leaves nothing in it.
         connection.execute_batch(
             "PRAGMA query_only = ON; PRAGMA cell_size_check = ON; PRAGMA ignore_check_constraints = ON;
-             PRAGMA temp_store = MEMORY;",
+             PRAGMA temp_store = FILE;",
         )?;
         let look = "SELECT count(*) FROM sqlite_schema";
         if let Err(error) = connection.execute_batch(look) {
@@ -446,6 +447,10 @@ impl SourceFile {
 
     /// What an error of SQLite means for reading this file.
     pub fn error(&self, error: &rusqlite::Error) -> TransferError {
+        if let Some(what) = want_of_room(error) {
+            // Of nothing that the file can be blamed for.
+            return TransferError::Failed(format!("cannot read {}: {what}", self.path.display()));
+        }
         let detail = error.to_string();
         let text = match error.sqlite_error_code() {
             Some(ErrorCode::NotADatabase) => "it is not a SQLite database, or it is encrypted".to_owned(),
@@ -479,6 +484,27 @@ pub(super) fn unindexed(connection: &Connection, table: &str) -> rusqlite::Resul
         || "NOT INDEXED".to_owned(),
         |key| format!("INDEXED BY {}", quoted(&key)),
     ))
+}
+
+/// What reading has not enough of, if that is the error: memory, or room for what it sorts.
+fn want_of_room(error: &rusqlite::Error) -> Option<String> {
+    let rusqlite::Error::SqliteFailure(failure, _) = error else {
+        return None;
+    };
+    let folder = "SQLITE_TMPDIR or TMPDIR, else /var/tmp";
+    match (failure.code, failure.extended_code) {
+        (ErrorCode::OutOfMemory, _) | (_, ffi::SQLITE_IOERR_NOMEM) => {
+            Some("there is not enough memory for it; give this program more".to_owned())
+        }
+        // Nothing else is written where a file is read.
+        (ErrorCode::DiskFull, _) | (_, ffi::SQLITE_IOERR_WRITE) => Some(format!(
+            "the folder for SQLite's temporary files ({folder}) has no room for the keys, which are sorted there; make room or name another"
+        )),
+        (_, ffi::SQLITE_IOERR_GETTEMPPATH) => Some(format!(
+            "there is no folder that SQLite may write its temporary files to, for the keys, which are sorted there; name one by {folder}"
+        )),
+        _ => None,
+    }
 }
 
 /// Whether the schema has a text that SQLite does not understand.
@@ -727,6 +753,35 @@ mod tests {
         };
         writer.execute_batch("INSERT INTO t VALUES (3)").unwrap();
         assert_eq!(rows(&begin()), 3);
+    }
+
+    #[test]
+    fn a_file_is_not_blamed_for_what_the_machine_lacks() {
+        let file = TempDir::new().unwrap();
+        let path = file.path().join("whole.db");
+        Connection::open(&path)
+            .unwrap()
+            .execute_batch("CREATE TABLE t (a)")
+            .unwrap();
+        let source = SourceFile::new(&path, Duration::ZERO).unwrap();
+        for (code, told) in [
+            (ffi::SQLITE_NOMEM, "there is not enough memory"),
+            (
+                ffi::SQLITE_FULL,
+                "temporary files (SQLITE_TMPDIR or TMPDIR, else /var/tmp) has no room",
+            ),
+            (
+                ffi::SQLITE_IOERR_GETTEMPPATH,
+                "no folder that SQLite may write its temporary files to",
+            ),
+        ] {
+            let error = rusqlite::Error::SqliteFailure(ffi::Error::new(code), None);
+            let error = source.error(&error);
+            assert!(
+                matches!(&error, TransferError::Failed(text) if text.contains(told)),
+                "{error:?}"
+            );
+        }
     }
 
     #[test]
