@@ -19,6 +19,7 @@ use rusqlite::{Connection, OptionalExtension as _, params_from_iter};
 
 use super::bound::Bound;
 use super::connection::{Bracket, is_about_a_row};
+use super::open::begin;
 use super::own_tables;
 use super::target::SqliteTarget;
 
@@ -214,7 +215,7 @@ impl SqliteLoader {
             return Err(TransferError::Failed("this load has failed before".to_owned()));
         };
         let (connection, undone) = (Arc::clone(&self.connection), Arc::clone(&self.undone));
-        let result = tokio::task::spawn_blocking(move || {
+        let result = begin(move || {
             let connection = connection.lock().unwrap_or_else(PoisonError::into_inner);
             if undone.load(Ordering::Relaxed) {
                 return Err(Stopped::Told(TransferError::Failed(
@@ -227,7 +228,7 @@ impl SqliteLoader {
                 drop(connection.execute_batch(work.bracket.rollback));
             }
             outcome.map(|()| work)
-        });
+        })?;
         let result = match result.await {
             Ok(Err(Stopped::Told(error))) => return Err(error),
             Ok(Err(Stopped::Sqlite(error))) => Ok(Err(error)),

@@ -12,6 +12,7 @@ use cutover_ports::transfer::{TransferError, TransferResult};
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension as _, ffi};
 use tempfile::TempDir;
+use tokio::sync::oneshot;
 
 use super::collations;
 use crate::identity::side_file;
@@ -236,14 +237,30 @@ impl Deref for Reader {
     }
 }
 
+/// Begins `work` on a thread of its own, off the async ones; what comes of it is received. The runtime's own such threads end the program where
+/// the system grants none.
+pub(super) fn begin<T: Send + 'static>(
+    work: impl FnOnce() -> T + Send + 'static,
+) -> TransferResult<oneshot::Receiver<T>> {
+    let (sender, receiver) = oneshot::channel();
+    // Nobody waits any more after an error elsewhere.
+    let thread = std::thread::Builder::new().spawn(move || drop(sender.send(work())));
+    thread.map_err(|error| {
+        TransferError::Failed(format!(
+            "cannot start a thread ({error}); give this program more memory, or more threads (ulimit)"
+        ))
+    })?;
+    Ok(receiver)
+}
+
 /// Does what reads a file, or waits for one, off the async threads.
 pub(super) async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> TransferResult<T> + Send + 'static,
 ) -> TransferResult<T> {
-    tokio::task::spawn_blocking(work).await.unwrap_or_else(|error| {
-        Err(TransferError::Failed(format!(
-            "reading the SQLite file was broken off: {error}"
-        )))
+    begin(work)?.await.unwrap_or_else(|_| {
+        Err(TransferError::Failed(
+            "reading the SQLite file was broken off".to_owned(),
+        ))
     })
 }
 

@@ -15,9 +15,9 @@ use cutover_ports::transfer::{
 };
 use rusqlite::Connection;
 use rusqlite::types::ValueRef;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::mpsc;
 
-use super::open::{Reader, SourceFile, blocking, unindexed};
+use super::open::{Reader, SourceFile, begin, blocking, unindexed};
 use super::{catalog, collations, named, own_tables};
 
 /// Batches read ahead: enough to keep reader and writer busy, few enough to stay small.
@@ -56,19 +56,13 @@ impl SqliteSource {
     }
 
     /// Runs `work` on a thread of its own with one of the snapshot's connections, as soon as one is free.
-    fn spawn<T: Send + 'static>(
-        &self,
-        work: impl FnOnce(&Connection) -> T + Send + 'static,
-    ) -> tokio::task::JoinHandle<Option<T>> {
-        let pool = Arc::clone(&self.pool);
-        tokio::task::spawn_blocking(move || with_connection(pool, work))
-    }
-
     async fn run<T: Send + 'static>(
         &self,
         work: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
     ) -> TransferResult<T> {
-        self.outcome(self.spawn(work).await.ok().flatten())
+        let pool = Arc::clone(&self.pool);
+        let result = begin(move || with_connection(pool, work))?;
+        self.outcome(result.await.ok().flatten())
     }
 
     /// As [`Self::run`], by a thread that makes way for all others, where a thread can.
@@ -77,16 +71,12 @@ impl SqliteSource {
         work: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
     ) -> TransferResult<T> {
         let pool = Arc::clone(&self.pool);
-        let (sender, receiver) = oneshot::channel();
-        let behind = move || {
+        let result = begin(move || {
             #[cfg(target_os = "linux")]
             rustix::process::setpriority_process(None, BEHIND).unwrap_or_default();
-            // Nobody waits any more after an error elsewhere.
-            drop(sender.send(with_connection(pool, work)));
-        };
-        let thread = std::thread::Builder::new().name("check".to_owned()).spawn(behind);
-        thread.map_err(|error| TransferError::Failed(format!("cannot start a thread: {error}")))?;
-        self.outcome(receiver.await.ok().flatten())
+            with_connection(pool, work)
+        })?;
+        self.outcome(result.await.ok().flatten())
     }
 
     /// What came of work on a thread; none if it had no connection, or the thread stopped.
@@ -223,7 +213,7 @@ impl TransferSource for SqliteSource {
         let (pool, file) = (Arc::clone(&self.pool), Arc::clone(&self.file));
         let table = scan.table.name.clone();
         // The thread ends by itself when the receiver goes away.
-        let reading = tokio::task::spawn_blocking(move || {
+        let reading = begin(move || {
             let outcome = with_connection(pool, |connection| {
                 read(connection, &scan, |batch| {
                     sender.blocking_send(Ok(Some(batch))).is_ok()
@@ -237,7 +227,7 @@ impl TransferSource for SqliteSource {
             drop(file);
             // When the connection has been put back.
             sender.blocking_send(end).unwrap_or_default();
-        });
+        })?;
         drop(reading);
         Ok(Box::new(SqliteBatches { receiver, table }))
     }

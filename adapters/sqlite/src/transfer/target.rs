@@ -18,6 +18,7 @@ use cutover_ports::transfer::{
 };
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode, OpenFlags};
+use tokio::sync::oneshot::error::RecvError;
 
 use super::connection::{Bracket, REHEARSAL, TRANSACTION, bracketed, is_about_a_row};
 use super::load::{Into, SqliteLoader, is_rtree};
@@ -25,6 +26,7 @@ use super::make::{
     additions, as_it_will_be, broken_foreign_keys, complete, count_anew, is_by_definition, shape_file,
     tighten, wants_wal,
 };
+use super::open::begin;
 use super::{catalog, collations, own_tables, remade};
 use crate::identity::{FileIdentity, side_file};
 
@@ -99,14 +101,11 @@ impl SqliteTarget {
                 this.open()
             }
         };
-        let result = tokio::task::spawn_blocking(move || open().and_then(|connection| work(&connection)));
+        let result = begin(move || open().and_then(|connection| work(&connection)))?;
         self.told(result.await)
     }
 
-    pub(super) fn told<T>(
-        &self,
-        result: Result<rusqlite::Result<T>, tokio::task::JoinError>,
-    ) -> TransferResult<T> {
+    pub(super) fn told<T>(&self, result: Result<rusqlite::Result<T>, RecvError>) -> TransferResult<T> {
         result
             .map_err(|_| TransferError::Failed("a writing thread has stopped".to_owned()))?
             .map_err(|error| self.error(&error))
@@ -174,7 +173,7 @@ impl TransferTarget for SqliteTarget {
             }
             Ok(connection)
         };
-        let connection = self.told(tokio::task::spawn_blocking(open).await)?;
+        let connection = self.told(begin(open)?.await)?;
         Ok(Arc::new(SqliteSession {
             target: self.clone(),
             connection: Arc::new(Mutex::new(connection)),
@@ -298,9 +297,7 @@ impl SqliteSession {
         work: impl FnOnce(&mut Connection) -> rusqlite::Result<T> + Send + 'static,
     ) -> TransferResult<T> {
         let connection = Arc::clone(&self.connection);
-        let result = tokio::task::spawn_blocking(move || {
-            work(&mut connection.lock().unwrap_or_else(PoisonError::into_inner))
-        });
+        let result = begin(move || work(&mut connection.lock().unwrap_or_else(PoisonError::into_inner)))?;
         self.target.told(result.await)
     }
 
