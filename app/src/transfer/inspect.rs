@@ -1,6 +1,6 @@
 //! `cutover inspect`: what a database holds and what would become of it, from a look at every value. Nothing is written.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -313,11 +313,18 @@ fn table_of_file(
 /// all values here (five or six in the benchmark of the copy), or as a disk that takes 100 MB a second: the longer of the two.
 fn estimate(answer: &Answer, looked: Duration) -> Estimate {
     const ROW: u64 = 28;
+    let mut indexes: HashMap<&str, u64> = HashMap::new();
+    for step in answer
+        .schema
+        .steps
+        .iter()
+        .filter(|step| step.stage == Stage::Index)
+    {
+        *indexes.entry(&step.table).or_default() += 1;
+    }
     let tables = answer.plan.tables.iter().zip(&answer.surveys);
     let tables = tables.map(|(plan, survey)| {
-        let steps = answer.schema.steps.iter();
-        let steps = steps.filter(|step| step.stage == Stage::Index && step.table == plan.target);
-        let indexes = u64::try_from(steps.count()).unwrap_or(0);
+        let indexes = indexes.get(plan.target.as_str()).unwrap_or(&0);
         survey.bytes + ROW * survey.rows * (1 + indexes)
     });
     let bytes = tables.sum();

@@ -29,7 +29,7 @@ pub fn read(connection: &Connection) -> rusqlite::Result<Catalog> {
         let told = format!("{rows} that this file could not take, in its _cutover_quarantine");
         others.push(Other::in_quarantine(name, told));
     }
-    let sequences = sequences(connection)?;
+    let known = Known::read(connection)?;
     others.extend(odd_sequences(connection)?);
     let (shadows, listed): (Vec<_>, Vec<_>) = listed_tables(connection)?
         .into_iter()
@@ -40,7 +40,7 @@ pub fn read(connection: &Connection) -> rusqlite::Result<Catalog> {
     for listed in listed {
         match listed.kind.as_str() {
             "table" if !own.contains(&listed.name) && !is_unreadable(&listed.name) => {
-                tables.push(table(connection, listed, &sequences)?);
+                tables.push(table(connection, listed, &known)?);
             }
             "virtual" => match virtual_table(connection, &listed) {
                 Ok(table) => tables.push(table),
@@ -74,7 +74,7 @@ pub fn read(connection: &Connection) -> rusqlite::Result<Catalog> {
     let mut opened = HashSet::new();
     for shadow in shadows.into_iter().filter(|shadow| has_rows(&shadow.name)) {
         opened.insert(shadow.name.clone());
-        tables.push(table(connection, shadow, &sequences)?);
+        tables.push(table(connection, shadow, &known)?);
     }
     tables.sort_by(|one, other| one.name.cmp(&other.name));
     others.extend(unreadable);
@@ -85,7 +85,7 @@ pub fn read(connection: &Connection) -> rusqlite::Result<Catalog> {
         tables,
         others,
         taken: vec![],
-        origin: Some(origin(connection, &sequences, &opened, &own)?),
+        origin: Some(origin(connection, &known.sequences, &opened, &own)?),
     };
     name_parent_columns(&mut catalog);
     Ok(catalog)
@@ -94,11 +94,13 @@ pub fn read(connection: &Connection) -> rusqlite::Result<Catalog> {
 /// The tables that are made by a text, or have an index that is, which SQLite does not understand (its schema is loaded without them then),
 /// or which is not UTF-8: SQLite takes any bytes, but what they say has to be kept.
 fn unreadable_tables(connection: &Connection) -> rusqlite::Result<Vec<Other>> {
+    // Both lists are made once: SQLite goes through all tables, or all indexes of one, wherever it is asked for a single name.
     let sql = "SELECT s.type, s.name, s.tbl_name, s.sql,
-                   CASE s.type WHEN 'table' THEN EXISTS (
-                       SELECT 1 FROM pragma_table_list(s.name) AS l WHERE l.schema = 'main')
-                   ELSE EXISTS (
-                       SELECT 1 FROM pragma_index_list(s.tbl_name, 'main') AS l WHERE l.name = s.name COLLATE NOCASE) END
+                   CASE s.type WHEN 'table' THEN s.name COLLATE NOCASE IN (
+                       SELECT name FROM pragma_table_list WHERE schema = 'main')
+                   ELSE s.name COLLATE NOCASE IN (
+                       SELECT l.name FROM pragma_table_list AS t JOIN pragma_index_list(t.name, 'main') AS l
+                       WHERE t.schema = 'main') END
                FROM sqlite_schema AS s WHERE s.type IN ('table', 'index') AND s.sql IS NOT NULL ORDER BY s.type DESC, s.name";
     let found = collect(connection, sql, [], |row| {
         let reason = match text(row, 3)? {
@@ -191,9 +193,8 @@ fn origin(
     opened: &HashSet<String>,
     own: &[String],
 ) -> rusqlite::Result<Origin> {
-    let sql = r"SELECT s.type, s.name, s.tbl_name, s.sql, EXISTS (
-                    SELECT 1 FROM pragma_table_list(s.tbl_name) AS l
-                    WHERE l.schema = 'main' AND l.type = 'shadow')
+    let sql = r"SELECT s.type, s.name, s.tbl_name, s.sql, s.tbl_name COLLATE NOCASE IN (
+                    SELECT name FROM pragma_table_list WHERE schema = 'main' AND type = 'shadow')
                 FROM sqlite_schema AS s
                 WHERE s.sql IS NOT NULL AND s.name NOT LIKE 'sqlite\_%' ESCAPE '\'
                 ORDER BY s.rowid";
@@ -518,11 +519,28 @@ fn low_sequences(connection: &Connection, tables: &[Table]) -> rusqlite::Result<
     Ok(low)
 }
 
-fn table(
-    connection: &Connection,
-    listed: Listed,
-    sequences: &HashMap<String, i64>,
-) -> rusqlite::Result<Table> {
+/// What is read once for all tables, by names.
+struct Known {
+    /// The numbers in `sqlite_sequence`.
+    sequences: HashMap<String, i64>,
+    /// The texts that make indexes.
+    indexes: HashMap<String, String>,
+}
+
+impl Known {
+    fn read(connection: &Connection) -> rusqlite::Result<Self> {
+        let sql = "SELECT name, sql FROM sqlite_schema WHERE type = 'index' AND sql IS NOT NULL";
+        let indexes = collect(connection, sql, [], |row| {
+            Ok((lossy_text(row, 0)?, lossy_text(row, 1)?))
+        })?;
+        Ok(Self {
+            sequences: sequences(connection)?,
+            indexes: indexes.into_iter().collect(),
+        })
+    }
+}
+
+fn table(connection: &Connection, listed: Listed, known: &Known) -> rusqlite::Result<Table> {
     let ddl = ddl::parse(&listed.sql);
     let (mut columns, key_columns) = columns(connection, &listed.name, &ddl)?;
     for column in columns.iter_mut().filter(|_| listed.strict) {
@@ -533,7 +551,7 @@ fn table(
             *affinity = Affinity::Blob;
         }
     }
-    let (keys, indexes) = indexes(connection, &listed.name, &ddl)?;
+    let (keys, indexes) = indexes(connection, &listed.name, &ddl, &known.indexes)?;
     let primary = keys
         .iter()
         .find(|(origin, _)| origin == "pk")
@@ -571,7 +589,7 @@ fn table(
             .filter(|(origin, _)| origin == "u")
             .map(|(_, key)| key)
             .collect(),
-        sequence: sequences.get(&listed.name).copied(),
+        sequence: known.sequences.get(&listed.name).copied(),
         name: listed.name,
         storage,
         strict: listed.strict,
@@ -633,25 +651,30 @@ fn columns(
 
 type Keys = Vec<(String, Key)>;
 
-/// The keys with their origin (`pk`, `u`), and the other indexes.
-fn indexes(connection: &Connection, table: &str, ddl: &TableDdl) -> rusqlite::Result<(Keys, Vec<Index>)> {
+/// The keys with their origin (`pk`, `u`), and the other indexes, which are `written` in these texts.
+fn indexes(
+    connection: &Connection,
+    table: &str,
+    ddl: &TableDdl,
+    written: &HashMap<String, String>,
+) -> rusqlite::Result<(Keys, Vec<Index>)> {
     // The list is in reverse order of creation.
-    let sql = r#"SELECT l.name, l."unique", l.origin, coalesce(s.sql, '') FROM pragma_index_list(?1) AS l
-                 LEFT JOIN sqlite_schema AS s ON s.type = 'index' AND s.name = l.name ORDER BY l.seq DESC"#;
-    let listed: Vec<(String, bool, String, String)> = collect(connection, sql, [table], |row| {
-        Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?))
+    let sql = r#"SELECT name, "unique", origin FROM pragma_index_list(?1) ORDER BY seq DESC"#;
+    let listed: Vec<(String, bool, String)> = collect(connection, sql, [table], |row| {
+        Ok((row.get(0)?, row.get(1)?, row.get(2)?))
     })?;
     let mut keys = Vec::new();
     let mut indexes = Vec::new();
-    for (name, unique, origin, sql) in listed {
-        let parts = index_parts(connection, &name, &sql)?;
+    for (name, unique, origin) in listed {
+        let sql = written.get(&name).map_or("", String::as_str);
+        let parts = index_parts(connection, &name, sql)?;
         if origin == "c" {
             indexes.push(Index {
-                predicate: ddl::predicate(&sql),
+                predicate: ddl::predicate(sql),
                 name,
                 unique,
                 parts,
-                sql,
+                sql: sql.to_owned(),
             });
             continue;
         }
@@ -778,17 +801,61 @@ fn collect<T>(
     params: impl rusqlite::Params,
     from_row: impl FnMut(&Row<'_>) -> rusqlite::Result<T>,
 ) -> rusqlite::Result<Vec<T>> {
-    connection.prepare(sql)?.query_map(params, from_row)?.collect()
+    connection
+        .prepare_cached(sql)?
+        .query_map(params, from_row)?
+        .collect()
 }
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicU64, Ordering};
+
     use super::*;
 
     fn catalog(sql: &str) -> Catalog {
         let connection = Connection::open_in_memory().unwrap();
         connection.execute_batch(sql).unwrap();
         read(&connection).unwrap()
+    }
+
+    /// What SQLite does to read a catalog, in steps of its programs.
+    fn steps(schema: &str) -> u64 {
+        let connection = Connection::open_in_memory().unwrap();
+        connection.execute_batch(schema).unwrap();
+        let steps = Arc::new(AtomicU64::new(0));
+        let counted = Arc::clone(&steps);
+        let count = move || {
+            counted.fetch_add(1, Ordering::Relaxed);
+            false
+        };
+        connection.progress_handler(100, Some(count)).unwrap();
+        read(&connection).unwrap();
+        steps.load(Ordering::Relaxed)
+    }
+
+    #[test]
+    fn the_work_grows_as_the_schema_does() {
+        let tables = |count: u64| -> String {
+            let one = |n| {
+                format!(
+                    "CREATE TABLE t{n} (a, b); CREATE INDEX a{n} ON t{n} (a); CREATE INDEX b{n} ON t{n} (b);"
+                )
+            };
+            (0..count).map(one).collect()
+        };
+        let indexes = |count: u64| -> String {
+            let one = |n| format!("CREATE INDEX i{n} ON t (a);");
+            "CREATE TABLE t (a);".to_owned() + &(0..count).map(one).collect::<String>()
+        };
+        for (small, large) in [(tables(100), tables(400)), (indexes(200), indexes(800))] {
+            let (small, large) = (steps(&small), steps(&large));
+            assert!(
+                large < 5 * small,
+                "{small} steps, and {large} for four times as much"
+            );
+        }
     }
 
     #[test]

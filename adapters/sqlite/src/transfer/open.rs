@@ -494,9 +494,11 @@ impl SourceFile {
 /// How a table is selected from without any index of it: one may be damaged, or lack rows. Where a key holds the rows SQLite does not heed
 /// NOT INDEXED, and may take another index for the whole table.
 pub(super) fn unindexed(connection: &Connection, table: &str) -> rusqlite::Result<String> {
-    let sql = "SELECT i.name FROM pragma_table_list(?1) AS t JOIN pragma_index_list(t.name, 'main') AS i
-               WHERE t.schema = 'main' AND t.wr AND i.origin = 'pk'";
-    let key: Option<String> = connection.query_row(sql, [table], |row| row.get(0)).optional()?;
+    // A key that holds the rows has no rowid behind its columns.
+    let sql = "SELECT name FROM pragma_index_list(?1, 'main') AS key WHERE origin = 'pk'
+               AND NOT EXISTS (SELECT 1 FROM pragma_index_xinfo(key.name, 'main') WHERE cid = -1)";
+    let mut statement = connection.prepare_cached(sql)?;
+    let key: Option<String> = statement.query_row([table], |row| row.get(0)).optional()?;
     Ok(key.map_or_else(
         || "NOT INDEXED".to_owned(),
         |key| format!("INDEXED BY {}", quoted(&key)),
