@@ -1221,6 +1221,28 @@ async fn a_row_with_null_in_its_key_is_named_by_its_place() {
 }
 
 #[tokio::test]
+async fn a_row_whose_rowid_no_name_reaches_is_named_by_its_number() {
+    let rows = "INSERT INTO t VALUES ('a', 'b', 'c'), ('d', 'e', 'f'), ('g', 'h', 'i')";
+    let sqlite = format!("CREATE TABLE t (rowid TEXT, oid TEXT, _rowid_ TEXT); {rows}");
+    let postgres = format!(
+        "CREATE TABLE t (rowid text, o text, _rowid_ text); {rows}; DELETE FROM t WHERE rowid = 'g';
+         UPDATE t SET o = 'E' WHERE rowid = 'd'"
+    );
+    let notes = ["rowid", "_rowid_"].map(|column| ("t", column, "text", None));
+    let (here, there) = pair(&sqlite, &postgres, &notes).await;
+    let note = "INSERT INTO cutover.rendering VALUES ('public', 't', 'o', 't', 'oid', 'text', NULL)";
+    there.connect().await.batch_execute(note).await.unwrap();
+    let report = compare(
+        &file(&here.path()).await,
+        &schema_of(&there, "public").await,
+        &options(),
+    )
+    .await
+    .unwrap();
+    assert_eq!(found(&report)[0].2, ["different row=2 oid", "missing row=3 "]);
+}
+
+#[tokio::test]
 async fn generated_columns_and_virtual_tables_are_compared_like_others() {
     let sqlite =
         "CREATE TABLE t (id INTEGER PRIMARY KEY, a TEXT, up TEXT AS (upper(a)), n AS (length(a)) STORED);

@@ -359,13 +359,10 @@ impl Columns {
             .iter()
             .filter_map(|at| Some((self.names.get(*at)?.clone(), row.cells.get(*at)?.1.clone())));
         let mut key: Vec<(String, Shown)> = named.collect();
-        if row.is_keyless
-            && let Some(at) = &row.place
-        {
+        if row.is_keyless {
             key.clear();
-            let at = at
-                .parse()
-                .map_or_else(|_| Shown::Text(at.clone()), Shown::Integer);
+            let at = row.place.parse();
+            let at = at.map_or_else(|_| Shown::Text(row.place.clone()), Shown::Integer);
             key.push((place.to_owned(), at));
         }
         RowReport {
@@ -443,7 +440,7 @@ mod tests {
     fn detail(row: u8, cells: &[u8]) -> Detail {
         Detail {
             entry: entry(row, row),
-            place: Some(row.to_string()),
+            place: row.to_string(),
             cells: cells
                 .iter()
                 .map(|n| ([*n; 16], Shown::Integer(i64::from(*n))))

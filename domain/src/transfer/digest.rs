@@ -235,8 +235,8 @@ impl Collector {
 pub struct Detail {
     /// Which row it is.
     pub entry: Entry,
-    /// Where its database keeps it: SQLite's rowid, PostgreSQL's ctid.
-    pub place: Option<String>,
+    /// Where its database keeps it: SQLite's rowid, PostgreSQL's ctid; where there is neither, its number in the scan.
+    pub place: String,
     /// Its values in the order of the compared columns: what they are compared by, and what a person is shown.
     pub cells: Vec<(Id, Shown)>,
     /// Whether only its values together, or where it is kept, tell it apart.
@@ -279,6 +279,8 @@ pub struct RowReader {
     is_keyless: bool,
     shown: Vec<Shown>,
     place: Option<String>,
+    /// Which one the row is of those that are read, from 1.
+    number: u64,
     tally: Option<Tally>,
     /// Rows and bytes that the tally has not been told of.
     untold: (u64, u64),
@@ -348,6 +350,7 @@ impl RowReader {
             is_keyless: false,
             shown: Vec::new(),
             place: None,
+            number: 1,
             tally: None,
             untold: (0, 0),
         }
@@ -493,6 +496,7 @@ impl RowReader {
         self.ends.clear();
         self.shown.clear();
         self.place = None;
+        self.number += 1;
     }
 
     fn collect(&mut self) {
@@ -546,7 +550,7 @@ impl RowReader {
                 let cells = ids.zip(self.shown.drain(..)).collect();
                 rows.push(Detail {
                     entry,
-                    place: self.place.take(),
+                    place: self.place.take().unwrap_or_else(|| self.number.to_string()),
                     cells,
                     is_keyless: self.is_keyless,
                 });
