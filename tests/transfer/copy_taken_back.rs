@@ -455,3 +455,40 @@ async fn a_schema_that_is_half_made_is_finished_before_rows_come() {
     assert!(run(&from, &to, &with(Extent::DataOnly)).await.unwrap().ok());
     assert_eq!(count(&client, "t").await, 5000);
 }
+
+#[tokio::test]
+async fn notes_that_a_person_has_altered_are_told_on_the_way_back() {
+    let file = TestFile::empty();
+    file.raw()
+        .execute_batch(
+            "CREATE TABLE t (id INTEGER PRIMARY KEY, at TEXT); INSERT INTO t VALUES (1, '2026-01-01')",
+        )
+        .unwrap();
+    let database = TestDatabase::create().await;
+    let (there, back) = (postgres(&database.url()), TestFile::empty());
+    run(&sqlite(&file.path()), &there, &options(OnReject::Fail))
+        .await
+        .unwrap();
+    let client = database.connect().await;
+    for (change, told) in [
+        (
+            "ALTER TABLE cutover.rendering ALTER rendering DROP NOT NULL; UPDATE cutover.rendering SET rendering = NULL",
+            "cutover.rendering has an entry for t.",
+        ),
+        (
+            "ALTER TABLE cutover.rendering ALTER source_column TYPE bytea USING source_column::bytea,
+                 ALTER rendering SET DEFAULT 'text'; UPDATE cutover.rendering SET rendering = 'text'",
+            "cutover.rendering has in its column source_column NULL, or a value of another type",
+        ),
+        (
+            "ALTER TABLE cutover.source_object ALTER sql DROP NOT NULL; UPDATE cutover.source_object SET sql = NULL;
+             DELETE FROM cutover.rendering",
+            "cutover.source_object has in its column sql NULL",
+        ),
+    ] {
+        client.batch_execute(change).await.unwrap();
+        let error = run(&there, &sqlite(&back.path()), &options(OnReject::Fail)).await;
+        let error = error.map(|_| ()).unwrap_err().to_string();
+        assert!(error.starts_with(told), "{change}: {error}");
+    }
+}

@@ -1304,6 +1304,57 @@ async fn a_note_that_does_not_fit_is_a_problem_and_the_column_is_compared_by_its
 }
 
 #[tokio::test]
+async fn what_a_person_has_altered_in_the_notes_is_told() {
+    let sqlite =
+        "CREATE TABLE t (id INTEGER PRIMARY KEY, at TEXT, m); INSERT INTO t VALUES (1, '2026-01-01', 'a')";
+    let postgres = "CREATE TABLE t (id bigint PRIMARY KEY, at date, m text, c text); INSERT INTO t VALUES (1, '2026-01-01', 'a', 'text')";
+    let notes = [
+        ("t", "id", "integer", None),
+        ("t", "at", "date", None),
+        ("t", "m", "mixed", Some("c")),
+    ];
+    let (here, there) = pair(sqlite, postgres, &notes).await;
+    let verify = async || {
+        let (file, schema) = (file(&here.path()).await, schema_of(&there, "public").await);
+        compare(&file, &schema, &options()).await
+    };
+    assert!(verify().await.unwrap().ok());
+    let client = there.connect().await;
+    for (change, columns) in [
+        (
+            "UPDATE cutover.rendering SET rendering = NULL WHERE column_name = 'at'",
+            &["\"at\""][..],
+        ),
+        (
+            "ALTER TABLE cutover.rendering ALTER class_column TYPE bytea USING class_column::bytea",
+            &["\"at\"", "\"m\""],
+        ),
+        (
+            "ALTER TABLE cutover.rendering ALTER rendering TYPE bytea USING rendering::bytea",
+            &["\"at\"", "\"id\"", "\"m\""],
+        ),
+    ] {
+        client.batch_execute(change).await.unwrap();
+        let report = verify().await.unwrap();
+        let problems = &table(&report, "t").problems;
+        let noted: Vec<&String> = problems.iter().filter(|text| text.contains("is noted")).collect();
+        assert_eq!(noted.len(), columns.len(), "{change}: {problems:?}");
+        for (problem, column) in noted.iter().zip(columns) {
+            assert!(problem.contains(column), "{change}: {problem}");
+        }
+    }
+    client
+        .batch_execute("UPDATE cutover.rendering SET source_table = NULL")
+        .await
+        .unwrap();
+    let error = verify().await.map(|_| ()).unwrap_err().to_string();
+    assert!(
+        error.starts_with("cutover.rendering has in its column source_table NULL"),
+        "{error}"
+    );
+}
+
+#[tokio::test]
 async fn a_table_in_many_parts_is_the_same_as_in_one() {
     // Rowids far apart, and most of them in one place.
     let sqlite = "CREATE TABLE t (id INTEGER PRIMARY KEY, a TEXT); CREATE TABLE u (id INTEGER PRIMARY KEY, a TEXT);

@@ -15,6 +15,7 @@ use tokio_postgres::{GenericClient, Row};
 
 use super::connection::check_schema;
 use super::error::transfer_error;
+use super::own_tables::{noted, text};
 
 const TABLES: &str = "
     SELECT oid, relname, relkind = 'p' FROM pg_class
@@ -180,7 +181,8 @@ pub async fn read_with_origins(client: &impl GenericClient) -> TransferResult<Ca
         .query(sql, &[&catalog.schema])
         .await
         .map_err(|e| transfer_error(&e))?;
-    let made: HashMap<String, String> = made.iter().map(|row| (row.get(0), row.get(1))).collect();
+    let source = |row| Ok((noted(row, "made_table", 0)?, noted(row, "made_table", 1)?));
+    let made: HashMap<String, String> = made.iter().map(source).collect::<TransferResult<_>>()?;
     let sql = "SELECT table_name, column_name, source_column, rendering, class_column FROM cutover.rendering WHERE schema_name = $1";
     let renderings = client
         .query(sql, &[&catalog.schema])
@@ -188,17 +190,20 @@ pub async fn read_with_origins(client: &impl GenericClient) -> TransferResult<Ca
         .map_err(|e| transfer_error(&e))?;
     let mut of_tables: HashMap<&str, Vec<&Row>> = HashMap::new();
     for row in &renderings {
-        of_tables.entry(row.get(0)).or_default().push(row);
+        of_tables
+            .entry(noted(row, "rendering", 0)?)
+            .or_default()
+            .push(row);
     }
     for table in &mut catalog.tables {
         table.made_for = made.get(&table.name).cloned();
         let names: HashSet<String> = table.columns.iter().map(|column| column.name.clone()).collect();
         for row in of_tables.remove(table.name.as_str()).unwrap_or_default() {
-            let name: &str = row.get(1);
+            let name: &str = noted(row, "rendering", 1)?;
             let Some(column) = table.columns.iter_mut().find(|column| column.name == name) else {
                 continue;
             };
-            let (blanks, rendering) = Blanks::at_start(row.get(3));
+            let (blanks, rendering) = Blanks::at_start(text(row, 3));
             let known = |rendering: &str| {
                 rendering.parse().map_err(|_| {
                     TransferError::Failed(format!(
@@ -212,12 +217,10 @@ pub async fn read_with_origins(client: &impl GenericClient) -> TransferResult<Ca
                 rendering => Some(known(rendering)?),
             };
             column.made_for = Some(MadeFor {
-                column: row.get(2),
+                column: noted(row, "rendering", 2)?,
                 rendering,
                 blanks,
-                class_column: row
-                    .get::<_, Option<String>>(4)
-                    .filter(|class| names.contains(class)),
+                class_column: Some(text(row, 4).to_owned()).filter(|class| names.contains(class)),
             });
         }
         let classes: HashSet<String> = table

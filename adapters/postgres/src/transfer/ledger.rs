@@ -2,9 +2,10 @@
 
 use cutover_domain::transfer::schema::literal;
 use cutover_ports::transfer::{LedgerEntry, TransferResult};
-use tokio_postgres::GenericClient;
+use tokio_postgres::{GenericClient, Row};
 
 use super::error::transfer_error;
+use super::own_tables::noted;
 
 /// All entries of the connection's default schema; none if nothing was ever copied or verified. Its statements are not prepared: the service
 /// reads this through a pooler, too.
@@ -23,19 +24,21 @@ pub async fn read(client: &impl GenericClient) -> TransferResult<Vec<LedgerEntry
         .query_typed(sql, &[])
         .await
         .map_err(|error| transfer_error(&error))?;
-    Ok(rows
-        .iter()
-        .map(|row| LedgerEntry {
-            table: row.get(0),
-            source: row.get(1),
-            fingerprint: row.get(2),
-            rows: u64::try_from(row.get::<_, i64>(3)).unwrap_or(0),
-            max_rowid: row.get(4),
-            copied_at: row.get(5),
-            verified_at: row.get(6),
-            digest: row.get(7),
-        })
-        .collect())
+    rows.iter().map(entry).collect()
+}
+
+fn entry(row: &Row) -> TransferResult<LedgerEntry> {
+    const OWN: &str = "ledger";
+    Ok(LedgerEntry {
+        table: noted(row, OWN, 0)?,
+        source: noted(row, OWN, 1)?,
+        fingerprint: noted(row, OWN, 2)?,
+        rows: u64::try_from(noted::<i64>(row, OWN, 3)?).unwrap_or(0),
+        max_rowid: noted(row, OWN, 4)?,
+        copied_at: noted(row, OWN, 5)?,
+        verified_at: noted(row, OWN, 6)?,
+        digest: noted(row, OWN, 7)?,
+    })
 }
 
 /// Notes that a table was verified equal just now.

@@ -12,7 +12,8 @@ use cutover_domain::transfer::words::counted;
 use cutover_ports::transfer::{
     Position, QuarantinedRow, RunStart, TableProgress, TransferError, TransferResult, UnfinishedRun,
 };
-use tokio_postgres::Client;
+use tokio_postgres::types::FromSql;
+use tokio_postgres::{Client, Column, Row};
 
 use super::error::transfer_error;
 
@@ -72,6 +73,21 @@ COMMENT ON TABLE cutover.ledger IS 'Which tables have been copied here and verif
 pub(super) const SEEDS: &str = "
 CREATE TABLE cutover.seed_row (schema_name text NOT NULL, table_name text NOT NULL, \"row\" jsonb NOT NULL);
 COMMENT ON TABLE cutover.seed_row IS 'Rows of migrations that an unfinished run has taken out, until it is done or undone.'";
+
+/// A value of one of these tables, which any person may have altered.
+pub(super) fn noted<'r, T: FromSql<'r>>(row: &'r Row, own: &str, at: usize) -> TransferResult<T> {
+    row.try_get(at).map_err(|_| {
+        let column = row.columns().get(at).map_or("", Column::name);
+        TransferError::Failed(format!(
+            "cutover.{own} has in its column {column} NULL, or a value of another type than Cutover has put there; undo what was changed in it"
+        ))
+    })
+}
+
+/// A text of one of these tables that is to be understood; what is none is not, and empty.
+pub(super) fn text(row: &Row, at: usize) -> &str {
+    row.try_get(at).unwrap_or_default()
+}
 
 /// The tables that hold something of a schema's last run.
 const OF_A_RUN: [&str; 4] = ["copy_run", "copy_table", "copy_part", "copy_step"];
@@ -247,8 +263,8 @@ pub(super) async fn origin(client: &Client, schema: &str) -> TransferResult<Opti
         .map_err(|error| transfer_error(&error))?;
     let mut origin = Origin::default();
     for row in &rows {
-        let (kind, name, table, sql): (String, String, String, String) =
-            (row.get(0), row.get(1), row.get(2), row.get(3));
+        let text = |at| noted::<String>(row, "source_object", at);
+        let (kind, name, table, sql) = (text(0)?, text(1)?, text(2)?, text(3)?);
         match kind.as_str() {
             "setting" => origin.settings.push((name, sql)),
             "sequence" => origin.sequences.extend(sql.parse().ok().map(|last| (name, last))),
@@ -300,9 +316,9 @@ pub(super) async fn quarantined(client: &Client, schema: &str) -> TransferResult
         .map_err(|error| transfer_error(&error))?;
     let counts = rows.iter().map(|row| {
         let count = u64::try_from(row.get::<_, i64>(1)).unwrap_or(0);
-        (row.get(0), count)
+        Ok((noted(row, "quarantine", 0)?, count))
     });
-    Ok(counts.collect())
+    counts.collect()
 }
 
 /// A table that is in the schema asked for, and that a copy has noted under another one in which it is not any more.
@@ -382,13 +398,15 @@ pub(super) async fn moved(client: &Client, schema: &str) -> TransferResult<Vec<M
     }
     let rows = client.query(SQL, &[&schema]).await;
     let rows = rows.map_err(|error| transfer_error(&error))?;
-    let moved = rows.iter().map(|row| Moved {
-        table: row.get(0),
-        from: row.get(1),
-        sql: row.get(2),
-        quarantined: u64::try_from(row.get::<_, i64>(3)).unwrap_or(0),
+    let moved = rows.iter().map(|row| {
+        Ok(Moved {
+            table: noted(row, "made_table", 0)?,
+            from: noted(row, "made_table", 1)?,
+            sql: noted(row, "source_object", 2)?,
+            quarantined: u64::try_from(row.get::<_, i64>(3)).unwrap_or(0),
+        })
     });
-    Ok(moved.collect())
+    moved.collect()
 }
 
 /// Whether there is a place for accounts of copies.
@@ -409,7 +427,8 @@ pub(super) async fn account(client: &Client, schema: &str, source: &str) -> Tran
     let sql = "SELECT account FROM cutover.copy_account WHERE schema_name = $1 AND source = $2";
     let row = client.query_opt(sql, &[&schema, &source]).await;
     let row = row.map_err(|error| transfer_error(&error))?;
-    Ok(row.and_then(|row| serde_json::from_str(row.get(0)).ok()))
+    let account: Option<String> = row.map(|row| noted(&row, "copy_account", 0)).transpose()?;
+    Ok(account.and_then(|account| serde_json::from_str(&account).ok()))
 }
 
 /// The statement that keeps what the run gives account of.
@@ -537,19 +556,23 @@ pub(super) async fn open_run(
         .query(sql, &[&schema])
         .await
         .map_err(|error| transfer_error(&error))?;
-    let made = rows.iter().filter(|row| row.get(2)).map(|row| row.get(0));
-    let source: String = run.get(0);
-    Ok(Some(UnfinishedRun {
+    let source: String = noted(run, "copy_run", 0)?;
+    let mut unfinished = UnfinishedRun {
         account: account(client, schema, &source).await?,
         source,
-        fingerprint: run.get(1),
+        fingerprint: noted(run, "copy_run", 1)?,
+        tables: HashMap::new(),
+        made: HashSet::new(),
         is_finished: run.get(2),
-        made: made.collect(),
-        tables: rows
-            .iter()
-            .map(|row| (row.get(0), row.get(1)))
-            .collect::<HashMap<_, _>>(),
-    }))
+    };
+    for row in &rows {
+        let table: String = noted(row, "copy_table", 0)?;
+        if noted(row, "copy_table", 2)? {
+            unfinished.made.insert(table.clone());
+        }
+        unfinished.tables.insert(table, noted(row, "copy_table", 1)?);
+    }
+    Ok(Some(unfinished))
 }
 
 pub(super) async fn progress(
@@ -565,16 +588,16 @@ pub(super) async fn progress(
         .query_one(sql, &[&schema, &table, &part])
         .await
         .map_err(|error| transfer_error(&error))?;
-    let number = |at: usize| u64::try_from(row.get::<_, i64>(at)).unwrap_or(0);
+    let number = |at| noted::<i64>(&row, "copy_part", at).map(|number| u64::try_from(number).unwrap_or(0));
     Ok(TableProgress {
         position: Position {
-            rows: number(0),
-            rowid: row.get(1),
+            rows: number(0)?,
+            rowid: noted(&row, "copy_part", 1)?,
         },
-        written: number(2),
-        rejected: number(3),
-        bytes: number(4),
-        done: row.get(5),
+        written: number(2)?,
+        rejected: number(3)?,
+        bytes: number(4)?,
+        done: noted(&row, "copy_part", 5)?,
     })
 }
 
@@ -669,12 +692,12 @@ pub(super) async fn steps(
         .query(sql, &[&schema])
         .await
         .map_err(|error| transfer_error(&error))?;
-    let told = |row: &tokio_postgres::Row| {
-        let weakened: Option<String> = row.get(1);
+    let told = |row: &Row| {
+        let weakened: Option<String> = noted(row, "copy_step", 1)?;
         let weakened = weakened.and_then(|text| serde_json::from_str(&text).ok());
-        (row.get(0), weakened)
+        Ok((noted(row, "copy_step", 0)?, weakened))
     };
-    Ok(rows.iter().map(told).collect())
+    rows.iter().map(told).collect()
 }
 
 /// The statement that notes a step as done; it may have been noted with what it made instead.
@@ -750,12 +773,13 @@ pub(super) async fn dropped(client: &Client, schema: &str) -> TransferResult<Vec
         .query(sql, &[&schema])
         .await
         .map_err(|error| transfer_error(&error))?;
-    Ok(rows
-        .iter()
-        .map(|row| Dropped {
-            table: row.get(0),
-            constraint: row.get(1),
-            definition: row.get(2),
+    let told = |row: &Row| {
+        let text = |at| noted(row, "dropped_constraint", at);
+        Ok(Dropped {
+            table: text(0)?,
+            constraint: text(1)?,
+            definition: text(2)?,
         })
-        .collect())
+    };
+    rows.iter().map(told).collect()
 }

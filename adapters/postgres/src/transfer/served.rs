@@ -10,6 +10,7 @@ use tokio_postgres::{Client, Row};
 
 use super::connection;
 use super::error::{connect_error, transfer_error};
+use super::own_tables::noted;
 use crate::PgServer;
 use crate::database::ONLY_READS;
 
@@ -105,7 +106,8 @@ impl Notes {
             return Ok(None);
         }
         let runs = ask(&self.client, SQL).await?;
-        Ok(runs.first().map(|run| (run.get(0), run.get(1))))
+        let told = |run| Ok((noted(run, "copy_run", 0)?, noted(run, "copy_table", 1)?));
+        runs.first().map(told).transpose()
     }
 
     /// What is in a table of the connection's default schema; `None` if there is no such table. `seeds` tells rows that its schema
@@ -137,12 +139,15 @@ impl Notes {
         );
         let rows = ask(&self.client, &sql).await?;
         let count = |number: i64| u64::try_from(number).unwrap_or(0);
-        Ok(rows.first().map(|row| ServedTable {
-            rows: count(row.get(0)),
-            seeded: count(row.get(1)),
-            newer: count(row.get(2)),
-            known: row.get::<_, Option<i64>>(3).map(count),
-        }))
+        let table = |row: &Row| {
+            Ok(ServedTable {
+                rows: count(row.get(0)),
+                seeded: count(row.get(1)),
+                newer: count(row.get(2)),
+                known: noted::<Option<i64>>(row, "ledger", 3)?.map(count),
+            })
+        };
+        rows.first().map(table).transpose()
     }
 }
 

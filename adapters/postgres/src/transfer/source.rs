@@ -22,9 +22,10 @@ use tokio::sync::{Mutex, mpsc};
 use tokio_postgres::Client;
 use tokio_postgres::types::ToSql;
 
+use super::catalog;
 use super::connection::{self, Idle};
 use super::error::{ONCE_MORE, connect_error, transfer_error};
-use super::{catalog, own_tables};
+use super::own_tables::{self, noted, text};
 use crate::PgServer;
 
 /// Batches read ahead.
@@ -159,10 +160,11 @@ async fn planted(client: &Client) -> TransferResult<HashMap<String, HashSet<Vec<
             .await
             .map_err(|error| transfer_error(&error))?
         {
+            let key: String = noted(&row, "planted_rows", 1)?;
             planted
-                .entry(row.get(0))
+                .entry(noted(&row, "planted_rows", 0)?)
                 .or_default()
-                .insert(row.get::<_, String>(1).into_bytes());
+                .insert(key.into_bytes());
         }
     }
     Ok(planted)
@@ -353,9 +355,9 @@ async fn quarantined(
     while let Some(row) = rows.next().await {
         let row = row.map_err(|error| transfer_error(&error))?;
         decoder.batch.set_quarantined();
-        let columns: Vec<&str> = row.get(0);
-        let classes: Vec<&str> = row.get(1);
-        let values: Vec<Option<&[u8]>> = row.get(2);
+        let columns: Vec<&str> = noted(&row, "quarantine", 0)?;
+        let classes: Vec<&str> = noted(&row, "quarantine", 1)?;
+        let values: Vec<Option<&[u8]>> = noted(&row, "quarantine", 2)?;
         let names: Vec<&str> = scan
             .columns
             .iter()
@@ -367,7 +369,7 @@ async fn quarantined(
                 "the row of {} where {} is in quarantine with a value of the column {gone}, which the table has no more; give the column its \
                  name back, or take the row out of cutover.quarantine",
                 scan.table.name,
-                row.get::<_, String>(3)
+                text(&row, 3)
             )));
         }
         for name in names {

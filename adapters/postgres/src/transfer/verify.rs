@@ -17,9 +17,10 @@ use tokio::task::JoinHandle;
 use tokio_postgres::types::ToSql;
 use tokio_postgres::{Client, Row};
 
+use super::catalog;
 use super::connection::{PRINTED, check_schema, open, refuse_pooled};
 use super::error::{connect_error, transfer_error};
-use super::{catalog, own_tables};
+use super::own_tables::{self, noted, text};
 use crate::PgServer;
 
 /// One snapshot of a database, seen by several connections: a transaction on each that lasts as long as this value.
@@ -265,12 +266,13 @@ impl VerifySide for VerifyDatabase {
             .await
             .map_err(|error| transfer_error(&error))?;
         pin_mut!(rows);
-        let mut text = Vec::new();
+        let mut utf8 = Vec::new();
         while let Some(row) = rows.next().await {
             let row = row.map_err(|error| transfer_error(&error))?;
-            let (names, classes): (Vec<&str>, Vec<&str>) = (row.get(0), row.get(1));
-            let values: Vec<Option<&[u8]>> = row.get(2);
-            reader.place(format!("in quarantine, {}", row.get::<_, &str>(3)));
+            let names: Vec<&str> = noted(&row, "quarantine", 0)?;
+            let classes: Vec<&str> = noted(&row, "quarantine", 1)?;
+            let values: Vec<Option<&[u8]>> = noted(&row, "quarantine", 2)?;
+            reader.place(format!("in quarantine, {}", text(&row, 3)));
             for column in columns {
                 let Some(at) = names.iter().position(|name| name == column) else {
                     reader.unknown_value();
@@ -279,8 +281,8 @@ impl VerifySide for VerifyDatabase {
                 let bytes = values.get(at).copied().flatten().unwrap_or_default();
                 reader.value(match (classes.get(at), encoding) {
                     (Some(&"utf16"), Some(encoding)) => {
-                        encoding.read(bytes, &mut text);
-                        Raw::Text(&text)
+                        encoding.read(bytes, &mut utf8);
+                        Raw::Text(&utf8)
                     }
                     (Some(class), _) => stored(class, bytes),
                     (None, _) => Raw::Null,
@@ -305,25 +307,28 @@ impl VerifySide for VerifyDatabase {
         if self.exists("cutover.planted_rows").await? {
             let sql = "SELECT table_name, key FROM cutover.planted_rows";
             for row in self.query(sql, &[]).await? {
-                let keys: &mut HashSet<String> = notes.planted.entry(row.get(0)).or_default();
-                keys.insert(row.get(1));
+                let table = noted(&row, "planted_rows", 0)?;
+                let keys: &mut HashSet<String> = notes.planted.entry(table).or_default();
+                keys.insert(noted(&row, "planted_rows", 1)?);
             }
         }
         if self.exists("cutover.quarantine").await? {
             let sql = "SELECT table_name, count(*) FROM cutover.quarantine WHERE schema_name = $1 GROUP BY table_name";
             let rows = self.query(sql, &[&self.schema]).await?;
-            notes.quarantined = rows.iter().map(|row| (row.get(0), count(row, 1))).collect();
+            let counted = |row| Ok((noted(row, "quarantine", 0)?, count(row, 1)));
+            notes.quarantined = rows.iter().map(counted).collect::<TransferResult<_>>()?;
         }
         if self.exists("cutover.made_table").await? {
             let sql = "SELECT table_name, source_table FROM cutover.made_table WHERE schema_name = $1";
             let rows = self.query(sql, &[&self.schema]).await?;
-            notes.made = rows.iter().map(|row| (row.get(0), row.get(1))).collect();
+            let made = |row| Ok((noted(row, "made_table", 0)?, noted(row, "made_table", 1)?));
+            notes.made = rows.iter().map(made).collect::<TransferResult<_>>()?;
         }
         if self.exists("cutover.rendering").await? {
             let sql = "SELECT table_name, column_name, source_table, source_column, rendering, class_column
                        FROM cutover.rendering WHERE schema_name = $1 ORDER BY table_name, column_name";
             let rows = self.query(sql, &[&self.schema]).await?;
-            notes.rendered = rows.iter().map(rendered).collect();
+            notes.rendered = rows.iter().map(rendered).collect::<TransferResult<_>>()?;
         }
         Ok(notes)
     }
@@ -345,15 +350,18 @@ fn count(row: &Row, at: usize) -> u64 {
     u64::try_from(row.get::<_, i64>(at)).unwrap_or(0)
 }
 
-fn rendered(row: &Row) -> RenderedColumn {
-    RenderedColumn {
-        table: row.get(0),
-        column: row.get(1),
-        source_table: row.get(2),
-        source_column: row.get(3),
-        rendering: row.get(4),
-        class_column: row.get(5),
-    }
+/// Of what cannot be read in it, a rendering is one that nobody knows, and a column of classes one that is not there: whoever compares the column
+/// says so.
+fn rendered(row: &Row) -> TransferResult<RenderedColumn> {
+    let name = |at| noted(row, "rendering", at);
+    Ok(RenderedColumn {
+        table: name(0)?,
+        column: name(1)?,
+        source_table: name(2)?,
+        source_column: name(3)?,
+        rendering: text(row, 4).to_owned(),
+        class_column: row.try_get(5).unwrap_or_else(|_| Some(String::new())),
+    })
 }
 
 /// Which rows of a table are a part of it.
