@@ -1,6 +1,7 @@
 //! Cutover's own tables of a copy, in the schema `cutover`. Every row says to which schema of the target it belongs.
 
 use std::collections::{HashMap, HashSet};
+use std::pin::pin;
 use std::time::SystemTime;
 
 use cutover_domain::transfer::account::Account;
@@ -12,7 +13,8 @@ use cutover_domain::transfer::words::counted;
 use cutover_ports::transfer::{
     Position, QuarantinedRow, RunStart, TableProgress, TransferError, TransferResult, UnfinishedRun,
 };
-use tokio_postgres::types::FromSql;
+use tokio_postgres::binary_copy::BinaryCopyInWriter;
+use tokio_postgres::types::{FromSql, ToSql, Type};
 use tokio_postgres::{Client, Column, Row};
 
 use super::error::transfer_error;
@@ -655,30 +657,46 @@ pub(super) async fn quarantine(
     part: u32,
     rows: &[QuarantinedRow],
 ) -> TransferResult<()> {
-    let sql = "INSERT INTO cutover.quarantine VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, now())";
-    let part = i32::try_from(part).unwrap_or(i32::MAX);
+    const TYPES: [Type; 11] = [
+        Type::TEXT,
+        Type::TEXT,
+        Type::INT4,
+        Type::INT8,
+        Type::TEXT,
+        Type::TEXT,
+        Type::TEXT,
+        Type::TEXT_ARRAY,
+        Type::TEXT_ARRAY,
+        Type::BYTEA_ARRAY,
+        Type::TIMESTAMPTZ,
+    ];
+    if rows.is_empty() {
+        return Ok(());
+    }
+    let told = |error: tokio_postgres::Error| transfer_error(&error);
+    let now: SystemTime = client.query_one("SELECT now()", &[]).await.map_err(told)?.get(0);
+    let sink = client.copy_in("COPY cutover.quarantine FROM STDIN (FORMAT binary)");
+    let mut writer = pin!(BinaryCopyInWriter::new(sink.await.map_err(told)?, &TYPES));
+    let (part, columns) = (i32::try_from(part).unwrap_or(i32::MAX), plan.source_columns());
     for row in rows {
         let position = i64::try_from(row.position).unwrap_or(i64::MAX);
         // A key is shown, so that what cannot be shown is escaped in it already.
-        client
-            .execute(
-                sql,
-                &[
-                    &schema,
-                    &plan.target,
-                    &part,
-                    &position,
-                    &row.key,
-                    &row.column,
-                    &row.reason,
-                    &plan.source_columns(),
-                    &row.classes,
-                    &row.values,
-                ],
-            )
-            .await
-            .map_err(|error| transfer_error(&error))?;
+        let values: [&(dyn ToSql + Sync); 11] = [
+            &schema,
+            &plan.target,
+            &part,
+            &position,
+            &row.key,
+            &row.column,
+            &row.reason,
+            &columns,
+            &row.classes,
+            &row.values,
+            &now,
+        ];
+        writer.as_mut().write(&values).await.map_err(told)?;
     }
+    writer.finish().await.map_err(told)?;
     Ok(())
 }
 
