@@ -609,6 +609,39 @@ async fn a_database_of_another_encoding_is_refused_before_anything_is_made() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn text_that_is_not_utf_8_is_told_with_its_table() {
+    let place = Place::new();
+    let server = TestServer::start(TestServerOptions::default()).await;
+    let client = server.connect().await;
+    let make =
+        "CREATE DATABASE bytes ENCODING 'SQL_ASCII' LOCALE_PROVIDER libc LOCALE 'C' TEMPLATE template0";
+    client.batch_execute(make).await.unwrap();
+    let url = format!("{}bytes", server.url().trim_end_matches("postgres"));
+    let (client, connection) = tokio_postgres::connect(&url, NoTls).await.unwrap();
+    tokio::spawn(async move { drop(connection.await) });
+    client
+        .batch_execute(
+            r"CREATE TABLE sound (a text); CREATE TABLE words (a text); INSERT INTO words VALUES (E'caf\351')",
+        )
+        .await
+        .unwrap();
+    Connection::open(place.path("words.db"))
+        .unwrap()
+        .execute_batch("CREATE TABLE words (a TEXT)")
+        .unwrap();
+    let told_of = ["cannot read the table words", "SQL_ASCII", "convert_from"];
+    for arguments in [
+        &["verify", "words.db", &url, "--json"][..],
+        &["copy", &url, "back.db", "--quiet"],
+    ] {
+        let ended = place.run(arguments).await;
+        told(&ended, 1, &told_of);
+        assert!(!ended.stderr.contains("refused"), "{ended:?}");
+    }
+    assert!(!place.path("back.db").exists());
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_pooler_that_shares_sessions_is_refused() {
     let place = Place::new();
     let server = TestServer::start(TestServerOptions::default()).await;

@@ -102,6 +102,27 @@ pub(crate) fn transfer_error(error: &tokio_postgres::Error) -> TransferError {
     }
 }
 
+/// Translates a driver error of reading the rows of a table, of which nothing was refused. A database without an encoding (`SQL_ASCII`) keeps
+/// any bytes as text.
+pub(super) fn reading_error(table: &str, error: &tokio_postgres::Error) -> TransferError {
+    match error.as_db_error() {
+        Some(db)
+            if [
+                SqlState::CHARACTER_NOT_IN_REPERTOIRE,
+                SqlState::UNTRANSLATABLE_CHARACTER,
+            ]
+            .contains(db.code()) =>
+        {
+            TransferError::Failed(format!(
+                "cannot read the table {table} of PostgreSQL: it holds text that is not UTF-8 ({}), as a database in SQL_ASCII may; write it in \
+                 UTF-8 (UPDATE … SET c = convert_from(c::bytea, 'LATIN1'), or what it is in), or leave the table out (--exclude)",
+                db.message()
+            ))
+        }
+        _ => transfer_error(error),
+    }
+}
+
 fn unable(db: &DbError) -> TransferError {
     let hint = db.hint().map(|hint| format!(" ({})", hint.trim_end_matches('.')));
     TransferError::Unreachable(format!(

@@ -24,7 +24,7 @@ use tokio_postgres::types::ToSql;
 
 use super::catalog;
 use super::connection::{self, Idle};
-use super::error::{ONCE_MORE, connect_error, transfer_error};
+use super::error::{ONCE_MORE, connect_error, reading_error, transfer_error};
 use super::own_tables::{self, noted, text};
 use crate::PgServer;
 
@@ -265,7 +265,7 @@ impl TransferSource for PgSource {
         let (idle, has_quarantine) = (Arc::clone(&self.idle), self.has_quarantine);
         tokio::spawn(async move {
             let outcome = async {
-                let Some(decoder) = read(&client, &sql, decoder, &sender).await? else {
+                let Some(decoder) = read(&client, &sql, &scan.table.name, decoder, &sender).await? else {
                     return Ok(());
                 };
                 if has_quarantine {
@@ -303,16 +303,17 @@ impl Batches for PgBatches {
 async fn read(
     client: &Client,
     sql: &str,
+    table: &str,
     mut decoder: Decoder,
     sender: &mpsc::Sender<Told>,
 ) -> TransferResult<Option<Decoder>> {
     let stream = client
         .copy_out(sql)
         .await
-        .map_err(|error| transfer_error(&error))?;
+        .map_err(|error| reading_error(table, &error))?;
     let mut stream = std::pin::pin!(stream);
     while let Some(message) = stream.next().await {
-        decoder.feed(&message.map_err(|error| transfer_error(&error))?);
+        decoder.feed(&message.map_err(|error| reading_error(table, &error))?);
         while decoder.row()? {
             if decoder.batch.is_full() && sender.send(Ok(Some(decoder.take()))).await.is_err() {
                 return Ok(None);

@@ -19,7 +19,7 @@ use tokio_postgres::{Client, Row};
 
 use super::catalog;
 use super::connection::{PRINTED, check_schema, open, refuse_pooled};
-use super::error::{connect_error, transfer_error};
+use super::error::{connect_error, reading_error, transfer_error};
 use super::own_tables::{self, noted, text};
 use crate::PgServer;
 
@@ -406,10 +406,10 @@ async fn read(
     let stream = client
         .copy_out(sql)
         .await
-        .map_err(|error| transfer_error(&error))?;
+        .map_err(|error| reading_error(table, &error))?;
     pin_mut!(stream);
     while let Some(chunk) = stream.next().await {
-        let chunk = chunk.map_err(|error| transfer_error(&error))?;
+        let chunk = chunk.map_err(|error| reading_error(table, &error))?;
         rows.feed(&chunk, &mut reader).ok_or_else(|| {
             TransferError::Failed(format!(
                 "PostgreSQL sent the table {table:?} in a form that is not understood"
