@@ -1,5 +1,4 @@
 //! What SQLite may use of the memory. Its limit is the whole process's, so that this test has one of its own.
-#![expect(clippy::unwrap_used, reason = "a test fails where its preparation fails")]
 
 use std::time::Duration;
 

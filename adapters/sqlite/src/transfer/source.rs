@@ -647,6 +647,28 @@ mod tests {
         );
     }
 
+    /// As where the system grants the runtime no thread.
+    #[test]
+    fn reading_takes_no_thread_of_the_runtime() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("t.db");
+        let made = Connection::open(&path).unwrap();
+        made.execute_batch("CREATE TABLE t (a)").unwrap();
+        let mut runtime = tokio::runtime::Builder::new_current_thread();
+        let runtime = runtime.max_blocking_threads(1).enable_time().build().unwrap();
+        runtime.block_on(async {
+            let (sender, held) = std::sync::mpsc::channel::<()>();
+            drop(tokio::task::spawn_blocking(move || held.recv()));
+            let read = async {
+                let source = SqliteSource::open(&path, Duration::ZERO, 1).await?;
+                source.catalog().await
+            };
+            let catalog = tokio::time::timeout(Duration::from_secs(10), read).await;
+            drop(sender);
+            assert_eq!(catalog.unwrap().unwrap().tables.len(), 1);
+        });
+    }
+
     #[test]
     fn ranges_are_the_whole_table_without_gap_or_overlap() {
         for (first, last) in [(0, 5), (1, 1_000_000), (-3, 999_999), (i64::MIN, i64::MAX)] {
