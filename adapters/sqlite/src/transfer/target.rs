@@ -71,10 +71,10 @@ impl SqliteTarget {
         connection.busy_timeout(self.busy_timeout)?;
         connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_TRIGGER, false)?;
         connection.set_db_config(DbConfig::SQLITE_DBCONFIG_TRUSTED_SCHEMA, false)?;
-        // Rows that break a rule are kept and told, as in the other direction.
+        // Rows that break a rule are kept and told, as in the other direction. What is sorted for an index does not have to fit into memory.
         connection.execute_batch(
             "PRAGMA foreign_keys = OFF; PRAGMA ignore_check_constraints = ON; PRAGMA synchronous = FULL;
-             PRAGMA temp_store = MEMORY; SELECT count(*) FROM sqlite_schema;",
+             PRAGMA temp_store = FILE; SELECT count(*) FROM sqlite_schema;",
         )?;
         collations::stand_in_for_all(&connection)?;
         Ok(connection)
@@ -125,7 +125,8 @@ impl SqliteTarget {
                 | ErrorCode::DatabaseCorrupt,
             ) => TransferError::Unreachable(format!("cannot write {path}: {error}")),
             Some(ErrorCode::DiskFull | ErrorCode::SystemIoFailure) => TransferError::Unreachable(format!(
-                "cannot write {path}: {error}; make room and run the same command, it goes on from where it was"
+                "cannot write {path}: {error}; make room there, and for the temporary files of SQLite (SQLITE_TMPDIR or TMPDIR, else /var/tmp), and run \
+                 the same command, it goes on from where it was"
             )),
             _ if is_about_a_row(error) => TransferError::Data {
                 row: format!("a row for {path}"),
