@@ -108,7 +108,7 @@ pub(super) async fn exist(client: &Client) -> TransferResult<bool> {
 /// The statements that make them, or what an earlier version has not made of them; none where they exist, so that no right to make any is needed
 /// then.
 pub(super) async fn missing(client: &Client) -> TransferResult<Option<String>> {
-    if exist(client).await? && keep_accounts(client).await? {
+    if exist(client).await? && has(client, "copy_account").await? {
         return Ok(None);
     }
     let sql = "SELECT to_regnamespace('cutover') IS NULL";
@@ -411,19 +411,9 @@ pub(super) async fn moved(client: &Client, schema: &str) -> TransferResult<Vec<M
     moved.collect()
 }
 
-/// Whether there is a place for accounts of copies.
-async fn keep_accounts(client: &Client) -> TransferResult<bool> {
-    let sql = "SELECT to_regclass('cutover.copy_account') IS NOT NULL";
-    let row = client
-        .query_one(sql, &[])
-        .await
-        .map_err(|error| transfer_error(&error))?;
-    Ok(row.get(0))
-}
-
 /// What the last copy of a source gave account of, if that is kept.
 pub(super) async fn account(client: &Client, schema: &str, source: &str) -> TransferResult<Option<Account>> {
-    if !keep_accounts(client).await? {
+    if !has(client, "copy_account").await? {
         return Ok(None);
     }
     let sql = "SELECT account FROM cutover.copy_account WHERE schema_name = $1 AND source = $2";
@@ -453,11 +443,11 @@ pub(super) fn forget_account(schema: &str) -> String {
     )
 }
 
-/// Whether there is a place for seed rows.
-pub(super) async fn keep_seeds(client: &Client) -> TransferResult<bool> {
-    let sql = "SELECT to_regclass('cutover.seed_row') IS NOT NULL";
+/// Whether there is this one of them, which earlier versions did not make.
+pub(super) async fn has(client: &Client, own: &str) -> TransferResult<bool> {
+    let sql = "SELECT to_regclass('cutover.' || $1::text) IS NOT NULL";
     let row = client
-        .query_one(sql, &[])
+        .query_one(sql, &[&own])
         .await
         .map_err(|error| transfer_error(&error))?;
     Ok(row.get(0))

@@ -514,7 +514,7 @@ impl CopySession for PgSession {
             Some(own_tables::keep_seeds_of(&self.schema, &table.target, &condition))
         });
         let kept: Vec<String> = kept.collect();
-        if !kept.is_empty() && !own_tables::keep_seeds(&self.client).await? {
+        if !kept.is_empty() && !own_tables::has(&self.client, "seed_row").await? {
             statements.push(own_tables::SEEDS.to_owned());
         }
         statements.extend(kept);
@@ -627,7 +627,7 @@ impl CopySession for PgSession {
         for entry in entries {
             statements.extend(self.sequences(&entry.table).await?);
         }
-        if own_tables::keep_seeds(&self.client).await? {
+        if own_tables::has(&self.client, "seed_row").await? {
             statements.push(own_tables::forget_seeds(&self.schema));
         }
         statements.extend(own_tables::note_account(&self.schema, account));
@@ -659,7 +659,7 @@ impl CopySession for PgSession {
                     .extend(names.map(|column| format!("ALTER TABLE {name} DROP COLUMN {}", quoted(column))));
             }
         }
-        if own_tables::keep_seeds(&self.client).await? {
+        if own_tables::has(&self.client, "seed_row").await? {
             let tables = existing(plan).into_iter().map(|table| &table.target);
             statements.extend(tables.map(|table| own_tables::put_seeds_back(&self.schema, table)));
             statements.push(own_tables::forget_seeds(&self.schema));
