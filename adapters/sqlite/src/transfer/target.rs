@@ -519,7 +519,8 @@ impl CopySession for SqliteSession {
     }
 
     async fn undo(&self, plan: &Plan) -> TransferResult<()> {
-        let mut statements = Vec::new();
+        // A run that an earlier version has begun may lack some of them.
+        let mut statements = vec![own_tables::TABLES.to_owned()];
         for table in plan.tables.iter().rev() {
             let name = quoted(&table.target);
             if table.created {
