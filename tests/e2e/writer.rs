@@ -978,14 +978,15 @@ async fn a_long_list_comes_whole_and_in_order() {
     service.stop().await;
 }
 
+/// Too long to be on its way whole before anybody reads it.
+const LONG_LIST: &str = "INSERT INTO conversations (id, title, position)
+    SELECT 'c' || n, repeat('t', 10000), n FROM generate_series(1, 5000) AS n";
+
 #[tokio::test]
 async fn a_long_list_leaves_nobody_out_when_others_are_deleted_meanwhile() {
     let (place, database) = (Place::new(), lab_database().await);
     let client = database.connect().await;
-    // Too long to be on its way whole before anybody reads it.
-    let sql = "INSERT INTO conversations (id, title, position)
-        SELECT 'c' || n, repeat('t', 10000), n FROM generate_series(1, 5000) AS n";
-    client.batch_execute(sql).await.unwrap();
+    client.batch_execute(LONG_LIST).await.unwrap();
     let service = place.serve(&["--postgres", &database.url()]).await;
     let delete = async {
         let sql = "DELETE FROM conversations WHERE position <= 1500";
@@ -1005,9 +1006,7 @@ async fn a_long_list_leaves_nobody_out_when_others_are_deleted_meanwhile() {
 async fn a_long_list_that_breaks_off_is_an_error_and_a_client_that_leaves_is_none() {
     let (place, database) = (Place::new(), lab_database().await);
     let client = database.connect().await;
-    let sql = "INSERT INTO conversations (id, title, position)
-        SELECT 'c' || n, repeat('t', 10000), n FROM generate_series(1, 5000) AS n";
-    client.batch_execute(sql).await.unwrap();
+    client.batch_execute(LONG_LIST).await.unwrap();
     let service = place.serve(&["--postgres", &database.url()]).await;
     let begin = async |id: &str| {
         let mut stream = TcpStream::connect(service.address()).await.unwrap();

@@ -12,7 +12,7 @@ use cutover_tests::store::TestFile;
 use rusqlite::types::Value;
 
 use crate::verify_model::{Random, Side};
-use crate::{compare, file, found, options, schema_of, table};
+use crate::{VerifyReport, compare, file, found, options, schema_of, table};
 
 /// A value as the file holds it, and as the literal of the made column with its class.
 #[derive(Debug, Clone, PartialEq)]
@@ -1073,13 +1073,7 @@ async fn random_values_of_postgres_come_back_as_it_prints_them() {
         }
     }
     raw.execute_batch("COMMIT").unwrap();
-    let report = compare(
-        &file(&here.path()).await,
-        &schema_of(&database, "public").await,
-        &options(),
-    )
-    .await
-    .unwrap();
+    let report = compared(&here, &database).await;
     for table in &report.tables {
         let at: usize = table.name[1..].parse().unwrap();
         assert_eq!((table.rows_source, table.rows_target), (3000, 3000));
@@ -1111,6 +1105,12 @@ async fn pair(
     (here, there)
 }
 
+/// The file compared with the schema that was made for it.
+async fn compared(here: &TestFile, there: &TestDatabase) -> VerifyReport {
+    let (here, there) = (file(&here.path()).await, schema_of(there, "public").await);
+    compare(&here, &there, &options()).await.unwrap()
+}
+
 #[tokio::test]
 async fn rows_without_a_key_are_told_apart_by_class_and_number() {
     let notes = [("t", "a", "mixed", Some("c"))];
@@ -1118,15 +1118,7 @@ async fn rows_without_a_key_are_told_apart_by_class_and_number() {
     let postgres = "CREATE TABLE t (a bytea, c text);
         INSERT INTO t VALUES (NULL, NULL), ('1.0', 'real'), ('1', 'blob'), ('1', 'integer'), ('1', 'text'), ('1', 'integer'), (NULL, NULL)";
     let (here, there) = pair(sqlite, postgres, &notes).await;
-    let verify = async || {
-        compare(
-            &file(&here.path()).await,
-            &schema_of(&there, "public").await,
-            &options(),
-        )
-        .await
-        .unwrap()
-    };
+    let verify = async || compared(&here, &there).await;
     assert_eq!(found(&verify().await), []);
     let client = there.connect().await;
     for (change, missing, extra) in [
@@ -1186,13 +1178,7 @@ async fn a_million_equal_rows_are_counted() {
         "CREATE TABLE t (a text, n bigint); INSERT INTO t SELECT 'x', 1 FROM generate_series(1, 300001)";
     let notes = [("t", "a", "text", None), ("t", "n", "integer", None)];
     let (here, there) = pair(sqlite, postgres, &notes).await;
-    let report = compare(
-        &file(&here.path()).await,
-        &schema_of(&there, "public").await,
-        &options(),
-    )
-    .await
-    .unwrap();
+    let report = compared(&here, &there).await;
     let counts = Counts {
         different: 1,
         ..Counts::default()
@@ -1210,13 +1196,7 @@ async fn a_row_with_null_in_its_key_is_named_by_its_place() {
     );
     let notes = ["id", "v", "w"].map(|column| ("t", column, "text", None));
     let (here, there) = pair(&sqlite, &postgres, &notes).await;
-    let report = compare(
-        &file(&here.path()).await,
-        &schema_of(&there, "public").await,
-        &options(),
-    )
-    .await
-    .unwrap();
+    let report = compared(&here, &there).await;
     assert_eq!(found(&report)[0].2, ["different rowid=1 v"]);
 }
 
@@ -1232,13 +1212,7 @@ async fn a_row_whose_rowid_no_name_reaches_is_named_by_its_number() {
     let (here, there) = pair(&sqlite, &postgres, &notes).await;
     let note = "INSERT INTO cutover.rendering VALUES ('public', 't', 'o', 't', 'oid', 'text', NULL)";
     there.connect().await.batch_execute(note).await.unwrap();
-    let report = compare(
-        &file(&here.path()).await,
-        &schema_of(&there, "public").await,
-        &options(),
-    )
-    .await
-    .unwrap();
+    let report = compared(&here, &there).await;
     assert_eq!(found(&report)[0].2, ["different row=2 oid", "missing row=3 "]);
 }
 
@@ -1256,15 +1230,7 @@ async fn generated_columns_and_virtual_tables_are_compared_like_others() {
         ("t", "n", "integer", None),
     ];
     let (here, there) = pair(sqlite, postgres, &notes).await;
-    let verify = async || {
-        let report = compare(
-            &file(&here.path()).await,
-            &schema_of(&there, "public").await,
-            &options(),
-        )
-        .await;
-        found(&report.unwrap())
-    };
+    let verify = async || found(&compared(&here, &there).await);
     assert_eq!(verify().await, []);
     let client = there.connect().await;
     client
@@ -1288,13 +1254,7 @@ async fn a_note_that_does_not_fit_is_a_problem_and_the_column_is_compared_by_its
         ("gone", "a", "text", None),
     ];
     let (here, there) = pair(sqlite, postgres, &notes).await;
-    let report = compare(
-        &file(&here.path()).await,
-        &schema_of(&there, "public").await,
-        &options(),
-    )
-    .await
-    .unwrap();
+    let report = compared(&here, &there).await;
     let one = table(&report, "t");
     assert_eq!(one.problems.len(), 3, "{:?}", one.problems);
     for (problem, column) in one.problems.iter().zip(["\"at\"", "\"m\"", "\"n\""]) {
@@ -1440,13 +1400,7 @@ async fn a_file_in_utf_16_is_read_by_its_units() {
             .execute("INSERT INTO \"té\" VALUES (4, $1, 'text')", &[&read.as_bytes()])
             .await
             .unwrap();
-        let report = compare(
-            &file(&here.path()).await,
-            &schema_of(&there, "public").await,
-            &options(),
-        )
-        .await
-        .unwrap();
+        let report = compared(&here, &there).await;
         assert_eq!(found(&report)[0].2, ["different id=4 a"], "{encoding}");
     }
 }

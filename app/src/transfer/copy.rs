@@ -294,6 +294,11 @@ struct Job<'a> {
 const ASKED_OTHERWISE: &str = "was asked for something else (other tables or types, --schema-only, --data-only): give the same command again, \
                                which goes on with it";
 
+/// Why a run cannot go on whose source is not what it was; `what` of it.
+fn changed_source(what: &str) -> String {
+    format!("its source has changed since ({what})")
+}
+
 /// A check of the file waits for the survey of its values so long.
 const CHECK_PATIENCE: Duration = Duration::from_secs(2);
 
@@ -345,8 +350,7 @@ impl Job<'_> {
             return Ok(report);
         }
         let account = self.begin_or_go_on(&answer, &start, unfinished, &ground).await?;
-        let account = account.clone();
-        report.keep_to(&account);
+        report.keep_to(account);
         let check = check.map(|checked| checked.unwrap_or(Ok(())));
         let is_noted = unfinished.is_some_and(|run| run.is_finished);
         self.write(answer, &start, account, check, is_noted, &mut report)
@@ -563,7 +567,7 @@ impl Job<'_> {
         } else if changed.is_empty() {
             ASKED_OTHERWISE.to_owned()
         } else {
-            format!("its source has changed since ({})", changed.join(", "))
+            changed_source(&changed.join(", "))
         };
         Err(self.interrupted(run, &why))
     }
@@ -578,10 +582,7 @@ impl Job<'_> {
     ) -> TransferResult<Option<String>> {
         let objects = before.changed_objects(now);
         if !objects.is_empty() {
-            return Ok(Some(format!(
-                "its source has changed since ({})",
-                objects.join(", ")
-            )));
+            return Ok(Some(changed_source(&objects.join(", "))));
         }
         if let Some(altered) = altered(plan, &ground.begun) {
             return Ok(Some(altered));
@@ -598,7 +599,7 @@ impl Job<'_> {
         &self,
         answer: Answer,
         start: &RunStart,
-        account: Account,
+        account: &Account,
         check: impl Future<Output = TransferResult<()>>,
         is_noted: bool,
         report: &mut CopyReport,
@@ -644,7 +645,7 @@ impl Job<'_> {
         };
         let account = Account {
             weakened: report.weakened.clone(),
-            ..account
+            ..account.clone()
         };
         let finished = self.session.finish(&plan, &entries, &account).await;
         let finished = finished.map_err(left)?;

@@ -560,14 +560,20 @@ impl Plan {
         own.or(table.definition.as_deref())
     }
 
+    /// The source's names of the tables that are made, and whether those are all.
+    pub fn made(&self) -> (HashSet<&str>, bool) {
+        let made = self.tables.iter().filter(|table| table.created);
+        let made: HashSet<&str> = made.map(|table| table.source.name.as_str()).collect();
+        let whole = !made.is_empty() && made.len() == self.tables.len();
+        (made, whole)
+    }
+
     /// What of a file's schema belongs to the tables that are made, each with its place; the rest of it too, if all are.
     pub fn objects_of_made<'a>(
         &'a self,
         origin: &'a Origin,
     ) -> impl Iterator<Item = (usize, &'a OriginObject)> {
-        let made = self.tables.iter().filter(|table| table.created);
-        let made: HashSet<&str> = made.map(|table| table.source.name.as_str()).collect();
-        let whole = !made.is_empty() && made.len() == self.tables.len();
+        let (made, whole) = self.made();
         let objects = origin.objects.iter().enumerate();
         objects.filter(move |(_, one)| whole || (made.contains(one.table.as_str()) && one.kind != "view"))
     }

@@ -216,16 +216,7 @@ pub(super) fn note_made(schema: &str, plan: &Plan, origin: Option<&Origin>) -> V
 
 /// Of the source's schema all that belongs to tables that are made; the rest of it too, if all are.
 fn note_origin(schema_name: &str, plan: &Plan, origin: &Origin) -> Vec<String> {
-    let made: HashSet<&str> = plan
-        .tables
-        .iter()
-        .filter(|table| table.created)
-        .map(|table| table.source.name.as_str())
-        .collect();
-    if made.is_empty() {
-        return vec![];
-    }
-    let whole = made.len() == plan.tables.len();
+    let (made, whole) = plan.made();
     let object = |kind: &str, name: &str, table: &str, sql: &str, position: usize| {
         format!(
             "INSERT INTO cutover.source_object VALUES ({schema_name}, {}, {}, {}, {}, {position})
@@ -237,25 +228,22 @@ fn note_origin(schema_name: &str, plan: &Plan, origin: &Origin) -> Vec<String> {
             literal(sql)
         )
     };
-    let of_made = |table: &str| made.contains(table);
     let objects = plan
         .objects_of_made(origin)
         .map(|(at, one)| object(&one.kind, &one.name, &one.table, &one.sql, at));
     let settings = origin.settings.iter().filter(|_| whole);
     let settings = settings.map(|(name, value)| object("setting", name, "", value, 0));
-    let sequences = origin.sequences.iter().filter(|(table, _)| of_made(table));
+    let sequences = origin
+        .sequences
+        .iter()
+        .filter(|(table, _)| made.contains(table.as_str()));
     let sequences = sequences.map(|(table, last)| object("sequence", table, table, &last.to_string(), 0));
     objects.chain(settings).chain(sequences).collect()
 }
 
 /// What makes the SQLite file anew that tables of this schema came from, if it is known.
 pub(super) async fn origin(client: &Client, schema: &str) -> TransferResult<Option<Origin>> {
-    let exists = "SELECT to_regclass('cutover.source_object') IS NOT NULL";
-    let row = client
-        .query_one(exists, &[])
-        .await
-        .map_err(|error| transfer_error(&error))?;
-    if !row.get::<_, bool>(0) {
+    if !has(client, "source_object").await? {
         return Ok(None);
     }
     let sql = "SELECT kind, name, table_name, sql FROM cutover.source_object WHERE schema_name = $1 ORDER BY position, name COLLATE \"C\"";
@@ -443,7 +431,7 @@ pub(super) fn forget_account(schema: &str) -> String {
     )
 }
 
-/// Whether there is this one of them, which earlier versions did not make.
+/// Whether there is this one of them: a copy makes them, and earlier versions did not make all.
 pub(super) async fn has(client: &Client, own: &str) -> TransferResult<bool> {
     let sql = "SELECT to_regclass('cutover.' || $1::text) IS NOT NULL";
     let row = client

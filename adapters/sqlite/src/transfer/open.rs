@@ -505,12 +505,15 @@ pub(super) fn unindexed(connection: &Connection, table: &str) -> rusqlite::Resul
     ))
 }
 
+/// Where SQLite puts what it sorts.
+pub(super) const TEMPORARY_FOLDER: &str = "SQLITE_TMPDIR or TMPDIR, else /var/tmp";
+
 /// What reading has not enough of, if that is the error: memory, or room for what it sorts.
 fn want_of_room(error: &rusqlite::Error) -> Option<String> {
     let rusqlite::Error::SqliteFailure(failure, _) = error else {
         return None;
     };
-    let folder = "SQLITE_TMPDIR or TMPDIR, else /var/tmp";
+    let folder = TEMPORARY_FOLDER;
     match (failure.code, failure.extended_code) {
         (ErrorCode::OutOfMemory, _) | (_, ffi::SQLITE_IOERR_NOMEM) => {
             Some("there is not enough memory for it; give this program more".to_owned())

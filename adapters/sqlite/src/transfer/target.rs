@@ -26,7 +26,7 @@ use super::make::{
     additions, as_it_will_be, broken_foreign_keys, complete, count_anew, is_by_definition, shape_file,
     tighten, wants_wal,
 };
-use super::open::begin;
+use super::open::{TEMPORARY_FOLDER, begin};
 use super::{catalog, collations, own_tables, remade};
 use crate::identity::{FileIdentity, side_file};
 
@@ -125,8 +125,8 @@ impl SqliteTarget {
                 | ErrorCode::DatabaseCorrupt,
             ) => TransferError::Unreachable(format!("cannot write {path}: {error}")),
             Some(ErrorCode::DiskFull | ErrorCode::SystemIoFailure) => TransferError::Unreachable(format!(
-                "cannot write {path}: {error}; make room there, and for the temporary files of SQLite (SQLITE_TMPDIR or TMPDIR, else /var/tmp), and run \
-                 the same command, it goes on from where it was"
+                "cannot write {path}: {error}; make room there, and for the temporary files of SQLite ({TEMPORARY_FOLDER}), and run the same command, \
+                 it goes on from where it was"
             )),
             _ if is_about_a_row(error) => TransferError::Data {
                 row: format!("a row for {path}"),
