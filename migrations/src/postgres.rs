@@ -486,9 +486,9 @@ fn failure(error: &sqlx::Error) -> MigrateError {
         _ => return MigrateError::Failed(message),
     };
     match code.as_str() {
-        // query_canceled.
-        "57014" => MigrateError::Unreachable(format!(
-            "PostgreSQL gave a statement up ({message}); if that is the role's or the database's statement_timeout, raise it"
+        // query_canceled, transaction_timeout.
+        "57014" | "25P04" => MigrateError::Unreachable(format!(
+            "PostgreSQL gave a statement up ({message}); if that is the role's or the database's statement_timeout or transaction_timeout, raise it"
         )),
         // PgBouncer's own word, which the server has no code for.
         _ if message.contains("statement pooling mode") => MigrateError::Refused(

@@ -143,6 +143,7 @@ async fn examine(
         (SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'client backend' AND pid <> pg_backend_pid())
             AS sessions,
         (SELECT setting::int8 FROM pg_settings WHERE name = 'statement_timeout') AS statement_timeout,
+        (SELECT setting::int8 FROM pg_settings WHERE name = 'transaction_timeout') AS transaction_timeout,
         (SELECT setting::int8 FROM pg_settings WHERE name = 'idle_session_timeout') AS idle_session_timeout
         FROM pg_database d LEFT JOIN pg_stat_ssl s ON s.pid = pg_backend_pid()
         LEFT JOIN pg_roles r ON r.rolname = session_user WHERE d.datname = current_database()";
@@ -280,6 +281,10 @@ fn session_findings(facts: &Row, pool: &PoolSettings) -> Result<Vec<Finding>, to
     let mut findings = Vec::new();
     let ours = i64::try_from(pool.statement_timeout.as_millis()).unwrap_or(i64::MAX);
     let statement_timeout: i64 = facts.try_get::<_, Option<i64>>("statement_timeout")?.unwrap_or(0);
+    // Of PostgreSQL 17 and later.
+    let transaction_timeout: i64 = facts
+        .try_get::<_, Option<i64>>("transaction_timeout")?
+        .unwrap_or(0);
     if pool.prepared_statements && statement_timeout != ours {
         findings.push(unprepared("drops the settings of a session"));
     } else if !pool.prepared_statements && statement_timeout > 0 && statement_timeout < ours {
@@ -287,6 +292,14 @@ fn session_findings(facts: &Row, pool: &PoolSettings) -> Result<Vec<Finding>, to
             "timeouts",
             format!("the server gives statements up after {statement_timeout} ms, before ours ({ours} ms)"),
             "lower postgres.statement_timeout, or raise the server's for this role",
+        ));
+    } else if transaction_timeout > 0 && transaction_timeout < ours {
+        findings.push(Finding::warning(
+            "timeouts",
+            format!(
+                "the server ends transactions, and their sessions, after {transaction_timeout} ms, before a statement of ours may end ({ours} ms)"
+            ),
+            "lower postgres.statement_timeout, or raise the server's transaction_timeout for this role",
         ));
     } else {
         findings.push(Finding::ok(

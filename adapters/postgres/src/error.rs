@@ -76,6 +76,9 @@ pub(crate) fn has_yielded(error: &tokio_postgres::Error) -> bool {
     })
 }
 
+/// Of PostgreSQL 17 and later.
+const TRANSACTION_TIMEOUT: &str = "25P04";
+
 /// States after which the server closes the connection. Those of class 08 come from poolers.
 fn ends_session(code: &SqlState) -> bool {
     matches!(
@@ -86,7 +89,8 @@ fn ends_session(code: &SqlState) -> bool {
             | SqlState::DATABASE_DROPPED
             | SqlState::IDLE_SESSION_TIMEOUT
             | SqlState::IDLE_IN_TRANSACTION_SESSION_TIMEOUT
-    ) || code.code().starts_with("08")
+    ) || code.code() == TRANSACTION_TIMEOUT
+        || code.code().starts_with("08")
 }
 
 fn is_io(error: &tokio_postgres::Error) -> bool {
@@ -118,6 +122,8 @@ fn from_state(db: &DbError, effect: Effect) -> Option<StoreError> {
         SqlState::IDLE_SESSION_TIMEOUT | SqlState::IDLE_IN_TRANSACTION_SESSION_TIMEOUT => {
             StoreError::Unavailable(db.clone().into())
         }
+        // The server has undone what was under way.
+        _ if code.code() == TRANSACTION_TIMEOUT => StoreError::Unavailable(db.clone().into()),
         _ if ends_session(code) => match effect {
             Effect::None => StoreError::Unavailable(db.clone().into()),
             Effect::Commits => StoreError::Indeterminate(db.clone().into()),

@@ -70,6 +70,14 @@ const FULL_POLL: Duration = Duration::from_millis(50);
 const UNLIMITED: &str =
     "-c statement_timeout=0 -c idle_in_transaction_session_timeout=0 -c idle_session_timeout=0";
 
+/// Lifts every limit of time that the server's version knows, for the session, or for the transaction that is open.
+pub(super) fn unlimited(transaction_only: bool) -> String {
+    format!(
+        "SELECT set_config(name, '0', {transaction_only}) FROM pg_settings WHERE name IN
+             ('statement_timeout', 'transaction_timeout', 'idle_in_transaction_session_timeout', 'idle_session_timeout')"
+    )
+}
+
 /// A connection of its own.
 pub(super) async fn open(server: &PgServer, application: &str) -> Result<Client, ConnectError> {
     let mut session = SessionSettings {
@@ -108,16 +116,14 @@ pub(super) async fn set_up(client: &Client, schema: Option<&str>) -> TransferRes
     let path = schema.map_or_else(String::new, |schema| {
         format!("; SET search_path TO {}", quoted(schema))
     });
-    // What a person has set for their programs must neither end a long transfer nor change what is read and stored. Not every
-    // version knows every limit. Without row security the server says so if it would hide rows. Connections that work side by side must
+    // What a person has set for their programs must neither end a long transfer nor change what is read and stored. Without row security the server says so if it would hide rows. Connections that work side by side must
     // not fail by what they read of each other's notes; a snapshot is asked for where one is needed.
     run(
         client,
         &format!(
-            "SELECT set_config(name, '0', false) FROM pg_settings WHERE name IN
-                 ('statement_timeout', 'transaction_timeout', 'idle_in_transaction_session_timeout', 'idle_session_timeout');
-             SET client_encoding = 'UTF8'; SET standard_conforming_strings = on; SET row_security = off;
-             SET default_transaction_isolation = 'read committed'; SET default_transaction_deferrable = off{path}"
+            "{}; SET client_encoding = 'UTF8'; SET standard_conforming_strings = on; SET row_security = off;
+             SET default_transaction_isolation = 'read committed'; SET default_transaction_deferrable = off{path}",
+            unlimited(false)
         ),
     )
     .await?;
@@ -136,7 +142,8 @@ pub(super) async fn refuse_pooled(server: &PgServer) -> TransferResult<()> {
     };
     let (one, other) = (open().await?, open().await?);
     let before = backend(&one).await?;
-    run(&other, "BEGIN").await?;
+    // The session may be somebody else's.
+    run(&other, &format!("BEGIN; {}", unlimited(true))).await?;
     let theirs = backend(&other).await?;
     // With theirs held by a transaction, a pooler has to give the first one another session; if it has none, it keeps it waiting.
     let after = timeout(server.connect_timeout(), backend(&one)).await;

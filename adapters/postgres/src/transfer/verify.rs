@@ -18,7 +18,7 @@ use tokio_postgres::types::ToSql;
 use tokio_postgres::{Client, Row};
 
 use super::catalog;
-use super::connection::{PRINTED, check_schema, open, refuse_pooled};
+use super::connection::{PRINTED, check_schema, open, refuse_pooled, run, unlimited};
 use super::error::{connect_error, reading_error, transfer_error};
 use super::own_tables::{self, noted, text};
 use crate::PgServer;
@@ -35,10 +35,10 @@ pub struct VerifyDatabase {
     description: String,
 }
 
-/// Timeouts of the server are for the service's short statements. Without row security the server says so if it would hide rows.
+/// Without row security the server says so if it would hide rows.
 /// Workers of the server's own would only send their rows through one process.
 const BEGIN: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY;
-    SET LOCAL statement_timeout = 0; SET LOCAL idle_in_transaction_session_timeout = 0; SET LOCAL row_security = off;
+    SET LOCAL row_security = off;
     SET LOCAL max_parallel_workers_per_gather = 0;";
 
 /// Less than this many blocks (of 8 kB, as a rule) are not worth a statement of their own.
@@ -53,14 +53,13 @@ impl VerifyDatabase {
         let begin = async |snapshot: &str| {
             let client = open(server, "cutover verify").await;
             let client = client.map_err(|error| connect_error(&error))?;
+            // Those of the server are for the service's short statements. What is sent at once is one transaction, and this its first query.
+            run(&client, &unlimited(false)).await?;
             // The catalog is that of the default schema.
             let path = schema.map_or_else(String::new, |schema| {
                 format!("SET LOCAL search_path = {};", quoted(schema))
             });
-            client
-                .batch_execute(&format!("{PRINTED}; {BEGIN} {snapshot} {path}"))
-                .await
-                .map_err(|error| transfer_error(&error))?;
+            run(&client, &format!("{PRINTED}; {BEGIN} {snapshot} {path}")).await?;
             TransferResult::Ok(client)
         };
         let first = begin("").await?;
