@@ -1683,6 +1683,49 @@ async fn what_only_postgres_has_is_listed() {
     assert_eq!(listed(&report, "not_carried").len(), 1, "{report}");
 }
 
+/// Keys that mean more in PostgreSQL are made for what they mean in both, or not at all if SQLite's would do something else.
+#[tokio::test]
+async fn what_a_key_means_beyond_sqlites_is_listed() {
+    let theme = changed(
+        "CREATE TABLE old (x INT)",
+        "CREATE TABLE a (id int, x int, n int UNIQUE NULLS NOT DISTINCT, m int UNIQUE DEFERRABLE, PRIMARY KEY (id, x));
+         INSERT INTO a VALUES (1, 1, NULL, 1), (2, 2, 2, 2);
+         CREATE TABLE some_set (id int PRIMARY KEY, a int, x int, FOREIGN KEY (a, x) REFERENCES a ON DELETE SET NULL (x));
+         INSERT INTO some_set VALUES (1, 1, 1);
+         CREATE TABLE whole (id int PRIMARY KEY, a int, x int, one int REFERENCES whole MATCH FULL, FOREIGN KEY (a, x) REFERENCES a MATCH FULL);
+         INSERT INTO whole VALUES (1, 2, 2)",
+    )
+    .await;
+    let (report, file) = back(&theme, 1, &["--strict"]).await;
+    for (start, reason) in [
+        ("key a.a_n_key", "any number of rows that have NULL there"),
+        ("key a.a_m_key", "not at the end of the statement"),
+        (
+            "foreign key some_set.some_set_a_x_fkey",
+            "would set all of its columns",
+        ),
+        (
+            "key whole.whole_a_x_fkey",
+            "takes any row that has NULL in one of the columns",
+        ),
+    ] {
+        lists(&report, "not_carried", start, reason);
+    }
+    assert_eq!(report["not_carried"].as_array().unwrap().len(), 4, "{report}");
+    let sql = "FOREIGN KEY (a, x) REFERENCES a(id, x) ON DELETE SET NULL (x)";
+    assert!(report.to_string().contains(sql), "{report}");
+    let refers = |table: &str| {
+        rows(
+            &file,
+            &format!("SELECT \"from\" FROM pragma_foreign_key_list('{table}') ORDER BY 1"),
+        )
+    };
+    assert_eq!(refers("some_set"), [] as [&str; 0]);
+    assert_eq!(refers("whole"), ["a", "one", "x"]);
+    let unique = "SELECT count(*) || '' FROM pragma_index_list('a') WHERE \"unique\"";
+    assert_eq!(rows(&file, unique), ["3"]);
+}
+
 /// The file gives no number that PostgreSQL has given, or would not give.
 #[tokio::test]
 async fn numbers_go_on_in_a_file_where_a_sequence_was() {

@@ -312,11 +312,15 @@ impl Maker<'_> {
             .iter()
             .filter(|key| is_new || concerns(&key.columns))
         {
+            let name = key.name.clone().unwrap_or_default();
+            if let Some(beyond) = &key.beyond {
+                self.leave_out("foreign key", from, &name, &beyond.sql, &beyond.reason);
+                continue;
+            }
             if let Some(sql) = self.foreign_key(table, key) {
                 foreign_keys.push(sql);
                 continue;
             }
-            let name = key.name.clone().unwrap_or_default();
             let reason = "the file does not have what it refers to as a key";
             let sql = format!(
                 "FOREIGN KEY ({}) REFERENCES {} ({})",

@@ -491,6 +491,18 @@ pub struct ForeignKey {
     pub deferrable: Deferrable,
     /// Whether the database knows that all rows keep to it: SQLite never does.
     pub validated: bool,
+    /// PostgreSQL: why SQLite has none that means the same.
+    #[serde(skip)]
+    pub beyond: Option<Beyond>,
+}
+
+/// What only PostgreSQL can hold.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Beyond {
+    /// Its SQL there.
+    pub sql: String,
+    /// Why SQLite cannot.
+    pub reason: String,
 }
 
 impl ForeignKey {
@@ -640,6 +652,8 @@ pub enum OtherKind {
     LargeObjects,
     /// A table of PostgreSQL that shows the rows of others beside its own.
     Inheritance,
+    /// What a key of PostgreSQL means beyond what it is made as.
+    Key,
 }
 
 impl OtherKind {
@@ -664,6 +678,7 @@ impl OtherKind {
             Self::Check => "check",
             Self::LargeObjects => "large objects",
             Self::Inheritance => "inheritance",
+            Self::Key => "key",
         }
     }
 }
@@ -889,6 +904,7 @@ mod tests {
                     on_update: Action::NoAction,
                     deferrable: Deferrable::No,
                     validated: false,
+                    beyond: None,
                 })
                 .collect(),
             indexes: vec![],

@@ -4,8 +4,8 @@ use std::collections::{HashMap, HashSet};
 
 use cutover_domain::transfer::blanks::Blanks;
 use cutover_domain::transfer::catalog::{
-    Action, Catalog, Check, Column, ColumnKind, Deferrable, Engine, ForeignKey, Generated, Identity, Index,
-    IndexPart, Key, MadeFor, Other, OtherKind, PgKind, PgType, Storage, Table,
+    Action, Beyond, Catalog, Check, Column, ColumnKind, Deferrable, Engine, ForeignKey, Generated, Identity,
+    Index, IndexPart, Key, MadeFor, Other, OtherKind, PgKind, PgType, Storage, Table,
 };
 use cutover_domain::transfer::plan::BY_TYPE;
 use cutover_domain::transfer::rendering::Rendering;
@@ -22,7 +22,8 @@ const TABLES: &str = "
     WHERE relnamespace = $1::text::regnamespace AND relkind IN ('r', 'p') AND NOT relispartition
     ORDER BY relname COLLATE \"C\"";
 
-/// Columns with the base type under any domains, which may refuse NULL and have a default for the column.
+/// Columns with the base type under any domains, which may refuse NULL and have a default for the column. From PostgreSQL 18 on a column that
+/// refuses NULL may have rows with NULL from before.
 const COLUMNS: &str = "
     WITH RECURSIVE base AS (
         SELECT t.oid, t.oid AS base, t.typbasetype AS next, -1 AS modifier, t.typnotnull AS not_null FROM pg_type AS t
@@ -32,7 +33,10 @@ const COLUMNS: &str = "
     )
     SELECT a.attrelid, a.attname, format_type(a.atttypid, a.atttypmod), b.base,
            CASE WHEN a.atttypmod = -1 THEN b.modifier ELSE a.atttypmod END,
-           a.attnotnull OR b.not_null, coalesce(pg_get_expr(d.adbin, d.adrelid), pg_get_expr(ty.typdefaultbin, 0)), a.attgenerated::text, a.attidentity::text,
+           (a.attnotnull AND NOT EXISTS (
+               SELECT 1 FROM pg_constraint AS k
+               WHERE k.conrelid = a.attrelid AND k.contype = 'n' AND k.conkey = ARRAY[a.attnum] AND NOT k.convalidated
+           )) OR b.not_null, coalesce(pg_get_expr(d.adbin, d.adrelid), pg_get_expr(ty.typdefaultbin, 0)), a.attgenerated::text, a.attidentity::text,
            CASE WHEN a.attcollation <> ty.typcollation THEN co.collname::text END
     FROM pg_attribute AS a
     JOIN pg_class AS c ON c.oid = a.attrelid
@@ -43,6 +47,7 @@ const COLUMNS: &str = "
     WHERE c.relnamespace = $1::text::regnamespace AND c.relkind IN ('r', 'p') AND a.attnum > 0 AND NOT a.attisdropped
     ORDER BY a.attrelid, a.attnum";
 
+/// Keys and checks. What a version does not know of a constraint is NULL, asked for as JSON.
 const CONSTRAINTS: &str = "
     SELECT k.conrelid, k.conname, k.contype::text, k.condeferrable, k.condeferred,
            CASE k.contype WHEN 'c' THEN pg_get_expr(k.conbin, k.conrelid) END,
@@ -51,7 +56,12 @@ const CONSTRAINTS: &str = "
            CASE WHEN p.relnamespace <> k.connamespace THEN p.relnamespace::regnamespace::text || '.' ELSE '' END || p.relname::text,
            ARRAY(SELECT a.attname::text FROM unnest(k.confkey) WITH ORDINALITY AS u(num, ord)
                  JOIN pg_attribute AS a ON a.attrelid = k.confrelid AND a.attnum = u.num ORDER BY u.ord),
-           k.confdeltype::text, k.confupdtype::text, k.convalidated
+           k.confdeltype::text, k.confupdtype::text, k.convalidated,
+           CASE WHEN k.contype <> 'f' THEN NULL
+                WHEN to_jsonb(k) ->> 'conenforced' = 'false' THEN 'PostgreSQL does not enforce it, and SQLite would'
+                WHEN to_jsonb(k) ->> 'conperiod' = 'true' THEN 'SQLite''s would ask for equal values, not for a time that its parents cover'
+                WHEN to_jsonb(k) ->> 'confdelsetcols' IS NOT NULL THEN 'SQLite''s would set all of its columns, not only those that are named'
+           END, pg_get_constraintdef(k.oid)
     FROM pg_constraint AS k LEFT JOIN pg_class AS p ON p.oid = k.confrelid
     WHERE k.connamespace = $1::text::regnamespace AND k.conrelid <> 0 AND k.contype IN ('p', 'u', 'c', 'f') AND k.conparentid = 0
     ORDER BY k.conrelid, k.conname COLLATE \"C\"";
@@ -144,6 +154,24 @@ const OTHERS: &str = "
            'a SELECT from it gives the rows of ' || string_agg(i.inhrelid::regclass::text, ', ' ORDER BY i.inhrelid::regclass::text)
            || ' as well, which are tables of their own in the file: name them all (UNION ALL)'
     FROM pg_inherits AS i JOIN owned AS o ON o.oid = i.inhparent AND o.kind = 'r' GROUP BY o.name
+    UNION ALL
+    SELECT 'key', o.name || '.' || k.conname, pg_get_constraintdef(k.oid), o.name, odd.why
+    FROM pg_constraint AS k JOIN owned AS o ON o.oid = k.conrelid AND o.kind IN ('r', 'p') AND NOT o.is_part
+    LEFT JOIN pg_index AS i ON i.indexrelid = k.conindid AND k.contype IN ('p', 'u')
+    CROSS JOIN LATERAL (SELECT CASE
+        WHEN k.contype IN ('p', 'u') AND to_jsonb(k) ->> 'conperiod' = 'true'
+            THEN 'made, but SQLite''s refuses equal values, not times that overlap'
+        WHEN to_jsonb(i) ->> 'indnullsnotdistinct' = 'true' THEN 'made, but SQLite''s takes any number of rows that have NULL there'
+        WHEN k.contype IN ('p', 'u') AND k.condeferrable
+            THEN 'made, but SQLite''s looks at each row when it is written, not at the end of the statement or the transaction'
+        WHEN k.contype = 'f' AND k.confmatchtype = 'f' AND cardinality(k.conkey) > 1
+            THEN 'made, but SQLite''s takes any row that has NULL in one of the columns'
+    END AS why) AS odd
+    WHERE k.conparentid = 0 AND odd.why IS NOT NULL
+    UNION ALL
+    SELECT 'check', o.name || '.' || k.conname, pg_get_constraintdef(k.oid), o.name, 'rows may have NULL there, for PostgreSQL has not looked'
+    FROM pg_constraint AS k JOIN owned AS o ON o.oid = k.conrelid AND o.kind IN ('r', 'p') AND NOT o.is_part
+    WHERE k.contype = 'n' AND NOT k.convalidated
     ORDER BY 1 DESC, 2, 3";
 
 /// Names that nothing above has: of sequences, types (a table makes one of its name), partitions and their indexes. What comes and goes
@@ -397,6 +425,10 @@ fn constraint(table: &mut Table, row: &Row) {
                 (true, true) => Deferrable::Deferred,
             },
             validated: row.get(11),
+            beyond: row.get::<_, Option<String>>(12).map(|reason| Beyond {
+                reason,
+                sql: row.get(13),
+            }),
         }),
     }
 }
@@ -443,6 +475,7 @@ fn other(row: &Row) -> Other {
             "check" => OtherKind::Check,
             "large objects" => OtherKind::LargeObjects,
             "inheritance" => OtherKind::Inheritance,
+            "key" => OtherKind::Key,
             _ => OtherKind::ForeignTable,
         },
         name: row.get(1),

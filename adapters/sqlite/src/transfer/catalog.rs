@@ -755,6 +755,7 @@ fn foreign_keys(connection: &Connection, table: &str, ddl: &TableDdl) -> rusqlit
                     on_update: Action::of(&on_update),
                     deferrable: Deferrable::No,
                     validated: false,
+                    beyond: None,
                 },
             ));
         }
