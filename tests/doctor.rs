@@ -55,6 +55,28 @@ mod sqlite {
         assert_eq!(std::fs::read(file.path()).unwrap(), before);
     }
 
+    #[cfg(unix)]
+    #[tokio::test]
+    async fn what_lies_beside_a_file_is_looked_for_where_the_file_is() {
+        let file = TestFile::with_lab_schema().await;
+        let open = file.raw();
+        open.execute_batch("PRAGMA journal_mode = WAL; PRAGMA wal_autocheckpoint = 0; CREATE TABLE large AS SELECT zeroblob(300000)")
+            .unwrap();
+        let elsewhere = tempfile::tempdir().unwrap();
+        let link = elsewhere.path().join("link.db");
+        std::os::unix::fs::symlink(file.path(), &link).unwrap();
+        let diagnosis = doctor(&link, &[]).await.remove(0);
+        let log = std::fs::metadata(format!("{}-wal", file.path().display())).unwrap();
+        assert!(log.len() > 300_000);
+        let journal = finding(&diagnosis, Severity::Ok, "write-ahead log, ");
+        assert!(!journal.text.contains("log, 0 "), "{}", journal.text);
+        finding(
+            &diagnosis,
+            Severity::Ok,
+            &format!("{} is a SQLite database", link.display()),
+        );
+    }
+
     #[tokio::test]
     async fn broken_references_missing_tables_and_damage_are_told() {
         let file = TestFile::with_lab_schema().await;

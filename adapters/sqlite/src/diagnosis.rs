@@ -21,6 +21,8 @@ pub fn diagnose(path: &Path, tables: &[&str], busy_timeout: Duration) -> Vec<Fin
     if !path.exists() {
         return vec![missing(path)];
     }
+    // What lies beside a file lies where it is, not where a link to it is.
+    let place = &path.canonicalize().unwrap_or_else(|_| path.to_owned());
     let mut findings = Vec::new();
     let opened = SourceFile::new(path, busy_timeout).and_then(|file| file.connect().map(|open| (file, open)));
     match opened {
@@ -30,13 +32,13 @@ pub fn diagnose(path: &Path, tables: &[&str], busy_timeout: Duration) -> Vec<Fin
                 "file",
                 format!("{} is a SQLite database", path.display()),
             ));
-            if let Err(error) = examine(&connection, path, tables, &mut findings) {
+            if let Err(error) = examine(&connection, place, tables, &mut findings) {
                 findings.push(unreadable(&file.error(&error)));
             }
         }
     }
-    findings.push(writable(path));
-    findings.extend(disk(path));
+    findings.push(writable(place));
+    findings.extend(disk(place));
     findings
 }
 
