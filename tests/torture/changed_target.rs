@@ -843,3 +843,113 @@ async fn an_interrupted_way_back_tells_what_an_undisturbed_one_does() {
     let again = theme.program(&arguments).await.with(1, "again").json();
     assert_eq!(lasting(again), undisturbed);
 }
+
+/// A file's own columns keep what they are given by their affinity: what that would change is told by its row, before anything is written.
+#[tokio::test(flavor = "multi_thread")]
+async fn values_that_a_column_of_the_file_would_change_are_rejects() {
+    let theme = Theme::new("CREATE TABLE other (x)");
+    let rows = "CREATE TABLE t (id int PRIMARY KEY, total numeric, code text, big bigint, d float8, j jsonb);
+        INSERT INTO t VALUES (1, 1.50, 'x', 5, 2, '5'), (2, 12345678901234567.89, 'x', 5, 2, '5'), (3, 1, '007', 5, 2, '5'),
+            (4, 1, 'x', 9007199254740993, 2, '5'), (5, 1, 'x', 5, '-0', '5'), (6, 1, 'x', 5, 2, '1.0')";
+    theme.client().await.batch_execute(rows).await.unwrap();
+    let url = theme.url().await;
+    let there = theme.beside("there.db", "");
+    let table =
+        "CREATE TABLE t (id INTEGER PRIMARY KEY, total DECIMAL, code INTEGER, big REAL, d NUMERIC, j JSON)";
+    let file = Connection::open(&there).unwrap();
+    file.execute_batch(table).unwrap();
+    let refused = theme.program(&["copy", &url, &there]).await.with(1, "copy");
+    assert!(
+        refused.stdout.contains("t.total where id = 2"),
+        "{}",
+        refused.stdout
+    );
+    let kept = "SELECT coalesce(group_concat(id || ' ' || quote(total) || ' ' || typeof(big) || ' ' || quote(d) || ' ' || quote(j)), '') FROM t";
+    let kept = || file.query_row(kept, [], |row| row.get::<_, String>(0)).unwrap();
+    assert_eq!(kept(), "");
+    theme
+        .program(&["copy", &url, &there, "--on-reject", "quarantine"])
+        .await
+        .with(1, "with a quarantine");
+    assert_eq!(kept(), "1 1.5 real 2 5");
+    let apart = "SELECT group_concat(key || ' ' || column_name, '; ') FROM (SELECT * FROM _cutover_quarantine ORDER BY key)";
+    let apart: String = file.query_row(apart, [], |row| row.get(0)).unwrap();
+    for (key, column) in [(2, "total"), (3, "code"), (4, "big"), (5, "d"), (6, "j")] {
+        assert!(apart.contains(&format!("{key} {column}")), "{apart}");
+    }
+    let verified = theme.program(&["verify", &url, &there]).await.with(1, "verify");
+    let told = "5 missing, 0 extra, 0 different";
+    assert!(verified.stdout.contains(told), "{}", verified.stdout);
+}
+
+/// What both compute must be the same, or the row is told.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_column_that_postgres_computes_to_something_else_is_told() {
+    let file = "CREATE TABLE t (id INTEGER PRIMARY KEY, a TEXT, b TEXT GENERATED ALWAYS AS (a || 'x') STORED); INSERT INTO t (id, a) VALUES (1, 'q'), (2, NULL)";
+    for (change, remedy, is_told) in [
+        (
+            "ALTER TABLE t DROP COLUMN b; ALTER TABLE t ADD COLUMN b text GENERATED ALWAYS AS (a || 'y') STORED",
+            "have PostgreSQL compute what the file does",
+            true,
+        ),
+        (
+            "ALTER TABLE t DROP COLUMN b; ALTER TABLE t ADD COLUMN b text GENERATED ALWAYS AS (a || 'x') STORED",
+            "",
+            false,
+        ),
+        ("UPDATE t SET a = 'z'", "", false),
+    ] {
+        let theme = Theme::new(file);
+        theme.command("copy", &[]).await.with(0, "copy");
+        theme.client().await.batch_execute(change).await.unwrap();
+        let (url, into) = (theme.url().await, theme.beside("into.db", ""));
+        std::fs::remove_file(&into).unwrap_or_default();
+        let ended = theme
+            .program(&["copy", &url, &into, "--strict"])
+            .await
+            .with(i32::from(is_told), change);
+        assert!(ended.stderr.contains(remedy), "{}", ended.stderr);
+        if !is_told {
+            theme.program(&["verify", &url, &into]).await.with(0, change);
+        }
+    }
+}
+
+/// The old file again, after the application has developed its tables in PostgreSQL.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_file_that_is_there_is_told_what_is_gone_in_postgres() {
+    let theme = Theme::new(
+        "CREATE TABLE s (id INTEGER PRIMARY KEY, t TEXT NOT NULL, d TEXT DEFAULT 'q', p REAL) STRICT; INSERT INTO s VALUES (1, 'a', 'x', 2.5);
+         CREATE TABLE gone (x); INSERT INTO gone VALUES (1)",
+    );
+    theme.command("copy", &[]).await.with(0, "copy");
+    let change = "ALTER TABLE s DROP COLUMN d, DROP COLUMN p, ADD COLUMN n numeric(8, 2) DEFAULT 2.50; DROP TABLE gone";
+    theme.client().await.batch_execute(change).await.unwrap();
+    let (url, old) = (theme.url().await, theme.duplicate("old.db").display().to_string());
+    let report = theme
+        .program(&["copy", &url, &old, "--replace", "--strict", "--json"])
+        .await
+        .with(1, "copy --strict")
+        .json();
+    assert!(
+        not_carried(&report, "s.d").contains("its default, or NULL"),
+        "{report:#}"
+    );
+    assert!(
+        not_carried(&report, "s.p").contains("no such column any more"),
+        "{report:#}"
+    );
+    assert!(
+        not_carried(&report, "gone").contains("keeps its own as it is"),
+        "{report:#}"
+    );
+    let rows: String = Connection::open(&old)
+        .unwrap()
+        .query_row(
+            "SELECT quote(t) || quote(d) || quote(p) || quote(n) || (SELECT count(*) FROM gone) FROM s",
+            [],
+            |row| row.get(0),
+        )
+        .unwrap();
+    assert_eq!(rows, "'a''q'NULL'2.50'1");
+}

@@ -30,6 +30,7 @@ pub mod difference;
 pub mod digest;
 pub mod evidence;
 pub mod json_text;
+mod kept;
 pub mod name;
 pub mod naming;
 mod numbers;

@@ -38,6 +38,8 @@ pub struct TablePlan {
     pub target: String,
     /// Which database that is.
     pub engine: Engine,
+    /// Whether it is a STRICT table of SQLite that is there.
+    pub is_strict: bool,
     /// The columns, in the order in which they are read.
     pub columns: Vec<ColumnPlan>,
     /// Columns that the target computes: the place among all the table's columns, the column, and PostgreSQL's expression.
@@ -266,8 +268,8 @@ pub fn plan(
         let is_absent = absent.contains(&into.name);
         let Some(from) = counterpart(source, into) else {
             plan.not_carried.extend(
-                plan.gone_table(into)
-                    .filter(|_| is_absent && scope.includes(&into.name)),
+                plan.gone_table(into, is_absent)
+                    .filter(|_| scope.includes(&into.name)),
             );
             continue;
         };
@@ -277,6 +279,9 @@ pub fn plan(
         let mut table = matched(from, into, target.engine, is_absent)?;
         plan.not_carried.extend(computed_instead(from, into));
         plan.not_carried.extend(forgotten_notes(&table));
+        if !is_absent {
+            plan.not_carried.extend(plan.gone_columns(&table, into));
+        }
         if is_absent {
             table.created = true;
             table.definition = Some(into.sql.clone());
@@ -393,10 +398,10 @@ fn is_double(column: &Column) -> bool {
     column.pg_type().is_some_and(|kind| kind.kind == PgKind::Float8)
 }
 
-/// A column that a file computes and PostgreSQL keeps as values: it could not compute them, or does so no longer.
+/// A column that a file computes, and PostgreSQL keeps as values, or computes as well: by now perhaps from something else.
 fn compared(column: &Column, found: &Column) -> Option<ColumnPlan> {
-    let has_values = column.writable() && column.made_for.is_some() && found.pg_type().is_none();
-    has_values.then(|| ColumnPlan {
+    let comes_back = column.made_for.is_some() && found.pg_type().is_none();
+    comes_back.then(|| ColumnPlan {
         is_compared: true,
         not_null: false,
         ..into_column(&column.name, found)
@@ -481,6 +486,7 @@ fn matched(from: &Table, into: &Table, engine: Engine, is_absent: bool) -> Resul
         source: from.clone(),
         target: into.name.clone(),
         engine,
+        is_strict: into.strict,
         columns,
         computed: vec![],
         not_computed: None,
@@ -650,15 +656,43 @@ impl Plan {
     }
 
     /// A table that its origin knows of, and that nothing was found for.
-    fn gone_table(&self, into: &Table) -> Option<NotCarried> {
+    fn gone_table(&self, into: &Table, is_absent: bool) -> Option<NotCarried> {
         let own = self.own_text(&into.name)?;
+        let rest = if is_absent {
+            ""
+        } else {
+            "; the file keeps its own as it is"
+        };
         Some(NotCarried {
             kind: "table".into(),
             name: into.name.clone(),
             sql: own.to_owned(),
-            reason: "PostgreSQL has no table that was made for it any more; one that has another name or schema by now is a new table"
-                .to_owned(),
+            reason: format!(
+                "PostgreSQL has no table that was made for it any more; one that has another name or schema by now is a new table{rest}"
+            ),
         })
+    }
+
+    /// The columns of a table that is there which its origin knows of, and that nothing was found for.
+    fn gone_columns(&self, table: &TablePlan, into: &Table) -> Vec<NotCarried> {
+        if self.own_text(&into.name).is_none() {
+            return vec![];
+        }
+        let is_given = |column: &&Column| table.columns.iter().any(|plan| plan.target == column.name);
+        let gone = into
+            .columns
+            .iter()
+            .filter(|column| column.writable() && !is_given(column));
+        gone.map(|column| NotCarried {
+            kind: "column".into(),
+            name: format!("{}.{}", into.name, column.name),
+            sql: column
+                .default
+                .as_ref()
+                .map_or_else(String::new, |sql| format!("DEFAULT {sql}")),
+            reason: format!("{GONE}; here each row gets its default, or NULL"),
+        })
+        .collect()
     }
 
     fn created(&mut self, from: &Table, engine: Engine) -> TablePlan {
@@ -703,6 +737,7 @@ impl Plan {
             source: from.clone(),
             target: name,
             engine,
+            is_strict: false,
             columns,
             computed: vec![],
             not_computed: None,

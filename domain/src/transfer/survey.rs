@@ -6,6 +6,7 @@ use super::blanks::Blanks;
 use super::catalog::{Affinity, ColumnKind, Engine, PgKind, TreeBound};
 use super::convert::Converter;
 use super::evidence::Evidence;
+use super::kept::keeps;
 use super::outcome::{Normalised, Reject};
 use super::plan::{ColumnPlan, TablePlan};
 use super::rendering::Rendering;
@@ -203,8 +204,8 @@ struct JudgedColumn {
     kind: Option<PgKind>,
     rendering: Option<Rendering>,
     blanks: Blanks,
-    /// Of a column of SQLite whose values are to come as they are.
-    affinity: Option<Affinity>,
+    /// Of a column of SQLite: what it keeps of what it is given.
+    keeping: Keeping,
     /// Whether a zero loses its sign there: in a table that has its types while it is loaded.
     loses_sign: bool,
     /// Whether an R-Tree keeps 32 bits of a number there.
@@ -222,7 +223,7 @@ impl RowJudge {
             },
             rendering: column.rendering.clone(),
             blanks: column.blanks,
-            affinity: affinity_of(plan, column),
+            keeping: Keeping::of(plan, column),
             loses_sign: !plan.created
                 && matches!(&column.kind, Some(ColumnKind::Sqlite { affinity, .. }) if *affinity == Affinity::Real),
             is_bound: column.bound.is_some(),
@@ -311,9 +312,7 @@ impl RowJudge {
         match (self.engine, &column.rendering, column.kind) {
             (Engine::Postgres, Some(rendering), _) => rendering.encode(value, out).map(|()| None),
             (Engine::Postgres, None, Some(kind)) => self.converter.encode(kind, value, out),
-            (Engine::Sqlite, ..) if column.affinity.is_some_and(|affinity| affinity.changes(value)) => {
-                Err(Reject::Changed)
-            }
+            (Engine::Sqlite, ..) if !column.keeping.keeps(value) => Err(Reject::Changed),
             (Engine::Sqlite, ..) if column.loses_sign && is_negative_zero(value) => Err(Reject::Changed),
             (Engine::Sqlite, ..) if column.is_bound && is_rounded(value) => {
                 Ok(Some(Normalised::BoundOf32Bits))
@@ -324,19 +323,43 @@ impl RowJudge {
     }
 }
 
-/// The affinity of a column of SQLite that values of a copy come back into: a rendering promises each as it was. What comes from columns that
-/// no copy has made is converted, as SQLite does.
-fn affinity_of(plan: &TablePlan, column: &ColumnPlan) -> Option<Affinity> {
-    let source = plan
-        .source
-        .columns
-        .iter()
-        .find(|source| source.name == column.source);
-    match &column.kind {
-        Some(ColumnKind::Sqlite { affinity, .. }) if source?.made_for.as_ref()?.rendering.is_some() => {
-            Some(*affinity)
+/// What a column of SQLite is to keep of a value.
+#[derive(Debug, Clone, Copy)]
+enum Keeping {
+    /// It keeps whatever comes, or is none of SQLite.
+    All,
+    /// Class and bytes: a rendering promises each value as it was, and another file has them.
+    AsStored(Affinity),
+    /// What a value of this type means.
+    Meaning(Affinity, PgKind),
+}
+
+impl Keeping {
+    fn of(plan: &TablePlan, column: &ColumnPlan) -> Self {
+        let mut sources = plan.source.columns.iter();
+        let source = sources.find(|source| source.name == column.source);
+        let (Some(ColumnKind::Sqlite { affinity, .. }), Some(source)) = (&column.kind, source) else {
+            return Self::All;
+        };
+        let is_rendered = source
+            .made_for
+            .as_ref()
+            .is_some_and(|made| made.rendering.is_some());
+        match &source.kind {
+            _ if is_rendered => Self::AsStored(*affinity),
+            // A table that the copy makes gets its types when the rows are there.
+            _ if plan.created => Self::All,
+            ColumnKind::Postgres(ty) => Self::Meaning(*affinity, ty.kind),
+            ColumnKind::Sqlite { .. } => Self::AsStored(*affinity),
         }
-        _ => None,
+    }
+
+    fn keeps(self, value: Value<'_>) -> bool {
+        match self {
+            Self::All => true,
+            Self::AsStored(affinity) => !affinity.changes(value),
+            Self::Meaning(affinity, kind) => keeps(affinity, kind, value),
+        }
     }
 }
 

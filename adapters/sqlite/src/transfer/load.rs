@@ -10,7 +10,7 @@ use cutover_domain::transfer::convert::Converter;
 use cutover_domain::transfer::ddl;
 use cutover_domain::transfer::name::{quoted, quoted_list};
 use cutover_domain::transfer::outcome::Reject;
-use cutover_domain::transfer::plan::TablePlan;
+use cutover_domain::transfer::plan::{ColumnPlan, TablePlan};
 use cutover_domain::transfer::rows::{Row, RowBatch};
 use cutover_domain::transfer::survey::{RejectedRow, RowJudge, rejected_row};
 use cutover_domain::transfer::value::Value;
@@ -300,9 +300,13 @@ fn insert(plan: &TablePlan, is_stored: impl Fn(usize) -> bool) -> String {
         .filter(|(_, column)| column.is_compared)
         .map(|(at, column)| {
             let (name, number) = (quoted(&column.target), at + 1);
+            let left = if is_computed(plan, column) {
+                String::new()
+            } else {
+                format!("WHEN ?{number} IS NULL THEN {LEFT} ")
+            };
             format!(
-                "CASE WHEN typeof({name}) = typeof(?{number}) AND {name} IS ?{number} COLLATE BINARY THEN {SAME} \
-                 WHEN ?{number} IS NULL THEN {LEFT} ELSE 0 END"
+                "CASE WHEN typeof({name}) = typeof(?{number}) AND {name} IS ?{number} COLLATE BINARY THEN {SAME} {left}ELSE 0 END"
             )
         })
         .collect();
@@ -317,6 +321,12 @@ fn insert(plan: &TablePlan, is_stored: impl Fn(usize) -> bool) -> String {
         quoted_list(plan.target_columns()),
         marks.join(", ")
     )
+}
+
+/// Whether the source computes a column, too.
+fn is_computed(plan: &TablePlan, column: &ColumnPlan) -> bool {
+    let mut sources = plan.source.columns.iter();
+    sources.any(|source| source.name == column.source && !source.writable())
 }
 
 impl LoadWork {
@@ -434,14 +444,19 @@ impl LoadWork {
     }
 
     fn other_value(&self, column: usize) -> Refusal {
-        let name = self.plan.columns.get(column).map_or("", |column| &column.source);
+        let planned = self.plan.columns.get(column);
+        let remedy = if planned.is_some_and(|column| is_computed(&self.plan, column)) {
+            "have PostgreSQL compute what the file does"
+        } else {
+            "give it that value or NULL"
+        };
         Refusal {
             column: Some(column),
             message: format!(
-                "the file computes this column, and to another value; give it that value or NULL, or leave the column to the file \
-                 altogether: ALTER TABLE {} DROP COLUMN {}",
+                "the file computes this column, and to another value; {remedy}, or leave the column to the file altogether: \
+                 ALTER TABLE {} DROP COLUMN {}",
                 quoted(&self.plan.source.name),
-                quoted(name)
+                quoted(planned.map_or("", |column| &column.source))
             ),
         }
     }

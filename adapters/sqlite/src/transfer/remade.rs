@@ -335,5 +335,5 @@ pub(super) fn lost_column<'t>(table: &'t TablePlan, sql: &str) -> Option<&'t str
 /// The definitions of the columns that a table does not have which is there.
 pub(super) fn added_columns(table: &TablePlan) -> impl Iterator<Item = String> {
     let added = table.columns.iter().filter(|column| column.added);
-    added.filter_map(|column| back::column_definition(table, column, false))
+    added.filter_map(|column| back::column_definition(table, column, table.is_strict))
 }
