@@ -1406,18 +1406,23 @@ async fn what_is_left_to_the_file_by_rows_without_a_key() {
     }
 }
 
-/// A type that pads with blanks gives other texts than were noted; one that only sets a limit does not.
+/// A type that pads with blanks, or cuts, gives other texts than were noted; one that only sets a limit does not.
 #[tokio::test]
 async fn a_text_of_another_type() {
     let file = "CREATE TABLE t (id INTEGER PRIMARY KEY, code TEXT, mixed);
          INSERT INTO t VALUES (1, 'ab', 1), (2, 'cd', 'x'), (3, NULL, 2.5);";
     let values = ["'ab'|1", "'cd'|'x'", "NULL|2.5"];
     let sql = "SELECT quote(code), quote(mixed) FROM t ORDER BY id";
-    for column in ["code", "mixed"] {
-        let theme = changed(file, &format!("ALTER TABLE t ALTER {column} TYPE char(20)")).await;
+    for (column, kind) in [
+        ("code", "character(20)"),
+        ("mixed", "character(20)"),
+        ("code", "name"),
+        ("mixed", "name"),
+    ] {
+        let theme = changed(file, &format!("ALTER TABLE t ALTER {column} TYPE {kind}")).await;
         let (refused, path) = theme.brought_back(&[]).await;
         let inspected = theme.inspected_back().await;
-        let is_now = format!("t.{column} was made as text and is character(20) now");
+        let is_now = format!("t.{column} was made as text and is {kind} now");
         for ended in [refused, inspected] {
             says(&ended.with(4, column), &[&is_now, "TYPE text"]);
         }

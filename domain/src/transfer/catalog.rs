@@ -396,9 +396,10 @@ impl PgKind {
         }
     }
 
-    /// Whether values of both types come in the same binary form and mean the same in it: not those of a type that pads with blanks.
+    /// Whether values of both types come in the same binary form and mean the same in it: not those of a type that pads with blanks, or that
+    /// cuts what is longer than a name.
     pub fn is_sent_like(self, other: Self) -> bool {
-        let is_text = |kind| matches!(kind, Self::Text | Self::Name | Self::Varchar(_));
+        let is_text = |kind| matches!(kind, Self::Text | Self::Varchar(_));
         std::mem::discriminant(&self) == std::mem::discriminant(&other) || (is_text(self) && is_text(other))
     }
 
