@@ -411,6 +411,52 @@ async fn what_an_r_tree_does_not_hold() {
     }
 }
 
+/// A virtual table is made with all of its columns, or not at all: said before there is a file, and by `inspect` too.
+#[tokio::test]
+async fn a_column_that_is_gone() {
+    for (module, row, change, back) in [
+        ("fts5(b, c)", "'q', 'w'", "DROP COLUMN c", "ADD COLUMN c text"),
+        (
+            "fts4(b, c)",
+            "'q', 'w'",
+            "RENAME COLUMN c TO d",
+            "RENAME COLUMN d TO c",
+        ),
+        (
+            "rtree(b, c, d)",
+            "7, 0, 0.5",
+            "DROP COLUMN c",
+            "ADD COLUMN c double precision DEFAULT 0",
+        ),
+    ] {
+        let theme = Theme::new(format!(
+            "CREATE TABLE plain (id INTEGER PRIMARY KEY, v TEXT); INSERT INTO plain VALUES (1, 'x');
+             CREATE VIRTUAL TABLE ft USING {module}; INSERT INTO ft VALUES ({row});"
+        ));
+        theme.command("copy", &[]).await.with(0, "copy");
+        let client = theme.client().await;
+        client
+            .batch_execute(&format!("ALTER TABLE ft {change}"))
+            .await
+            .unwrap();
+        let (refused, path) = theme.brought_back(&[]).await;
+        assert!(!path.exists());
+        for ended in [refused, theme.inspected_back().await] {
+            let said = ended.with(4, module).stderr;
+            let named = "table ft has no column c any more";
+            assert!(said.contains(named) && said.contains("--exclude ft"), "{said}");
+        }
+        let (without, _) = theme.brought_back(&["--exclude", "ft"]).await;
+        without.with(0, "the way back without it");
+        client
+            .batch_execute(&format!("ALTER TABLE ft {back}"))
+            .await
+            .unwrap();
+        let (came, _) = theme.brought_back(&["--verify"]).await;
+        came.with(0, "the way back with it");
+    }
+}
+
 /// What shows what others hold is made again, and shows it.
 #[tokio::test]
 async fn modules_that_hold_nothing() {

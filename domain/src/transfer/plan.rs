@@ -50,7 +50,7 @@ pub struct TablePlan {
     pub created: bool,
     /// The statement that makes it, if the target lacks it and more is known than its columns and key.
     pub definition: Option<String>,
-    /// Columns of the definition that the source has no more: the table is made without them.
+    /// Columns of the definition that the source has no more: the table is made without them, and refused if a module makes it.
     pub gone: Vec<String>,
     /// Keys of the target that the source does not guarantee, as places in `columns`.
     pub unproven_keys: Vec<Vec<usize>>,
@@ -467,9 +467,9 @@ fn matched(from: &Table, into: &Table, engine: Engine, is_absent: bool) -> Resul
         if given || !column.writable() {
             continue;
         }
-        if is_absent && into.module.is_none() {
+        if is_absent {
             gone.push(column.name.clone());
-        } else if is_absent || (column.not_null && column.default.is_none()) {
+        } else if column.not_null && column.default.is_none() {
             return Err(format!(
                 "{}.{} of the target needs a value and the source has no such column",
                 into.name, column.name

@@ -12,7 +12,9 @@ pub fn refusal(plan: &Plan, source: &Catalog, target: &Catalog, scope: &Scope) -
             Engine::Postgres => tables
                 .find_map(|table| in_the_way(table, target))
                 .or_else(|| too_wide(plan)),
-            Engine::Sqlite => tables.find_map(no_table_of_a_file).or_else(|| alike(plan)),
+            Engine::Sqlite => tables
+                .find_map(|table| no_table_of_a_file(table).or_else(|| not_whole(table, target)))
+                .or_else(|| alike(plan)),
         }
     })
 }
@@ -163,6 +165,18 @@ fn no_table_of_a_file(table: &TablePlan) -> Option<String> {
             table.source.name
         )
     })
+}
+
+/// A virtual table is made with the columns of its own text, or not at all.
+fn not_whole(table: &TablePlan, target: &Catalog) -> Option<String> {
+    let into = target.tables.iter().find(|into| into.name == table.target)?;
+    let module = into.module.as_ref().filter(|_| table.created)?;
+    let column = table.gone.first()?;
+    let name = &table.source.name;
+    Some(format!(
+        "PostgreSQL's table {name} has no column {column} any more, without which the virtual table ({module}) that it came from cannot be \
+         made; give it back (ALTER TABLE … ADD COLUMN, or RENAME COLUMN where it has another name), or leave the table out (--exclude {name})"
+    ))
 }
 
 /// Names that differ by the case of letters are one to SQLite.
