@@ -446,14 +446,76 @@ async fn a_column_that_is_gone() {
             let named = "table ft has no column c any more";
             assert!(said.contains(named) && said.contains("--exclude ft"), "{said}");
         }
-        let (without, _) = theme.brought_back(&["--exclude", "ft"]).await;
+        let (without, path) = theme.brought_back(&["--exclude", "ft"]).await;
         without.with(0, "the way back without it");
+        let sql = "SELECT count(*) FROM sqlite_schema WHERE name LIKE 'ft%'";
+        let made: i64 = Connection::open(path)
+            .unwrap()
+            .query_row(sql, [], |row| row.get(0))
+            .unwrap();
+        assert_eq!(made, 0, "{module}");
         client
             .batch_execute(&format!("ALTER TABLE ft {back}"))
             .await
             .unwrap();
         let (came, _) = theme.brought_back(&["--verify"]).await;
         came.with(0, "the way back with it");
+    }
+}
+
+/// What a virtual table keeps its rows in is made with it, and no table of another kind can have its name: said before there is a file.
+#[tokio::test]
+async fn a_new_table_that_is_called_like_a_part_of_a_virtual_one() {
+    for (module, row, part) in [
+        ("fts5(b)", "'x'", "v_content"),
+        ("fts4(b)", "'x'", "\"V_SegDir\""),
+        ("rtree(id, a, b)", "1, 2, 3", "v_node"),
+        ("fts5(w, content='plain', content_rowid='id')", "'x'", "v_data"),
+    ] {
+        let theme = Theme::new(format!(
+            "CREATE TABLE plain (id INTEGER PRIMARY KEY, w TEXT); INSERT INTO plain VALUES (1, 'x');
+             CREATE VIRTUAL TABLE v USING {module}; INSERT INTO v VALUES ({row});"
+        ));
+        theme.command("copy", &[]).await.with(0, "copy");
+        let client = theme.client().await;
+        client
+            .batch_execute(&format!(
+                "CREATE TABLE {part} (x int); INSERT INTO {part} VALUES (1)"
+            ))
+            .await
+            .unwrap();
+        let name = part.trim_matches('"');
+        let (refused, path) = theme.brought_back(&[]).await;
+        assert!(!path.exists());
+        for ended in [refused, theme.inspected_back().await] {
+            let said = ended.with(4, module).stderr;
+            for words in [
+                &format!("the table {name} has"),
+                "virtual table v;",
+                "rename it",
+                &format!("--exclude {name}"),
+            ] {
+                assert!(said.contains(words), "{words}: {said}");
+            }
+        }
+        let (without, _) = theme.brought_back(&["--exclude", name]).await;
+        without.with(0, "the way back without it");
+        // A file that has the virtual table refuses it as well.
+        let url = theme.url().await;
+        let into = path.to_str().unwrap();
+        let again = theme.program(&["copy", &url, into, "--tables", name]).await;
+        let said = again.with(4, "a copy into that file").stderr;
+        assert!(said.contains("virtual table v;"), "{said}");
+        if !module.contains("content=") {
+            let (other, _) = theme.brought_back(&["--exclude", "v"]).await;
+            other.with(0, "the way back without the virtual table");
+        }
+        client
+            .batch_execute(&format!("ALTER TABLE {part} RENAME TO other"))
+            .await
+            .unwrap();
+        let (came, _) = theme.brought_back(&["--verify"]).await;
+        came.with(0, "the way back of a renamed one");
     }
 }
 

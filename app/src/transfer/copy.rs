@@ -407,7 +407,7 @@ impl Job<'_> {
         let scope = &self.options.scope;
         refuse_unreadable(&self.source.describe(), catalog, |table| scope.includes(table))?;
         let mut plan = plan(catalog, &ground.catalog, &ground.absent, scope).map_err(TransferError::Usage)?;
-        if let Some(reason) = refusal(&plan, catalog, &ground.catalog, scope) {
+        if let Some(reason) = refusal(&plan, catalog, &ground.catalog, &ground.absent, scope) {
             return Err(TransferError::Refused(reason));
         }
         back::make(&mut plan, catalog, &ground.catalog);

@@ -25,7 +25,8 @@ pub struct Catalog {
     pub tables: Vec<Table>,
     /// Everything that is no table: listed with its SQL, because a copy does not carry it.
     pub others: Vec<Other>,
-    /// Further names that no table or index can have: PostgreSQL's sequences and types.
+    /// Further names that no table or index can have: PostgreSQL's sequences and types; in a SQLite file the tables that virtual tables keep
+    /// their rows in.
     pub taken: Vec<String>,
     /// The statements that make the SQLite file anew: of the file itself, or kept by the copy that it came with.
     pub origin: Option<Origin>,

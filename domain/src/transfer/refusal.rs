@@ -1,10 +1,20 @@
 //! What a copy refuses once it is planned, because what came of it would be taken for something else.
 
+use std::collections::HashSet;
+use std::hash::BuildHasher;
+
 use super::catalog::{Catalog, ColumnKind, Engine, OtherKind, Storage, Table};
 use super::plan::{ColumnPlan, Plan, Scope, TablePlan};
 
-/// Why a plan is not carried out, in a sentence for a person; none if it can be.
-pub fn refusal(plan: &Plan, source: &Catalog, target: &Catalog, scope: &Scope) -> Option<String> {
+/// Why a plan is not carried out, in a sentence for a person; none if it can be. Of the target's tables those named in `absent` are not there
+/// yet.
+pub fn refusal(
+    plan: &Plan,
+    source: &Catalog,
+    target: &Catalog,
+    absent: &HashSet<String, impl BuildHasher>,
+    scope: &Scope,
+) -> Option<String> {
     let lost = lost_rows(plan, source, scope);
     lost.or_else(|| {
         let mut tables = plan.tables.iter();
@@ -14,7 +24,8 @@ pub fn refusal(plan: &Plan, source: &Catalog, target: &Catalog, scope: &Scope) -
                 .or_else(|| too_wide(plan)),
             Engine::Sqlite => tables
                 .find_map(|table| no_table_of_a_file(table).or_else(|| not_whole(table, target)))
-                .or_else(|| alike(plan)),
+                .or_else(|| alike(plan))
+                .or_else(|| kept_for_another(plan, target, absent)),
         }
     })
 }
@@ -177,6 +188,30 @@ fn not_whole(table: &TablePlan, target: &Catalog) -> Option<String> {
         "PostgreSQL's table {name} has no column {column} any more, without which the virtual table ({module}) that it came from cannot be \
          made; give it back (ALTER TABLE … ADD COLUMN, or RENAME COLUMN where it has another name), or leave the table out (--exclude {name})"
     ))
+}
+
+/// A new table that is called like one in which a virtual table keeps its rows.
+fn kept_for_another(
+    plan: &Plan,
+    target: &Catalog,
+    absent: &HashSet<String, impl BuildHasher>,
+) -> Option<String> {
+    let mut made = plan.tables.iter().filter(|table| table.created);
+    made.find_map(|table| {
+        let mut taken = target.taken.iter();
+        let name = taken.find(|name| name.eq_ignore_ascii_case(&table.target))?;
+        // SQLite knows by the last underscore whose it is.
+        let (owner, _) = name.rsplit_once('_')?;
+        // One with rows of its own may be left out.
+        let is_left_out = absent.contains(owner) && plan.tables.iter().all(|other| other.target != owner);
+        let name = &table.source.name;
+        (!is_left_out).then(|| {
+            format!(
+                "the table {name} has the name of one in which SQLite keeps the rows of the virtual table {owner}; rename it, or leave it out \
+                 (--exclude {name})"
+            )
+        })
+    })
 }
 
 /// Names that differ by the case of letters are one to SQLite.

@@ -71,10 +71,14 @@ pub fn read(connection: &Connection) -> rusqlite::Result<Catalog> {
         let is_among = |names: &[String]| names.iter().any(|name| name.eq_ignore_ascii_case(owner));
         is_among(&closed) || (part.eq_ignore_ascii_case("content") && is_among(&indexing))
     };
-    let mut opened = HashSet::new();
-    for shadow in shadows.into_iter().filter(|shadow| has_rows(&shadow.name)) {
-        opened.insert(shadow.name.clone());
-        tables.push(table(connection, shadow, &known)?);
+    let (mut opened, mut taken) = (HashSet::new(), Vec::new());
+    for shadow in shadows {
+        if has_rows(&shadow.name) {
+            opened.insert(shadow.name.clone());
+            tables.push(table(connection, shadow, &known)?);
+        } else {
+            taken.push(shadow.name);
+        }
     }
     tables.sort_by(|one, other| one.name.cmp(&other.name));
     others.extend(unreadable);
@@ -84,7 +88,7 @@ pub fn read(connection: &Connection) -> rusqlite::Result<Catalog> {
         schema: "main".to_owned(),
         tables,
         others,
-        taken: vec![],
+        taken,
         origin: Some(origin(connection, &known.sequences, &opened, &own)?),
     };
     name_parent_columns(&mut catalog);

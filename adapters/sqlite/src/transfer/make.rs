@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use cutover_domain::transfer::back;
-use cutover_domain::transfer::catalog::{Origin, OriginObject, Table};
+use cutover_domain::transfer::catalog::{Catalog, Origin, OriginObject};
 use cutover_domain::transfer::ddl;
 use cutover_domain::transfer::name::quoted;
 use cutover_domain::transfer::plan::{Plan, TablePlan};
@@ -17,10 +17,8 @@ use super::{catalog, collations, named, own_tables, remade};
 
 /// The tables that an origin will make, as they are while rows are loaded: loose ones, where they can be read under their own text
 /// afterwards. What cannot be made here (a module that is not there) is left out.
-pub(super) fn as_it_will_be(origin: &Origin) -> Vec<Table> {
-    let Ok(connection) = Connection::open_in_memory() else {
-        return vec![];
-    };
+pub(super) fn as_it_will_be(origin: &Origin) -> Option<Catalog> {
+    let connection = Connection::open_in_memory().ok()?;
     for object in origin.objects.iter().filter(|object| object.kind == "table") {
         if !ddl::is_one_create(&object.sql) || comes_with_its_index(origin, object) {
             continue;
@@ -35,7 +33,7 @@ pub(super) fn as_it_will_be(origin: &Origin) -> Vec<Table> {
         };
         drop(make());
     }
-    catalog::read(&connection).map_or_else(|_| vec![], |catalog| catalog.tables)
+    catalog::read(&connection).ok()
 }
 
 /// Makes a table by one text and reads it by another, in a database of its own: both have the same columns and keys.
@@ -175,15 +173,23 @@ pub(super) fn complete(
     let planned: HashSet<&str> = tables.iter().map(|table| table.target.as_str()).collect();
     let has_all_columns = tables.iter().all(|table| table.gone.is_empty());
     let whole = is_whole(origin, tables);
-    let (useless, with_rows) = if whole && has_all_columns {
-        (HashSet::new(), vec![])
+    let useless = if whole && has_all_columns {
+        HashSet::new()
     } else {
-        (remade::useless(connection, origin)?, as_it_will_be(origin))
+        remade::useless(connection, origin)?
     };
+    let is_virtual = |object: &OriginObject| object.kind == "table" && ddl::module(&object.sql).is_some();
+    let mut objects = origin.objects.iter();
+    let with_rows = if objects.any(|object| is_virtual(object) && !planned.contains(object.name.as_str())) {
+        as_it_will_be(origin)
+    } else {
+        None
+    };
+    let with_rows = with_rows.map_or_else(Vec::new, |catalog| catalog.tables);
     // A column that is gone must not become a string because of its quotes.
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_DQS_DDL, has_all_columns)?;
     for (at, object) in origin.objects.iter().enumerate() {
-        let is_virtual = object.kind == "table" && ddl::module(&object.sql).is_some();
+        let is_virtual = is_virtual(object);
         let wanted = match object.kind.as_str() {
             "index" | "trigger" => planned.contains(object.table.as_str()) || whole,
             // Tables of rows were made before; what is left are virtual ones that hold none of their own.

@@ -153,8 +153,13 @@ impl TransferTarget for SqliteTarget {
             if let Some(origin) = &origin {
                 shape_file(connection, &origin.settings, &["encoding"])?;
             }
-            let to_come = origin.iter().flat_map(as_it_will_be).collect();
-            Ok((catalog::read(connection)?, to_come))
+            let mut catalog = catalog::read(connection)?;
+            let to_come = origin.as_ref().and_then(as_it_will_be);
+            let (tables, taken) = to_come
+                .map(|to_come| (to_come.tables, to_come.taken))
+                .unwrap_or_default();
+            catalog.taken.extend(taken);
+            Ok((catalog, tables))
         })
         .await
     }
