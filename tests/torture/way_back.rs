@@ -992,6 +992,39 @@ async fn what_could_not_be_made_leaves_no_file() {
     assert!(!path.exists());
 }
 
+/// A schema of the application that is called like Cutover's own: nothing is read from its tables, or written beside them.
+#[tokio::test]
+async fn a_schema_of_somebody_else_that_is_called_cutover() {
+    let theme = Theme::new("CREATE TABLE t (id INTEGER PRIMARY KEY); INSERT INTO t VALUES (1);");
+    let sql = "CREATE SCHEMA cutover; CREATE TABLE cutover.rendering (a int, b text); CREATE TABLE cutover.ledger (x int);
+               CREATE TABLE cutover.other (x int); CREATE TABLE u (id bigint PRIMARY KEY); INSERT INTO u VALUES (1)";
+    theme.client().await.batch_execute(sql).await.unwrap();
+    let (refused, path) = theme.brought_back(&["--verify"]).await;
+    assert!(!path.exists());
+    let (url, file) = (theme.url().await, theme.duplicate("other.db"));
+    let into = file.to_str().unwrap();
+    for ended in [
+        refused,
+        theme.inspected_back().await,
+        theme.program(&["verify", &url, into]).await,
+        theme.command("verify", &[]).await,
+        theme.command("copy", &[]).await,
+    ] {
+        says(
+            &ended.with(4, "with such a schema"),
+            &["not Cutover's own (ledger, rendering)", "RENAME TO"],
+        );
+    }
+    let sql = "DROP TABLE cutover.ledger, cutover.rendering";
+    theme.client().await.batch_execute(sql).await.unwrap();
+    let (came, _) = theme.brought_back(&["--verify"]).await;
+    came.with(0, "the way back with other tables in it");
+    theme
+        .command("copy", &["--verify".to_owned()])
+        .await
+        .with(0, "copy");
+}
+
 #[tokio::test]
 async fn rows_that_break_a_rule_of_the_file_are_told() {
     let theme = changed(

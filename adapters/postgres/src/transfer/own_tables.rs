@@ -91,6 +91,30 @@ pub(super) fn text(row: &Row, at: usize) -> &str {
     row.try_get(at).unwrap_or_default()
 }
 
+/// Refuses a schema of this name that belongs to the application: some of its tables are called like these, and are others.
+pub(super) async fn refuse_strange(client: &Client) -> TransferResult<()> {
+    const STRANGE: &str = "
+        SELECT c.relname::text FROM pg_class AS c
+        WHERE c.relnamespace = to_regnamespace('cutover') AND c.relname IN (
+            'copy_run', 'copy_table', 'copy_part', 'copy_step', 'copy_account', 'dropped_constraint', 'made_table', 'rendering',
+            'source_object', 'quarantine', 'ledger', 'seed_row', 'planted_rows')
+          AND NOT EXISTS (
+            SELECT FROM pg_attribute AS a WHERE a.attrelid = c.oid AND NOT a.attisdropped
+              AND a.attname = CASE c.relname WHEN 'planted_rows' THEN 'key' ELSE 'schema_name' END)
+        ORDER BY 1";
+    let rows = client.query(STRANGE, &[]).await;
+    let rows = rows.map_err(|error| transfer_error(&error))?;
+    let names: Vec<&str> = rows.iter().map(|row| row.get(0)).collect();
+    if names.is_empty() {
+        return Ok(());
+    }
+    Err(TransferError::Refused(format!(
+        "the schema cutover, in which Cutover keeps its notes, has tables of that name in PostgreSQL that are not Cutover's own ({}); rename the \
+         schema (ALTER SCHEMA cutover RENAME TO …), or those tables",
+        names.join(", ")
+    )))
+}
+
 /// The tables that hold something of a schema's last run.
 const OF_A_RUN: [&str; 4] = ["copy_run", "copy_table", "copy_part", "copy_step"];
 

@@ -63,6 +63,7 @@ impl PgSource {
             .map_err(|error| transfer_error(&error))?;
         let found: Option<String> = row.get(1);
         let found = found.ok_or_else(|| catalog::no_schema(schema.as_deref()))?;
+        own_tables::refuse_strange(&client).await?;
         Ok(Self {
             server,
             schema: found,

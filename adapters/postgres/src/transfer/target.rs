@@ -133,6 +133,7 @@ impl TransferTarget for PgTarget {
         refuse_pooled(&self.server).await?;
         let client = self.connect().await?;
         self.refuse_unfit(&client).await?;
+        own_tables::refuse_strange(&client).await?;
         let begun = client
             .query_one("SELECT clock_timestamp()", &[])
             .await

@@ -74,6 +74,7 @@ impl VerifyDatabase {
             row.get::<_, String>(0),
             found.ok_or_else(|| catalog::no_schema(schema))?,
         );
+        own_tables::refuse_strange(&first).await?;
         let partitioned = "SELECT relname::text FROM pg_class WHERE relnamespace = $1::text::regnamespace AND relkind = 'p'";
         let partitioned = first
             .query(partitioned, &[&quoted(&schema)])
