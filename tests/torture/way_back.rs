@@ -1025,6 +1025,28 @@ async fn a_schema_of_somebody_else_that_is_called_cutover() {
         .with(0, "copy");
 }
 
+/// The tables are in another schema than the one that was looked at.
+#[tokio::test]
+async fn a_schema_without_tables_beside_others() {
+    let theme = Theme::new("CREATE TABLE t (id INTEGER PRIMARY KEY);");
+    let sql = "CREATE SCHEMA app; CREATE TABLE app.t (id int); CREATE SCHEMA sales; CREATE TABLE sales.t (id int) PARTITION BY RANGE (id);
+               CREATE SCHEMA nothing; CREATE TEMPORARY TABLE t (id int)";
+    let client = theme.client().await;
+    client.batch_execute(sql).await.unwrap();
+    let (refused, _) = theme.brought_back(&[]).await;
+    for ended in [refused, theme.inspected_back().await] {
+        says(
+            &ended.with(2, "the way back of nothing"),
+            &[
+                "has no tables in the schema public; there are some in app, sales",
+                "--schema",
+            ],
+        );
+    }
+    let (came, _) = theme.brought_back(&["--schema", "app"]).await;
+    came.with(0, "the way back of another schema");
+}
+
 #[tokio::test]
 async fn rows_that_break_a_rule_of_the_file_are_told() {
     let theme = changed(

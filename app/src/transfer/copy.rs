@@ -469,7 +469,7 @@ impl Job<'_> {
         plan: &Plan,
         unfinished: Option<&UnfinishedRun>,
     ) -> TransferResult<()> {
-        refuse_nothing(self.source.as_ref(), catalog, plan)?;
+        refuse_nothing(self.source.as_ref(), catalog, plan).await?;
         let missing = plan.tables.iter().find(|table| table.created);
         if let Some(table) = missing.filter(|_| self.options.extent == Extent::DataOnly) {
             // What an unfinished run has made counts as missing: it is not whole.
@@ -732,8 +732,8 @@ impl Job<'_> {
     }
 }
 
-/// A source of which no table is copied: the path is wrong, or the choice of tables.
-pub(super) fn refuse_nothing(
+/// A source of which no table is copied: the path is wrong, or the schema, or the choice of tables.
+pub(super) async fn refuse_nothing(
     source: &dyn TransferSource,
     catalog: &Catalog,
     plan: &Plan,
@@ -741,14 +741,23 @@ pub(super) fn refuse_nothing(
     if !plan.tables.is_empty() {
         return Ok(());
     }
-    Err(TransferError::Usage(format!(
-        "{} has no tables{}",
-        source.describe(),
-        if catalog.tables.is_empty() {
-            ""
+    let why = if catalog.tables.is_empty() {
+        let beside = source.schemas_beside().await?;
+        if beside.is_empty() {
+            String::new()
         } else {
-            " but those that were left out"
+            format!(
+                " in the schema {}; there are some in {}: name the one that is meant by --schema",
+                catalog.schema,
+                beside.join(", ")
+            )
         }
+    } else {
+        " but those that were left out".to_owned()
+    };
+    Err(TransferError::Usage(format!(
+        "{} has no tables{why}",
+        source.describe()
     )))
 }
 

@@ -138,7 +138,7 @@ pub async fn inspect(
     let begun = Instant::now();
     refuse_unreadable(&source.describe(), &catalog, |table| scope.includes(table))?;
     let plan = plan(&catalog, &nothing, &HashSet::new(), scope).map_err(TransferError::Usage)?;
-    refuse_nothing(source.as_ref(), &catalog, &plan)?;
+    refuse_nothing(source.as_ref(), &catalog, &plan).await?;
     if let Some(reason) = too_wide(&plan) {
         return Err(TransferError::Refused(reason));
     }

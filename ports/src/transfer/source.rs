@@ -17,6 +17,11 @@ pub trait TransferSource: Send + Sync {
     /// The catalog.
     async fn catalog(&self) -> TransferResult<Catalog>;
 
+    /// Other schemas of the database that have tables, in order of name: whoever has named none may have meant one of them.
+    async fn schemas_beside(&self) -> TransferResult<Vec<String>> {
+        Ok(vec![])
+    }
+
     /// The copy into it that has not come to its end, if there is one: what that was to fill is no whole yet.
     async fn unfinished(&self) -> TransferResult<Option<UnfinishedRun>>;
 

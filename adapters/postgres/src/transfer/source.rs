@@ -219,6 +219,15 @@ impl TransferSource for PgSource {
         Ok(catalog)
     }
 
+    async fn schemas_beside(&self) -> TransferResult<Vec<String>> {
+        let sql = r"SELECT DISTINCT n.nspname::text FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace
+                    WHERE c.relkind IN ('r', 'p') AND NOT c.relispartition AND has_schema_privilege(n.oid, 'USAGE')
+                      AND n.nspname NOT IN ($1, 'cutover', 'information_schema') AND n.nspname NOT LIKE 'pg\_%' ORDER BY 1";
+        let rows = self.keeper.lock().await.query(sql, &[&self.schema]).await;
+        let rows = rows.map_err(|error| transfer_error(&error))?;
+        Ok(rows.iter().map(|row| row.get(0)).collect())
+    }
+
     async fn unfinished(&self) -> TransferResult<Option<UnfinishedRun>> {
         own_tables::unfinished(&*self.keeper.lock().await, &self.schema).await
     }
