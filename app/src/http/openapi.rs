@@ -211,15 +211,23 @@ fn collect_schemas(value: &Value, document: &Value, found: &mut HashSet<String>)
     }
 }
 
+/// In a schema and in those that stand inside of it: parts of a flattened one, alternatives, what a generic one is of.
 fn require_all(schema: &mut Value, left_out: &[&str]) {
-    if let Some(properties) = schema["properties"].as_object() {
-        let keys = properties.keys().filter(|key| !left_out.contains(&key.as_str()));
-        schema["required"] = keys.cloned().collect();
-    }
-    // The parts of a flattened one.
-    let parts = schema.get_mut("allOf").and_then(Value::as_array_mut);
-    for part in parts.into_iter().flatten() {
-        require_all(part, left_out);
+    match schema {
+        Value::Object(members) => {
+            if let Some(properties) = members.get("properties").and_then(Value::as_object) {
+                let keys = properties.keys().filter(|key| !left_out.contains(&key.as_str()));
+                let required = keys.cloned().collect();
+                members.insert("required".to_owned(), required);
+            }
+            members
+                .values_mut()
+                .for_each(|schema| require_all(schema, left_out));
+        }
+        Value::Array(schemas) => schemas
+            .iter_mut()
+            .for_each(|schema| require_all(schema, left_out)),
+        _ => {}
     }
 }
 
@@ -332,6 +340,22 @@ mod tests {
             detail["required"],
             json!(["analysis", "interviews", "interview_count"])
         );
+        // Nor may what stands inside of another: the items of a page, one of several shapes.
+        for (name, schema) in schemas.as_object().unwrap() {
+            if let Some(of) = name.strip_prefix("PageOf_") {
+                let items = &schema["properties"]["data"]["items"];
+                assert_eq!(items["required"], schemas[of]["required"], "{name}");
+            }
+        }
+        assert_eq!(
+            schemas["MarketStrikes"]["anyOf"][1]["required"],
+            json!(["put_long_strike", "center_strike", "call_long_strike"])
+        );
+        for name in ["ChartInsight", "ExecutiveSummary"] {
+            let shaped = &schemas[format!("Document_{name}")]["anyOf"][0];
+            assert_eq!(shaped["required"], schemas[name]["required"], "{name}");
+            assert!(shaped["required"].as_array().unwrap().contains(&json!("model")));
+        }
     }
 
     #[test]
