@@ -359,6 +359,16 @@ mod tests {
     }
 
     #[test]
+    fn a_picture_is_bytes_and_no_list_of_numbers() {
+        let document = document();
+        let responses = &document["paths"]["/lab/synths/{id}/avatar"]["get"]["responses"];
+        for status in ["200", "206"] {
+            let schema = &responses[status]["content"]["image/png"]["schema"];
+            assert_eq!(*schema, json!({"type": "string", "format": "binary"}), "{status}");
+        }
+    }
+
+    #[test]
     fn the_statuses_that_follow_from_what_is_read_are_told() {
         let document = document();
         let statuses = |method: &str, path: &str| -> Vec<String> {

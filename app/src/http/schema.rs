@@ -4,7 +4,7 @@
 use cutover_domain::market::Checkpoint;
 use cutover_domain::market::job_run::Job;
 use cutover_domain::stored::TextEnum as _;
-use utoipa::openapi::schema::{ObjectBuilder, SchemaType, Type};
+use utoipa::openapi::schema::{KnownFormat, ObjectBuilder, SchemaFormat, SchemaType, Type};
 use utoipa::openapi::{RefOr, Schema};
 use utoipa::{PartialSchema, ToSchema};
 
@@ -15,6 +15,20 @@ pub(super) fn one_of(texts: impl IntoIterator<Item = &'static str>) -> RefOr<Sch
         .enum_values(Some(texts))
         .into()
 }
+
+/// Bytes, of which the type of the content tells what they are.
+pub(super) struct Bytes;
+
+impl PartialSchema for Bytes {
+    fn schema() -> RefOr<Schema> {
+        ObjectBuilder::new()
+            .schema_type(Type::String)
+            .format(Some(SchemaFormat::KnownFormat(KnownFormat::Binary)))
+            .into()
+    }
+}
+
+impl ToSchema for Bytes {}
 
 /// A moment of a day.
 pub(super) struct CheckpointName;

@@ -28,6 +28,7 @@ use crate::http::json::Json;
 use crate::http::number::{finite, integer};
 use crate::http::paths::ESCAPED;
 use crate::http::request::{BodyAfterAll, Fields, Key, Length, Mistakes, Parameters};
+use crate::http::schema::Bytes;
 use crate::usecase::UseCaseError;
 use crate::usecase::lab::synths::Synths;
 
@@ -416,8 +417,8 @@ const ESCAPED_IN_LINK: &AsciiSet = &ESCAPED
 #[utoipa::path(
     get, path = "/synths/{id}/avatar", tag = TAG, params(("id" = String, Path)),
     responses(
-        (status = 200, body = [u8], content_type = "image/png"),
-        (status = 206, body = [u8], content_type = "image/png", description = "The part that `Range` asks for."),
+        (status = 200, body = inline(Bytes), content_type = "image/png"),
+        (status = 206, body = inline(Bytes), content_type = "image/png", description = "The part that `Range` asks for."),
         (status = 307, description = "The photo is elsewhere."),
         (status = 400, body = String, content_type = "text/plain", description = "`Range` is not understood."),
         (status = 404, body = Failure),
