@@ -338,11 +338,21 @@ async fn it_tells_of_troubles_without_making_any() {
     .await;
     let place = Place::new();
     let service = place.serve_on_postgres(&server.tcp_url()).await;
+    service.get("/integrity").await.with(200);
     let page = service.get("/").await.with(200).text();
     assert!(page.contains("None runs at its time, only by hand"), "{page}");
+    assert!(page.contains("state good\">whole</span>"), "{page}");
     server.kill_9().await;
     service.get("/").await.with(200);
     let page = service.get("/").await.with(200).text();
+    // The report is from before.
+    assert!(!page.contains("whole</span>"), "{page}");
+    let integrity = page.split("<h2 id=\"integrity\">").nth(1).unwrap();
+    let integrity = integrity.split("</section>").next().unwrap();
+    assert!(
+        integrity.contains("This is the last report, made <time"),
+        "{integrity}"
+    );
     assert!(
         page.contains("cannot be read</span> the store is unavailable"),
         "{page}"

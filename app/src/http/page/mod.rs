@@ -35,7 +35,7 @@ struct Facts {
     ready: Ready,
     pools: Vec<Pool>,
     report: Option<Arc<Report>>,
-    /// Why there is no newer report.
+    /// Why the report may not be what holds now.
     problem: Option<String>,
     latencies: Vec<Latency>,
     jobs: Result<Vec<JobStatus>, String>,
@@ -54,9 +54,15 @@ pub(super) async fn page(State(app): State<App>) -> Response {
     let jobs = tokio::time::timeout(PATIENCE, job_status::statuses(&app));
     let (ready, examined, jobs) = tokio::join!(observed.readiness.check(), examined, jobs);
     let (report, problem) = match examined {
-        Ok(Ok(report)) => (Some(report), None),
+        Ok(Ok(report)) => {
+            let problem = (!ready.ok()).then(|| "Not every database can be used.".to_owned());
+            (Some(report), problem)
+        }
         Ok(Err(problem)) => (observed.examinations.last(), Some(problem)),
-        Err(_) => (observed.examinations.last(), None),
+        Err(_) => {
+            let problem = "The databases are being looked at, which takes longer than this page waits.";
+            (observed.examinations.last(), Some(problem.to_owned()))
+        }
     };
     let facts = Facts {
         now: app.clock.now(),
@@ -309,13 +315,7 @@ fn database_tile(html: &mut Html, facts: &Facts, database: &DatabaseState) {
 
 fn repositories(html: &mut Html, facts: &Facts) {
     html.section("repositories", "Repositories", |html| {
-        if let Some(problem) = &facts.problem {
-            html.add(format_args!(
-                "<p>{} {}</p>\n",
-                state("bad", "not up to date"),
-                Text(problem)
-            ));
-        }
+        not_up_to_date(html, facts);
         let Some(report) = &facts.report else {
             html.add(format_args!(
                 "<p>The databases have not been looked at yet.</p>\n"
@@ -382,16 +382,35 @@ fn carried(table: &TableStatus, backend: Backend) -> String {
     state(class, table.carried.describe())
 }
 
+/// Says so where what is shown may not be what holds now, and of when it is.
+fn not_up_to_date(html: &mut Html, facts: &Facts) {
+    let Some(problem) = &facts.problem else {
+        return;
+    };
+    let words = state("warn", "not up to date");
+    html.add(format_args!("<p>{words} {}", Text(problem)));
+    if let Some(report) = &facts.report {
+        let made = since(facts.now, Some(report.at));
+        html.add(format_args!(" This is the last report, made {made}."));
+    }
+    html.add(format_args!("</p>\n"));
+}
+
 fn promises(html: &mut Html, facts: &Facts) {
     html.section("integrity", "Integrity", |html| {
+        not_up_to_date(html, facts);
         let Some(report) = &facts.report else {
             html.add(format_args!("<p>Not looked at yet.</p>\n"));
             return;
         };
-        if report.ok() {
+        if report.ok() && facts.problem.is_none() {
             let words = state("good", "whole");
             html.add(format_args!(
                 "<p>{words} Every reference finds its row, and no row breaks a rule.</p>\n"
+            ));
+        } else if report.ok() {
+            html.add(format_args!(
+                "<p>Every reference found its row then, and no row broke a rule.</p>\n"
             ));
         }
         if report.lacks_a_file() {
@@ -635,6 +654,7 @@ fn rounded(number: f64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::status::Status;
 
     #[test]
     fn text_from_elsewhere_stays_text() {
@@ -665,6 +685,50 @@ mod tests {
             shown,
             "<time datetime=\"1970-01-01T00:00:00.000000+00:00\" title=\"1970-01-01T00:00:00.000000+00:00\">60 s ago</time>"
         );
+    }
+
+    #[test]
+    fn what_was_found_once_is_not_said_to_hold_now() {
+        let at = |seconds: i64| Timestamp::from_micros(seconds * 1_000_000).unwrap();
+        let report = Report {
+            at: at(0),
+            took: Duration::ZERO,
+            status: Status {
+                databases: Vec::new(),
+                repositories: Vec::new(),
+            },
+            orphans: Vec::new(),
+            broken: Vec::new(),
+        };
+        let mut facts = Facts {
+            now: at(60),
+            started: at(0),
+            ready: Ready {
+                databases: Vec::new(),
+            },
+            pools: Vec::new(),
+            report: Some(Arc::new(report)),
+            problem: None,
+            latencies: Vec::new(),
+            jobs: Ok(Vec::new()),
+            are_jobs_running: false,
+            recent: Vec::new(),
+        };
+        let shown = |facts: &Facts| {
+            let mut html = Html::default();
+            promises(&mut html, facts);
+            html.0
+        };
+        assert!(shown(&facts).contains("<span class=\"state good\">whole</span>"));
+        facts.problem = Some("<gone>".to_owned());
+        let old = shown(&facts);
+        assert!(!old.contains("state good"), "{old}");
+        for part in [
+            "not up to date</span> &lt;gone&gt; This is the last report, made <time",
+            ">60 s ago</time>.",
+        ] {
+            assert!(old.contains(part), "{part} is missing in {old}");
+        }
     }
 
     #[test]
