@@ -609,7 +609,13 @@ fn count(rows: Option<TableRows>) -> String {
 fn moment(at: Timestamp) -> String {
     let iso = at.to_iso();
     let shown = iso.get(..19).unwrap_or(&iso).replace('T', " ");
-    format!("<time datetime=\"{}\">{shown} UTC</time>", Text(&iso))
+    format!("<time datetime=\"{}\">{shown} UTC</time>", machine_readable(&iso))
+}
+
+/// The text of a moment as HTML has it: with at most three digits of a second.
+fn machine_readable(iso: &str) -> String {
+    iso.get(..23)
+        .map_or_else(|| iso.to_owned(), |short| format!("{short}Z"))
 }
 
 /// How long ago something was, with the moment itself for whoever wants it.
@@ -619,8 +625,8 @@ fn since(now: Timestamp, at: Option<Timestamp>) -> String {
     };
     let iso = at.to_iso();
     format!(
-        "<time datetime=\"{0}\" title=\"{0}\">{1} ago</time>",
-        Text(&iso),
+        "<time datetime=\"{}\" title=\"{iso}\">{} ago</time>",
+        machine_readable(&iso),
         duration(now, at)
     )
 }
@@ -683,7 +689,11 @@ mod tests {
         let shown = since(at(60), Some(at(0)));
         assert_eq!(
             shown,
-            "<time datetime=\"1970-01-01T00:00:00.000000+00:00\" title=\"1970-01-01T00:00:00.000000+00:00\">60 s ago</time>"
+            "<time datetime=\"1970-01-01T00:00:00.000Z\" title=\"1970-01-01T00:00:00.000000+00:00\">60 s ago</time>"
+        );
+        assert_eq!(
+            moment(at(0)),
+            "<time datetime=\"1970-01-01T00:00:00.000Z\">1970-01-01 00:00:00 UTC</time>"
         );
     }
 
