@@ -13,10 +13,11 @@ details{border-bottom:1px solid #8883}\
 details>div{padding:0 0 1rem 1.2rem}\
 code,pre{font:13px/1.45 ui-monospace,monospace}\
 b.method{display:inline-block;min-width:4.5rem;font:600 13px ui-monospace,monospace}\
-table{border-collapse:collapse;display:block;overflow-x:auto}\
+table{border-collapse:collapse}\
+.scroll{overflow-x:auto}\
 code,a,summary{overflow-wrap:anywhere}\
 td,th{text-align:left;vertical-align:top;padding:.15rem .9rem .15rem 0;font-weight:normal}\
-th{opacity:.7}\
+thead{opacity:.7}\
 small{opacity:.7}";
 
 /// The page.
@@ -33,7 +34,7 @@ fn write_page(page: &mut String, document: &Value) -> fmt::Result {
     write!(
         page,
         "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\"><meta name=\"viewport\" content=\"width=device-width\">\
-         <title>{title}</title><style>{STYLE}</style><h1>{title} <small>{version}</small></h1><p>{description}</p>\
+         <title>{title}</title><style>{STYLE}</style><main><h1>{title} <small>{version}</small></h1><p>{description}</p>\
          <p>For machines: <a href=\"/openapi.json\">openapi.json</a></p>"
     )?;
     for tag in tags(document) {
@@ -51,10 +52,10 @@ fn write_page(page: &mut String, document: &Value) -> fmt::Result {
             page,
             "<details id=\"{name}\"><summary><code>{name}</code></summary><div>"
         )?;
-        write_schema(page, schema)?;
+        write_schema(page, &name, schema)?;
         page.push_str("</div></details>");
     }
-    page.push_str("</html>\n");
+    page.push_str("</main></html>\n");
     Ok(())
 }
 
@@ -102,7 +103,7 @@ fn write_operation(page: &mut String, path: &str, method: &str, operation: &Valu
         let required = parameter["required"].as_bool().unwrap_or(false);
         write!(
             rows,
-            "<tr><td><code>{}</code>{}<td>{}<td>{}<td>{}",
+            "<tr><th scope=\"row\"><code>{}</code>{}<td>{}<td>{}<td>{}",
             text(&parameter["name"]),
             if required { " *" } else { "" },
             text(&parameter["in"]),
@@ -110,48 +111,65 @@ fn write_operation(page: &mut String, path: &str, method: &str, operation: &Valu
             text(&parameter["description"]),
         )?;
     }
-    if !rows.is_empty() {
-        write!(page, "<table>{rows}</table>")?;
-    }
+    let name = format!("{} {}", escape(&method.to_uppercase()), escape(path));
+    let columns = ["Parameter", "In", "Kind", "Meaning"];
+    write_table(page, &format!("Parameters of {name}"), &columns, &rows)?;
     for (media, content) in object(&operation["requestBody"]["content"]) {
         write!(page, "<p>Reads {}: {}", escape(media), kind(&content["schema"]))?;
     }
-    page.push_str("<table>");
+    rows.clear();
     for (status, response) in object(&operation["responses"]) {
         write!(
-            page,
-            "<tr><td>{}<td>{}<td>",
+            rows,
+            "<tr><th scope=\"row\">{}<td>{}<td>",
             escape(status),
             text(&response["description"])
         )?;
         for (media, content) in object(&response["content"]) {
-            write!(page, "{}: {} ", escape(media), kind(&content["schema"]))?;
+            write!(rows, "{}: {} ", escape(media), kind(&content["schema"]))?;
         }
     }
-    page.push_str("</table></div></details>");
+    let columns = ["Status", "Meaning", "Answer"];
+    write_table(page, &format!("Answers of {name}"), &columns, &rows)?;
+    page.push_str("</div></details>");
     Ok(())
 }
 
-fn write_schema(page: &mut String, schema: &Value) -> fmt::Result {
+/// A table, if it has rows. On a narrow screen it can be wider than the page, and who has a keyboard alone must reach what moves it.
+fn write_table(page: &mut String, name: &str, columns: &[&str], rows: &str) -> fmt::Result {
+    if rows.is_empty() {
+        return Ok(());
+    }
+    write!(
+        page,
+        "<div class=\"scroll\" role=\"group\" tabindex=\"0\" aria-label=\"{name}\"><table><thead><tr>"
+    )?;
+    for column in columns {
+        write!(page, "<th scope=\"col\">{column}")?;
+    }
+    write!(page, "<tbody>{rows}</table></div>")
+}
+
+fn write_schema(page: &mut String, name: &str, schema: &Value) -> fmt::Result {
     write!(page, "<p>{}</p>", text(&schema["description"]))?;
     let properties = schema["properties"].as_object();
     if properties.is_none() {
         write!(page, "<p>{}</p>", kind(schema))?;
     }
-    page.push_str("<table>");
-    for (name, property) in properties.into_iter().flatten() {
-        let required = items(&schema["required"]).any(|required| required == name);
+    let mut rows = String::new();
+    for (key, property) in properties.into_iter().flatten() {
+        let required = items(&schema["required"]).any(|required| required == key);
         write!(
-            page,
-            "<tr><td><code>{}</code>{}<td>{}<td>{}",
-            escape(name),
+            rows,
+            "<tr><th scope=\"row\"><code>{}</code>{}<td>{}<td>{}",
+            escape(key),
             if required { " *" } else { "" },
             kind(property),
             text(&property["description"]),
         )?;
     }
-    page.push_str("</table>");
-    Ok(())
+    let columns = ["Key", "Kind", "Meaning"];
+    write_table(page, &format!("Keys of {name}"), &columns, &rows)
 }
 
 /// A schema in a few words.

@@ -435,4 +435,21 @@ mod tests {
         }
         assert!(!page.contains("<script") && !page.contains("src="));
     }
+
+    #[test]
+    fn the_pages_tables_have_names_and_headings_and_a_keyboard_reaches_them() {
+        let page = docs::page(&document());
+        assert_eq!(page.matches("<main>").count(), 1);
+        let mut tables = page.split("<table>");
+        let mut before = tables.next().unwrap();
+        for table in tables {
+            let (_, container) = before.rsplit_once('<').unwrap();
+            let opens = "div class=\"scroll\" role=\"group\" tabindex=\"0\" aria-label=\"";
+            assert!(container.starts_with(opens), "{container}");
+            assert!(table.starts_with("<thead><tr><th scope=\"col\">"), "{table}");
+            assert!(table.contains("<tbody><tr><th scope=\"row\">"), "{table}");
+            before = table;
+        }
+        assert!(page.contains("aria-label=\"Answers of GET /healthz\""));
+    }
 }
