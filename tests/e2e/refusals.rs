@@ -213,6 +213,28 @@ async fn a_path_is_what_its_escapes_stand_for() {
         ("POST", "/market/prediction//lock", 404),
         ("GET", "/market//history", 404),
         ("PUT", "/lab/experiments/x/scorecard/y/", 404),
+        // What is kept from others by its spelling has no other one.
+        ("GET", "/metrics", 200),
+        ("GET", "/%6Detrics", 404),
+        ("GET", "/metric%73", 404),
+        ("GET", "//metrics", 404),
+        ("GET", "/%2Fmetrics", 404),
+        ("GET", "/./metrics", 404),
+        ("GET", "/%2e/metrics", 404),
+        ("GET", "/metrics%2F", 404),
+        ("GET", "/lab/../metrics", 404),
+        ("GET", "/lab/%2e%2e/metrics", 404),
+        ("GET", "/lab%2F%2e%2e%2Fmetrics", 404),
+        ("GET", "/%69ntegrity", 404),
+        ("GET", "/read%79z", 404),
+        ("GET", "/%68ealthz", 404),
+        ("GET", "/%64ocs", 404),
+        ("GET", "/openapi%2Ejson", 404),
+        ("GET", "/%2F", 404),
+        ("GET", "/ops/jobs", 403),
+        ("GET", "/%6Fps/jobs", 404),
+        ("GET", "/ops%2Fjobs", 404),
+        ("GET", "/ops/job%73", 403),
     ] {
         service.ask(method, path, None).await.with(status);
     }

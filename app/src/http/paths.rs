@@ -11,6 +11,9 @@ use utoipa::openapi::{OpenApi, PathItem};
 
 use super::error::unknown_path;
 
+/// The first part of the originals' paths. All others are our own, for operators.
+const CONTEXTS: [&str; 3] = ["lab", "writer", "market"];
+
 /// What stands in a path only escaped.
 pub(super) const ESCAPED: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'/')
@@ -35,6 +38,8 @@ pub(super) const ESCAPED: &AsciiSet = &NON_ALPHANUMERIC
 /// The request with its path in the one spelling that it has for the originals: they read escaped letters and slashes as such before
 /// they look for a route, and replace what is not UTF-8.
 ///
+/// Our own paths have one spelling only: a proxy that keeps them from others by comparing texts must not be got round by another.
+///
 /// For the server, before it hands the request to the routes: a layer of theirs would come after the choice of one.
 pub(super) fn with_plain_path<B>(mut request: Request<B>) -> Request<B> {
     if let Some(uri) = plain(request.uri()) {
@@ -51,6 +56,13 @@ fn plain(uri: &Uri) -> Option<Uri> {
         return None;
     }
     let text = percent_decode_str(path).decode_utf8_lossy();
+    if !text
+        .split('/')
+        .nth(1)
+        .is_some_and(|first| CONTEXTS.contains(&first))
+    {
+        return None;
+    }
     let spelled = utf8_percent_encode(&text, ESCAPED).to_string();
     let spelled = match uri.query() {
         Some(query) => format!("{spelled}?{query}"),
@@ -270,13 +282,38 @@ mod tests {
             ("/lab/%65xperiments/list?a=%65", "/lab/experiments/list?a=%65"),
             ("/market/day/2026%2F01", "/market/day/2026/01"),
             ("/writer/api/files/%ff", "/writer/api/files/%EF%BF%BD"),
-            ("/a%00b%25%3f%23%20", "/a%00b%25%3F%23%20"),
-            ("/%C3%A9/%2B:@", "/%C3%A9/+:@"),
+            ("/lab/a%00b%25%3f%23%20", "/lab/a%00b%25%3F%23%20"),
+            ("/lab/%C3%A9/%2B:@", "/lab/%C3%A9/+:@"),
+            ("/%6Cab%2Fx", "/lab/x"),
+            // Dots are no steps.
+            ("/lab/%2e%2e/metrics", "/lab/../metrics"),
+            ("/lab%2F%2E%2E%2Fmetrics", "/lab/../metrics"),
         ] {
             let uri = plain(&path.parse().unwrap()).unwrap();
             assert_eq!(uri.to_string(), spelled, "{path}");
         }
         assert_eq!(plain(&"/lab/a+b:c?x=%20".parse().unwrap()), None);
+    }
+
+    #[test]
+    fn our_own_paths_have_no_other_spelling() {
+        for path in [
+            "/%6Detrics",
+            "/metric%73",
+            "/%2Fmetrics",
+            "/%2f",
+            "/%2e/metrics",
+            "/metrics%2F",
+            "/ops/%76erify",
+            "/ops%2Fverify",
+            "/%6Fps/jobs",
+            "/lab%3F/%2e%2e/metrics",
+            "/%64ocs",
+            "/openapi%2Ejson",
+            "/%FF",
+        ] {
+            assert_eq!(plain(&path.parse().unwrap()), None, "{path}");
+        }
     }
 
     #[test]
