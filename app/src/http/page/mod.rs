@@ -214,7 +214,7 @@ fn document(facts: &Facts, nonce: &str) -> String {
         "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n<title>Cutover: {words}</title>\n\
          <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
          <meta name=\"color-scheme\" content=\"light dark\">\n<link rel=\"icon\" href=\"data:,\">\n\
-         <noscript><meta http-equiv=\"refresh\" content=\"30\"></noscript>\n<style nonce=\"{nonce}\">\n{STYLE}</style>\n</head>\n<body>\n\
+         <style nonce=\"{nonce}\">\n{STYLE}</style>\n</head>\n<body>\n\
          <header><h1>Cutover</h1><p>version {}</p>\n<nav aria-label=\"More\"><a href=\"/integrity\">Integrity</a> \
          <a href=\"/metrics\">Metrics</a> <a href=\"/readyz\">Readiness</a> <a href=\"/docs\">Interface</a></nav></header>\n<main>\n",
         env!("CARGO_PKG_VERSION")
@@ -229,7 +229,7 @@ fn document(facts: &Facts, nonce: &str) -> String {
     job_list(&mut html, facts);
     errors(&mut html, facts);
     html.add(format_args!(
-        "</main>\n<footer><p id=\"live\" role=\"status\">Without JavaScript this page is loaded anew every 30 seconds.</p></footer>\n\
+        "</main>\n<footer><p id=\"live\" role=\"status\"></p><noscript><p><a href=\"/\">Reload</a></p></noscript></footer>\n\
          <script type=\"module\" nonce=\"{nonce}\">\n{SCRIPT}</script>\n</body>\n</html>\n"
     ));
     html.0
