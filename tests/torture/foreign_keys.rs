@@ -168,6 +168,22 @@ async fn text_that_refers_to_integers() {
     copied.is("c", "p", "text").lists(&["c", "p"]);
 }
 
+/// A column that gets the type of another is told with its own values.
+#[tokio::test]
+async fn the_reason_of_a_type_that_another_column_needs() {
+    let theme = Theme::new(
+        "CREATE TABLE unit (code INTEGER_OR_TEXT PRIMARY KEY); INSERT INTO unit VALUES (1), ('DM');
+         CREATE TABLE axis (u INTEGER_OR_TEXT REFERENCES unit (code)); INSERT INTO axis VALUES (1);",
+    );
+    let inspected = theme.inspect(&[]).await.with(0, "inspect").stdout;
+    for told in [
+        "1 integer and 1 text: 1, \\\"DM\\\"",
+        "1 integer; of the type that unit.code needs, for foreign keys join them",
+    ] {
+        assert!(inspected.contains(told), "{told}: {inspected}");
+    }
+}
+
 #[tokio::test]
 async fn parents_without_a_column_and_in_another_case() {
     let theme = Theme::new(

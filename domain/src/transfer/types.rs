@@ -33,6 +33,7 @@ impl Plan {
         let rules = self.rules(wishes);
         let joins = self.joined_columns(source);
         let several = joins.of_several_classes(self, surveys, &rules);
+        let names = self.column_names();
         let mut again = vec![false; self.tables.len()];
         for (at, (table, survey)) in self.tables.iter_mut().zip(surveys).enumerate() {
             let is_undecided = table.columns.iter().any(|column| column.kind.is_none());
@@ -44,7 +45,7 @@ impl Plan {
                 let proven = || {
                     let joined = joins.groups.get(&(at, place));
                     let several = several.contains(&(at, place));
-                    alike(evidence, own, joined, several, surveys, &rules)
+                    alike(evidence, own, joined, several, surveys, &rules, &names)
                 };
                 let wish = wishes.of(&table.source.name, &column.source);
                 let decision = match wish {
@@ -64,6 +65,16 @@ impl Plan {
             table.not_computed = reason.map(str::to_owned);
         }
         Ok(again)
+    }
+
+    /// What each column of each table is called.
+    fn column_names(&self) -> Vec<Vec<String>> {
+        let of_table = |table: &TablePlan| {
+            let columns = table.columns.iter();
+            let name = |column: &ColumnPlan| format!("{}.{}", table.source.name, column.source);
+            columns.map(name).collect()
+        };
+        self.tables.iter().map(of_table).collect()
     }
 
     /// What to heed for each column of each table.
@@ -258,6 +269,7 @@ fn alike(
     several: bool,
     surveys: &[TableSurvey],
     rules: &[Vec<Rules>],
+    names: &[Vec<String>],
 ) -> Choice {
     let alone = evidence.choose(own);
     let mut all: Option<Evidence> = None;
@@ -281,9 +293,35 @@ fn alike(
         {
             alone
         }
-        Some(together) if several || !together.rendering.has_class() => together,
+        Some(together) if several || !together.rendering.has_class() => {
+            let needs_it = |place: &&Place| {
+                let evidence = surveys.get(place.0).and_then(|survey| survey.evidence(place.1));
+                evidence.is_some_and(|of| of.choose(rules_of(rules, **place)).rendering != alone.rendering)
+            };
+            let others = joined.into_iter().flatten().filter(needs_it);
+            let others = others
+                .filter_map(|place| names.get(place.0)?.get(place.1))
+                .map(String::as_str);
+            let others: Vec<&str> = others.collect();
+            Choice {
+                why: of_a_type_with(evidence, &others),
+                ..together
+            }
+        }
         _ => alone,
     }
+}
+
+/// `1 integer; of the type that unit.code needs, for foreign keys join them`
+fn of_a_type_with(evidence: &Evidence, others: &[&str]) -> String {
+    let own = evidence.counted();
+    let own = if own.is_empty() { "no values" } else { &own };
+    let others = match others {
+        [] => "all of them need".to_owned(),
+        [one] => format!("{one} needs"),
+        [one, rest @ ..] => format!("{one} and {} need", counted(rest.len() as u64, "other")),
+    };
+    format!("{own}; of the type that {others}, for foreign keys join them")
 }
 
 /// A type that somebody wants. Where it keeps the values exactly, it does; else they are converted, and what changes is counted.
