@@ -305,6 +305,45 @@ async fn an_index_that_came_without_its_tables() {
     );
 }
 
+/// What somebody has made on a table that a virtual one keeps its rows in is made when the rows are there.
+#[tokio::test]
+async fn what_stands_on_shadow_tables() {
+    let theme = Theme::new(
+        "CREATE VIRTUAL TABLE f USING fts5(name); CREATE VIRTUAL TABLE g USING fts4(name); CREATE VIRTUAL TABLE r USING rtree(id, low, high);
+         INSERT INTO f VALUES ('rex'); INSERT INTO g VALUES ('rex'); INSERT INTO r VALUES (1, 2, 3); CREATE TABLE log (x);
+         CREATE INDEX f_index ON f_content (c0); CREATE INDEX g_index ON g_content (c0name); CREATE INDEX r_index ON r_rowid (nodeno);
+         CREATE TRIGGER f_trigger AFTER INSERT ON F_content BEGIN INSERT INTO log VALUES (new.id); END;
+         CREATE TRIGGER g_trigger AFTER INSERT ON g_content BEGIN INSERT INTO log VALUES (new.docid); END;
+         CREATE TRIGGER r_trigger AFTER INSERT ON r_rowid BEGIN INSERT INTO log VALUES (new.rowid); END;",
+    );
+    theme.command("copy", &[]).await.with(0, "copy");
+    let (ended, back) = theme.brought_back(&["--strict"]).await;
+    ended.with(0, "copy of the way back");
+    let other = theme.beside("other.db", "");
+    let ended = theme.copy_to(&other, &["--strict".to_owned()]).await;
+    ended.with(0, "copy to a file");
+    for path in [back.as_path(), Path::new(&other)] {
+        let file = Connection::open(path).unwrap();
+        let sql = "SELECT group_concat(name) FROM (SELECT name FROM sqlite_schema WHERE name LIKE '_\\_%' ESCAPE '\\'
+                   AND type IN ('index', 'trigger') AND sql IS NOT NULL ORDER BY name)";
+        let made: String = file.query_row(sql, [], |row| row.get(0)).unwrap();
+        assert_eq!(
+            made,
+            "f_index,f_trigger,g_index,g_trigger,r_index,r_trigger",
+            "{}",
+            path.display()
+        );
+        let logged = || {
+            let sql = "SELECT count(*) FROM log";
+            file.query_row(sql, [], |row| row.get::<_, i64>(0)).unwrap()
+        };
+        assert_eq!(logged(), 0);
+        file.execute_batch("INSERT INTO g VALUES ('tom'); INSERT INTO r VALUES (2, 3, 4)")
+            .unwrap();
+        assert_eq!(logged(), 2);
+    }
+}
+
 /// The rows that a full-text index finds.
 fn found(connection: &Connection, table: &str, word: &str) -> String {
     let sql = format!("SELECT rowid FROM {table} WHERE {table} MATCH ?1 ORDER BY rowid");

@@ -190,7 +190,7 @@ fn schema_objects(connection: &Connection) -> rusqlite::Result<Vec<Other>> {
 }
 
 /// What makes the file anew. What SQLite makes by itself (indexes of constraints, its own tables, shadow tables but those of `opened`) is left
-/// out, and so are the tables that are Cutover's `own`.
+/// out, not what somebody has made on a shadow table; and so are the tables that are Cutover's `own`.
 fn origin(
     connection: &Connection,
     sequences: &HashMap<String, i64>,
@@ -218,7 +218,7 @@ fn origin(
     let objects = objects
         .into_iter()
         .flatten()
-        .filter(|(object, is_shadow)| !is_shadow || opened.contains(&object.table))
+        .filter(|(object, is_shadow)| !is_shadow || object.kind != "table" || opened.contains(&object.table))
         .filter(|(object, _)| !own.contains(&object.table))
         .map(|(object, _)| object)
         .collect();

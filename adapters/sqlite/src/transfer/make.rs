@@ -191,7 +191,9 @@ pub(super) fn complete(
     for (at, object) in origin.objects.iter().enumerate() {
         let is_virtual = is_virtual(object);
         let wanted = match object.kind.as_str() {
-            "index" | "trigger" => planned.contains(object.table.as_str()) || whole,
+            "index" | "trigger" if planned.contains(object.table.as_str()) => true,
+            "index" | "trigger" if is_known(origin, &object.table) => whole,
+            "index" | "trigger" => is_shadow(connection, &object.table)?,
             // Tables of rows were made before; what is left are virtual ones that hold none of their own.
             "table" => is_virtual,
             _ => true,
@@ -292,6 +294,21 @@ fn mark(connection: &Connection, origin: &Origin) -> rusqlite::Result<()> {
         }
     }
     Ok(())
+}
+
+/// Whether an origin makes a table or a view of this name itself.
+fn is_known(origin: &Origin, name: &str) -> bool {
+    let mut objects = origin.objects.iter();
+    objects.any(|object| {
+        matches!(object.kind.as_str(), "table" | "view") && object.name.eq_ignore_ascii_case(name)
+    })
+}
+
+/// Whether a virtual table that is there keeps its rows in this table.
+fn is_shadow(connection: &Connection, name: &str) -> rusqlite::Result<bool> {
+    let sql = "SELECT EXISTS (SELECT 1 FROM pragma_table_list
+                              WHERE schema = 'main' AND type = 'shadow' AND name = ?1 COLLATE NOCASE)";
+    connection.query_row(sql, [name], |row| row.get(0))
 }
 
 /// The text of an object of the file, if there is one of this name.
