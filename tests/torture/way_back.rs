@@ -1786,6 +1786,40 @@ async fn what_a_key_means_beyond_sqlites_is_listed() {
     assert_eq!(rows(&file, unique), ["3"]);
 }
 
+/// Which of several foreign keys to one parent acts first is decided by when it was made, in the file as in PostgreSQL.
+#[tokio::test]
+async fn foreign_keys_to_one_parent_act_in_the_same_order() {
+    let theme = changed(
+        "CREATE TABLE old (x INT)",
+        "CREATE TABLE users (id int PRIMARY KEY); INSERT INTO users VALUES (1), (2), (3);
+         CREATE TABLE refuses (id int PRIMARY KEY, a int REFERENCES users ON DELETE RESTRICT, b int REFERENCES users ON DELETE CASCADE);
+         CREATE TABLE deletes (id int PRIMARY KEY, b int REFERENCES users ON DELETE CASCADE, a int REFERENCES users ON DELETE RESTRICT);
+         INSERT INTO refuses VALUES (1, 1, 1); INSERT INTO deletes VALUES (2, 2, 2);",
+    )
+    .await;
+    let (_, file) = back(&theme, 0, &["--strict"]).await;
+    file.execute_batch("PRAGMA foreign_keys = ON").unwrap();
+    let client = theme.client().await;
+    for (id, is_done) in [(1, false), (2, true)] {
+        let sql = format!("DELETE FROM users WHERE id = {id}");
+        assert_eq!(client.batch_execute(&sql).await.is_ok(), is_done, "{sql}");
+        assert_eq!(file.execute_batch(&sql).is_ok(), is_done, "{sql} in the file");
+    }
+    assert_eq!(rows(&file, "SELECT count(*) || '' FROM deletes"), ["0"]);
+    // What NO ACTION says is asked last in a file.
+    let sql = "CREATE TABLE asks (id int PRIMARY KEY, a int REFERENCES users, b int REFERENCES users ON DELETE CASCADE);
+               CREATE TABLE asks_last (id int PRIMARY KEY, b int REFERENCES users ON DELETE CASCADE, a int REFERENCES users);
+               INSERT INTO asks VALUES (3, 3, 3)";
+    client.batch_execute(sql).await.unwrap();
+    client
+        .batch_execute("DELETE FROM users WHERE id = 3")
+        .await
+        .unwrap_err();
+    let (report, _) = back(&theme, 1, &["--strict"]).await;
+    lists(&report, "not_carried", "key asks.asks_a_fkey", "have acted");
+    assert_eq!(listed(&report, "not_carried").len(), 1, "{report}");
+}
+
 /// The file gives no number that PostgreSQL has given, or would not give.
 #[tokio::test]
 async fn numbers_go_on_in_a_file_where_a_sequence_was() {

@@ -3,7 +3,7 @@
 //! SQLite begins with the key that is declared last, and asks what NO ACTION says when all have acted. PostgreSQL goes through them in the
 //! order in which they were made, NO ACTION included.
 
-use super::catalog::{Action, ForeignKey, Table};
+use super::catalog::{Action, Deferrable, ForeignKey, Table};
 
 /// What happens to a parent: what a key does then, and whether it is a delete.
 type Event = (fn(&ForeignKey) -> Action, bool);
@@ -36,6 +36,18 @@ pub(super) fn is_other(table: &Table, made: &[usize], key: usize) -> bool {
                 || looks_too_soon(table, &keys[first], &keys[key], *event)
         })
     })
+}
+
+/// Whether SQLite asks what a key of PostgreSQL says, and finds that one which acts behind it there has changed it.
+pub(super) fn is_asked_too_late(table: &Table, key: usize) -> bool {
+    let Some((one, behind)) = table.foreign_keys.get(key..).and_then(<[_]>::split_first) else {
+        return false;
+    };
+    let is_late = |event: &Event| {
+        let acts = |other: &ForeignKey| !matches!(event.0(other), Action::NoAction | Action::Restrict);
+        event.0(one) == Action::NoAction && behind.iter().any(|other| acts(other) && meet(one, other, *event))
+    };
+    one.deferrable != Deferrable::Deferred && EVENTS.iter().any(is_late)
 }
 
 /// Whether the key that is declared later has to act first; none if it does not matter.

@@ -2,6 +2,7 @@
 //!
 //! Made is what means the same in both; the rest is listed.
 
+use super::acting;
 use super::catalog::{
     Catalog, Column, Deferrable, Engine, ForeignKey, Generated, Identity, Index, Key, OriginObject, PgKind,
     Table,
@@ -307,17 +308,20 @@ impl Maker<'_> {
             }
         }
         let mut foreign_keys = Vec::new();
-        for key in from
-            .foreign_keys
-            .iter()
-            .filter(|key| is_new || concerns(&key.columns))
-        {
+        for (at, key) in from.foreign_keys.iter().enumerate() {
+            if !is_new && !concerns(&key.columns) {
+                continue;
+            }
             let name = key.name.clone().unwrap_or_default();
             if let Some(beyond) = &key.beyond {
                 self.leave_out("foreign key", from, &name, &beyond.sql, &beyond.reason);
                 continue;
             }
             if let Some(sql) = self.foreign_key(table, key) {
+                if acting::is_asked_too_late(from, at) {
+                    let reason = "made, but SQLite asks what it says when the other keys to its parent have acted, PostgreSQL before";
+                    self.leave_out("key", from, &name, &sql, reason);
+                }
                 foreign_keys.push(sql);
                 continue;
             }
@@ -330,6 +334,8 @@ impl Maker<'_> {
             );
             self.leave_out("foreign key", from, &name, &sql, reason);
         }
+        // SQLite acts by the last one first.
+        foreign_keys.reverse();
         foreign_keys
     }
 

@@ -47,7 +47,8 @@ const COLUMNS: &str = "
     WHERE c.relnamespace = $1::text::regnamespace AND c.relkind IN ('r', 'p') AND a.attnum > 0 AND NOT a.attisdropped
     ORDER BY a.attrelid, a.attnum";
 
-/// Keys and checks. What a version does not know of a constraint is NULL, asked for as JSON.
+/// Keys and checks, foreign keys in the order in which PostgreSQL acts by them: that of their triggers' names. What a version does not know of a
+/// constraint is NULL, asked for as JSON.
 const CONSTRAINTS: &str = "
     SELECT k.conrelid, k.conname, k.contype::text, k.condeferrable, k.condeferred,
            CASE k.contype WHEN 'c' THEN pg_get_expr(k.conbin, k.conrelid) END,
@@ -64,7 +65,8 @@ const CONSTRAINTS: &str = "
            END, pg_get_constraintdef(k.oid)
     FROM pg_constraint AS k LEFT JOIN pg_class AS p ON p.oid = k.confrelid
     WHERE k.connamespace = $1::text::regnamespace AND k.conrelid <> 0 AND k.contype IN ('p', 'u', 'c', 'f') AND k.conparentid = 0
-    ORDER BY k.conrelid, k.conname COLLATE \"C\"";
+    ORDER BY k.conrelid, (SELECT min(t.tgname COLLATE \"C\") FROM pg_trigger AS t WHERE t.tgconstraint = k.oid AND t.tgrelid = k.confrelid AND t.tgname LIKE 'RI_ConstraintTrigger_a_%'),
+             k.conname COLLATE \"C\"";
 
 const INDEXES: &str = "
     SELECT i.indrelid, c.relname, i.indisunique, pg_get_expr(i.indpred, i.indrelid), pg_get_indexdef(i.indexrelid),
