@@ -1748,7 +1748,8 @@ async fn what_only_postgres_has_is_listed() {
 async fn what_a_key_means_beyond_sqlites_is_listed() {
     let theme = changed(
         "CREATE TABLE old (x INT)",
-        "CREATE TABLE a (id int, x int, n int UNIQUE NULLS NOT DISTINCT, m int UNIQUE DEFERRABLE, PRIMARY KEY (id, x));
+        "CREATE TABLE a (id int, x int, n int UNIQUE NULLS NOT DISTINCT, m int UNIQUE DEFERRABLE,
+                         e int, EXCLUDE (e WITH =), PRIMARY KEY (id, x));
          INSERT INTO a VALUES (1, 1, NULL, 1), (2, 2, 2, 2);
          CREATE TABLE some_set (id int PRIMARY KEY, a int, x int, FOREIGN KEY (a, x) REFERENCES a ON DELETE SET NULL (x));
          INSERT INTO some_set VALUES (1, 1, 1);
@@ -1760,6 +1761,7 @@ async fn what_a_key_means_beyond_sqlites_is_listed() {
     for (start, reason) in [
         ("key a.a_n_key", "any number of rows that have NULL there"),
         ("key a.a_m_key", "not at the end of the statement"),
+        ("key a.a_e_excl", "a plain index"),
         (
             "foreign key some_set.some_set_a_x_fkey",
             "would set all of its columns",
@@ -1771,7 +1773,7 @@ async fn what_a_key_means_beyond_sqlites_is_listed() {
     ] {
         lists(&report, "not_carried", start, reason);
     }
-    assert_eq!(report["not_carried"].as_array().unwrap().len(), 4, "{report}");
+    assert_eq!(report["not_carried"].as_array().unwrap().len(), 5, "{report}");
     let sql = "FOREIGN KEY (a, x) REFERENCES a(id, x) ON DELETE SET NULL (x)";
     assert!(report.to_string().contains(sql), "{report}");
     let refers = |table: &str| {
@@ -1818,6 +1820,28 @@ async fn foreign_keys_to_one_parent_act_in_the_same_order() {
     let (report, _) = back(&theme, 1, &["--strict"]).await;
     lists(&report, "not_carried", "key asks.asks_a_fkey", "have acted");
     assert_eq!(listed(&report, "not_carried").len(), 1, "{report}");
+}
+
+/// SQLite compares what PostgreSQL prints, so that its keys take more.
+#[tokio::test]
+async fn keys_over_values_that_only_postgres_finds_equal() {
+    let theme = changed(
+        "CREATE TABLE old (x INT)",
+        "CREATE DOMAIN code AS char(3);
+         CREATE TABLE c (id code PRIMARY KEY); INSERT INTO c VALUES ('a');
+         CREATE TABLE j (id int PRIMARY KEY, v jsonb UNIQUE, n numeric, w numeric(5), t text UNIQUE); CREATE UNIQUE INDEX by_n ON j (n, id);
+         CREATE UNIQUE INDEX by_w ON j (w); CREATE INDEX by_v ON j (v);
+         INSERT INTO j VALUES (1, '[1.0]', 1.50, 1, 'x');",
+    )
+    .await;
+    let (report, file) = back(&theme, 1, &["--strict"]).await;
+    lists(&report, "weakened", "c.c_pkey", "blanks at their end");
+    lists(&report, "weakened", "j.j_v_key", "[1] and [1.0]");
+    lists(&report, "weakened", "j.by_n", "1.5 and 1.50");
+    lists(&report, "weakened", "j.n", "CAST");
+    assert_eq!(listed(&report, "weakened").len(), 4, "{report}");
+    file.execute_batch("INSERT INTO c VALUES ('a'); INSERT INTO j (id, v) VALUES (2, '[1]')")
+        .unwrap();
 }
 
 /// The file gives no number that PostgreSQL has given, or would not give.

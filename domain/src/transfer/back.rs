@@ -81,8 +81,8 @@ pub fn create_table(table: &TablePlan) -> String {
     text(table, &[])
 }
 
-/// What SQLite compares and orders in another way than PostgreSQL, because it has no such type. Decimals that are all numbers in SQLite too are
-/// none of it.
+/// What SQLite compares and orders in another way than PostgreSQL, because it has no such type, and the keys that take more for that. Decimals
+/// that are all numbers in SQLite too are none of it.
 pub fn weakened(plan: &Plan, surveys: &[TableSurvey]) -> Vec<Weakened> {
     let of_table = |(table, survey): (&TablePlan, &TableSurvey)| {
         let columns = table.columns.iter().enumerate().filter_map(|(at, column)| {
@@ -96,9 +96,61 @@ pub fn weakened(plan: &Plan, surveys: &[TableSurvey]) -> Vec<Weakened> {
                 ..Weakened::default()
             })
         });
-        columns.collect::<Vec<_>>()
+        columns.chain(weaker_keys(table, survey)).collect::<Vec<_>>()
     };
     plan.tables.iter().zip(surveys).flat_map(of_table).collect()
+}
+
+/// The keys that take values which are equal in PostgreSQL.
+fn weaker_keys(table: &TablePlan, survey: &TableSurvey) -> Vec<Weakened> {
+    let why = |name: &String| {
+        let at = table.columns.iter().position(|column| column.source == *name)?;
+        let column = table.columns.get(at)?;
+        let from = of_source(table, column).filter(|from| from.made_for.is_none())?;
+        let is_made = table.engine == Engine::Sqlite && table.created;
+        match from.pg_type().filter(|_| is_made)?.kind {
+            PgKind::Char(_) => Some("texts that differ in blanks at their end"),
+            PgKind::Jsonb => Some("JSON that is written in different ways ([1] and [1.0])"),
+            PgKind::Numeric(_) => {
+                let is_text = survey.classes_of(at).contains(&StorageClass::Text);
+                (is_text && compared_otherwise(table, column).is_some())
+                    .then_some("decimals that are written in different ways (1.5 and 1.50)")
+            }
+            _ => None,
+        }
+    };
+    let from = &table.source;
+    let keys = from.primary_key.iter().map(|key| ("PRIMARY KEY", key));
+    let keys = keys.chain(from.uniques.iter().map(|key| ("UNIQUE", key)));
+    let keys = keys.map(|(kind, key)| {
+        let sql = format!("{kind} ({})", quoted_list(&key.columns));
+        (key.name.clone().unwrap_or_default(), sql, key.columns.clone())
+    });
+    let indexes = from.indexes.iter().filter(|index| index.unique);
+    let indexes =
+        indexes.filter_map(|index| Some((index.name.clone(), index.sql.clone(), plain_columns(index)?)));
+    let weaker = keys.chain(indexes).filter_map(|(name, sql, columns)| {
+        let whys: Vec<&str> = columns.iter().filter_map(why).collect();
+        let what = whys.first()?;
+        Some(Weakened {
+            table: table.target.clone(),
+            constraint: name,
+            sql,
+            reason: format!("made, but SQLite's takes {what}, which are equal in PostgreSQL"),
+            ..Weakened::default()
+        })
+    });
+    weaker.collect()
+}
+
+/// The columns of an index that SQLite has for certain.
+fn plain_columns(index: &Index) -> Option<Vec<String>> {
+    let is_plain = index.predicate.is_none()
+        && index.sql.contains(" USING btree (")
+        && !index.sql.ends_with(" NULLS NOT DISTINCT");
+    let mut parts = index.parts.iter().filter(|_| is_plain).peekable();
+    parts.peek()?;
+    parts.map(|part| part.column.clone()).collect()
 }
 
 /// How values of a column that is made for a type of PostgreSQL's are compared in SQLite, if not as there. Columns of a file have its own
@@ -304,7 +356,7 @@ impl Maker<'_> {
                 .filter_map(|part| part.column.clone())
                 .collect();
             if is_new || concerns(&columns) {
-                self.index(table, index, &columns);
+                self.index(table, index);
             }
         }
         let mut foreign_keys = Vec::new();
@@ -383,12 +435,12 @@ impl Maker<'_> {
         }
     }
 
-    fn index(&mut self, table: &TablePlan, index: &Index, columns: &[String]) {
-        let is_plain = columns.len() == index.parts.len()
-            && index.predicate.is_none()
-            && index.sql.contains(" USING btree (")
-            && !index.sql.ends_with(" NULLS NOT DISTINCT");
-        let Some(names) = target_columns(table, columns).filter(|_| is_plain) else {
+    fn index(&mut self, table: &TablePlan, index: &Index) {
+        let columns = plain_columns(index);
+        let Some(names) = columns
+            .as_ref()
+            .and_then(|columns| target_columns(table, columns))
+        else {
             let reason = "SQLite has no index that is certain to mean the same";
             return self.leave_out("index", &table.source, &index.name, &index.sql, reason);
         };

@@ -159,7 +159,8 @@ const OTHERS: &str = "
     UNION ALL
     SELECT 'key', o.name || '.' || k.conname, pg_get_constraintdef(k.oid), o.name, odd.why
     FROM pg_constraint AS k JOIN owned AS o ON o.oid = k.conrelid AND o.kind IN ('r', 'p') AND NOT o.is_part
-    LEFT JOIN pg_index AS i ON i.indexrelid = k.conindid AND k.contype IN ('p', 'u')
+    LEFT JOIN pg_index AS i ON i.indexrelid = k.conindid AND k.contype IN ('p', 'u', 'x')
+    LEFT JOIN pg_class AS ic ON ic.oid = i.indexrelid LEFT JOIN pg_am AS am ON am.oid = ic.relam
     CROSS JOIN LATERAL (SELECT CASE
         WHEN k.contype IN ('p', 'u') AND to_jsonb(k) ->> 'conperiod' = 'true'
             THEN 'made, but SQLite''s refuses equal values, not times that overlap'
@@ -168,6 +169,8 @@ const OTHERS: &str = "
             THEN 'made, but SQLite''s looks at each row when it is written, not at the end of the statement or the transaction'
         WHEN k.contype = 'f' AND k.confmatchtype = 'f' AND cardinality(k.conkey) > 1
             THEN 'made, but SQLite''s takes any row that has NULL in one of the columns'
+        WHEN k.contype = 'x' AND am.amname = 'btree' AND i.indpred IS NULL AND i.indexprs IS NULL
+            THEN 'made a plain index, which takes the rows that it refuses'
     END AS why) AS odd
     WHERE k.conparentid = 0 AND odd.why IS NOT NULL
     UNION ALL
