@@ -73,6 +73,21 @@ pub struct Broken {
 }
 
 impl Report {
+    /// Of no database, so that nothing is wrong.
+    #[cfg(test)]
+    pub(crate) fn of_nothing(at: Timestamp) -> Self {
+        Self {
+            at,
+            took: Duration::ZERO,
+            status: Status {
+                databases: Vec::new(),
+                repositories: Vec::new(),
+            },
+            orphans: Vec::new(),
+            broken: Vec::new(),
+        }
+    }
+
     /// Whether nothing is wrong.
     pub fn ok(&self) -> bool {
         self.orphans.is_empty() && self.broken.is_empty() && !self.lacks_a_file()
@@ -601,16 +616,7 @@ mod tests {
         if number == 2 {
             return Err("the second one fails".to_owned());
         }
-        Ok(Report {
-            at: Timestamp::from_micros(number.into()).unwrap(),
-            took: Duration::ZERO,
-            status: Status {
-                databases: Vec::new(),
-                repositories: Vec::new(),
-            },
-            orphans: Vec::new(),
-            broken: Vec::new(),
-        })
+        Ok(Report::of_nothing(Timestamp::from_micros(number.into()).unwrap()))
     }
 
     /// The number of the examination that a report is of.

@@ -660,7 +660,6 @@ fn rounded(number: f64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::status::Status;
 
     #[test]
     fn text_from_elsewhere_stays_text() {
@@ -700,16 +699,6 @@ mod tests {
     #[test]
     fn what_was_found_once_is_not_said_to_hold_now() {
         let at = |seconds: i64| Timestamp::from_micros(seconds * 1_000_000).unwrap();
-        let report = Report {
-            at: at(0),
-            took: Duration::ZERO,
-            status: Status {
-                databases: Vec::new(),
-                repositories: Vec::new(),
-            },
-            orphans: Vec::new(),
-            broken: Vec::new(),
-        };
         let mut facts = Facts {
             now: at(60),
             started: at(0),
@@ -717,7 +706,7 @@ mod tests {
                 databases: Vec::new(),
             },
             pools: Vec::new(),
-            report: Some(Arc::new(report)),
+            report: Some(Arc::new(Report::of_nothing(at(0)))),
             problem: None,
             latencies: Vec::new(),
             jobs: Ok(Vec::new()),
