@@ -130,8 +130,7 @@ fn weaker_keys(table: &TablePlan, survey: &TableSurvey) -> Vec<Weakened> {
     let indexes =
         indexes.filter_map(|index| Some((index.name.clone(), index.sql.clone(), plain_columns(index)?)));
     let weaker = keys.chain(indexes).filter_map(|(name, sql, columns)| {
-        let whys: Vec<&str> = columns.iter().filter_map(why).collect();
-        let what = whys.first()?;
+        let what = columns.iter().find_map(why)?;
         Some(Weakened {
             table: table.target.clone(),
             constraint: name,

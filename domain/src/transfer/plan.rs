@@ -279,9 +279,6 @@ pub fn plan(
         let mut table = matched(from, into, target.engine, is_absent)?;
         plan.not_carried.extend(computed_instead(from, into));
         plan.not_carried.extend(forgotten_notes(&table));
-        if !is_absent {
-            plan.not_carried.extend(plan.gone_columns(&table, into));
-        }
         if is_absent {
             table.created = true;
             table.definition = Some(into.sql.clone());
@@ -289,6 +286,8 @@ pub fn plan(
                 let left_out = plan.leave_out_what_is_gone(&mut table, into);
                 plan.not_carried.extend(left_out);
             }
+        } else {
+            plan.not_carried.extend(plan.gone_columns(&table, into));
         }
         plan.tables.push(table);
     }

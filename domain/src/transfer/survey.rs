@@ -206,8 +206,6 @@ struct JudgedColumn {
     blanks: Blanks,
     /// Of a column of SQLite: what it keeps of what it is given.
     keeping: Keeping,
-    /// Whether a zero loses its sign there: in a table that has its types while it is loaded.
-    loses_sign: bool,
     /// Whether an R-Tree keeps 32 bits of a number there.
     is_bound: bool,
     not_null: bool,
@@ -224,8 +222,6 @@ impl RowJudge {
             rendering: column.rendering.clone(),
             blanks: column.blanks,
             keeping: Keeping::of(plan, column),
-            loses_sign: !plan.created
-                && matches!(&column.kind, Some(ColumnKind::Sqlite { affinity, .. }) if *affinity == Affinity::Real),
             is_bound: column.bound.is_some(),
             not_null: column.not_null,
         });
@@ -313,7 +309,6 @@ impl RowJudge {
             (Engine::Postgres, Some(rendering), _) => rendering.encode(value, out).map(|()| None),
             (Engine::Postgres, None, Some(kind)) => self.converter.encode(kind, value, out),
             (Engine::Sqlite, ..) if !column.keeping.keeps(value) => Err(Reject::Changed),
-            (Engine::Sqlite, ..) if column.loses_sign && is_negative_zero(value) => Err(Reject::Changed),
             (Engine::Sqlite, ..) if column.is_bound && is_rounded(value) => {
                 Ok(Some(Normalised::BoundOf32Bits))
             }
@@ -365,10 +360,6 @@ impl Keeping {
 
 fn is_rounded(value: Value<'_>) -> bool {
     matches!(value, Value::Real(number) if TreeBound::rounds(number))
-}
-
-fn is_negative_zero(value: Value<'_>) -> bool {
-    matches!(value, Value::Real(number) if number == 0.0 && number.is_sign_negative())
 }
 
 /// Surveys one table.

@@ -58,12 +58,14 @@ const CONSTRAINTS: &str = "
            ARRAY(SELECT a.attname::text FROM unnest(k.confkey) WITH ORDINALITY AS u(num, ord)
                  JOIN pg_attribute AS a ON a.attrelid = k.confrelid AND a.attnum = u.num ORDER BY u.ord),
            k.confdeltype::text, k.confupdtype::text, k.convalidated,
-           CASE WHEN k.contype <> 'f' THEN NULL
-                WHEN to_jsonb(k) ->> 'conenforced' = 'false' THEN 'PostgreSQL does not enforce it, and SQLite would'
-                WHEN to_jsonb(k) ->> 'conperiod' = 'true' THEN 'SQLite''s would ask for equal values, not for a time that its parents cover'
-                WHEN to_jsonb(k) ->> 'confdelsetcols' IS NOT NULL THEN 'SQLite''s would set all of its columns, not only those that are named'
-           END, pg_get_constraintdef(k.oid)
+           beyond.why, CASE WHEN beyond.why IS NOT NULL THEN pg_get_constraintdef(k.oid) END
     FROM pg_constraint AS k LEFT JOIN pg_class AS p ON p.oid = k.confrelid
+    CROSS JOIN LATERAL (SELECT CASE
+        WHEN k.contype <> 'f' THEN NULL
+        WHEN to_jsonb(k) ->> 'conenforced' = 'false' THEN 'PostgreSQL does not enforce it, and SQLite would'
+        WHEN to_jsonb(k) ->> 'conperiod' = 'true' THEN 'SQLite''s would ask for equal values, not for a time that its parents cover'
+        WHEN to_jsonb(k) ->> 'confdelsetcols' IS NOT NULL THEN 'SQLite''s would set all of its columns, not only those that are named'
+    END AS why) AS beyond
     WHERE k.connamespace = $1::text::regnamespace AND k.conrelid <> 0 AND k.contype IN ('p', 'u', 'c', 'f') AND k.conparentid = 0
     ORDER BY k.conrelid, (SELECT min(t.tgname COLLATE \"C\") FROM pg_trigger AS t WHERE t.tgconstraint = k.oid AND t.tgrelid = k.confrelid AND t.tgname LIKE 'RI_ConstraintTrigger_a_%'),
              k.conname COLLATE \"C\"";

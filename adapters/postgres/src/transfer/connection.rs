@@ -116,8 +116,9 @@ pub(super) async fn set_up(client: &Client, schema: Option<&str>) -> TransferRes
     let path = schema.map_or_else(String::new, |schema| {
         format!("; SET search_path TO {}", quoted(schema))
     });
-    // What a person has set for their programs must neither end a long transfer nor change what is read and stored. Without row security the server says so if it would hide rows. Connections that work side by side must
-    // not fail by what they read of each other's notes; a snapshot is asked for where one is needed.
+    // What a person has set for their programs must neither end a long transfer nor change what is read and stored. Without row
+    // security the server says so if it would hide rows. Connections that work side by side must not fail by what they read of each
+    // other's notes; a snapshot is asked for where one is needed.
     run(
         client,
         &format!(

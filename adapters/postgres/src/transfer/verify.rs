@@ -35,11 +35,9 @@ pub struct VerifyDatabase {
     description: String,
 }
 
-/// Without row security the server says so if it would hide rows.
-/// Workers of the server's own would only send their rows through one process.
+/// Without row security the server says so if it would hide rows. Workers of its own would only send their rows through one process.
 const BEGIN: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY;
-    SET LOCAL row_security = off;
-    SET LOCAL max_parallel_workers_per_gather = 0;";
+    SET LOCAL row_security = off; SET LOCAL max_parallel_workers_per_gather = 0;";
 
 /// Less than this many blocks (of 8 kB, as a rule) are not worth a statement of their own.
 const BLOCKS_OF_A_PART: i64 = 512;

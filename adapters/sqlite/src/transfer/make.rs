@@ -180,19 +180,19 @@ pub(super) fn complete(
     };
     let is_virtual = |object: &OriginObject| object.kind == "table" && ddl::module(&object.sql).is_some();
     let mut objects = origin.objects.iter();
-    let with_rows = if objects.any(|object| is_virtual(object) && !planned.contains(object.name.as_str())) {
-        as_it_will_be(origin)
-    } else {
-        None
-    };
+    let left_out = objects.any(|object| is_virtual(object) && !planned.contains(object.name.as_str()));
+    let with_rows = left_out.then(|| as_it_will_be(origin)).flatten();
     let with_rows = with_rows.map_or_else(Vec::new, |catalog| catalog.tables);
+    let named = origin.objects.iter();
+    let named = named.filter(|object| matches!(object.kind.as_str(), "table" | "view"));
+    let known: HashSet<String> = named.map(|object| object.name.to_ascii_lowercase()).collect();
     // A column that is gone must not become a string because of its quotes.
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_DQS_DDL, has_all_columns)?;
     for (at, object) in origin.objects.iter().enumerate() {
         let is_virtual = is_virtual(object);
         let wanted = match object.kind.as_str() {
             "index" | "trigger" if planned.contains(object.table.as_str()) => true,
-            "index" | "trigger" if is_known(origin, &object.table) => whole,
+            "index" | "trigger" if known.contains(&object.table.to_ascii_lowercase()) => whole,
             "index" | "trigger" => is_shadow(connection, &object.table)?,
             // Tables of rows were made before; what is left are virtual ones that hold none of their own.
             "table" => is_virtual,
@@ -294,14 +294,6 @@ fn mark(connection: &Connection, origin: &Origin) -> rusqlite::Result<()> {
         }
     }
     Ok(())
-}
-
-/// Whether an origin makes a table or a view of this name itself.
-fn is_known(origin: &Origin, name: &str) -> bool {
-    let mut objects = origin.objects.iter();
-    objects.any(|object| {
-        matches!(object.kind.as_str(), "table" | "view") && object.name.eq_ignore_ascii_case(name)
-    })
 }
 
 /// Whether a virtual table that is there keeps its rows in this table.
