@@ -10,6 +10,7 @@ mod named;
 pub mod open;
 mod own_tables;
 mod remade;
+mod scan;
 pub mod source;
 pub mod target;
 pub mod verify;

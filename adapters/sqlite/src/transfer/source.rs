@@ -7,18 +7,17 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use cutover_domain::transfer::catalog::{Catalog, Storage, Table};
-use cutover_domain::transfer::name::{quoted, quoted_list};
+use cutover_domain::transfer::name::quoted;
 use cutover_domain::transfer::rows::RowBatch;
 use cutover_domain::transfer::survey::{Oddities, Offence};
 use cutover_ports::transfer::{
     Batches, Range, Scan, TransferError, TransferResult, TransferSource, UnfinishedRun,
 };
 use rusqlite::Connection;
-use rusqlite::types::ValueRef;
 use tokio::sync::mpsc;
 
 use super::open::{Reader, SourceFile, begin, blocking, unindexed};
-use super::{catalog, collations, named, own_tables};
+use super::{catalog, collations, named, own_tables, scan};
 
 /// Batches read ahead: enough to keep reader and writer busy, few enough to stay small.
 const BATCHES_AHEAD: usize = 4;
@@ -215,7 +214,8 @@ impl TransferSource for SqliteSource {
         // The thread ends by itself when the receiver goes away.
         let reading = begin(move || {
             let outcome = with_connection(pool, |connection| {
-                read(connection, &scan, |batch| {
+                let sender = sender.clone();
+                scan::read(connection, &scan, move |batch| {
                     sender.blocking_send(Ok(Some(batch))).is_ok()
                 })
             });
@@ -444,186 +444,6 @@ fn named_tree(connection: &Connection, line: &str) -> rusqlite::Result<(String, 
     };
     let (kind, name): (String, String) = (row.get(0)?, row.get(1)?);
     Ok((format!("{kind} {name}: {line}"), kind == "index"))
-}
-
-/// In which bytes the file keeps its text.
-#[derive(Debug, Clone, Copy)]
-enum Encoding {
-    /// As it is handed out.
-    Utf8,
-    /// UTF-16 with this order of bytes. SQLite turns halves of surrogate pairs into other characters without a word, so that such text
-    /// is read as it is stored.
-    Utf16(fn([u8; 2]) -> u16),
-}
-
-impl Encoding {
-    fn of(connection: &Connection) -> rusqlite::Result<Self> {
-        let name: String = connection.query_row("PRAGMA encoding", [], |row| row.get(0))?;
-        Ok(match name.as_str() {
-            "UTF-16le" => Self::Utf16(u16::from_le_bytes),
-            "UTF-16be" => Self::Utf16(u16::from_be_bytes),
-            _ => Self::Utf8,
-        })
-    }
-
-    /// What is selected of columns: in UTF-16 texts as the bytes that are stored, and behind the columns, for so many of them at a time,
-    /// which are texts; and `key` as it is. SQLite has no room for twice as many columns as a table may have.
-    fn selected(self, columns: &[String], key: Option<&str>) -> String {
-        match self {
-            Self::Utf8 => quoted_list(columns),
-            Self::Utf16(_) => {
-                let stored = columns.iter().map(|column| {
-                    let name = quoted(column);
-                    format!("iif(typeof({name}) = 'text', CAST({name} AS BLOB), {name})")
-                });
-                let texts = columns.chunks(CLASSES).map(|columns| {
-                    let each = columns
-                        .iter()
-                        .map(|column| format!("(typeof({}) = 'text')", quoted(column)));
-                    // A text of its own, even of one.
-                    format!("'' || {}", each.collect::<Vec<_>>().join(" || "))
-                });
-                let key = key.map(quoted).into_iter();
-                stored.chain(texts).chain(key).collect::<Vec<_>>().join(", ")
-            }
-        }
-    }
-}
-
-/// For so many columns it is told at once which are texts: SQLite's limit for the depth of an expression is a thousand.
-const CLASSES: usize = 500;
-
-/// Whether a column of a row in UTF-16 is a text, by what was selected behind all columns.
-fn is_text(row: &rusqlite::Row<'_>, width: usize, column: usize) -> rusqlite::Result<bool> {
-    let classes = row.get_ref(width + column / CLASSES)?.as_bytes()?;
-    Ok(classes.get(column % CLASSES) == Some(&b'1'))
-}
-
-/// Stored UTF-16 as text, if it is any.
-fn decoded(stored: &[u8], unit: fn([u8; 2]) -> u16) -> Option<String> {
-    let (pairs, rest) = stored.as_chunks::<2>();
-    let units = pairs.iter().map(|pair| unit(*pair));
-    let text: Result<String, _> = char::decode_utf16(units).collect();
-    text.ok().filter(|_| rest.is_empty())
-}
-
-/// The statement of a scan, and whether the rowid stands behind what is selected of the columns. `how` keeps it off indexes; `key` is a
-/// column whose text is looked at.
-fn statement(scan: &Scan, how: &str, encoding: Encoding, key: Option<&str>) -> (String, bool) {
-    let list = encoding.selected(&scan.columns, key);
-    let name = quoted(&scan.table.name);
-    match &scan.table.storage {
-        Storage::Rowid { alias: Some(alias) } => {
-            // Numbers of our own, not text of somebody else's.
-            let from = scan.after.rowid.map(|after| format!("{alias} > {after}"));
-            let to = scan.up_to.map(|up_to| format!("{alias} <= {up_to}"));
-            let ends: Vec<String> = from.into_iter().chain(to).collect();
-            let ends = if ends.is_empty() {
-                String::new()
-            } else {
-                format!("WHERE {} ", ends.join(" AND "))
-            };
-            (
-                format!("SELECT {list}, {alias} FROM {name} {how} {ends}ORDER BY {alias}"),
-                true,
-            )
-        }
-        // As they lie, by the key of a table without rowids. SQLite sorts nothing here: it takes the whole numbers of a generated REAL
-        // column out of its sorter as integers.
-        Storage::Rowid { alias: None } | Storage::Clustered | Storage::Partitioned => {
-            (format!("SELECT {list} FROM {name} {how}"), false)
-        }
-    }
-}
-
-/// Reads the rows in batches until `take` wants no more.
-fn read(
-    connection: &Connection,
-    scan: &Scan,
-    mut take: impl FnMut(RowBatch) -> bool,
-) -> rusqlite::Result<()> {
-    let planted = planted(connection, &scan.table)?;
-    let encoding = Encoding::of(connection)?;
-    let key = planted.as_ref().map(|planted| planted.column.as_str());
-    let how = unindexed(connection, &scan.table.name)?;
-    let (sql, named) = statement(scan, &how, encoding, key);
-    let mut statement = connection.prepare(&sql)?;
-    let seek = scan.after.rowid.filter(|_| named);
-    let mut rows = statement.query([])?;
-    let width = scan.columns.len();
-    let named_at = match encoding {
-        Encoding::Utf8 => width,
-        Encoding::Utf16(_) => width + width.div_ceil(CLASSES) + usize::from(planted.is_some()),
-    };
-    let mut skip = if seek.is_some() { 0 } else { scan.after.rows };
-    let mut next = scan.after.rows;
-    let mut batch = RowBatch::new(width, next);
-    while let Some(row) = rows.next()? {
-        if planted.as_ref().is_some_and(|planted| planted.holds(row)) {
-            continue;
-        }
-        if skip > 0 {
-            skip -= 1;
-            continue;
-        }
-        for column in 0..width {
-            match (row.get_ref(column)?, encoding) {
-                (ValueRef::Null, _) => batch.push_null(),
-                (ValueRef::Integer(value), _) => batch.push_integer(value),
-                (ValueRef::Real(value), _) => batch.push_real(value),
-                (ValueRef::Text(bytes), _) => batch.push_text(bytes),
-                (ValueRef::Blob(stored), Encoding::Utf16(unit)) if is_text(row, width, column)? => {
-                    match decoded(stored, unit) {
-                        Some(text) => batch.push_text(text.as_bytes()),
-                        None => batch.push_refused_text(stored),
-                    }
-                }
-                (ValueRef::Blob(bytes), _) => batch.push_blob(bytes),
-            }
-        }
-        if named {
-            batch.set_rowid(row.get(named_at)?);
-        }
-        next += 1;
-        if batch.is_full() && !take(std::mem::replace(&mut batch, RowBatch::new(width, next))) {
-            return Ok(());
-        }
-    }
-    if !batch.is_empty() {
-        take(batch);
-    }
-    Ok(())
-}
-
-/// The keys of a table's planted rows, and where the key is in a scanned row.
-struct Planted {
-    column: String,
-    keys: HashSet<Vec<u8>>,
-}
-
-impl Planted {
-    fn holds(&self, row: &rusqlite::Row<'_>) -> bool {
-        let value = row.get_ref(self.column.as_str());
-        value.is_ok_and(|value| value.as_bytes().is_ok_and(|bytes| self.keys.contains(bytes)))
-    }
-}
-
-fn planted(connection: &Connection, table: &Table) -> rusqlite::Result<Option<Planted>> {
-    let exists = own_tables::notes_planted_rows(connection)?;
-    let key = table.primary_key.as_ref().filter(|key| key.columns.len() == 1);
-    let Some(column) = key.and_then(|key| key.columns.first()).filter(|_| exists) else {
-        return Ok(None);
-    };
-    let sql = format!("SELECT key FROM {} WHERE table_name = ?1", own_tables::PLANTED);
-    let mut statement = connection.prepare(&sql)?;
-    let keys = statement.query_map([&table.name], |row| {
-        Ok(row.get_ref(0)?.as_bytes().unwrap_or_default().to_vec())
-    })?;
-    let keys: HashSet<Vec<u8>> = keys.collect::<Result<_, _>>()?;
-    Ok((!keys.is_empty()).then(|| Planted {
-        column: column.clone(),
-        keys,
-    }))
 }
 
 #[cfg(test)]
