@@ -634,7 +634,8 @@ impl Job<'_> {
                 *kinds.entry(Normalised::Computed).or_default() += rows;
             }
         }
-        report.weakened.extend(written.weakened);
+        let weakened = written.weakened.into_iter();
+        report.weakened.extend(weakened.map(|(_, weakened)| weakened));
         let left = |error| writer.left(error);
         let restored = self.session.restore(&plan).await.map_err(left)?;
         report.weakened.extend(restored);

@@ -53,8 +53,8 @@ pub(super) struct Writer<'a> {
 pub(super) struct Written {
     /// By table of the plan.
     pub(super) tables: Vec<Loaded>,
-    /// What holds in a weaker form.
-    pub(super) weakened: Vec<Weakened>,
+    /// What holds in a weaker form, each with its step.
+    pub(super) weakened: Vec<(usize, Weakened)>,
 }
 
 impl Writer<'_> {
@@ -70,10 +70,13 @@ impl Writer<'_> {
             .into();
         let (whole, wholes) = mpsc::unbounded_channel();
         let writing = async {
-            let mut written = self.load(&build, whole).await.map_err(Failure::of_step)?;
+            let mut written = self.load(&build).await.map_err(Failure::of_step)?;
             self.refuse_short(&written).map_err(Failure::of_all)?;
-            let weakened = self.finish(&build).await.map_err(Failure::of_step)?;
-            written.weakened.extend(weakened);
+            let finish = self.finish(&build, &whole);
+            written.weakened.extend(finish.await.map_err(Failure::of_step)?);
+            // The last table is whole.
+            drop(whole);
+            written.weakened.sort_by_key(|(step, _)| *step);
             Ok(written)
         };
         let proven = proven.map_err(Failure::of_all);
@@ -128,13 +131,9 @@ impl Writer<'_> {
     }
 
     /// Loads all tables: those that are there one after the other, because their foreign keys watch; then those that are made, several
-    /// parts at a time, and each one's indexes as soon as its rows are there. Then the table is `whole`.
-    async fn load(
-        &self,
-        build: &Arc<dyn Work>,
-        whole: mpsc::UnboundedSender<usize>,
-    ) -> TransferResult<Written> {
-        let mut waiting = Waiting::new(self.plan, self.surveys, self.schema, whole);
+    /// parts at a time, and each one's indexes as soon as its rows are there.
+    async fn load(&self, build: &Arc<dyn Work>) -> TransferResult<Written> {
+        let mut waiting = Waiting::new(self.works());
         let mut loads = Vec::new();
         let (mut watched, mut free) = (Vec::new(), Vec::new());
         for (at, (plan, survey)) in self.plan.tables.iter().zip(self.surveys).enumerate() {
@@ -227,43 +226,64 @@ impl Writer<'_> {
         })
     }
 
-    /// Makes what locks more than one table, then what holds constraints against rows.
-    async fn finish(&self, build: &Arc<dyn Work>) -> TransferResult<Vec<Weakened>> {
+    /// By table of the plan, what is made when its rows are there.
+    fn works(&self) -> Vec<TableWork> {
+        let mut works: Vec<TableWork> = self.surveys.iter().map(TableWork::of).collect();
+        let places = self.plan.tables.iter().enumerate();
+        let places: HashMap<&str, usize> = places.map(|(at, table)| (table.target.as_str(), at)).collect();
+        for (at, step) in self.schema.steps.iter().enumerate() {
+            let place = places.get(step.table.as_str());
+            let Some(table) = place.and_then(|place| works.get_mut(*place)) else {
+                continue;
+            };
+            match step.stage {
+                Stage::Index => table.indexes.push((at, step.clone())),
+                Stage::Key | Stage::Constraint => {}
+                Stage::Validation | Stage::Identity => table.checks.push((at, step.clone())),
+            }
+        }
+        works
+    }
+
+    /// Makes what locks more than one table, then what holds constraints against rows. Then a table is `whole`: nothing locks it any more.
+    async fn finish(
+        &self,
+        build: &Arc<dyn Work>,
+        whole: &mpsc::UnboundedSender<usize>,
+    ) -> TransferResult<Vec<(usize, Weakened)>> {
         let mut weakened = Vec::new();
         for stage in [Stage::Key, Stage::Constraint] {
-            for step in self.schema.steps.iter().filter(|step| step.stage == stage) {
-                weakened.extend(self.session.make(step, self.plan).await?);
+            let steps = self.schema.steps.iter().enumerate();
+            for (at, step) in steps.filter(|(_, step)| step.stage == stage) {
+                let made = self.session.make(step, self.plan).await?;
+                weakened.extend(made.map(|weakened| (at, weakened)));
                 build.advance(1, 0);
             }
         }
-        // The steps of one table lock each other out.
-        let mut of_tables: HashMap<&str, Vec<Step>> = HashMap::new();
-        let last = |step: &&Step| matches!(step.stage, Stage::Validation | Stage::Identity);
-        for step in self.schema.steps.iter().filter(last) {
-            of_tables.entry(&step.table).or_default().push(step.clone());
-        }
-        let tables = self.plan.tables.iter().zip(self.surveys).enumerate();
-        let tables = tables.filter_map(|(at, (table, survey))| {
-            let steps = of_tables.remove(table.target.as_str())?;
-            Some((at, survey.rows, steps))
-        });
-        let work = |(at, _, steps): (usize, u64, Vec<Step>)| {
+        let tables = self.works().into_iter().enumerate();
+        let work = |(at, table): (usize, TableWork)| {
             let (session, plan) = (Arc::clone(self.session), Arc::clone(self.plan));
-            let build = Arc::clone(build);
+            let (build, whole) = (Arc::clone(build), whole.clone());
             async move {
                 let mut weakened = Vec::new();
-                for step in &steps {
-                    weakened.extend(session.make(step, &plan).await?);
+                // The steps of one table lock each other out.
+                for (step_at, step) in &table.checks {
+                    let made = session.make(step, &plan).await?;
+                    weakened.extend(made.map(|weakened| (*step_at, weakened)));
                     build.advance(1, 0);
                 }
-                Ok((at, weakened))
+                // Nobody listens after an error.
+                whole.send(at).unwrap_or_default();
+                Ok(weakened)
             }
         };
-        let rows = |(_, rows, _): &(usize, u64, Vec<Step>)| *rows;
-        let checks = spread_heaviest(self.jobs, tables.collect(), rows, work, |_| vec![]);
-        let mut made = checks.await?;
-        made.sort_by_key(|(at, _)| *at);
-        weakened.extend(made.into_iter().flat_map(|(_, weakened)| weakened));
+        // The figures of those that are whole are made beside the one that takes longest: several at a time begin with it, one ends with it.
+        let weight = |(_, table): &(usize, TableWork)| match self.jobs {
+            1 => u64::MAX - table.rows,
+            _ => table.rows,
+        };
+        let made = spread_heaviest(self.jobs, tables.collect(), weight, work, |_| vec![]).await?;
+        weakened.extend(made.into_iter().flatten());
         Ok(weakened)
     }
 
@@ -316,7 +336,6 @@ impl Written {
     fn of(done: Vec<Done>, tables: usize) -> Self {
         let mut written = Self::default();
         written.tables.resize_with(tables, Loaded::default);
-        let mut weakened = Vec::new();
         for done in done {
             match (done.what, written.tables.get_mut(done.table)) {
                 (What::Loaded(loaded), Some(table)) => {
@@ -326,12 +345,10 @@ impl Written {
                     table.refused.extend(loaded.refused);
                     table.computed.extend(loaded.computed);
                 }
-                (What::Indexed(at, Some(one)), _) => weakened.push((at, one)),
+                (What::Indexed(at, Some(one)), _) => written.weakened.push((at, one)),
                 (What::Loaded(_) | What::Indexed(..), _) => {}
             }
         }
-        weakened.sort_by_key(|(at, _)| *at);
-        written.weakened = weakened.into_iter().map(|(_, weakened)| weakened).collect();
         written
     }
 }
@@ -388,51 +405,54 @@ pub(super) struct Loaded {
     pub(super) computed: Vec<(String, u64)>,
 }
 
+/// What is made of a table when its rows are there, each with the number of its step.
+#[derive(Default)]
+struct TableWork {
+    rows: u64,
+    indexes: Vec<(usize, Step)>,
+    /// What is held against its rows, and its identity.
+    checks: Vec<(usize, Step)>,
+}
+
+impl TableWork {
+    fn of(survey: &TableSurvey) -> Self {
+        Self {
+            rows: survey.rows,
+            ..Self::default()
+        }
+    }
+}
+
 /// What waits for the rows of each table of the plan.
 struct Waiting {
     tables: Vec<Pending>,
-    /// Who is told of tables that have their rows and their indexes.
-    whole: mpsc::UnboundedSender<usize>,
 }
 
-#[derive(Default)]
 struct Pending {
     /// Parts yet to be loaded.
     parts: usize,
     /// Indexes that wait for them.
     indexes: Vec<Index>,
-    /// Indexes that do not any more, and are not built yet.
-    building: usize,
 }
 
 impl Waiting {
-    fn new(
-        plan: &Plan,
-        surveys: &[TableSurvey],
-        schema: &Schema,
-        whole: mpsc::UnboundedSender<usize>,
-    ) -> Self {
-        let mut pending: Vec<Pending> = plan.tables.iter().map(|_| Pending::default()).collect();
-        let places = plan.tables.iter().enumerate();
-        let places: HashMap<&str, usize> = places.map(|(at, table)| (table.target.as_str(), at)).collect();
-        let steps = schema.steps.iter().enumerate();
-        for (at, step) in steps.filter(|(_, step)| step.stage == Stage::Index) {
-            let place = places.get(step.table.as_str()).copied();
-            let Some((table, pending)) = place.and_then(|table| Some((table, pending.get_mut(table)?)))
-            else {
-                continue;
-            };
-            let rows = surveys.get(table).map_or(0, |survey| survey.rows);
-            pending.indexes.push(Index {
+    fn new(works: Vec<TableWork>) -> Self {
+        let works = works.into_iter().enumerate();
+        let tables = works.map(|(table, work)| {
+            let weight = work.rows.saturating_mul(INDEXED_ROW);
+            let indexes = work.indexes.into_iter().map(|(at, step)| Index {
                 at,
-                step: step.clone(),
+                step,
                 table,
-                weight: rows.saturating_mul(INDEXED_ROW),
+                weight,
             });
-        }
+            Pending {
+                parts: 0,
+                indexes: indexes.collect(),
+            }
+        });
         Self {
-            tables: pending,
-            whole,
+            tables: tables.collect(),
         }
     }
 
@@ -450,16 +470,10 @@ impl Waiting {
         let Some(pending) = self.tables.get_mut(done.table) else {
             return vec![];
         };
-        match done.what {
-            What::Loaded(_) => pending.parts = pending.parts.saturating_sub(1),
-            What::Indexed(..) => pending.building = pending.building.saturating_sub(1),
+        if matches!(done.what, What::Loaded(_)) {
+            pending.parts = pending.parts.saturating_sub(1);
         }
-        let ready = pending.ready();
-        if pending.parts == 0 && pending.building == 0 {
-            // Nobody listens after an error.
-            self.whole.send(done.table).unwrap_or_default();
-        }
-        ready
+        pending.ready()
     }
 }
 
@@ -469,7 +483,6 @@ impl Pending {
             return vec![];
         }
         let indexes = std::mem::take(&mut self.indexes);
-        self.building += indexes.len();
         indexes.into_iter().map(Task::Index).collect()
     }
 }

@@ -221,6 +221,12 @@ impl Slots {
         slot.map_err(|_| TransferError::Failed("the copy has no connections any more".to_owned()))
     }
 
+    /// How many connections are at work.
+    pub(super) fn at_work(&self) -> usize {
+        let all = self.all.lock().unwrap_or_else(PoisonError::into_inner);
+        all.saturating_sub(self.free.available_permits())
+    }
+
     /// The server takes no connection for this slot: from now on there are as many as others have. The only one stays.
     pub(super) fn give_up(&self, slot: OwnedSemaphorePermit) -> Option<OwnedSemaphorePermit> {
         let mut all = self.all.lock().unwrap_or_else(PoisonError::into_inner);

@@ -39,6 +39,8 @@ pub(super) struct Place<'a> {
     pub(super) client: &'a Client,
     pub(super) bracket: Bracket,
     pub(super) schema: &'a str,
+    /// How many processes may help to build an index, where that is known: more than there are processors for take time and give none.
+    pub(super) helpers: Option<usize>,
 }
 
 impl Place<'_> {
@@ -71,12 +73,12 @@ impl Place<'_> {
                 hashed,
                 original,
             } => {
-                let refused = match self.noted(step, sql).await {
+                let refused = match self.built(step, sql).await {
                     Ok(()) => return Ok(None),
                     Err(error) => told(error)?,
                 };
                 let hashed = match hashed {
-                    Some(hashed) if *hashed != *sql => self.noted(step, hashed).await.map_err(told),
+                    Some(hashed) if *hashed != *sql => self.built(step, hashed).await.map_err(told),
                     _ => Err(Ok(String::new())),
                 };
                 let reason = match hashed {
@@ -122,6 +124,14 @@ impl Place<'_> {
                 self.note(step, weakened).await
             }
             Work::Identity { column, next } => self.identity(step, column, *next).await,
+        }
+    }
+
+    /// Builds an index.
+    async fn built(&self, step: &Step, sql: &str) -> TransferResult<()> {
+        match self.helpers {
+            None => self.noted(step, sql).await,
+            Some(helpers) => self.noted(step, &format!("{}; {sql}", at_most(helpers))).await,
         }
     }
 
@@ -324,6 +334,12 @@ impl Place<'_> {
         run(self.client, self.bracket.rollback).await?;
         outcome
     }
+}
+
+/// Has at most so many processes help, for a transaction. What is set stays if it is less.
+fn at_most(helpers: usize) -> String {
+    let name = "'max_parallel_maintenance_workers'";
+    format!("SELECT set_config({name}, least(current_setting({name})::int, {helpers})::text, true)")
 }
 
 /// What an error that is about the object, not about the server, says; the error itself otherwise.

@@ -134,11 +134,12 @@ impl TransferTarget for PgTarget {
         let client = self.connect().await?;
         self.refuse_unfit(&client).await?;
         own_tables::refuse_strange(&client).await?;
-        let begun = client
-            .query_one("SELECT clock_timestamp()", &[])
-            .await
-            .map_err(|error| transfer_error(&error))?
-            .get(0);
+        // A server that is called from its own address is on this machine.
+        let sql = "SELECT clock_timestamp(), inet_client_addr() IS NOT DISTINCT FROM inet_server_addr()";
+        let row = client.query_one(sql, &[]).await;
+        let row = row.map_err(|error| transfer_error(&error))?;
+        let (begun, is_here): (SystemTime, bool) = (row.get(0), row.get(1));
+        let cores = std::thread::available_parallelism().ok().map(usize::from);
         lock(&client, RUN_LOCK).await?;
         lock(&client, LOAD_LOCK).await?;
         client
@@ -155,6 +156,7 @@ impl TransferTarget for PgTarget {
             slots: Slots::default(),
             client: Arc::new(client),
             begun,
+            cores: cores.filter(|_| is_here),
             schema,
             bracket: if rehearsal { REHEARSAL } else { TRANSACTION },
             rehearsal,
@@ -230,6 +232,8 @@ struct PgSession {
     client: Arc<Client>,
     /// When it began to wait for the lock, by the server's clock.
     begun: SystemTime,
+    /// How many processors the server shares with this program; none if it has its own.
+    cores: Option<usize>,
     schema: String,
     bracket: Bracket,
     rehearsal: bool,
@@ -577,6 +581,7 @@ impl CopySession for PgSession {
             client: worker.client(),
             bracket: self.bracket,
             schema: &self.schema,
+            helpers: self.cores.map(|cores| cores.saturating_sub(self.slots.at_work())),
         };
         let weakened = self.explained(place.make(step, plan).await).await?;
         worker.give_back();
@@ -601,6 +606,7 @@ impl CopySession for PgSession {
             client: &self.client,
             bracket: self.bracket,
             schema: &self.schema,
+            helpers: None,
         };
         for dropped in own_tables::dropped(&self.client, &self.schema).await? {
             self.explained(place.put_back(&dropped, plan).await).await?;
