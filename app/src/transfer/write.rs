@@ -133,7 +133,7 @@ impl Writer<'_> {
     /// Loads all tables: those that are there one after the other, because their foreign keys watch; then those that are made, several
     /// parts at a time, and each one's indexes as soon as its rows are there.
     async fn load(&self, build: &Arc<dyn Work>) -> TransferResult<Written> {
-        let mut waiting = Waiting::new(self.works());
+        let mut waiting = Waiting::new(self.steps(&[Stage::Index]), self.surveys);
         let mut loads = Vec::new();
         let (mut watched, mut free) = (Vec::new(), Vec::new());
         for (at, (plan, survey)) in self.plan.tables.iter().zip(self.surveys).enumerate() {
@@ -226,23 +226,19 @@ impl Writer<'_> {
         })
     }
 
-    /// By table of the plan, what is made when its rows are there.
-    fn works(&self) -> Vec<TableWork> {
-        let mut works: Vec<TableWork> = self.surveys.iter().map(TableWork::of).collect();
+    /// By table of the plan, its steps of such stages, each with its number.
+    fn steps(&self, stages: &[Stage]) -> Vec<Vec<(usize, Step)>> {
         let places = self.plan.tables.iter().enumerate();
         let places: HashMap<&str, usize> = places.map(|(at, table)| (table.target.as_str(), at)).collect();
-        for (at, step) in self.schema.steps.iter().enumerate() {
+        let mut of_tables = vec![Vec::new(); self.plan.tables.len()];
+        let steps = self.schema.steps.iter().enumerate();
+        for (at, step) in steps.filter(|(_, step)| stages.contains(&step.stage)) {
             let place = places.get(step.table.as_str());
-            let Some(table) = place.and_then(|place| works.get_mut(*place)) else {
-                continue;
-            };
-            match step.stage {
-                Stage::Index => table.indexes.push((at, step.clone())),
-                Stage::Key | Stage::Constraint => {}
-                Stage::Validation | Stage::Identity => table.checks.push((at, step.clone())),
+            if let Some(of_table) = place.and_then(|place| of_tables.get_mut(*place)) {
+                of_table.push((at, step.clone()));
             }
         }
-        works
+        of_tables
     }
 
     /// Makes what locks more than one table, then what holds constraints against rows. Then a table is `whole`: nothing locks it any more.
@@ -260,14 +256,16 @@ impl Writer<'_> {
                 build.advance(1, 0);
             }
         }
-        let tables = self.works().into_iter().enumerate();
-        let work = |(at, table): (usize, TableWork)| {
+        let last = self.steps(&[Stage::Validation, Stage::Identity]);
+        let tables = last.into_iter().zip(self.surveys).enumerate();
+        let tables = tables.map(|(at, (steps, survey))| (at, survey.rows, steps));
+        let work = |(at, _, steps): (usize, u64, Vec<(usize, Step)>)| {
             let (session, plan) = (Arc::clone(self.session), Arc::clone(self.plan));
             let (build, whole) = (Arc::clone(build), whole.clone());
             async move {
                 let mut weakened = Vec::new();
                 // The steps of one table lock each other out.
-                for (step_at, step) in &table.checks {
+                for (step_at, step) in &steps {
                     let made = session.make(step, &plan).await?;
                     weakened.extend(made.map(|weakened| (*step_at, weakened)));
                     build.advance(1, 0);
@@ -278,9 +276,9 @@ impl Writer<'_> {
             }
         };
         // The figures of those that are whole are made beside the one that takes longest: several at a time begin with it, one ends with it.
-        let weight = |(_, table): &(usize, TableWork)| match self.jobs {
-            1 => u64::MAX - table.rows,
-            _ => table.rows,
+        let weight = |(_, rows, _): &(usize, u64, Vec<(usize, Step)>)| match self.jobs {
+            1 => u64::MAX - rows,
+            _ => *rows,
         };
         let made = spread_heaviest(self.jobs, tables.collect(), weight, work, |_| vec![]).await?;
         weakened.extend(made.into_iter().flatten());
@@ -405,24 +403,6 @@ pub(super) struct Loaded {
     pub(super) computed: Vec<(String, u64)>,
 }
 
-/// What is made of a table when its rows are there, each with the number of its step.
-#[derive(Default)]
-struct TableWork {
-    rows: u64,
-    indexes: Vec<(usize, Step)>,
-    /// What is held against its rows, and its identity.
-    checks: Vec<(usize, Step)>,
-}
-
-impl TableWork {
-    fn of(survey: &TableSurvey) -> Self {
-        Self {
-            rows: survey.rows,
-            ..Self::default()
-        }
-    }
-}
-
 /// What waits for the rows of each table of the plan.
 struct Waiting {
     tables: Vec<Pending>,
@@ -436,11 +416,11 @@ struct Pending {
 }
 
 impl Waiting {
-    fn new(works: Vec<TableWork>) -> Self {
-        let works = works.into_iter().enumerate();
-        let tables = works.map(|(table, work)| {
-            let weight = work.rows.saturating_mul(INDEXED_ROW);
-            let indexes = work.indexes.into_iter().map(|(at, step)| Index {
+    fn new(indexes: Vec<Vec<(usize, Step)>>, surveys: &[TableSurvey]) -> Self {
+        let tables = indexes.into_iter().zip(surveys).enumerate();
+        let tables = tables.map(|(table, (indexes, survey))| {
+            let weight = survey.rows.saturating_mul(INDEXED_ROW);
+            let indexes = indexes.into_iter().map(|(at, step)| Index {
                 at,
                 step,
                 table,
