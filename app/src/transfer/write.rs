@@ -24,8 +24,8 @@ use super::survey::scan;
 
 /// A part of a table that is loaded by itself holds about this many bytes.
 const PART_BYTES: u64 = 64 * 1024 * 1024;
-/// A row in an index takes about the time in which so many bytes are loaded.
-const INDEXED_ROW: u64 = 32;
+/// A row in a column of an index takes about the time in which so many bytes are loaded.
+const INDEXED_VALUE: u64 = 32;
 
 /// Writes what was planned.
 pub(super) struct Writer<'a> {
@@ -72,7 +72,7 @@ impl Writer<'_> {
         let writing = async {
             let mut written = self.load(&build).await.map_err(Failure::of_step)?;
             self.refuse_short(&written).map_err(Failure::of_all)?;
-            let finish = self.finish(&build, &whole);
+            let finish = self.finish(&build, &written, &whole);
             written.weakened.extend(finish.await.map_err(Failure::of_step)?);
             // The last table is whole.
             drop(whole);
@@ -131,7 +131,8 @@ impl Writer<'_> {
     }
 
     /// Loads all tables: those that are there one after the other, because their foreign keys watch; then those that are made, several
-    /// parts at a time, and each one's indexes as soon as its rows are there.
+    /// parts at a time, and each one's indexes as soon as its rows are there. A connection with nothing else left to do makes the figures of
+    /// tables of which nothing is left.
     async fn load(&self, build: &Arc<dyn Work>) -> TransferResult<Written> {
         let mut waiting = Waiting::new(self.steps(&[Stage::Index]), self.surveys);
         let mut loads = Vec::new();
@@ -147,7 +148,6 @@ impl Writer<'_> {
             if plan.created { &mut free } else { &mut watched }.extend(units.into_iter().map(Task::Load));
         }
         let work = |task| self.task(&loads, build, task);
-        let mut then = |done: &Done| waiting.next(done);
         // A file has one writer.
         let to_file = self
             .plan
@@ -155,6 +155,17 @@ impl Writer<'_> {
             .iter()
             .any(|table| table.engine == Engine::Sqlite);
         let jobs = if to_file { 1 } else { self.jobs };
+        let figures = self.needs_figures();
+        let mut at_hand = watched.len() + free.len();
+        let mut then = |done: &Done| {
+            let mut next = waiting.next(done);
+            at_hand = at_hand.saturating_sub(1) + next.len();
+            if figures && (1..jobs).contains(&at_hand) {
+                let finished = waiting.finished().map(Task::Figures);
+                next.extend(finished.inspect(|_| at_hand += 1));
+            }
+            next
+        };
         let mut done = spread_heaviest(1, watched, |_| 0, work, &mut then).await?;
         done.extend(spread_heaviest(jobs, free, Task::weight, work, &mut then).await?);
         Ok(Written::of(done, self.plan.tables.len()))
@@ -168,6 +179,17 @@ impl Writer<'_> {
     ) -> BoxFuture<'static, TransferResult<Done>> {
         let session = Arc::clone(self.session);
         match task {
+            Task::Figures(table) => {
+                let name = self.plan.tables.get(table).map(|table| table.target.clone());
+                let work = async move {
+                    session.analyze(&name.unwrap_or_default()).await?;
+                    Ok(Done {
+                        table,
+                        what: What::Analyzed,
+                    })
+                };
+                work.boxed()
+            }
             Task::Load(unit) => {
                 let load = loads.get(unit.table).map(Arc::clone);
                 let source = Arc::clone(self.source);
@@ -241,10 +263,12 @@ impl Writer<'_> {
         of_tables
     }
 
-    /// Makes what locks more than one table, then what holds constraints against rows. Then a table is `whole`: nothing locks it any more.
+    /// Makes what locks more than one table, then what holds constraints against rows. Then a table is `whole`: nothing locks it any more,
+    /// and its figures can be made if they are not.
     async fn finish(
         &self,
         build: &Arc<dyn Work>,
+        written: &Written,
         whole: &mpsc::UnboundedSender<usize>,
     ) -> TransferResult<Vec<(usize, Weakened)>> {
         let mut weakened = Vec::new();
@@ -261,7 +285,9 @@ impl Writer<'_> {
         let tables = tables.map(|(at, (steps, survey))| (at, survey.rows, steps));
         let work = |(at, _, steps): (usize, u64, Vec<(usize, Step)>)| {
             let (session, plan) = (Arc::clone(self.session), Arc::clone(self.plan));
-            let (build, whole) = (Arc::clone(build), whole.clone());
+            let is_analyzed = written.tables.get(at).is_some_and(|table| table.analyzed);
+            let whole = (self.needs_figures() && !is_analyzed).then(|| whole.clone());
+            let build = Arc::clone(build);
             async move {
                 let mut weakened = Vec::new();
                 // The steps of one table lock each other out.
@@ -271,7 +297,7 @@ impl Writer<'_> {
                     build.advance(1, 0);
                 }
                 // Nobody listens after an error.
-                whole.send(at).unwrap_or_default();
+                whole.map_or(Ok(()), |whole| whole.send(at)).unwrap_or_default();
                 Ok(weakened)
             }
         };
@@ -288,13 +314,16 @@ impl Writer<'_> {
     /// Has the figures for the planner made of tables as they become whole, one after the other, beside the rest of the work.
     async fn analyze(&self, mut wholes: mpsc::UnboundedReceiver<usize>) -> TransferResult<()> {
         while let Some(at) = wholes.recv().await {
-            let table = self.plan.tables.get(at);
-            let table = table.filter(|_| self.zones.is_some() && !self.rehearsal);
-            if let Some(table) = table {
+            if let Some(table) = self.plan.tables.get(at) {
                 self.session.analyze(&table.target).await?;
             }
         }
         Ok(())
+    }
+
+    /// Whether the planner is to know of the rows: those that stay.
+    fn needs_figures(&self) -> bool {
+        self.zones.is_some() && !self.rehearsal
     }
 }
 
@@ -344,7 +373,8 @@ impl Written {
                     table.computed.extend(loaded.computed);
                 }
                 (What::Indexed(at, Some(one)), _) => written.weakened.push((at, one)),
-                (What::Loaded(_) | What::Indexed(..), _) => {}
+                (What::Analyzed, Some(table)) => table.analyzed = true,
+                (What::Loaded(_) | What::Indexed(..) | What::Analyzed, _) => {}
             }
         }
         written
@@ -355,6 +385,8 @@ impl Written {
 enum Task {
     Load(Unit),
     Index(Index),
+    /// What the planner knows of a table of the plan.
+    Figures(usize),
 }
 
 /// An index to be built.
@@ -372,6 +404,7 @@ impl Task {
         match self {
             Self::Load(unit) => unit.part.bytes,
             Self::Index(index) => index.weight,
+            Self::Figures(_) => 0,
         }
     }
 }
@@ -386,6 +419,7 @@ enum What {
     Loaded(Loaded),
     /// The step, and in which weaker form it holds, if it does.
     Indexed(usize, Option<Weakened>),
+    Analyzed,
 }
 
 /// What became of rows.
@@ -401,6 +435,8 @@ pub(super) struct Loaded {
     pub(super) refused: Vec<RejectedRow>,
     /// In how many rows a column was left to the target, which computes it.
     pub(super) computed: Vec<(String, u64)>,
+    /// Whether the planner knows of the rows.
+    analyzed: bool,
 }
 
 /// What waits for the rows of each table of the plan.
@@ -413,22 +449,28 @@ struct Pending {
     parts: usize,
     /// Indexes that wait for them.
     indexes: Vec<Index>,
+    /// Parts and indexes that are not done.
+    unfinished: usize,
+    /// Whether somebody was told that none is left.
+    told: bool,
 }
 
 impl Waiting {
     fn new(indexes: Vec<Vec<(usize, Step)>>, surveys: &[TableSurvey]) -> Self {
         let tables = indexes.into_iter().zip(surveys).enumerate();
         let tables = tables.map(|(table, (indexes, survey))| {
-            let weight = survey.rows.saturating_mul(INDEXED_ROW);
             let indexes = indexes.into_iter().map(|(at, step)| Index {
                 at,
+                weight: survey.rows.saturating_mul(INDEXED_VALUE * step.work.width()),
                 step,
                 table,
-                weight,
             });
+            let indexes: Vec<Index> = indexes.collect();
             Pending {
                 parts: 0,
-                indexes: indexes.collect(),
+                unfinished: indexes.len(),
+                indexes,
+                told: false,
             }
         });
         Self {
@@ -442,6 +484,7 @@ impl Waiting {
             return vec![];
         };
         pending.parts = parts;
+        pending.unfinished += parts;
         pending.ready()
     }
 
@@ -450,10 +493,23 @@ impl Waiting {
         let Some(pending) = self.tables.get_mut(done.table) else {
             return vec![];
         };
-        if matches!(done.what, What::Loaded(_)) {
-            pending.parts = pending.parts.saturating_sub(1);
+        match done.what {
+            What::Loaded(_) => pending.parts = pending.parts.saturating_sub(1),
+            What::Indexed(..) => {}
+            What::Analyzed => return vec![],
         }
+        pending.unfinished = pending.unfinished.saturating_sub(1);
         pending.ready()
+    }
+
+    /// The tables of which nothing is left, each once.
+    fn finished(&mut self) -> impl Iterator<Item = usize> {
+        let tables = self.tables.iter_mut().enumerate();
+        let finished = tables.filter(|(_, table)| table.unfinished == 0 && !table.told);
+        finished.map(|(at, table)| {
+            table.told = true;
+            at
+        })
     }
 }
 

@@ -111,6 +111,8 @@ pub enum Work {
         hashed: Option<String>,
         /// SQLite's definition.
         original: String,
+        /// How many columns it has: what is sorted by more takes longer.
+        width: u64,
     },
     /// Makes an index a key; nothing if the index could not be made as it was meant.
     Key {
@@ -140,6 +142,16 @@ pub enum Work {
         /// The next value; none if there is none left.
         next: Option<i64>,
     },
+}
+
+impl Work {
+    /// Over how many columns it goes, of an index; one otherwise.
+    pub fn width(&self) -> u64 {
+        match self {
+            Self::Index { width, .. } => *width,
+            _ => 1,
+        }
+    }
 }
 
 /// Makes the schema of the tables that the plan creates in PostgreSQL, and adds to the plan's lists what has no equal or another name.
@@ -1000,6 +1012,7 @@ impl Maker<'_> {
             sql: statement(&list),
             hashed: unique.then(|| statement(&hashes)),
             original: original.to_owned(),
+            width: u64::try_from(list.len()).unwrap_or(u64::MAX),
         };
         self.step(table, Stage::Index, format!("index {name}"), work);
         Ok(plain)

@@ -72,6 +72,7 @@ impl Place<'_> {
                 sql,
                 hashed,
                 original,
+                ..
             } => {
                 let refused = match self.built(step, sql).await {
                     Ok(()) => return Ok(None),
