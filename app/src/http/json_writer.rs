@@ -55,26 +55,36 @@ fn their_serializer(out: &mut Vec<u8>) -> serde_json::Serializer<&mut Vec<u8>, A
 }
 
 /// Whether a text stands in JSON as it is, but for the quotation marks around it.
+#[inline]
 fn is_plain(text: &str) -> bool {
     let bytes = text.as_bytes();
-    let (words, rest) = bytes.as_chunks();
-    let found = words.iter().fold(0, |found, word| found | escaped_bytes(*word));
-    let last = match bytes.last_chunk() {
-        // Some of them were looked at already, which takes less than to look at the rest alone.
-        Some(last) => escaped_bytes(*last),
-        None => u64::from(rest.iter().any(|byte| matches!(byte, ..b' ' | b'"' | b'\\'))),
+    let (pieces, rest) = bytes.as_chunks::<16>();
+    let found = pieces
+        .iter()
+        .fold(false, |found, piece| found | any_escaped(piece));
+    // Some of the last ones were looked at already, which takes less than to look at the rest alone.
+    let last = match (
+        bytes.last_chunk::<16>(),
+        rest.first_chunk::<8>(),
+        rest.last_chunk::<8>(),
+    ) {
+        (Some(last), ..) => any_escaped(last),
+        (None, Some(first), Some(last)) => any_escaped(first) | any_escaped(last),
+        _ => rest.iter().any(|byte| is_escaped(*byte)),
     };
-    found | last == 0
+    !(found | last)
 }
 
-/// Not 0 if one of these bytes is a control character, a quotation mark or a backslash.
-fn escaped_bytes(bytes: [u8; 8]) -> u64 {
-    const ONES: u64 = u64::MAX / 255;
-    let bytes = u64::from_ne_bytes(bytes);
-    // The highest bit of the lowest byte that is below `limit`, and maybe of some above that one.
-    let below = |bytes: u64, limit: u8| bytes.wrapping_sub(ONES * u64::from(limit)) & !bytes;
-    let is = |byte: u8| below(bytes ^ (ONES * u64::from(byte)), 1);
-    (below(bytes, b' ') | is(b'"') | is(b'\\')) & (ONES * 0x80)
+/// Whether one of these bytes is escaped. All are looked at: the processor takes them at once.
+#[inline]
+fn any_escaped<const N: usize>(bytes: &[u8; N]) -> bool {
+    bytes.iter().fold(false, |found, byte| found | is_escaped(*byte))
+}
+
+/// Whether it is a control character, a quotation mark or a backslash.
+#[inline]
+fn is_escaped(byte: u8) -> bool {
+    (byte < b' ') | (byte == b'"') | (byte == b'\\')
 }
 
 impl<'a> Serializer for JsonWriter<'a> {
@@ -262,6 +272,8 @@ impl Begun<'_> {
         value.serialize(JsonWriter(self.out))
     }
 
+    // In place, where the length of the name is known.
+    #[inline]
     fn member<T: Serialize + ?Sized>(&mut self, name: &'static str, value: &T) -> Result<(), Error> {
         if let Some(whole) = self.their_name {
             let mut serializer = their_serializer(self.out);
@@ -373,6 +385,7 @@ impl SerializeStruct for Begun<'_> {
     type Ok = ();
     type Error = Error;
 
+    #[inline]
     fn serialize_field<T: Serialize + ?Sized>(&mut self, name: &'static str, value: &T) -> Result<(), Error> {
         self.member(name, value)
     }
