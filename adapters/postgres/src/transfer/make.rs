@@ -132,6 +132,15 @@ impl Place<'_> {
     async fn built(&self, step: &Step, sql: &str) -> TransferResult<()> {
         match self.helpers {
             None => self.noted(step, sql).await,
+            // Helpers are not given without much memory, where it does no harm: each has a part of it.
+            Some(0) => {
+                let alone = format!(
+                    "{}; {}; {sql}",
+                    at_most(0),
+                    within_cache(&self.table(&step.table))
+                );
+                self.noted(step, &alone).await
+            }
             Some(helpers) => self.noted(step, &format!("{}; {sql}", at_most(helpers))).await,
         }
     }
@@ -341,6 +350,15 @@ impl Place<'_> {
 fn at_most(helpers: usize) -> String {
     let name = "'max_parallel_maintenance_workers'";
     format!("SELECT set_config({name}, least(current_setting({name})::int, {helpers})::text, true)")
+}
+
+/// Has an index on a table, by its qualified name, sorted in pieces that stay in a processor's cache, for a transaction: sorting much at once
+/// waits for memory, which the other connections use too. A piece is large enough for all to be merged at one go (30 at 8 MiB).
+fn within_cache(table: &str) -> String {
+    let piece = format!("greatest(8192, pg_relation_size({}) / 16 / 1024)", literal(table));
+    format!(
+        "SELECT set_config(name, least(setting::int8, {piece})::text, true) FROM pg_settings WHERE name = 'maintenance_work_mem'"
+    )
 }
 
 /// What an error that is about the object, not about the server, says; the error itself otherwise.
