@@ -84,7 +84,8 @@ fn any_escaped<const N: usize>(bytes: &[u8; N]) -> bool {
 /// Whether it is a control character, a quotation mark or a backslash.
 #[inline]
 fn is_escaped(byte: u8) -> bool {
-    (byte < b' ') | (byte == b'"') | (byte == b'\\')
+    let is = [byte < b' ', byte == b'"', byte == b'\\'];
+    is.into_iter().fold(false, |found, is| found | is)
 }
 
 impl<'a> Serializer for JsonWriter<'a> {

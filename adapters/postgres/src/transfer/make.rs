@@ -132,7 +132,7 @@ impl Place<'_> {
     async fn built(&self, step: &Step, sql: &str) -> TransferResult<()> {
         match self.helpers {
             None => self.noted(step, sql).await,
-            // Helpers are not given without much memory, where it does no harm: each has a part of it.
+            // With helpers the memory stays as it is: PostgreSQL gives none without 32 MiB for each.
             Some(0) => {
                 let alone = format!(
                     "{}; {}; {sql}",
