@@ -296,8 +296,10 @@ impl Writer<'_> {
                     weakened.extend(made.map(|weakened| (*step_at, weakened)));
                     build.advance(1, 0);
                 }
-                // Nobody listens after an error.
-                whole.map_or(Ok(()), |whole| whole.send(at)).unwrap_or_default();
+                if let Some(whole) = whole {
+                    // Nobody listens after an error.
+                    whole.send(at).unwrap_or_default();
+                }
                 Ok(weakened)
             }
         };
@@ -445,11 +447,9 @@ struct Waiting {
 }
 
 struct Pending {
-    /// Parts yet to be loaded.
-    parts: usize,
-    /// Indexes that wait for them.
+    /// Indexes that wait for rows.
     indexes: Vec<Index>,
-    /// Parts and indexes that are not done.
+    /// Parts yet to be loaded, and indexes yet to be built.
     unfinished: usize,
     /// Whether somebody was told that none is left.
     told: bool,
@@ -467,7 +467,6 @@ impl Waiting {
             });
             let indexes: Vec<Index> = indexes.collect();
             Pending {
-                parts: 0,
                 unfinished: indexes.len(),
                 indexes,
                 told: false,
@@ -483,7 +482,6 @@ impl Waiting {
         let Some(pending) = self.tables.get_mut(table) else {
             return vec![];
         };
-        pending.parts = parts;
         pending.unfinished += parts;
         pending.ready()
     }
@@ -493,10 +491,8 @@ impl Waiting {
         let Some(pending) = self.tables.get_mut(done.table) else {
             return vec![];
         };
-        match done.what {
-            What::Loaded(_) => pending.parts = pending.parts.saturating_sub(1),
-            What::Indexed(..) => {}
-            What::Analyzed => return vec![],
+        if matches!(done.what, What::Analyzed) {
+            return vec![];
         }
         pending.unfinished = pending.unfinished.saturating_sub(1);
         pending.ready()
@@ -515,7 +511,8 @@ impl Waiting {
 
 impl Pending {
     fn ready(&mut self) -> Vec<Task> {
-        if self.parts > 0 {
+        // What is unfinished beside them are parts.
+        if self.unfinished > self.indexes.len() {
             return vec![];
         }
         let indexes = std::mem::take(&mut self.indexes);

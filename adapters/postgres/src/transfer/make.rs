@@ -130,19 +130,13 @@ impl Place<'_> {
 
     /// Builds an index.
     async fn built(&self, step: &Step, sql: &str) -> TransferResult<()> {
-        match self.helpers {
-            None => self.noted(step, sql).await,
-            // With helpers the memory stays as it is: PostgreSQL gives none without 32 MiB for each.
-            Some(0) => {
-                let alone = format!(
-                    "{}; {}; {sql}",
-                    at_most(0),
-                    within_cache(&self.table(&step.table))
-                );
-                self.noted(step, &alone).await
-            }
-            Some(helpers) => self.noted(step, &format!("{}; {sql}", at_most(helpers))).await,
+        let mut statements: Vec<String> = self.helpers.map(at_most).into_iter().collect();
+        // With helpers the memory stays as it is: PostgreSQL gives none without 32 MiB for each.
+        if self.helpers == Some(0) {
+            statements.push(within_cache(&self.table(&step.table)));
         }
+        statements.push(sql.to_owned());
+        self.noted(step, &statements.join("; ")).await
     }
 
     /// Runs a statement as one with the note that the step is done.
