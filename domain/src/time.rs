@@ -234,8 +234,7 @@ impl Timestamp {
             (22, micros / 100),
             (24, micros),
         ] {
-            text[place] += (pair / 10 % 10) as u8;
-            text[place + 1] += (pair % 10) as u8;
+            text[place..place + 2].copy_from_slice(&PAIRS[pair as usize % 100]);
         }
         text
     }
@@ -254,6 +253,17 @@ impl Timestamp {
         (at, self.0.rem_euclid(1_000_000))
     }
 }
+
+/// The numbers below a hundred, in two digits.
+const PAIRS: [[u8; 2]; 100] = {
+    let mut pairs = [*b"00"; 100];
+    let mut number = 0;
+    while number < 100 {
+        pairs[number as usize] = [b'0' + number / 10, b'0' + number % 10];
+        number += 1;
+    }
+    pairs
+};
 
 fn as_text(digits: &[u8], zone: &str) -> String {
     let mut text = String::with_capacity(digits.len() + zone.len());

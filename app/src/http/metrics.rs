@@ -75,16 +75,20 @@ pub(super) async fn measure<F: Future<Output = Response>>(
     let begun = Instant::now();
     let in_flight = InFlight::new();
     let method = method_name(request.method());
-    // A path that nobody serves is the client's invention, and must not become a label.
-    let route = request.extensions().get::<MatchedPath>().cloned();
-    let route = route.as_ref().map_or("none", MatchedPath::as_str);
-    let span = Span::current();
-    span.record("route", route);
+    let route = route(&request).to_owned();
     let response = next(request).await;
-    span.record("status", response.status().as_u16());
-    request_answered(method, route, response.status().as_u16(), begun.elapsed());
+    let status = response.status().as_u16();
+    Span::current().record("status", status);
+    request_answered(method, route, status, begun.elapsed());
     drop(in_flight);
     response
+}
+
+/// The path that a request is served at, with the names of its parts. One that nobody serves is the client's invention, and must not become
+/// a label.
+pub(super) fn route(request: &Request) -> &str {
+    let route = request.extensions().get::<MatchedPath>();
+    route.map_or("none", MatchedPath::as_str)
 }
 
 /// As with paths: whatever else a client calls its method is one label.

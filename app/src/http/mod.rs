@@ -232,7 +232,7 @@ fn without_unusable_id(mut request: Request) -> Request {
     request
 }
 
-/// A request's span: method, path without its query (which may hold private data), id.
+/// A request's span: method, path without its query (which may hold private data), id, route.
 fn request_span(request: &Request) -> Span {
     let header = |name| request.headers().get(name).and_then(|value| value.to_str().ok());
     tracing::info_span!(
@@ -241,7 +241,7 @@ fn request_span(request: &Request) -> Span {
         path = request.uri().path(),
         id = header(REQUEST_ID),
         traceparent = header("traceparent"),
-        route = Empty,
+        route = metrics::route(request),
         status = Empty,
     )
 }

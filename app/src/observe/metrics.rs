@@ -87,8 +87,7 @@ impl Metrics {
 }
 
 /// One request was answered.
-pub fn request_answered(method: &'static str, route: &str, status: u16, took: Duration) {
-    let route = route.to_owned();
+pub fn request_answered(method: &'static str, route: String, status: u16, took: Duration) {
     histogram!(REQUEST_SECONDS, "method" => method, "route" => route.clone()).record(took);
     counter!(REQUESTS, "method" => method, "route" => route, "status" => status.to_string()).increment(1);
 }
@@ -327,7 +326,12 @@ cutover_pool_wait_seconds_count{backend="sqlite",pool="readers"} 20
     #[test]
     fn what_is_recorded_is_rendered_with_its_labels() {
         let metrics = Metrics::install();
-        request_answered("GET", "/a \"quoted\" route", 200, Duration::from_millis(3));
+        request_answered(
+            "GET",
+            "/a \"quoted\" route".to_owned(),
+            200,
+            Duration::from_millis(3),
+        );
         sample_process();
         let page = metrics.render();
         for part in [

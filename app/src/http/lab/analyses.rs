@@ -272,7 +272,7 @@ async fn outcomes(
     };
     let request = mistakes.finish(Some(request))?;
     let page = use_case(&app).outcomes(&id, request).await?;
-    Ok(Json(PageOf::of(request, page, Outcome::from)))
+    Ok(Json(PageOf::from_page(request, page)))
 }
 
 /// The experiment's analysis, if it is completed, as `purpose` needs.

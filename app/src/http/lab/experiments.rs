@@ -382,7 +382,7 @@ async fn list(
     let request = PageQuery::read(&parameters, &mut mistakes);
     let request = mistakes.finish(Some(request))?;
     let page = use_case(&app).list(request).await?;
-    Ok(Json(PageOf::of(request, page, ExperimentSummary::from)))
+    Ok(Json(PageOf::from_page(request, page)))
 }
 
 /// An experiment with its analysis and its interviews.

@@ -101,16 +101,24 @@ struct Pagination {
 }
 
 impl<T> PageOf<T> {
-    /// The page that `request` asked for, its items as `show` shows them.
-    pub(super) fn of<R>(request: PageRequest, page: Page<R>, show: impl FnMut(R) -> T) -> Self {
+    /// The page that `request` asked for, of `total` items on all pages.
+    pub(super) fn of(request: PageRequest, total: u64, items: impl Iterator<Item = T>) -> Self {
         Self {
             pagination: Pagination {
-                total: page.total,
+                total,
                 limit: request.limit,
                 offset: request.offset,
-                has_next: request.has_next(page.total),
+                has_next: request.has_next(total),
             },
-            data: page.items.into_iter().map(show).collect(),
+            data: items.collect(),
         }
+    }
+
+    /// The same for all that a repository has given.
+    pub(super) fn from_page<R>(request: PageRequest, page: Page<R>) -> Self
+    where
+        T: From<R>,
+    {
+        Self::of(request, page.total, page.items.into_iter().map(T::from))
     }
 }

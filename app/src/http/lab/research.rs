@@ -278,7 +278,7 @@ async fn list(State(app): State<App>, parameters: Parameters) -> Result<Json<Pag
         direction: sort.direction(),
     });
     let page = use_case(&app).list(order, request).await?;
-    Ok(Json(PageOf::of(request, page, Execution::from)))
+    Ok(Json(PageOf::from_page(request, page)))
 }
 
 /// A round of interviews.
@@ -309,7 +309,7 @@ async fn transcripts(
         .transcripts(&exec_id, request)
         .await
         .map_err(|error| no_execution(error, &exec_id))?;
-    Ok(Json(PageOf::of(request, page, ListedTranscript::from)))
+    Ok(Json(PageOf::from_page(request, page)))
 }
 
 /// What was said to one synth.
@@ -411,7 +411,7 @@ async fn list_prfaqs(
         direction: sort.direction(),
     });
     let page = use_case(&app).list_prfaqs(order, request).await?;
-    Ok(Json(PageOf::of(request, page, ListedPrfaq::from)))
+    Ok(Json(PageOf::from_page(request, page)))
 }
 
 fn no_prfaq(error: UseCaseError, exec_id: &str) -> HttpError {

@@ -159,7 +159,7 @@ async fn list(State(app): State<App>, parameters: Parameters) -> Result<Json<Pag
     let request = PageQuery::read(&parameters, &mut mistakes);
     let request = mistakes.finish(Some(request))?;
     let page = use_case(&app).list(request).await?;
-    Ok(Json(PageOf::of(request, page, SynthGroup::from)))
+    Ok(Json(PageOf::from_page(request, page)))
 }
 
 /// A group and all its synths.

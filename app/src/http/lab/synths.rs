@@ -46,31 +46,31 @@ pub(super) fn router() -> OpenApiRouter<App> {
 /// A synth.
 #[derive(Serialize, ToSchema)]
 #[expect(clippy::struct_field_names, reason = "the keys are the application's own")]
-struct Synth {
+struct Synth<'a> {
     /// Its id: six lower-case letters and digits.
-    id: String,
+    id: &'a str,
     /// Its group.
-    synth_group_id: Option<String>,
+    synth_group_id: Option<&'a str>,
     /// Its name.
-    nome: String,
+    nome: &'a str,
     /// Its description.
-    descricao: Option<String>,
+    descricao: Option<&'a str>,
     /// Where a photo can be fetched.
-    link_photo: Option<String>,
+    link_photo: Option<&'a str>,
     /// Where its avatar lies.
-    avatar_path: Option<String>,
+    avatar_path: Option<&'a str>,
     /// When it was made.
     created_at: Time,
     /// The version of its document.
-    version: String,
+    version: &'a str,
 }
 
 /// A synth and what its document says.
 #[derive(Serialize, ToSchema)]
-struct SynthDetail {
+struct SynthDetail<'a> {
     /// What lists show.
     #[serde(flatten)]
-    synth: Synth,
+    synth: Synth<'a>,
     /// Who it is.
     #[schema(value_type = Option<Document<Demografia>>)]
     demografia: Value,
@@ -125,23 +125,23 @@ struct SynthField {
     nested_fields: Option<Vec<&'static str>>,
 }
 
-impl From<domain::SynthSummary> for Synth {
-    fn from(synth: domain::SynthSummary) -> Self {
+impl<'a> From<&'a domain::SynthSummary> for Synth<'a> {
+    fn from(synth: &'a domain::SynthSummary) -> Self {
         Self {
+            id: &synth.id,
+            synth_group_id: synth.synth_group_id.as_deref(),
+            nome: &synth.nome,
+            descricao: synth.descricao.as_deref(),
+            link_photo: synth.link_photo.as_deref(),
+            avatar_path: synth.avatar_path.as_deref(),
             created_at: Time::from(&synth.created_at),
-            id: synth.id,
-            synth_group_id: synth.synth_group_id,
-            nome: synth.nome,
-            descricao: synth.descricao,
-            link_photo: synth.link_photo,
-            avatar_path: synth.avatar_path,
-            version: synth.version.unwrap_or_else(|| CURRENT_VERSION.to_owned()),
+            version: synth.version.as_deref().unwrap_or(CURRENT_VERSION),
         }
     }
 }
 
-impl From<domain::Synth> for SynthDetail {
-    fn from(synth: domain::Synth) -> Self {
+impl<'a> From<&'a domain::Synth> for SynthDetail<'a> {
+    fn from(synth: &'a domain::Synth) -> Self {
         let data = synth
             .data
             .as_ref()
@@ -149,11 +149,13 @@ impl From<domain::Synth> for SynthDetail {
         let part = |name: &str, shape: &'static [(&'static str, Shape)]| {
             shaped(data.get(name), Shape::Object(shape))
         };
-        let mut summary = synth.summary;
+        let mut summary = Synth::from(&synth.summary);
         // A synth alone has the current version for an empty one as well.
-        summary.version = summary.version.filter(|version| !version.is_empty());
+        if summary.version.is_empty() {
+            summary.version = CURRENT_VERSION;
+        }
         Self {
-            synth: summary.into(),
+            synth: summary,
             demografia: part("demografia", DEMOGRAFIA),
             psicografia: part("psicografia", PSICOGRAFIA),
             deficiencias: part("deficiencias", DEFICIENCIAS),
@@ -249,7 +251,7 @@ impl SynthsQuery {
     get, path = "/synths/list", tag = TAG, params(PageQuery, SortQuery, SynthsQuery),
     responses((status = 200, body = PageOf<Synth>))
 )]
-async fn list(State(app): State<App>, parameters: Parameters) -> Result<Json<PageOf<Synth>>, HttpError> {
+async fn list(State(app): State<App>, parameters: Parameters) -> Result<Response, HttpError> {
     let mut mistakes = Mistakes::default();
     let request = PageQuery::read(&parameters, &mut mistakes);
     let order = SortQuery::read(&parameters, &mut mistakes);
@@ -260,20 +262,21 @@ async fn list(State(app): State<App>, parameters: Parameters) -> Result<Json<Pag
         .await?;
     // A client that leaves out `created_at` gets the time of its question, as from the original.
     let now = app.clock.now();
-    Ok(Json(PageOf::of(request, page, |synth| {
+    let synths = page.items.iter().map(|synth| {
         let synth = Synth::from(synth);
         match &query.fields {
             Some(fields) => synth.select(fields, Time::of(now)),
             None => synth,
         }
-    })))
+    });
+    Ok(Json(PageOf::of(request, page.total, synths)).into_response())
 }
 
-impl Synth {
+impl<'a> Synth<'a> {
     /// Keeps the selected fields (a comma-separated list; `id` always) and gives the others their defaults.
     fn select(self, fields: &str, now: Time) -> Self {
         let has = |name: &str| fields.split(',').any(|field| field.trim() == name);
-        let keep = |name: &str, value: Option<String>| value.filter(|_| has(name));
+        let keep = |name: &str, value: Option<&'a str>| value.filter(|_| has(name));
         Self {
             id: self.id,
             synth_group_id: keep("synth_group_id", self.synth_group_id),
@@ -282,7 +285,7 @@ impl Synth {
             link_photo: keep("link_photo", self.link_photo),
             avatar_path: keep("avatar_path", self.avatar_path),
             created_at: if has("created_at") { self.created_at } else { now },
-            version: keep("version", Some(self.version)).unwrap_or_else(|| "2.0.0".to_owned()),
+            version: keep("version", Some(self.version)).unwrap_or("2.0.0"),
         }
     }
 }
@@ -315,7 +318,7 @@ async fn search(
     State(app): State<App>,
     parameters: Parameters,
     body: BodyAfterAll,
-) -> Result<Json<PageOf<Synth>>, HttpError> {
+) -> Result<Response, HttpError> {
     let mut mistakes = Mistakes::default();
     let request = PageQuery::read(&parameters, &mut mistakes);
     let wish = SynthsToFind::read(&body, &mut mistakes);
@@ -327,14 +330,15 @@ async fn search(
         .map(|column| column.as_str())
         .collect::<Vec<_>>();
     let (fields, now) = (names.join(","), app.clock.now());
-    Ok(Json(PageOf::of(request, page, |synth| {
+    let synths = page.items.iter().map(|synth| {
         let synth = Synth::from(synth);
         if fields.is_empty() {
             synth
         } else {
             synth.select(&fields, Time::of(now))
         }
-    })))
+    });
+    Ok(Json(PageOf::of(request, page.total, synths)).into_response())
 }
 
 impl SynthsToFind {
@@ -397,12 +401,12 @@ async fn fields() -> Json<Vec<SynthField>> {
     get, path = "/synths/{id}", tag = TAG, params(("id" = String, Path)),
     responses((status = 200, body = SynthDetail), (status = 404, body = Failure))
 )]
-async fn detail(State(app): State<App>, Key(id): Key) -> Result<Json<SynthDetail>, HttpError> {
+async fn detail(State(app): State<App>, Key(id): Key) -> Result<Response, HttpError> {
     let synth = Synths::new(&app.routing.lab())
         .get(&id)
         .await
         .map_err(|error| no_synth(error, &id))?;
-    Ok(Json(synth.into()))
+    Ok(Json(SynthDetail::from(&synth)).into_response())
 }
 
 /// What the original's framework escapes in a link that it leads to. What is escaped already stays as it is.
