@@ -145,7 +145,10 @@ impl Writer<'_> {
             let units = units(at, plan, survey);
             free.extend(waiting.expect(at, units.len()));
             loads.push(Arc::new(self.table_load(plan, survey, &units, zones).await?));
-            if plan.created { &mut free } else { &mut watched }.extend(units.into_iter().map(Task::Load));
+            let bytes: u64 = units.iter().map(|unit| unit.part.bytes).sum();
+            let weight = bytes + waiting.longest(at);
+            let units = units.into_iter().map(|unit| Task::Load(unit, weight));
+            if plan.created { &mut free } else { &mut watched }.extend(units);
         }
         let work = |task| self.task(&loads, build, task);
         // A file has one writer.
@@ -190,7 +193,7 @@ impl Writer<'_> {
                 };
                 work.boxed()
             }
-            Task::Load(unit) => {
+            Task::Load(unit, _) => {
                 let load = loads.get(unit.table).map(Arc::clone);
                 let source = Arc::clone(self.source);
                 let work = async move {
@@ -385,7 +388,9 @@ impl Written {
 
 /// What a connection takes on.
 enum Task {
-    Load(Unit),
+    /// A part of a table. It weighs what its whole table does, with the longest index, which waits for all parts: else that is left alone
+    /// with one connection in the end.
+    Load(Unit, u64),
     Index(Index),
     /// What the planner knows of a table of the plan.
     Figures(usize),
@@ -404,7 +409,7 @@ struct Index {
 impl Task {
     fn weight(&self) -> u64 {
         match self {
-            Self::Load(unit) => unit.part.bytes,
+            Self::Load(_, weight) => *weight,
             Self::Index(index) => index.weight,
             Self::Figures(_) => 0,
         }
@@ -484,6 +489,16 @@ impl Waiting {
         };
         pending.unfinished += parts;
         pending.ready()
+    }
+
+    /// The weight of the index of a table that takes longest.
+    fn longest(&self, table: usize) -> u64 {
+        let indexes = self
+            .tables
+            .get(table)
+            .into_iter()
+            .flat_map(|table| &table.indexes);
+        indexes.map(|index| index.weight).max().unwrap_or(0)
     }
 
     /// What can be done after this.
