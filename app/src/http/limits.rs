@@ -23,6 +23,7 @@ use tracing::Instrument as _;
 use super::client::at_pace;
 use super::error::{Envelope, HttpError};
 use super::lab::SEARCH;
+use super::paths::route;
 use super::request::unread;
 use super::writer::{STREAMED, upload_max};
 use crate::observe::metrics::answered_early;
@@ -90,8 +91,7 @@ impl Room {
 
     /// The room for the answers of a request's route.
     fn answers(&self, request: &Request) -> Answers {
-        let route = request.extensions().get::<MatchedPath>();
-        let route = route.map_or("", MatchedPath::as_str);
+        let route = route(request);
         let mut turns = self.turns.lock().unwrap_or_else(PoisonError::into_inner);
         let turns = match turns.get(route) {
             Some(turns) => turns,
@@ -314,14 +314,12 @@ async fn whole(response: Response) -> Result<(Bytes, response::Parts), Response>
 
 /// Whether the body goes to the disk as it comes: it may be long, and its client slow.
 fn is_streamed(request: &Request) -> bool {
-    let path = request.extensions().get::<MatchedPath>();
-    request.method() == Method::POST && path.is_some_and(|path| STREAMED.contains(&path.as_str()))
+    request.method() == Method::POST && STREAMED.contains(&route(request))
 }
 
 /// Whether there is nothing that the request may leave half done.
 fn only_reads(request: &Request) -> bool {
-    let path = request.extensions().get::<MatchedPath>();
-    request.method().is_safe() || path.is_some_and(|path| path.as_str() == SEARCH)
+    request.method().is_safe() || route(request) == SEARCH
 }
 
 /// What requests have begun to change, which is done to its end whether anybody waits for it or not.

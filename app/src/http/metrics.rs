@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use axum::extract::{MatchedPath, Request, State};
+use axum::extract::{Request, State};
 use axum::http::{HeaderValue, Method, header};
 use axum::response::{IntoResponse, Response};
 use metrics::gauge;
@@ -11,6 +11,7 @@ use tracing::Span;
 
 use super::App;
 use super::job_status;
+use super::paths::route;
 use crate::observe::metrics::{REQUESTS_IN_FLIGHT, request_answered, sample_process};
 
 /// How long the runs of the jobs are waited for; whoever collects metrics waits some seconds in all.
@@ -82,13 +83,6 @@ pub(super) async fn measure<F: Future<Output = Response>>(
     request_answered(method, route, status, begun.elapsed());
     drop(in_flight);
     response
-}
-
-/// The path that a request is served at, with the names of its parts. One that nobody serves is the client's invention, and must not become
-/// a label.
-pub(super) fn route(request: &Request) -> &str {
-    let route = request.extensions().get::<MatchedPath>();
-    route.map_or("none", MatchedPath::as_str)
 }
 
 /// As with paths: whatever else a client calls its method is one label.

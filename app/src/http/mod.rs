@@ -241,7 +241,7 @@ fn request_span(request: &Request) -> Span {
         path = request.uri().path(),
         id = header(REQUEST_ID),
         traceparent = header("traceparent"),
-        route = metrics::route(request),
+        route = paths::route(request),
         status = Empty,
     )
 }

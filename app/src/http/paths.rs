@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use axum::extract::OriginalUri;
+use axum::extract::{MatchedPath, OriginalUri};
 use axum::http::uri::PathAndQuery;
 use axum::http::{HeaderValue, Method, Request, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
@@ -244,6 +244,13 @@ fn methods(item: &PathItem) -> Vec<Method> {
     ];
     let has = methods.into_iter().filter(|(_, operation)| operation.is_some());
     has.map(|(method, _)| method).collect()
+}
+
+/// The path that a request is served at, with the names of its parts. One that nobody serves is the client's invention, and must not become
+/// a label.
+pub(super) fn route<B>(request: &Request<B>) -> &str {
+    let route = request.extensions().get::<MatchedPath>();
+    route.map_or("none", MatchedPath::as_str)
 }
 
 #[cfg(test)]

@@ -146,7 +146,7 @@ impl Writer<'_> {
             free.extend(waiting.expect(at, units.len()));
             loads.push(Arc::new(self.table_load(plan, survey, &units, zones).await?));
             let bytes: u64 = units.iter().map(|unit| unit.part.bytes).sum();
-            let weight = bytes + waiting.longest(at);
+            let weight = bytes.saturating_add(waiting.longest(at));
             let units = units.into_iter().map(|unit| Task::Load(unit, weight));
             if plan.created { &mut free } else { &mut watched }.extend(units);
         }

@@ -218,7 +218,6 @@ impl Bench {
         }
         script += &section("post-data");
         std::fs::write(&self.script, script).expect("the script");
-        drop(client);
         self.drop(Subject::Copy(1)).await;
     }
 

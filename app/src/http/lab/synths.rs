@@ -12,6 +12,8 @@ use cutover_domain::lab::synth::{
 use cutover_domain::lab::synth_filter::SynthSearch;
 use cutover_domain::lab::synth_outcome::Observables;
 use cutover_domain::stored::TextEnum as _;
+use cutover_domain::time::Timestamp;
+use cutover_ports::{Page, PageRequest};
 use percent_encoding::{AsciiSet, utf8_percent_encode};
 use serde::Serialize;
 use serde_json::{Map, Value, json};
@@ -261,15 +263,24 @@ async fn list(State(app): State<App>, parameters: Parameters) -> Result<Response
         .list(query.listing(&order), request)
         .await?;
     // A client that leaves out `created_at` gets the time of its question, as from the original.
-    let now = app.clock.now();
+    Ok(shown(request, &page, query.fields.as_deref(), app.clock.now()))
+}
+
+/// A page of synths, of each the selected fields if some are; a time that is not is `now`.
+fn shown(
+    request: PageRequest,
+    page: &Page<domain::SynthSummary>,
+    fields: Option<&str>,
+    now: Timestamp,
+) -> Response {
     let synths = page.items.iter().map(|synth| {
         let synth = Synth::from(synth);
-        match &query.fields {
+        match fields {
             Some(fields) => synth.select(fields, Time::of(now)),
             None => synth,
         }
     });
-    Ok(Json(PageOf::of(request, page.total, synths)).into_response())
+    Json(PageOf::of(request, page.total, synths)).into_response()
 }
 
 impl<'a> Synth<'a> {
@@ -329,16 +340,9 @@ async fn search(
         .iter()
         .map(|column| column.as_str())
         .collect::<Vec<_>>();
-    let (fields, now) = (names.join(","), app.clock.now());
-    let synths = page.items.iter().map(|synth| {
-        let synth = Synth::from(synth);
-        if fields.is_empty() {
-            synth
-        } else {
-            synth.select(&fields, Time::of(now))
-        }
-    });
-    Ok(Json(PageOf::of(request, page.total, synths)).into_response())
+    let fields = names.join(",");
+    let fields = Some(fields.as_str()).filter(|fields| !fields.is_empty());
+    Ok(shown(request, &page, fields, app.clock.now()))
 }
 
 impl SynthsToFind {
