@@ -24,9 +24,10 @@ use futures_util::FutureExt;
 use futures_util::future::{Either, OptionFuture, select};
 use tokio::sync::Notify;
 
+use super::order::units;
 use super::progress::Progress;
 use super::survey::{Answer, Question, survey};
-use super::write::{Writer, units};
+use super::write::Writer;
 
 /// What becomes of rows that the target cannot hold.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]

@@ -16,8 +16,8 @@ use cutover_domain::transfer::value::StorageClass;
 use cutover_ports::transfer::{TransferError, TransferResult, TransferSource, TransferTarget};
 
 use super::copy::{CopyOptions, Extent, OnReject, TableReport, copy, refuse_nothing, refuse_unreadable};
+use super::graph::spread;
 use super::progress::Progress;
-use super::spread::spread;
 use super::survey::{Answer, Question, SCANS, survey};
 use super::unfinished::Half;
 

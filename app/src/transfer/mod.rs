@@ -2,10 +2,11 @@
 
 pub mod content;
 pub mod copy;
+mod graph;
 pub mod inspect;
+mod order;
 pub mod progress;
 pub mod sequence;
-mod spread;
 pub mod survey;
 pub mod unfinished;
 pub mod verify;

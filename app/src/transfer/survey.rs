@@ -11,8 +11,8 @@ use cutover_domain::transfer::survey::{Surveyor, TableSurvey};
 use cutover_domain::transfer::{back, bare};
 use cutover_ports::transfer::{Position, Range, Scan, TransferError, TransferResult, TransferSource};
 
+use super::graph::spread;
 use super::progress::{Phase, Progress, Work};
-use super::spread::spread;
 
 /// So many scans at a time.
 pub const SCANS: usize = 2;

@@ -3,7 +3,7 @@
 //! - [`catalog`]: what a database is made of, in one form for SQLite and PostgreSQL.
 //! - [`wish`], [`blanks`]: what somebody says of values that do not tell it themselves.
 //! - [`plan`], [`survey`]: what goes where, and whether it can.
-//! - [`types`], [`schema`], [`translate`], [`naming`]: what is made in a target that lacks it.
+//! - [`types`], [`schema`], [`translate`], [`naming`]: what is made in a target that lacks it; [`lock`]: what of it at the same time.
 //! - [`value`], [`rows`]: values, and rows of them on their way.
 //! - [`convert`], [`json_text`]: values from one database's form to the other's; [`outcome`]: what that comes to.
 //! - [`rendering`], [`evidence`]: the type that a column's values prove, and how each comes back byte for byte.
@@ -31,6 +31,7 @@ pub mod digest;
 pub mod evidence;
 pub mod json_text;
 mod kept;
+pub mod lock;
 pub mod name;
 pub mod naming;
 mod numbers;

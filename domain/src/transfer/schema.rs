@@ -14,6 +14,7 @@ use super::catalog::{
     Index, IndexPart, Key, PgKind, Table,
 };
 use super::ddl;
+use super::lock::Lock;
 use super::name::{quoted, quoted_list};
 use super::naming::Names;
 use super::plan::{ColumnPlan, NotCarried, Plan, Renamed, TablePlan};
@@ -83,7 +84,7 @@ pub struct Step {
     pub work: Work,
 }
 
-/// Steps of one stage can run at the same time, but for those of [`Stage::Key`] and [`Stage::Constraint`], which lock more than one table.
+/// The steps of a table are made stage by stage. Which ones can be at work at the same time, their locks say ([`Stage::lock`]).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Stage {
     /// Indexes are built.
@@ -96,6 +97,17 @@ pub enum Stage {
     Validation,
     /// Identities go on above the largest key.
     Identity,
+}
+
+impl Stage {
+    /// How a step holds its table.
+    pub fn lock(self) -> Lock {
+        match self {
+            Self::Index => Lock::Builds,
+            Self::Validation => Lock::Changes,
+            Self::Key | Self::Constraint | Self::Identity => Lock::Alone,
+        }
+    }
 }
 
 /// What a step does.
@@ -127,6 +139,8 @@ pub enum Work {
         name: String,
         /// Its definition.
         definition: String,
+        /// The table that a foreign key points to. It is locked as well.
+        parent: Option<String>,
     },
     /// Holds a constraint against all rows. If some break it they stay, and it goes on to watch new ones.
     Validation {
@@ -134,6 +148,8 @@ pub enum Work {
         name: String,
         /// Its definition.
         definition: String,
+        /// The table that a foreign key points to. It is read as well.
+        parent: Option<String>,
     },
     /// Sets what an identity gives out next.
     Identity {
@@ -150,6 +166,14 @@ impl Work {
         match self {
             Self::Index { width, .. } => *width,
             _ => 1,
+        }
+    }
+
+    /// The table that a foreign key points to.
+    pub fn parent(&self) -> Option<&str> {
+        match self {
+            Self::Constraint { parent, .. } | Self::Validation { parent, .. } => parent.as_deref(),
+            Self::Index { .. } | Self::Key { .. } | Self::Identity { .. } => None,
         }
     }
 }
@@ -1029,7 +1053,7 @@ impl Maker<'_> {
                     if check.name.is_some() {
                         self.rename("constraint", table, wanted, &name);
                     }
-                    self.constraint(table, name, format!("CHECK ({condition})"));
+                    self.constraint(table, name, format!("CHECK ({condition})"), None);
                 }
                 Err(reason) => {
                     let sql = format!("CHECK ({})", check.expression);
@@ -1050,10 +1074,11 @@ impl Maker<'_> {
             .collect()
     }
 
-    fn constraint(&mut self, table: &TablePlan, name: String, definition: String) {
+    fn constraint(&mut self, table: &TablePlan, name: String, definition: String, parent: Option<String>) {
         let add = Work::Constraint {
             name: name.clone(),
             definition: definition.clone(),
+            parent: parent.clone(),
         };
         self.step(
             table,
@@ -1066,7 +1091,11 @@ impl Maker<'_> {
             table,
             Stage::Validation,
             step_name,
-            Work::Validation { name, definition },
+            Work::Validation {
+                name,
+                definition,
+                parent,
+            },
         );
     }
 
@@ -1129,7 +1158,7 @@ impl Maker<'_> {
             let usual = format!("{}_{}_fkey", table.source.name, key.columns.join("_"));
             let wanted = key.name.as_ref().unwrap_or(&usual);
             match self.foreign_key(table, key, plan, source, target) {
-                Ok(definition) => {
+                Ok((definition, parent)) => {
                     let name = Names::with_taken(self.constraint_names(table)).give(wanted);
                     if key.name.is_some() {
                         self.rename("constraint", table, wanted, &name);
@@ -1147,7 +1176,7 @@ impl Maker<'_> {
                         );
                         self.weaken(table, &name, &definition, &reason);
                     }
-                    self.constraint(table, name, definition);
+                    self.constraint(table, name, definition, Some(parent));
                 }
                 Err(reason) => {
                     let name = format!("{}.{wanted}", table.source.name);
@@ -1157,6 +1186,7 @@ impl Maker<'_> {
         }
     }
 
+    /// The definition of a foreign key, and the table that it points to.
     fn foreign_key(
         &self,
         table: &TablePlan,
@@ -1164,7 +1194,7 @@ impl Maker<'_> {
         plan: &Plan,
         source: &Catalog,
         target: &Catalog,
-    ) -> Result<String, String> {
+    ) -> Result<(String, String), String> {
         let Some(original) = source.table(&key.parent) else {
             return Err(format!("there is no table {}", key.parent));
         };
@@ -1244,14 +1274,15 @@ impl Maker<'_> {
             Deferrable::Immediate => " DEFERRABLE",
             Deferrable::Deferred => " DEFERRABLE INITIALLY DEFERRED",
         };
-        Ok(format!(
+        let definition = format!(
             "FOREIGN KEY ({}) REFERENCES {} ({}) ON UPDATE {} ON DELETE {}{timing}",
             quoted_list(columns),
             self.qualified(&parent.name),
             quoted_list(referred),
             key.on_update.as_sql(),
             key.on_delete.as_sql()
-        ))
+        );
+        Ok((definition, parent.name))
     }
 
     fn rename(&mut self, kind: &'static str, table: &TablePlan, from: &str, to: &str) {

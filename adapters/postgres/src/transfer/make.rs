@@ -102,7 +102,7 @@ impl Place<'_> {
                     }
                 }
             }
-            Work::Constraint { name, definition } => {
+            Work::Constraint { name, definition, .. } => {
                 let sql = format!(
                     "ALTER TABLE {} ADD CONSTRAINT {} {definition} NOT VALID",
                     self.table(&step.table),
@@ -117,7 +117,7 @@ impl Place<'_> {
                     }
                 }
             }
-            Work::Validation { name, definition } => {
+            Work::Validation { name, definition, .. } => {
                 if !self.has_constraint(&step.table, name).await? {
                     return self.note(step, None).await;
                 }
