@@ -256,3 +256,24 @@ async fn a_default_that_is_another_number_than_the_values() {
         .unwrap();
     assert_eq!(back, "realrealintegernull");
 }
+
+/// A column whose texts are none of a number's, in SQLite with a number by default: expressions over it would take that for a text.
+#[tokio::test]
+async fn a_number_by_default_among_texts() {
+    let theme = Theme::new(
+        "CREATE TABLE t (id INTEGER PRIMARY KEY, c STRING DEFAULT 5 CHECK (typeof(c) = 'text' OR id < 9));
+         CREATE TABLE u (id INTEGER PRIMARY KEY, c STRING DEFAULT NULL CHECK (c > '!'));
+         CREATE UNIQUE INDEX t_numbers ON t (c) WHERE typeof(c) = 'integer';
+         INSERT INTO t VALUES (1, 'abc'); INSERT INTO u VALUES (1, 'abc');",
+    );
+    let copied = theme.equal().await;
+    let told = copied.report["not_carried"].as_array().unwrap();
+    let told: Vec<&str> = told.iter().map(|lost| lost["name"].as_str().unwrap()).collect();
+    assert_eq!(told, ["t_numbers", "t.t_check"]);
+    copied
+        .behaves(&[
+            "INSERT INTO u (c) VALUES (' ')",
+            "INSERT INTO u (c) VALUES ('b') RETURNING id",
+        ])
+        .await;
+}

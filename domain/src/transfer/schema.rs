@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, HashSet};
 
 use serde::{Deserialize, Serialize};
 
-use super::acting;
+use super::acting::{self, Deletes};
 use super::blanks::Blank;
 use super::catalog::{
     Action, Affinity, Catalog, Column, ColumnKind, Deferrable, Engine, ForeignKey, Generated, Identity,
@@ -22,7 +22,7 @@ use super::rendering::Rendering;
 use super::rows::RowBatch;
 use super::survey::TableSurvey;
 use super::translate::{self, Constant, ExprColumn};
-use super::value::Value;
+use super::value::{StorageClass, Value};
 
 /// An index of PostgreSQL has no more columns.
 const INDEX_COLUMNS_MAX: usize = 32;
@@ -216,8 +216,9 @@ pub fn make(
         table.check_width()?;
         maker.table(table, survey);
     }
+    let deletes = Deletes::among(plan.tables.iter().map(|table| &table.source));
     for (table, _) in made() {
-        maker.foreign_keys(table, plan, source, target);
+        maker.foreign_keys(table, plan, &deletes, source, target);
     }
     let Maker {
         mut schema,
@@ -295,7 +296,15 @@ impl TablePlan {
         // back, as it was asked for.
         let told_otherwise =
             |rendering: &Rendering| *rendering == Rendering::UuidBlob || rendering.is_asked();
-        let untold = plan.class_column.is_some() || plan.rendering.as_ref().is_none_or(told_otherwise);
+        // A number that comes by default is one in SQLite, and in PostgreSQL the text that means it.
+        let default = column.default.as_deref();
+        let default = default.and_then(|default| translate::default_value(default, *affinity));
+        let is_number = default
+            .is_some_and(|given| matches!(given.value().class(), StorageClass::Integer | StorageClass::Real));
+        let number_as_text = plan.rendering == Some(Rendering::TextNumber) && is_number;
+        let untold = plan.class_column.is_some()
+            || number_as_text
+            || plan.rendering.as_ref().is_none_or(told_otherwise);
         let kind = if untold { PgKind::Other } else { kind.kind };
         Some(ExprColumn {
             source: plan.source.clone(),
@@ -1142,7 +1151,14 @@ impl Maker<'_> {
         self.step(table, Stage::Identity, format!("identity {}", table.target), work);
     }
 
-    fn foreign_keys(&mut self, table: &TablePlan, plan: &Plan, source: &Catalog, target: &Catalog) {
+    fn foreign_keys(
+        &mut self,
+        table: &TablePlan,
+        plan: &Plan,
+        deletes: &Deletes<'_>,
+        source: &Catalog,
+        target: &Catalog,
+    ) {
         let order = acting::order(&table.source);
         for &at in &order {
             let key = &table.source.foreign_keys[at];
@@ -1167,13 +1183,7 @@ impl Maker<'_> {
                         let reason = "NULL refers to nothing, and stands for a text that SQLite looks for";
                         self.weaken(table, &name, &original, reason);
                     }
-                    if acting::is_other(&table.source, &order, at) {
-                        let reason = format!(
-                            "the table has several foreign keys to {}: SQLite has an order of its own for a DELETE and for an UPDATE there, \
-                             and looks for the parent of a default in the end; PostgreSQL has one order for both, and looks at once. A \
-                             change there can leave other rows behind, or be refused",
-                            key.parent
-                        );
+                    for reason in acting::told(&table.source, &order, at, deletes, has_digits(table, key)) {
                         self.weaken(table, &name, &definition, &reason);
                     }
                     self.constraint(table, name, definition, Some(parent));
@@ -1295,6 +1305,17 @@ impl Maker<'_> {
             });
         }
     }
+}
+
+/// Whether one value of a foreign key can be written in several ways, which PostgreSQL tells apart where it looks for changes.
+fn has_digits(table: &TablePlan, key: &ForeignKey) -> bool {
+    let kinds = key
+        .columns
+        .iter()
+        .filter_map(|name| table.column_of(name)?.kind.as_ref());
+    kinds
+        .filter_map(kind_of)
+        .any(|kind| matches!(kind, PgKind::Numeric(_) | PgKind::Float4 | PgKind::Float8))
 }
 
 /// A table that a foreign key points to, as it is in the target.
