@@ -259,3 +259,64 @@ async fn rows_without_a_key_that_have_no_parent() {
         "{report}"
     );
 }
+
+/// What PostgreSQL's foreign keys do otherwise is told of each key by its own reason.
+#[tokio::test]
+async fn what_acts_otherwise_is_told() {
+    let theme = Theme::new(
+        "CREATE TABLE customers (id INTEGER PRIMARY KEY);
+         CREATE TABLE orders (id INTEGER PRIMARY KEY, customer INTEGER REFERENCES customers ON DELETE CASCADE);
+         CREATE TABLE items (id INTEGER PRIMARY KEY, \"order\" INTEGER REFERENCES orders ON DELETE CASCADE, customer INTEGER REFERENCES customers);
+         CREATE TABLE notes (id INTEGER PRIMARY KEY, customer INTEGER REFERENCES customers, \"order\" INTEGER REFERENCES orders);
+         CREATE TABLE tree (id INTEGER PRIMARY KEY, above INTEGER REFERENCES tree ON DELETE RESTRICT);
+         CREATE TABLE late (id INTEGER PRIMARY KEY, x INTEGER DEFAULT 1 REFERENCES customers ON DELETE SET DEFAULT DEFERRABLE INITIALLY DEFERRED);
+         CREATE TABLE rates (rate DECIMAL(5,2) NOT NULL PRIMARY KEY);
+         CREATE TABLE rated (id INTEGER PRIMARY KEY, rate DECIMAL(5,2) REFERENCES rates ON UPDATE SET NULL, same DECIMAL(5,2) REFERENCES rates);
+         INSERT INTO customers VALUES (1), (2); INSERT INTO orders VALUES (1, 1); INSERT INTO items VALUES (1, 1, 1);
+         INSERT INTO rates VALUES (1.5); INSERT INTO rated VALUES (1, 1.5, 1.5);",
+    );
+    let copied = theme.equal().await;
+    let told = copied.report["weakened"].as_array().unwrap();
+    let told: Vec<String> = told
+        .iter()
+        .map(|rule| {
+            format!(
+                "{} {}",
+                rule["constraint"].as_str().unwrap(),
+                rule["reason"].as_str().unwrap()
+            )
+        })
+        .collect();
+    let expected = [
+        (
+            "items_customer_fkey",
+            "a DELETE in customers also reaches rows of items by other keys",
+        ),
+        ("tree_above_fkey", "it refers to its own table"),
+        ("late_x_fkey", "it is deferred"),
+        ("rated_rate_fkey", "1.5 as 1.50"),
+    ];
+    for (constraint, reason) in expected {
+        let is_it = |line: &&String| line.starts_with(constraint) && line.contains(reason);
+        assert_eq!(told.iter().filter(is_it).count(), 1, "{constraint} in {told:#?}");
+    }
+    assert_eq!(told.len(), expected.len(), "{told:#?}");
+}
+
+#[tokio::test]
+async fn a_rowid_decides_where_nothing_has_a_value() {
+    for child in ["parent", "parent TEXT", "parent ANY"] {
+        let theme = Theme::new(&format!(
+            "CREATE TABLE p (id INTEGER PRIMARY KEY, v TEXT); CREATE TABLE c (id INTEGER PRIMARY KEY, {child} REFERENCES p (id));"
+        ));
+        let copied = theme.equal().await;
+        copied.lists_nothing();
+        copied
+            .behaves(&[
+                "INSERT INTO p (v) VALUES ('x') RETURNING id",
+                "INSERT INTO c (parent) VALUES (1) RETURNING id",
+                "INSERT INTO c (parent) VALUES (2)",
+            ])
+            .await;
+    }
+}

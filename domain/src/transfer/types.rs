@@ -43,6 +43,9 @@ impl Plan {
                 };
                 let own = rules_of(&rules, (at, place));
                 let proven = || {
+                    if let Some(rowid) = joins.rowid_of_all_empty((at, place), surveys) {
+                        return of_rowid(evidence, own, rowid, &names);
+                    }
                     let joined = joins.groups.get(&(at, place));
                     let several = several.contains(&(at, place));
                     alike(evidence, own, joined, several, surveys, &rules, &names)
@@ -99,7 +102,15 @@ impl Plan {
     fn joined_columns(&self, source: &Catalog) -> Joins {
         let mut groups: Vec<Vec<Place>> = Vec::new();
         let mut parents = HashSet::new();
+        let mut rowids = HashSet::new();
         for (at, table) in self.tables.iter().enumerate() {
+            let identities = table
+                .source
+                .columns
+                .iter()
+                .filter(|column| column.identity != Identity::No);
+            let identities = identities.filter_map(|column| table.place_of(&column.name));
+            rowids.extend(identities.map(|place| (at, place)));
             for key in &table.source.foreign_keys {
                 let Some(parent_at) = self.position_of(source, &key.parent) else {
                     continue;
@@ -124,6 +135,7 @@ impl Plan {
         Joins {
             groups: each.collect(),
             parents,
+            rowids,
         }
     }
 
@@ -140,9 +152,22 @@ struct Joins {
     groups: HashMap<Place, Vec<Place>>,
     /// Those that are referred to.
     parents: HashSet<Place>,
+    /// Those that can hold integers only.
+    rowids: HashSet<Place>,
 }
 
 impl Joins {
+    /// The rowid that a column is joined with, if none of them has a value: then it decides, for it can hold nothing else.
+    fn rowid_of_all_empty(&self, place: Place, surveys: &[TableSurvey]) -> Option<Place> {
+        let group = self.groups.get(&place)?;
+        let is_empty = |place: &Place| {
+            let evidence = surveys.get(place.0).and_then(|survey| survey.evidence(place.1));
+            evidence.is_none_or(|evidence| evidence.counted().is_empty() && evidence.blank() == 0)
+        };
+        let rowid = group.iter().find(|place| self.rowids.contains(place))?;
+        group.iter().all(is_empty).then_some(*rowid)
+    }
+
     /// The columns whose values are of several classes because those of a column are that they refer to: a foreign key stands between both
     /// only if the class is beside each. That is so unless one of them loses more by it than the key: a rowid, or what an expression works on.
     fn of_several_classes(
@@ -309,6 +334,21 @@ fn alike(
             }
         }
         _ => alone,
+    }
+}
+
+/// The choice for a column without values that is joined with such a rowid.
+fn of_rowid(evidence: &Evidence, own: Rules, rowid: Place, names: &[Vec<String>]) -> Choice {
+    let alone = evidence.choose(own);
+    if alone.rendering == Rendering::Integer {
+        return alone;
+    }
+    let name = names.get(rowid.0).and_then(|names| names.get(rowid.1));
+    let others: Vec<&str> = name.into_iter().map(String::as_str).collect();
+    Choice {
+        rendering: Rendering::Integer,
+        why: of_a_type_with(evidence, &others),
+        ..alone
     }
 }
 
