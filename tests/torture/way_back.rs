@@ -1822,6 +1822,38 @@ async fn foreign_keys_to_one_parent_act_in_the_same_order() {
     assert_eq!(listed(&report, "not_carried").len(), 1, "{report}");
 }
 
+/// PostgreSQL acts by all keys step by step, SQLite follows each to its end.
+#[tokio::test]
+async fn rows_that_are_reached_by_several_ways_are_told() {
+    let theme = changed(
+        "CREATE TABLE old (x INT)",
+        "CREATE TABLE users (id int PRIMARY KEY); CREATE TABLE groups (id int PRIMARY KEY, \"user\" int REFERENCES users ON DELETE CASCADE);
+         CREATE TABLE members (id int PRIMARY KEY, \"group\" int REFERENCES groups ON DELETE CASCADE, \"user\" int REFERENCES users);
+         CREATE TABLE tree (id int PRIMARY KEY, above int REFERENCES tree ON DELETE RESTRICT);
+         INSERT INTO users VALUES (1); INSERT INTO groups VALUES (1, 1); INSERT INTO members VALUES (1, 1, 1);
+         INSERT INTO tree VALUES (1, NULL), (2, 1);",
+    )
+    .await;
+    let (report, file) = back(&theme, 1, &["--strict"]).await;
+    lists(
+        &report,
+        "not_carried",
+        "key members.members_user_fkey",
+        "a DELETE in users also reaches rows of members",
+    );
+    lists(&report, "not_carried", "key tree.tree_above_fkey", "row by row");
+    assert_eq!(listed(&report, "not_carried").len(), 2, "{report}");
+    file.execute_batch("PRAGMA foreign_keys = ON").unwrap();
+    let client = theme.client().await;
+    for (sql, there, here) in [
+        ("DELETE FROM users", false, true),
+        ("DELETE FROM tree", true, false),
+    ] {
+        assert_eq!(client.batch_execute(sql).await.is_ok(), there, "{sql}");
+        assert_eq!(file.execute_batch(sql).is_ok(), here, "{sql} in the file");
+    }
+}
+
 /// SQLite compares what PostgreSQL prints, so that its keys take more.
 #[tokio::test]
 async fn keys_over_values_that_only_postgres_finds_equal() {

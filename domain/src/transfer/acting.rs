@@ -61,7 +61,7 @@ pub(super) fn told(
             table.name
         ));
     }
-    if actions.contains(&Action::Restrict) && key.parent.eq_ignore_ascii_case(&table.name) {
+    if is_row_by_row(table, key) {
         told.push(
             "it refers to its own table: SQLite asks what RESTRICT says row by row, PostgreSQL when a statement has changed all its rows, and \
              takes one that deletes a row together with those that refer to it"
@@ -191,9 +191,24 @@ impl<'a> Deletes<'a> {
         }
     }
 
+    /// Why a key of PostgreSQL can be met otherwise in SQLite.
+    pub(super) fn told_on_the_way_back(&self, table: &Table, key: &ForeignKey) -> Option<String> {
+        if let Some(deleted) = self.end_otherwise(table, key) {
+            return Some(format!(
+                "made, but a DELETE in {deleted} also reaches rows of {} by other keys: PostgreSQL follows all keys step by step, SQLite each \
+                 to its end before the next. One of them can refuse a DELETE there that the other takes",
+                table.name
+            ));
+        }
+        is_row_by_row(table, key).then(|| {
+            "made, but SQLite asks what RESTRICT says row by row: it refuses a statement that deletes a row together with those that refer to it"
+                .to_owned()
+        })
+    }
+
     /// A table whose DELETE can end otherwise in PostgreSQL than in SQLite for the sake of a key: both the row that the key refers to and the
     /// one that refers to it are reached.
-    pub(super) fn end_otherwise(&self, table: &Table, key: &ForeignKey) -> Option<&'a str> {
+    fn end_otherwise(&self, table: &Table, key: &ForeignKey) -> Option<&'a str> {
         let restricts = key.on_delete == Action::Restrict;
         if !restricts && (key.on_delete != Action::NoAction || key.deferrable == Deferrable::Deferred) {
             return None;
@@ -220,6 +235,11 @@ impl<'a> Deletes<'a> {
         });
         found.map(|(name, _)| *name)
     }
+}
+
+/// SQLite asks what RESTRICT says of each row, PostgreSQL when a statement has changed all its rows: those that refer may be among them.
+fn is_row_by_row(table: &Table, key: &ForeignKey) -> bool {
+    [key.on_delete, key.on_update].contains(&Action::Restrict) && key.parent.eq_ignore_ascii_case(&table.name)
 }
 
 /// Whether a row that refers to another by `key` no longer does when another key has acted.

@@ -2,7 +2,7 @@
 //!
 //! Made is what means the same in both; the rest is listed.
 
-use super::acting;
+use super::acting::{self, Deletes};
 use super::catalog::{
     Catalog, Column, Deferrable, Engine, ForeignKey, Generated, Identity, Index, Key, OriginObject, PgKind,
     Table,
@@ -32,6 +32,7 @@ pub fn make(plan: &mut Plan, source: &Catalog, target: &Catalog) {
     let mut maker = Maker {
         plan,
         target,
+        deletes: Deletes::among(plan.tables.iter().map(|table| &table.source)),
         not_carried: Vec::new(),
         objects: Vec::new(),
     };
@@ -317,6 +318,7 @@ fn target_columns<'a>(table: &'a TablePlan, names: &[String]) -> Option<Vec<&'a 
 struct Maker<'a> {
     plan: &'a Plan,
     target: &'a Catalog,
+    deletes: Deletes<'a>,
     not_carried: Vec<NotCarried>,
     objects: Vec<OriginObject>,
 }
@@ -372,6 +374,9 @@ impl Maker<'_> {
                 if acting::is_asked_too_late(from, at) {
                     let reason = "made, but SQLite asks what it says when the other keys to its parent have acted, PostgreSQL before";
                     self.leave_out("key", from, &name, &sql, reason);
+                }
+                if let Some(reason) = self.deletes.told_on_the_way_back(from, key) {
+                    self.leave_out("key", from, &name, &sql, &reason);
                 }
                 foreign_keys.push(sql);
                 continue;
