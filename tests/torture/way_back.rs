@@ -402,6 +402,37 @@ async fn a_column_that_was_renamed_or_dropped() {
     }
 }
 
+/// Rows that SQLite numbers are others than those that were meant.
+#[tokio::test]
+async fn a_key_that_is_gone_is_not_made_up_in_the_old_file() {
+    for (sql, column) in [
+        ("ALTER TABLE p RENAME id TO nr", "id"),
+        ("ALTER TABLE p DROP id CASCADE", "id"),
+        ("ALTER TABLE p RENAME n TO m", "n"),
+    ] {
+        let theme = changed(
+            "CREATE TABLE p (id INTEGER PRIMARY KEY, v, n INT NOT NULL); CREATE TABLE c (pid INTEGER REFERENCES p (id));
+             INSERT INTO p VALUES (2, 'bob', 1), (3, 'eve', 2); INSERT INTO c VALUES (2)",
+            sql,
+        )
+        .await;
+        let (url, old) = (theme.url().await, theme.file.to_str().unwrap());
+        let before = std::fs::read(old).unwrap();
+        for flags in [&["--replace", "--dry-run"][..], &["--replace"]] {
+            let refused = theme.program(&[&["copy", &url, old], flags].concat()).await;
+            let remedy = format!("RENAME COLUMN … TO \"{column}\"");
+            let words = [
+                &format!("the column {column} of the table p"),
+                &remedy,
+                "a new file",
+            ];
+            says(&refused.with(4, sql), &words);
+        }
+        assert_eq!(std::fs::read(old).unwrap(), before, "{sql}");
+        back(&theme, 0, &[]).await;
+    }
+}
+
 /// A name that something else of an existing file has is no sign that it is there.
 #[tokio::test]
 async fn what_has_another_meaning_in_the_file_is_told() {

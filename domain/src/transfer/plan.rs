@@ -276,7 +276,7 @@ pub fn plan(
         if !scope.includes(&from.name) {
             continue;
         }
-        let mut table = matched(from, into, target.engine, is_absent)?;
+        let mut table = matched(from, into, target.engine, is_absent);
         plan.not_carried.extend(computed_instead(from, into));
         plan.not_carried.extend(forgotten_notes(&table));
         if is_absent {
@@ -447,7 +447,7 @@ fn forgotten_notes(table: &TablePlan) -> impl Iterator<Item = NotCarried> {
     })
 }
 
-fn matched(from: &Table, into: &Table, engine: Engine, is_absent: bool) -> Result<TablePlan, String> {
+fn matched(from: &Table, into: &Table, engine: Engine, is_absent: bool) -> TablePlan {
     let mut columns = Vec::with_capacity(from.columns.len());
     for column in &from.columns {
         match column_for(column, into) {
@@ -460,28 +460,18 @@ fn matched(from: &Table, into: &Table, engine: Engine, is_absent: bool) -> Resul
         }
     }
     columns.extend(order_of_rows(from, into));
-    let mut gone = Vec::new();
-    for column in &into.columns {
-        let given = columns.iter().any(|plan| plan.target == column.name);
-        if given || !column.writable() {
-            continue;
-        }
-        if is_absent {
-            gone.push(column.name.clone());
-        } else if column.not_null && column.default.is_none() {
-            return Err(format!(
-                "{}.{} of the target needs a value and the source has no such column",
-                into.name, column.name
-            ));
-        }
-    }
+    let is_gone = |column: &&Column| {
+        is_absent && column.writable() && columns.iter().all(|plan| plan.target != column.name)
+    };
+    let gone = into.columns.iter().filter(is_gone);
+    let gone = gone.map(|column| column.name.clone()).collect();
     let place = |name: &String| columns.iter().position(|plan| plan.target == *name);
     let keys = into.primary_key.iter().chain(&into.uniques);
     let unproven_keys = keys
         .filter(|key| !guaranteed(key, from, &columns))
         .filter_map(|key| key.columns.iter().map(place).collect())
         .collect();
-    Ok(TablePlan {
+    TablePlan {
         source: from.clone(),
         target: into.name.clone(),
         engine,
@@ -494,7 +484,7 @@ fn matched(from: &Table, into: &Table, engine: Engine, is_absent: bool) -> Resul
         gone,
         unproven_keys,
         takes_stored_text: false,
-    })
+    }
 }
 
 /// Whether the source already refuses two rows that are alike in this key.

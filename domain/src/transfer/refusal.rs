@@ -3,7 +3,8 @@
 use std::collections::HashSet;
 use std::hash::BuildHasher;
 
-use super::catalog::{Catalog, ColumnKind, Engine, OtherKind, Storage, Table};
+use super::catalog::{Catalog, Column, ColumnKind, Engine, Identity, OtherKind, Storage, Table};
+use super::name::quoted;
 use super::plan::{ColumnPlan, Plan, Scope, TablePlan};
 
 /// Why a plan is not carried out, in a sentence for a person; none if it can be. Of the target's tables those named in `absent` are not there
@@ -15,8 +16,8 @@ pub fn refusal(
     absent: &HashSet<String, impl BuildHasher>,
     scope: &Scope,
 ) -> Option<String> {
-    let lost = lost_rows(plan, source, scope);
-    lost.or_else(|| {
+    let refused = lost_rows(plan, source, scope);
+    let refused = refused.or_else(|| {
         let mut tables = plan.tables.iter();
         match target.engine {
             Engine::Postgres => tables
@@ -27,7 +28,8 @@ pub fn refusal(
                 .or_else(|| alike(plan))
                 .or_else(|| kept_for_another(plan, target, absent)),
         }
-    })
+    });
+    refused.or_else(|| plan.tables.iter().find_map(|table| needs_value(table, target)))
 }
 
 /// A table of which nobody can say what it is, among those that are wanted.
@@ -212,6 +214,37 @@ fn kept_for_another(
             )
         })
     })
+}
+
+/// A column of a table that is there which takes no row without a value, or makes a number of its own for each.
+fn needs_value(table: &TablePlan, target: &Catalog) -> Option<String> {
+    let into = target.tables.iter().find(|into| into.name == table.target)?;
+    let is_given = |column: &Column| table.columns.iter().any(|plan| plan.target == column.name);
+    let mut lacking = into
+        .columns
+        .iter()
+        .filter(|column| !table.created && column.writable() && !is_given(column));
+    let is_numbered = |column: &Column| table.engine == Engine::Sqlite && column.identity != Identity::No;
+    let column =
+        lacking.find(|column| is_numbered(column) || (column.not_null && column.default.is_none()))?;
+    let (name, from) = (&column.name, &table.source.name);
+    let why = if is_numbered(column) {
+        "SQLite would number the rows anew, and what refers to them would find others"
+    } else {
+        "it takes no NULL and has no default"
+    };
+    let remedy = match table.engine {
+        Engine::Sqlite => "copy into a new file",
+        Engine::Postgres => "give it a default",
+    };
+    Some(format!(
+        "the column {name} of the table {} of the target needs a value, and {from} of the source has no such column: {why}. Give the column \
+         back there if it was dropped, or its name if it was renamed (ALTER TABLE {} RENAME COLUMN … TO {}), or {remedy}, or leave the table \
+         out (--exclude {from})",
+        table.target,
+        quoted(from),
+        quoted(name)
+    ))
 }
 
 /// Names that differ by the case of letters are one to SQLite.
