@@ -640,6 +640,65 @@ async fn a_table_that_was_renamed() {
     assert_eq!(rows(&file, "SELECT quote(id), quote(f) FROM t2"), ["1|0"]);
 }
 
+/// A file takes names that differ by the case of letters for one: so what is called otherwise in that way only is what it was.
+#[tokio::test]
+async fn a_name_that_was_changed_by_its_case_only() {
+    const FILE: &str = "CREATE TABLE t (id INTEGER PRIMARY KEY AUTOINCREMENT, at TEXT, u UUID, m); CREATE INDEX i ON t (at); CREATE VIEW v AS SELECT at FROM t;
+         CREATE TABLE c (t INTEGER REFERENCES t (id)); CREATE TRIGGER g AFTER DELETE ON t BEGIN DELETE FROM c; END;
+         INSERT INTO t VALUES (1, '2024-01-31T10:20Z', x'00112233445566778899aabbccddeeff', 'x'),
+             (2, '2024-01-31T10:20Z', x'00112233445566778899aabbccddeeff', 1); INSERT INTO c VALUES (2)";
+    for (sql, told) in [
+        ("ALTER TABLE t RENAME TO \"T\"", vec!["note T"]),
+        ("ALTER TABLE t RENAME at TO \"At\"", vec!["note t.At"]),
+        ("ALTER TABLE t RENAME m TO \"M\"", vec!["note t.M"]),
+        (
+            "ALTER TABLE t RENAME m__class TO \"M__class\"; ALTER TABLE t RENAME u TO \"U\"; ALTER TABLE t RENAME TO \"T\"",
+            vec!["note T", "note T.U"],
+        ),
+    ] {
+        let theme = changed(FILE, sql).await;
+        theme.command("verify", &[]).await.with(0, sql);
+        let (report, file) = back(&theme, 1, &["--strict"]).await;
+        let names = listed(&report, "not_carried");
+        let names: Vec<&str> = names
+            .iter()
+            .filter_map(|entry| Some(entry.split_once(':')?.0))
+            .collect();
+        assert_eq!(names, told, "{report}");
+        assert_eq!(report["weakened"].as_array().unwrap().len(), 0, "{report}");
+        let schema = "SELECT sql FROM sqlite_schema WHERE name NOT GLOB '_cutover*' AND name NOT GLOB 'sqlite_*' ORDER BY name";
+        let values = "SELECT quote(id), quote(at), quote(u), quote(m) FROM t ORDER BY id";
+        let before = Connection::open(&theme.file).unwrap();
+        for question in [schema, values] {
+            assert_eq!(rows(&file, question), rows(&before, question), "{sql}");
+        }
+        theme.verified_back(&[]).await.with(0, sql);
+        let old = theme.duplicate("old.db");
+        let (url, old) = (theme.url().await, old.to_str().unwrap());
+        theme
+            .program(&["copy", &url, old, "--replace", "--verify"])
+            .await
+            .with(0, sql);
+        assert_eq!(
+            rows(&Connection::open(old).unwrap(), values),
+            rows(&before, values),
+            "{sql}"
+        );
+    }
+    for sql in [
+        "DROP TABLE t CASCADE; CREATE TABLE \"T\" (id bigint, at text, u uuid, m text)",
+        "ALTER TABLE t DROP at; ALTER TABLE t ADD \"At\" text",
+    ] {
+        let theme = changed(FILE, sql).await;
+        theme.command("verify", &[]).await.with(1, sql);
+        let (refused, _) = theme.brought_back(&[]).await;
+        says(
+            &refused.with(4, sql),
+            &["was made as timestamp with time zone and is text now"],
+        );
+    }
+}
+
 #[tokio::test]
 async fn a_table_that_was_moved_to_another_schema() {
     for change in [

@@ -16,6 +16,7 @@ use cutover_domain::transfer::difference::{Columns, Counts, Details, Matched, Ta
 use cutover_domain::transfer::digest::{
     BUCKETS, Collector, Detail, Digest, Entries, Entry, Left, LeftColumn, RowReader, RowShape, Tally,
 };
+use cutover_domain::transfer::name::renamed_by_case;
 use cutover_domain::transfer::words::counted;
 use cutover_ports::transfer::{
     LedgerEntry, OwnNotes, Part, RenderedColumn, RowScan, ScanColumn, TransferError, TransferResult,
@@ -94,7 +95,9 @@ pub async fn verify(
 ) -> TransferResult<VerifyReport> {
     let begun = Instant::now();
     let (ours, theirs) = tokio::try_join!(source.catalog(), target.catalog())?;
-    let (our_notes, their_notes) = tokio::try_join!(source.own_notes(), target.own_notes())?;
+    let (mut our_notes, mut their_notes) = tokio::try_join!(source.own_notes(), target.own_notes())?;
+    follow_renames(&mut our_notes, &ours);
+    follow_renames(&mut their_notes, &theirs);
     check_names(options, &ours, &theirs)?;
     for (side, catalog) in [(source, &ours), (target, &theirs)] {
         refuse_unreadable(&side.describe(), catalog, |table| options.wants(table))?;
@@ -230,6 +233,54 @@ impl Run<'_> {
         let name = &table.name;
         !self.names.forth && (notes.made.contains_key(name) || notes.quarantined.contains_key(name))
     }
+}
+
+/// Puts notes of what has another name by now, but only by the case of its letters, to that: the way back takes it for what it was.
+fn follow_renames(notes: &mut OwnNotes, catalog: &Catalog) {
+    let noted = notes
+        .made
+        .keys()
+        .chain(notes.rendered.iter().map(|column| &column.table));
+    let tables = renames(catalog.tables.iter().map(|table| &table.name), noted);
+    for (was, now) in &tables {
+        if let Some(original) = notes.made.remove(was) {
+            notes.made.insert(now.clone(), original);
+        }
+    }
+    let mut of_tables: HashMap<String, Vec<&mut RenderedColumn>> = HashMap::new();
+    for column in &mut notes.rendered {
+        if let Some(now) = tables.get(&column.table) {
+            column.table.clone_from(now);
+        }
+        of_tables.entry(column.table.clone()).or_default().push(column);
+    }
+    for table in &catalog.tables {
+        let mut noted = of_tables.remove(&table.name).unwrap_or_default();
+        let names = noted
+            .iter()
+            .flat_map(|column| std::iter::once(&column.column).chain(&column.class_column));
+        let columns = renames(table.columns.iter().map(|column| &column.name), names);
+        for name in noted
+            .iter_mut()
+            .flat_map(|column| std::iter::once(&mut column.column).chain(&mut column.class_column))
+        {
+            if let Some(now) = columns.get(name) {
+                name.clone_from(now);
+            }
+        }
+    }
+}
+
+/// What is called otherwise by now, by the name that is noted.
+fn renames<'a>(
+    names: impl Iterator<Item = &'a String>,
+    noted: impl Iterator<Item = &'a String>,
+) -> HashMap<String, String> {
+    let renamed = renamed_by_case(names.map(String::as_str), noted.map(String::as_str));
+    renamed
+        .into_iter()
+        .map(|(now, was)| (was.to_owned(), now.to_owned()))
+        .collect()
 }
 
 /// What the tables and columns that a copy has made in PostgreSQL are called in SQLite, and how their values come back there.

@@ -622,6 +622,17 @@ impl Other {
             why: Some(told),
         }
     }
+
+    /// What is to be told of a table, or of a column of it, that a copy has made.
+    pub fn note(name: String, table: &str, told: String) -> Self {
+        Self {
+            kind: OtherKind::Note,
+            name,
+            sql: String::new(),
+            table: Some(table.to_owned()),
+            why: Some(told),
+        }
+    }
 }
 
 /// What a [`Other`] is.
@@ -656,6 +667,8 @@ pub enum OtherKind {
     Inheritance,
     /// What a key of PostgreSQL means beyond what it is made as.
     Key,
+    /// What was noted of a table or a column of PostgreSQL and does not fit it as it stands.
+    Note,
 }
 
 impl OtherKind {
@@ -681,6 +694,7 @@ impl OtherKind {
             Self::LargeObjects => "large objects",
             Self::Inheritance => "inheritance",
             Self::Key => "key",
+            Self::Note => "note",
         }
     }
 }

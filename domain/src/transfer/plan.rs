@@ -266,7 +266,8 @@ pub fn plan(
     // The target's order comes first: its foreign keys are the ones that watch the load.
     for into in target.parents_first() {
         let is_absent = absent.contains(&into.name);
-        let Some(from) = counterpart(source, into) else {
+        let is_known = plan.own_text(&into.name).is_some();
+        let Some(from) = counterpart(source, into, is_known) else {
             plan.not_carried.extend(
                 plan.gone_table(into, is_absent)
                     .filter(|_| scope.includes(&into.name)),
@@ -321,8 +322,9 @@ fn takes_stored_text(source: &Catalog, target: &Catalog) -> bool {
     target.engine == Engine::Sqlite && stored.is_some() && stored == target.encoding()
 }
 
-/// The table of `source` that `into` is for: by what it was made for, else by its name.
-fn counterpart<'a>(source: &'a Catalog, into: &Table) -> Option<&'a Table> {
+/// The table of `source` that `into` is for: by what it was made for, else by its name. Of a table whose origin is known the case of letters
+/// counts: one that was made for it, and renamed, would have been found.
+fn counterpart<'a>(source: &'a Catalog, into: &Table, is_known: bool) -> Option<&'a Table> {
     if let Some(name) = &into.made_for {
         return source.tables.iter().find(|table| table.name == *name);
     }
@@ -330,7 +332,9 @@ fn counterpart<'a>(source: &'a Catalog, into: &Table) -> Option<&'a Table> {
         .tables
         .iter()
         .find(|table| table.made_for.as_ref() == Some(&into.name));
-    made.or_else(|| source.table(&into.name).filter(|table| table.made_for.is_none()))
+    let by_name = source.table(&into.name);
+    let by_name = by_name.filter(|table| table.made_for.is_none() && (!is_known || table.name == into.name));
+    made.or(by_name)
 }
 
 /// The column of `into` for a column of a source: by what either was made for, else by its name.

@@ -7,6 +7,7 @@ use cutover_domain::transfer::catalog::{
     Action, Beyond, Catalog, Check, Column, ColumnKind, Deferrable, Engine, ForeignKey, Generated, Identity,
     Index, IndexPart, Key, MadeFor, Other, OtherKind, PgKind, PgType, Storage, Table,
 };
+use cutover_domain::transfer::name::renamed_by_case;
 use cutover_domain::transfer::plan::BY_TYPE;
 use cutover_domain::transfer::rendering::Rendering;
 use cutover_ports::transfer::{TransferError, TransferResult};
@@ -202,6 +203,16 @@ const TAKEN: &str = "
 /// Reads the catalog of the connection's default schema, and what a copy has made in it and for what: the columns that hold the classes of
 /// other columns' values are left out.
 pub async fn read_with_origins(client: &impl GenericClient) -> TransferResult<Catalog> {
+    read_noted(client, false).await
+}
+
+/// The same for the way back. What has another name by now only by the case of its letters is what it was, for a file takes both names for
+/// one, and is told.
+pub async fn read_for_way_back(client: &impl GenericClient) -> TransferResult<Catalog> {
+    read_noted(client, true).await
+}
+
+async fn read_noted(client: &impl GenericClient, is_way_back: bool) -> TransferResult<Catalog> {
     let mut catalog = read(client).await?;
     let exists = "SELECT to_regclass('cutover.made_table') IS NOT NULL AND to_regclass('cutover.rendering') IS NOT NULL";
     let row = client
@@ -217,7 +228,7 @@ pub async fn read_with_origins(client: &impl GenericClient) -> TransferResult<Ca
         .await
         .map_err(|e| transfer_error(&e))?;
     let source = |row| Ok((noted(row, "made_table", 0)?, noted(row, "made_table", 1)?));
-    let made: HashMap<String, String> = made.iter().map(source).collect::<TransferResult<_>>()?;
+    let made: HashMap<&str, String> = made.iter().map(source).collect::<TransferResult<_>>()?;
     let sql = "SELECT table_name, column_name, source_column, rendering, class_column FROM cutover.rendering WHERE schema_name = $1";
     let renderings = client
         .query(sql, &[&catalog.schema])
@@ -230,44 +241,94 @@ pub async fn read_with_origins(client: &impl GenericClient) -> TransferResult<Ca
             .or_default()
             .push(row);
     }
+    let known: HashSet<&str> = made.keys().chain(of_tables.keys()).copied().collect();
+    let names: Vec<String> = catalog.tables.iter().map(|table| table.name.clone()).collect();
+    let renamed = renamed(&names, known, is_way_back);
     for table in &mut catalog.tables {
-        table.made_for = made.get(&table.name).cloned();
-        let names: HashSet<String> = table.columns.iter().map(|column| column.name.clone()).collect();
-        for row in of_tables.remove(table.name.as_str()).unwrap_or_default() {
-            let name: &str = noted(row, "rendering", 1)?;
-            let Some(column) = table.columns.iter_mut().find(|column| column.name == name) else {
-                continue;
-            };
-            let (blanks, rendering) = Blanks::at_start(text(row, 3));
-            let known = |rendering: &str| {
-                rendering.parse().map_err(|_| {
-                    TransferError::Failed(format!(
-                        "cutover.rendering has an entry for {}.{name} that this version of Cutover does not know: {rendering:?}",
-                        table.name
-                    ))
-                })
-            };
-            let rendering: Option<Rendering> = match rendering {
-                BY_TYPE => None,
-                rendering => Some(known(rendering)?),
-            };
-            column.made_for = Some(MadeFor {
-                column: noted(row, "rendering", 2)?,
-                rendering,
-                blanks,
-                class_column: Some(text(row, 4).to_owned()).filter(|class| names.contains(class)),
-            });
+        let name = renamed.get(table.name.as_str()).copied();
+        if let Some(name) = name {
+            catalog.others.push(called(&table.name, &table.name, name));
         }
-        let classes: HashSet<String> = table
-            .columns
-            .iter()
-            .filter_map(|column| column.made_for.as_ref()?.class_column.clone())
-            .collect();
-        if !classes.is_empty() {
-            leave_out_classes(table, &classes);
-        }
+        let name = name.unwrap_or(&table.name);
+        table.made_for = made.get(name).cloned();
+        let rows = of_tables.remove(name).unwrap_or_default();
+        catalog.others.extend(put_notes(table, &rows, is_way_back)?);
     }
     Ok(catalog)
+}
+
+/// What differs from its noted name by case only, on the way back.
+fn renamed<'n>(names: &'n [String], known: HashSet<&'n str>, is_way_back: bool) -> HashMap<&'n str, &'n str> {
+    if is_way_back {
+        renamed_by_case(names.iter().map(String::as_str), known)
+    } else {
+        HashMap::new()
+    }
+}
+
+/// A table, or a column of it, that has its name no more.
+fn called(table: &str, name: &str, was: &str) -> Other {
+    let told =
+        format!("made as {was} and called so by now, which is one name to SQLite: it is {was} in the file");
+    Other::note(name.to_owned(), table, told)
+}
+
+/// Puts what was noted of a table's columns to them; what there is to tell of it.
+fn put_notes(table: &mut Table, rows: &[&Row], is_way_back: bool) -> TransferResult<Vec<Other>> {
+    let names: Vec<String> = table.columns.iter().map(|column| column.name.clone()).collect();
+    let mut known: HashSet<&str> = HashSet::new();
+    for row in rows {
+        known.insert(noted(row, "rendering", 1)?);
+        known.extend(Some(text(row, 4)).filter(|class| !class.is_empty()));
+    }
+    let renamed = renamed(&names, known, is_way_back);
+    let now = |was: &str| {
+        let mut renamed = renamed.iter().filter(|(_, name)| **name == was);
+        let other = renamed.next().map(|(now, _)| *now);
+        other.or_else(|| names.iter().map(String::as_str).find(|name| *name == was))
+    };
+    let mut told = Vec::new();
+    let mut classes: HashSet<String> = HashSet::new();
+    for row in rows {
+        let name: &str = noted(row, "rendering", 1)?;
+        let class = now(text(row, 4));
+        let (blanks, rendering) = Blanks::at_start(text(row, 3));
+        let Some(column) =
+            now(name).and_then(|now| table.columns.iter_mut().find(|column| column.name == now))
+        else {
+            continue;
+        };
+        if column.name != name {
+            told.push(called(
+                &table.name,
+                &format!("{}.{}", table.name, column.name),
+                name,
+            ));
+        }
+        classes.extend(class.map(str::to_owned));
+        column.made_for = Some(MadeFor {
+            column: noted(row, "rendering", 2)?,
+            rendering: known_rendering(&table.name, name, rendering)?,
+            blanks,
+            class_column: class.map(str::to_owned),
+        });
+    }
+    if !classes.is_empty() {
+        leave_out_classes(table, &classes);
+    }
+    Ok(told)
+}
+
+fn known_rendering(table: &str, column: &str, rendering: &str) -> TransferResult<Option<Rendering>> {
+    if rendering == BY_TYPE {
+        return Ok(None);
+    }
+    let known = rendering.parse().map_err(|_| {
+        TransferError::Failed(format!(
+            "cutover.rendering has an entry for {table}.{column} that this version of Cutover does not know: {rendering:?}"
+        ))
+    });
+    known.map(Some)
 }
 
 /// Leaves out the columns that hold the class of another one's values, which stand in its keys beside it.

@@ -179,7 +179,7 @@ impl TransferSource for PgSource {
 
     async fn catalog(&self) -> TransferResult<Catalog> {
         let keeper = self.keeper.lock().await;
-        let mut catalog = catalog::read_with_origins(&*keeper).await?;
+        let mut catalog = catalog::read_for_way_back(&*keeper).await?;
         catalog.origin = own_tables::origin(&keeper, &self.schema).await?;
         let known = catalog.origin.iter().flat_map(|origin| &origin.sequences);
         let known: HashSet<String> = known.map(|(of, _)| of.clone()).collect();
