@@ -699,6 +699,32 @@ async fn a_name_that_was_changed_by_its_case_only() {
     }
 }
 
+/// The classes of values that are gone tell of nothing.
+#[tokio::test]
+async fn a_column_of_several_classes_that_was_dropped_or_renamed() {
+    for (sql, fate, columns) in [
+        ("ALTER TABLE t DROP m", "it is left out", vec!["id", "n"]),
+        (
+            "ALTER TABLE t RENAME m TO m2",
+            "comes along",
+            vec!["id", "n", "m2", "m__class"],
+        ),
+    ] {
+        let theme = changed(
+            "CREATE TABLE t (id INTEGER PRIMARY KEY, m, n); INSERT INTO t VALUES (1, 'x', 'y'), (2, 1, 2)",
+            sql,
+        )
+        .await;
+        let (report, file) = back(&theme, 1, &["--strict"]).await;
+        lists(&report, "not_carried", "column t.m: ", "no such column any more");
+        lists(&report, "not_carried", "note t.m__class: ", fate);
+        assert_eq!(report["not_carried"].as_array().unwrap().len(), 2, "{report}");
+        assert_eq!(rows(&file, "SELECT name FROM pragma_table_info('t')"), columns);
+        assert_eq!(rows(&file, "SELECT quote(n) FROM t ORDER BY id"), ["'y'", "2"]);
+        theme.verified_back(&[]).await.with(0, sql);
+    }
+}
+
 #[tokio::test]
 async fn a_table_that_was_moved_to_another_schema() {
     for change in [

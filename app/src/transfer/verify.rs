@@ -725,6 +725,16 @@ impl<'a> Pair<'a> {
         names.map(String::as_str).collect()
     }
 
+    /// Whether a column holds the classes of values that PostgreSQL has no more.
+    fn tells_of_nothing(&self, side: &Side<'_>, column: &Column) -> bool {
+        let noted = self.run.names.columns(&self.source.table.name);
+        side.engine == Engine::Postgres
+            && noted.iter().any(|noted| {
+                noted.class_column.as_ref() == Some(&column.name)
+                    && side.table.columns.iter().all(|there| there.name != noted.column)
+            })
+    }
+
     /// A column on one side only is no difference as long as it holds nothing. Where it has a default, what it holds may be that
     /// and says nothing about the other side.
     async fn look_at_lone_columns(&self, report: &mut TableReport) -> TransferResult<()> {
@@ -749,7 +759,7 @@ impl<'a> Pair<'a> {
                     .order_column()
                     .is_some_and(|order| order.name == column.name);
                 let filled = column.default.is_some() || !column.writable() || is_order;
-                if count == 0 || (lacking == "source" && filled) {
+                if count == 0 || (lacking == "source" && filled) || self.tells_of_nothing(side, column) {
                     report.notes.push(text);
                 } else {
                     report.problems.push(text);

@@ -207,7 +207,7 @@ pub async fn read_with_origins(client: &impl GenericClient) -> TransferResult<Ca
 }
 
 /// The same for the way back. What has another name by now only by the case of its letters is what it was, for a file takes both names for
-/// one, and is told.
+/// one; a column of classes whose values are gone is left out as well. Both are told.
 pub async fn read_for_way_back(client: &impl GenericClient) -> TransferResult<Catalog> {
     read_noted(client, true).await
 }
@@ -289,6 +289,8 @@ fn put_notes(table: &mut Table, rows: &[&Row], is_way_back: bool) -> TransferRes
     };
     let mut told = Vec::new();
     let mut classes: HashSet<String> = HashSet::new();
+    let of_classes: HashSet<&str> = rows.iter().filter_map(|row| now(text(row, 4))).collect();
+    let mut lone: Vec<LoneClasses<'_>> = Vec::new();
     for row in rows {
         let name: &str = noted(row, "rendering", 1)?;
         let class = now(text(row, 4));
@@ -296,6 +298,11 @@ fn put_notes(table: &mut Table, rows: &[&Row], is_way_back: bool) -> TransferRes
         let Some(column) =
             now(name).and_then(|now| table.columns.iter_mut().find(|column| column.name == now))
         else {
+            lone.extend(class.map(|class| LoneClasses {
+                class,
+                values: name,
+                rendering: rendering.parse().ok(),
+            }));
             continue;
         };
         if column.name != name {
@@ -313,10 +320,47 @@ fn put_notes(table: &mut Table, rows: &[&Row], is_way_back: bool) -> TransferRes
             class_column: class.map(str::to_owned),
         });
     }
+    for lone in lone.iter().filter(|_| is_way_back) {
+        let is_left_out = lone.is_left_out(table, &of_classes);
+        told.push(lone.told(&table.name, is_left_out));
+        classes.extend(is_left_out.then(|| lone.class.to_owned()));
+    }
     if !classes.is_empty() {
         leave_out_classes(table, &classes);
     }
     Ok(told)
+}
+
+/// A column of classes beside which the values are no more, or have another name.
+struct LoneClasses<'a> {
+    class: &'a str,
+    /// The name that the column of the values had.
+    values: &'a str,
+    rendering: Option<Rendering>,
+}
+
+impl LoneClasses<'_> {
+    /// Whether no other column can be that of the values: what is new, of their type, and no column of classes (`of_classes`).
+    fn is_left_out(&self, table: &Table, of_classes: &HashSet<&str>) -> bool {
+        let made = self.rendering.as_ref().map(|rendering| rendering.pg_type().kind);
+        let is_new =
+            |column: &&Column| column.made_for.is_none() && !of_classes.contains(column.name.as_str());
+        let mut kinds = table.columns.iter().filter(is_new).filter_map(Column::pg_type);
+        !kinds.any(|is| made.is_none_or(|made| is.kind.keeps(made)))
+    }
+
+    fn told(&self, table: &str, is_left_out: bool) -> Other {
+        let fate = if is_left_out {
+            "it is left out"
+        } else {
+            "it comes along as a column of its own, for they may be there under another name"
+        };
+        let Self { class, values, .. } = self;
+        let told = format!(
+            "it tells the class of each value of {values}, a column that PostgreSQL has no more: {fate}"
+        );
+        Other::note(format!("{table}.{class}"), table, told)
+    }
 }
 
 fn known_rendering(table: &str, column: &str, rendering: &str) -> TransferResult<Option<Rendering>> {
