@@ -250,27 +250,33 @@ fn clans(random: &mut Random) -> Vec<Vec<String>> {
                     parents.insert(random.below(parents.len() + 1), name);
                 }
             }
-            let columns: String = parents
+            let columns: Vec<String> = parents
                 .iter()
-                .map(|parent| format!(", {parent}x INTEGER"))
+                .map(|parent| format!("{parent}x INTEGER"))
                 .collect();
             let keys = parents.iter().map(|parent| {
                 format!(
-                    ", FOREIGN KEY ({parent}x) REFERENCES {parent}{at} ON DELETE {} ON UPDATE {}{}",
+                    "FOREIGN KEY ({parent}x) REFERENCES {parent}{at} ON DELETE {} ON UPDATE {}{}",
                     random.pick(&ACTIONS[..4]),
                     random.pick(&ACTIONS[..4]),
                     random.pick(&["", "", "", " DEFERRABLE INITIALLY DEFERRED"])
                 )
             });
-            let keys: String = keys.collect();
+            let parts = columns.iter().cloned().chain(keys);
+            let parts: Vec<String> = parts.collect();
             tables.push(format!(
-                "CREATE TABLE {}{at} (id INTEGER PRIMARY KEY{columns}{keys})",
-                CLAN[place]
+                "CREATE TABLE {}{at} (id INTEGER PRIMARY KEY, {})",
+                CLAN[place],
+                parts.join(", ")
             ));
             for id in 0..6 {
                 let mut number = || random.pick(&["0", "1", "2", "3", "NULL"]);
-                let values: String = parents.iter().map(|_| format!(", {}", number())).collect();
-                tables.push(format!("INSERT INTO {}{at} VALUES ({id}{values})", CLAN[place]));
+                let values: Vec<&str> = parents.iter().map(|_| *number()).collect();
+                tables.push(format!(
+                    "INSERT INTO {}{at} VALUES ({id}, {})",
+                    CLAN[place],
+                    values.join(", ")
+                ));
             }
         }
         tables.push(format!("INSERT INTO p{at} VALUES (0), (1), (2), (3)"));

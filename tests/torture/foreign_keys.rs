@@ -306,7 +306,7 @@ async fn what_acts_otherwise_is_told() {
 #[tokio::test]
 async fn a_rowid_decides_where_nothing_has_a_value() {
     for child in ["parent", "parent TEXT", "parent ANY"] {
-        let theme = Theme::new(&format!(
+        let theme = Theme::new(format!(
             "CREATE TABLE p (id INTEGER PRIMARY KEY, v TEXT); CREATE TABLE c (id INTEGER PRIMARY KEY, {child} REFERENCES p (id));"
         ));
         let copied = theme.equal().await;
