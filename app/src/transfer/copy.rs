@@ -635,8 +635,7 @@ impl Job<'_> {
                 *kinds.entry(Normalised::Computed).or_default() += rows;
             }
         }
-        let weakened = written.weakened.into_iter();
-        report.weakened.extend(weakened.map(|(_, weakened)| weakened));
+        report.weakened.extend(written.weakened);
         let left = |error| writer.left(error);
         let restored = self.session.restore(&plan).await.map_err(left)?;
         report.weakened.extend(restored);

@@ -52,7 +52,7 @@ impl Task {
 #[derive(Debug)]
 pub(super) struct Graph<T> {
     tasks: Vec<Task>,
-    /// What is done; none if somebody is at it.
+    /// What is to be done, by task; none once somebody is at it.
     items: Vec<Option<T>>,
 }
 

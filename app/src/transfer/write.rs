@@ -46,8 +46,8 @@ pub(super) struct Writer<'a> {
 pub(super) struct Written {
     /// By table of the plan.
     pub(super) tables: Vec<Loaded>,
-    /// What holds in a weaker form, each with its step.
-    pub(super) weakened: Vec<(usize, Weakened)>,
+    /// What holds in a weaker form, in the order of the schema's steps.
+    pub(super) weakened: Vec<Weakened>,
 }
 
 impl Writer<'_> {
@@ -236,7 +236,7 @@ fn not_taken_back(error: TransferError, undo: &TransferError) -> TransferError {
 
 impl Written {
     fn of(done: Vec<Done>, tables: usize) -> Self {
-        let mut written = Self::default();
+        let (mut written, mut weaker) = (Self::default(), Vec::new());
         written.tables.resize_with(tables, Loaded::default);
         for done in done {
             match done {
@@ -248,11 +248,12 @@ impl Written {
                     table.refused.extend(loaded.refused);
                     table.computed.extend(loaded.computed);
                 }
-                Done::Made(at, weakened) => written.weakened.extend(weakened.map(|weakened| (at, weakened))),
+                Done::Made(at, weakened) => weaker.extend(weakened.map(|weakened| (at, weakened))),
                 Done::Figured => {}
             }
         }
-        written.weakened.sort_by_key(|(step, _)| *step);
+        weaker.sort_by_key(|(step, _)| *step);
+        written.weakened = weaker.into_iter().map(|(_, weakened)| weakened).collect();
         written
     }
 }

@@ -161,14 +161,6 @@ pub enum Work {
 }
 
 impl Work {
-    /// Over how many columns it goes, of an index; one otherwise.
-    pub fn width(&self) -> u64 {
-        match self {
-            Self::Index { width, .. } => *width,
-            _ => 1,
-        }
-    }
-
     /// The table that a foreign key points to.
     pub fn parent(&self) -> Option<&str> {
         match self {
