@@ -9,6 +9,7 @@ mod make;
 mod named;
 pub mod open;
 mod own_tables;
+mod pages;
 mod remade;
 mod scan;
 pub mod source;

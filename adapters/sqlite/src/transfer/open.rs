@@ -15,6 +15,7 @@ use tempfile::TempDir;
 use tokio::sync::oneshot;
 
 use super::collations;
+use super::pages::Pages;
 use crate::identity::side_file;
 
 /// The first bytes of every SQLite file.
@@ -32,6 +33,8 @@ pub struct SourceFile {
     /// Where it is, whatever links lead there: its log and its journal are beside that.
     place: PathBuf,
     busy_timeout: Duration,
+    /// What was looked at.
+    bytes: Option<Bytes>,
     /// Read in place of the file, if the file cannot be read without a change beside it.
     copy: Option<Arc<PrivateCopy>>,
     side_files: Arc<SideFiles>,
@@ -42,9 +45,9 @@ pub struct SourceFile {
 /// Whoever closes any descriptor of a file gives up all locks that the process has on it, SQLite's among them (fcntl(2), "record locks"):
 /// others would take the file of a running service for one that nobody has open, and take its WAL away. So a descriptor that was opened
 /// here is never closed, and serves whoever reads the file next.
-struct Bytes {
+#[derive(Debug, Clone)]
+pub(super) struct Bytes {
     file: Arc<File>,
-    #[cfg(unix)]
     next: u64,
 }
 
@@ -75,7 +78,32 @@ impl Bytes {
     fn of(path: &Path) -> std::io::Result<Self> {
         Ok(Self {
             file: Arc::new(File::open(path)?),
+            next: 0,
         })
+    }
+
+    #[cfg(unix)]
+    pub(super) fn read_exact_at(&self, buffer: &mut [u8], at: u64) -> std::io::Result<()> {
+        std::os::unix::fs::FileExt::read_exact_at(&*self.file, buffer, at)
+    }
+
+    #[cfg(not(unix))]
+    fn is_at(&self, _: &Path) -> bool {
+        false
+    }
+
+    #[cfg(not(unix))]
+    pub(super) fn read_exact_at(&self, _: &mut [u8], _: u64) -> std::io::Result<()> {
+        Err(ErrorKind::Unsupported.into())
+    }
+
+    /// Whether this is the file that is at `path`.
+    #[cfg(unix)]
+    fn is_at(&self, path: &Path) -> bool {
+        use std::os::unix::fs::MetadataExt;
+        let place = |of: fs::Metadata| (of.dev(), of.ino());
+        let here = self.file.metadata().map(place);
+        here.is_ok_and(|here| fs::metadata(path).map(place).is_ok_and(|there| here == there))
     }
 }
 
@@ -278,11 +306,12 @@ impl SourceFile {
         let mut source = Self {
             path: path.to_owned(),
             busy_timeout,
+            bytes: None,
             copy: None,
             side_files: Arc::new(SideFiles::of(&place)),
             place,
         };
-        source.look()?;
+        source.bytes = Some(source.look()?);
         let (journal, wal) = (source.side_file_size("-journal"), source.side_file_size("-wal"));
         if journal + wal > 0
             && let Err(error) = source.try_connect(&source.place, Access::Shared)
@@ -320,7 +349,7 @@ impl SourceFile {
         &self.path
     }
 
-    fn look(&self) -> TransferResult<()> {
+    fn look(&self) -> TransferResult<Bytes> {
         let cannot = |error: std::io::Error| match error.kind() {
             ErrorKind::NotFound => self.unreachable("there is no such file"),
             _ => self.unreachable(&format!("it cannot be read ({error})")),
@@ -349,7 +378,7 @@ impl SourceFile {
                 return Err(self.unreachable("the file is empty: no tables (is the path right?)"));
             }
             // A new database whose first pages are in the WAL still.
-            0 => return Ok(()),
+            0 => return Ok(file),
             _ if !header.starts_with(MAGIC) => {
                 return Err(self.unreachable("it is not a SQLite database, or it is encrypted"));
             }
@@ -369,7 +398,7 @@ impl SourceFile {
                 "the file is cut: its header says {expected} bytes, it has {size}"
             )));
         }
-        Ok(())
+        Ok(file)
     }
 
     fn side_file_size(&self, suffix: &str) -> u64 {
@@ -460,6 +489,24 @@ impl SourceFile {
             std::thread::sleep(Duration::from_millis(5));
         }
         Err(self.unreachable("another program writes to it without a pause"))
+    }
+
+    /// The pages that a snapshot sees, which `connection` has begun: if all are in the file, and nobody can write one before the snapshot ends.
+    pub(super) fn pages(&self, connection: &Connection) -> Option<Pages> {
+        let bytes = self.bytes.as_ref().filter(|_| self.copy.is_none())?;
+        let count = connection
+            .query_row("PRAGMA page_count", [], |row| row.get(0))
+            .ok()?;
+        let pages = Pages::of(bytes.clone(), count).ok()?;
+        // With an empty log a snapshot is of the file, and keeps others from bringing into it what they log meanwhile: with locks, in the shared
+        // memory, that only those hold who may write it.
+        let is_locked = || {
+            !pages.is_logged()
+                || rustix::fs::access(side_file(&self.place, "-shm"), rustix::fs::Access::WRITE_OK).is_ok()
+        };
+        let is_whole = self.side_file_size("-wal") == 0 && is_locked();
+        // Somebody may have put another file there before the connection was opened.
+        (is_whole && bytes.is_at(&self.place)).then_some(pages)
     }
 
     /// What an error of SQLite means for reading this file.

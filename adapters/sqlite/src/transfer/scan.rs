@@ -14,6 +14,7 @@ use rusqlite::types::ValueRef;
 
 use super::open::unindexed;
 use super::own_tables;
+use super::pages::{Layout, Pages, Strange, Walk};
 
 /// The name under which a scan's statement knows what takes its rows.
 const TAKE: &str = "cutover_take";
@@ -24,6 +25,7 @@ const TAKE: &str = "cutover_take";
 /// numbers costs as much as SQLite needs to find it (a scan takes 1.6 times as long).
 pub(super) fn read(
     connection: &Connection,
+    pages: Option<&Pages>,
     scan: &Scan,
     give: impl FnMut(RowBatch) -> bool + Send + 'static,
 ) -> rusqlite::Result<()> {
@@ -32,12 +34,12 @@ pub(super) fn read(
     let how = unindexed(connection, &scan.table.name)?;
     let key = planted.as_ref().map(|planted| planted.column.as_str());
     let selected = encoding.selected(&scan.columns, key);
-    let (rowid, ends) = match &scan.table.storage {
-        Storage::Rowid { alias: Some(alias) } => (Some(*alias), ends(scan, alias)),
-        Storage::Rowid { alias: None } | Storage::Clustered | Storage::Partitioned => (None, vec![]),
+    let rowid = match &scan.table.storage {
+        Storage::Rowid { alias } => *alias,
+        Storage::Clustered | Storage::Partitioned => None,
     };
     let values: Vec<String> = selected.into_iter().chain(rowid.map(str::to_owned)).collect();
-    let taker = Taker {
+    let mut taker = Taker {
         width: scan.columns.len(),
         encoding,
         rowid_at: rowid.map(|_| values.len() - 1),
@@ -52,6 +54,22 @@ pub(super) fn read(
         batch: RowBatch::new(scan.columns.len(), scan.after.rows),
         give,
     };
+    let mut after = scan.after.rowid;
+    if let (Some(pages), Some(_)) = (pages, rowid)
+        && let Some(layout) = Layout::of(connection, scan)?
+    {
+        let mut walk = Walk::new(pages, layout, after, scan.up_to);
+        match walk.rows(|record| taker.take(|at| Ok(record.value(at)))) {
+            Ok(wants_more) => {
+                if wants_more {
+                    taker.give_rest();
+                }
+                return Ok(());
+            }
+            Err(Strange) => after = walk.last(),
+        }
+    }
+    let ends = rowid.map_or_else(Vec::new, |rowid| ends(rowid, after, scan.up_to));
     let from = format!("FROM {} {how}", quoted(&scan.table.name));
     // As they lie, by the rowid or by the key of a table without. SQLite sorts nothing here: it takes the whole numbers of a generated REAL
     // column out of its sorter as integers.
@@ -76,10 +94,10 @@ pub(super) fn read(
 }
 
 /// The conditions for the part of a table that is scanned.
-fn ends(scan: &Scan, rowid: &str) -> Vec<String> {
+fn ends(rowid: &str, after: Option<i64>, up_to: Option<i64>) -> Vec<String> {
     // Numbers of our own, not text of somebody else's.
-    let from = scan.after.rowid.map(|after| format!("{rowid} > {after}"));
-    let to = scan.up_to.map(|up_to| format!("{rowid} <= {up_to}"));
+    let from = after.map(|after| format!("{rowid} > {after}"));
+    let to = up_to.map(|up_to| format!("{rowid} <= {up_to}"));
     from.into_iter().chain(to).collect()
 }
 

@@ -18,6 +18,7 @@ use rusqlite::{Connection, ErrorCode};
 use tokio::sync::mpsc;
 
 use super::open::{Reader, SourceFile, begin, blocking, unindexed};
+use super::pages::Pages;
 use super::{catalog, collations, named, own_tables, scan};
 
 /// Batches read ahead: enough to keep reader and writer busy, few enough to stay small.
@@ -33,6 +34,8 @@ const POOL_PATIENCE: Duration = Duration::from_mins(10);
 pub struct SqliteSource {
     file: Arc<SourceFile>,
     pool: Arc<Pool>,
+    /// The snapshot's pages, if a scan may read them itself.
+    pages: Option<Pages>,
 }
 
 impl SqliteSource {
@@ -43,6 +46,7 @@ impl SqliteSource {
         blocking(move || {
             let file = SourceFile::new(&path, busy_timeout)?;
             let connections = file.snapshot(readers)?;
+            let pages = connections.first().and_then(|connection| file.pages(connection));
             let pool = Pool {
                 free: Mutex::new(connections),
                 returned: Condvar::new(),
@@ -50,6 +54,7 @@ impl SqliteSource {
             Ok(Self {
                 file: Arc::new(file),
                 pool: Arc::new(pool),
+                pages,
             })
         })
         .await
@@ -211,12 +216,13 @@ impl TransferSource for SqliteSource {
     async fn scan(&self, scan: Scan) -> TransferResult<Box<dyn Batches>> {
         let (sender, receiver) = mpsc::channel(BATCHES_AHEAD);
         let (pool, file) = (Arc::clone(&self.pool), Arc::clone(&self.file));
+        let pages = self.pages.clone();
         let table = scan.table.name.clone();
         // The thread ends by itself when the receiver goes away.
         let reading = begin(move || {
             let outcome = with_connection(pool, |connection| {
                 let sender = sender.clone();
-                scan::read(connection, &scan, move |batch| {
+                scan::read(connection, pages.as_ref(), &scan, move |batch| {
                     sender.blocking_send(Ok(Some(batch))).is_ok()
                 })
             });
