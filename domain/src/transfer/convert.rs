@@ -194,7 +194,9 @@ pub(super) fn check_text(text: &[u8]) -> Result<(), Reject> {
     if text.contains(&0) {
         return Err(Reject::NulInText);
     }
-    std::str::from_utf8(text).map_err(|_| Reject::NotUtf8).map(|_| ())
+    simdutf8::basic::from_utf8(text)
+        .map_err(|_| Reject::NotUtf8)
+        .map(|_| ())
 }
 
 /// Whether all bytes are ASCII and none is NUL: the common case, told at several bytes a step.

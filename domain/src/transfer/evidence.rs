@@ -760,7 +760,7 @@ impl Texts {
         if is_plain(text) {
             return true;
         }
-        let utf8 = std::str::from_utf8(text).is_ok();
+        let utf8 = simdutf8::basic::from_utf8(text).is_ok();
         let nul = text.contains(&0);
         self.not_utf8 += u64::from(!utf8);
         self.with_nul += u64::from(nul);

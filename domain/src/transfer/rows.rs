@@ -310,23 +310,31 @@ impl Fingerprint {
 
     /// Adds bytes.
     pub fn add_bytes(&mut self, bytes: &[u8]) {
-        let (words, rest) = bytes.as_chunks::<8>();
-        for word in words {
-            self.mix(u64::from_le_bytes(*word), 6);
+        let (pairs, rest) = bytes.as_chunks::<16>();
+        for pair in pairs {
+            self.mix_pair(pair, 6);
         }
-        let mut last = [0_u8; 8];
+        let mut last = [0_u8; 16];
         for (to, from) in last.iter_mut().zip(rest) {
             *to = *from;
         }
-        self.mix(
-            u64::from_le_bytes(last),
-            u64::try_from(bytes.len()).unwrap_or(u64::MAX),
-        );
+        self.mix_pair(&last, u64::try_from(bytes.len()).unwrap_or(u64::MAX));
+    }
+
+    fn mix_pair(&mut self, pair: &[u8; 16], salt: u64) {
+        let (words, _) = pair.as_chunks();
+        if let [word, other] = words {
+            self.mix_both(u64::from_le_bytes(*word), u64::from_le_bytes(*other), salt);
+        }
+    }
+
+    fn mix(&mut self, word: u64, salt: u64) {
+        self.mix_both(word, 0, salt);
     }
 
     /// A multiplication to 128 bits, folded: every bit of the input reaches every bit of the state.
-    fn mix(&mut self, word: u64, salt: u64) {
-        let product = u128::from(self.0 ^ word) * u128::from(0xa076_1d64_78bd_642f ^ (salt << 1));
+    fn mix_both(&mut self, word: u64, other: u64, salt: u64) {
+        let product = u128::from(self.0 ^ word) * u128::from(other ^ 0xa076_1d64_78bd_642f ^ (salt << 1));
         let bytes = product.to_le_bytes();
         let (halves, _) = bytes.as_chunks::<8>();
         // The state is added back, so that a product of zero does not forget what came before.
@@ -416,6 +424,10 @@ mod tests {
             of(&[Value::Text(b"ab"), Value::Text(b"")]),
             of(&[Value::Text(b"aaaaaaaab")]),
             of(&[Value::Text(b"aaaaaaaac")]),
+            of(&[Value::Text(b"aaaaaaaabbbbbbbb")]),
+            of(&[Value::Text(b"bbbbbbbbaaaaaaaa")]),
+            of(&[Value::Text(b"aaaaaaaabbbbbbbb\0")]),
+            of(&[Value::Text(b"aaaaaaaabbbbbbbc")]),
         ];
         for (at, one) in all.iter().enumerate() {
             assert!(!all[..at].contains(one), "{at}");
