@@ -16,7 +16,7 @@ use tokio::sync::oneshot;
 
 use super::collations;
 use super::pages::Pages;
-use crate::identity::side_file;
+use crate::identity::{FileIdentity, side_file};
 
 /// The first bytes of every SQLite file.
 const MAGIC: &[u8] = b"SQLite format 3\0";
@@ -54,14 +54,10 @@ pub(super) struct Bytes {
 impl Bytes {
     #[cfg(unix)]
     fn of(path: &Path) -> std::io::Result<Self> {
-        use std::os::unix::fs::MetadataExt;
         static OPENED: Mutex<Vec<Arc<File>>> = Mutex::new(Vec::new());
-        let wanted = fs::metadata(path)?;
+        let wanted = FileIdentity::at(path)?;
         let mut opened = OPENED.lock().unwrap_or_else(PoisonError::into_inner);
-        let is_wanted = |file: &&Arc<File>| {
-            let found = file.metadata();
-            found.is_ok_and(|found| (found.dev(), found.ino()) == (wanted.dev(), wanted.ino()))
-        };
+        let is_wanted = |file: &&Arc<File>| is(file, &wanted);
         let known = opened.iter().find(is_wanted).map(Arc::clone);
         let file = if let Some(file) = known {
             file
@@ -88,23 +84,20 @@ impl Bytes {
     }
 
     #[cfg(not(unix))]
-    fn is_at(&self, _: &Path) -> bool {
-        false
-    }
-
-    #[cfg(not(unix))]
     pub(super) fn read_exact_at(&self, _: &mut [u8], _: u64) -> std::io::Result<()> {
         Err(ErrorKind::Unsupported.into())
     }
 
     /// Whether this is the file that is at `path`.
-    #[cfg(unix)]
     fn is_at(&self, path: &Path) -> bool {
-        use std::os::unix::fs::MetadataExt;
-        let place = |of: fs::Metadata| (of.dev(), of.ino());
-        let here = self.file.metadata().map(place);
-        here.is_ok_and(|here| fs::metadata(path).map(place).is_ok_and(|there| here == there))
+        FileIdentity::at(path).is_ok_and(|wanted| is(&self.file, &wanted))
     }
+}
+
+/// Whether an open file is this one.
+fn is(file: &File, wanted: &FileIdentity) -> bool {
+    file.metadata()
+        .is_ok_and(|found| FileIdentity::of(&found) == *wanted)
 }
 
 impl Read for Bytes {

@@ -132,7 +132,7 @@ pub(super) struct Layout {
 }
 
 impl Layout {
-    /// None where records do not hold all that is asked for, or no table by its rowid.
+    /// The layout of a table by its rowid; none where its records do not hold all that is asked for.
     pub(super) fn of(connection: &Connection, scan: &Scan) -> rusqlite::Result<Option<Self>> {
         let table = &scan.table;
         let is_computed = |column: &Column| column.generated != Generated::No;

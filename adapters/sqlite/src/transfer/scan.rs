@@ -31,7 +31,6 @@ pub(super) fn read(
 ) -> rusqlite::Result<()> {
     let planted = planted(connection, &scan.table)?;
     let encoding = Encoding::of(connection)?;
-    let how = unindexed(connection, &scan.table.name)?;
     let key = planted.as_ref().map(|planted| planted.column.as_str());
     let selected = encoding.selected(&scan.columns, key);
     let rowid = match &scan.table.storage {
@@ -70,6 +69,7 @@ pub(super) fn read(
         }
     }
     let ends = rowid.map_or_else(Vec::new, |rowid| ends(rowid, after, scan.up_to));
+    let how = unindexed(connection, &scan.table.name)?;
     let from = format!("FROM {} {how}", quoted(&scan.table.name));
     // As they lie, by the rowid or by the key of a table without. SQLite sorts nothing here: it takes the whole numbers of a generated REAL
     // column out of its sorter as integers.
